@@ -1,0 +1,275 @@
+"""The U-Net of ablated diffusion models (ADM): noisy image and timestep in, the network's guess out.
+
+Knows nothing about noise schedules, guidance or files. Its state-dict keys are those of OpenAI's
+guided-diffusion, so that every checkpoint of that family loads with `strict=True`.
+
+Dhariwal and Nichol, "Diffusion Models Beat GANs on Image Synthesis", 2021,
+https://arxiv.org/abs/2105.05233
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+# What guided-diffusion chooses when a checkpoint's settings name no multipliers.
+CHANNEL_MULT = {
+    512: [0.5, 1, 1, 2, 2, 4, 4],
+    256: [1, 1, 2, 2, 4, 4],
+    128: [1, 1, 2, 3, 4],
+    64: [1, 2, 3, 4],
+}
+
+
+@dataclass
+class UNetConfig:
+    """The switches of one architecture, under guided-diffusion's own names."""
+
+    image_size: int = 256
+    num_channels: int = 256
+    channel_mult: list[float] = field(default_factory=list)  # empty: chosen by image_size
+    num_res_blocks: int = 2
+    attention_resolutions: list[int] = field(default_factory=lambda: [32, 16, 8])  # in pixels
+    num_heads: int = 1
+    num_head_channels: int = -1  # overrides num_heads when positive
+    resblock_updown: bool = False
+    use_scale_shift_norm: bool = True
+    use_new_attention_order: bool = False
+    learn_sigma: bool = True
+    num_classes: int = 0  # 0: unconditional
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.channel_mult:
+            if self.image_size not in CHANNEL_MULT:
+                known = ", ".join(map(str, CHANNEL_MULT))
+                raise ValueError(
+                    f"image_size={self.image_size} needs channel_mult; it is known for {known} only"
+                )
+            self.channel_mult = list(CHANNEL_MULT[self.image_size])
+
+    @property
+    def divisor(self) -> int:
+        """Width and height of an image must be multiples of this many pixels."""
+        return 2 ** (len(self.channel_mult) - 1)
+
+    def channels(self, level: int) -> int:
+        return int(self.channel_mult[level] * self.num_channels)
+
+    def attends(self, level: int) -> bool:
+        return 2**level in {self.image_size // size for size in self.attention_resolutions}
+
+
+class UNet(nn.Module):
+    """(B, 3, H, W) in [-1, 1] plus noise, timesteps (B,) in 0..1000 -> (B, 3 or 6, H, W)."""
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.checkpointing = False
+        wide = config.num_channels * 4
+        self.time_embed = nn.Sequential(
+            nn.Linear(config.num_channels, wide), nn.SiLU(), nn.Linear(wide, wide)
+        )
+        if config.num_classes:
+            self.label_emb = nn.Embedding(config.num_classes, wide)
+
+        first = ch = config.channels(0)
+        self.input_blocks = nn.ModuleList([Block(nn.Conv2d(3, ch, 3, padding=1))])
+        skips = [ch]
+        last = len(config.channel_mult) - 1
+        for level in range(last + 1):
+            for _ in range(config.num_res_blocks):
+                block, ch = self._block(level, ch), config.channels(level)
+                self.input_blocks.append(block)
+                skips.append(ch)
+            if level != last:
+                down = self._res(ch, ch, "down") if config.resblock_updown else Downsample(ch)
+                self.input_blocks.append(Block(down))
+                skips.append(ch)
+
+        middle = self._res(ch, ch), Attention(ch, config), self._res(ch, ch)
+        self.middle_block = Block(*middle)
+
+        self.output_blocks = nn.ModuleList()
+        for level in range(last, -1, -1):
+            for i in range(config.num_res_blocks + 1):
+                block, ch = self._block(level, ch + skips.pop()), config.channels(level)
+                if level and i == config.num_res_blocks:
+                    up = self._res(ch, ch, "up") if config.resblock_updown else Upsample(ch)
+                    block.append(up)
+                self.output_blocks.append(block)
+
+        out = 6 if config.learn_sigma else 3
+        self.out = nn.Sequential(norm(ch), nn.SiLU(), zero(nn.Conv2d(first, out, 3, padding=1)))
+
+    def _res(self, before: int, after: int, resample: str = "") -> "ResBlock":
+        return ResBlock(before, after, self.config, resample)
+
+    def _block(self, level: int, before: int) -> "Block":
+        after = self.config.channels(level)
+        layers: list[nn.Module] = [self._res(before, after)]
+        if self.config.attends(level):
+            layers.append(Attention(after, self.config))
+        return Block(*layers)
+
+    def set_precision(self, dtype: torch.dtype) -> "UNet":
+        """Run the blocks in `dtype`; time embedding and last layer stay in float32 (they are
+        cheap, and rounding there would be seen), or in float64 when that is asked for."""
+        self.to(torch.float64 if dtype == torch.float64 else torch.float32)
+        for part in (self.input_blocks, self.middle_block, self.output_blocks):
+            part.to(dtype)
+        return self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor, timesteps: Tensor, y: Tensor | None = None) -> Tensor:
+        """x (B, 3, H, W), timesteps (B,) possibly fractional, y (B,) class labels if the network
+        has classes; H and W multiples of `config.divisor`."""
+        edge = self.time_embed[0].weight.dtype
+        emb = self.time_embed(timestep_embedding(timesteps, self.config.num_channels).to(edge))
+        if self.config.num_classes:
+            if y is None:
+                raise ValueError("this network is class-conditional: it needs labels y")
+            emb = emb + self.label_emb(y)
+
+        dtype = self.input_blocks[0][0].weight.dtype
+        h = x.to(dtype, memory_format=torch.channels_last)
+        emb = F.silu(emb).to(dtype)  # every residual block begins with this; done once
+        skips = []
+        for block in self.input_blocks:
+            h = self._run(block, h, emb)
+            skips.append(h)
+        h = self._run(self.middle_block, h, emb)
+        for block in self.output_blocks:
+            h = self._run(block, torch.cat([h, skips.pop()], dim=1), emb)
+        return self.out(h.to(edge))
+
+    def _run(self, block: "Block", h: Tensor, emb: Tensor) -> Tensor:
+        if self.checkpointing and torch.is_grad_enabled():
+            return checkpoint(block, h, emb, use_reentrant=False)
+        return block(h, emb)
+
+
+class Block(nn.Sequential):
+    """Layers in sequence; residual blocks among them also hear the time embedding."""
+
+    def forward(self, h: Tensor, emb: Tensor) -> Tensor:
+        for layer in self:
+            h = layer(h, emb) if isinstance(layer, ResBlock) else layer(h)
+        return h
+
+
+class ResBlock(nn.Module):
+    """Two convolutions modulated by the time embedding, with a skip; may halve or double size."""
+
+    def __init__(self, before: int, after: int, config: UNetConfig, resample: str = "") -> None:
+        super().__init__()
+        self.resample = resample
+        self.scale_shift = config.use_scale_shift_norm
+        self.in_layers = nn.Sequential(
+            norm(before), nn.SiLU(), nn.Conv2d(before, after, 3, padding=1)
+        )
+        wide = config.num_channels * 4
+        self.emb_layers = nn.Sequential(
+            nn.Identity(),  # the shared SiLU; the slot keeps the checkpoint's key `emb_layers.1`
+            nn.Linear(wide, after * (2 if self.scale_shift else 1)),
+        )
+        self.out_layers = nn.Sequential(
+            norm(after),
+            nn.SiLU(),
+            nn.Dropout(config.dropout),
+            zero(nn.Conv2d(after, after, 3, padding=1)),
+        )
+        self.skip_connection = nn.Identity() if before == after else nn.Conv2d(before, after, 1)
+
+    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
+        h = self.in_layers[1](self.in_layers[0](x))
+        h, x = self._resize(h), self._resize(x)
+        h = self.in_layers[2](h)
+        shift = self.emb_layers(emb)[:, :, None, None]
+        if self.scale_shift:
+            scale, shift = shift.chunk(2, dim=1)
+            h = torch.addcmul(shift, self.out_layers[0](h), 1 + scale)
+        else:
+            h = self.out_layers[0](h + shift)
+        h = self.out_layers[3](self.out_layers[2](self.out_layers[1](h)))
+        return self.skip_connection(x) + h
+
+    def _resize(self, h: Tensor) -> Tensor:
+        if self.resample == "down":
+            return F.avg_pool2d(h, 2)
+        if self.resample == "up":
+            return F.interpolate(h, scale_factor=2, mode="nearest")
+        return h
+
+
+class Attention(nn.Module):
+    """Self-attention over all positions, with a skip."""
+
+    def __init__(self, channels: int, config: UNetConfig) -> None:
+        super().__init__()
+        per_head = config.num_head_channels
+        self.heads = channels // per_head if per_head > 0 else config.num_heads
+        if channels % (per_head if per_head > 0 else self.heads):
+            raise ValueError(f"{channels} channels do not divide into attention heads")
+        self.heads_first = not config.use_new_attention_order
+        self.norm = norm(channels)
+        self.qkv = nn.Conv1d(channels, 3 * channels, 1)
+        self.proj_out = zero(nn.Conv1d(channels, channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, c, h, w = x.shape
+        tokens = self.norm(x).flatten(2).transpose(1, 2)  # (B, HW, C): a view in channels_last
+        qkv = F.linear(tokens, self.qkv.weight[:, :, 0], self.qkv.bias)
+        if self.heads_first:
+            q, k, v = qkv.view(b, h * w, self.heads, 3, -1).unbind(3)
+        else:
+            q, k, v = qkv.view(b, h * w, 3, self.heads, -1).unbind(2)
+        seen = F.scaled_dot_product_attention(*(z.transpose(1, 2) for z in (q, k, v)))
+        seen = seen.transpose(1, 2).reshape(b, h * w, c)
+        out = F.linear(seen, self.proj_out.weight[:, :, 0], self.proj_out.bias)
+        return x + out.transpose(1, 2).reshape(b, c, h, w)
+
+
+class Downsample(nn.Module):
+    """Half the size, by a strided convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.op = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.op(x)
+
+
+class Upsample(nn.Module):
+    """Twice the size: nearest neighbour, then a convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
+
+
+def norm(channels: int) -> nn.GroupNorm:
+    return nn.GroupNorm(32, channels)
+
+
+def zero(module: nn.Module) -> nn.Module:
+    """Begin as nothing, so that a residual branch starts out silent in training."""
+    for parameter in module.parameters():
+        nn.init.zeros_(parameter)
+    return module
+
+
+def timestep_embedding(timesteps: Tensor, dim: int) -> Tensor:
+    """Sinusoids of (B,) timesteps, cosines first -> (B, dim), in float32."""
+    half = dim // 2
+    exponent = torch.arange(half, dtype=torch.float32, device=timesteps.device) / half
+    angles = timesteps[:, None].float() * torch.exp(-math.log(10000) * exponent)[None]
+    embedding = torch.cat([angles.cos(), angles.sin()], dim=-1)
+    return F.pad(embedding, (0, dim % 2))
