@@ -24,7 +24,7 @@ def betas(schedule: str, steps: int) -> Tensor:
     """The forward process: (steps,) float64, each the share of variance that a step adds."""
     if schedule == "linear":
         scale = 1000 / steps
-        return torch.linspace(scale * 1e-4, scale * 0.02, steps, dtype=torch.float64).clamp(max=0.999)
+        return torch.linspace(scale * 1e-4, scale * 0.02, steps, dtype=torch.float64)
     if schedule == "cosine":
         t = torch.arange(steps + 1, dtype=torch.float64) / steps
         bar = torch.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2
@@ -48,6 +48,17 @@ class Timeline:
         if i < 0:
             return 1.0, 0.0
         return math.sqrt(self.alpha_bar[i]), math.sqrt(1 - self.alpha_bar[i])
+
+    def progress(self, i: int) -> float:
+        """How far a run is at position i, 0..1: by time, not by steps taken, so that schedules
+        mean the same however many steps there are."""
+        return (999 - int(self.times[i])) / 1000
+
+    def renoise(self, i: int) -> tuple[float, float]:
+        """(scale, sigma) that take x from position i - 1 back to i: x * scale + sigma * noise."""
+        (alpha, sigma), (alpha_s, sigma_s) = self.scales(i), self.scales(i - 1)
+        scale = alpha / alpha_s
+        return scale, math.sqrt(max(0.0, sigma**2 - scale**2 * sigma_s**2))
 
 
 def timeline(schedule: str, steps: int, spacing: str = "ddim") -> Timeline:

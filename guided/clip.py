@@ -1,0 +1,112 @@
+"""CLIP, through open_clip: texts and views to points on the unit sphere.
+
+Knows nothing about guidance or diffusion. Tokenizer, normalisation, input size and activation
+always come from the model, never from a table here.
+
+Radford et al. 2021, https://arxiv.org/abs/2103.00020
+"""
+
+import copy
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from guided.models.cards import ClipCard
+
+log = logging.getLogger(__name__)
+MERGES = "bpe_simple_vocab.txt.gz"  # in a local directory: the model's own tokenizer merges
+
+
+class Clip:
+    """One frozen CLIP. The text tower stays on the CPU in float32, where it is needed for a
+    moment per prompt; the image tower goes to `device` in `dtype`."""
+
+    def __init__(self, model: Any, tokenizer: Any, device: torch.device, dtype: torch.dtype):
+        model.eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.context = int(model.context_length)
+        image_size = model.visual.image_size
+        self.size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+        preprocess = model.visual.preprocess_cfg
+        shape = dict(device=device, dtype=torch.float32)
+        self.mean = torch.tensor(preprocess["mean"], **shape).view(1, 3, 1, 1)
+        self.std = torch.tensor(preprocess["std"], **shape).view(1, 3, 1, 1)
+        on_cpu = device.type == "cpu" and dtype == torch.float32
+        self.visual = model.visual if on_cpu else copy.deepcopy(model.visual).to(device, dtype)
+        self.dtype = dtype
+        self.device = device
+        self.model = model
+
+    @torch.no_grad()
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """P texts -> (P, D) unit vectors, float32, on the device."""
+        for text in texts:
+            self._warn_if_cut(text)
+        tokens = self.tokenizer(list(texts), context_length=self.context)
+        encoded = F.normalize(self.model.encode_text(tokens).float(), dim=-1)
+        return encoded.to(self.device)
+
+    def encode_image(self, views: Tensor) -> Tensor:
+        """views (N, 3, *size), nominally in [0, 1] -> (N, D) unit vectors, float32."""
+        if tuple(views.shape[2:]) != self.size:
+            raise ValueError(f"views of {tuple(views.shape[2:])} do not fit a CLIP of {self.size}")
+        seen = ((views - self.mean) / self.std).to(self.dtype)
+        return F.normalize(self.visual(seen).float(), dim=-1)
+
+    def _warn_if_cut(self, text: str) -> None:
+        if not hasattr(self.tokenizer, "encode"):
+            return
+        tokens, room = self.tokenizer.encode(text), self.context - 2
+        if len(tokens) > room:
+            lost = self.tokenizer.decode(tokens[room:]).strip()
+            log.warning("the prompt is longer than this CLIP reads; it does not see: %r", lost)
+
+
+def load(card: ClipCard, device: torch.device, dtype: torch.dtype) -> Clip:
+    """The CLIP that a card names, from the package, a local folder, or open_clip's own store."""
+    open_clip = import_open_clip()
+    folder = card.folder()
+    name = card.arch if folder is None else f"local-dir:{folder}"
+    pretrained = None if folder is not None else card.tag
+    known = open_clip.get_pretrained_cfg(card.arch, card.tag) if folder is None else None
+    model = open_clip.create_model(
+        name,
+        pretrained=pretrained,
+        # The tag knows whether its weights were trained with QuickGELU; open_clip merely warns.
+        force_quick_gelu=bool((known or {}).get("quick_gelu", False)),
+        pretrained_text=False,
+        require_pretrained=True,
+    )
+    return Clip(model, tokenizer(name, folder), device, dtype)
+
+
+def tokenizer(name: str, folder: Path | None) -> Any:
+    open_clip = import_open_clip()
+    if folder is not None and (folder / MERGES).exists():
+        return open_clip.get_tokenizer(name, bpe_path=str(folder / MERGES))
+    return open_clip.get_tokenizer(name)
+
+
+def import_open_clip() -> ModuleType:
+    """torchvision's CUDA build beside a CPU build of torch lacks some operators and does not
+    import. CLIP needs none of them: declare each that is missed, and import again."""
+    while True:
+        try:
+            import open_clip
+
+            return open_clip
+        except RuntimeError as error:
+            missing = re.search(r"operator (torchvision::\w+) does not exist", str(error))
+            if missing is None:
+                raise
+            # Declaring one twice raises, so this ends.
+            torch.library.define(
+                missing[1], "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            )

@@ -1,0 +1,107 @@
+"""The command line: what was typed into a configuration, and whatever goes wrong into one line.
+
+Imports no torch. Exit codes: 0 done, 1 something failed while drawing, 2 bad input, 130 interrupted.
+"""
+
+import difflib
+import logging
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from guided import config, prompt
+from guided.errors import BadInput, nearest
+
+log = logging.getLogger(__name__)
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+
+def guard(main: Callable[[], None], argv: list[str]) -> int:
+    """Run `main` on the quoted command line; the exit code."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    argv[1:] = prompt.quote(argv[1:])
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        if any(re.fullmatch("debug=true", word, re.IGNORECASE) for word in argv):
+            raise
+        bad = isinstance(error, BadInput | HydraException | OmegaConfBaseException)
+        print(f"error: {say(error)}", file=sys.stderr)
+        return BAD_INPUT if bad else FAILED
+    return 0
+
+
+def run(cfg: DictConfig) -> None:
+    """What a configuration asks for."""
+    from guided.models import shelf
+    from guided.pipeline import draw
+
+    if cfg.models is None:
+        draw(cfg)
+    else:
+        shelf.run(cfg.models, cfg)
+
+
+def compose(overrides: Sequence[str]) -> DictConfig:
+    """The configuration that `python run.py *overrides` would draw."""
+    config.register()
+    with initialize_config_dir(str(config.conf_folder()), version_base="1.3"):
+        return hydra_compose("config", overrides=prompt.quote(overrides))
+
+
+def say(error: Exception) -> str:
+    """One line that names the setting, the value and what is allowed."""
+    if isinstance(error, BadInput):
+        return str(error)
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        return not_a_choice(group, choice, error.options)
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return say_hydra(error)
+    kind = type(error).__name__
+    return f"{kind}: {error} (debug=true shows where)" if str(error) else f"{kind} (debug=true shows where)"
+
+
+def not_a_choice(group: str, choice: str, options: Sequence[str]) -> str:
+    return f"{group}={choice} is not one of {', '.join(options)}{nearest(choice, options)}"
+
+
+def say_hydra(error: Exception) -> str:
+    """Hydra's and OmegaConf's messages, whose cause often is the better one."""
+    text = str(error)
+    if found := re.search(r"Could not override '([^']+)'", text):
+        return unknown_setting(found[1])
+    cause = error.__cause__
+    if isinstance(cause, OmegaConfBaseException):
+        return config.explain(cause)
+    if found := re.search(r"Key '([^']+)' (?:is )?not in", text):
+        return unknown_setting(getattr(error, "full_key", None) or found[1])
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(lines[:2]) if lines else type(error).__name__
+
+
+def unknown_setting(key: str) -> str:
+    """Nearest among what the configuration has at that level, else among its top names."""
+    parent, _, name = key.rpartition(".")
+    known = [f.name for f in fields(config.Config)]
+    if parent:
+        node = compose([])
+        for part in parent.split("."):
+            node = node.get(part) if isinstance(node, DictConfig) and part in node else None
+            if node is None:
+                return unknown_setting(parent)
+        known = [str(k) for k in node] if isinstance(node, DictConfig) else []
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    dotted = f"{parent}.{near[0]}" if near and parent else (near[0] if near else "")
+    hint = f", did you mean '{dotted}'?" if dotted else f"; there are {', '.join(known)}"
+    return f"'{key}' is not a setting{hint}"

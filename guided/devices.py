@@ -1,0 +1,90 @@
+"""Devices and number formats: which there are, and which suit. Imports torch only when asked to
+look at the hardware.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import re
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from guided.errors import BadInput, not_one_of
+
+if TYPE_CHECKING:
+    import torch
+
+DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+
+
+def check_device(name: str) -> str:
+    """BadInput for what cannot be a device here, as far as that can be seen without torch."""
+    if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d+)?", name):
+        raise BadInput(not_one_of("device", name, DEVICES))
+    if name.startswith("cuda") and not cuda_possible():
+        raise BadInput(
+            f"device={name}: there is no CUDA GPU here, or torch was built without CUDA; "
+            "use device=auto or device=cpu"
+        )
+    if name == "mps" and not (sys.platform == "darwin" and platform.machine() == "arm64"):
+        raise BadInput(f"device={name} is Apple's GPU, not here; use device=auto or device=cpu")
+    return name
+
+
+def cuda_possible() -> bool:
+    """torch with CUDA or ROCm, and NVIDIA's driver where it is CUDA."""
+    try:
+        built = version("torch")
+    except PackageNotFoundError:
+        return False
+    if "+cpu" in built or sys.platform == "darwin":
+        return False
+    if "+rocm" in built:
+        return True
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def check_precision(name: str) -> str:
+    if name not in PRECISIONS:
+        raise BadInput(not_one_of("precision", name, PRECISIONS))
+    return name
+
+
+def find_device(name: str) -> torch.device:
+    """The device itself; BadInput when it is not there."""
+    import torch
+
+    if name == "auto":
+        name = next((n for n in ("cuda", "mps", "xpu") if available(n)), "cpu")
+    kind, _, index = name.partition(":")
+    if kind != "cpu" and not available(kind):
+        raise BadInput(f"device={name} is not there; use device=auto or device=cpu")
+    count = getattr(torch, kind).device_count() if index else 0
+    if index and int(index) >= count:
+        raise BadInput(f"device={name} is not there; this machine has {kind}:0 to {kind}:{count - 1}")
+    return torch.device(name)
+
+
+def available(kind: str) -> bool:
+    import torch
+
+    return bool(getattr(torch, kind).is_available())
+
+
+def find_precision(name: str, device: torch.device) -> torch.dtype:
+    """What was asked for, or the fastest format that is safe on the device: bfloat16 has float32's
+    range, so nothing overflows; CPUs and Apple's GPU get float32."""
+    import torch
+
+    if name != "auto":
+        return getattr(torch, name)
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.bfloat16 if device.type == "xpu" else torch.float32

@@ -1,0 +1,48 @@
+"""The switches of one ADM U-Net, under guided-diffusion's own names. Imports no torch."""
+
+from dataclasses import dataclass, field
+
+# What guided-diffusion chooses when a checkpoint's settings name no multipliers.
+CHANNEL_MULT = {
+    512: [0.5, 1, 1, 2, 2, 4, 4],
+    256: [1, 1, 2, 2, 4, 4],
+    128: [1, 1, 2, 3, 4],
+    64: [1, 2, 3, 4],
+}
+
+
+@dataclass
+class UNetConfig:
+    image_size: int = 256
+    num_channels: int = 256
+    channel_mult: list[float] = field(default_factory=list)  # empty: chosen by image_size
+    num_res_blocks: int = 2
+    attention_resolutions: list[int] = field(default_factory=lambda: [32, 16, 8])  # in pixels
+    num_heads: int = 1
+    num_head_channels: int = -1  # overrides num_heads when positive
+    resblock_updown: bool = False
+    use_scale_shift_norm: bool = True
+    use_new_attention_order: bool = False
+    learn_sigma: bool = True
+    num_classes: int = 0  # 0: unconditional
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.channel_mult:
+            if self.image_size not in CHANNEL_MULT:
+                known = ", ".join(map(str, CHANNEL_MULT))
+                raise ValueError(
+                    f"image_size={self.image_size} needs channel_mult; it is known for {known} only"
+                )
+            self.channel_mult = list(CHANNEL_MULT[self.image_size])
+
+    @property
+    def divisor(self) -> int:
+        """Width and height of an image must be multiples of this many pixels."""
+        return 2 ** (len(self.channel_mult) - 1)
+
+    def channels(self, level: int) -> int:
+        return int(self.channel_mult[level] * self.num_channels)
+
+    def attends(self, level: int) -> bool:
+        return 2**level in {self.image_size // size for size in self.attention_resolutions}

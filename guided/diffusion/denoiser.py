@@ -1,0 +1,64 @@
+"""A network and a timeline make a denoiser: noisy image in, guessed clean image out.
+
+Knows nothing about guidance or samplers. What the network was trained to say (the noise, the
+image, or v) is a property of its model card and ends here.
+
+v: Salimans and Ho, "Progressive Distillation", 2022, https://arxiv.org/abs/2202.00512
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from guided.diffusion.noise import Dice, Timeline
+from guided.diffusion.unet import UNet
+from guided.types import Guess
+
+PREDICTIONS = ("eps", "v", "x0")
+
+
+@dataclass
+class ModelDenoiser:
+    """The frozen U-Net at one timeline. Differentiable in x where gradients are enabled."""
+
+    model: UNet
+    timeline: Timeline
+    prediction: str = "eps"
+    clip_denoised: bool = False  # clamp every guess to [-1, 1]
+    dice: Dice | None = None  # draws the class labels of a class-conditional network
+
+    def __call__(self, x: Tensor, i: int) -> Guess:
+        t = torch.full((len(x),), self.timeline.times[i], device=x.device, dtype=torch.float64
+                       if x.dtype == torch.float64 else torch.float32)
+        out = self.model(x, t, self._labels(x)).to(x.dtype)
+        out, spread = out.split(3, dim=1) if out.shape[1] == 6 else (out, None)
+        pred = clean(self.prediction, x, out, *self.timeline.scales(i))
+        if self.clip_denoised:
+            pred = pred.clamp(-1, 1)
+        return Guess(pred, pred, spread)
+
+    def _labels(self, x: Tensor) -> Tensor | None:
+        """A class at random for each image and step, as in Disco's `randomize_class`: the prompt,
+        not the class, says what to draw."""
+        classes = self.model.config.num_classes
+        if not classes:
+            return None
+        seeds = self.dice.seeds() if self.dice else [0] * len(x)
+        return torch.tensor([seed % classes for seed in seeds], device=x.device)
+
+
+def clean(prediction: str, x: Tensor, out: Tensor, alpha: float, sigma: float) -> Tensor:
+    """What a network's output says of the clean image."""
+    if prediction == "eps":
+        return (x - sigma * out) / alpha
+    if prediction == "v":
+        return alpha * x - sigma * out
+    if prediction == "x0":
+        return out
+    raise ValueError(f"prediction={prediction} is not one of {', '.join(PREDICTIONS)}")
+
+
+def noised(image: Tensor, noise: Tensor, alpha: float, sigma: float) -> Tensor:
+    """The forward process: what `image` looks like at noise level (alpha, sigma)."""
+    return alpha * image + sigma * noise

@@ -1,0 +1,116 @@
+"""Samplers: from a noisy image, step by step, to a clean one.
+
+Know nothing about networks, CLIP or guidance; a guided denoiser looks to them like any other.
+`s = i - 1` is the position after `i`. Each is a dataclass of settings; imports no torch.
+
+DDPM: Ho et al. 2020, https://arxiv.org/abs/2006.11239, with the learned variance of Nichol and
+Dhariwal 2021, https://arxiv.org/abs/2102.09672
+DDIM: Song et al. 2020, https://arxiv.org/abs/2010.02502
+Recurrence: Bansal et al. 2023, "Universal Guidance", https://arxiv.org/abs/2302.07121
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from guided.schedule import Schedule, schedule
+from guided.types import Denoiser, Guess, Step
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from guided.diffusion.noise import Dice, Timeline
+
+
+class OneStep(Protocol):
+    def step(self, x: Tensor, guess: Guess, timeline: Timeline, i: int, dice: Dice) -> Tensor: ...
+
+
+def walk(
+    sampler: OneStep, recurrence: Schedule, denoiser: Denoiser, x: Tensor, dice: Dice, start: int
+) -> Iterator[Step]:
+    """From position `start` to 0. With recurrence n, each step is taken n times, with its noise put
+    back in between: guidance gets n chances to settle before the noise level moves on."""
+    timeline = denoiser.timeline
+    for i in range(start, -1, -1):
+        for remaining in range(int(recurrence(timeline.progress(i))) - 1, -1, -1):
+            guess = denoiser(x, i)
+            x = sampler.step(x, guess, timeline, i, dice)
+            if remaining:
+                scale, sigma = timeline.renoise(i)
+                x = scale * x + sigma * dice.normal_like(x)
+        yield Step(i, x, guess)
+
+
+@dataclass
+class DDIM:
+    """Deterministic at eta 0; at eta 1 as noisy as DDPM."""
+
+    eta: Any = 0.8
+    recurrence: Any = 1
+
+    def __post_init__(self) -> None:
+        self.eta = schedule("eta", self.eta, 0, 1)
+        self.recurrence = schedule("recurrence", self.recurrence, 1, 100, whole=True)
+
+    def sample(self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int) -> Iterator[Step]:
+        return walk(self, self.recurrence, denoiser, x, dice, start)
+
+    def step(self, x: Tensor, guess: Guess, timeline: Timeline, i: int, dice: Dice) -> Tensor:
+        (alpha, sigma), (alpha_s, sigma_s) = timeline.scales(i), timeline.scales(i - 1)
+        eps = (x - alpha * guess.pred) / sigma
+        # Equation 16: the share of the noise that is drawn anew.
+        fresh = self.eta(timeline.progress(i)) * sigma_s / sigma
+        fresh *= math.sqrt(max(0.0, 1 - (alpha / alpha_s) ** 2))
+        kept = math.sqrt(max(0.0, sigma_s**2 - fresh**2))
+        x = alpha_s * guess.pred + kept * eps
+        return x + fresh * dice.normal_like(x) if i > 0 else x
+
+
+@dataclass
+class DDPM:
+    """Ancestral sampling, with the variance that the network learned, or else the larger of the
+    two fixed ones."""
+
+    recurrence: Any = 1
+
+    def __post_init__(self) -> None:
+        self.recurrence = schedule("recurrence", self.recurrence, 1, 100, whole=True)
+
+    def sample(self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int) -> Iterator[Step]:
+        return walk(self, self.recurrence, denoiser, x, dice, start)
+
+    def step(self, x: Tensor, guess: Guess, timeline: Timeline, i: int, dice: Dice) -> Tensor:
+        (alpha, sigma), (alpha_s, sigma_s) = timeline.scales(i), timeline.scales(i - 1)
+        scale = alpha / alpha_s
+        beta = 1 - scale**2
+        mean = alpha_s * beta / sigma**2 * guess.plain + scale * sigma_s**2 / sigma**2 * x
+        variance = self.variance(guess, timeline, i)
+        # Sohl-Dickstein et al. 2015: guidance shifts the mean by the variance times the score,
+        # and (pred - plain) is sigma**2 / alpha times the score.
+        mean = mean + variance * (guess.pred - guess.plain) * (alpha / sigma**2)
+        return mean + variance**0.5 * dice.normal_like(x) if i > 0 else mean
+
+    def variance(self, guess: Guess, timeline: Timeline, i: int) -> Tensor | float:
+        """Between the posterior's and the forward step's, on a logarithmic scale."""
+        smallest, largest = posterior_variance(timeline, i), step_variance(timeline, i)
+        if guess.spread is None:
+            return largest if i > 0 else smallest
+        share = (guess.spread + 1) / 2
+        return (share * math.log(largest) + (1 - share) * math.log(smallest)).exp()
+
+
+def step_variance(timeline: Timeline, i: int) -> float:
+    """beta: how much noise the forward process adds from i - 1 to i."""
+    return 1 - (timeline.scales(i)[0] / timeline.scales(i - 1)[0]) ** 2
+
+
+def posterior_variance(timeline: Timeline, i: int) -> float:
+    """Of x at i - 1, given x at i and the clean image. At i = 0 it would be 0, whose logarithm is
+    of no use; guided-diffusion takes the next one there."""
+    i = max(i, 1) if len(timeline) > 1 else i
+    (_, sigma), (_, sigma_s) = timeline.scales(i), timeline.scales(i - 1)
+    return max(step_variance(timeline, i) * sigma_s**2 / sigma**2, 1e-20)

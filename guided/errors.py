@@ -1,0 +1,19 @@
+"""What a user did wrong, said in one line. Knows nothing about where it happened."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class BadInput(ValueError):
+    """Names the setting, the value and what is allowed. run.py prints it and exits with 2."""
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """`, did you mean 'steps'?` or nothing."""
+    found = difflib.get_close_matches(str(word), list(choices), n=1, cutoff=0.5)
+    return f", did you mean '{found[0]}'?" if found else ""
+
+
+def not_one_of(setting: str, value: object, choices: Iterable[str]) -> str:
+    choices = [str(choice) for choice in choices]
+    return f"{setting}={value} is not one of {', '.join(choices)}{nearest(str(value), choices)}"

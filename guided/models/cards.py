@@ -1,0 +1,131 @@
+"""Model cards: what a set of weights is, where it is kept, and where it can be had.
+
+Knows nothing about loading (weights.py) or fetching (download.py); imports no torch. Cards are
+YAML in conf/model and conf/clip. A name is looked for in the package first (the embedded pair),
+then in the cache folder, so that no model needs a path of its own through the code.
+"""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from guided.diffusion.architecture import UNetConfig
+from guided.errors import BadInput, not_one_of
+from guided.schedule import check_number
+
+PREDICTIONS = ("eps", "v", "x0")
+SCHEDULES = ("linear", "cosine")
+
+
+@dataclass
+class Recommended:
+    """Settings that suit a model; conf/ refers to them, and the command line overrides them."""
+
+    steps: int = 250
+    scale: float = 5000.0  # of CLIP guidance
+    clamp: float = 0.05  # of the gradient's root mean square
+    eta: float = 0.8
+    recurrence: int = 1
+    enlarge: int = 1  # how many times the saved picture is larger than the drawn one
+
+
+@dataclass
+class ModelCard:
+    """A diffusion checkpoint in guided-diffusion's format."""
+
+    name: str = "???"
+    file: str = "???"  # inside the package or the cache; a path with a folder is taken as it is
+    unet: UNetConfig = field(default_factory=UNetConfig)
+    prediction: str = "eps"  # what the network says: eps, v or x0
+    schedule: str = "linear"  # of the noise it was trained with
+    spacing: str = "ddim"  # of the steps
+    clip_denoised: bool = False
+    size: list[int] = field(default_factory=lambda: [512, 512])  # width, height
+    recommended: Recommended = field(default_factory=Recommended)
+    character: str = ""  # one line for an artist
+    licence: str = ""
+    megabytes: int = 0
+    sha256: str = ""
+    urls: list[str] = field(default_factory=list)  # mirrors, in order of trust
+    upscaler: str = ""  # weights of a learned x4 upscaler that fits this model's pictures
+
+    def __post_init__(self) -> None:
+        for setting, value, known in (
+            ("prediction", self.prediction, PREDICTIONS),
+            ("schedule", self.schedule, SCHEDULES),
+            ("spacing", self.spacing, ("ddim", "even")),
+        ):
+            if value not in known:
+                raise ValueError(not_one_of(setting, value, known))
+        check_number("recommended.enlarge", self.recommended.enlarge, 1, 16, whole=True)
+
+    def path(self) -> Path:
+        """Where the weights are; BadInput that says how to get them when they are not there."""
+        found = locate(self.file)
+        if found is None:
+            raise BadInput(self.missing())
+        return found
+
+    def missing(self) -> str:
+        what = f"model={self.name}: {self.file} ({self.megabytes} MB) is not in {cache()}"
+        if not self.urls:
+            return f"{what}, and no mirror of it is known: put the file there"
+        return (
+            f"{what}; it would come from {self.urls[0]}. "
+            f"Fetch it with: python run.py models=download model={self.name}"
+        )
+
+
+@dataclass
+class ClipCard:
+    """A CLIP: an open_clip architecture and tag, or a folder in open_clip's own format."""
+
+    name: str = "???"
+    arch: str = ""
+    tag: str = ""
+    path: str = ""  # a folder with open_clip_config.json and weights; arch and tag are not needed
+    hub: str = ""  # the repository that open_clip takes the tag from
+    megabytes: int = 0
+    licence: str = ""
+    character: str = ""
+
+    def folder(self) -> Path | None:
+        """The local folder, or None for a tag of open_clip's."""
+        if not self.path:
+            return None
+        found = locate(self.path)
+        if found is None:
+            raise BadInput(f"clip={self.name}: there is no folder {self.path}")
+        if not (found / "open_clip_config.json").exists():
+            raise BadInput(f"clip={self.name}: {found} has no open_clip_config.json")
+        return found
+
+    def check(self) -> None:
+        """BadInput that says how to get the weights when they are not there."""
+        if self.folder() is None and not self.is_cached():
+            raise BadInput(
+                f"clip={self.name}: {self.arch} {self.tag} ({self.megabytes} MB) is not on this "
+                f"machine; it would come from huggingface.co/{self.hub}. "
+                f"Fetch it with: python run.py models=download clip={self.name}"
+            )
+
+    def is_cached(self) -> bool:
+        from huggingface_hub import try_to_load_from_cache
+
+        names = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+        return any(isinstance(try_to_load_from_cache(self.hub, name), str) for name in names)
+
+
+def locate(name: str) -> Path | None:
+    """A file or folder by the name that a card gives it, or None."""
+    places = [Path(name).expanduser()] if Path(name).is_absolute() or name.startswith("~") else [
+        Path(__file__).parent / name,
+        cache() / name,
+    ]
+    return next((place for place in places if place.exists()), None)
+
+
+def cache() -> Path:
+    """The folder of fetched models: GUIDED_CACHE, or `guided` in the user's cache folder."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("GUIDED_CACHE") or Path(home) / "guided").expanduser()

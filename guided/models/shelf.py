@@ -1,0 +1,52 @@
+"""models=list shows what there is and could be; models=download fetches what is chosen.
+
+Imports no torch, unless a CLIP is fetched through open_clip.
+"""
+
+from collections.abc import Iterator
+
+from omegaconf import DictConfig, OmegaConf
+
+from guided.config import build, build_all, conf_folder
+from guided.errors import BadInput, not_one_of
+from guided.models.cards import ClipCard, ModelCard, locate
+from guided.models.download import fetch, fetch_clip
+
+ACTIONS = ("list", "download")
+
+
+def run(action: str, cfg: DictConfig) -> None:
+    if action not in ACTIONS:
+        raise BadInput(not_one_of("models", action, ACTIONS))
+    if action == "list":
+        show()
+        return
+    print(f"model={cfg.model.name}: {fetch(build(cfg.model, 'model'))}")
+    for name, card in build_all(cfg.clip, "clip").items():
+        fetch_clip(card)
+        print(f"clip={name}: there")
+
+
+def show() -> None:
+    """One line each: here or not, name, size, character."""
+    for name, card in models():
+        print(line("model", name, locate(card.file) is not None, card))
+    for name, cards in clips():
+        for card in cards:
+            here = card.folder() is not None or card.is_cached()
+            print(line("clip", name, here, card))
+
+
+def line(group: str, name: str, here: bool, card: ModelCard | ClipCard) -> str:
+    mark = "here" if here else "    "
+    return f"{mark}  {group}={name:<24} {card.megabytes:>5} MB  {card.character} ({card.licence})"
+
+
+def models() -> Iterator[tuple[str, ModelCard]]:
+    for path in sorted((conf_folder() / "model").glob("*.yaml")):
+        yield path.stem, build(OmegaConf.load(path), f"model={path.stem}")
+
+
+def clips() -> Iterator[tuple[str, list[ClipCard]]]:
+    for path in sorted((conf_folder() / "clip").glob("*.yaml")):
+        yield path.stem, list(build_all(OmegaConf.load(path), "clip").values())

@@ -1,0 +1,62 @@
+"""metrics.jsonl: one line a step with every loss, the gradient's size, time and memory."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
+
+from guided.types import Frame, Run
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass
+class Metrics:
+    @contextmanager
+    def open(self, run: Run) -> Iterator[MetricsViewer]:
+        with (run.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            yield MetricsViewer(file)
+
+
+@dataclass
+class MetricsViewer:
+    file: TextIO
+
+    def see(self, frame: Frame) -> None:
+        guess = frame.guess
+        line = {
+            "image": frame.index,
+            "step": frame.step,
+            "of": frame.steps,
+            "progress": frame.progress,
+            "loss": {name: number(loss) for name, loss in guess.losses.items()},
+            "similarity": number(guess.similarity),
+            "grad_norm": number(guess.grad_norm),
+            "seconds": round(frame.seconds, 4),
+            "peak_memory_mb": peak_memory(guess.plain),
+        }
+        self.file.write(json.dumps(line) + "\n")
+        self.file.flush()
+
+
+def number(value: Tensor | None) -> float | None:
+    return None if value is None else round(value.item(), 6)
+
+
+def peak_memory(image: Tensor) -> int | None:
+    """Megabytes: of the device where it is a GPU, else of the process; Windows does not say."""
+    if image.device.type == "cuda":
+        import torch
+
+        return torch.cuda.max_memory_allocated(image.device) >> 20
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak >> (20 if sys.platform == "darwin" else 10)

@@ -1,0 +1,208 @@
+"""The recipe: from a configuration to pictures.
+
+Everything is checked first, in a moment and without torch (`Plan`); then models are loaded, and
+frames flow from the generator to the outputs (`draw`).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from guided import __version__, prompt, record
+from guided.config import build, build_all
+from guided.cutouts import Cutouts
+from guided.devices import check_device, check_precision
+from guided.errors import BadInput
+from guided.models.cards import ClipCard, ModelCard
+from guided.prompt import Prompt
+from guided.schedule import check_number
+from guided.types import Frame, Guide, GuideSettings, Output, Request, Run, Scene
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Plan:
+    """A checked configuration: whatever can be wrong with it has been found by now."""
+
+    prompts: list[Prompt]
+    model: ModelCard
+    clips: dict[str, ClipCard]
+    cutouts: Cutouts
+    sampler: Any
+    guides: dict[str, GuideSettings]
+    generator: Any
+    outputs: dict[str, Output]
+    size: tuple[int, int]
+    steps: int
+    seed: int
+    count: int
+    device: str
+    precision: str
+    folder: Path
+
+    @classmethod
+    def read(cls, cfg: DictConfig) -> Plan:
+        """BadInput names the first setting that is not right."""
+        model = build(cfg.model, "model")
+        plan = cls(
+            prompts=prompt.parse(plain(cfg.prompt), plain(cfg.negative)),
+            model=model,
+            clips=build_all(cfg.clip, "clip"),
+            cutouts=build(cfg.cutouts, "cutouts"),
+            sampler=build(cfg.sampler, "sampler"),
+            guides=build_all(cfg.guide, "guide"),
+            generator=build(cfg.generator, "generator"),
+            outputs=build_all(cfg.output, "output"),
+            size=read_size(plain(cfg.size), model),
+            steps=model.recommended.steps if cfg.steps is None else cfg.steps,
+            seed=secrets.randbelow(2**32) if cfg.seed is None else cfg.seed,
+            count=cfg.count,
+            device=check_device(cfg.device),
+            precision=check_precision(cfg.precision),
+            folder=Path(cfg.folder).expanduser(),
+        )
+        plan.check()
+        return plan
+
+    def check(self) -> None:
+        try:
+            check_number("steps", self.steps, 1, 100_000, whole=True)
+            check_number("count", self.count, 1, 10_000, whole=True)
+            check_number("seed", self.seed, 0, 2**63 - 1 - self.count, whole=True)
+        except ValueError as error:
+            raise BadInput(str(error)) from error
+        self.model.path()
+        for clip in self.clips.values():
+            clip.check()
+        if not self.clips and "clip" in self.guides:
+            raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
+        if abs(sum(p.weight for p in self.prompts)) < 1e-3:
+            log.warning(
+                "the prompts' weights sum to 0: what is asked for and what is kept away "
+                "pull equally hard"
+            )
+
+
+def plain(node: Any) -> Any:
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+
+
+def read_size(size: Any, model: ModelCard) -> tuple[int, int]:
+    """[768, 512], 512 or 768x512 -> (width, height) that the model can draw."""
+    if isinstance(size, str) and (found := re.fullmatch(r"\s*(\d+)\s*[x×*,]\s*(\d+)\s*", size)):
+        size = [int(found[1]), int(found[2])]
+    if isinstance(size, int) and not isinstance(size, bool):
+        size = [size, size]
+    size = model.size if size is None else size
+    whole = isinstance(size, list) and all(type(side) is int for side in size)
+    if not whole or len(size) != 2:
+        raise BadInput(f"size={size} must be [width, height], as in size=[768,512], or size=512")
+    step, most = model.unet.divisor, 8192
+    fitting = [min(max(round(side / step), 1) * step, most // step * step) for side in size]
+    if fitting != size:
+        raise BadInput(
+            f"size={size}: {model.name} draws widths and heights from {step} to {most} that are "
+            f"multiples of {step}; the nearest is size=[{fitting[0]},{fitting[1]}]"
+        )
+    return size[0], size[1]
+
+
+def draw(cfg: DictConfig) -> list[Image]:
+    """Draw all pictures of a run, save them, and return them."""
+    from guided.outputs.picture import picture
+
+    plan = Plan.read(cfg)
+    studio = Studio.open(plan)
+    run = begin(plan, studio, cfg)
+    print(f"drawing in {run.folder}")
+    finished = []
+    with ExitStack() as stack:
+        viewers = [stack.enter_context(output.open(run)) for output in plan.outputs.values()]
+        for frame in studio.frames(plan):
+            for viewer in viewers:
+                viewer.see(frame)
+            if frame.last:
+                finished.append(picture(run.enlarge(frame.image, plan.model.recommended.enlarge)))
+    for path in sorted(run.folder.glob("image_*")):
+        print(path)
+    return finished
+
+
+@dataclass
+class Studio:
+    """The loaded models of a plan."""
+
+    generator: Any
+    guides: dict[str, Guide]
+    enlarger: Any
+    device: str
+    precision: str
+
+    @classmethod
+    def open(cls, plan: Plan) -> Studio:
+        from guided import clip
+        from guided.canvas.enlarge import Enlarger
+        from guided.devices import find_device, find_precision
+
+        device = find_device(plan.device)
+        dtype = find_precision(plan.precision, device)
+        generator = plan.generator.load(plan.model, plan.sampler, device, dtype)
+        clips = {name: clip.load(card, device, dtype) for name, card in plan.clips.items()}
+        scene = Scene(plan.prompts, clips, plan.cutouts, device)
+        guides = {name: guide.prepare(scene) for name, guide in plan.guides.items()}
+        enlarger = Enlarger.load(plan.model.upscaler, device)
+        return cls(generator, guides, enlarger, str(device), str(dtype).removeprefix("torch."))
+
+    def frames(self, plan: Plan) -> Iterator[Frame]:
+        """Image k has seed + k and a stream of random numbers of its own."""
+        for k in range(plan.count):
+            request = Request(plan.size, plan.seed + k, plan.steps)
+            began = time.perf_counter()
+            for n, step in enumerate(self.generator.generate(request, self.guides), 1):
+                now = time.perf_counter()
+                yield Frame(
+                    index=k,
+                    seed=request.seed,
+                    step=n,
+                    steps=plan.steps,
+                    progress=n / plan.steps,
+                    image=(step.guess.plain + 1) / 2,
+                    guess=step.guess,
+                    seconds=now - began,
+                )
+                began = time.perf_counter()
+
+
+def begin(plan: Plan, studio: Studio, cfg: DictConfig) -> Run:
+    """The run's folder with run.yaml in it, before the first step."""
+    settings = OmegaConf.to_container(cfg, resolve=True)
+    settings |= {
+        "seed": plan.seed,
+        "size": list(plan.size),
+        "steps": plan.steps,
+        "device": studio.device,
+        "precision": studio.precision,
+        "version": __version__,
+    }
+    for setting in ("debug", "models"):
+        settings.pop(setting, None)
+    root = plan.folder
+    folder = record.new_folder(root, plan.prompts, datetime.now())
+    record.write(folder / "run.yaml", record.as_yaml(settings).encode())
+    record.point_latest(folder, root)
+    return Run(folder, settings, plan.prompts, plan.count, plan.steps, studio.enlarger)

@@ -1,0 +1,147 @@
+"""What the parts promise each other. Imports nothing of theirs.
+
+Torch is imported for type checkers only: settings are checked before torch's seconds of start-up
+are spent, and every module that holds settings imports this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from guided.clip import Clip
+    from guided.cutouts import Cutouts
+    from guided.diffusion.noise import Dice, Timeline
+    from guided.prompt import Prompt
+
+
+@dataclass
+class Guess:
+    """A denoiser's guess of the clean image at one step. Images are (B, 3, H, W) in [-1, 1]."""
+
+    pred: Tensor  # bent by the guides: what the sampler goes on with
+    plain: Tensor  # as the model made it: what a person looks at
+    spread: Tensor | None = None  # learned variance, in [-1, 1] between the two fixed ones
+    losses: dict[str, Tensor] = field(default_factory=dict)  # per guide, (B,)
+    similarity: Tensor | None = None  # cosine of image and prompts, (B,)
+    grad_norm: Tensor | None = None  # root mean square of the gradient before clamping, (B,)
+
+
+class Denoiser(Protocol):
+    """From a noisy image at a position of the timeline to the clean one."""
+
+    timeline: Timeline
+
+    def __call__(self, x: Tensor, i: int) -> Guess: ...
+
+
+@dataclass
+class Step:
+    """One finished step: position i of the timeline, and the image on its way to i - 1."""
+
+    i: int
+    x: Tensor
+    guess: Guess
+
+
+class Sampler(Protocol):
+    """Walks x from a position of the denoiser's timeline down to the clean image."""
+
+    def sample(self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int) -> Iterator[Step]: ...
+
+
+@dataclass
+class Pull:
+    """What a guide says of an image: how far off, and in which direction it gets worse."""
+
+    loss: Tensor  # (B,)
+    grad: Tensor  # (B, 3, H, W), d loss / d image
+    similarity: Tensor | None = None  # (B,)
+
+
+class Guide(Protocol):
+    """Sees an image (B, 3, H, W), nominally in [0, 1] and not clamped; never noise or networks."""
+
+    def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull: ...
+
+
+@dataclass
+class Scene:
+    """What guides are given to work with, once per run."""
+
+    prompts: list[Prompt]
+    clips: dict[str, Clip]
+    cutouts: Cutouts
+    device: torch.device
+
+
+class GuideSettings(Protocol):
+    def prepare(self, scene: Scene) -> Guide: ...
+
+
+@dataclass
+class Request:
+    """One image asked for. `init` is (1, 3, H, W) in [-1, 1]; `skip` drops the noisiest steps."""
+
+    size: tuple[int, int]  # width, height
+    seed: int
+    steps: int
+    init: Tensor | None = None
+    skip: int = 0
+
+
+@dataclass
+class Frame:
+    """The image so far, after one step."""
+
+    index: int  # which image of the run
+    seed: int
+    step: int  # 1 .. steps
+    steps: int
+    progress: float
+    image: Tensor  # (1, 3, H, W), nominally in [0, 1], not clamped
+    guess: Guess
+    seconds: float  # this step's
+
+    @property
+    def last(self) -> bool:
+        return self.step == self.steps
+
+
+class Generator(Protocol):
+    def generate(self, request: Request, guides: dict[str, Guide]) -> Iterator[Step]: ...
+
+
+@dataclass
+class Run:
+    """The folder of a run and how its pictures are made, for outputs."""
+
+    folder: Path
+    settings: dict[str, Any]  # the resolved configuration
+    prompts: list[Prompt]
+    count: int
+    steps: int
+    enlarge: Enlarge
+
+
+class Enlarge(Protocol):
+    """(1, 3, H, W) -> (1, 3, times * H, times * W)."""
+
+    def __call__(self, image: Tensor, times: int) -> Tensor: ...
+
+
+class Viewer(Protocol):
+    def see(self, frame: Frame) -> None: ...
+
+
+class Output(Protocol):
+    """Watches a run: opened once, sees every frame, closed also when the run breaks off."""
+
+    def open(self, run: Run) -> AbstractContextManager[Viewer]: ...

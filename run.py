@@ -1,0 +1,23 @@
+"""Draws what a sentence says: python run.py prompt="a red heart"; --help shows the rest.
+
+Imports nothing heavy: --help and completion answer at once.
+"""
+
+import os
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from guided import command, config
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def main(cfg: DictConfig) -> None:
+    command.run(cfg)
+
+
+if __name__ == "__main__":
+    config.register()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, to be said in one line
+    sys.exit(command.guard(main, sys.argv))
