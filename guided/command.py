@@ -15,9 +15,10 @@ from hydra import initialize_config_dir
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
-from guided import config, prompt
-from guided.errors import BadInput, nearest
+from guided import config, help, prompt
+from guided.errors import BadInput, not_one_of
 
 log = logging.getLogger(__name__)
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -26,6 +27,9 @@ FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 def guard(main: Callable[[], None], argv: list[str]) -> int:
     """Run `main` on the quoted command line; the exit code."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    if {"--help", "-h"} & set(argv[1:]):
+        print(help.text(argv[1:]))
+        return 0
     argv[1:] = prompt.quote(argv[1:])
     try:
         main()
@@ -33,23 +37,32 @@ def guard(main: Callable[[], None], argv: list[str]) -> int:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
-        if any(re.fullmatch("debug=true", word, re.IGNORECASE) for word in argv):
-            raise
-        bad = isinstance(error, BadInput | HydraException | OmegaConfBaseException)
-        print(f"error: {say(error)}", file=sys.stderr)
-        return BAD_INPUT if bad else FAILED
+        return report(error, debug="debug=true" in (word.lower() for word in argv))
     return 0
 
 
+def report(error: Exception, debug: bool) -> int:
+    """Say what went wrong; the exit code."""
+    if debug:
+        raise error
+    print(f"error: {say(error)}", file=sys.stderr)
+    bad = isinstance(error, BadInput | HydraException | OmegaConfBaseException | YAMLError)
+    return BAD_INPUT if bad else FAILED
+
+
 def run(cfg: DictConfig) -> None:
-    """What a configuration asks for."""
+    """What a configuration asks for. Leaves by SystemExit when it fails, because Hydra would add
+    lines of its own to an exception."""
     from guided.models import shelf
     from guided.pipeline import draw
 
-    if cfg.models is None:
-        draw(cfg)
-    else:
-        shelf.run(cfg.models, cfg)
+    try:
+        if cfg.models is None:
+            draw(cfg)
+        else:
+            shelf.run(cfg.models, cfg)
+    except Exception as error:
+        raise SystemExit(report(error, cfg.debug)) from None
 
 
 def compose(overrides: Sequence[str]) -> DictConfig:
@@ -63,17 +76,15 @@ def say(error: Exception) -> str:
     """One line that names the setting, the value and what is allowed."""
     if isinstance(error, BadInput):
         return str(error)
-    if isinstance(error, MissingConfigException) and error.options is not None:
+    if isinstance(error, MissingConfigException):
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        return not_a_choice(group, choice, error.options)
+        return not_one_of(group, choice, error.options or help.names(group, sys.argv))
     if isinstance(error, HydraException | OmegaConfBaseException):
         return say_hydra(error)
+    if isinstance(error, YAMLError):
+        return " ".join(str(error).split())
     kind = type(error).__name__
-    return f"{kind}: {error} (debug=true shows where)" if str(error) else f"{kind} (debug=true shows where)"
-
-
-def not_a_choice(group: str, choice: str, options: Sequence[str]) -> str:
-    return f"{group}={choice} is not one of {', '.join(options)}{nearest(choice, options)}"
+    return f"{kind}: {error} (debug=true shows where)"
 
 
 def say_hydra(error: Exception) -> str:

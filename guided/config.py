@@ -4,6 +4,7 @@ Imports no torch: a typo must cost a moment, not a start-up.
 """
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -18,29 +19,39 @@ from guided.errors import BadInput, nearest
 TRUSTED = "guided."
 
 
+def setting(default: Any, meaning: str) -> Any:
+    """A setting at the top, with the line that --help shows."""
+    return field(default=default, metadata={"help": meaning})
+
+
+def group(meaning: str) -> Any:
+    """A node that a folder of conf/ fills."""
+    return field(default_factory=dict, metadata={"help": meaning})
+
+
 @dataclass
 class Config:
-    """What can be said on the command line; groups of conf/ fill the nodes below."""
+    """What can be said on the command line."""
 
-    prompt: Any = None  # a text, or a list of texts with weights
-    negative: Any = None  # what to keep away from
-    seed: int | None = None  # null: drawn anew; image k of a run has seed + k
-    count: int = 1
-    size: Any = None  # [width, height], 512 or 512x384; null: the model's own
-    steps: int | None = None  # null: the model's own
-    device: str = "auto"  # auto, cpu, cuda, cuda:1, mps, xpu
-    precision: str = "auto"  # auto, float32, bfloat16, float16
-    folder: str = "outputs"
-    models: str | None = None  # list or download, instead of drawing
-    debug: bool = False  # show the traceback when something fails
+    prompt: Any = setting(None, 'what to draw; several with weights: \'["a castle:2", "fog"]\'')
+    negative: Any = setting(None, "what to keep away from; counts -0.5 unless it says otherwise")
+    seed: int | None = setting(None, "same seed, same picture; image k of a run has seed + k")
+    count: int = setting(1, "how many pictures")
+    size: Any = setting(None, "[width,height], 512 or 512x384; null: what suits the model")
+    steps: int | None = setting(None, "1 to 1000 and more; null: what suits the model")
+    device: str = setting("auto", "auto, cpu, cuda, cuda:1, mps, xpu")
+    precision: str = setting("auto", "auto, float32, bfloat16, float16")
+    folder: str = setting("outputs", "where runs are kept")
+    models: str | None = setting(None, "list or download models, instead of drawing")
+    debug: bool = setting(False, "show the traceback when something fails")
 
-    generator: Any = field(default_factory=dict)
-    model: Any = field(default_factory=dict)
-    clip: dict[str, Any] = field(default_factory=dict)
-    cutouts: Any = field(default_factory=dict)
-    sampler: Any = field(default_factory=dict)
-    guide: dict[str, Any] = field(default_factory=dict)
-    output: dict[str, Any] = field(default_factory=dict)
+    generator: Any = group("what makes the image")
+    model: Any = group("the diffusion model")
+    clip: dict[str, Any] = group("the CLIPs that look at it, several at once")
+    cutouts: Any = group("how they look")
+    sampler: Any = group("how the noise is removed")
+    guide: dict[str, Any] = group("what the image should be, several at once")
+    output: dict[str, Any] = group("what is kept, several at once")
 
 
 def register() -> None:
@@ -84,10 +95,15 @@ def check_keys(cls: type, settings: dict[str, Any], where: str) -> None:
             raise BadInput(f"{where}.{key} is not a setting{nearest(str(key), known)}")
 
 
+KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
+
+
 def explain(error: OmegaConfBaseException, where: str = "") -> str:
     """OmegaConf's first line with the setting's full name."""
     key = ".".join(part for part in (where, getattr(error, "full_key", None)) if part)
     first = (getattr(error, "msg", None) or str(error)).splitlines()[0]
+    if found := re.match(r"Value '(.*?)' .*could not be converted to (\w+)", first):
+        return f"{key}={found[1]} must be {KINDS.get(found[2], found[2])}"
     return f"{key}: {first}" if key else first
 
 

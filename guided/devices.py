@@ -23,7 +23,7 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 def check_device(name: str) -> str:
     """BadInput for what cannot be a device here, as far as that can be seen without torch."""
     if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d+)?", name):
-        raise BadInput(not_one_of("device", name, DEVICES))
+        raise BadInput(f"device={name} is not one of {', '.join(DEVICES)}, or a number, as in cuda:1")
     if name.startswith("cuda") and not cuda_possible():
         raise BadInput(
             f"device={name}: there is no CUDA GPU here, or torch was built without CUDA; "

@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from guided import __version__, prompt, record
-from guided.config import build, build_all
+from guided.config import Config, build, build_all
 from guided.cutouts import Cutouts
 from guided.devices import check_device, check_precision
-from guided.errors import BadInput
+from guided.errors import BadInput, nearest
 from guided.models.cards import ClipCard, ModelCard
 from guided.prompt import Prompt
 from guided.schedule import check_number
@@ -58,6 +58,10 @@ class Plan:
     @classmethod
     def read(cls, cfg: DictConfig) -> Plan:
         """BadInput names the first setting that is not right."""
+        known = [f.name for f in fields(Config)]
+        for key in cfg:  # `+name=` gets past Hydra's own check
+            if key not in known:
+                raise BadInput(f"'{key}' is not a setting{nearest(str(key), known)}")
         model = build(cfg.model, "model")
         plan = cls(
             prompts=prompt.parse(plain(cfg.prompt), plain(cfg.negative)),

@@ -51,7 +51,7 @@ def quote(arguments: Sequence[str]) -> list[str]:
 
 
 def is_prose(argument: str) -> bool:
-    return OVERRIDE.match(argument) is None and "=" not in argument.split(" ")[0]
+    return OVERRIDE.match(argument) is None
 
 
 def quote_one(argument: str) -> str:

@@ -27,22 +27,24 @@ class UNetConfig:
     num_classes: int = 0  # 0: unconditional
     dropout: float = 0.0
 
-    def __post_init__(self) -> None:
-        if not self.channel_mult:
-            if self.image_size not in CHANNEL_MULT:
-                known = ", ".join(map(str, CHANNEL_MULT))
-                raise ValueError(
-                    f"image_size={self.image_size} needs channel_mult; it is known for {known} only"
-                )
-            self.channel_mult = list(CHANNEL_MULT[self.image_size])
+    @property
+    def multipliers(self) -> list[float]:
+        """Of num_channels, for each level from the finest to the coarsest."""
+        chosen = self.channel_mult or CHANNEL_MULT.get(self.image_size)
+        if chosen is None:
+            known = ", ".join(map(str, CHANNEL_MULT))
+            raise ValueError(
+                f"image_size={self.image_size} needs channel_mult; it is known for {known} only"
+            )
+        return chosen
 
     @property
     def divisor(self) -> int:
         """Width and height of an image must be multiples of this many pixels."""
-        return 2 ** (len(self.channel_mult) - 1)
+        return 2 ** (len(self.multipliers) - 1)
 
     def channels(self, level: int) -> int:
-        return int(self.channel_mult[level] * self.num_channels)
+        return int(self.multipliers[level] * self.num_channels)
 
     def attends(self, level: int) -> bool:
         return 2**level in {self.image_size // size for size in self.attention_resolutions}

@@ -12,6 +12,7 @@ Nichol and Dhariwal 2021 (cosine, respacing), https://arxiv.org/abs/2102.09672
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, repeat
 
 import torch
 from torch import Tensor
@@ -87,9 +88,10 @@ def ddim_spacing(total: int, steps: int) -> list[int]:
 
 
 def even_spacing(total: int, steps: int) -> list[int]:
-    if steps == 1:
-        return [0]
-    return [round(i * (total - 1) / (steps - 1)) for i in range(steps)]
+    """The stride is added up, not multiplied: the rounding errors of the sum decide halves, and
+    which steps checkpoints were respaced to."""
+    stride = (total - 1) / max(steps - 1, 1)
+    return [round(at) for at in accumulate(repeat(stride, steps - 1), initial=0.0)]
 
 
 class Dice:

@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 from guided.diffusion.architecture import UNetConfig
 
+
 class UNet(nn.Module):
     """(B, 3, H, W) in [-1, 1] plus noise, timesteps (B,) in 0..1000 -> (B, 3 or 6, H, W)."""
 
@@ -33,7 +34,7 @@ class UNet(nn.Module):
         first = ch = config.channels(0)
         self.input_blocks = nn.ModuleList([Block(nn.Conv2d(3, ch, 3, padding=1))])
         skips = [ch]
-        last = len(config.channel_mult) - 1
+        last = len(config.multipliers) - 1
         for level in range(last + 1):
             for _ in range(config.num_res_blocks):
                 block, ch = self._block(level, ch), config.channels(level)
@@ -222,7 +223,8 @@ def zero(module: nn.Module) -> nn.Module:
 def timestep_embedding(timesteps: Tensor, dim: int) -> Tensor:
     """Sinusoids of (B,) timesteps, cosines first -> (B, dim), in float32."""
     half = dim // 2
-    exponent = torch.arange(half, dtype=torch.float32, device=timesteps.device) / half
-    angles = timesteps[:, None].float() * torch.exp(-math.log(10000) * exponent)[None]
+    # Rounded in this order, as in training: angles go up to 1000, where a float32 is coarse.
+    exponent = -math.log(10000) * torch.arange(half, dtype=torch.float32) / half
+    angles = timesteps[:, None].float() * torch.exp(exponent).to(timesteps.device)[None]
     embedding = torch.cat([angles.cos(), angles.sin()], dim=-1)
     return F.pad(embedding, (0, dim % 2))

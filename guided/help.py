@@ -1,0 +1,74 @@
+"""What --help prints: examples, every group with its choices, every setting at the top.
+
+Read from conf/'s first lines and from Config, not composed by Hydra, whose own help takes seconds
+over this many files. Knows nothing about what the choices do.
+"""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from guided.config import Config, conf_folder
+
+EXAMPLES = """\
+Draws what a sentence says.
+
+  python run.py prompt="a red heart"
+  python run.py "a cat, sitting: 一只猫"
+  python run.py prompt="a sun" negative="a face" seed=7 count=4 steps=60
+  python run.py prompt='["a castle:2", "fog", "people:-0.5"]' model=imagenet512 clip=[vit_b32,rn50]
+  python run.py models=list
+"""
+MORE = """\
+Settings inside a choice: name.of.setting=value, as in guide.clip.scale=2000 sampler.eta=0;
+  all of them with their values: python run.py --cfg job
+One's own presets: python run.py --config-dir my_folder look=mine (my_folder/look/mine.yaml)
+A sweep: python run.py -m prompt="a sun" seed=1,2,3
+Completion: eval "$(python run.py -sc install=bash)" (also zsh, fish)
+Traceback when something fails: debug=true. Hydra's own flags: --hydra-help"""
+
+
+def text(arguments: Sequence[str]) -> str:
+    return f"{EXAMPLES}\n{settings()}\n\n{choices(arguments)}\n\n{MORE}"
+
+
+def settings() -> str:
+    lines = ["Settings (default):"]
+    for setting in fields(Config):
+        if not folders(setting.name):
+            lines.append(f"  {setting.name:<10} {setting.metadata['help']} ({setting.default})")
+    return "\n".join(lines)
+
+
+def choices(arguments: Sequence[str]) -> str:
+    """Groups in Config's order, then those that only presets have."""
+    meanings = {f.name: f.metadata["help"] for f in fields(Config)}
+    root = conf_folder()
+    found = {path.name for path in root.iterdir() if path.is_dir() and path.name != "local"}
+    groups = [name for name in meanings if name in found] + sorted(found - meanings.keys())
+    lines = ["Choices, [a,b] where several go together:"]
+    for name in groups:
+        meaning = meanings.get(name, "presets that set several things at once")
+        lines.append(f"  {name}: {meaning}")
+        lines += [f"    {line}" for line in options(name, arguments)]
+    return "\n".join(lines)
+
+
+def options(group: str, arguments: Sequence[str]) -> list[str]:
+    return textwrap.wrap(", ".join(names(group, arguments)), 92, break_on_hyphens=False)
+
+
+def names(group: str, arguments: Sequence[str] = ()) -> list[str]:
+    """The choices of a group."""
+    found = folders(group, arguments)
+    return sorted({path.stem for folder in found for path in folder.glob("*.yaml")})
+
+
+def folders(group: str, arguments: Sequence[str] = ()) -> list[Path]:
+    """conf/ and the user's own folder, where they have this group."""
+    roots = [conf_folder()]
+    for flag, value in zip(arguments, arguments[1:], strict=False):
+        if flag in ("--config-dir", "-cd"):
+            roots.append(Path(value))
+    return [root / group for root in roots if (root / group).is_dir()]
