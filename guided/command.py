@@ -1,6 +1,7 @@
 """The command line: what was typed into a configuration, and whatever goes wrong into one line.
 
-Imports no torch. Exit codes: 0 done, 1 something failed while drawing, 2 bad input, 130 interrupted.
+Imports no torch. Exit codes: 0 done, 1 something failed while drawing, 2 bad input, 130
+interrupted.
 """
 
 import difflib

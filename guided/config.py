@@ -109,6 +109,5 @@ def explain(error: OmegaConfBaseException, where: str = "") -> str:
 
 def build_all(nodes: DictConfig, group: str) -> dict[str, Any]:
     """Every option chosen in a group; an option set to null is left out."""
-    return {
-        str(name): build(node, f"{group}.{name}") for name, node in nodes.items() if node is not None
-    }
+    chosen = {str(name): node for name, node in nodes.items() if node is not None}
+    return {name: build(node, f"{group}.{name}") for name, node in chosen.items()}

@@ -23,7 +23,8 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 def check_device(name: str) -> str:
     """BadInput for what cannot be a device here, as far as that can be seen without torch."""
     if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d+)?", name):
-        raise BadInput(f"device={name} is not one of {', '.join(DEVICES)}, or a number, as in cuda:1")
+        known = ", ".join(DEVICES)
+        raise BadInput(f"device={name} is not one of {known}, or a numbered one as cuda:1")
     if name.startswith("cuda") and not cuda_possible():
         raise BadInput(
             f"device={name}: there is no CUDA GPU here, or torch was built without CUDA; "
@@ -68,7 +69,7 @@ def find_device(name: str) -> torch.device:
         raise BadInput(f"device={name} is not there; use device=auto or device=cpu")
     count = getattr(torch, kind).device_count() if index else 0
     if index and int(index) >= count:
-        raise BadInput(f"device={name} is not there; this machine has {kind}:0 to {kind}:{count - 1}")
+        raise BadInput(f"device={name} is not there; there are {kind}:0 to {kind}:{count - 1}")
     return torch.device(name)
 
 

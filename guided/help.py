@@ -4,6 +4,7 @@ Read from conf/'s first lines and from Config, not composed by Hydra, whose own 
 over this many files. Knows nothing about what the choices do.
 """
 
+import itertools
 import textwrap
 from collections.abc import Sequence
 from dataclasses import fields
@@ -68,7 +69,7 @@ def names(group: str, arguments: Sequence[str] = ()) -> list[str]:
 def folders(group: str, arguments: Sequence[str] = ()) -> list[Path]:
     """conf/ and the user's own folder, where they have this group."""
     roots = [conf_folder()]
-    for flag, value in zip(arguments, arguments[1:], strict=False):
+    for flag, value in itertools.pairwise(arguments):
         if flag in ("--config-dir", "-cd"):
             roots.append(Path(value))
     return [root / group for root in roots if (root / group).is_dir()]

@@ -15,6 +15,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
 from guided.errors import BadInput
+from guided.schedule import is_number
 
 PROSE = ("prompt", "negative")
 NEGATIVE_WEIGHT = -0.5
@@ -95,20 +96,30 @@ def parse(prompt: Any, negative: Any = None) -> list[Prompt]:
 def as_list(value: Any) -> list[Any]:
     if value is None or value == "":
         return []
-    return [value] if isinstance(value, str | dict) or not isinstance(value, Sequence) else list(value)
+    return (
+        [value]
+        if isinstance(value, str | dict) or not isinstance(value, Sequence)
+        else list(value)
+    )
 
 
 def read(item: Any, setting: str) -> Prompt:
     if isinstance(item, dict):
         unknown = set(item) - {"text", "weight"}
         if unknown or "text" not in item:
-            raise BadInput(f"{setting}={item}: a prompt is a text, or a mapping of text and weight")
+            raise BadInput(
+                f"{setting}={item}: a prompt is a text, or a mapping of text and weight"
+            )
         text, weight = str(item["text"]), item.get("weight", 1.0)
     else:
         text, weight = split_weight(str(item))
     if not text.strip():
         raise BadInput(f"{setting}={item!r} is empty: say what to draw")
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
+    if (
+        isinstance(weight, bool)
+        or not isinstance(weight, int | float)
+        or not math.isfinite(weight)
+    ):
         raise BadInput(f"{setting}={item}: weight {weight} must be a number")
     return Prompt(text.strip(), float(weight))
 
@@ -117,7 +128,7 @@ def split_weight(text: str) -> tuple[str, float]:
     """`"fog:0.5"` -> ("fog", 0.5). A weight is a number right behind the last colon, unless a
     digit stands before it (16:9) or it is a link."""
     found = WEIGHT.fullmatch(text.strip())
-    if found is None or re.match(r"\w+://", text) and "/" not in text.split("://", 1)[1]:
+    if found is None or (re.match(r"\w+://", text) and "/" not in text.split("://", 1)[1]):
         return text, 1.0
     return found["text"], float(found["weight"])
 

@@ -36,7 +36,7 @@ def schedule(
     pairs = [[0.0, value]] if is_number(value) else value
     if not is_pairs(pairs):
         raise ValueError(
-            f"{name}={value} must be a number or pairs [progress, value] such as [[0, 12], [0.4, 4]]"
+            f"{name}={value} must be a number or pairs [progress, value], as [[0, 12], [0.4, 4]]"
         )
     starts = [float(start) for start, _ in pairs]
     if starts != sorted(set(starts)) or starts[0] < 0 or starts[-1] > 1:
@@ -56,9 +56,11 @@ def check_number(
         span = ""
     fits = is_number(value) and math.isfinite(value) and low <= value <= high
     if not fits or (whole and value != int(value)):
-        near = f"; the nearest is {min(max(value, low), high):g}" if is_number(value) and not (
-            math.isnan(value) or low <= value <= high
-        ) else ""
+        near = (
+            f"; the nearest is {min(max(value, low), high):g}"
+            if is_number(value) and not (math.isnan(value) or low <= value <= high)
+            else ""
+        )
         raise ValueError(f"{name}={value} must be {kind}{span}{near}")
 
 

@@ -56,8 +56,10 @@ class Views:
             top = int(down * (image.shape[2] - side + 1))
             views.append(resize(image[:, :, top : top + side, left : left + side], size))
         grays = round(gray * count)
-        return torch.cat([grayscale(torch.cat(views[:grays])), *views[grays:]]) if grays else (
-            torch.cat(views)
+        return (
+            torch.cat([grayscale(torch.cat(views[:grays])), *views[grays:]])
+            if grays
+            else (torch.cat(views))
         )
 
     def _augmented(self, views: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Saturation: like range, but by distance instead of its square, so that slight excess counts too."""
+"""Saturation: like range, but by distance instead of its square, so slight excess counts too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The work of the CLIP guide: the distance of views to prompts, and its gradient, in bounded memory.
+"""The work of the CLIP guide: distance of views to prompts, and its gradient, in bounded memory.
 
 Knows nothing about diffusion; see guides/clip.py for its settings.
 """
@@ -49,10 +49,12 @@ class ClipSimilarity:
         for k, target in enumerate(self.targets):
             with torch.enable_grad():
                 leaf = image.detach().requires_grad_()
-                views = torch.cat([
-                    self.views(leaf[b : b + 1], target.clip.size, progress, seed + k)
-                    for b, seed in enumerate(seeds)
-                ])
+                views = torch.cat(
+                    [
+                        self.views(leaf[b : b + 1], target.clip.size, progress, seed + k)
+                        for b, seed in enumerate(seeds)
+                    ]
+                )
             distances, cosines, pull = self._score(views.detach(), target, len(image))
             grad += scale * torch.autograd.grad(views, leaf, pull)[0]
             loss += scale * distances

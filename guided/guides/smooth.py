@@ -1,6 +1,6 @@
 """Total variation: neighbouring pixels should be alike. Smooths noise and fine texture away.
 
-Rudin, Osher and Fatemi 1992; here the mean of squared differences, as in Disco Diffusion's tv_scale.
+Rudin, Osher and Fatemi 1992; here the mean of squared differences, as Disco's tv_scale has it.
 """
 
 from __future__ import annotations

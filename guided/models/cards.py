@@ -118,10 +118,14 @@ class ClipCard:
 
 def locate(name: str) -> Path | None:
     """A file or folder by the name that a card gives it, or None."""
-    places = [Path(name).expanduser()] if Path(name).is_absolute() or name.startswith("~") else [
-        Path(__file__).parent / name,
-        cache() / name,
-    ]
+    places = (
+        [Path(name).expanduser()]
+        if Path(name).is_absolute() or name.startswith("~")
+        else [
+            Path(__file__).parent / name,
+            cache() / name,
+        ]
+    )
     return next((place for place in places if place.exists()), None)
 
 

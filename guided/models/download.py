@@ -34,7 +34,9 @@ def fetch(card: ModelCard) -> Path:
         except (OSError, ValueError) as error:  # a mirror that is gone, cut off, or altered
             log.warning("%s: %s", url, error)
             failures.append(f"{url} ({error})")
-    raise BadInput(f"model={card.name}: no mirror had it: {'; '.join(failures) or 'none is known'}")
+    raise BadInput(
+        f"model={card.name}: no mirror had it: {'; '.join(failures) or 'none is known'}"
+    )
 
 
 def stream(url: str, target: Path, sha256: str) -> Path:

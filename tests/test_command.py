@@ -1,0 +1,141 @@
+"""Bad input: one line that names the setting, before torch is imported; and the exit code."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from guided import command
+from guided.command import compose
+from guided.config import Config
+from guided.pipeline import Plan
+
+ROOT = Path(__file__).parent.parent
+
+
+def complaint(*words: str) -> str:
+    """What run.py would say of these words."""
+    with pytest.raises(Exception) as caught:
+        Plan.read(compose(["prompt=x", *words]))
+    assert command.report(caught.value, debug=False) == command.BAD_INPUT
+    return command.say(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["steps=abc"], ["steps=abc", "whole number"]),
+        (["steps=0"], ["steps=0", "nearest is 1"]),
+        (["stepz=3"], ["stepz", "'steps'"]),
+        (["+stepz=3"], ["stepz", "'steps'"]),
+        (["count=0"], ["count=0"]),
+        (["seed=-1"], ["seed=-1"]),
+        (["sampler=dimm"], ["sampler=dimm", "ddim, ddpm", "'ddim'"]),
+        (["sampler.etaa=1"], ["sampler.etaa", "'sampler.eta'"]),
+        (["+sampler.etaa=1"], ["sampler.etaa", "'eta'"]),
+        (["sampler.eta=2"], ["sampler.eta=2", "from 0 to 1", "nearest is 1"]),
+        (["sampler.eta=lots"], ["sampler.eta=lots", "number"]),
+        (["guide=[clip,smoth]"], ["guide=smoth", "'smooth'"]),
+        (["guide.clip.scale=-5"], ["guide.clip.scale=-5", "0 or more"]),
+        (["model=imagnet512"], ["model=imagnet512", "'imagenet512'"]),
+        (["size=30"], ["size=[30, 30]", "multiples of", "nearest is size=[32,32]"]),
+        (["size=[64]"], ["size=[64]", "[width, height]"]),
+        (["size=big"], ["size=big", "[width, height]"]),
+        (["device=gpu"], ["device=gpu", "cuda"]),
+        (["precision=fp8"], ["precision=fp8", "bfloat16"]),
+        (["cutouts.overview=[[0.5,3],[0.1,2]]"], ["cutouts.overview", "progress must rise"]),
+        (["cutouts.overview=0", "cutouts.inner=0"], ["cutouts.overview", "nothing"]),
+        (["cutouts.flip=2"], ["cutouts.flip=2", "from 0 to 1"]),
+        (["prompt=''"], ["prompt", "empty"]),
+        (["prompt=['a:0']"], ["prompt", "every weight is 0"]),
+        (["clip=[]"], ["clip", "guide"]),
+        (["sampler._target_=os.system"], ["sampler._target_=os.system", "guided."]),
+        (["output.still.enlarge=99"], ["output.still.enlarge=99", "from 1 to 16"]),
+    ],
+)
+def test_bad_input_is_named_in_one_line(words, parts):
+    said = complaint(*words)
+    assert "\n" not in said
+    for part in parts:
+        assert part in said
+
+
+def test_a_model_that_is_not_there_says_how_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("GUIDED_CACHE", str(tmp_path))
+    said = complaint("model=imagenet256")
+    for part in ("2211 MB", "https://", "models=download model=imagenet256", str(tmp_path)):
+        assert part in said
+
+
+def test_a_clip_that_is_not_there_says_how_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    said = complaint("clip=[vit_b32]")
+    for part in ("clip=vit_b32", "MB", "models=download clip=vit_b32"):
+        assert part in said
+
+
+def test_prompts_that_cancel_are_explained_and_drawn(caplog):
+    Plan.read(compose(["prompt=['a cat','a dog:-1']"]))
+    assert "sum to 0" in caplog.text
+
+
+def test_nothing_is_written_when_the_input_is_bad(tmp_path):
+    complaint(f"folder={tmp_path}/kept", "steps=0")
+    assert not (tmp_path / "kept").exists()
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "run.py"), *words], capture_output=True, text=True, check=False
+    )
+
+
+def test_the_program_leaves_with_2_and_one_line():
+    done = run("prompt=x", "sampler.eta=7")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_debug_shows_the_traceback():
+    assert "Traceback" in run("prompt=x", "sampler.eta=7", "debug=true").stderr
+
+
+def test_help_shows_examples_groups_choices_and_settings():
+    done = run("--help")
+    assert done.returncode == 0
+    for word in ("python run.py prompt=", "imagenet512", "ddpm", "saturation", "vit_b32"):
+        assert word in done.stdout
+    for name in Config.__dataclass_fields__:
+        assert name in done.stdout
+
+
+def test_help_shows_ones_own_presets(tmp_path):
+    (tmp_path / "look").mkdir()
+    (tmp_path / "look" / "mine.yaml").write_text("# @package _global_\nsteps: 7\n")
+    assert "mine" in run("--config-dir", str(tmp_path), "--help").stdout
+
+
+def test_shell_completion_offers_choices():
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "run.py"), "-sc", "query=bash"],
+        env={"COMP_LINE": "python run.py sampler=dd", "COMP_POINT": "24", "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert {"sampler=ddim", "sampler=ddpm"} <= set(done.stdout.split())
+
+
+def test_what_went_wrong_while_drawing_leaves_with_1():
+    assert command.report(RuntimeError("out of paint"), debug=False) == command.FAILED
+
+
+def test_a_broken_yaml_is_bad_input_and_named():
+    import yaml
+
+    with pytest.raises(yaml.YAMLError) as caught:
+        yaml.safe_load("a: b: c")
+    assert command.report(caught.value, debug=False) == command.BAD_INPUT

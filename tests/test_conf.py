@@ -1,0 +1,137 @@
+"""Every YAML of conf/ composes, builds, and lists every setting that it has."""
+
+import dataclasses
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from guided.command import compose
+from guided.config import build, build_all, conf_folder
+from guided.diffusion.unet import UNet
+from guided.models import shelf
+
+CONF = conf_folder()
+GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "local")
+SEVERAL = ("clip", "guide", "output")  # groups whose options go together
+CHOICES = [(g, path.stem) for g in GROUPS for path in sorted((CONF / g).glob("*.yaml"))]
+
+
+@cache
+def chosen(group: str, choice: str):
+    return compose([f"{group}=[{choice}]" if group in SEVERAL else f"{group}={choice}"])
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_every_choice_composes_and_builds(group, choice):
+    cfg = chosen(group, choice)
+    for name in ("generator", "model", "cutouts", "sampler"):
+        build(cfg[name], name)
+    for name in SEVERAL:
+        assert build_all(cfg[name], name)
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_every_file_begins_with_the_command_that_uses_it(group, choice):
+    lines = (CONF / group / f"{choice}.yaml").read_text(encoding="utf-8").splitlines()
+    comments = [line for line in lines[:2] if line.startswith("#")]
+    assert any("python run.py" in line for line in comments)
+
+
+@pytest.mark.parametrize(
+    ("group", "choice"), [(g, c) for g, c in CHOICES if g not in ("look", "model", "clip")]
+)
+def test_a_choice_lists_every_setting_of_what_it_names(group, choice):
+    """Hydra knows only what the YAML lists: a setting left out could not be set, nor completed."""
+    cfg = chosen(group, choice)[group]
+    for node in cfg.values() if group in SEVERAL else [cfg]:
+        built = build(node, group)
+        settings = {f.name for f in dataclasses.fields(built)}
+        assert {str(key) for key in node} - {"_target_"} == settings
+
+
+def test_presets_win_over_defaults_and_the_command_line_over_presets():
+    assert compose(["look=draft"]).steps == 20
+    assert compose(["look=draft", "steps=33"]).steps == 33
+
+
+def test_settings_follow_the_model():
+    embedded, big = compose([]), compose(["model=imagenet512"])
+    assert embedded.guide.clip.scale == embedded.model.recommended.scale
+    assert big.guide.clip.scale == 5000
+    assert big.sampler.eta == 0.8
+
+
+def test_everything_is_checked_without_torch():
+    """Torch takes seconds to import; a typo must not."""
+    program = (
+        "import sys; from guided.command import compose; from guided.pipeline import Plan;"
+        "Plan.read(compose(['prompt=x'])); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+# Parameters and tensors of guided-diffusion's own networks, built from the settings that their
+# authors published.
+SIZES = {
+    "imagenet512": (557_973_638, 644),
+    "imagenet512_safetensors": (557_973_638, 644),
+    "openimages512": (557_973_638, 644),
+    "feiart": (557_973_638, 644),
+    "isometric": (557_973_638, 644),
+    "imagenet256": (552_814_086, 566),
+    "lsun_bedroom": (552_814_086, 566),
+    "lsun_cat": (552_814_086, 566),
+    "lsun_horse": (552_814_086, 566),
+    "lsun_horse_nodropout": (552_814_086, 566),
+    "portrait": (139_579_462, 644),
+    "portrait15": (139_579_462, 644),
+    "ukiyoe": (138_289_926, 566),
+    **dict.fromkeys(
+        (
+            *("pixelart", "pixelart_hard", "pixelart_soft", "pixelart4k", "watercolor"),
+            *("watercolor2", "pulpscifi", "comics_faces", "ukiyoe_022000", "liminal"),
+            "lsun_uncond",
+        ),
+        (113_676_678, 426),
+    ),
+    "classes64": (295_904_454, 541),
+    "classes128": (421_529_606, 493),
+    "classes256": (553_838_086, 567),
+    "classes512": (558_997_638, 645),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_a_card_describes_its_checkpoint(name):
+    card = dict(shelf.models())[name]
+    with torch.device("meta"):
+        unet = UNet(card.unet)
+    parameters = sum(tensor.numel() for tensor in unet.parameters())
+    assert (parameters, len(unet.state_dict())) == SIZES[name]
+
+
+def test_every_card_is_counted_except_the_embedded_one():
+    assert {name for name, _ in shelf.models()} - {"embedded"} == set(SIZES)
+
+
+def test_every_card_can_be_fetched_or_is_here():
+    for name, card in shelf.models():
+        assert card.urls or Path(card.file).parent.name == "embedded", name
+        assert all(url.startswith("https://") for url in card.urls), name
+        assert not card.sha256 or re.fullmatch("[0-9a-f]{64}", card.sha256), name
+        assert all(side % card.unet.divisor == 0 for side in card.size), name
+
+
+def test_checksums_are_not_shared_by_mistake():
+    sums = [card.sha256 for _, card in shelf.models() if card.sha256]
+    assert len(sums) == len(set(sums))
+
+
+def test_interpolations_in_conf_are_resolvable():
+    OmegaConf.to_container(compose(["prompt=x"]), resolve=True, throw_on_missing=True)
