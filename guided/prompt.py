@@ -96,30 +96,20 @@ def parse(prompt: Any, negative: Any = None) -> list[Prompt]:
 def as_list(value: Any) -> list[Any]:
     if value is None or value == "":
         return []
-    return (
-        [value]
-        if isinstance(value, str | dict) or not isinstance(value, Sequence)
-        else list(value)
-    )
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def read(item: Any, setting: str) -> Prompt:
     if isinstance(item, dict):
         unknown = set(item) - {"text", "weight"}
         if unknown or "text" not in item:
-            raise BadInput(
-                f"{setting}={item}: a prompt is a text, or a mapping of text and weight"
-            )
+            raise BadInput(f"{setting}={item}: a prompt is a text, or a text and its weight")
         text, weight = str(item["text"]), item.get("weight", 1.0)
     else:
         text, weight = split_weight(str(item))
     if not text.strip():
         raise BadInput(f"{setting}={item!r} is empty: say what to draw")
-    if (
-        isinstance(weight, bool)
-        or not isinstance(weight, int | float)
-        or not math.isfinite(weight)
-    ):
+    if not is_number(weight) or not math.isfinite(weight):
         raise BadInput(f"{setting}={item}: weight {weight} must be a number")
     return Prompt(text.strip(), float(weight))
 

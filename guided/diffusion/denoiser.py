@@ -29,8 +29,7 @@ class ModelDenoiser:
     dice: Dice | None = None  # draws the class labels of a class-conditional network
 
     def __call__(self, x: Tensor, i: int) -> Guess:
-        t = torch.full((len(x),), self.timeline.times[i], device=x.device, dtype=torch.float64
-                       if x.dtype == torch.float64 else torch.float32)
+        t = torch.full((len(x),), self.timeline.times[i], device=x.device)
         out = self.model(x, t, self._labels(x)).to(x.dtype)
         out, spread = out.split(3, dim=1) if out.shape[1] == 6 else (out, None)
         pred = clean(self.prediction, x, out, *self.timeline.scales(i))

@@ -28,6 +28,7 @@ class Drawing:
     clamp: Schedule | None
     device: torch.device
 
+    @torch.no_grad()  # as a decorator, it ends wherever the generator yields
     def generate(self, request: Request, guides: Mapping[str, Guide]) -> Iterator[Step]:
         """One Step after each of the request's steps, less those that it skips."""
         card = self.card
@@ -36,8 +37,8 @@ class Drawing:
         model = ModelDenoiser(self.unet, steps, card.prediction, card.clip_denoised, dice)
         guided = GuidedDenoiser(model, guides, dice, self.clamp)
         start = len(steps) - 1 - request.skip
-        with torch.no_grad():
-            yield from self.sampler.sample(guided, self._begin(request, dice, model, start), dice, start)
+        x = self._begin(request, dice, model, start)
+        yield from self.sampler.sample(guided, x, dice, start)
 
     def _begin(self, request: Request, dice: Dice, model: ModelDenoiser, start: int) -> Tensor:
         """Pure noise; or the init image under the noise of the first step that is not skipped."""

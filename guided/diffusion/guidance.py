@@ -72,7 +72,7 @@ class GuidedDenoiser:
         return {name: guide(image, progress, self.dice) for name, guide in self.guides.items()}
 
     def _finite(self, grad: Tensor, i: int) -> Tensor:
-        """A gradient that overflowed would blacken the picture: that image's step goes unguided."""
+        """An overflowed gradient would blacken the picture: that image's step goes unguided."""
         broken = ~torch.isfinite(grad).flatten(1).all(1)
         if broken.any():
             log.warning(

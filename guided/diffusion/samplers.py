@@ -32,8 +32,8 @@ class OneStep(Protocol):
 def walk(
     sampler: OneStep, recurrence: Schedule, denoiser: Denoiser, x: Tensor, dice: Dice, start: int
 ) -> Iterator[Step]:
-    """From position `start` to 0. With recurrence n, each step is taken n times, with its noise put
-    back in between: guidance gets n chances to settle before the noise level moves on."""
+    """From position `start` to 0. With recurrence n, each step is taken n times, with its noise
+    put back in between: guidance gets n chances to settle before the noise level moves on."""
     timeline = denoiser.timeline
     for i in range(start, -1, -1):
         for remaining in range(int(recurrence(timeline.progress(i))) - 1, -1, -1):

@@ -1,4 +1,4 @@
-"""The U-Net of ablated diffusion models (ADM): noisy image and timestep in, the network's guess out.
+"""The U-Net of ablated diffusion models (ADM): noisy image and timestep in, a guess out.
 
 Knows nothing about noise schedules, guidance or files. Its state-dict keys are those of OpenAI's
 guided-diffusion, so that every checkpoint of that family loads with `strict=True`.
