@@ -1,0 +1,164 @@
+"""Small exact stand-ins for networks, denoisers, CLIPs and guides, and the oracle in float64."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from unittest.mock import patch
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from guided.diffusion.noise import Dice, Timeline
+from guided.diffusion.samplers import posterior_variance, step_variance
+from guided.types import Guess, Pull
+
+# ---- networks ------------------------------------------------------------------------------
+
+
+def randomised(module: nn.Module, seed: int = 0) -> nn.Module:
+    """Every parameter drawn at random: a layer left at zero would hide what comes before it."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            if parameter.dim() > 1:
+                parameter.copy_(noise / parameter[0].numel() ** 0.5)
+            else:
+                parameter.copy_(parameter + 0.2 * noise)
+    return module
+
+
+class TinyNet(nn.Module):
+    """A smooth function of (x, t) with a U-Net's signature: 3 or 6 channels out."""
+
+    def __init__(self, channels: int = 6, seed: int = 0) -> None:
+        super().__init__()
+        self.config = SimpleNamespace(num_classes=0)
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.last = nn.Conv2d(8, channels, 3, padding=1)
+        randomised(self, seed)
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        time = (t / 1000).to(x.dtype).view(-1, 1, 1, 1)
+        return torch.tanh(self.last(torch.tanh(self.first(x) + time)) + 0.5 * time)
+
+
+# ---- denoisers -----------------------------------------------------------------------------
+
+
+class GaussianDenoiser:
+    """The exact denoiser of images whose pixels are N(mu, s**2), independent of each other.
+
+    x at a noise level is N(alpha * mu, alpha**2 s**2 + sigma**2), and everything is closed form.
+    With `exact_spread` it also knows the variance of a reverse step, so that ancestral sampling
+    is exact with any number of steps.
+    """
+
+    def __init__(
+        self, timeline: Timeline, mu: float, s: float, exact_spread: bool = False
+    ) -> None:
+        self.timeline, self.mu, self.s, self.exact_spread = timeline, mu, s, exact_spread
+        self.calls: list[int] = []
+
+    def variance(self, i: int) -> float:
+        alpha, sigma = self.timeline.scales(i)
+        return alpha**2 * self.s**2 + sigma**2
+
+    def __call__(self, x: Tensor, i: int) -> Guess:
+        self.calls.append(i)
+        alpha, _ = self.timeline.scales(i)
+        pred = self.mu + alpha * self.s**2 / self.variance(i) * (x - alpha * self.mu)
+        return Guess(pred, pred, self.spread(x, i) if self.exact_spread else None)
+
+    def spread(self, x: Tensor, i: int) -> Tensor:
+        """Where the true variance of x at i - 1, given x at i, lies between the fixed two."""
+        beta = torch.tensor(step_variance(self.timeline, i), dtype=torch.float64)
+        least = torch.tensor(posterior_variance(self.timeline, i), dtype=torch.float64)
+        true = beta * self.variance(i - 1) / self.variance(i)
+        share = (true / least).log() / (beta / least).log()
+        return torch.full_like(x, float(2 * share - 1))
+
+    def ode(self, x: Tensor, i: int) -> Tensor:
+        """Where the probability-flow ODE carries x from position i to the clean image: it keeps
+        the distance from the mean in standard deviations."""
+        alpha, _ = self.timeline.scales(i)
+        return self.mu + self.s * (x - alpha * self.mu) / self.variance(i) ** 0.5
+
+
+class FixedDenoiser:
+    """Always guesses `image`, with the gradient d pred / d x = slope."""
+
+    def __init__(self, timeline: Timeline, image: Tensor, slope: float = 1.0) -> None:
+        self.timeline, self.image, self.slope = timeline, image, slope
+
+    def __call__(self, x: Tensor, i: int) -> Guess:
+        pred = self.image + self.slope * (x - x.detach())
+        return Guess(pred, pred)
+
+
+# ---- guides and CLIPs ----------------------------------------------------------------------
+
+
+class FixedGuide:
+    """Pulls with a given gradient, whatever it sees."""
+
+    def __init__(self, grad: Tensor) -> None:
+        self.grad = grad
+
+    def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull:
+        return Pull(image.new_zeros(len(image)), self.grad.to(image).expand_as(image).clone())
+
+
+class LinearClip:
+    """A CLIP that is one linear map onto the sphere. Works in any precision, and remembers how
+    many views it was shown at once."""
+
+    def __init__(
+        self, size: tuple[int, int] = (8, 8), width: int = 6, dtype: torch.dtype = torch.float64
+    ) -> None:
+        generator = torch.Generator().manual_seed(width)
+        self.size = size
+        self.map = torch.randn(3 * size[0] * size[1], width, generator=generator).to(dtype)
+        self.batches: list[int] = []
+
+    def encode_image(self, views: Tensor) -> Tensor:
+        assert tuple(views.shape[2:]) == self.size
+        self.batches.append(len(views))
+        return F.normalize((views - 0.4).flatten(1).to(self.map) @ self.map, dim=-1)
+
+    def encode_text(self, texts: list[str]) -> Tensor:
+        """A point for each text that depends on its letters only."""
+        points = []
+        for text in texts:
+            generator = torch.Generator().manual_seed(sum(map(ord, text)))
+            points.append(torch.randn(self.map.shape[1], generator=generator))
+        return F.normalize(torch.stack(points), dim=-1).to(self.map)
+
+
+# ---- comparing -----------------------------------------------------------------------------
+
+
+def relative(ours: Tensor, theirs: Tensor) -> float:
+    """Largest difference, as a share of the largest value."""
+    return float((ours - theirs).abs().max() / theirs.abs().max())
+
+
+def numerical(function: Callable[[Tensor], Tensor], x: Tensor, h: float = 1e-6) -> Tensor:
+    """The gradient of a scalar function by central differences."""
+    grad = torch.zeros_like(x)
+    for k in range(x.numel()):
+        step = torch.zeros_like(x).view(-1)
+        step[k] = h
+        step = step.view_as(x)
+        grad.view(-1)[k] = (function(x + step) - function(x - step)) / (2 * h)
+    return grad
+
+
+@contextmanager
+def nothing_cast_to_float32() -> Iterator[None]:
+    """guided-diffusion casts to float32 by hand in group norm, softmax, tables and guidance, so in
+    float64 it would be exact to 1e-7 only. Here those casts become casts to float64, and the
+    oracle computes the same formulas exactly."""
+    with patch.object(torch.Tensor, "float", torch.Tensor.double):
+        yield
