@@ -1,0 +1,87 @@
+"""Outputs watch frames: what they write, from frames made by hand."""
+
+import json
+
+import pytest
+import torch
+from PIL import Image
+
+from guided.outputs.metrics import Metrics
+from guided.outputs.picture import picture
+from guided.outputs.sheet import GAP, Sheet
+from guided.outputs.steps import Steps
+from guided.outputs.still import Still
+from guided.types import Frame, Guess, Run
+
+SETTINGS = {
+    "prompt": "x", "steps": 4, "seed": 9, "size": [6, 4], "model": {"name": "m"},
+    "clip": {}, "sampler": {"_target_": "a.DDIM"}, "count": 2,
+}  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path):
+    def enlarge(image, times):
+        return image.repeat_interleave(times, 2).repeat_interleave(times, 3)
+
+    return Run(tmp_path, SETTINGS, [], count=2, steps=4, enlarge=enlarge)
+
+
+def frame(index=0, step=1, steps=4, value=0.5):
+    image = torch.full((1, 3, 4, 6), value)
+    guess = Guess(image, image, losses={"clip": torch.tensor([2.0])})
+    return Frame(index, 9 + index, step, steps, step / steps, image, guess, 0.1)
+
+
+def watch(output, run, frames):
+    with output.open(run) as viewer:
+        for one in frames:
+            viewer.see(one)
+
+
+def all_frames():
+    return [frame(k, step, value=step / 4) for k in range(2) for step in range(1, 5)]
+
+
+def test_a_picture_is_rounded_and_clamped():
+    image = torch.tensor([-1.0, 0.5, 2.0]).view(1, 3, 1, 1)
+    assert picture(image).getpixel((0, 0)) == (0, 128, 255)
+
+
+def test_still_keeps_the_last_frame_of_each_image_with_its_own_seed(run):
+    watch(Still(enlarge=2), run, all_frames())
+    assert sorted(path.name for path in run.folder.iterdir()) == [
+        "image_0000.png",
+        "image_0001.png",
+    ]
+    with Image.open(run.folder / "image_0001.png") as image:
+        assert image.size == (12, 8)
+        assert image.getpixel((0, 0)) == (255, 255, 255)
+        assert "Seed: 10" in image.text["parameters"]
+
+
+def test_steps_are_kept_as_often_as_asked_and_at_the_end(run):
+    watch(Steps(every=3), run, all_frames()[:4])
+    names = sorted(path.name for path in (run.folder / "steps").iterdir())
+    assert names == ["0000_0003.png", "0000_0004.png"]
+
+
+def test_the_sheet_has_a_row_for_each_image_and_ends_with_the_last_step(run):
+    watch(Sheet(columns=2, height=16), run, all_frames())
+    with Image.open(run.folder / "sheet.png") as sheet:
+        assert sheet.size == (2 * (24 + GAP) + GAP, 2 * (16 + GAP) + GAP)
+        assert sheet.getpixel((24 + 2 * GAP + 3, GAP + 3)) == (255, 255, 255)  # step 4 of image 0
+        assert sheet.getpixel((GAP + 3, 16 + 2 * GAP + 3)) == (128, 128, 128)  # step 2 of image 1
+
+
+def test_the_sheet_is_there_after_each_image(run):
+    watch(Sheet(), run, all_frames()[:5])  # broken off in the second image
+    assert (run.folder / "sheet.png").exists()
+
+
+def test_metrics_are_written_step_by_step(run):
+    with Metrics().open(run) as viewer:
+        viewer.see(frame())
+        line = json.loads((run.folder / "metrics.jsonl").read_text())
+    assert line["loss"] == {"clip": 2.0}
+    assert line["similarity"] is None

@@ -1,0 +1,174 @@
+"""Real runs with the pair that comes with the program: what they leave, and that they repeat."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+from PIL import Image
+
+import guided
+from guided import record
+from guided.command import compose
+from guided.pipeline import Plan, Studio, begin, draw
+
+ROOT = Path(__file__).parent.parent
+SHORT = ("steps=3", "sampler.recurrence=1", "cutouts.overview=2", "cutouts.inner=1")
+
+
+def short_run(folder: Path, *words: str) -> Path:
+    """A run of three steps; its folder."""
+    draw(compose(["prompt=a red heart", f"folder={folder}", *SHORT, *words]))
+    return (folder / "latest").resolve()
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory) -> Path:
+    return short_run(tmp_path_factory.mktemp("four"), "seed=5", "count=4")
+
+
+def test_a_run_leaves_pictures_previews_sheet_metrics_and_settings(four):
+    names = {path.name for path in four.iterdir()}
+    pictures = {f"image_{k:04d}.png" for k in range(4)}
+    assert names == pictures | {"sheet.png", "steps", "metrics.jsonl", "run.yaml"}
+    assert {path.name for path in (four / "steps").iterdir()} == {
+        f"{k:04d}_0003.png" for k in range(4)
+    }
+    assert four.name.endswith("-a-red-heart")
+
+
+def test_the_picture_is_enlarged_by_the_models_own_upscaler(four):
+    assert Image.open(four / "image_0000.png").size == (128, 128)
+    assert Image.open(four / "steps" / "0000_0003.png").size == (32, 32)
+
+
+def test_metrics_hold_every_step_of_every_image(four):
+    lines = [json.loads(line) for line in (four / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["image"], line["step"]) for line in lines] == [
+        (k, step) for k in range(4) for step in (1, 2, 3)
+    ]
+    for line in lines:
+        assert set(line["loss"]) == {"clip", "range"}
+        assert line["grad_norm"] > 0
+        assert -1 <= line["similarity"] <= 1
+        assert line["seconds"] > 0
+        assert line["peak_memory_mb"] > 0
+
+
+def test_the_same_seed_gives_the_same_bytes(four, tmp_path):
+    again = short_run(tmp_path, "seed=5", "count=4")
+    for k in range(4):
+        name = f"image_{k:04d}.png"
+        assert pixels(again / name) == pixels(four / name)
+
+
+def test_an_image_alone_equals_the_same_one_among_others(four, tmp_path):
+    alone = short_run(tmp_path, "seed=8")
+    assert pixels(alone / "image_0000.png") == pixels(four / "image_0003.png")
+
+
+def test_other_seeds_give_other_pictures(four):
+    assert len({pixels(path) for path in four.glob("image_*.png")}) == 4
+
+
+def pixels(path: Path) -> bytes:
+    with Image.open(path) as image:
+        return image.tobytes()
+
+
+def test_a_picture_tells_how_it_was_made(four):
+    settings = record.read(four / "image_0002.png")
+    assert (settings["prompt"], settings["seed"], settings["steps"]) == ("a red heart", 7, 3)
+    assert settings["cutouts"]["overview"] == 2
+    assert settings["size"] == [32, 32]
+    with Image.open(four / "image_0002.png") as image:
+        lines = image.text["parameters"].splitlines()
+    assert lines[0] == "a red heart"
+    for fact in ("Steps: 3", "Sampler: DDIM", "Seed: 7", "Size: 32x32", "Model: embedded"):
+        assert fact in lines[-1]
+
+
+def test_run_yaml_is_the_whole_configuration(four):
+    written = OmegaConf.load(four / "run.yaml")
+    assert written.seed == 5
+    assert written.count == 4
+    assert written.device == "cpu" or written.device.startswith(("cuda", "mps", "xpu"))
+    assert set(written.guide) == {"clip", "range"}
+
+
+def test_chinese_survives_into_folder_and_record(tmp_path):
+    folder = short_run(tmp_path, "prompt=一颗红心, 很大", "seed=1", "output=[still]")
+    assert folder.name.endswith("一颗红心-很大")
+    assert record.read(folder / "image_0000.png")["prompt"] == "一颗红心, 很大"
+
+
+def test_wide_and_tall_canvases_are_drawn(tmp_path):
+    folder = short_run(
+        tmp_path, "size=64x32", "seed=1", "output=[still]", "output.still.enlarge=1"
+    )
+    assert Image.open(folder / "image_0000.png").size == (64, 32)
+
+
+def test_negative_prompts_change_the_picture(tmp_path):
+    with_it = short_run(tmp_path / "a", "negative=a face", "seed=1", "output=[still]")
+    without = short_run(tmp_path / "b", "seed=1", "output=[still]")
+    assert pixels(with_it / "image_0000.png") != pixels(without / "image_0000.png")
+
+
+def test_guidance_brings_the_picture_nearer_to_the_prompt():
+    """The point of it all: similarity after a guided run above that of an unguided one."""
+    words = ["prompt=a red heart", "seed=3", "steps=12", "sampler.recurrence=1"]
+    plans = [Plan.read(compose([*words, *more])) for more in ([], ["guide.clip.scale=1e-6"])]
+    ends = []
+    for plan in plans:
+        frames = list(Studio.open(plan).frames(plan))
+        ends.append(frames[-1].guess.similarity.item())
+    guided_end, unguided_end = ends
+    assert guided_end > unguided_end + 0.05
+
+
+def test_an_interrupted_run_keeps_what_is_finished(tmp_path, monkeypatch):
+    """Ctrl-C in the second image: the first one, its metrics and the settings are there."""
+    frames = Studio.frames
+
+    def until_interrupted(self, plan):
+        for frame in frames(self, plan):
+            if frame.index == 1 and frame.step == 2:
+                raise KeyboardInterrupt
+            yield frame
+
+    monkeypatch.setattr(Studio, "frames", until_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        draw(compose(["prompt=x", "count=3", "seed=1", f"folder={tmp_path}", *SHORT]))
+    folder = (tmp_path / "latest").resolve()
+    assert {path.name for path in folder.glob("image_*")} == {"image_0000.png"}
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 4
+    assert (folder / "run.yaml").exists()
+
+
+def test_two_runs_in_the_same_second_do_not_meet(tmp_path):
+    cfg = compose(["prompt=x", "seed=1", f"folder={tmp_path}", *SHORT])
+    plan = Plan.read(cfg)
+    studio = Studio({}, {}, None, "cpu", "float32")
+    folders = [begin(plan, studio, cfg).folder for _ in range(3)]
+    assert len(set(folders)) == 3
+
+
+def test_the_program_draws_and_says_where(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "run.py"), "a red heart, big", f"folder={tmp_path}", *SHORT],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    last = done.stdout.splitlines()[-1]
+    assert Path(last).name == "image_0000.png"
+    assert record.read(Path(last))["prompt"] == "a red heart, big"
+    assert "%" not in done.stderr  # no progress bar in a pipe
+
+
+def test_generate_returns_pictures(tmp_path):
+    images = guided.generate("a sun: 太阳, bright", [f"folder={tmp_path}", "seed=1", *SHORT])
+    assert [image.size for image in images] == [(128, 128)]
