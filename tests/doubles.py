@@ -40,7 +40,7 @@ class TinyNet(nn.Module):
         randomised(self, seed)
 
     def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
-        time = (t / 1000).to(x.dtype).view(-1, 1, 1, 1)
+        time = (t.to(torch.float32) / 1000).to(x.dtype).view(-1, 1, 1, 1)  # as U-Nets hear it
         return torch.tanh(self.last(torch.tanh(self.first(x) + time)) + 0.5 * time)
 
 
