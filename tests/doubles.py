@@ -20,12 +20,12 @@ def randomised(module: nn.Module, seed: int = 0) -> nn.Module:
     """Every parameter drawn at random: a layer left at zero would hide what comes before it."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for parameter in module.parameters():
+        for name, parameter in module.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
             if parameter.dim() > 1:
                 parameter.copy_(noise / parameter[0].numel() ** 0.5)
-            else:
-                parameter.copy_(parameter + 0.2 * noise)
+            else:  # biases around 0, the scales of norms around 1
+                parameter.copy_(0.2 * noise + (0 if name.endswith("bias") else 1))
     return module
 
 

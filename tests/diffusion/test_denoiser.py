@@ -1,0 +1,88 @@
+"""From a network's words to a clean image."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from guided.diffusion.architecture import UNetConfig
+from guided.diffusion.denoiser import ModelDenoiser, clean, noised
+from guided.diffusion.noise import Dice, timeline
+from tests.doubles import TinyNet
+
+LINE = timeline("linear", 20)
+
+
+class Oracle(nn.Module):
+    """A network that knows the image and says it in the way it was trained to."""
+
+    def __init__(self, says: Tensor, channels: int = 3) -> None:
+        super().__init__()
+        self.config = UNetConfig()
+        self.says, self.channels = says, channels
+        self.heard: list[tuple[list[float], Tensor | None]] = []
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        self.heard.append((t.tolist(), y))
+        spread = torch.full_like(x, 0.25)
+        return torch.cat([self.says, spread], dim=1) if self.channels == 6 else self.says
+
+
+def image_and_noise() -> tuple[Tensor, Tensor]:
+    image = torch.rand(2, 3, 4, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    return image * 2 - 1, Dice([1, 2]).normal_like(image)
+
+
+@pytest.mark.parametrize("i", [0, 7, 19])
+@pytest.mark.parametrize("prediction", ["eps", "v", "x0"])
+def test_a_perfect_network_gives_the_clean_image_back(prediction: str, i: int) -> None:
+    image, noise = image_and_noise()
+    alpha, sigma = LINE.scales(i)
+    says = {"eps": noise, "x0": image, "v": alpha * noise - sigma * image}[prediction]
+    x = noised(image, noise, alpha, sigma)
+    for channels in (3, 6):
+        guess = ModelDenoiser(Oracle(says, channels), LINE, prediction)(x, i)
+        assert torch.allclose(guess.plain, image, atol=1e-11)
+        assert torch.equal(guess.pred, guess.plain)
+        assert (guess.spread is None) == (channels == 3)
+    assert torch.equal(guess.spread, torch.full_like(x, 0.25))
+
+
+def test_the_network_hears_the_time_of_the_position_for_every_image() -> None:
+    image, noise = image_and_noise()
+    net = Oracle(noise)
+    ModelDenoiser(net, LINE)(image, 3)
+    assert net.heard[0][0] == [150.0, 150.0]
+
+
+def test_guesses_are_clamped_only_where_the_card_says_so() -> None:
+    x = 3 * torch.ones(1, 3, 2, 2)
+    net = Oracle(torch.zeros_like(x))
+    assert ModelDenoiser(net, LINE)(x, 10).plain.max() > 3
+    assert ModelDenoiser(net, LINE, clip_denoised=True)(x, 10).plain.max() == 1
+
+
+def test_the_guess_is_differentiable_in_x() -> None:
+    x = Dice([1]).normal_like(torch.empty(1, 3, 4, 4, dtype=torch.float64)).requires_grad_()
+    denoiser = ModelDenoiser(TinyNet().double(), LINE)
+    assert torch.autograd.gradcheck(lambda x: denoiser(x, 10).pred, x)
+
+
+def test_a_class_conditional_network_gets_each_images_own_random_class_at_each_step() -> None:
+    image, noise = image_and_noise()
+    net = Oracle(noise)
+    net.config = UNetConfig(num_classes=1000)
+    denoiser = ModelDenoiser(net, LINE, dice=Dice([1, 2]))
+    alone = ModelDenoiser(Oracle(noise[1:]), LINE, dice=Dice([2]))
+    alone.model.config = net.config
+    for i in range(19, 9, -1):
+        denoiser(image, i)
+        alone(image[1:], i)
+    labels = torch.stack([y for _, y in net.heard])
+    assert labels.min() >= 0 and labels.max() < 1000
+    assert len(labels.unique()) > 15
+    assert torch.equal(labels[:, 1], torch.cat([y for _, y in alone.model.heard]))
+
+
+def test_an_unknown_prediction_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="prediction=score"):
+        clean("score", torch.zeros(1), torch.zeros(1), 1.0, 0.0)
