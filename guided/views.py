@@ -6,6 +6,7 @@ for all cutouts of a step, they show CLIP nearly the same picture many times ove
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ class Views:
 
     def __init__(self, settings: Cutouts) -> None:
         self.settings = settings
-        self.augmentations = augmentations(settings) if settings.augment else []
+        self.colours = colours(settings)
 
     def __call__(self, image: Tensor, size: tuple[int, int], progress: float, seed: int) -> Tensor:
         """image (1, 3, H, W) in [0, 1], CLIP's (height, width) -> (N, 3, *size)."""
@@ -56,34 +57,28 @@ class Views:
             top = int(down * (image.shape[2] - side + 1))
             views.append(resize(image[:, :, top : top + side, left : left + side], size))
         grays = round(gray * count)
-        return (
-            torch.cat([grayscale(torch.cat(views[:grays])), *views[grays:]])
-            if grays
-            else (torch.cat(views))
-        )
+        return torch.cat([grayscale(view) for view in views[:grays]] + views[grays:])
 
     def _augmented(self, views: Tensor) -> Tensor:
-        for augmentation in self.augmentations:
-            views = augmentation(views)
-        if self.settings.augment and self.settings.noise:
-            views = views + self.settings.noise * torch.randn(views.shape).to(views)
+        chosen = self.settings
+        if not chosen.augment:
+            return views
+        if chosen.flip or chosen.degrees or chosen.translate:
+            views = moved(views, chosen.flip, chosen.degrees, chosen.translate)
+        for colour in self.colours:
+            views = colour(views)
+        if chosen.noise:
+            views = views + chosen.noise * torch.randn(views.shape).to(views)
         return views
 
 
-def augmentations(settings: Cutouts) -> list[torch.nn.Module]:
+def colours(settings: Cutouts) -> list[torch.nn.Module]:
     """Kornia's, which draw anew for every view and are differentiable."""
+    if not (settings.augment and (settings.grayscale or settings.jitter)):
+        return []  # and kornia's start-up is saved
     from kornia import augmentation as K
 
     chain: list[torch.nn.Module] = []
-    if settings.flip:
-        chain.append(K.RandomHorizontalFlip(p=settings.flip))
-    if settings.degrees or settings.translate:
-        shift = settings.translate
-        chain.append(
-            K.RandomAffine(
-                settings.degrees, translate=(shift, shift), p=1.0, padding_mode="border"
-            )
-        )
     if settings.grayscale:
         chain.append(K.RandomGrayscale(p=settings.grayscale))
     if settings.jitter:
@@ -94,16 +89,24 @@ def augmentations(settings: Cutouts) -> list[torch.nn.Module]:
     return chain
 
 
+def moved(views: Tensor, flip: float, degrees: float, translate: float) -> Tensor:
+    """Each view mirrored with probability `flip`, turned by up to `degrees` and shifted by up to
+    `translate` of its side, in one sampling step; kornia would take one for each."""
+    count, height, width = len(views), *views.shape[2:]
+    draw = torch.rand(4, count)
+    mirror = torch.where(draw[0] < flip, -1.0, 1.0)
+    angle = (2 * draw[1] - 1) * math.radians(degrees)
+    shift = (2 * draw[2:] - 1) * 2 * translate  # the grid spans -1 to 1
+    cos, sin, aspect = angle.cos(), angle.sin(), height / width
+    across = torch.stack([mirror * cos, -mirror * sin * aspect, shift[0]], dim=1)
+    down = torch.stack([sin / aspect, cos, shift[1]], dim=1)
+    grid = F.affine_grid(torch.stack([across, down], 1), [count, 3, height, width], False)
+    return F.grid_sample(views, grid.to(views), "bilinear", "border", align_corners=False)
+
+
 def overviews(image: Tensor, size: tuple[int, int], count: int) -> Tensor:
-    """The whole image `count` times: as it is, grey, mirrored, grey and mirrored, and round
-    again. Augmentation tells equal ones apart."""
-    plain = resize(square(image), size)
-    kinds = [plain]
-    if count > 1:
-        kinds.append(grayscale(plain))
-    if count > 2:
-        kinds += [kind.flip(3) for kind in kinds]
-    return torch.cat([kinds[k % len(kinds)] for k in range(count)])
+    """The whole image `count` times; augmentation tells them apart."""
+    return resize(square(image), size).expand(count, -1, -1, -1)
 
 
 def square(image: Tensor) -> Tensor:
@@ -113,7 +116,7 @@ def square(image: Tensor) -> Tensor:
     if height == width:
         return image
     side = max(height, width)
-    mean = image.detach().mean((2, 3), keepdim=True)
+    mean = image.mean((2, 3), keepdim=True)
     top, left = (side - height) // 2, (side - width) // 2
     pad = (left, side - width - left, top, side - height - top)
     return F.pad(image - mean, pad) + mean

@@ -1,5 +1,6 @@
 """What CLIP is shown: resizes against resize-right, whole and undistorted overviews, own draws."""
 
+import math
 import random
 from unittest.mock import patch
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from guided.cutouts import Cutouts
-from guided.views import Views, grayscale, overviews, resize, square
+from guided.views import Views, grayscale, moved, overviews, resize, square
 
 SHAPES = [(48, 48), (32, 64), (70, 40), (16, 80)]  # height, width
 
@@ -92,12 +93,25 @@ def test_the_bars_of_a_letter_box_have_the_images_mean_colour() -> None:
     assert torch.allclose(bar, image.mean((2, 3)).T.expand_as(bar))
 
 
-def test_overviews_are_plain_grey_mirrored_and_grey_mirrored() -> None:
-    plain = resize(square(picture()), (24, 24))
-    four = overviews(picture(), (24, 24), 6)
-    expected = [plain, grayscale(plain), plain.flip(3), grayscale(plain).flip(3), plain]
-    for seen, kind in zip(four, expected, strict=False):
-        assert torch.allclose(seen, kind[0], atol=1e-6)
+def test_every_overview_is_the_whole_image() -> None:
+    whole = resize(square(picture()), (24, 24))
+    assert torch.equal(overviews(picture(), (24, 24), 3), whole.expand(3, -1, -1, -1))
+
+
+def test_moving_by_nothing_changes_nothing_and_a_flip_is_exact() -> None:
+    image = picture(24, 24)
+    assert torch.allclose(moved(image, 0, 0, 0), image, atol=1e-6)
+    assert torch.allclose(moved(image, 1, 0, 0), image.flip(3), atol=1e-6)
+
+
+def test_a_turn_keeps_the_distance_to_the_middle_on_any_shape() -> None:
+    """A point right of the middle ends on the circle through it, also on an oblong view."""
+    image = torch.zeros(64, 3, 41, 81)
+    image[:, :, 20, 55] = 1
+    for view in moved(image, 0.5, 180, 0)[:, 0]:
+        if view.max() > 0.3:
+            row, column = divmod(view.argmax().item(), 81)
+            assert math.hypot(row - 20, column - 40) == pytest.approx(15, abs=1.0)
 
 
 def test_grey_is_luminance() -> None:
