@@ -133,7 +133,7 @@ class LinearClip:
         for text in texts:
             generator = torch.Generator().manual_seed(sum(map(ord, text)))
             points.append(torch.randn(self.map.shape[1], generator=generator))
-        return F.normalize(torch.stack(points), dim=-1).to(self.map)
+        return F.normalize(torch.stack(points).to(self.map), dim=-1)
 
 
 # ---- comparing -----------------------------------------------------------------------------

@@ -1,0 +1,230 @@
+"""The CLIP guide: its distance, its gradient, its weights, and its bounded memory."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from guided.cutouts import Cutouts
+from guided.diffusion.noise import Dice
+from guided.guides.clip import ClipGuide
+from guided.guides.similarity import ClipSimilarity, Target, spherical
+from guided.prompt import Prompt
+from guided.schedule import schedule
+from guided.types import Scene
+from tests.doubles import LinearClip, numerical, relative
+
+STILL = Cutouts(overview=1, inner=0, augment=False)  # one view, the image itself
+
+
+def picture(images: int = 1, height: int = 8, width: int = 8) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand(images, 3, height, width, generator=generator, dtype=torch.float64)
+
+
+def guide(
+    *clips: LinearClip,
+    prompts: list[Prompt] | None = None,
+    scale: object = 1.0,
+    cutouts: Cutouts = STILL,
+) -> ClipSimilarity:
+    scene = Scene(
+        prompts=prompts or [Prompt("a red heart")],
+        clips={str(k): clip for k, clip in enumerate(clips)},
+        cutouts=cutouts,
+        device=torch.device("cpu"),
+    )
+    made = ClipGuide(scale=scale).prepare(scene)
+    for target in made.targets:  # weights are float32, the doubles float64
+        target.weights = target.weights.double()
+    return made
+
+
+# ---- distance ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("degrees", [0.5, 10, 45, 90, 135, 170, 179])
+def test_spherical_distance_is_half_the_squared_angle(degrees: float) -> None:
+    angle = math.radians(degrees)
+    x = torch.tensor([[1.0, 0, 0]], dtype=torch.float64)
+    y = torch.tensor([[math.cos(angle), math.sin(angle), 0]], dtype=torch.float64)
+    assert spherical(x, y).item() == pytest.approx(angle**2 / 2, rel=1e-9)
+    assert spherical(x, y).item() == pytest.approx(math.acos((x @ y.T).item()) ** 2 / 2, rel=1e-9)
+
+
+def test_every_view_is_compared_to_every_prompt() -> None:
+    x, y = torch.eye(3)[:2], torch.eye(3)
+    expected = (1 - torch.eye(3)[:2]) * (math.pi / 2) ** 2 / 2
+    assert torch.allclose(spherical(x, y), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("sign, distance", [(1, 0.0), (-1, math.pi**2 / 2)])
+def test_equal_and_opposite_points_have_a_finite_gradient(
+    sign: int, distance: float, dtype: torch.dtype
+) -> None:
+    y = torch.nn.functional.normalize(torch.tensor([[0.3, -0.5, 0.7]], dtype=dtype), dim=-1)
+    x = (sign * y).requires_grad_()
+    found = spherical(x, y)
+    (grad,) = torch.autograd.grad(found.sum(), x)
+    assert found.item() == pytest.approx(distance, abs=0.01)
+    assert torch.isfinite(grad).all()
+
+
+def test_the_gradient_of_the_distance_is_the_angle() -> None:
+    """Along the sphere, d (angle**2 / 2) is angle * d angle."""
+    angle = torch.tensor(1.1, dtype=torch.float64, requires_grad=True)
+    x = torch.stack([angle.cos(), angle.sin()])[None]
+    y = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+    (grad,) = torch.autograd.grad(spherical(x, y).sum(), angle)
+    assert grad.item() == pytest.approx(1.1, rel=1e-9)
+
+
+# ---- loss and gradient ---------------------------------------------------------------------
+
+
+def test_the_loss_is_the_weighted_distance_of_the_image_to_the_prompts() -> None:
+    clip, image = LinearClip(), picture()
+    prompts = [Prompt("a red heart", 3), Prompt("fog", -1)]
+    pull = guide(clip, prompts=prompts, scale=10)(image, 0.5, Dice([1]))
+    seen = clip.encode_image(image)
+    cosines = [float(seen @ clip.encode_text([p.text]).T) for p in prompts]
+    angles = [math.acos(cosine) for cosine in cosines]
+    expected = 10 * (0.75 * angles[0] ** 2 - 0.25 * angles[1] ** 2) / 2
+    assert pull.loss.item() == pytest.approx(expected, rel=1e-9)
+    assert pull.similarity.item() == pytest.approx(0.75 * cosines[0] - 0.25 * cosines[1])
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (7, 4)])
+def test_the_gradient_is_the_derivative_of_the_loss(shape: tuple[int, int]) -> None:
+    """With random views too, which the same dice make the same. Where views are letter-boxed, the
+    bars give no gradient, so there only inner views are looked at."""
+    cutouts = Cutouts(
+        overview=int(shape[0] == shape[1]), inner=2, smallest=0.7, jitter=0, gray=0.5
+    )
+    chosen = guide(LinearClip((4, 4)), scale=3, cutouts=cutouts)
+    image = picture(1, *shape)
+    pull = chosen(image, 0.5, Dice([4]))
+    expected = numerical(lambda x: chosen(x, 0.5, Dice([4])).loss.sum(), image, 1e-5)
+    assert relative(pull.grad, expected) < 1e-6
+
+
+def test_following_the_gradient_makes_the_image_more_similar() -> None:
+    chosen = guide(LinearClip(), cutouts=Cutouts(overview=4, inner=4, smallest=0.5))
+    image = picture()
+    before = chosen(image, 0.5, Dice([1]))
+    for k in range(20):
+        image = image - 5 * chosen(image, 0.5, Dice([k])).grad
+    after = chosen(image, 0.5, Dice([1]))
+    assert after.loss < 0.5 * before.loss
+    assert after.similarity > before.similarity + 0.2
+
+
+def test_a_negative_prompt_is_left_behind() -> None:
+    """Of two prompts that pull equally hard, the image nears one and leaves the other."""
+    clip = LinearClip()
+    chosen = guide(clip, prompts=[Prompt("cat", 1), Prompt("dog", -1)])
+    image = picture()
+
+    def near(text: str) -> float:
+        return float(clip.encode_image(image) @ clip.encode_text([text]).T)
+
+    before = near("cat"), near("dog")
+    for _ in range(10):
+        image = image - 5 * chosen(image, 0, Dice([1])).grad
+    assert near("cat") > before[0] and near("dog") < before[1]
+
+
+def test_several_clips_share_one_scale() -> None:
+    first, second = LinearClip(width=6), LinearClip((5, 5), width=9)
+    image = picture()
+    both = guide(first, second, scale=8)(image, 0.5, Dice([1]))
+    alone = [guide(clip, scale=8)(image, 0.5, Dice([1])) for clip in (first, second)]
+    assert torch.allclose(both.grad, (alone[0].grad + alone[1].grad) / 2)
+    assert torch.allclose(both.loss, (alone[0].loss + alone[1].loss) / 2)
+    assert torch.allclose(both.similarity, (alone[0].similarity + alone[1].similarity) / 2)
+
+
+def test_weights_count_by_their_share_however_large_they_are() -> None:
+    pulls = [
+        guide(LinearClip(), prompts=[Prompt("cat", 2 * k), Prompt("fog", k)])(
+            picture(), 0, Dice([1])
+        )
+        for k in (1, 50)
+    ]
+    assert torch.allclose(pulls[0].grad, pulls[1].grad)
+
+
+def test_the_scale_is_a_schedule() -> None:
+    chosen = guide(LinearClip(), scale=[[0, 2], [0.5, 6]])
+    early, late = (chosen(picture(), p, Dice([1])).grad for p in (0.2, 0.7))
+    assert torch.allclose(late, 3 * early)
+
+
+# ---- batches -------------------------------------------------------------------------------
+
+MANY = dict(overview=3, inner=4, smallest=0.5, batches=2)  # 14 views of each image
+
+
+@pytest.mark.parametrize("micro_batch", [1, 4, 14, 100])
+def test_micro_batches_bound_what_clip_sees_at_once_and_change_nothing(micro_batch: int) -> None:
+    whole, parts = LinearClip(), LinearClip()
+    image = picture(2, 16, 12)
+    expected = guide(whole, cutouts=Cutouts(**MANY))(image, 0.5, Dice([1, 2]))
+    cutouts = Cutouts(**MANY, micro_batch=micro_batch)
+    found = guide(parts, cutouts=cutouts)(image, 0.5, Dice([1, 2]))
+    assert whole.batches == [28]
+    assert sum(parts.batches) == 28 and max(parts.batches) <= micro_batch
+    assert relative(found.grad, expected.grad) < 1e-12
+    assert torch.allclose(found.loss, expected.loss)
+    assert torch.allclose(found.similarity, expected.similarity)
+
+
+def test_an_image_of_a_batch_is_pulled_as_if_it_were_alone() -> None:
+    images = picture(3, 16, 12)
+    together = guide(LinearClip(), cutouts=Cutouts(**MANY))(images, 0.5, Dice([5, 6, 7]))
+    alone = guide(LinearClip(), cutouts=Cutouts(**MANY))(images[1:2], 0.5, Dice([6]))
+    assert relative(together.grad[1:2], alone.grad) < 1e-12
+    assert torch.allclose(together.loss[1:2], alone.loss)
+
+
+def test_batches_of_cutouts_are_averaged_not_added() -> None:
+    one, four = (
+        guide(LinearClip(), cutouts=Cutouts(overview=1, inner=0, augment=False, batches=n))
+        for n in (1, 4)
+    )
+    pulls = [chosen(picture(), 0.5, Dice([1])) for chosen in (one, four)]
+    assert torch.allclose(pulls[0].grad, pulls[1].grad)
+    assert torch.allclose(pulls[0].loss, pulls[1].loss)
+
+
+def test_views_are_drawn_anew_at_every_step() -> None:
+    chosen, dice = guide(LinearClip(), cutouts=Cutouts(**MANY)), Dice([1])
+    first, second = (chosen(picture(), 0.5, dice).grad for _ in range(2))
+    assert not torch.allclose(first, second)
+
+
+def test_a_gradient_too_small_for_half_precision_survives() -> None:
+    """A CLIP in float16 would lose most of a gradient of 1e-7 on its way back."""
+
+    class FaintClip(LinearClip):
+        dtype = torch.float16
+
+        def encode_image(self, views: Tensor) -> Tensor:
+            seen = views.to(self.dtype).float().flatten(1) @ self.map
+            return torch.nn.functional.normalize(1 + 1e-7 * seen, dim=-1)
+
+    grads = []
+    for FaintClip.dtype in (torch.float16, torch.float32):
+        clip = FaintClip(dtype=torch.float32)
+        target = Target(clip, clip.encode_text(["a red heart"]), torch.ones(1))
+        chosen = ClipSimilarity([target], STILL.prepare(), schedule("scale", 1), None)
+        grads.append(chosen(picture().float(), 0, Dice([1])).grad)
+    assert 0 < grads[1].abs().max() < 1e-6
+    assert relative(grads[0], grads[1]) < 0.01
+
+
+def test_a_negative_scale_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="scale=-5"):
+        ClipGuide(scale=-5)
