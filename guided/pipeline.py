@@ -138,6 +138,7 @@ def draw(cfg: DictConfig) -> list[Image]:
     with ExitStack() as stack:
         viewers = [stack.enter_context(output.open(run)) for output in plan.outputs.values()]
         for frame in studio.frames(plan):
+            refuse_broken(frame)
             for viewer in viewers:
                 viewer.see(frame)
             if frame.last:
@@ -145,6 +146,15 @@ def draw(cfg: DictConfig) -> list[Image]:
     for path in sorted(run.folder.glob("image_*")):
         print(path)
     return finished
+
+
+def refuse_broken(frame: Frame) -> None:
+    """A black picture must not look like a finished one."""
+    if frame.last and not frame.image.isfinite().all():
+        raise ArithmeticError(
+            f"image {frame.index} came out with values that are not numbers; "
+            "try precision=float32, or a smaller guide.clip.scale"
+        )
 
 
 @dataclass

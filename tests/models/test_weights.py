@@ -1,0 +1,86 @@
+"""Weights are read as tensors and nothing else, and must fit their card exactly."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from guided.diffusion.architecture import UNetConfig
+from guided.diffusion.unet import UNet
+from guided.errors import BadInput
+from guided.models.cards import ModelCard
+from guided.models.weights import load_unet, read
+
+SMALL = UNetConfig(
+    image_size=16, num_channels=32, channel_mult=[1, 1], num_res_blocks=1,
+    attention_resolutions=[8], num_head_channels=32, learn_sigma=False,
+)  # fmt: skip
+
+
+def card(path: Path) -> ModelCard:
+    return ModelCard(name="small", file=str(path), unet=SMALL)
+
+
+def load(path: Path) -> UNet:
+    return load_unet(card(path), torch.device("cpu"), torch.float32)
+
+
+@pytest.mark.parametrize("name", ["w.pt", "w.pth", "w.safetensors", "old.pt"])
+def test_every_format_of_checkpoint_loads(tmp_path, name):
+    unet = UNet(SMALL)
+    tensors = unet.state_dict()
+    path = tmp_path / name
+    if name.endswith("safetensors"):
+        save_file(tensors, path)
+    else:  # files from before torch 1.6 are no zip archives
+        torch.save(tensors, path, _use_new_zipfile_serialization=name != "old.pt")
+    loaded = load(path)
+    assert all(torch.equal(tensor, tensors[key]) for key, tensor in loaded.state_dict().items())
+    assert not any(parameter.requires_grad for parameter in loaded.parameters())
+
+
+def test_half_precision_files_are_computed_in_full_precision(tmp_path):
+    path = tmp_path / "half.safetensors"
+    save_file({key: tensor.half() for key, tensor in UNet(SMALL).state_dict().items()}, path)
+    assert {parameter.dtype for parameter in load(path).parameters()} == {torch.float32}
+
+
+def test_a_file_with_code_in_it_is_refused(tmp_path):
+    marker = tmp_path / "touched"
+
+    class Touch:
+        def __reduce__(self):
+            return (Path.touch, (marker,))
+
+    torch.save({"w": Touch()}, tmp_path / "zip.pt")
+    (tmp_path / "raw.pt").write_bytes(pickle.dumps({"w": Touch()}, protocol=2))
+    for name in ("zip.pt", "raw.pt"):
+        with pytest.raises(BadInput, match=name):
+            read(tmp_path / name)
+    assert not marker.exists()
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    (tmp_path / "half.pt").write_bytes(b"PK\x03\x04 and then nothing")
+    with pytest.raises(BadInput, match=r"half\.pt"):
+        read(tmp_path / "half.pt")
+
+
+def test_what_does_not_fit_its_card_is_said_in_one_line(tmp_path):
+    tensors = UNet(SMALL).state_dict()
+    missing = {key: tensor for key, tensor in tensors.items() if key != "out.2.bias"}
+    other = tensors | {"out.2.bias": torch.zeros(6)}
+    extra = tensors | {"label_emb.weight": torch.zeros(2, 2)}
+    for name, found, said in (
+        ("missing", missing, "out.2.bias is missing"),
+        ("other", other, "expected (3,)"),
+        ("extra", extra, "label_emb.weight is unknown"),
+    ):
+        path = tmp_path / f"{name}.safetensors"
+        save_file(found, path)
+        with pytest.raises(BadInput) as caught:
+            load(path)
+        assert said in str(caught.value)
+        assert "\n" not in str(caught.value)

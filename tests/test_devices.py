@@ -1,0 +1,40 @@
+"""Devices that are not there are refused; precision follows the device."""
+
+import pytest
+import torch
+
+from guided import devices
+from guided.errors import BadInput
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:x", "CPU", "", "cuda:0:1"])
+def test_what_is_no_device_is_refused(name):
+    with pytest.raises(BadInput, match="device="):
+        devices.check_device(name)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU")
+def test_a_gpu_that_is_not_there_is_refused():
+    with pytest.raises(BadInput, match="device=cuda"):
+        devices.find_device(devices.check_device("cuda"))
+
+
+def test_a_number_beyond_the_last_gpu_is_refused(monkeypatch):
+    monkeypatch.setattr(devices, "available", lambda kind: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(BadInput, match="cuda:0 to cuda:1"):
+        devices.find_device("cuda:2")
+    assert devices.find_device("cuda:1") == torch.device("cuda:1")
+
+
+def test_auto_takes_the_cpu_where_there_is_nothing_else(monkeypatch):
+    monkeypatch.setattr(devices, "available", lambda kind: False)
+    assert devices.find_device("auto") == torch.device("cpu")
+
+
+def test_precision_is_safe_by_default(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    assert devices.find_precision("auto", torch.device("cpu")) == torch.float32
+    assert devices.find_precision("auto", torch.device("mps")) == torch.float32
+    assert devices.find_precision("auto", torch.device("cuda")) == torch.float16
+    assert devices.find_precision("bfloat16", torch.device("cpu")) == torch.bfloat16
