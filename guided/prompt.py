@@ -61,6 +61,8 @@ def quote_one(argument: str) -> str:
         return argument
     # A dollar and a brace in prose are no interpolation; OmegaConf wants them escaped.
     literal = re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", value)
+    if value == "???":  # "missing" to OmegaConf; the blank is stripped again when it is read
+        literal += " "
     return f"{key}={QuotedString(literal, Quote.single).with_quotes()}"
 
 
@@ -83,9 +85,8 @@ def parse(prompt: Any, negative: Any = None) -> list[Prompt]:
     """
     prompts = [read(item, "prompt") for item in as_list(prompt)]
     for item in as_list(negative):
-        found = read(item, "negative")
-        weighted = found.text != item
-        prompts.append(Prompt(found.text, -found.weight if weighted else NEGATIVE_WEIGHT))
+        found = read(item, "negative", -NEGATIVE_WEIGHT)
+        prompts.append(Prompt(found.text, -found.weight))
     if not as_list(prompt):
         raise BadInput('prompt is empty: say what to draw, as in prompt="a red heart"')
     if all(prompt.weight == 0 for prompt in prompts):
@@ -99,14 +100,15 @@ def as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def read(item: Any, setting: str) -> Prompt:
+def read(item: Any, setting: str, unsaid: float = 1.0) -> Prompt:
+    """One text or mapping; `unsaid` is its weight where it carries none."""
     if isinstance(item, dict):
         unknown = set(item) - {"text", "weight"}
         if unknown or "text" not in item:
             raise BadInput(f"{setting}={item}: a prompt is a text, or a text and its weight")
-        text, weight = str(item["text"]), item.get("weight", 1.0)
+        text, weight = str(item["text"]), item.get("weight", unsaid)
     else:
-        text, weight = split_weight(str(item))
+        text, weight = split_weight(str(item), unsaid)
     if not text.strip():
         raise BadInput(f"{setting}={item!r} is empty: say what to draw")
     if not is_number(weight) or not math.isfinite(weight):
@@ -114,12 +116,12 @@ def read(item: Any, setting: str) -> Prompt:
     return Prompt(text.strip(), float(weight))
 
 
-def split_weight(text: str) -> tuple[str, float]:
+def split_weight(text: str, unsaid: float = 1.0) -> tuple[str, float]:
     """`"fog:0.5"` -> ("fog", 0.5). A weight is a number right behind the last colon, unless a
     digit stands before it (16:9) or it is a link."""
     found = WEIGHT.fullmatch(text.strip())
     if found is None or (re.match(r"\w+://", text) and "/" not in text.split("://", 1)[1]):
-        return text, 1.0
+        return text, unsaid
     return found["text"], float(found["weight"])
 
 

@@ -39,7 +39,7 @@ def schedule(
             f"{name}={value} must be a number or pairs [progress, value], as [[0, 12], [0.4, 4]]"
         )
     starts = [float(start) for start, _ in pairs]
-    if starts != sorted(set(starts)) or starts[0] < 0 or starts[-1] > 1:
+    if starts != sorted(set(starts)) or not all(0 <= start <= 1 for start in starts):
         raise ValueError(f"{name}={value}: progress must rise from pair to pair, within 0 and 1")
     for _, number in pairs:
         check_number(name, number, low, high, whole)

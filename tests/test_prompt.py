@@ -1,0 +1,266 @@
+"""Prose reaches the prompts as it was typed, past Hydra's grammar; weights are not guessed."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
+
+from guided.errors import BadInput
+from guided.prompt import NEGATIVE_WEIGHT, Prompt, is_grammar, normalised, parse, quote
+
+# Whatever a keyboard or clipboard gives; not half of a surrogate pair, which no UTF-8 can carry,
+# and not NUL, which no command line can.
+PROSE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=30)
+NASTY = st.text("${}\\'\"=,:[]()~+-#@!%&*|<>?^`; \n\t\r.a1é猫🎨", min_size=1, max_size=20)
+SENTENCES = [
+    "a red heart",
+    "castle, fog and rain",
+    "it's a dog's life",
+    'she said "hello"',
+    "note: hello",
+    "a 16:9 photo",
+    "c:\\temp\\new",
+    "costs ${money} and $5",
+    "\\${x} \\\\${y} \\",
+    "${oc.env:HOME}",
+    "a = b",
+    "[abstract] art",
+    "{curly} (round) <angle>",
+    "first line\nsecond line",
+    "一行白鹭上青天，两个黄鹂鸣翠柳",
+    "🎨 a heart ❤️ 👩‍👩‍👧",
+    "Null",
+    "true",
+    "12",
+    "1e3",
+    "#hashtag",
+    "100% cotton & silk | wool; end",
+    "'",
+    "\\'",
+    "a\\",
+    "~",
+    "fog:0.5",
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hydra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A configuration of two settings, to compose in a millisecond."""
+    folder: Path = tmp_path_factory.mktemp("conf")
+    (folder / "config.yaml").write_text("prompt: null\nnegative: null\nseed: 1\n")
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(folder), version_base="1.3"):
+        yield
+
+
+def composed(*words: str):
+    return compose("config", quote(list(words)))
+
+
+# ---- prose through Hydra -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("setting", ["prompt", "negative"])
+@pytest.mark.parametrize("text", SENTENCES)
+def test_sentences_arrive_as_they_were_typed(setting: str, text: str) -> None:
+    assert composed(f"{setting}={text}")[setting] == text
+
+
+@given(text=PROSE | NASTY)
+@example(text="\\")
+@example(text="\\${")
+@example(text="'${a}'b")
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+def test_any_prose_arrives_as_it_was_typed(text: str) -> None:
+    word = f"prompt={text}"
+    assume(text != "???" and not is_grammar(word, text))
+    found = composed(word).prompt
+    assert isinstance(found, str) and found == text
+
+
+@pytest.mark.parametrize("setting", ["prompt", "negative"])
+def test_omegaconfs_mark_for_what_is_missing_is_prose_too(setting: str) -> None:
+    cfg = composed("prompt=a cat", f"{setting}=???")
+    assert parse(cfg.prompt, cfg.negative)[-1].text == "???"
+
+
+@given(text=PROSE | NASTY)
+@example(text="a = b")
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+def test_bare_words_are_a_prompt_too(text: str) -> None:
+    """A sentence that does not begin like an option, an override or a quotation."""
+    text = "猫 " + text
+    assert composed(text).prompt == text
+
+
+@pytest.mark.parametrize(
+    "words, prompt",
+    [
+        (["a", "red", "heart"], "a red heart"),
+        (["a red heart", "seed=3"], "a red heart"),
+        (["一行白鹭上青天"], "一行白鹭上青天"),
+        (["e=mc2", "blackboard"], None),
+        (["it's", "raining"], "it's raining"),
+        (["castle:2"], "castle:2"),
+    ],
+)
+def test_words_without_a_key_are_the_prompt(words: list[str], prompt: str | None) -> None:
+    quoted = quote(words)
+    if prompt is None:  # what looks like a setting is left for Hydra to refuse by name
+        assert "e=mc2" in quoted
+    else:
+        assert composed(*words).prompt == prompt
+        assert ("seed=3" in words) == (composed(*words).seed == 3)
+
+
+def test_hydras_own_grammar_still_works() -> None:
+    assert composed('prompt=["a castle:2", "fog"]').prompt == ["a castle:2", "fog"]
+    assert composed("prompt=[{text: fog, weight: 0.5}]").prompt[0].weight == 0.5
+    assert composed("prompt='quoted, by hand'").prompt == "quoted, by hand"
+    assert composed('prompt="quoted, by hand"').prompt == "quoted, by hand"
+    assert composed("prompt=null").prompt is None
+    assert quote(["prompt=choice(a,b)"]) == ["prompt=choice(a,b)"]
+    # What begins like it but does not read as it is prose.
+    for text in ("'tis the season", '"Nevermore" said the raven', "[half a list", "choice(s"):
+        assert composed(f"prompt={text}").prompt == text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["-m", "seed=1,2"],
+        ["--config-name", "other"],
+        ["-cn", "my conf", "--cfg", "job"],
+        ["seed=3", "+model.new=1", "~guide.smooth", "++x=2", "look=draft", "guide@a.b=clip"],
+        ["hydra.run.dir=a b"],
+    ],
+)
+def test_everything_else_is_left_to_hydra(words: list[str]) -> None:
+    assert quote(words) == words
+
+
+def test_a_flags_value_is_not_prose() -> None:
+    assert quote(["--config-dir", "somewhere", "a", "cat"])[:2] == ["--config-dir", "somewhere"]
+    assert quote(["--config-dir", "somewhere", "a", "cat"])[2] == "prompt='a cat'"
+
+
+# ---- weights -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text, weight",
+    [("fog:0.5", 0.5), ("fog:-2", -2), ("fog: 3", None), ("fog :3", 3), ("fog:+1.5", 1.5),
+     ("fog:.5", 0.5), ("fog:2.", 2), ("a note: fog:0.5", 0.5), ("雾:0.5", 0.5), ("fog:0", 0)],
+)  # fmt: skip
+def test_a_number_right_behind_the_last_colon_is_the_weight(
+    text: str, weight: float | None
+) -> None:
+    (found, *_) = parse([text, "something"])
+    if weight is None:
+        assert found == Prompt(text, 1)
+    else:
+        assert found == Prompt(text[: text.rindex(":")].strip(), weight)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "16:9",
+        "a photo in 16:9",
+        "the clock shows 12:30",
+        "note: hello",
+        "note: 5",
+        "http://localhost:8080",
+        "https://example.com/a:b",
+        "a castle:",
+        "ratio 1:2:3",
+        "C:\\art",
+        "Genesis 1:1",
+        "smile :)",
+        "chapter:one",
+        ":5",
+    ],
+)
+def test_a_colon_of_the_sentence_is_no_weight(text: str) -> None:
+    assert parse(text) == [Prompt(text, 1.0)]
+
+
+@given(
+    text=PROSE.map(str.strip).filter(lambda text: text and ":" not in text),
+    weight=st.floats(-1000, 1000).map(lambda number: round(number, 3)).filter(bool),
+)
+@settings(deadline=None)
+def test_any_text_with_a_weight_gives_both_back(text: str, weight: float) -> None:
+    assume(not text[-1].isdigit())
+    assert parse(f"{text}:{weight}") == [Prompt(text, weight)]
+
+
+@given(text=PROSE.filter(str.strip))
+@settings(deadline=None)
+def test_no_word_of_a_prompt_is_ever_lost(text: str) -> None:
+    """It is either the whole text, or all of it up to a colon with a number."""
+    (found,) = parse([text, "more"])[:1]
+    rest = text.strip()[len(found.text) :]
+    assert text.strip().startswith(found.text)
+    assert rest == "" or float(rest.strip().removeprefix(":")) == found.weight
+
+
+def test_mappings_give_text_and_weight_without_any_reading_of_colons() -> None:
+    prompts = parse([{"text": "16:9 fog:2", "weight": 0.5}, {"text": "sun"}])
+    assert prompts == [Prompt("16:9 fog:2", 0.5), Prompt("sun", 1.0)]
+
+
+def test_negative_prompts_count_minus_a_half_unless_they_say_otherwise() -> None:
+    prompts = parse("a castle", ["fog", "rain:2", {"text": "snow", "weight": 1}])
+    assert prompts == [
+        Prompt("a castle"), Prompt("fog", NEGATIVE_WEIGHT), Prompt("rain", -2), Prompt("snow", -1)
+    ]  # fmt: skip
+    assert NEGATIVE_WEIGHT == -0.5
+
+
+@pytest.mark.parametrize("negative", [" fog ", {"text": "fog"}, ["fog"]])
+def test_a_negative_prompt_without_a_weight_counts_the_same_however_it_is_written(
+    negative: object,
+) -> None:
+    assert parse("a castle", negative)[1] == Prompt("fog", NEGATIVE_WEIGHT)
+
+
+@pytest.mark.parametrize(
+    "prompt, said",
+    [
+        (None, "prompt is empty"),
+        ("", "prompt is empty"),
+        ([], "prompt is empty"),
+        ("   ", "is empty"),
+        (["cat", ""], "is empty"),
+        ("cat:0", "every weight is 0"),
+        (["cat:0", "dog:0"], "every weight is 0"),
+        ({"weight": 2}, "text"),
+        ({"text": "cat", "wieght": 2}, "text"),
+        ({"text": "cat", "weight": "much"}, "weight much"),
+        ({"text": "cat", "weight": float("nan")}, "weight nan"),
+        ({"text": "cat", "weight": True}, "weight True"),
+    ],
+    ids=str,
+)
+def test_nothing_to_draw_is_refused(prompt: object, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        parse(prompt)
+
+
+def test_weights_are_shares_of_their_sizes_and_never_divide_by_zero() -> None:
+    assert [p.weight for p in normalised(parse(["cat:3", "dog:-1"]))] == [0.75, -0.25]
+    assert [p.weight for p in normalised(parse(["cat", "dog:-1"]))] == [0.5, -0.5]
+    assert [p.weight for p in normalised(parse(["cat:-1"]))] == [-1]
+
+
+def test_prose_is_read_without_torch() -> None:
+    code = "import sys, guided.prompt; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
