@@ -9,7 +9,9 @@ Radford et al. 2021, https://arxiv.org/abs/2103.00020
 import copy
 import logging
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -95,6 +97,15 @@ def tokenizer(name: str, folder: Path | None) -> Any:
 
 
 def import_open_clip() -> ModuleType:
+    """open_clip, past two obstacles in what it imports."""
+    try:
+        with dynamo_asleep():
+            return import_past_missing_operators()
+    except (ImportError, AttributeError):  # a release that asks dynamo something else
+        return import_past_missing_operators()
+
+
+def import_past_missing_operators() -> ModuleType:
     """torchvision's CUDA build beside a CPU build of torch lacks some operators and does not
     import. CLIP needs none of them: declare each that is missed, and import again."""
     while True:
@@ -110,3 +121,22 @@ def import_open_clip() -> ModuleType:
             torch.library.define(
                 missing[1], "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
             )
+
+
+@contextmanager
+def dynamo_asleep() -> Iterator[None]:
+    """torchvision and timm, while they are imported, ask torch's compiler whether it works here
+    and to leave one function of theirs alone. That would import all of it, a third of a run's
+    start-up, for nothing: answer in its place. Whoever compiles imports the real one after."""
+    if "torch._dynamo" in sys.modules:
+        yield
+        return
+    dynamo, utils = ModuleType("torch._dynamo"), ModuleType("torch._dynamo.utils")
+    dynamo.__path__ = []  # a package
+    dynamo.disable = lambda fn=None, recursive=True, **_: fn if fn else (lambda f: f)
+    utils.is_compile_supported = lambda device: False
+    sys.modules |= {"torch._dynamo": dynamo, "torch._dynamo.utils": utils}
+    try:
+        yield
+    finally:
+        del sys.modules["torch._dynamo"], sys.modules["torch._dynamo.utils"]

@@ -213,7 +213,7 @@ def begin(plan: Plan, studio: Studio, cfg: DictConfig) -> Run:
         "precision": studio.precision,
         "version": __version__,
     }
-    for setting in ("debug", "models"):
+    for setting in ("debug", "folder", "models"):
         settings.pop(setting, None)
     root = plan.folder
     folder = record.new_folder(root, plan.prompts, datetime.now())

@@ -8,6 +8,7 @@ then in the cache folder, so that no model needs a path of its own through the c
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from guided.diffusion.architecture import UNetConfig
 from guided.errors import BadInput, not_one_of
@@ -25,7 +26,7 @@ class Recommended:
     scale: float = 5000.0  # of CLIP guidance
     clamp: float = 0.05  # of the gradient's root mean square
     eta: float = 0.8
-    recurrence: int = 1
+    recurrence: Any = 1  # a number or pairs [progress, number]
     enlarge: int = 1  # how many times the saved picture is larger than the drawn one
 
 
