@@ -16,7 +16,8 @@ from guided.prompt import NEGATIVE_WEIGHT, Prompt, is_grammar, normalised, parse
 
 # Whatever a keyboard or clipboard gives; not half of a surrogate pair, which no UTF-8 can carry,
 # and not NUL, which no command line can.
-PROSE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=30)
+LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+PROSE = st.text(LETTERS, min_size=1, max_size=30)
 NASTY = st.text("${}\\'\"=,:[]()~+-#@!%&*|<>?^`; \n\t\r.a1é猫🎨", min_size=1, max_size=20)
 SENTENCES = [
     "a red heart",
