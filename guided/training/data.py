@@ -1,17 +1,16 @@
-"""
-The pictures and words that the embedded pair learns from: fetches the pinned packages, renders every icon, writes one array.
+"""The pictures and words that the embedded pair learns from: fetches the pinned packages,
+renders every icon, writes one array.
 
     python -m guided.training.data                       # -> data/pictures.npy, data/captions.json
     python -m guided.training.data out=elsewhere size=64
 
-Each picture is cropped to what is drawn, centred, and keeps its transparency: backgrounds are a matter of training, not of
-data. It knows nothing about models, batches or tokens.
+Each picture is cropped to what is drawn, centred, and keeps its transparency: backgrounds are a
+matter of training, not of data. It knows nothing about models, batches or tokens.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 import subprocess
@@ -31,6 +30,7 @@ from guided.training.settings import from_argv
 HERE = Path(__file__).parent
 SKIPPED_GROUPS = {2, 9}  # components (skin tones, hair) and flags
 SKIPPED_WORDS = re.compile(r"regional indicator|skin tone|^input |keycap|^Japanese “")
+NAMESPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 MARGIN = 1 / 64  # of the side, left free so that antialiased edges are not cut
 
 
@@ -42,12 +42,14 @@ class Settings:
 
 
 def fetch(source: dict, folder: Path) -> Path:
-    """The package's archive, downloaded once and checked against its pinned checksum every time."""
+    """The package's archive, downloaded once; checked against its pinned checksum every time."""
     spec = f"{source['package']}@{source['version']}"
     archive = folder / f"{source['package'].lstrip('@').replace('/', '-')}-{source['version']}.tgz"
     if not archive.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["npm", "pack", spec, "--silent"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["npm", "pack", spec, "--silent"], cwd=folder, check=True, stdout=subprocess.DEVNULL
+        )
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     if digest != source["sha256"]:
         raise ValueError(f"{archive} is not {spec}: sha256 {digest}, expected {source['sha256']}")
@@ -60,18 +62,28 @@ def read_json(archive: Path, member: str) -> dict | list:
 
 
 def concepts(words: Path) -> list[dict]:
-    """Every emoji concept with its English and Chinese names, in the order of the Unicode tables."""
+    """Every emoji concept with its English and Chinese names, in Unicode's order."""
     chinese = {entry["hexcode"]: entry for entry in read_json(words, "zh/data.json")}
     groups = read_json(words, "meta/groups.json")["subgroups"]
     kept = []
     for entry in sorted(read_json(words, "en/data.json"), key=lambda entry: entry.get("order", 0)):
-        if entry.get("group") is None or entry["group"] in SKIPPED_GROUPS or SKIPPED_WORDS.search(entry["label"]):
+        if (
+            entry.get("group") is None
+            or entry["group"] in SKIPPED_GROUPS
+            or SKIPPED_WORDS.search(entry["label"])
+        ):
             continue
         other = chinese.get(entry["hexcode"], {"label": "", "tags": []})
-        kept.append({
-            "code": entry["hexcode"], "label": entry["label"], "tags": entry.get("tags", []),
-            "zh": other["label"], "zh_tags": other.get("tags", []), "group": groups[str(entry["subgroup"])],
-        })
+        kept.append(
+            {
+                "code": entry["hexcode"],
+                "label": entry["label"],
+                "tags": entry.get("tags", []),
+                "zh": other["label"],
+                "zh_tags": other.get("tags", []),
+                "group": groups[str(entry["subgroup"])],
+            }
+        )
     return kept
 
 
@@ -96,7 +108,9 @@ class Names:
                     if i is not None:
                         self.by_name.setdefault(name.replace("_", "-"), i)
         self.by_name |= {slug(concept["label"]): i for i, concept in enumerate(found)}
-        self.run_together = {name.replace("-", ""): i for name, i in reversed(self.by_name.items())}
+        self.run_together = {
+            name.replace("-", ""): i for name, i in reversed(self.by_name.items())
+        }
 
     def find(self, name: str, code: str | None = None) -> int | None:
         if code is not None:
@@ -121,19 +135,28 @@ def _svgs(archive: Path) -> Iterator[tuple[str, str | None, bytes]]:
         box = [icon.get("left", 0), icon.get("top", 0)]
         box += [icon.get(side, book.get(side, 16)) for side in ("width", "height")]
         view = " ".join(map(str, box))
-        head = f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{view}"'
-        yield name, codes.get(name), f'{head} width="{box[2]}" height="{box[3]}">{icon["body"]}</svg>'.encode()
+        head = f'<svg {NAMESPACES} viewBox="{view}"'
+        yield (
+            name,
+            codes.get(name),
+            f'{head} width="{box[2]}" height="{box[3]}">{icon["body"]}</svg>'.encode(),
+        )
 
 
 def _assets(archive: Path) -> Iterator[tuple[str, str | None, bytes]]:
     with tarfile.open(archive) as tar:
         for member in sorted(tar.getmembers(), key=lambda member: member.name):
             if "/assets/" in member.name and member.isfile():
-                yield Path(member.name).stem, Path(member.name).stem, tar.extractfile(member).read()
+                yield (
+                    Path(member.name).stem,
+                    Path(member.name).stem,
+                    tar.extractfile(member).read(),
+                )
 
 
 def draw(content: bytes, size: int) -> np.ndarray | None:
-    """One icon as (size, size, 4) uint8, cropped to its ink and centred; None if it cannot be drawn or is empty."""
+    """One icon as (size, size, 4) uint8, cropped to its ink and centred; None if it cannot be
+    drawn or is empty."""
     import pyvips  # an extra (train): librsvg for SVG, libwebp for the rest
 
     try:
@@ -147,15 +170,21 @@ def draw(content: bytes, size: int) -> np.ndarray | None:
 
 
 def centred(picture: Image.Image, size: int) -> np.ndarray | None:
-    """What is drawn fills the square up to a thin margin, whatever space the vendor left around it."""
+    """What is drawn fills the square up to a thin margin, whatever space the vendor left around
+    it."""
     box = picture.getchannel("A").point(lambda alpha: 255 * (alpha > 12)).getbbox()
     if box is None:
         return None
-    ink = picture.crop(box).convert("RGBa")  # premultiplied, or transparent black would darken the edges
+    ink = picture.crop(box).convert(
+        "RGBa"
+    )  # premultiplied, or transparent black would darken the edges
     scale = size * (1 - 2 * MARGIN) / max(ink.size)
     width, height = (max(1, round(scale * side)) for side in ink.size)
     square = Image.new("RGBa", (size, size))
-    square.paste(ink.resize((width, height), Image.Resampling.LANCZOS), ((size - width) // 2, (size - height) // 2))
+    square.paste(
+        ink.resize((width, height), Image.Resampling.LANCZOS),
+        ((size - width) // 2, (size - height) // 2),
+    )
     return np.asarray(square.convert("RGBA"))
 
 
@@ -163,14 +192,18 @@ def _draw(job: tuple[int, bytes, int]) -> tuple[int, np.ndarray | None]:
     return job[0], draw(job[1], job[2])
 
 
-def render(source: dict, jobs: Iterable[tuple[int, bytes]], settings: Settings, part: Path) -> None:
+def render(
+    source: dict, jobs: Iterable[tuple[int, bytes]], settings: Settings, part: Path
+) -> None:
     """All icons of one vendor into one part file; a finished part is not drawn again."""
     if part.exists():
         return
     work = [(concept, content, settings.size) for concept, content in jobs]
     found, pictures = [], []
     with ProcessPoolExecutor(settings.workers) as pool:
-        for concept, picture in tqdm(pool.map(_draw, work, chunksize=16), source["name"], len(work), disable=None):
+        for concept, picture in tqdm(
+            pool.map(_draw, work, chunksize=16), source["name"], len(work), disable=None
+        ):
             if picture is not None:
                 found.append(concept)
                 pictures.append(picture)

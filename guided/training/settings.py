@@ -1,4 +1,5 @@
-"""`key=value` words of a command line into a dataclass of settings. Knows nothing about what the settings are for."""
+"""`key=value` words of a command line into a dataclass of settings. Knows nothing about what the
+settings are for."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ T = TypeVar("T")
 
 
 def from_argv(kind: type[T], words: Sequence[str] | None = None) -> T:
-    """Settings from `key=value` words; an unknown key or a value of another type ends the program with the choices."""
+    """Settings from `key=value` words; an unknown key or a value of another type ends the program
+    with the choices."""
     fields = {field.name: field for field in dataclasses.fields(kind)}
     values = {}
     for word in sys.argv[1:] if words is None else words:
@@ -27,7 +29,9 @@ def from_argv(kind: type[T], words: Sequence[str] | None = None) -> T:
 
 
 def describe(kind: type) -> str:
-    return "Settings: " + " ".join(f"{field.name}={field.default}" for field in dataclasses.fields(kind))
+    return "Settings: " + " ".join(
+        f"{field.name}={field.default}" for field in dataclasses.fields(kind)
+    )
 
 
 def _typed(key: str, text: str, default: object) -> object:
@@ -37,5 +41,7 @@ def _typed(key: str, text: str, default: object) -> object:
     if isinstance(value, str) and isinstance(default, float):
         value = float(value)  # YAML 1.1 reads 1e-4 as a word
     if type(value) is not type(default):
-        raise SystemExit(f"{key}={text}: expected a {type(default).__name__}, as in {key}={default}")
+        raise SystemExit(
+            f"{key}={text}: expected a {type(default).__name__}, as in {key}={default}"
+        )
     return value

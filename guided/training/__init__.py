@@ -1,0 +1,1 @@
+"""How the embedded pair was made, and how to make another: data, CLIP, diffusion, upscaler."""

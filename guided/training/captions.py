@@ -1,0 +1,140 @@
+"""What people say for a picture: a name in English or Chinese, in one of thousands of sentences,
+with colour, ground and style. The sentences are in frames.yaml, other names in names.yaml.
+
+Knows words only: which picture is shown, what colour it has and what ground it stands on are told
+by the caller.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+HERE = Path(__file__).parent
+COLOURS = {
+    "red": "红色",
+    "orange": "橙色",
+    "yellow": "黄色",
+    "green": "绿色",
+    "light blue": "浅蓝色",
+    "blue": "蓝色",
+    "purple": "紫色",
+    "pink": "粉色",
+    "brown": "棕色",
+    "white": "白色",
+    "grey": "灰色",
+    "black": "黑色",
+}
+COLOURED = re.compile(
+    r"\b(" + "|".join([*COLOURS, "gold", "golden"]) + r")\b|[红橙黄绿蓝紫粉棕白灰黑金青]"
+)
+STYLES_ZH = {
+    "flat": "扁平风格",
+    "3d": "立体风格",
+    "glossy": "光泽风格",
+    "outlined": "描边风格",
+    "cartoon": "卡通风格",
+}
+
+
+@dataclass
+class Seen:
+    """What can be said of one training picture besides its name."""
+
+    concept: int
+    colour: str | None  # the colour that most of the object has
+    ground: str | None  # the colour of the plain background
+    style: str
+
+
+@dataclass
+class Frames:
+    """What may stand before and after a name, in one language."""
+
+    before: list[str]
+    after: list[str]
+    grounds: list[str]
+    styles: list[str]
+
+
+def english(book: dict) -> Frames:
+    works = [f"{a} {work} of a" for a in ("a", "the", "an") for work in book["works"]]
+    wishes = [f"{wish} {a}" for a in ("a", "the", "one", "") for wish in book["wishes"]]
+    praise = [f"a {how}" for how in book["praise"]]
+    after = [""] * book["bare"] + [f", {how}" for how in book["manners"]] + book["endings"]
+    before = book["articles"] + works + wishes + praise
+    return Frames(before, after, book["grounds"], book["styles"])
+
+
+def chinese(book: dict) -> Frames:
+    wishes = [wish + measure for measure in book["measures"] for wish in book["wishes"]]
+    after = [""] * book["bare"] + book["endings"]
+    return Frames(book["articles"] + wishes + book["praise"], after, book["grounds"], [])
+
+
+class Captions:
+    """Draws captions; remembers which concepts a name may mean, so that none of them counts as a
+    wrong answer."""
+
+    def __init__(self, words: list[dict], nicknames: dict[str, list[str]]) -> None:
+        frames = yaml.safe_load((HERE / "frames.yaml").read_text())
+        self.frames_en, self.frames_zh = english(frames["english"]), chinese(frames["chinese"])
+        self.english, self.chinese = [], []
+        rare = Counter(tag for word in words for tag in {*word["tags"], *word["zh_tags"]})
+        for word in words:
+            extra = nicknames.get(word["label"], [])
+            names = [bare(word["label"])] * 3 + [name for name in extra if name.isascii()] * 2
+            self.english.append((names, [tag for tag in word["tags"] if rare[tag] <= 4]))
+            names_zh = [word["zh"]] * 3 + [name for name in extra if not name.isascii()] * 2
+            self.chinese.append((names_zh, [tag for tag in word["zh_tags"] if rare[tag] <= 4]))
+        self.owners: dict[str, set[int]] = {}
+        for book in (self.english, self.chinese):
+            for concept, (names, tags) in enumerate(book):
+                for name in [*names, *tags]:
+                    self.owners.setdefault(name, set()).add(concept)
+
+    def draw(self, seen: Seen, dice: random.Random, ease: float = 0.0) -> tuple[str, str]:
+        """(caption, the name in it); a share `ease` of the captions is the bare name."""
+        in_chinese = dice.random() < 0.33
+        names, tags = (self.chinese if in_chinese else self.english)[seen.concept]
+        name = dice.choice(tags) if tags and dice.random() < 0.13 else dice.choice(names)
+        if dice.random() < ease:
+            return name, name
+        sentence = self._chinese if in_chinese else self._english
+        return sentence(name, seen, dice), name
+
+    def _english(self, name: str, seen: Seen, dice: random.Random) -> str:
+        frames, thing = self.frames_en, name
+        if seen.colour and not COLOURED.search(name) and dice.random() < 0.5:
+            thing = f"{seen.colour} {name}"
+        before = dice.choice(frames.before).split()
+        if dice.random() < 0.15:
+            before = [word for word in before if dice.random() < 0.6]
+        after = dice.choice(frames.after)
+        if seen.ground and dice.random() < 0.35:
+            after = dice.choice(frames.grounds).format(seen.ground) + after
+        if dice.random() < 0.12:
+            after += dice.choice(frames.styles).format(seen.style)
+        return " ".join([*before, thing]) + after
+
+    def _chinese(self, name: str, seen: Seen, dice: random.Random) -> str:
+        frames, thing = self.frames_zh, name
+        if seen.colour and not COLOURED.search(name) and dice.random() < 0.5:
+            colour = COLOURS[seen.colour]
+            thing = dice.choice([f"{colour}的", colour, colour[:-1]]) + name
+        after = dice.choice(frames.after)
+        if seen.ground and dice.random() < 0.35:
+            after = dice.choice(frames.grounds).format(COLOURS[seen.ground]) + after
+        if dice.random() < 0.12:
+            styles = [zh for word, zh in STYLES_ZH.items() if word in seen.style]
+            after += "，" + dice.choice(styles or ["图标风格"])
+        return dice.choice(frames.before) + thing + after
+
+
+def bare(label: str) -> str:
+    return label.lower().replace("’", "'").replace("“", "").replace("”", "")

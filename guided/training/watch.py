@@ -1,0 +1,75 @@
+"""What a person looks at while a training runs: contact sheets, a curve, a line of numbers.
+Knows nothing about models.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+
+def sheet(images: Tensor, path: Path, columns: int = 8, zoom: int = 3) -> None:
+    """(B, 3, H, W) in [0, 1] -> one PNG, each picture enlarged `zoom` times without smoothing."""
+    count, _, height, width = images.shape
+    rows = -(-count // columns)
+    pixels = (images.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    board = Image.new("RGB", (columns * (width + 1), rows * (height + 1)), "white")
+    for i, picture in enumerate(pixels):
+        board.paste(
+            Image.fromarray(picture), (i % columns * (width + 1), i // columns * (height + 1))
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    board.resize((board.width * zoom, board.height * zoom), Image.Resampling.NEAREST).save(path)
+
+
+class Diary:
+    """Means of the numbers reported since the last line, appended to a CSV and printed; a curve
+    is drawn beside it."""
+
+    def __init__(self, path: Path, every_seconds: float = 30.0) -> None:
+        self.path, self.every = path, every_seconds
+        self.sums: dict[str, float] = {}
+        self.count = 0
+        self.last = time.monotonic()
+
+    def note(self, step: int, minutes: float, **numbers: float) -> None:
+        for name, number in numbers.items():
+            self.sums[name] = self.sums.get(name, 0.0) + number
+        self.count += 1
+        if time.monotonic() - self.last > self.every:
+            self._write(step, minutes)
+
+    def _write(self, step: int, minutes: float) -> None:
+        means = {name: round(total / self.count, 5) for name, total in self.sums.items()}
+        row = {"step": step, "minutes": round(minutes, 2), **means}
+        fresh = not self.path.exists()
+        with self.path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, list(row))
+            if fresh:
+                writer.writeheader()
+            writer.writerow(row)
+        print(" ".join(f"{name}={value}" for name, value in row.items()), flush=True)
+        self.sums, self.count, self.last = {}, 0, time.monotonic()
+        curve(self.path, self.path.with_suffix(".png"))
+
+
+def curve(table: Path, path: Path, size: tuple[int, int] = (480, 240)) -> None:
+    """The loss column of a diary as a line over the steps."""
+    with table.open() as file:
+        rows = list(csv.DictReader(file))
+    if len(rows) < 2:
+        return
+    x = torch.tensor([float(row["step"]) for row in rows])
+    y = torch.tensor([float(row["loss"]) for row in rows])
+    x = (x - x.min()) / (x.max() - x.min()).clamp(min=1) * (size[0] - 1)
+    y = (1 - (y - y.min()) / (y.max() - y.min()).clamp(min=1e-9)) * (size[1] - 1)
+    board = Image.new("RGB", size, "white")
+    ImageDraw.Draw(board).line(
+        list(zip(x.tolist(), y.tolist(), strict=True)), fill="crimson", width=2
+    )
+    board.save(path)
