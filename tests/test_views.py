@@ -156,6 +156,21 @@ def test_views_of_the_same_kind_differ_in_flip_place_and_colour() -> None:
         assert len(seen(**one).unique(dim=0)) == 32, one
 
 
+def test_a_mirrored_view_is_mirrored_exactly() -> None:
+    seen = picture(9, 15)
+    assert torch.allclose(moved(seen, flip=1, degrees=0, translate=0), seen.flip(3), atol=1e-5)
+
+
+def test_a_turned_view_keeps_its_shape_where_clips_input_is_not_square() -> None:
+    """A point 3 to the right of the middle, turned by 90 degrees, is 3 above or below it."""
+    seen = torch.zeros(1, 3, 9, 17)
+    seen[:, :, 4, 8 + 3] = 1
+    with patch("torch.rand", return_value=torch.tensor([[0.9], [0.75], [0.5], [0.5]])):
+        turned = moved(seen, flip=0, degrees=180, translate=0)[0, 0]
+    row, column = divmod(int(turned.argmax()), 17)
+    assert turned.max() > 0.99 and column == 8 and abs(row - 4) == 3
+
+
 def test_the_same_seed_gives_the_same_views_and_another_seed_others() -> None:
     first, again = views(picture(), seed=5), views(picture(), seed=5)
     assert torch.equal(first, again)
