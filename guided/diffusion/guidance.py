@@ -73,7 +73,7 @@ class GuidedDenoiser:
 
     def _finite(self, grad: Tensor, i: int) -> Tensor:
         """An overflowed gradient would blacken the picture: that image's step goes unguided."""
-        broken = ~torch.isfinite(grad).flatten(1).all(1)
+        broken = ~torch.isfinite(rms(grad))
         if broken.any():
             log.warning(
                 "the gradient at timestep %.0f is not finite; this step goes on unguided. "
