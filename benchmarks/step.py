@@ -40,6 +40,8 @@ def main(words: list[str]) -> None:
 def seconds(work: Callable[[], None]) -> float:
     began = time.perf_counter()
     work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     return time.perf_counter() - began
 
 
@@ -50,7 +52,7 @@ def guided_step(plan: Plan, studio: Studio) -> Callable[[], None]:
     dice = Dice([0])
     model = ModelDenoiser(drawing.unet, steps, plan.model.prediction)
     guided = GuidedDenoiser(model, studio.guides, dice, drawing.clamp)
-    x = noise(plan)
+    x = noise(plan, studio)
 
     def work() -> None:
         guess = guided(x, 25)
@@ -64,12 +66,12 @@ def bare_models(plan: Plan, studio: Studio) -> Callable[[], None]:
     unet = studio.generator.unet
     similarity = studio.guides["clip"]
     dice = Dice([0])
-    image = torch.rand(1, 3, plan.size[1], plan.size[0])
+    image = noise(plan, studio)
     views = [
         similarity.views(image, target.clip.size, 0.5, dice.seeds()[0])
         for target in similarity.targets
     ]
-    x, t = noise(plan), torch.tensor([500.0])
+    x, t = noise(plan, studio), torch.tensor([500.0], device=studio.device)
 
     def work() -> None:
         leaf = x.detach().requires_grad_()
@@ -83,9 +85,10 @@ def bare_models(plan: Plan, studio: Studio) -> Callable[[], None]:
     return work
 
 
-def noise(plan: Plan) -> torch.Tensor:
+def noise(plan: Plan, studio: Studio) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(1, 3, plan.size[1], plan.size[0], generator=generator)
+    x = torch.randn(1, 3, plan.size[1], plan.size[0], generator=generator)
+    return x.to(studio.device)
 
 
 if __name__ == "__main__":

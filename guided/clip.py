@@ -20,9 +20,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from guided.errors import BadInput
 from guided.models.cards import ClipCard
 
 log = logging.getLogger(__name__)
+PREPROCESS = ("mean", "std", "interpolation", "resize_mode")
 MERGES = "bpe_simple_vocab.txt.gz"  # in a local directory: the model's own tokenizer merges
 
 
@@ -75,14 +77,20 @@ def load(card: ClipCard, device: torch.device, dtype: torch.dtype) -> Clip:
     """The CLIP that a card names, from the package, a local folder, or open_clip's own store."""
     open_clip = import_open_clip()
     folder = card.folder()
-    name = card.arch if folder is None else f"local-dir:{folder}"
-    pretrained = None if folder is not None else card.tag
-    known = open_clip.get_pretrained_cfg(card.arch, card.tag) if folder is None else None
+    if folder is not None:
+        name = f"local-dir:{folder}"
+        model = open_clip.create_model(name, require_pretrained=True)
+        return Clip(model, tokenizer(name, folder), device, dtype)
+    weights = card.cached()
+    if weights is None:
+        raise BadInput(card.missing() or "")
+    name, known = card.arch, open_clip.get_pretrained_cfg(card.arch, card.tag) or {}
     model = open_clip.create_model(
         name,
-        pretrained=pretrained,
+        pretrained=str(weights),  # the file, not the tag: a tag would ask the network each time
         # The tag knows whether its weights were trained with QuickGELU; open_clip merely warns.
-        force_quick_gelu=bool((known or {}).get("quick_gelu", False)),
+        force_quick_gelu=bool(known.get("quick_gelu", False)),
+        force_preprocess_cfg={key: known[key] for key in PREPROCESS if key in known},
         pretrained_text=False,
         require_pretrained=True,
     )

@@ -8,6 +8,7 @@ import difflib
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 
@@ -23,32 +24,36 @@ from guided.errors import BadInput, not_one_of
 
 log = logging.getLogger(__name__)
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+BAD = (BadInput, HydraException, OmegaConfBaseException, YAMLError)
 
 
 def guard(main: Callable[[], None], argv: list[str]) -> int:
     """Run `main` on the quoted command line; the exit code."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    for stream in (sys.stdout, sys.stderr):  # a console that cannot show 猫 must not stop a run
+        stream.reconfigure(errors="backslashreplace")
     if {"--help", "-h"} & set(argv[1:]):
         print(help.text(argv[1:]))
         return 0
-    argv[1:] = prompt.quote(argv[1:])
+    debug = "debug=true" in (word.lower() for word in argv)
     try:
+        argv[1:] = prompt.quote(argv[1:])
         main()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except Exception as error:
-        return report(error, debug="debug=true" in (word.lower() for word in argv))
+    except Exception as error:  # before a run began, so of what was typed
+        report(error, debug)
+        return BAD_INPUT
     return 0
 
 
 def report(error: Exception, debug: bool) -> int:
     """Say what went wrong; the exit code."""
     if debug:
-        raise error
+        traceback.print_exception(error)
     print(f"error: {say(error)}", file=sys.stderr)
-    bad = isinstance(error, BadInput | HydraException | OmegaConfBaseException | YAMLError)
-    return BAD_INPUT if bad else FAILED
+    return BAD_INPUT if isinstance(error, BAD) else FAILED
 
 
 def run(cfg: DictConfig) -> None:
@@ -73,6 +78,16 @@ def compose(overrides: Sequence[str]) -> DictConfig:
         return hydra_compose("config", overrides=prompt.quote(overrides))
 
 
+def compose_for(text: str | list[str], overrides: Sequence[str]) -> DictConfig:
+    """The configuration for a prompt given as such, not typed; BadInput when it is not right."""
+    try:
+        cfg = compose(overrides)
+    except BAD as error:
+        raise BadInput(say(error)) from error
+    cfg.prompt = prompt.escaped(text) if isinstance(text, str) else list(map(prompt.escaped, text))
+    return cfg
+
+
 def say(error: Exception) -> str:
     """One line that names the setting, the value and what is allowed."""
     if isinstance(error, BadInput):
@@ -84,6 +99,8 @@ def say(error: Exception) -> str:
         return say_hydra(error)
     if isinstance(error, YAMLError):
         return " ".join(str(error).split())
+    if isinstance(error, ValueError) and "Config group override" in str(error):
+        return "null is no choice for a group; ~name leaves it out, and --help lists the choices"
     kind = type(error).__name__
     return f"{kind}: {error} (debug=true shows where)"
 

@@ -64,13 +64,21 @@ def conf_folder() -> Path:
     return inside if inside.exists() else Path(__file__).parent.parent / "conf"
 
 
+def known_names() -> set[str]:
+    """Settings at the top and groups, which presets may add, and Hydra's own."""
+    groups = {path.name for path in conf_folder().iterdir() if path.is_dir()}
+    return {field.name for field in dataclasses.fields(Config)} | groups | {"hydra"}
+
+
 def build(node: DictConfig, where: str) -> Any:
     """The dataclass that `_target_` names, filled in, every key and type checked.
 
     `where` is the node's name on the command line, for BadInput's message.
     """
+    if not isinstance(node, DictConfig):
+        raise BadInput(f"{where}={node} is no choice; the ones there are: python run.py --help")
     settings = OmegaConf.to_container(node, resolve=True)
-    target = settings.pop("_target_", None) if isinstance(settings, dict) else None
+    target = settings.pop("_target_", None)
     if not isinstance(target, str) or not target.startswith(TRUSTED):
         raise BadInput(f"{where}._target_={target} is not from {TRUSTED}*")
     try:

@@ -31,7 +31,7 @@ class Cutouts:
     translate: float = 0.05  # shift, at most, of the side
     noise: float = 0.01  # standard deviation
     grayscale: float = 0.1  # probability
-    jitter: float = 0.1  # brightness, contrast and saturation, by at most this much
+    jitter: float = 0.1  # brightness and contrast, by at most this much
 
     def __post_init__(self) -> None:
         self.overview = schedule("overview", self.overview, 0, 512, whole=True)

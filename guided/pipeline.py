@@ -7,6 +7,7 @@ frames flow from the generator to the outputs (`draw`).
 from __future__ import annotations
 
 import logging
+import os
 import re
 import secrets
 import time
@@ -15,7 +16,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -28,9 +29,6 @@ from guided.models.cards import ClipCard, ModelCard
 from guided.prompt import Prompt
 from guided.schedule import check_number
 from guided.types import Frame, Guide, GuideSettings, Output, Request, Run, Scene
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 log = logging.getLogger(__name__)
 
@@ -90,9 +88,10 @@ class Plan:
             check_number("seed", self.seed, 0, 2**63 - 1 - self.count, whole=True)
         except ValueError as error:
             raise BadInput(str(error)) from error
-        self.model.path()
-        for clip in self.clips.values():
-            clip.check()
+        check_models(self.model, self.clips)
+        check_folder(self.folder)
+        if self.steps < 5:
+            log.warning("steps=%d is too few for a picture; 20 make a sketch", self.steps)
         if not self.clips and "clip" in self.guides:
             raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
         if abs(sum(p.weight for p in self.prompts)) < 1e-3:
@@ -102,13 +101,33 @@ class Plan:
             )
 
 
+def check_models(model: ModelCard, clips: dict[str, ClipCard]) -> None:
+    """BadInput that names everything that is not there, and the one command that fetches it."""
+    missing = [text for card in (model, *clips.values()) if (text := card.missing())]
+    if missing:
+        chosen = f"model={model.name} clip=[{','.join(clips)}]"
+        command = f"python run.py models=download {chosen}"
+        raise BadInput(f"{'; '.join(missing)}. Fetch what can be had with: {command}")
+
+
+def check_folder(folder: Path) -> None:
+    """BadInput unless a run's folder can be made there."""
+    place = folder.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise BadInput(f"folder={folder}: {place} is a file, not a folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise BadInput(f"folder={folder}: {place} cannot be written to")
+
+
 def plain(node: Any) -> Any:
     return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
 
 
 def read_size(size: Any, model: ModelCard) -> tuple[int, int]:
     """[768, 512], 512 or 768x512 -> (width, height) that the model can draw."""
-    if isinstance(size, str) and (found := re.fullmatch(r"\s*(\d+)\s*[x×*,]\s*(\d+)\s*", size)):
+    if isinstance(size, str) and (found := re.fullmatch(r"\s*(\d+)\s*[x×*]\s*(\d+)\s*", size)):
         size = [int(found[1]), int(found[2])]
     if isinstance(size, int) and not isinstance(size, bool):
         size = [size, size]
@@ -126,26 +145,21 @@ def read_size(size: Any, model: ModelCard) -> tuple[int, int]:
     return size[0], size[1]
 
 
-def draw(cfg: DictConfig) -> list[Image]:
-    """Draw all pictures of a run, save them, and return them."""
-    from guided.outputs.picture import picture
-
+def draw(cfg: DictConfig) -> Path:
+    """Draw all pictures of a run; the folder that they are in."""
     plan = Plan.read(cfg)
     studio = Studio.open(plan)
     run = begin(plan, studio, cfg)
     print(f"drawing in {run.folder}")
-    finished = []
     with ExitStack() as stack:
         viewers = [stack.enter_context(output.open(run)) for output in plan.outputs.values()]
         for frame in studio.frames(plan):
             refuse_broken(frame)
             for viewer in viewers:
                 viewer.see(frame)
-            if frame.last:
-                finished.append(picture(run.enlarge(frame.image, plan.model.recommended.enlarge)))
     for path in sorted(run.folder.glob("image_*")):
         print(path)
-    return finished
+    return run.folder
 
 
 def refuse_broken(frame: Frame) -> None:

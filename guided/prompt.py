@@ -8,12 +8,14 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
+from guided.config import known_names
 from guided.errors import BadInput
 from guided.schedule import is_number
 
@@ -24,9 +26,16 @@ TAKES_VALUE = {
     *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
     *("--cfg", "-c", "--package", "-p", "--info", "-i"),
 }
-OVERRIDE = re.compile(r"[~+]{0,2}[A-Za-z_][\w./@:-]*=", re.ASCII)
-# "castle:2" and "fog:-0.5", but not "16:9", "12:30" or "note: 5".
-WEIGHT = re.compile(r"(?P<text>.*[^\s\d:]\s*):(?P<weight>[+-]?(\d+\.?\d*|\.\d+))", re.DOTALL)
+FLAG = re.compile(r"--?[A-Za-z][\w-]*(=.*)?", re.ASCII | re.DOTALL)
+OVERRIDE = re.compile(r"\+{0,2}(?P<name>[A-Za-z_][\w./@:-]*)=", re.ASCII)
+DELETION = re.compile(r"~[\w./@:-]+(=.*)?", re.ASCII)
+# "castle:2", "fog:-0.5" and "Blade Runner 2049:1.5", but not "16:9", "12:30" or "note: 5".
+NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)"
+UNMISTAKABLE = r"[+-]\d+\.?\d*|[+-]?\d*\.\d+"
+WEIGHT = re.compile(
+    rf"(?P<text>.*[^\s\d:]\s*):(?P<weight>{NUMBER})|(?P<year>.*\d):(?P<sure>{UNMISTAKABLE})",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -38,43 +47,86 @@ class Prompt:
 
 
 def quote(arguments: Sequence[str]) -> list[str]:
-    """The command line with bare words made into `prompt=` and prose quoted for Hydra."""
-    quoted, bare, wants_value = [], [], False
+    """The command line with bare words made into `prompt=` and prose quoted for Hydra.
+
+    Bare words behind `prompt=a` are the rest of a prompt whose quotes were forgotten. BadInput
+    when there are bare words before it: then there are two prompts."""
+    quoted: list[str] = []
+    bare: list[str] = []
+    said: int | None = None  # where in `quoted` the prompt stands
+    wants_value = False
     for argument in arguments:
-        if wants_value or argument.startswith(("-", "~")) or not is_prose(argument):
-            quoted.append(argument if wants_value else quote_one(argument))
-        else:
+        if wants_value or FLAG.fullmatch(argument):
+            quoted.append(argument)
+        elif is_prose(argument):
             bare.append(argument)
+        else:
+            if argument.startswith("prompt="):
+                if bare:
+                    raise BadInput(
+                        f"prompt is said twice: {' '.join(bare)!r} and {argument[7:]!r}"
+                    )
+                said = len(quoted)
+            quoted.append(argument)
         wants_value = argument in TAKES_VALUE and not wants_value
-    if bare:
-        quoted.append(quote_one("prompt=" + " ".join(bare)))
-    return quoted
+    if bare and said is None:
+        said = len(quoted)
+        quoted.append("prompt=" + " ".join(bare))
+    elif bare and said is not None:
+        quoted[said] = " ".join([quoted[said], *bare])
+    return [word if FLAG.fullmatch(word) else quote_one(word) for word in quoted]
 
 
 def is_prose(argument: str) -> bool:
-    return OVERRIDE.match(argument) is None
+    """Not the name of a setting and `=`, nor `~name`."""
+    if argument.startswith("~"):
+        return DELETION.fullmatch(argument) is None
+    found = OVERRIDE.match(argument)
+    if found is None:
+        return True
+    name = re.split(r"[./@:]", found["name"])[0]
+    return " " in argument and name not in known_names()
 
 
 def quote_one(argument: str) -> str:
-    key, _, value = argument.partition("=")
-    if key not in PROSE or is_grammar(argument, value):
+    """One override with its value quoted, if it is prose or Hydra cannot read it as it is."""
+    key, equals, value = argument.partition("=")
+    if key == "folder":
+        value = str(Path(value).expanduser()) if value.startswith("~") else value
+        argument = f"{key}={value}"
+    readable = is_grammar(argument, value) if key in PROSE else parsed(argument) is not None
+    if not equals or readable:
         return argument
-    # A dollar and a brace in prose are no interpolation; OmegaConf wants them escaped.
-    literal = re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", value)
+    literal = escaped(value)
     if value == "???":  # "missing" to OmegaConf; the blank is stripped again when it is read
         literal += " "
     return f"{key}={QuotedString(literal, Quote.single).with_quotes()}"
 
 
+def escaped(text: str) -> str:
+    """A dollar and a brace in prose are no interpolation: OmegaConf wants them escaped."""
+    return re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text)
+
+
 def is_grammar(argument: str, value: str) -> bool:
-    """Did the writer mean Hydra's own grammar: quotes, a list, a sweep or null?"""
-    if value != "null" and not value.startswith(("'", '"', "[", "choice(")):
+    """Did the writer mean Hydra's grammar: a quoted text, a list, a sweep of these, or null?"""
+    if value == "null":
+        return True
+    found = parsed(argument) if value.startswith(("'", '"', "[", "choice(")) else None
+    if found is None:
         return False
-    try:
-        OverridesParser.create().parse_override(argument)
-    except HydraException:
-        return False
+    if found.is_sweep_override() and not value.startswith("choice("):
+        # `"quoted", he said` is a sentence; `"one","two"` is a sweep.
+        meant = getattr(found.value(), "list", [])
+        return bool(meant) and all(isinstance(item, QuotedString | list) for item in meant)
     return True
+
+
+def parsed(argument: str) -> Override | None:
+    try:
+        return OverridesParser.create().parse_override(argument)
+    except HydraException:
+        return None
 
 
 def parse(prompt: Any, negative: Any = None) -> list[Prompt]:
@@ -102,6 +154,8 @@ def as_list(value: Any) -> list[Any]:
 
 def read(item: Any, setting: str, unsaid: float = 1.0) -> Prompt:
     """One text or mapping; `unsaid` is its weight where it carries none."""
+    if not isinstance(item, dict | str | int | float) or isinstance(item, bool):
+        raise BadInput(f"{setting} has {item!r} in it, which is no text; quote it if it is meant")
     if isinstance(item, dict):
         unknown = set(item) - {"text", "weight"}
         if unknown or "text" not in item:
@@ -117,12 +171,12 @@ def read(item: Any, setting: str, unsaid: float = 1.0) -> Prompt:
 
 
 def split_weight(text: str, unsaid: float = 1.0) -> tuple[str, float]:
-    """`"fog:0.5"` -> ("fog", 0.5). A weight is a number right behind the last colon, unless a
-    digit stands before it (16:9) or it is a link."""
+    """`"fog:0.5"` -> ("fog", 0.5). A weight is a number right behind the last colon, unless it is
+    part of a link, or a digit stands before the colon (16:9) and neither sign nor point in it."""
     found = WEIGHT.fullmatch(text.strip())
     if found is None or (re.match(r"\w+://", text) and "/" not in text.split("://", 1)[1]):
         return text, unsaid
-    return found["text"], float(found["weight"])
+    return found["text"] or found["year"], float(found["weight"] or found["sure"])
 
 
 def normalised(prompts: Sequence[Prompt]) -> list[Prompt]:

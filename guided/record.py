@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+import yaml
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -101,11 +101,12 @@ def as_text(prompt: Any) -> str:
 
 
 def as_yaml(settings: dict[str, Any]) -> str:
-    return OmegaConf.to_yaml(OmegaConf.create(settings, flags={"allow_objects": False}))
+    """Plain YAML, in which a prompt's `${` is no interpolation."""
+    return yaml.safe_dump(settings, allow_unicode=True, sort_keys=False, width=10_000)
 
 
 def read(path: Path) -> dict[str, Any]:
     """The settings inside a PNG that this program saved; {} when there are none."""
     with Image.open(path) as image:
         text = getattr(image, "text", {}).get("guided")
-    return dict(OmegaConf.to_container(OmegaConf.create(text))) if text else {}
+    return yaml.safe_load(text) if text else {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -82,10 +83,11 @@ def colours(settings: Cutouts) -> list[torch.nn.Module]:
     if settings.grayscale:
         chain.append(K.RandomGrayscale(p=settings.grayscale))
     if settings.jitter:
-        # No hue: its way through HSV costs as much as a small CLIP and tells it little.
+        # Unclipped: what leaves [0, 1] must still be pulled back. No saturation, which clips
+        # always, and no hue, whose way through HSV costs as much as a small CLIP.
         spread = (1 - settings.jitter, 1 + settings.jitter)
-        chain += [K.RandomBrightness(spread, p=1.0), K.RandomContrast(spread, p=1.0)]
-        chain.append(K.RandomSaturation(spread, p=1.0))
+        chain.append(K.RandomBrightness(spread, clip_output=False, p=1.0))
+        chain.append(K.RandomContrast(spread, clip_output=False, p=1.0))
     return chain
 
 
@@ -116,17 +118,28 @@ def square(image: Tensor) -> Tensor:
     if height == width:
         return image
     side = max(height, width)
-    mean = image.mean((2, 3), keepdim=True)
+    mean = image.detach().mean((2, 3), keepdim=True)
     top, left = (side - height) // 2, (side - width) // 2
     pad = (left, side - width - left, top, side - height - top)
     return F.pad(image - mean, pad) + mean
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bicubic, antialiased when it shrinks; the same values as resize-right inside the border."""
-    if image.shape[2:] == tuple(size):
-        return image
-    return F.interpolate(image, size, mode="bicubic", align_corners=False, antialias=True)
+    """Bicubic, antialiased when it shrinks; the same values as resize-right inside the border.
+
+    As two matrix products, because they are deterministic on every device, and because Apple's
+    GPU has no way back through the operator."""
+    height, width = image.shape[2:]
+    down = resizing(height, size[0]).to(image)
+    across = resizing(width, size[1]).to(image)
+    return down @ image @ across.T
+
+
+@lru_cache(maxsize=1024)
+def resizing(before: int, after: int) -> Tensor:
+    """(after, before): the weights with which pixels of one line make those of the resized one."""
+    lines = torch.eye(before)[None, None]
+    return F.interpolate(lines, (after, before), mode="bicubic", antialias=True)[0, 0]
 
 
 def grayscale(image: Tensor) -> Tensor:
@@ -136,8 +149,11 @@ def grayscale(image: Tensor) -> Tensor:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Kornia draws from the global generator: lend it one seeded for this image, and put the
+    """Kornia draws from the CPU's global generator: lend it one seeded for this image, and put the
     global one back as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    before = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)
+    try:
         yield
+    finally:
+        torch.set_rng_state(before)

@@ -9,11 +9,19 @@ ROOT = Path(guided.__file__).parent
 # For each room, the rooms that it must know nothing of.
 STRANGERS = {
     "types": ("*",),
-    "config": ("pipeline", "diffusion", "guides", "outputs", "generators", "clip"),
+    "errors": ("*",),
+    "schedule": ("*",),
+    "config": ("prompt", "pipeline", "diffusion", "guides", "outputs", "generators", "clip"),
+    "prompt": ("pipeline", "diffusion", "guides", "outputs", "generators", "clip", "models"),
+    "clip": ("diffusion", "guides", "outputs", "generators", "pipeline", "command", "cutouts"),
+    "cutouts": ("clip", "diffusion", "guides", "outputs", "generators", "pipeline", "models"),
+    "views": ("clip", "diffusion", "guides", "outputs", "generators", "pipeline", "models"),
     "diffusion": ("clip", "guides", "outputs", "generators", "pipeline", "command", "cutouts"),
     "guides": ("generators", "outputs", "pipeline", "command", "diffusion.unet"),
     "outputs": ("clip", "guides", "generators", "pipeline", "diffusion", "models", "canvas"),
     "generators": ("clip", "guides", "outputs", "pipeline", "canvas"),
+    "canvas": ("clip", "guides", "outputs", "pipeline", "generators", "command"),
+    "record": ("clip", "guides", "outputs", "pipeline", "generators", "models", "diffusion"),
     "models": ("pipeline", "guides", "outputs", "generators"),
 }
 
@@ -27,13 +35,24 @@ def imports(path: Path) -> set[str]:
         if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
         for inner in ast.walk(node)
     }
-    return {
-        node.module.removeprefix("guided.")
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom)
-        and (node.module or "").startswith("guided.")
-        and id(node) not in typing_only
-    }
+    names = set()
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module == "guided":
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("guided."):
+            names.add(node.module.removeprefix("guided."))
+        elif isinstance(node, ast.Import):
+            ours = [alias.name for alias in node.names if alias.name.startswith("guided.")]
+            names |= {name.removeprefix("guided.") for name in ours}
+    return names
+
+
+def test_the_imports_of_a_file_are_seen_in_every_form(tmp_path):
+    path = tmp_path / "room.py"
+    path.write_text("from guided import clip\nimport guided.views\nfrom guided.a.b import c\n")
+    assert imports(path) == {"clip", "views", "a.b"}
 
 
 def test_no_room_imports_a_stranger():

@@ -221,10 +221,14 @@ def test_tags_trained_with_quickgelu_are_loaded_with_it(
         asked.update(settings, name=name)
         return small
 
+    weights = tmp_path / "open_clip_model.safetensors"
     monkeypatch.setattr(open_clip, "create_model", spy)
+    monkeypatch.setattr(ClipCard, "cached", lambda card: weights)
     clip = load(ClipCard(name="x", arch=arch, tag=tag), CPU, torch.float32)
     assert asked["force_quick_gelu"] is quick
-    assert (asked["name"], asked["pretrained"]) == (arch, tag)
+    # The file, not the tag: a tag would ask the network each time.
+    assert (asked["name"], asked["pretrained"]) == (arch, str(weights))
+    assert asked["force_preprocess_cfg"]["mean"] == open_clip.get_pretrained_cfg(arch, tag)["mean"]
     assert asked["require_pretrained"]
     assert clip.model is small
 

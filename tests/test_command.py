@@ -47,6 +47,11 @@ def complaint(*words: str) -> str:
         (["cutouts.overview=[[0.5,3],[0.1,2]]"], ["cutouts.overview", "progress must rise"]),
         (["cutouts.overview=0", "cutouts.inner=0"], ["cutouts.overview", "nothing"]),
         (["cutouts.flip=2"], ["cutouts.flip=2", "from 0 to 1"]),
+        (["guide.clip=5"], ["guide.clip=5", "no choice"]),
+        (["prompt=[a,null]"], ["prompt", "None", "no text"]),
+        (["model.unet.num_channels=100"], ["model.", "num_channels=100", "multiple of 32"]),
+        (["model.unet.attention_resolutions=[0]"], ["attention_resolutions=[0]"]),
+        (["folder=run.py"], ["folder=run.py", "is a file"]),
         (["prompt=''"], ["prompt", "empty"]),
         (["prompt=['a:0']"], ["prompt", "every weight is 0"]),
         (["clip=[]"], ["clip", "guide"]),
@@ -64,15 +69,21 @@ def test_bad_input_is_named_in_one_line(words, parts):
 def test_a_model_that_is_not_there_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setenv("GUIDED_CACHE", str(tmp_path))
     said = complaint("model=imagenet256")
-    for part in ("2211 MB", "https://", "models=download model=imagenet256", str(tmp_path)):
+    what = "small pictures of objects"
+    for part in (what, "2211 MB", "https://", "models=download model=imagenet256", str(tmp_path)):
         assert part in said
 
 
 def test_a_clip_that_is_not_there_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    said = complaint("clip=[vit_b32]")
-    for part in ("clip=vit_b32", "MB", "models=download clip=vit_b32"):
+    said = complaint("clip=[vit_b32,rn50]")
+    for part in ("clip=vit_b32", "clip=rn50", "MB", "huggingface.co", "clip=[vit_b32,rn50]"):
         assert part in said
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert "cannot be written" in complaint(f"folder={tmp_path}/new")
 
 
 def test_prompts_that_cancel_are_explained_and_drawn(caplog):
@@ -100,7 +111,33 @@ def test_the_program_leaves_with_2_and_one_line():
 
 
 def test_debug_shows_the_traceback():
-    assert "Traceback" in run("prompt=x", "sampler.eta=7", "debug=true").stderr
+    done = run("prompt=x", "sampler.eta=7", "debug=true")
+    assert "Traceback" in done.stderr
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize("word", ["model=null", "a=b=c", "sampler=[ddim,ddpm]", "size=3,4"])
+def test_what_hydra_cannot_compose_is_bad_input_too(word, capsys):
+    argv = ["run.py", "prompt=x", word]
+
+    def main():
+        Plan.read(compose(argv[1:]))
+
+    assert command.guard(main, argv) == command.BAD_INPUT
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_two_prompts_are_refused():
+    assert "twice" in run("a cat", "prompt=dog").stderr
+
+
+def test_help_survives_a_console_that_knows_no_chinese():
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "run.py"), "--help"],
+        env={"PYTHONIOENCODING": "cp1252"}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert b"Draws what a sentence says" in done.stdout
 
 
 def test_help_shows_examples_groups_choices_and_settings():

@@ -12,6 +12,7 @@ from PIL import Image
 import guided
 from guided import record
 from guided.command import compose
+from guided.errors import BadInput
 from guided.pipeline import Plan, Studio, begin, draw
 
 ROOT = Path(__file__).parent.parent
@@ -61,12 +62,12 @@ def test_the_same_seed_gives_the_same_bytes(four, tmp_path):
     again = short_run(tmp_path, "seed=5", "count=4")
     for k in range(4):
         name = f"image_{k:04d}.png"
-        assert pixels(again / name) == pixels(four / name)
+        assert (again / name).read_bytes() == (four / name).read_bytes()
 
 
 def test_an_image_alone_equals_the_same_one_among_others(four, tmp_path):
     alone = short_run(tmp_path, "seed=8")
-    assert pixels(alone / "image_0000.png") == pixels(four / "image_0003.png")
+    assert (alone / "image_0000.png").read_bytes() == (four / "image_0003.png").read_bytes()
 
 
 def test_other_seeds_give_other_pictures(four):
@@ -170,5 +171,11 @@ def test_the_program_draws_and_says_where(tmp_path):
 
 
 def test_generate_returns_pictures(tmp_path):
-    images = guided.generate("a sun: 太阳, bright", [f"folder={tmp_path}", "seed=1", *SHORT])
+    images = guided.generate("a sun: 太阳, ${bright", [f"folder={tmp_path}", "seed=1", *SHORT])
     assert [image.size for image in images] == [(128, 128)]
+    assert record.read(Path(images[0].filename))["prompt"] == "a sun: 太阳, ${bright"
+
+
+def test_generate_refuses_bad_input_as_the_command_line_does():
+    with pytest.raises(BadInput, match="did you mean 'steps'"):
+        guided.generate("x", ["stepz=3"])

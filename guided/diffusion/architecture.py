@@ -1,6 +1,12 @@
-"""The switches of one ADM U-Net, under guided-diffusion's own names. Imports no torch."""
+"""What one diffusion model is: its network's switches, under guided-diffusion's own names, and the
+kinds of schedule, spacing and prediction that there are. Imports no torch.
+"""
 
 from dataclasses import dataclass, field
+
+SCHEDULES = ("linear", "cosine")  # of the noise
+SPACINGS = ("ddim", "even")  # of the steps
+PREDICTIONS = ("eps", "v", "x0")  # what the network says
 
 # What guided-diffusion chooses when a checkpoint's settings name no multipliers.
 CHANNEL_MULT = {
@@ -26,6 +32,24 @@ class UNetConfig:
     learn_sigma: bool = True
     num_classes: int = 0  # 0: unconditional
     dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.num_channels < 1 or self.num_res_blocks < 1:
+            raise ValueError("num_channels and num_res_blocks must be at least 1")
+        if not all(1 <= size <= self.image_size for size in self.attention_resolutions):
+            raise ValueError(
+                f"attention_resolutions={self.attention_resolutions} must be sizes in pixels from "
+                f"1 to image_size={self.image_size}"
+            )
+        for level, mult in enumerate(self.multipliers):
+            channels = self.channels(level)
+            per_head = self.num_head_channels if self.num_head_channels > 0 else 1
+            heads = 1 if self.num_head_channels > 0 else self.num_heads
+            if channels < 1 or channels % 32 or channels % per_head or channels % heads:
+                raise ValueError(
+                    f"num_channels={self.num_channels} times {mult:g} gives {channels} channels, "
+                    "which must be a multiple of 32 and divide into the attention heads"
+                )
 
     @property
     def multipliers(self) -> list[float]:

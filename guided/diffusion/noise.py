@@ -17,8 +17,7 @@ from itertools import accumulate, repeat
 import torch
 from torch import Tensor
 
-SCHEDULES = ("linear", "cosine")
-SPACINGS = ("ddim", "even")
+from guided.diffusion.architecture import SCHEDULES, SPACINGS
 
 
 def betas(schedule: str, steps: int) -> Tensor:

@@ -10,12 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from guided.diffusion.architecture import UNetConfig
+from guided.diffusion.architecture import PREDICTIONS, SCHEDULES, SPACINGS, UNetConfig
 from guided.errors import BadInput, not_one_of
 from guided.schedule import check_number
-
-PREDICTIONS = ("eps", "v", "x0")
-SCHEDULES = ("linear", "cosine")
 
 
 @dataclass
@@ -35,7 +32,7 @@ class ModelCard:
     """A diffusion checkpoint in guided-diffusion's format."""
 
     name: str = "???"
-    file: str = "???"  # inside the package or the cache; a path with a folder is taken as it is
+    file: str = "???"  # inside the package or the cache; or a path that begins with / ~ or .
     unet: UNetConfig = field(default_factory=UNetConfig)
     prediction: str = "eps"  # what the network says: eps, v or x0
     schedule: str = "linear"  # of the noise it was trained with
@@ -54,7 +51,7 @@ class ModelCard:
         for setting, value, known in (
             ("prediction", self.prediction, PREDICTIONS),
             ("schedule", self.schedule, SCHEDULES),
-            ("spacing", self.spacing, ("ddim", "even")),
+            ("spacing", self.spacing, SPACINGS),
         ):
             if value not in known:
                 raise ValueError(not_one_of(setting, value, known))
@@ -64,16 +61,17 @@ class ModelCard:
         """Where the weights are; BadInput that says how to get them when they are not there."""
         found = locate(self.file)
         if found is None:
-            raise BadInput(self.missing())
+            raise BadInput(self.missing() or "")
         return found
 
-    def missing(self) -> str:
-        what = f"model={self.name}: {self.file} ({self.megabytes} MB) is not in {cache()}"
-        if not self.urls:
-            return f"{what}, and no mirror of it is known: put the file there"
+    def missing(self) -> str | None:
+        """What is not there, what it is, how large, and where it would come from; or None."""
+        if locate(self.file) is not None:
+            return None
+        source = f"from {self.urls[0]}" if self.urls else "from no mirror that is known"
         return (
-            f"{what}; it would come from {self.urls[0]}. "
-            f"Fetch it with: python run.py models=download model={self.name}"
+            f"model={self.name} ({self.character}) is not here: {self.file}, {self.megabytes} MB, "
+            f"{source} into {cache()}"
         )
 
 
@@ -101,32 +99,30 @@ class ClipCard:
             raise BadInput(f"clip={self.name}: {found} has no open_clip_config.json")
         return found
 
-    def check(self) -> None:
-        """BadInput that says how to get the weights when they are not there."""
-        if self.folder() is None and not self.is_cached():
-            raise BadInput(
-                f"clip={self.name}: {self.arch} {self.tag} ({self.megabytes} MB) is not on this "
-                f"machine; it would come from huggingface.co/{self.hub}. "
-                f"Fetch it with: python run.py models=download clip={self.name}"
-            )
+    def missing(self) -> str | None:
+        """What is not there, what it is, how large, and where it would come from; or None."""
+        if self.folder() is not None or self.cached() is not None:
+            return None
+        return (
+            f"clip={self.name} ({self.character}) is not here: {self.arch} {self.tag}, "
+            f"{self.megabytes} MB, from huggingface.co/{self.hub}"
+        )
 
-    def is_cached(self) -> bool:
+    def cached(self) -> Path | None:
+        """The tag's weights in the hub's own cache, without asking the network."""
         from huggingface_hub import try_to_load_from_cache
 
         names = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-        return any(isinstance(try_to_load_from_cache(self.hub, name), str) for name in names)
+        found = (try_to_load_from_cache(self.hub, name) for name in names)
+        return next((Path(path) for path in found if isinstance(path, str)), None)
 
 
 def locate(name: str) -> Path | None:
     """A file or folder by the name that a card gives it, or None."""
-    places = (
-        [Path(name).expanduser()]
-        if Path(name).is_absolute() or name.startswith("~")
-        else [
-            Path(__file__).parent / name,
-            cache() / name,
-        ]
-    )
+    if name.startswith(("~", ".")) or Path(name).is_absolute():
+        places = [Path(name).expanduser()]
+    else:
+        places = [Path(__file__).parent / name, cache() / name]
     return next((place for place in places if place.exists()), None)
 
 

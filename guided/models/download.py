@@ -41,11 +41,20 @@ def fetch(card: ModelCard) -> Path:
 
 def stream(url: str, target: Path, sha256: str) -> Path:
     """One mirror into `target`, by way of a .part file; ValueError when the checksum differs."""
-    part = target.with_name(target.name + ".part")
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        copy(url, part, sha256)
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def copy(url: str, part: Path, sha256: str) -> None:
     digest, size = hashlib.sha256(), 0
     with urllib.request.urlopen(url, timeout=30) as source, part.open("wb") as sink:
         total = int(source.headers.get("Content-Length") or 0)
-        with tqdm(total=total, unit="B", unit_scale=True, desc=target.name) as bar:
+        with tqdm(total=total, unit="B", unit_scale=True, desc=url.rpartition("/")[2]) as bar:
             while block := source.read(BLOCK):
                 sink.write(block)
                 digest.update(block)
@@ -55,13 +64,11 @@ def stream(url: str, target: Path, sha256: str) -> Path:
         raise ValueError(f"it ended after {size} of {total} bytes")
     if sha256 and digest.hexdigest() != sha256:
         raise ValueError(f"its SHA-256 is {digest.hexdigest()}, expected {sha256}")
-    os.replace(part, target)
-    return target
 
 
 def fetch_clip(card: ClipCard) -> None:
     """Into open_clip's own store, by its own means."""
-    if card.folder() is not None or card.is_cached():
+    if card.folder() is not None or card.cached() is not None:
         return
     refuse_offline()
     from guided.clip import import_open_clip

@@ -33,7 +33,7 @@ def show() -> None:
         print(line("model", name, locate(card.file) is not None, card))
     for name, cards in clips():
         for card in cards:
-            here = card.folder() is not None or card.is_cached()
+            here = card.folder() is not None or card.cached() is not None
             print(line("clip", name, here, card))
 
 

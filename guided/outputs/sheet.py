@@ -1,4 +1,7 @@
-"""The contact sheet, sheet.png: one row per image, the guess at evenly spaced steps."""
+"""The contact sheet, sheet.png: one row per image, the guess at evenly spaced steps.
+
+After 50 images a new one begins, named after its first image (sheet_0050.png).
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from guided.schedule import check_number
 from guided.types import Frame, Run
 
 GAP = 4  # pixels between pictures
+ROWS = 50
 
 
 @dataclass
@@ -38,11 +42,15 @@ class SheetViewer:
 
     def see(self, frame: Frame) -> None:
         if frame.step == 1:
+            if frame.index % ROWS == 0:
+                self.rows.clear()
             self.rows.append([])
         if frame.step in self._chosen(frame.steps):
             self.rows[-1].append(self._small(picture(frame.image)))
         if frame.last:
-            record.save_png(self._paste(), self.run.folder / "sheet.png")
+            first = frame.index // ROWS * ROWS
+            name = f"sheet_{first:04d}.png" if first else "sheet.png"
+            record.save_png(self._paste(), self.run.folder / name)
 
     def _chosen(self, steps: int) -> set[int]:
         columns = min(self.settings.columns, steps)
