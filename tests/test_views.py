@@ -93,6 +93,15 @@ def test_the_bars_of_a_letter_box_have_the_images_mean_colour() -> None:
     assert torch.allclose(bar, image.mean((2, 3)).T.expand_as(bar))
 
 
+@pytest.mark.parametrize("shape", [(20, 40), (40, 20)])
+def test_the_bars_of_a_letter_box_do_not_push_the_image(shape: tuple[int, int]) -> None:
+    """They follow the image's mean colour, but CLIP's wish for them must not tint it."""
+    image = picture(*shape).requires_grad_()
+    boxed = square(image)
+    boxed[:, :, :10, :10].sum().backward()  # a corner of the first bar
+    assert torch.equal(image.grad, torch.zeros_like(image))
+
+
 def test_every_overview_is_the_whole_image() -> None:
     whole = resize(square(picture()), (24, 24))
     assert torch.equal(overviews(picture(), (24, 24), 3), whole.expand(3, -1, -1, -1))
