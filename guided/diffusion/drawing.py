@@ -26,6 +26,7 @@ class Drawing:
     card: ModelCard
     sampler: Sampler
     clamp: Schedule | None
+    reach: Schedule | None
     device: torch.device
 
     @torch.no_grad()  # as a decorator, it ends wherever the generator yields
@@ -35,7 +36,7 @@ class Drawing:
         steps = timeline(card.schedule, request.steps, card.spacing)
         dice = Dice([request.seed])
         model = ModelDenoiser(self.unet, steps, card.prediction, card.clip_denoised, dice)
-        guided = GuidedDenoiser(model, guides, dice, self.clamp)
+        guided = GuidedDenoiser(model, guides, dice, self.clamp, self.reach)
         start = len(steps) - 1 - request.skip
         x = self._begin(request, dice, model, start)
         yield from self.sampler.sample(guided, x, dice, start)

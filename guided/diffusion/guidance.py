@@ -1,10 +1,13 @@
 """Guidance as a wrapper: a guided denoiser is a denoiser, so no sampler hears of it.
 
-    pred = plain - sigma**2 / alpha * clamp(grad)
+    pred = plain - reach(sigma**2 / alpha * clamp(grad))
 
 where grad is the gradient, with respect to the noisy x, of what the guides say of the plain guess.
 In noise space that is eps + sigma * grad, the score conditioning of Song et al. 2020,
 https://arxiv.org/abs/2011.13456 (eq. 14), and of Dhariwal and Nichol 2021 (algorithm 2).
+
+`clamp` limits the gradient, as Disco Diffusion does. The factor before it grows without bound
+towards pure noise, where a guide sees next to nothing: `reach` limits what comes of it there.
 
 Two stages: each guide gives its gradient with respect to the image, then the sum goes once through
 the network to x. That equals the direct gradient, and frees each CLIP before the next one starts.
@@ -37,6 +40,7 @@ class GuidedDenoiser:
     guides: Mapping[str, Guide]
     dice: Dice
     clamp: Schedule | None = None  # largest root mean square of the gradient
+    reach: Schedule | None = None  # largest root mean square of the shift that it makes
 
     @property
     def timeline(self) -> Timeline:
@@ -59,8 +63,11 @@ class GuidedDenoiser:
             grad = clamped(grad, self.clamp(progress))
 
         alpha, sigma = self.timeline.scales(i)
+        shift = sigma**2 / max(alpha, LEAST_ALPHA) * grad
+        if self.reach is not None:
+            shift = clamped(shift, self.reach(progress))
         return Guess(
-            pred=guess.pred.detach() - sigma**2 / max(alpha, LEAST_ALPHA) * grad,
+            pred=guess.pred.detach() - shift,
             plain=plain,
             spread=None if guess.spread is None else guess.spread.detach(),
             losses={name: pull.loss.detach() for name, pull in pulls.items()},

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 @dataclass
 class Diffusion:
     clamp: Any = 0.05  # largest root mean square of the guides' gradient; null: no limit
+    reach: Any = None  # largest root mean square of the shift of a guess in [-1, 1]; null: no limit
     checkpointing: bool = False  # less memory for the way back through the U-Net, and slower
 
     def __post_init__(self) -> None:
         if self.clamp is not None:
             self.clamp = schedule("clamp", self.clamp, 0)
+        if self.reach is not None:
+            self.reach = schedule("reach", self.reach, 0)
 
     def load(
         self, card: ModelCard, sampler: Sampler, device: torch.device, dtype: torch.dtype
@@ -32,4 +35,4 @@ class Diffusion:
 
         unet = load_unet(card, device, dtype)
         unet.checkpointing = self.checkpointing
-        return Drawing(unet, card, sampler, self.clamp, device)
+        return Drawing(unet, card, sampler, self.clamp, self.reach, device)

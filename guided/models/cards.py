@@ -22,6 +22,7 @@ class Recommended:
     steps: int = 250
     scale: float = 5000.0  # of CLIP guidance
     clamp: float = 0.05  # of the gradient's root mean square
+    reach: float | None = None  # of the shift of a guess
     eta: float = 0.8
     recurrence: Any = 1  # a number or pairs [progress, number]
     enlarge: int = 1  # how many times the saved picture is larger than the drawn one

@@ -80,6 +80,19 @@ def test_the_clamp_is_a_schedule_over_the_run() -> None:
         assert shift.tolist() == pytest.approx([limit] * 2, rel=1e-9)
 
 
+def test_the_reach_limits_the_shift_where_there_is_nearly_only_noise() -> None:
+    """The factor before the gradient grows without bound there; elsewhere nothing changes."""
+    x = torch.zeros(SHAPE, dtype=torch.float64)
+    free, bound = guided(ramp(10)), guided(ramp(10))
+    bound.reach = schedule("reach", 0.3)
+    noisy = bound(x, 19)
+    assert rms(noisy.pred).tolist() == pytest.approx([0.3] * 2, rel=1e-9)
+    assert torch.allclose(noisy.pred / rms(noisy.pred).view(-1, 1, 1, 1),
+                          free(x, 19).pred / rms(free(x, 19).pred).view(-1, 1, 1, 1))  # fmt: skip
+    assert rms(free(x, 0).pred).max() < 0.3
+    assert torch.equal(bound(x, 0).pred, free(x, 0).pred)
+
+
 @pytest.mark.parametrize("broken", [float("nan"), float("inf"), -float("inf")])
 def test_a_gradient_that_is_not_finite_is_reported_and_that_image_goes_on_unguided(
     broken: float, caplog: pytest.LogCaptureFixture

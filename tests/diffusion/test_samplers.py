@@ -211,6 +211,7 @@ def test_a_drawing_equals_the_untouched_oracle_in_float32(eta: float | None) -> 
         card=ModelCard(unet=chosen),
         sampler=DDPM() if eta is None else DDIM(eta=eta),
         clamp=schedule("clamp", CLAMP),
+        reach=None,
         device=torch.device("cpu"),
     )
     init = picture(torch.float32)
@@ -222,7 +223,8 @@ def test_a_drawing_equals_the_untouched_oracle_in_float32(eta: float | None) -> 
 
 def test_drawing_leaves_gradients_on_for_whoever_watches() -> None:
     chosen = UNetConfig(image_size=8, num_channels=32, channel_mult=[1], num_res_blocks=1)
-    drawing = Drawing(UNet(chosen), ModelCard(unet=chosen), DDIM(), None, torch.device("cpu"))
+    cpu = torch.device("cpu")
+    drawing = Drawing(UNet(chosen), ModelCard(unet=chosen), DDIM(), None, None, cpu)
     steps = drawing.generate(Request(size=(8, 8), seed=1, steps=3), {})
     step = next(steps)
     assert torch.is_grad_enabled()
