@@ -9,11 +9,13 @@ import logging
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -24,6 +26,7 @@ from guided.errors import BadInput, not_one_of
 
 log = logging.getLogger(__name__)
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+COMPLETION = {"-sc", "--shell-completion"}
 BAD = (BadInput, HydraException, OmegaConfBaseException, YAMLError)
 
 
@@ -40,9 +43,10 @@ def guard(main: Callable[[], None], argv: list[str]) -> int:
         argv[1:] = prompt.quote(argv[1:])
         main()
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:  # before a run began, so of what was typed
+        if COMPLETION & set(argv):  # a line that is still being typed need not be right
+            return 0
         report(error, debug)
         return BAD_INPUT
     return 0
@@ -78,14 +82,31 @@ def compose(overrides: Sequence[str]) -> DictConfig:
         return hydra_compose("config", overrides=prompt.quote(overrides))
 
 
-def compose_for(text: str | list[str], overrides: Sequence[str]) -> DictConfig:
-    """The configuration for a prompt given as such, not typed; BadInput when it is not right."""
+def compose_for(
+    text: str | list[str], overrides: Sequence[str], settings: Mapping[str, Any]
+) -> DictConfig:
+    """The configuration for a prompt and settings given as Python values, not typed; BadInput when
+    they are not right."""
+    unknown = [name for name in settings if name not in config.known_names()]
+    if unknown:
+        raise BadInput(unknown_setting(unknown[0]))
     try:
-        cfg = compose(overrides)
+        cfg = compose(
+            [*overrides, *(f"{name}={spelt(value)}" for name, value in settings.items())]
+        )
     except BAD as error:
         raise BadInput(say(error)) from error
     cfg.prompt = prompt.escaped(text) if isinstance(text, str) else list(map(prompt.escaped, text))
     return cfg
+
+
+def spelt(value: Any) -> str:
+    """A Python value in Hydra's grammar."""
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(spelt, value))}]"
+    if isinstance(value, str):
+        return QuotedString(prompt.escaped(value), Quote.single).with_quotes()
+    return {None: "null", True: "true", False: "false"}.get(value, str(value))
 
 
 def say(error: Exception) -> str:
@@ -94,7 +115,8 @@ def say(error: Exception) -> str:
         return str(error)
     if isinstance(error, MissingConfigException):
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        return not_one_of(group, choice, error.options or help.names(group, sys.argv))
+        hint = "; models=list describes them" if group in ("model", "clip") else ""
+        return not_one_of(group, choice, error.options or help.names(group, sys.argv)) + hint
     if isinstance(error, HydraException | OmegaConfBaseException):
         return say_hydra(error)
     if isinstance(error, YAMLError):
@@ -108,6 +130,11 @@ def say(error: Exception) -> str:
 def say_hydra(error: Exception) -> str:
     """Hydra's and OmegaConf's messages, whose cause often is the better one."""
     text = str(error)
+    if found := re.search(r"Ambiguous value for argument '(\w+)=([^']*)'", text):
+        return (
+            f"{found[1]}={found[2]}: several go together in brackets, {found[1]}=[{found[2]}]; "
+            "a sweep over them needs -m"
+        )
     if found := re.search(r"Could not override '([^']+)'", text):
         return unknown_setting(found[1])
     cause = error.__cause__
@@ -122,6 +149,8 @@ def say_hydra(error: Exception) -> str:
 def unknown_setting(key: str) -> str:
     """Nearest among what the configuration has at that level, else among its top names."""
     parent, _, name = key.rpartition(".")
+    if key in config.known_names():
+        return f"what conf/{key} sets must begin with the line `# @package _global_`"
     known = [f.name for f in fields(config.Config)]
     if parent:
         node = compose([])

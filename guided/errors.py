@@ -8,9 +8,9 @@ class BadInput(ValueError):
     """Names the setting, the value and what is allowed. run.py prints it and exits with 2."""
 
 
-def nearest(word: str, choices: Iterable[str]) -> str:
-    """`, did you mean 'steps'?` or nothing."""
-    found = difflib.get_close_matches(str(word), list(choices), n=1, cutoff=0.5)
+def nearest(word: str, choices: Iterable[str], cutoff: float = 0.5) -> str:
+    """`, did you mean 'steps'?` or nothing; a cutoff nearer to 1 asks for more likeness."""
+    found = difflib.get_close_matches(str(word), list(choices), n=1, cutoff=cutoff)
     return f", did you mean '{found[0]}'?" if found else ""
 
 

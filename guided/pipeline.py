@@ -10,9 +10,10 @@ import logging
 import os
 import re
 import secrets
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -89,9 +90,15 @@ class Plan:
         except ValueError as error:
             raise BadInput(str(error)) from error
         check_models(self.model, self.clips)
-        check_folder(self.folder)
-        if self.steps < 5:
+        if self.steps < 12:
             log.warning("steps=%d is too few for a picture; 20 make a sketch", self.steps)
+        if self.size[0] * self.size[1] > 4 * self.model.size[0] * self.model.size[1]:
+            log.warning(
+                "size=%s is far above the %s that suit %s: expect fragments of several pictures",
+                list(self.size),
+                self.model.size,
+                self.model.name,
+            )
         if not self.clips and "clip" in self.guides:
             raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
         if abs(sum(p.weight for p in self.prompts)) < 1e-3:
@@ -103,22 +110,24 @@ class Plan:
 
 def check_models(model: ModelCard, clips: dict[str, ClipCard]) -> None:
     """BadInput that names everything that is not there, and the one command that fetches it."""
-    missing = [text for card in (model, *clips.values()) if (text := card.missing())]
-    if missing:
-        chosen = f"model={model.name} clip=[{','.join(clips)}]"
-        command = f"python run.py models=download {chosen}"
-        raise BadInput(f"{'; '.join(missing)}. Fetch what can be had with: {command}")
+    texts = [text for card in (model, *clips.values()) if (text := card.missing())]
+    if not texts:
+        return
+    words = [f"model={model.name}"] if model.missing() else []
+    names = [name for name, card in clips.items() if card.missing()]
+    words += [f"clip=[{','.join(names)}]"] if names else []
+    fetch = f"python run.py models=download {' '.join(words)}"
+    raise BadInput(f"{'; '.join(texts)}. Fetch with: {fetch}")
 
 
-def check_folder(folder: Path) -> None:
-    """BadInput unless a run's folder can be made there."""
-    place = folder.absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    if not place.is_dir():
-        raise BadInput(f"folder={folder}: {place} is a file, not a folder")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise BadInput(f"folder={folder}: {place} cannot be written to")
+def make_root(folder: Path) -> None:
+    """The folder of all runs; BadInput when it cannot be made or written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"folder={folder} cannot be made: {error.strerror}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BadInput(f"folder={folder} cannot be written to")
 
 
 def plain(node: Any) -> Any:
@@ -148,18 +157,37 @@ def read_size(size: Any, model: ModelCard) -> tuple[int, int]:
 def draw(cfg: DictConfig) -> Path:
     """Draw all pictures of a run; the folder that they are in."""
     plan = Plan.read(cfg)
+    make_root(plan.folder)
     studio = Studio.open(plan)
     run = begin(plan, studio, cfg)
-    print(f"drawing in {run.folder}")
-    with ExitStack() as stack:
+    tell(f"drawing in {run.folder}")
+    with said_where(run.folder), ExitStack() as stack:
         viewers = [stack.enter_context(output.open(run)) for output in plan.outputs.values()]
         for frame in studio.frames(plan):
             refuse_broken(frame)
             for viewer in viewers:
                 viewer.see(frame)
     for path in sorted(run.folder.glob("image_*")):
-        print(path)
+        tell(str(path))
     return run.folder
+
+
+@contextmanager
+def said_where(folder: Path) -> Iterator[None]:
+    """Ctrl-C leaves what is there, and says where."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        log.warning("interrupted; what there is by now is in %s", folder)
+        raise
+
+
+def tell(text: str) -> None:
+    """Print, also where the reader has left (`| head -1`): the run goes on."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (until the end)
 
 
 def refuse_broken(frame: Frame) -> None:

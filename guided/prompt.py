@@ -4,6 +4,7 @@ Knows nothing about CLIP; imports no torch. Hydra reads commas, colons, brackets
 outside ASCII as grammar, and artists type prose, so prose is quoted before Hydra looks.
 """
 
+import logging
 import math
 import re
 from collections.abc import Sequence
@@ -16,9 +17,10 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
 from guided.config import known_names
-from guided.errors import BadInput
+from guided.errors import BadInput, nearest
 from guided.schedule import is_number
 
+log = logging.getLogger(__name__)
 PROSE = ("prompt", "negative")
 NEGATIVE_WEIGHT = -0.5
 # Hydra's flags that take the next word as their value.
@@ -51,13 +53,15 @@ def quote(arguments: Sequence[str]) -> list[str]:
 
     Bare words behind `prompt=a` are the rest of a prompt whose quotes were forgotten. BadInput
     when there are bare words before it: then there are two prompts."""
+    flags: list[str] = []
     quoted: list[str] = []
     bare: list[str] = []
     said: int | None = None  # where in `quoted` the prompt stands
     wants_value = False
     for argument in arguments:
         if wants_value or FLAG.fullmatch(argument):
-            quoted.append(argument)
+            flags.append(argument)
+            refuse_setting_as_flag(argument if not wants_value else "")
         elif is_prose(argument):
             bare.append(argument)
         else:
@@ -74,7 +78,14 @@ def quote(arguments: Sequence[str]) -> list[str]:
         quoted.append("prompt=" + " ".join(bare))
     elif bare and said is not None:
         quoted[said] = " ".join([quoted[said], *bare])
-    return [word if FLAG.fullmatch(word) else quote_one(word) for word in quoted]
+    # Flags first: Hydra's own parser stops at an override behind a flag behind an override.
+    return flags + [quote_one(word) for word in quoted]
+
+
+def refuse_setting_as_flag(argument: str) -> None:
+    name = argument.lstrip("-").split("=")[0]
+    if name in known_names():
+        raise BadInput(f"{argument} is written without dashes here: {name}=value")
 
 
 def is_prose(argument: str) -> bool:
@@ -85,7 +96,9 @@ def is_prose(argument: str) -> bool:
     if found is None:
         return True
     name = re.split(r"[./@:]", found["name"])[0]
-    return " " in argument and name not in known_names()
+    known = known_names()
+    # `E=mc2, chalk` is prose; `promt=a star` is a slip, to be told and not to be drawn.
+    return " " in argument and name not in known and not nearest(name, known, 0.7)
 
 
 def quote_one(argument: str) -> str:
@@ -97,6 +110,8 @@ def quote_one(argument: str) -> str:
     readable = is_grammar(argument, value) if key in PROSE else parsed(argument) is not None
     if not equals or readable:
         return argument
+    if key in PROSE:
+        warn_of_broken_list(value)
     literal = escaped(value)
     if value == "???":  # "missing" to OmegaConf; the blank is stripped again when it is read
         literal += " "
@@ -120,6 +135,12 @@ def is_grammar(argument: str, value: str) -> bool:
         meant = getattr(found.value(), "list", [])
         return bool(meant) and all(isinstance(item, QuotedString | list) for item in meant)
     return True
+
+
+def warn_of_broken_list(value: str) -> None:
+    """`["fog", "mist"` is a slip of the pen rather than a sentence."""
+    if re.match(r"\[\s*[\"']", value):
+        log.warning("%s looks like a list but is not well-formed; it is drawn as one text", value)
 
 
 def parsed(argument: str) -> Override | None:

@@ -63,21 +63,21 @@ def write(path: Path, data: bytes) -> None:
 def save_png(image: Image.Image, path: Path, settings: dict[str, Any] | None = None) -> None:
     """A PNG with its settings inside, if given."""
     buffer = BytesIO()
-    image.save(buffer, "PNG", pnginfo=png_text(settings) if settings else None)
+    image.save(buffer, "PNG", pnginfo=png_text(settings, image.size) if settings else None)
     write(path, buffer.getvalue())
 
 
-def png_text(settings: dict[str, Any]) -> PngInfo:
+def png_text(settings: dict[str, Any], size: tuple[int, int]) -> PngInfo:
     """`parameters`, which many viewers read, and `guided`, all settings as YAML."""
     info = PngInfo()
-    info.add_itxt("parameters", parameters(settings))
+    info.add_itxt("parameters", parameters(settings, size))
     info.add_itxt("guided", as_yaml(settings))
     info.add_text("Software", f"AI generated; guided {__version__}")
     return info
 
 
-def parameters(settings: dict[str, Any]) -> str:
-    """The settings in the layout that AUTOMATIC1111's web UI made common."""
+def parameters(settings: dict[str, Any], size: tuple[int, int]) -> str:
+    """The settings in the layout that AUTOMATIC1111's web UI made common; `size` is the file's."""
     lines = [as_text(settings["prompt"])]
     if settings.get("negative"):
         lines.append(f"Negative prompt: {as_text(settings['negative'])}")
@@ -87,7 +87,8 @@ def parameters(settings: dict[str, Any]) -> str:
         "Steps": settings["steps"],
         "Sampler": sampler,
         "Seed": settings["seed"],
-        "Size": f"{width}x{height}",
+        "Size": f"{size[0]}x{size[1]}",
+        "Drawn at": f"{width}x{height}",
         "Model": settings["model"].get("name", ""),
         "CLIP": " ".join(settings["clip"]),
         "Version": f"guided {__version__}",

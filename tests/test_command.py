@@ -9,7 +9,8 @@ import pytest
 from guided import command
 from guided.command import compose
 from guided.config import Config
-from guided.pipeline import Plan
+from guided.errors import BadInput
+from guided.pipeline import Plan, make_root
 
 ROOT = Path(__file__).parent.parent
 
@@ -51,7 +52,6 @@ def complaint(*words: str) -> str:
         (["prompt=[a,null]"], ["prompt", "None", "no text"]),
         (["model.unet.num_channels=100"], ["model.", "num_channels=100", "multiple of 32"]),
         (["model.unet.attention_resolutions=[0]"], ["attention_resolutions=[0]"]),
-        (["folder=run.py"], ["folder=run.py", "is a file"]),
         (["prompt=''"], ["prompt", "empty"]),
         (["prompt=['a:0']"], ["prompt", "every weight is 0"]),
         (["clip=[]"], ["clip", "guide"]),
@@ -83,7 +83,14 @@ def test_a_clip_that_is_not_there_says_how_to_get_it(monkeypatch, tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: False)
-    assert "cannot be written" in complaint(f"folder={tmp_path}/new")
+    with pytest.raises(BadInput, match="cannot be written"):
+        make_root(tmp_path / "new")
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match=r"folder=.*file"):
+        make_root(tmp_path / "file" / "new")
 
 
 def test_prompts_that_cancel_are_explained_and_drawn(caplog):
@@ -125,6 +132,38 @@ def test_what_hydra_cannot_compose_is_bad_input_too(word, capsys):
 
     assert command.guard(main, argv) == command.BAD_INPUT
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["promt=a star"], ["promt", "'prompt'"]),
+        (["--seed", "7"], ["--seed", "seed=value"]),
+        (["guide=clip,range", "prompt=x"], ["guide=[clip,range]", "-m"]),
+    ],
+)
+def test_slips_of_the_pen_are_told(words, parts):
+    done = run(*words)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    for part in parts:
+        assert part in done.stderr
+
+
+def test_flags_may_stand_anywhere(tmp_path):
+    (tmp_path / "look").mkdir()
+    (tmp_path / "look" / "mine.yaml").write_text("# @package _global_\nsteps: 0\n")
+    assert "steps=0" in run("prompt=x", "--config-dir", str(tmp_path), "look=mine").stderr
+
+
+def test_completion_of_an_unfinished_line_says_nothing_wrong():
+    line = 'python run.py prompt="a star'
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "run.py"), "-sc", "query=bash"],
+        env={"COMP_LINE": line, "COMP_POINT": str(len(line)), "PATH": ""},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
 
 
 def test_two_prompts_are_refused():

@@ -42,7 +42,7 @@ def test_a_run_leaves_pictures_previews_sheet_metrics_and_settings(four):
 
 def test_the_picture_is_enlarged_by_the_models_own_upscaler(four):
     assert Image.open(four / "image_0000.png").size == (128, 128)
-    assert Image.open(four / "steps" / "0000_0003.png").size == (32, 32)
+    assert Image.open(four / "steps" / "0000_0003.png").size == (128, 128)
 
 
 def test_metrics_hold_every_step_of_every_image(four):
@@ -87,7 +87,14 @@ def test_a_picture_tells_how_it_was_made(four):
     with Image.open(four / "image_0002.png") as image:
         lines = image.text["parameters"].splitlines()
     assert lines[0] == "a red heart"
-    for fact in ("Steps: 3", "Sampler: DDIM", "Seed: 7", "Size: 32x32", "Model: embedded"):
+    for fact in (
+        "Steps: 3",
+        "Sampler: DDIM",
+        "Seed: 7",
+        "Size: 128x128",
+        "Drawn at: 32x32",
+        "Model: embedded",
+    ):
         assert fact in lines[-1]
 
 
@@ -171,11 +178,13 @@ def test_the_program_draws_and_says_where(tmp_path):
 
 
 def test_generate_returns_pictures(tmp_path):
-    images = guided.generate("a sun: 太阳, ${bright", [f"folder={tmp_path}", "seed=1", *SHORT])
+    images = guided.generate("a sun: 太阳, ${bright", *SHORT, folder=str(tmp_path), seed=1)
     assert [image.size for image in images] == [(128, 128)]
     assert record.read(Path(images[0].filename))["prompt"] == "a sun: 太阳, ${bright"
 
 
 def test_generate_refuses_bad_input_as_the_command_line_does():
     with pytest.raises(BadInput, match="did you mean 'steps'"):
-        guided.generate("x", ["stepz=3"])
+        guided.generate("x", stepz=3)
+    with pytest.raises(BadInput, match="did you mean 'steps'"):
+        guided.generate("x", "stepz=3")

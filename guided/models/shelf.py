@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from guided.config import build, build_all, conf_folder
 from guided.errors import BadInput, not_one_of
-from guided.models.cards import ClipCard, ModelCard, locate
+from guided.models.cards import ClipCard, ModelCard, cache, locate
 from guided.models.download import fetch, fetch_clip
 
 ACTIONS = ("list", "download")
@@ -35,6 +35,8 @@ def show() -> None:
         for card in cards:
             here = card.folder() is not None or card.cached() is not None
             print(line("clip", name, here, card))
+    print(f"Models are kept in {cache()}, CLIPs in the hub's own cache; to fetch some:")
+    print("python run.py models=download model=imagenet512 clip=[vit_b32,vit_b16,rn50]")
 
 
 def line(group: str, name: str, here: bool, card: ModelCard | ClipCard) -> str:
