@@ -56,7 +56,7 @@ def test_a_choice_lists_every_setting_of_what_it_names(group, choice):
 
 
 def test_presets_win_over_defaults_and_the_command_line_over_presets():
-    assert compose(["look=draft"]).steps == 20
+    assert compose(["look=draft"]).steps == 25
     assert compose(["look=draft", "steps=33"]).steps == 33
 
 

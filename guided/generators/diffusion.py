@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @dataclass
 class Diffusion:
     clamp: Any = 0.05  # largest root mean square of the guides' gradient; null: no limit
-    reach: Any = None  # largest root mean square of the shift of a guess in [-1, 1]; null: no limit
+    reach: Any = None  # largest root mean square of the shift of a guess; null: no limit
     checkpointing: bool = False  # less memory for the way back through the U-Net, and slower
 
     def __post_init__(self) -> None:
