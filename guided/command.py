@@ -106,7 +106,9 @@ def spelt(value: Any) -> str:
         return f"[{','.join(map(spelt, value))}]"
     if isinstance(value, str):
         return QuotedString(prompt.escaped(value), Quote.single).with_quotes()
-    return {None: "null", True: "true", False: "false"}.get(value, str(value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else str(value)
 
 
 def say(error: Exception) -> str:

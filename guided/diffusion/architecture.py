@@ -34,22 +34,20 @@ class UNetConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.num_channels < 1 or self.num_res_blocks < 1:
-            raise ValueError("num_channels and num_res_blocks must be at least 1")
-        if not all(1 <= size <= self.image_size for size in self.attention_resolutions):
+        if min(self.num_channels, self.num_res_blocks, self.num_heads) < 1:
+            raise ValueError("num_channels, num_res_blocks and num_heads must be at least 1")
+        if min(self.attention_resolutions, default=1) < 1:
             raise ValueError(
-                f"attention_resolutions={self.attention_resolutions} must be sizes in pixels from "
-                f"1 to image_size={self.image_size}"
+                f"attention_resolutions={self.attention_resolutions} must be sizes in pixels"
             )
         for level, mult in enumerate(self.multipliers):
             channels = self.channels(level)
-            per_head = self.num_head_channels if self.num_head_channels > 0 else 1
-            heads = 1 if self.num_head_channels > 0 else self.num_heads
-            if channels < 1 or channels % 32 or channels % per_head or channels % heads:
-                raise ValueError(
-                    f"num_channels={self.num_channels} times {mult:g} gives {channels} channels, "
-                    "which must be a multiple of 32 and divide into the attention heads"
-                )
+            product = f"num_channels={self.num_channels} times {mult:g}: {channels} channels"
+            if channels < 1 or channels % 32:
+                raise ValueError(f"{product} are not a multiple of 32")
+            per_head = self.num_head_channels
+            if channels % (per_head if per_head > 0 else self.num_heads):
+                raise ValueError(f"{product} do not divide into attention heads")
 
     @property
     def multipliers(self) -> list[float]:
