@@ -21,6 +21,10 @@ class Schedule:
     def __call__(self, progress: float) -> float:
         return self.values[max(0, bisect_right(self.starts, progress) - 1)]
 
+    @property
+    def highest(self) -> float:
+        return max(self.values)
+
 
 def schedule(
     name: str, value: Any, low: float = -math.inf, high: float = math.inf, whole: bool = False
