@@ -31,6 +31,7 @@ from guided.diffusion.unet import UNet
 from guided.training import checkpoint, pictures, watch
 from guided.training.muon import Muon
 from guided.training.settings import from_argv
+from guided.training.views import POINTS
 
 HERE = Path(__file__).parent
 STEPS = 1000  # of the forward process
@@ -47,7 +48,7 @@ class Settings:
     lr: float = 0.012  # of Muon, for the convolutions inside
     adam_lr: float = 5e-4  # for everything else; for everything if muon=false
     muon: bool = True
-    recolour: float = 0.08  # share of pictures with another hue
+    recolour: float = 0.15  # share of pictures with another hue
     threads: int = 1
     seed: int = 0
     look_every: float = 10.0  # minutes between sample sheets and shipped weights
@@ -105,10 +106,15 @@ def picture_weights(book: pictures.Pictures, chosen: dict) -> Tensor:
 
 
 def grounds(count: int, dice: torch.Generator) -> Tensor:
-    """Plain backgrounds (B, 3, 1, 1): white, some faintly tinted. Ground that is always known
-    leaves everything the small network has for the object."""
-    tinted = torch.rand(count, 1, 1, 1, generator=dice) > 0.88
-    return 1 - 0.2 * torch.rand(count, 3, 1, 1, generator=dice) * tinted
+    """Plain backgrounds (B, 3, 1, 1): white for most, some faintly tinted, a third of a named
+    colour. Ground that is one flat colour leaves nearly all of the small network for the object.
+    """
+    kind = torch.rand(count, 1, 1, 1, generator=dice)
+    faint = 1 - 0.2 * torch.rand(count, 3, 1, 1, generator=dice)
+    named = POINTS[torch.randint(len(POINTS), (count,), generator=dice)][:, :, None, None]
+    named = (named + 0.06 * torch.randn(count, 3, 1, 1, generator=dice)).clamp(0, 1)
+    tinted = torch.where(kind > 0.58, faint, torch.ones_like(faint))
+    return torch.where(kind > 0.66, named, tinted)
 
 
 def v_loss(model: nn.Module, images: Tensor, bar: Tensor, dice: torch.Generator) -> Tensor:
