@@ -47,6 +47,7 @@ class Config:
 
     generator: Any = group("what makes the image")
     model: Any = group("the diffusion model")
+    secondary: Any = group("a small network whose quick guesses the guides look at; none: as made")
     clip: dict[str, Any] = group("the CLIPs that look at it, several at once")
     cutouts: Any = group("how they look")
     sampler: Any = group("how the noise is removed")

@@ -32,6 +32,8 @@ def test_every_choice_composes_and_builds(group, choice):
     cfg = chosen(group, choice)
     for name in ("generator", "model", "cutouts", "sampler"):
         build(cfg[name], name)
+    if cfg.secondary:
+        build(cfg.secondary, "secondary")
     for name in SEVERAL:
         assert build_all(cfg[name], name)
 

@@ -29,34 +29,18 @@ class Recommended:
 
 
 @dataclass
-class ModelCard:
-    """A diffusion checkpoint in guided-diffusion's format."""
+class WeightsCard:
+    """A file of weights: what it is, and where it can be had."""
 
     name: str = "???"
     file: str = "???"  # inside the package or the cache; or a path that begins with / ~ or .
-    unet: UNetConfig = field(default_factory=UNetConfig)
-    prediction: str = "eps"  # what the network says: eps, v or x0
-    schedule: str = "linear"  # of the noise it was trained with
-    spacing: str = "ddim"  # of the steps
-    clip_denoised: bool = False
-    size: list[int] = field(default_factory=lambda: [512, 512])  # width, height
-    recommended: Recommended = field(default_factory=Recommended)
-    character: str = ""  # one line for an artist
-    licence: str = ""
-    megabytes: int = 0
-    sha256: str = ""
     urls: list[str] = field(default_factory=list)  # mirrors, in order of trust
-    upscaler: str = ""  # weights of a learned x4 upscaler that fits this model's pictures
+    sha256: str = ""
+    megabytes: int = 0
+    licence: str = ""
+    character: str = ""  # one line for an artist
 
-    def __post_init__(self) -> None:
-        for setting, value, known in (
-            ("prediction", self.prediction, PREDICTIONS),
-            ("schedule", self.schedule, SCHEDULES),
-            ("spacing", self.spacing, SPACINGS),
-        ):
-            if value not in known:
-                raise ValueError(not_one_of(setting, value, known))
-        check_number("recommended.enlarge", self.recommended.enlarge, 1, 16, whole=True)
+    GROUP = "weights"  # the choice's name on the command line
 
     def path(self) -> Path:
         """Where the weights are; BadInput that says how to get them when they are not there."""
@@ -71,9 +55,43 @@ class ModelCard:
             return None
         source = f"from {self.urls[0]}" if self.urls else "from no mirror that is known"
         return (
-            f"model={self.name} ({self.character}) is not here: {self.file}, {self.megabytes} MB, "
-            f"{source} into {cache()}"
+            f"{self.GROUP}={self.name} ({self.character}) is not here: {self.file}, "
+            f"{self.megabytes} MB, {source} into {cache()}"
         )
+
+
+@dataclass
+class SecondaryCard(WeightsCard):
+    """A small network that guesses the clean image quickly, for guides to look at (Katherine
+    Crowson's SecondaryDiffusionImageNet2; guided/diffusion/secondary.py)."""
+
+    GROUP = "secondary"
+
+
+@dataclass
+class ModelCard(WeightsCard):
+    """A diffusion checkpoint in guided-diffusion's format."""
+
+    unet: UNetConfig = field(default_factory=UNetConfig)
+    prediction: str = "eps"  # what the network says: eps, v or x0
+    schedule: str = "linear"  # of the noise it was trained with
+    spacing: str = "ddim"  # of the steps
+    clip_denoised: bool = False
+    size: list[int] = field(default_factory=lambda: [512, 512])  # width, height
+    recommended: Recommended = field(default_factory=Recommended)
+    upscaler: str = ""  # weights of a learned x4 upscaler that fits this model's pictures
+
+    GROUP = "model"
+
+    def __post_init__(self) -> None:
+        for setting, value, known in (
+            ("prediction", self.prediction, PREDICTIONS),
+            ("schedule", self.schedule, SCHEDULES),
+            ("spacing", self.spacing, SPACINGS),
+        ):
+            if value not in known:
+                raise ValueError(not_one_of(setting, value, known))
+        check_number("recommended.enlarge", self.recommended.enlarge, 1, 16, whole=True)
 
 
 @dataclass

@@ -13,13 +13,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from guided.errors import BadInput
-from guided.models.cards import ClipCard, ModelCard, cache, locate
+from guided.models.cards import ClipCard, WeightsCard, cache, locate
 
 log = logging.getLogger(__name__)
 BLOCK = 1 << 20
 
 
-def fetch(card: ModelCard) -> Path:
+def fetch(card: WeightsCard) -> Path:
     """The card's weights in the cache, fetched if need be. BadInput when no mirror has them."""
     present = locate(card.file)
     if present is not None:
@@ -35,7 +35,7 @@ def fetch(card: ModelCard) -> Path:
             log.warning("%s: %s", url, error)
             failures.append(f"{url} ({error})")
     raise BadInput(
-        f"model={card.name}: no mirror had it: {'; '.join(failures) or 'none is known'}"
+        f"{card.GROUP}={card.name}: no mirror had it: {'; '.join(failures) or 'none is known'}"
     )
 
 

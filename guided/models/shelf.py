@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from guided.config import build, build_all, conf_folder
 from guided.errors import BadInput, not_one_of
-from guided.models.cards import ClipCard, ModelCard, cache, locate
+from guided.models.cards import ClipCard, ModelCard, WeightsCard, cache, locate
 from guided.models.download import fetch, fetch_clip
 
 ACTIONS = ("list", "download")
@@ -22,6 +22,8 @@ def run(action: str, cfg: DictConfig) -> None:
         show()
         return
     print(f"model={cfg.model.name}: {fetch(build(cfg.model, 'model'))}")
+    if cfg.secondary:
+        print(f"secondary={cfg.secondary.name}: {fetch(build(cfg.secondary, 'secondary'))}")
     for name, card in build_all(cfg.clip, "clip").items():
         fetch_clip(card)
         print(f"clip={name}: there")
@@ -29,8 +31,9 @@ def run(action: str, cfg: DictConfig) -> None:
 
 def show() -> None:
     """One line each: here or not, name, size, character."""
-    for name, card in models():
-        print(line("model", name, locate(card.file) is not None, card))
+    for group in ("model", "secondary"):
+        for name, card in weights(group):
+            print(line(group, name, locate(card.file) is not None, card))
     for name, cards in clips():
         for card in cards:
             here = card.folder() is not None or card.cached() is not None
@@ -39,14 +42,19 @@ def show() -> None:
     print("python run.py models=download model=imagenet512 clip=[vit_b32,vit_b16,rn50]")
 
 
-def line(group: str, name: str, here: bool, card: ModelCard | ClipCard) -> str:
+def line(group: str, name: str, here: bool, card: WeightsCard | ClipCard) -> str:
     mark = "here" if here else "    "
     return f"{mark}  {group}={name:<24} {card.megabytes:>5} MB  {card.character} ({card.licence})"
 
 
+def weights(group: str) -> Iterator[tuple[str, WeightsCard]]:
+    """The cards of a group: model or secondary."""
+    for path in sorted((conf_folder() / group).glob("*.yaml")):
+        yield path.stem, build(OmegaConf.load(path), f"{group}={path.stem}")
+
+
 def models() -> Iterator[tuple[str, ModelCard]]:
-    for path in sorted((conf_folder() / "model").glob("*.yaml")):
-        yield path.stem, build(OmegaConf.load(path), f"model={path.stem}")
+    yield from weights("model")
 
 
 def clips() -> Iterator[tuple[str, list[ClipCard]]]:

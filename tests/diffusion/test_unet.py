@@ -24,9 +24,7 @@ CONFIGS = {
     "updown without scale-shift": dict(
         resblock_updown=True, use_scale_shift_norm=False, num_heads=4, learn_sigma=False
     ),
-    "new attention order by heads": dict(
-        use_new_attention_order=True, num_heads=4, num_classes=5
-    ),
+    "new attention order by heads": dict(use_new_attention_order=True, num_heads=4, num_classes=5),
     "new attention order by channels": dict(
         use_new_attention_order=True, num_head_channels=32, resblock_updown=True, num_classes=3
     ),
