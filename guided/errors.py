@@ -17,3 +17,9 @@ def nearest(word: str, choices: Iterable[str], cutoff: float = 0.5) -> str:
 def not_one_of(setting: str, value: object, choices: Iterable[str]) -> str:
     choices = [str(choice) for choice in choices]
     return f"{setting}={value} is not one of {', '.join(choices)}{nearest(str(value), choices)}"
+
+
+def shown(value: object) -> str:
+    """The value, not longer than a line."""
+    text = str(value)
+    return text if len(text) <= 80 else text[:77] + "..."

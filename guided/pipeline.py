@@ -79,8 +79,15 @@ class Plan:
             precision=check_precision(cfg.precision),
             folder=Path(cfg.folder).expanduser(),
         )
+        plan.settle()
         plan.check()
         return plan
+
+    def settle(self) -> None:
+        """Tell every part whose settings may be `auto` what they depend on."""
+        for part in (self.generator, self.sampler, self.cutouts, *self.guides.values()):
+            if hasattr(part, "settle"):
+                part.settle(self.size, self.steps)
 
     def check(self) -> None:
         try:

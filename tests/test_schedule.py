@@ -93,3 +93,96 @@ def test_every_pair_is_checked_not_only_the_first() -> None:
         schedule("steps", [[0, 2], [0.5, 9]], 1, 5)
     with pytest.raises(ValueError, match=r"steps=2\.5"):
         schedule("steps", [[0, 2], [0.5, 2.5]], 1, 5, whole=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        ("[12]*400+[4]*600", {0: 12, 0.399: 12, 0.4: 4, 1: 4}),
+        (" [12] * 2 + [4] * 3 ", {0: 12, 0.39: 12, 0.4: 4}),  # any length
+        ("([0.2]*400)+([0.]*600)", {0: 0.2, 0.4: 0}),
+        ("[1, 2, 3, 4]", {0: 1, 0.25: 2, 0.74: 3, 0.99: 4}),
+        ("([1,2]*2)+[.5]*4", {0: 1, 0.124: 1, 0.125: 2, 0.25: 1, 0.49: 2, 0.5: 0.5}),
+        ("[True]*400+[False]*600", {0: 1, 0.4: 0}),
+        ("[-1e1]*3+[+2]", {0: -10, 0.74: -10, 0.75: 2}),
+        ("[5]*0+[7]*10", {0: 7, 1: 7}),
+    ],
+)
+def test_lists_as_disco_writes_them(text: str, points: dict[float, float]) -> None:
+    read = schedule("cut_overview", text)
+    assert {at: read(at) for at in points} == points
+
+
+@given(st.lists(st.tuples(st.integers(-50, 50), st.integers(1, 40)), min_size=1, max_size=6))
+@settings(deadline=None)
+def test_a_disco_list_means_what_python_means_by_it(runs: list[tuple[int, int]]) -> None:
+    entries = [value for value, times in runs for _ in range(times)]
+    text = "+".join(f"[{value}]*{times}" for value, times in runs)
+    read = schedule("x", text)
+    middles = [(k + 0.5) / len(entries) for k in range(len(entries))]
+    assert [read(at) for at in middles] == entries
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9**9**9",
+        "[9]**9",
+        "[9]*9**9",
+        "[1]*999999999*999999999",
+        "[1,2]*999999999",
+        "[1]*99999999999999999999",
+        "[12]*400+",
+        "[12]*400[4]*600",
+        "[[12]]*400",
+        "[]",
+        "[5]*0",
+        "[x]*1000",
+        "__import__('os').system('true')",
+        "[12]*-4",
+        "[12]*4.5",
+        "400*[12]",
+        "[12]*400+4",
+        "(" * 5000,
+        "[" * 200_000,
+        "",
+        "twelve",
+    ],
+    ids=lambda text: text[:20],
+)
+def test_other_texts_are_refused_at_once_and_never_evaluated(text: str) -> None:
+    with pytest.raises(ValueError, match="cut_overview=") as told:
+        schedule("cut_overview", text)
+    assert len(str(told.value)) < 250
+
+
+def test_key_frames_are_in_per_cent_and_linear_between() -> None:
+    read = schedule("zoom", "0: (1.0), 50: (0.2), 100:(-1)")
+    assert [read(at) for at in (0, 0.5, 1)] == [1.0, 0.2, -1]
+    assert read(0.25) == pytest.approx(0.6)
+    for wrong in ("0: (1), 150: (2)", "0: 1", "0: (1) 50: (2)", "50: (1), 0: (2)", "0: (a)"):
+        with pytest.raises(ValueError, match="zoom="):
+            schedule("zoom", wrong)
+
+
+def test_linear_and_cosine_ways_from_one_value_to_the_next() -> None:
+    linear = schedule("x", {"linear": [[0.2, 1], [0.6, 3], [1, 0]]})
+    assert [linear(p) for p in (0, 0.2, 0.6, 1)] == [1, 1, 3, 0]
+    assert linear(0.4) == pytest.approx(2)
+    assert linear(0.8) == pytest.approx(1.5)
+    cosine = schedule("x", {"cosine": [[0, 1], [1, 3]]})
+    assert [cosine(p) for p in (0, 1)] == [1, 3]
+    # The raised cosine: half way at half time, and flat at both ends.
+    assert cosine(0.5) == pytest.approx(2)
+    assert cosine(0.25) == pytest.approx(1 + 2 * (1 - math.cos(math.pi / 4)) / 2)
+    assert schedule("x", {"step": [[0, 1], [0.5, 3]]})(0.6) == 3
+    for wrong in ({"lineal": [[0, 1]]}, {"linear": [[0, 1]], "cosine": [[0, 1]]}, {}):
+        with pytest.raises(ValueError, match="x="):
+            schedule("x", wrong)
+
+
+def test_values_of_a_text_are_checked_like_others() -> None:
+    with pytest.raises(ValueError, match=r"gray=1\.5 must be a number from 0 to 1"):
+        schedule("gray", "[0.2]*400+[1.5]*600", 0, 1)
+    with pytest.raises(ValueError, match="whole"):
+        schedule("inner", "[4]*400+[4.5]*600", 0, 512, whole=True)
