@@ -30,7 +30,12 @@ MERGES = "bpe_simple_vocab.txt.gz"  # in a local directory: the model's own toke
 
 class Clip:
     """One frozen CLIP. The text tower stays on the CPU in float32, where it is needed for a
-    moment per prompt; the image tower goes to `device` in `dtype`."""
+    moment per prompt; the image tower goes to `device` in `dtype`.
+
+    `kind` is "contrastive" (a text is told from other texts: only the order of cosines means
+    something) or "sigmoid" (a pair is judged alone, SigLIP: picture and text match with the chance
+    sigmoid(logit_scale * cosine + logit_bias)).
+    """
 
     def __init__(self, model: Any, tokenizer: Any, device: torch.device, dtype: torch.dtype):
         model.eval().requires_grad_(False)
@@ -47,6 +52,10 @@ class Clip:
         self.dtype = dtype
         self.device = device
         self.model = model
+        bias = getattr(model, "logit_bias", None)
+        self.kind = "contrastive" if bias is None else "sigmoid"
+        self.logit_scale = float(model.logit_scale.detach().exp())
+        self.logit_bias = 0.0 if bias is None else float(bias)
 
     @torch.no_grad()
     def encode_text(self, texts: Sequence[str]) -> Tensor:

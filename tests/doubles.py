@@ -114,6 +114,8 @@ class LinearClip:
     """A CLIP that is one linear map onto the sphere. Works in any precision, and remembers how
     many views it was shown at once."""
 
+    kind, logit_scale, logit_bias = "contrastive", 100.0, 0.0
+
     def __init__(
         self, size: tuple[int, int] = (8, 8), width: int = 6, dtype: torch.dtype = torch.float64
     ) -> None:

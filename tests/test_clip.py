@@ -142,6 +142,25 @@ def test_bfloat16_is_for_the_image_tower_only_and_near_float32(kind: Kind, tmp_p
     assert torch.equal(rough.encode_text(TEXTS), exact.encode_text(TEXTS))
 
 
+@pytest.mark.parametrize("sigmoid", [False, True])
+def test_a_clip_says_how_it_tells_that_picture_and_text_match(
+    sigmoid: bool, tmp_path: Path
+) -> None:
+    vit = KINDS["vit"]
+    more = dict(init_logit_bias=0.0) if sigmoid else {}
+    folder = saved(Kind(vit.vision, vit.mean, vit.std, more), tmp_path)
+    clip = loaded(folder)
+    assert clip.kind == ("sigmoid" if sigmoid else "contrastive")
+    shown = views(vit)
+    with torch.no_grad():
+        tokens = clip.tokenizer(TEXTS, context_length=12)
+        image = clip.model.encode_image((shown - clip.mean) / clip.std, normalize=True)
+        text = clip.model.encode_text(tokens, normalize=True)
+        logits = clip.model.logit_scale.exp() * image @ text.T + (clip.model.logit_bias or 0)
+        cosines = clip.encode_image(shown) @ clip.encode_text(TEXTS).T
+    assert relative(clip.logit_scale * cosines + clip.logit_bias, logits) < 1e-5
+
+
 # ---- texts ---------------------------------------------------------------------------------
 
 

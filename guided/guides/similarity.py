@@ -10,6 +10,7 @@ from torch import Tensor
 
 from guided.clip import Clip
 from guided.diffusion.noise import Dice
+from guided.guides.sigmoid import mismatch
 from guided.prompt import normalised
 from guided.schedule import Schedule
 from guided.types import Pull, Scene
@@ -23,6 +24,14 @@ class Target:
     clip: Clip
     points: Tensor
     weights: Tensor
+
+    def distance(self, seen: Tensor) -> Tensor:
+        """(N, D) unit vectors -> (N,): weighted distance from the prompts, as this CLIP learned
+        to tell it."""
+        if self.clip.kind == "sigmoid":
+            cosines = seen @ self.points.T
+            return mismatch(cosines, self.weights, self.clip.logit_scale, self.clip.logit_bias)
+        return spherical(seen, self.points) @ self.weights
 
 
 @dataclass
@@ -70,7 +79,7 @@ class ClipSimilarity:
             with torch.enable_grad():
                 part = part.requires_grad_()
                 seen = target.clip.encode_image(part)
-                distance = spherical(seen, target.points) @ target.weights
+                distance = target.distance(seen)
                 # Half precision would lose a gradient this small; scaled up here and down after.
                 (pull,) = torch.autograd.grad(distance.sum() * 1024, part)
             pulls.append(pull / (1024 * per_image))

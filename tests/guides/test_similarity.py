@@ -41,6 +41,22 @@ def guide(
     return made
 
 
+def test_a_clip_that_judges_pairs_alone_has_the_gradient_of_its_own_distance() -> None:
+    clip = LinearClip()
+    clip.kind, clip.logit_scale, clip.logit_bias = "sigmoid", 10.0, -1.0
+    prompts = [Prompt("a red heart", 2.0), Prompt("fog", -1.0)]
+    made, image = guide(clip, prompts=prompts, scale=3.0), picture()
+
+    def loss(image: Tensor) -> Tensor:
+        logits = 10 * clip.encode_image(image) @ clip.encode_text(["a red heart", "fog"]).T - 1
+        chance = logits.sigmoid()[0]
+        return -3 * (2 / 3 * chance[0].log() + 1 / 3 * (1 - chance[1]).log()) / 10
+
+    pull = made(image, 0.5, Dice([1]))
+    assert pull.loss.item() == pytest.approx(loss(image).item())
+    assert relative(pull.grad, numerical(loss, image)) < 1e-6
+
+
 # ---- distance ------------------------------------------------------------------------------
 
 
