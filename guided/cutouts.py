@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from guided.schedule import check_number, schedule
+from guided.schedule import Schedule, check_number, schedule
 
 if TYPE_CHECKING:
     from guided.views import Views
@@ -47,14 +47,19 @@ class Cutouts:
             check_number("smallest", self.smallest, 0.05, 1)
         if self.micro_batch is not None:
             check_number("micro_batch", self.micro_batch, 1, whole=True)
-        for progress in {*self.overview.starts, *self.inner.starts, 0.0}:
-            if self.overview(progress) + self.inner(progress) == 0:
-                raise ValueError(
-                    f"overview and inner are both 0 at progress {progress:g}: "
-                    "CLIP would see nothing there"
-                )
+        refuse_blindness(self.overview, self.inner)
 
     def prepare(self) -> Views:
         from guided.views import Views
 
         return Views(self)
+
+
+def refuse_blindness(overview: Schedule, inner: Schedule) -> None:
+    """ValueError where no cutout at all would be shown."""
+    for progress in sorted({*overview.starts, *inner.starts, 0.0}):
+        if overview(progress) + inner(progress) == 0:
+            raise ValueError(
+                f"overview and inner are both 0 at progress {progress:g}: "
+                "CLIP would see nothing there"
+            )

@@ -1,0 +1,136 @@
+"""The work of Disco Diffusion's cutouts, number for number. Knows nothing about CLIP.
+
+Draws from torch's generator in the order in which Disco and DiscoArt do, so that with the same
+state of the generator the cutouts are the same.
+
+Resizing: Shocher's resize-right, with its defaults (cubic, antialiased, black around the image).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from guided.clip import import_open_clip
+from guided.views import seeded
+
+if TYPE_CHECKING:
+    from guided.dango import Dango
+
+
+class DangoViews:
+    """Cutouts as settings say, differentiable with respect to the image."""
+
+    def __init__(self, settings: Dango) -> None:
+        import_open_clip()  # knows how to import torchvision where its operators are missing
+        from torchvision.transforms import functional
+
+        self.settings = settings
+        self.gray, self.mirrored = functional.rgb_to_grayscale, functional.hflip
+        self.augment = augmentations() if settings.augment else (lambda views: views)
+
+    def __call__(self, image: Tensor, size: tuple[int, int], progress: float, seed: int) -> Tensor:
+        """image (1, 3, H, W) in [0, 1], CLIP's (height, width) -> (N, 3, *size)."""
+        with seeded(seed):
+            batches = range(int(self.settings.batches(progress)))
+            return torch.cat([self._one_set(image, size, progress) for _ in batches])
+
+    def _one_set(self, image: Tensor, size: tuple[int, int], progress: float) -> Tensor:
+        cutouts = self._cutouts(image, size, progress)
+        if self.settings.shared:
+            return self.augment(torch.cat(list(cutouts)))
+        # One by one, because each cutout's place is drawn after the augmentations of the last.
+        return torch.cat([self.augment(cutout) for cutout in cutouts])
+
+    def _cutouts(self, image: Tensor, size: tuple[int, int], progress: float) -> Iterator[Tensor]:
+        overview = int(self.settings.overview(progress))
+        if overview:
+            whole = resize(letter_boxed(image), size)
+            yield from (self._variant(whole, k, overview) for k in range(overview))
+        yield from self._inner(image, size, progress)
+
+    def _variant(self, whole: Tensor, k: int, overview: int) -> Tensor:
+        if k > 3 or (overview > 4 and self.settings.variants == "few"):
+            return whole
+        view = self.mirrored(whole) if k >= 2 else whole
+        return self.gray(view, 3) if k % 2 else view
+
+    def _inner(self, image: Tensor, size: tuple[int, int], progress: float) -> Iterator[Tensor]:
+        """Squares at random places, of random sizes, the first ones grey."""
+        height, width = image.shape[2:]
+        count, power = int(self.settings.inner(progress)), self.settings.power(progress)
+        grays = int(self.settings.gray(progress) * count)
+        most, least = min(height, width), min(height, width, *size)
+        for k in range(count):
+            side = int(torch.rand([]) ** power * (most - least) + least)
+            left = int(torch.randint(0, width - side + 1, ()))
+            top = int(torch.randint(0, height - side + 1, ()))
+            view = image[:, :, top : top + side, left : left + side]
+            # One more than asked for, as in Disco.
+            yield resize(self.gray(view, 3) if k <= grays else view, size)
+
+
+def augmentations() -> Callable[[Tensor], Tensor]:
+    """Disco's chain for stills. torchvision draws once for all that it is given together; only the
+    noise differs from view to view."""
+    from torchvision import transforms as T
+
+    return T.Compose(
+        [
+            T.RandomHorizontalFlip(p=0.5),
+            noisy,
+            T.RandomAffine(10, translate=(0.05, 0.05), interpolation=T.InterpolationMode.BILINEAR),
+            noisy,
+            T.RandomGrayscale(p=0.1),
+            noisy,
+            T.ColorJitter(brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1),
+        ]
+    )
+
+
+def noisy(views: Tensor) -> Tensor:
+    return views + 0.01 * torch.randn(views.shape).to(views)
+
+
+def letter_boxed(image: Tensor) -> Tensor:
+    """A square with black bars."""
+    height, width = image.shape[2:]
+    short = min(height, width)
+    across, down = (height - short) // 2, (width - short) // 2
+    return F.pad(image, (across, across, down, down))
+
+
+def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """(1, 3, H, W) -> (1, 3, *size). As two matrix products; see views.resize."""
+    height, width = image.shape[2:]
+    down = resizing(height, size[0]).to(image)
+    across = resizing(width, size[1]).to(image)
+    return down @ image @ across.T
+
+
+@lru_cache(maxsize=128)
+def resizing(before: int, after: int) -> Tensor:
+    """(after, before): the weights of resize-right. They sum to 1 with those of the black pixels
+    around the line, which then are left out: borders darken."""
+    scale = after / before
+    shrink = min(scale, 1.0)  # antialiasing: the kernel is as wide as the coarser grid's
+    reach = math.ceil(2 / shrink) + 1
+    centres = (torch.arange(after, dtype=torch.float64) + 0.5) / scale - 0.5
+    pixels = torch.arange(-reach, before + reach, dtype=torch.float64)
+    weights = cubic(shrink * (centres[:, None] - pixels[None]))
+    weights = weights / weights.sum(1, keepdim=True)
+    return weights[:, reach:-reach].float()
+
+
+def cubic(x: Tensor) -> Tensor:
+    """Keys's kernel (1981, https://doi.org/10.1109/TASSP.1981.1163711) with a = -0.5."""
+    x = x.abs()
+    near = 1.5 * x**3 - 2.5 * x**2 + 1
+    far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+    return torch.where(x <= 1, near, torch.where(x <= 2, far, torch.zeros_like(x)))
