@@ -23,13 +23,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from guided import __version__, prompt, record
 from guided.config import Config, build, build_all
-from guided.cutouts import Cutouts
 from guided.devices import check_device, check_precision
 from guided.errors import BadInput, nearest
 from guided.models.cards import ClipCard, ModelCard
 from guided.prompt import Prompt
 from guided.schedule import check_number
-from guided.types import Frame, Guide, GuideSettings, Output, Request, Run, Scene
+from guided.types import CutoutSettings, Frame, Guide, GuideSettings, Output, Request, Run, Scene
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ class Plan:
     prompts: list[Prompt]
     model: ModelCard
     clips: dict[str, ClipCard]
-    cutouts: Cutouts
+    cutouts: CutoutSettings
     sampler: Any
     guides: dict[str, GuideSettings]
     generator: Any

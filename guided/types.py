@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from guided.clip import Clip
-    from guided.cutouts import Cutouts
     from guided.diffusion.noise import Dice, Timeline
     from guided.prompt import Prompt
 
@@ -72,13 +71,27 @@ class Guide(Protocol):
     def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull: ...
 
 
+class Views(Protocol):
+    """Cutouts: image (1, 3, H, W) in [0, 1], CLIP's (height, width) -> (N, 3, *size)."""
+
+    def __call__(
+        self, image: Tensor, size: tuple[int, int], progress: float, seed: int
+    ) -> Tensor: ...
+
+
+class CutoutSettings(Protocol):
+    micro_batch: int | None  # cutouts through CLIP at once
+
+    def prepare(self) -> Views: ...
+
+
 @dataclass
 class Scene:
     """What guides are given to work with, once per run."""
 
     prompts: list[Prompt]
     clips: dict[str, Clip]
-    cutouts: Cutouts
+    cutouts: CutoutSettings
     device: torch.device
 
 

@@ -36,7 +36,12 @@ def test_a_setting_out_of_range_is_refused_by_name(settings: dict) -> None:
 
 @pytest.mark.parametrize(
     "overview, inner, progress",
-    [(0, 0, "0"), ([[0, 4], [0.6, 0]], [[0, 2], [0.5, 0]], "0.6"), ([[0.2, 0], [0.3, 4]], 0, "0")],
+    [
+        (0, 0, "0"),
+        ([[0, 4], [0.6, 0]], [[0, 2], [0.5, 0]], "0.6"),
+        ([[0.2, 0], [0.3, 4]], 0, "0"),
+        ({"linear": [[0, 2], [1, 0]]}, 0, r"0\.501"),
+    ],
 )
 def test_cutouts_that_show_nothing_at_some_time_are_refused(
     overview: object, inner: object, progress: str

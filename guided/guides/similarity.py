@@ -13,8 +13,7 @@ from guided.diffusion.noise import Dice
 from guided.guides.sigmoid import mismatch
 from guided.prompt import normalised
 from guided.schedule import Schedule
-from guided.types import Pull, Scene
-from guided.views import Views
+from guided.types import Pull, Scene, Views
 
 
 @dataclass
