@@ -42,6 +42,7 @@ class Config:
     device: str = setting("auto", "auto, cpu, cuda, cuda:1, mps, xpu")
     precision: str = setting("auto", "auto, float32, bfloat16, float16")
     folder: str = setting("outputs", "where runs are kept")
+    cache: str | None = setting(None, "where fetched models are kept; null: GUIDED_CACHE")
     models: str | None = setting(None, "list or download models, instead of drawing")
     debug: bool = setting(False, "show the traceback when something fails")
 

@@ -25,7 +25,7 @@ from guided import __version__, prompt, record
 from guided.config import Config, build, build_all
 from guided.devices import check_device, check_precision
 from guided.errors import BadInput, nearest
-from guided.models.cards import ClipCard, ModelCard
+from guided.models.cards import ClipCard, ModelCard, keep_in
 from guided.prompt import Prompt
 from guided.schedule import check_number
 from guided.types import CutoutSettings, Frame, Guide, GuideSettings, Output, Request, Run, Scene
@@ -60,6 +60,7 @@ class Plan:
         for key in cfg:  # `+name=` gets past Hydra's own check
             if key not in known:
                 raise BadInput(f"'{key}' is not a setting{nearest(str(key), known)}")
+        keep_in(cfg.cache)
         model = build(cfg.model, "model")
         plan = cls(
             prompts=prompt.parse(plain(cfg.prompt), plain(cfg.negative)),
@@ -261,7 +262,7 @@ def begin(plan: Plan, studio: Studio, cfg: DictConfig) -> Run:
         "precision": studio.precision,
         "version": __version__,
     }
-    for setting in ("debug", "folder", "models"):
+    for setting in ("debug", "folder", "models", "cache"):
         settings.pop(setting, None)
     root = plan.folder
     folder = record.new_folder(root, plan.prompts, datetime.now())

@@ -6,13 +6,17 @@ then in the cache folder, so that no model needs a path of its own through the c
 """
 
 import os
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from guided.diffusion.architecture import PREDICTIONS, SCHEDULES, SPACINGS, UNetConfig
 from guided.errors import BadInput, not_one_of
+from guided.models.integrity import damage
 from guided.schedule import check_number
+
+CHOSEN: ContextVar[str | None] = ContextVar("cache", default=None)
 
 
 @dataclass
@@ -50,9 +54,12 @@ class WeightsCard:
         return found
 
     def missing(self) -> str | None:
-        """What is not there, what it is, how large, and where it would come from; or None."""
-        if locate(self.file) is not None:
-            return None
+        """What is not there or not whole, what it is, how large, and where it would come from; or
+        None."""
+        found = locate(self.file)
+        if found is not None:
+            wrong = damage(found)
+            return wrong and f"{self.GROUP}={self.name}: {found} is damaged: {wrong}"
         source = f"from {self.urls[0]}" if self.urls else "from no mirror that is known"
         return (
             f"{self.GROUP}={self.name} ({self.character}) is not here: {self.file}, "
@@ -138,14 +145,26 @@ class ClipCard:
 
 def locate(name: str) -> Path | None:
     """A file or folder by the name that a card gives it, or None."""
-    if name.startswith(("~", ".")) or Path(name).is_absolute():
+    if is_path(name):
         places = [Path(name).expanduser()]
     else:
         places = [Path(__file__).parent / name, cache() / name]
     return next((place for place in places if place.exists()), None)
 
 
+def is_path(name: str) -> bool:
+    """A path of the user's own, not the name of a file in the package or the cache."""
+    return name.startswith(("~", ".")) or Path(name).is_absolute()
+
+
+def keep_in(folder: str | None) -> None:
+    """The setting `cache=` of the run that begins; None: the environment decides."""
+    CHOSEN.set(folder)
+
+
 def cache() -> Path:
-    """The folder of fetched models: GUIDED_CACHE, or `guided` in the user's cache folder."""
+    """The folder of fetched models: the setting `cache=`, or GUIDED_CACHE, or `guided` in the
+    user's cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("GUIDED_CACHE") or Path(home) / "guided").expanduser()
+    chosen = CHOSEN.get() or os.environ.get("GUIDED_CACHE")
+    return Path(chosen or Path(home) / "guided").expanduser()

@@ -1,37 +1,55 @@
-"""Fetching weights: every mirror in turn, checked while it streams, in place only when whole.
+"""Fetching weights: every mirror in turn, one process at a time, whatever is damaged again.
 
-Knows nothing about what the weights are. Runs only when a user asks for it.
+Knows nothing about what the weights are, nor how one address is fetched (transfer.py). Runs only
+when a user asks for it.
 """
 
-import hashlib
 import logging
 import os
-import urllib.error
-import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 
-from tqdm import tqdm
+from filelock import FileLock, Timeout
 
 from guided.errors import BadInput
-from guided.models.cards import ClipCard, WeightsCard, cache, locate
+from guided.models import integrity
+from guided.models.cards import ClipCard, WeightsCard, cache, is_path, locate
+from guided.models.transfer import NoRoom, transfer
 
 log = logging.getLogger(__name__)
-BLOCK = 1 << 20
+HUB = "https://huggingface.co"
 
 
 def fetch(card: WeightsCard) -> Path:
-    """The card's weights in the cache, fetched if need be. BadInput when no mirror has them."""
-    present = locate(card.file)
-    if present is not None:
-        return present
-    refuse_offline()
+    """The card's weights, verified, and fetched if they are not here or not whole. BadInput when
+    no mirror has them."""
     target = cache() / card.file
-    target.parent.mkdir(parents=True, exist_ok=True)
+    present = locate(card.file)
+    if is_path(card.file) or present not in (None, target):  # the package's or the user's own file
+        present = card.path()
+        if (wrong := integrity.verify(present, card.sha256)) is not None:
+            raise BadInput(f"{card.GROUP}={card.name}: {present} is damaged: {wrong}")
+        return present
+    with alone(target):
+        if target.exists():
+            wrong = integrity.verify(target, card.sha256)
+            if wrong is None:
+                return target
+            log.warning("%s is fetched again: %s", target, wrong)
+        refuse_offline()
+        return from_mirrors(card, target)
+
+
+def from_mirrors(card: WeightsCard, target: Path) -> Path:
     failures = []
-    for url in card.urls:
+    for url in map(mirrored, card.urls):
         try:
-            return stream(url, target, card.sha256)
-        except (OSError, ValueError) as error:  # a mirror that is gone, cut off, or altered
+            return transfer(url, target, card.sha256)
+        except NoRoom as error:
+            raise BadInput(
+                f"{card.GROUP}={card.name}: {error}; cache=FOLDER keeps models elsewhere"
+            ) from error
+        except (OSError, ValueError, HTTPException) as error:  # gone, cut off, or altered
             log.warning("%s: %s", url, error)
             failures.append(f"{url} ({error})")
     raise BadInput(
@@ -39,31 +57,23 @@ def fetch(card: WeightsCard) -> Path:
     )
 
 
-def stream(url: str, target: Path, sha256: str) -> Path:
-    """One mirror into `target`, by way of a .part file; ValueError when the checksum differs."""
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+def alone(target: Path) -> FileLock:
+    """Holds off other processes that fetch the same file; the system frees it when one dies."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(target.with_name(f".{target.name}.lock"))
     try:
-        copy(url, part, sha256)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
-    return target
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.warning("%s is being fetched by another process: waiting for it", target.name)
+        return lock
+    lock.release()
+    return lock
 
 
-def copy(url: str, part: Path, sha256: str) -> None:
-    digest, size = hashlib.sha256(), 0
-    with urllib.request.urlopen(url, timeout=30) as source, part.open("wb") as sink:
-        total = int(source.headers.get("Content-Length") or 0)
-        with tqdm(total=total, unit="B", unit_scale=True, desc=url.rpartition("/")[2]) as bar:
-            while block := source.read(BLOCK):
-                sink.write(block)
-                digest.update(block)
-                size += len(block)
-                bar.update(len(block))
-    if total and size != total:
-        raise ValueError(f"it ended after {size} of {total} bytes")
-    if sha256 and digest.hexdigest() != sha256:
-        raise ValueError(f"its SHA-256 is {digest.hexdigest()}, expected {sha256}")
+def mirrored(url: str) -> str:
+    """HF_ENDPOINT stands in for huggingface.co, which not everybody can reach."""
+    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/")
+    return endpoint + url.removeprefix(HUB) if endpoint and url.startswith(f"{HUB}/") else url
 
 
 def fetch_clip(card: ClipCard) -> None:

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from guided.config import build, build_all, conf_folder
 from guided.errors import BadInput, not_one_of
-from guided.models.cards import ClipCard, ModelCard, WeightsCard, cache, locate
+from guided.models.cards import ClipCard, ModelCard, WeightsCard, cache, keep_in, locate
 from guided.models.download import fetch, fetch_clip
 
 ACTIONS = ("list", "download")
@@ -18,6 +18,7 @@ ACTIONS = ("list", "download")
 def run(action: str, cfg: DictConfig) -> None:
     if action not in ACTIONS:
         raise BadInput(not_one_of("models", action, ACTIONS))
+    keep_in(cfg.cache)
     if action == "list":
         show()
         return

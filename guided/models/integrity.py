@@ -1,0 +1,104 @@
+"""Is a file of weights whole? In a moment by its size and structure, or for sure by its SHA-256.
+
+Knows nothing about what the weights are; imports no torch. What was hashed once is noted in a
+small file beside the weights, so that gigabytes are not hashed for every run: a run looks at size
+and structure only, `models=download` hashes whatever has changed since the note was made.
+"""
+
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+BLOCK = 1 << 20
+
+
+def damage(path: Path) -> str | None:
+    """What is visibly wrong with a file of weights, without reading it all; or None."""
+    size, noted = path.stat().st_size, note(path)
+    if noted and noted["size"] != size:
+        return f"it has {size} bytes and had {noted['size']} when it was fetched"
+    return misshapen(path, path.suffix)
+
+
+def misshapen(path: Path, suffix: str) -> str | None:
+    """What is wrong with the structure of a file of this format; or None."""
+    size = path.stat().st_size
+    if suffix == ".safetensors":
+        try:
+            end = data_end(header(path), path)
+        except ValueError as error:
+            return str(error)
+        return None if size == end else f"it has {size} bytes, its header asks for {end}"
+    with path.open("rb") as file:
+        begins = file.read(2)
+    if begins == b"PK":
+        return None if zipfile.is_zipfile(path) else f"it breaks off after {size} bytes"
+    return None if begins[:1] == b"\x80" else "it does not begin as a file of weights does"
+
+
+def header(path: Path) -> dict[str, Any]:
+    """The header of a safetensors file: of each tensor its `dtype`, `shape` and `data_offsets`.
+    ValueError when there is none. Format: https://github.com/huggingface/safetensors"""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if not 2 <= length <= 100_000_000 or length > path.stat().st_size:
+            raise ValueError("it has no safetensors header")
+        try:
+            found = json.loads(file.read(length))
+        except ValueError as error:
+            raise ValueError("its safetensors header is broken") from error
+    tensors = {k: v for k, v in found.items() if k != "__metadata__"}
+    if not all({"shape", "data_offsets"} <= set(v) for v in tensors.values()):
+        raise ValueError("its safetensors header is broken")
+    return tensors
+
+
+def data_end(tensors: dict[str, Any], path: Path) -> int:
+    """How many bytes a safetensors file with this header must have."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+    return 8 + length + max((t["data_offsets"][1] for t in tensors.values()), default=0)
+
+
+def verify(path: Path, sha256: str) -> str | None:
+    """What is wrong with a file, for sure: hashed unless it is as it was when it was hashed last.
+    Without a checksum that is known, it must be what was fetched."""
+    noted = note(path)
+    expected = sha256 or (noted or {}).get("sha256", "")
+    if (wrong := damage(path)) is not None or not expected:
+        return wrong
+    if noted is None or noted != about(path, expected):
+        found = file_hash(path)
+        if found != expected:
+            return f"its SHA-256 is {found}, expected {expected}"
+        remember(path, found)
+    return None
+
+
+def file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def remember(path: Path, sha256: str) -> None:
+    """Note that the file as it is now has this hash."""
+    beside(path).write_text(json.dumps(about(path, sha256)), encoding="utf-8")
+
+
+def note(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(beside(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and "size" in found else None
+
+
+def about(path: Path, sha256: str) -> dict[str, Any]:
+    found = path.stat()
+    return {"sha256": sha256, "size": found.st_size, "mtime_ns": found.st_mtime_ns}
+
+
+def beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.verified")
