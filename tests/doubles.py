@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from guided.diffusion.noise import Dice, Timeline
 from guided.diffusion.samplers import posterior_variance, step_variance
-from guided.types import Guess, Pull
+from guided.types import Guess, Pull, Sampler
 
 # ---- networks ------------------------------------------------------------------------------
 
@@ -95,6 +95,28 @@ class FixedDenoiser:
     def __call__(self, x: Tensor, i: int) -> Guess:
         pred = self.image + self.slope * (x - x.detach())
         return Guess(pred, pred)
+
+
+class UnitDice:
+    """Each draw is the next unit vector. With a linear denoiser the result holds the share of each
+    draw in it, so that the sum of their squares is the variance of a sample, exactly."""
+
+    def __init__(self) -> None:
+        self.drawn = 0
+
+    def normal_like(self, x: Tensor) -> Tensor:
+        unit = torch.zeros_like(x)
+        unit[0, 0, 0, self.drawn] = 1
+        self.drawn += 1
+        return unit
+
+
+def variance(sampler: Sampler, denoiser: GaussianDenoiser) -> float:
+    """Of what the sampler draws with this denoiser, whose mu must be 0; relative to s**2."""
+    dice, most = UnitDice(), len(denoiser.timeline) * 6
+    x = dice.normal_like(torch.zeros(1, 1, 1, most, dtype=torch.float64))
+    *_, last = sampler.sample(denoiser, x, dice, len(denoiser.timeline) - 1)
+    return float(last.x.square().sum()) / denoiser.s**2
 
 
 # ---- guides and CLIPs ----------------------------------------------------------------------

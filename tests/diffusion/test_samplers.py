@@ -1,166 +1,63 @@
 """Whole trajectories against guided-diffusion, and distributions against exact Gaussians."""
 
-import math
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from itertools import pairwise
-from unittest.mock import patch
 
 import pytest
 import torch
-from guided_diffusion.gaussian_diffusion import (
-    LossType,
-    ModelMeanType,
-    ModelVarType,
-    get_named_beta_schedule,
-)
-from guided_diffusion.respace import SpacedDiffusion, space_timesteps
-from torch import Tensor
 
 from guided.diffusion.architecture import UNetConfig
-from guided.diffusion.denoiser import ModelDenoiser, noised
 from guided.diffusion.drawing import Drawing
-from guided.diffusion.guidance import GuidedDenoiser, clamped
 from guided.diffusion.noise import Dice, timeline
 from guided.diffusion.samplers import DDIM, DDPM
 from guided.diffusion.unet import UNet
 from guided.guides.loss import LossGuide
 from guided.models.cards import ModelCard
 from guided.schedule import schedule
-from guided.types import Request, Step
-from tests.doubles import GaussianDenoiser, TinyNet, nothing_cast_to_float32, randomised, relative
+from guided.types import Request, Sampler
+from tests.doubles import GaussianDenoiser, TinyNet, randomised, relative, variance
+from tests.oracles import (
+    CLAMP,
+    SEED,
+    SHAPE,
+    compare,
+    oracle,
+    our_trajectory,
+    picture,
+    their_trajectory,
+    wavy,
+)
 
-SHAPE = (1, 3, 6, 8)
-SEED = 5
-CLAMP = 0.05
-
-
-def wavy(image: Tensor) -> Tensor:
-    """(B, 3, H, W) -> (B,): a loss with a gradient that differs everywhere."""
-    return (torch.sin(3 * image) * torch.linspace(-1, 2, image.shape[3]).to(image)).sum((1, 2, 3))
-
-
-def oracle(steps: int, learned: bool, name: str = "linear", spacing: str = "ddim"):
-    total = 1000 // steps * steps if spacing == "ddim" else 1000
-    respacing = f"ddim{steps}" if spacing == "ddim" else str(steps)
-    return SpacedDiffusion(
-        use_timesteps=space_timesteps(total, respacing),
-        betas=get_named_beta_schedule(name, total),
-        model_mean_type=ModelMeanType.EPSILON,
-        model_var_type=ModelVarType.LEARNED_RANGE if learned else ModelVarType.FIXED_LARGE,
-        loss_type=LossType.MSE,
-        rescale_timesteps=True,
-    )
+SAMPLERS = [DDIM(eta=0), DDIM(eta=0.8), DDIM(eta=1), DDPM()]
+SOME = [DDIM(eta=0), DDIM(eta=0.8), DDPM()]
 
 
-def conditioning(diffusion: SpacedDiffusion, net, clip_denoised: bool) -> Callable[..., Tensor]:
-    """The oracle's cond_fn: minus the direct gradient of the loss of the guessed image, clamped,
-    by autograd through network and loss at once."""
-    total = diffusion.original_num_steps
-    bars = dict(zip(diffusion.timestep_map, diffusion.alphas_cumprod, strict=True))
-
-    def cond_fn(x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
-        bar = bars[round(t[0].item() * total / 1000)]
-        with torch.enable_grad():
-            x = x.detach().requires_grad_()
-            pred = (x - math.sqrt(1 - bar) * net(x, t)[:, :3]) / math.sqrt(bar)
-            pred = pred.clamp(-1, 1) if clip_denoised else pred
-            return -clamped(torch.autograd.grad(wavy(pred).sum(), x)[0], CLAMP)
-
-    return cond_fn
-
-
-def their_trajectory(
-    diffusion: SpacedDiffusion,
-    net,
-    dtype: torch.dtype,
-    eta: float | None,
-    guided: bool,
-    clip_denoised: bool = False,
-    skip: int = 0,
-    init: Tensor | None = None,
-) -> Iterator[dict[str, Tensor]]:
-    """DDPM where eta is None. Noise comes from the same streams as ours."""
-    dice = Dice([SEED])
-    loop = diffusion.p_sample_loop_progressive
-    more = {}
-    if eta is not None:
-        loop, more = diffusion.ddim_sample_loop_progressive, {"eta": eta}
-    exact = nothing_cast_to_float32() if dtype == torch.float64 else nullcontext()
-    with exact, patch.object(torch, "randn_like", dice.normal_like):
-        yield from loop(
-            net,
-            SHAPE,
-            noise=dice.normal_like(torch.empty(SHAPE, dtype=dtype)),
-            clip_denoised=clip_denoised,
-            cond_fn=conditioning(diffusion, net, clip_denoised) if guided else None,
-            model_kwargs={},
-            skip_timesteps=skip,
-            init_image=init,
-            **more,
-        )
-
-
-def our_trajectory(
-    net,
-    steps: int,
-    dtype: torch.dtype,
-    eta: float | None,
-    guided: bool,
-    clip_denoised: bool = False,
-    skip: int = 0,
-    init: Tensor | None = None,
-    name: str = "linear",
-    spacing: str = "ddim",
-) -> list[Step]:
-    dice, line = Dice([SEED]), timeline(name, steps, spacing)
-    denoiser = ModelDenoiser(net, line, clip_denoised=clip_denoised)
-    if guided:
-        guides = {"wavy": LossGuide(wavy, schedule("scale", 1.0))}
-        denoiser = GuidedDenoiser(denoiser, guides, dice, schedule("clamp", CLAMP))
-    x, start = dice.normal_like(torch.empty(SHAPE, dtype=dtype)), steps - 1 - skip
-    if skip:
-        init = torch.zeros_like(x) if init is None else init
-    if init is not None:
-        x = noised(init, x, *line.scales(start))
-    sampler = DDPM() if eta is None else DDIM(eta=eta)
-    with torch.no_grad():
-        return list(sampler.sample(denoiser, x, dice, start))
-
-
-def compare(ours: list[Step], theirs: Iterator[dict[str, Tensor]], tolerance: float) -> None:
-    for mine, expected in zip(ours, theirs, strict=True):
-        assert relative(mine.guess.plain, expected["pred_xstart"]) < tolerance, mine.i
-        assert relative(mine.x, expected["sample"]) < tolerance, mine.i
-
-
-def picture(dtype: torch.dtype) -> Tensor:
-    return torch.rand(SHAPE, generator=torch.Generator().manual_seed(9)).to(dtype) * 2 - 1
+def named(value: object) -> str:
+    return f"{type(value).__name__} {value.eta(0):g}" if isinstance(value, DDIM) else "DDPM"
 
 
 @pytest.mark.parametrize("guided", [False, True], ids=["unguided", "guided"])
-@pytest.mark.parametrize("eta", [0, 0.8, 1, None], ids=["ddim", "eta 0.8", "eta 1", "ddpm"])
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=named)
 @pytest.mark.parametrize("steps", [10, 23])
 @pytest.mark.parametrize("learned", [True, False], ids=["learned", "fixed"])
 def test_trajectories_equal_the_oracle_in_float64(
-    steps: int, eta: float | None, guided: bool, learned: bool
+    steps: int, sampler: Sampler, guided: bool, learned: bool
 ) -> None:
     net = TinyNet(6 if learned else 3).double()
-    ours = our_trajectory(net, steps, torch.float64, eta, guided)
-    theirs = their_trajectory(oracle(steps, learned), net, torch.float64, eta, guided)
+    ours = our_trajectory(net, steps, torch.float64, sampler, guided)
+    theirs = their_trajectory(oracle(steps, learned), net, torch.float64, sampler, guided)
     compare(ours, theirs, 1e-9)
 
 
 @pytest.mark.parametrize("guided", [False, True], ids=["unguided", "guided"])
-@pytest.mark.parametrize("eta", [0, 0.8, None], ids=["ddim", "eta 0.8", "ddpm"])
+@pytest.mark.parametrize("sampler", SOME, ids=named)
 @pytest.mark.parametrize("with_init", [False, True], ids=["skip only", "init image"])
 @pytest.mark.parametrize("clip_denoised", [False, True], ids=["", "clip_denoised"])
 def test_skipped_steps_and_init_image_equal_the_oracle(
-    eta: float | None, guided: bool, with_init: bool, clip_denoised: bool
+    sampler: Sampler, guided: bool, with_init: bool, clip_denoised: bool
 ) -> None:
     net = TinyNet(6).double()
     settings = dict(
-        eta=eta,
+        sampler=sampler,
         guided=guided,
         clip_denoised=clip_denoised,
         skip=4,
@@ -174,29 +71,29 @@ def test_skipped_steps_and_init_image_equal_the_oracle(
 @pytest.mark.parametrize(
     "name, spacing", [("cosine", "ddim"), ("cosine", "even"), ("linear", "even")]
 )
-@pytest.mark.parametrize("eta", [0, 0.8, None], ids=["ddim", "eta 0.8", "ddpm"])
+@pytest.mark.parametrize("sampler", SOME, ids=named)
 def test_other_schedules_and_spacings_equal_the_oracle(
-    name: str, spacing: str, eta: float | None
+    name: str, spacing: str, sampler: Sampler
 ) -> None:
     net = TinyNet(6).double()
-    ours = our_trajectory(net, 9, torch.float64, eta, False, name=name, spacing=spacing)
+    ours = our_trajectory(net, 9, torch.float64, sampler, False, name=name, spacing=spacing)
     diffusion = oracle(9, True, name, spacing)
-    compare(ours, their_trajectory(diffusion, net, torch.float64, eta, False), 1e-9)
+    compare(ours, their_trajectory(diffusion, net, torch.float64, sampler, False), 1e-9)
 
 
 def test_guidance_and_clipping_change_the_trajectories_compared() -> None:
     """Otherwise they could not tell a wrong sign or a missing term."""
     net = TinyNet(6).double()
     plain, guided, clipped = (
-        our_trajectory(net, 12, torch.float64, 0.8, *chosen)[-1].x
+        our_trajectory(net, 12, torch.float64, DDIM(eta=0.8), *chosen)[-1].x
         for chosen in ((False, False), (True, False), (False, True))
     )
     assert relative(guided, plain) > 1e-2
     assert relative(clipped, plain) > 1e-2
 
 
-@pytest.mark.parametrize("eta", [0, 0.8, None], ids=["ddim", "eta 0.8", "ddpm"])
-def test_a_drawing_equals_the_untouched_oracle_in_float32(eta: float | None) -> None:
+@pytest.mark.parametrize("sampler", SOME, ids=named)
+def test_a_drawing_equals_the_untouched_oracle_in_float32(sampler: Sampler) -> None:
     """With a real U-Net, through the whole of Drawing, with an init image and skipped steps."""
     chosen = UNetConfig(
         image_size=8,
@@ -209,7 +106,7 @@ def test_a_drawing_equals_the_untouched_oracle_in_float32(eta: float | None) -> 
     drawing = Drawing(
         unet=net,
         card=ModelCard(unet=chosen),
-        sampler=DDPM() if eta is None else DDIM(eta=eta),
+        sampler=sampler,
         clamp=schedule("clamp", CLAMP),
         reach=None,
         device=torch.device("cpu"),
@@ -217,7 +114,9 @@ def test_a_drawing_equals_the_untouched_oracle_in_float32(eta: float | None) -> 
     init = picture(torch.float32)
     request = Request(size=(SHAPE[3], SHAPE[2]), seed=SEED, steps=8, init=init, skip=3)
     guides = {"wavy": LossGuide(wavy, schedule("scale", 1.0))}
-    theirs = their_trajectory(oracle(8, True), net, torch.float32, eta, True, skip=3, init=init)
+    theirs = their_trajectory(
+        oracle(8, True), net, torch.float32, sampler, True, skip=3, init=init
+    )
     compare(list(drawing.generate(request, guides)), theirs, 1e-4)
 
 
@@ -234,28 +133,6 @@ def test_drawing_leaves_gradients_on_for_whoever_watches() -> None:
 # ---- exact Gaussians -----------------------------------------------------------------------
 
 MU, S = 0.3, 0.4
-
-
-class UnitDice:
-    """Each draw is the next unit vector. With a linear denoiser the result holds the share of each
-    draw in it, so that the sum of their squares is the variance of a sample, exactly."""
-
-    def __init__(self) -> None:
-        self.drawn = 0
-
-    def normal_like(self, x: Tensor) -> Tensor:
-        unit = torch.zeros_like(x)
-        unit[0, 0, 0, self.drawn] = 1
-        self.drawn += 1
-        return unit
-
-
-def variance(sampler, denoiser: GaussianDenoiser) -> float:
-    """Of what the sampler draws with this denoiser, whose mu must be 0; relative to s**2."""
-    dice, most = UnitDice(), len(denoiser.timeline) * 6
-    x = dice.normal_like(torch.zeros(1, 1, 1, most, dtype=torch.float64))
-    *_, last = sampler.sample(denoiser, x, dice, len(denoiser.timeline) - 1)
-    return float(last.x.square().sum()) / denoiser.s**2
 
 
 @pytest.mark.parametrize("name", ["linear", "cosine"])

@@ -1,0 +1,134 @@
+"""guided-diffusion drives the same networks, losses and noise as we do: whole trajectories."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from unittest.mock import patch
+
+import torch
+from guided_diffusion.gaussian_diffusion import (
+    LossType,
+    ModelMeanType,
+    ModelVarType,
+    get_named_beta_schedule,
+)
+from guided_diffusion.respace import SpacedDiffusion, space_timesteps
+from torch import Tensor
+
+from guided.diffusion.denoiser import ModelDenoiser, noised
+from guided.diffusion.guidance import GuidedDenoiser, clamped
+from guided.diffusion.multistep import PLMS
+from guided.diffusion.noise import Dice, timeline
+from guided.diffusion.samplers import DDIM, DDPM
+from guided.guides.loss import LossGuide
+from guided.schedule import schedule
+from guided.types import Sampler, Step
+from tests.doubles import nothing_cast_to_float32, relative
+
+SHAPE = (1, 3, 6, 8)
+SEED = 5
+CLAMP = 0.05
+
+
+def wavy(image: Tensor) -> Tensor:
+    """(B, 3, H, W) -> (B,): a loss with a gradient that differs everywhere."""
+    return (torch.sin(3 * image) * torch.linspace(-1, 2, image.shape[3]).to(image)).sum((1, 2, 3))
+
+
+def oracle(steps: int, learned: bool, name: str = "linear", spacing: str = "ddim"):
+    total = 1000 // steps * steps if spacing == "ddim" else 1000
+    respacing = f"ddim{steps}" if spacing == "ddim" else str(steps)
+    return SpacedDiffusion(
+        use_timesteps=space_timesteps(total, respacing),
+        betas=get_named_beta_schedule(name, total),
+        model_mean_type=ModelMeanType.EPSILON,
+        model_var_type=ModelVarType.LEARNED_RANGE if learned else ModelVarType.FIXED_LARGE,
+        loss_type=LossType.MSE,
+        rescale_timesteps=True,
+    )
+
+
+def conditioning(diffusion: SpacedDiffusion, net, clip_denoised: bool) -> Callable[..., Tensor]:
+    """The oracle's cond_fn: minus the direct gradient of the loss of the guessed image, clamped,
+    by autograd through network and loss at once."""
+    total = diffusion.original_num_steps
+    bars = dict(zip(diffusion.timestep_map, diffusion.alphas_cumprod, strict=True))
+
+    def cond_fn(x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        bar = bars[round(t[0].item() * total / 1000)]
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            pred = (x - math.sqrt(1 - bar) * net(x, t)[:, :3]) / math.sqrt(bar)
+            pred = pred.clamp(-1, 1) if clip_denoised else pred
+            return -clamped(torch.autograd.grad(wavy(pred).sum(), x)[0], CLAMP)
+
+    return cond_fn
+
+
+def their_trajectory(
+    diffusion: SpacedDiffusion,
+    net,
+    dtype: torch.dtype,
+    sampler: DDIM | DDPM | PLMS,
+    guided: bool,
+    clip_denoised: bool = False,
+    skip: int = 0,
+    init: Tensor | None = None,
+) -> Iterator[dict[str, Tensor]]:
+    """Noise comes from the same streams as ours."""
+    dice = Dice([SEED])
+    if isinstance(sampler, DDIM):
+        loop, more = diffusion.ddim_sample_loop_progressive, {"eta": sampler.eta(0)}
+    elif isinstance(sampler, PLMS):
+        loop, more = diffusion.plms_sample_loop_progressive, {"order": sampler.order}
+    else:
+        loop, more = diffusion.p_sample_loop_progressive, {}
+    exact = nothing_cast_to_float32() if dtype == torch.float64 else nullcontext()
+    with exact, patch.object(torch, "randn_like", dice.normal_like):
+        yield from loop(
+            net,
+            SHAPE,
+            noise=dice.normal_like(torch.empty(SHAPE, dtype=dtype)),
+            clip_denoised=clip_denoised,
+            cond_fn=conditioning(diffusion, net, clip_denoised) if guided else None,
+            model_kwargs={},
+            skip_timesteps=skip,
+            init_image=init,
+            **more,
+        )
+
+
+def our_trajectory(
+    net,
+    steps: int,
+    dtype: torch.dtype,
+    sampler: Sampler,
+    guided: bool,
+    clip_denoised: bool = False,
+    skip: int = 0,
+    init: Tensor | None = None,
+    name: str = "linear",
+    spacing: str = "ddim",
+) -> list[Step]:
+    dice, line = Dice([SEED]), timeline(name, steps, spacing)
+    denoiser = ModelDenoiser(net, line, clip_denoised=clip_denoised)
+    if guided:
+        guides = {"wavy": LossGuide(wavy, schedule("scale", 1.0))}
+        denoiser = GuidedDenoiser(denoiser, guides, dice, schedule("clamp", CLAMP))
+    x, start = dice.normal_like(torch.empty(SHAPE, dtype=dtype)), steps - 1 - skip
+    if skip:
+        init = torch.zeros_like(x) if init is None else init
+    if init is not None:
+        x = noised(init, x, *line.scales(start))
+    with torch.no_grad():
+        return list(sampler.sample(denoiser, x, dice, start))
+
+
+def compare(ours: list[Step], theirs: Iterator[dict[str, Tensor]], tolerance: float) -> None:
+    for mine, expected in zip(ours, theirs, strict=True):
+        assert relative(mine.guess.plain, expected["pred_xstart"]) < tolerance, mine.i
+        assert relative(mine.x, expected["sample"]) < tolerance, mine.i
+
+
+def picture(dtype: torch.dtype) -> Tensor:
+    return torch.rand(SHAPE, generator=torch.Generator().manual_seed(9)).to(dtype) * 2 - 1
