@@ -131,7 +131,7 @@ class Silence(Dice):
 def test_of_a_single_image_every_step_has_exactly_the_mean_and_the_noise(
     eta: float, name: str
 ) -> None:
-    """Where every guess is that image, x is alpha * image + sigma * noise in any number of steps."""
+    """Where every guess is that image, x is alpha * image + sigma * noise at any step."""
     line, dice = timeline(name, 7), UnitDice()
     alpha, sigma = line.scales(6)
     black = torch.zeros(1, 1, 1, 16, dtype=torch.float64)
