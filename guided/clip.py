@@ -56,15 +56,20 @@ class Clip:
         self.kind = "contrastive" if bias is None else "sigmoid"
         self.logit_scale = float(model.logit_scale.detach().exp())
         self.logit_bias = 0.0 if bias is None else float(bias)
+        self.points: dict[str, Tensor] = {}  # of texts that were encoded before
 
     @torch.no_grad()
     def encode_text(self, texts: Sequence[str]) -> Tensor:
-        """P texts -> (P, D) unit vectors, float32, on the device."""
-        for text in texts:
+        """P texts -> (P, D) unit vectors, float32, on the device. Each text is encoded once,
+        however many images of a run ask for it."""
+        new = [text for text in dict.fromkeys(texts) if text not in self.points]
+        for text in new:
             self._warn_if_cut(text)
-        tokens = self.tokenizer(list(texts), context_length=self.context)
-        encoded = F.normalize(self.model.encode_text(tokens).float(), dim=-1)
-        return encoded.to(self.device)
+            # One by one: how many texts share a pass changes the last bits of each.
+            tokens = self.tokenizer([text], context_length=self.context)
+            point = F.normalize(self.model.encode_text(tokens).float(), dim=-1)
+            self.points[text] = point[0].to(self.device)
+        return torch.stack([self.points[text] for text in texts])
 
     def encode_image(self, views: Tensor) -> Tensor:
         """views (N, 3, *size), nominally in [0, 1] -> (N, D) unit vectors, float32."""
@@ -73,13 +78,31 @@ class Clip:
         seen = ((views - self.mean) / self.std).to(self.dtype)
         return F.normalize(self.visual(seen).float(), dim=-1)
 
+    def split(self, text: str) -> list[str]:
+        """The text in parts that this CLIP reads whole: at commas and stops where there are
+        some, else at blanks, else anywhere, as Chinese has to be."""
+        if self._fits(text):
+            return [text]
+        for pattern in (r"(?<=[,;.!?，；。！？、])", r"(?<=\s)", ""):
+            pieces = [piece for piece in re.split(pattern, text) if piece]
+            if all(map(self._fits, pieces)):
+                break
+        parts = [""]
+        for piece in pieces:
+            if parts[-1] and not self._fits(parts[-1] + piece):
+                parts.append("")
+            parts[-1] += piece
+        return [part.strip() for part in parts if part.strip()]
+
+    def _fits(self, text: str) -> bool:
+        encode = getattr(self.tokenizer, "encode", None)
+        return encode is None or len(encode(text)) <= self.context - 2
+
     def _warn_if_cut(self, text: str) -> None:
-        if not hasattr(self.tokenizer, "encode"):
+        if self._fits(text):
             return
-        tokens, room = self.tokenizer.encode(text), self.context - 2
-        if len(tokens) > room:
-            lost = self.tokenizer.decode(tokens[room:]).strip()
-            log.warning("the prompt is longer than this CLIP reads; it does not see: %r", lost)
+        lost = self.tokenizer.decode(self.tokenizer.encode(text)[self.context - 2 :]).strip()
+        log.warning("the prompt is longer than this CLIP reads; it does not see: %r", lost)
 
 
 def load(card: ClipCard, device: torch.device, dtype: torch.dtype) -> Clip:

@@ -14,21 +14,27 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from guided import __version__, prompt, record
-from guided.config import Config, build, build_all
+from guided import __version__, help, prompt, record
+from guided.canvas.pictures import check_picture
+from guided.config import Config, build, build_all, conf_folder
 from guided.devices import check_device, check_precision
-from guided.errors import BadInput, nearest
+from guided.errors import BadInput, nearest, not_one_of
 from guided.models.cards import ClipCard, ModelCard, keep_in
 from guided.prompt import Prompt
+from guided.ranking import Best, score
 from guided.schedule import check_number
 from guided.types import CutoutSettings, Frame, Guide, GuideSettings, Output, Request, Run, Scene
+from guided.wildcards import Wildcards
+
+if TYPE_CHECKING:
+    from guided.clip import Clip
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +58,10 @@ class Plan:
     device: str
     precision: str
     folder: Path
+    wildcards: Wildcards = field(default_factory=Wildcards)
+    judges: dict[str, ClipCard] = field(default_factory=dict)  # that only rank
+    keep: int | None = None
+    name: str | None = None
 
     @classmethod
     def read(cls, cfg: DictConfig) -> Plan:
@@ -63,7 +73,9 @@ class Plan:
         keep_in(cfg.cache)
         model = build(cfg.model, "model")
         plan = cls(
-            prompts=prompt.parse(plain(cfg.prompt), plain(cfg.negative)),
+            prompts=prompt.parse(
+                plain(cfg.prompt), plain(cfg.negative), plain(cfg.image_prompt)
+            ),
             model=model,
             clips=build_all(cfg.clip, "clip"),
             cutouts=build(cfg.cutouts, "cutouts"),
@@ -78,6 +90,10 @@ class Plan:
             device=check_device(cfg.device),
             precision=check_precision(cfg.precision),
             folder=Path(cfg.folder).expanduser(),
+            wildcards=Wildcards.read(cfg.wildcards),
+            judges=read_judges(cfg.rank),
+            keep=cfg.keep,
+            name=cfg.name,
         )
         plan.settle()
         plan.check()
@@ -94,9 +110,12 @@ class Plan:
             check_number("steps", self.steps, 1, 100_000, whole=True)
             check_number("count", self.count, 1, 10_000, whole=True)
             check_number("seed", self.seed, 0, 2**63 - 1 - self.count, whole=True)
+            if self.keep is not None:
+                check_number("keep", self.keep, 1, self.count, whole=True)
         except ValueError as error:
             raise BadInput(str(error)) from error
-        check_models(self.model, self.clips)
+        self.check_prompts()
+        check_models(self.model, self.clips | self.judges)
         if self.steps < 12:
             log.warning("steps=%d is too few for a picture; 20 make a sketch", self.steps)
         if self.size[0] * self.size[1] > 4 * self.model.size[0] * self.model.size[1]:
@@ -108,11 +127,45 @@ class Plan:
             )
         if not self.clips and "clip" in self.guides:
             raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
-        if abs(sum(p.weight for p in self.prompts)) < 1e-3:
+
+    def check_prompts(self) -> None:
+        """What a prompt refers to is there, and its weights can be normalised."""
+        for asked in self.prompts:
+            for name in asked.clips:
+                if name not in self.clips:
+                    raise BadInput(not_one_of("a prompt's clips", name, self.clips))
+            if asked.image:
+                check_picture("image_prompt", asked.image)
+        self.prompts_of(self.seed)  # every wildcard has its list
+        rules = {getattr(guide, "weights", "") for guide in self.guides.values()}
+        sums = [abs(sum(p.at(at / 100) for p in self.prompts)) for at in range(100)]
+        if min(sums) < 1e-3 and "sum" in rules:
+            raise BadInput(
+                "guide.clip.weights=sum divides by the sum of the prompts' weights, which is 0 "
+                f"at progress {sums.index(min(sums)) / 100:g}; use weights=sizes or other weights"
+            )
+        if sums[0] < 1e-3 and any(p.at(0) for p in self.prompts):
             log.warning(
                 "the prompts' weights sum to 0: what is asked for and what is kept away "
                 "pull equally hard"
             )
+
+    def prompts_of(self, seed: int) -> list[Prompt]:
+        """The prompts of the image with this seed, its wildcards decided."""
+        return [
+            asked if asked.image else replace(asked, text=self.wildcards.draw(asked.text, seed, k))
+            for k, asked in enumerate(self.prompts)
+        ]
+
+
+def read_judges(name: str | None) -> dict[str, ClipCard]:
+    """The CLIPs of conf/clip/{name}.yaml; BadInput when there are none of that name."""
+    if name is None:
+        return {}
+    path = conf_folder() / "clip" / f"{name}.yaml"
+    if not re.fullmatch(r"\w+", name) or not path.exists():
+        raise BadInput(not_one_of("rank", name, help.names("clip")))
+    return build_all(OmegaConf.load(path), "rank")
 
 
 def check_models(model: ModelCard, clips: dict[str, ClipCard]) -> None:
@@ -170,12 +223,16 @@ def draw(cfg: DictConfig) -> Path:
     tell(f"drawing in {run.folder}")
     with said_where(run.folder), ExitStack() as stack:
         viewers = [stack.enter_context(output.open(run)) for output in plan.outputs.values()]
+        best = Best(plan.keep or plan.count)
         for frame in studio.frames(plan):
             refuse_broken(frame)
             for viewer in viewers:
                 viewer.see(frame)
-    for path in sorted(run.folder.glob("image_*")):
-        tell(str(path))
+            path = run.folder / f"image_{frame.index:04d}.png"
+            if frame.last and path.exists():
+                best.add(path, frame.score)
+    for path, found in best.ranked() if plan.keep else sorted(best.scores.items()):
+        tell(f"{path}  {found:.3f}" if plan.keep else str(path))
     return run.folder
 
 
@@ -211,10 +268,11 @@ class Studio:
     """The loaded models of a plan."""
 
     generator: Any
-    guides: dict[str, Guide]
+    clips: dict[str, Clip]
     enlarger: Any
     device: str
     precision: str
+    judges: dict[str, Clip] = field(default_factory=dict)  # that only rank
 
     @classmethod
     def open(cls, plan: Plan) -> Studio:
@@ -225,28 +283,44 @@ class Studio:
         device = find_device(plan.device)
         dtype = find_precision(plan.precision, device)
         generator = plan.generator.load(plan.model, plan.sampler, device, dtype)
-        clips = {name: clip.load(card, device, dtype) for name, card in plan.clips.items()}
-        scene = Scene(plan.prompts, clips, plan.cutouts, device)
-        guides = {name: guide.prepare(scene) for name, guide in plan.guides.items()}
+        clips, judges = (
+            {name: clip.load(card, device, dtype) for name, card in cards.items()}
+            for cards in (plan.clips, plan.judges)
+        )
         enlarger = Enlarger.load(plan.model.upscaler, device)
-        return cls(generator, guides, enlarger, str(device), str(dtype).removeprefix("torch."))
+        precision = str(dtype).removeprefix("torch.")
+        return cls(generator, clips, enlarger, str(device), precision, judges)
+
+    def guides(self, plan: Plan, prompts: list[Prompt]) -> dict[str, Guide]:
+        """For one image, because each draws its own wildcards."""
+        import torch
+
+        weights = {name: card.weight for name, card in plan.clips.items()}
+        scene = Scene(prompts, self.clips, plan.cutouts, torch.device(self.device), weights)
+        return {name: guide.prepare(scene) for name, guide in plan.guides.items()}
 
     def frames(self, plan: Plan) -> Iterator[Frame]:
         """Image k has seed + k and a stream of random numbers of its own."""
         for k in range(plan.count):
             request = Request(plan.size, plan.seed + k, plan.steps)
+            prompts = plan.prompts_of(request.seed)
+            guides = self.guides(plan, prompts)
             began = time.perf_counter()
-            for n, step in enumerate(self.generator.generate(request, self.guides), 1):
+            for n, step in enumerate(self.generator.generate(request, guides), 1):
                 now = time.perf_counter()
+                image = (step.guess.plain + 1) / 2
+                last = n == plan.steps
                 yield Frame(
                     index=k,
                     seed=request.seed,
                     step=n,
                     steps=plan.steps,
                     progress=n / plan.steps,
-                    image=(step.guess.plain + 1) / 2,
+                    image=image,
                     guess=step.guess,
                     seconds=now - began,
+                    prompts=prompts,
+                    score=score(image, prompts, self.judges or self.clips) if last else None,
                 )
                 began = time.perf_counter()
 
@@ -262,10 +336,10 @@ def begin(plan: Plan, studio: Studio, cfg: DictConfig) -> Run:
         "precision": studio.precision,
         "version": __version__,
     }
-    for setting in ("debug", "folder", "models", "cache"):
+    for setting in ("debug", "folder", "models", "cache", "name"):
         settings.pop(setting, None)
     root = plan.folder
-    folder = record.new_folder(root, plan.prompts, datetime.now())
+    folder = record.new_folder(root, plan.name or plan.prompts[0].text, datetime.now())
     record.write(folder / "run.yaml", record.as_yaml(settings).encode())
     record.point_latest(folder, root)
     return Run(folder, settings, plan.prompts, plan.count, plan.steps, studio.enlarger)

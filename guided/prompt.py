@@ -8,7 +8,7 @@ import logging
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
 from guided.config import known_names
-from guided.errors import BadInput, nearest
-from guided.schedule import is_number
+from guided.errors import BadInput, nearest, shown
+from guided.schedule import Schedule, is_number, schedule
 
 log = logging.getLogger(__name__)
-PROSE = ("prompt", "negative")
+PROSE = ("prompt", "negative", "image_prompt")
 NEGATIVE_WEIGHT = -0.5
+KEYS = {"text", "image", "weight", "clips", "from", "until"}  # of a prompt that is a mapping
+RULES = ("sizes", "sum", "l2")  # of normalising weights, see `shares`
 # Hydra's flags that take the next word as their value.
 TAKES_VALUE = {
     *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
@@ -42,10 +44,21 @@ WEIGHT = re.compile(
 
 @dataclass(frozen=True)
 class Prompt:
-    """A sentence and how strongly it counts; a negative weight pushes away from it."""
+    """What a picture should show, and how strongly it counts; a negative weight pushes away."""
 
     text: str
-    weight: float = 1.0
+    weight: float | Schedule = 1.0
+    clips: tuple[str, ...] = ()  # for these CLIPs only; empty: for all
+    image: str = ""  # the path of a picture that says it instead of the text
+    begins: float = 0.0  # progress at which it comes
+    ends: float = 1.0  # and goes
+
+    def at(self, progress: float) -> float:
+        """Its weight there; 0 before it comes and after it has gone."""
+        here = self.begins <= progress < self.ends or progress >= self.ends == 1
+        if not here:
+            return 0.0
+        return self.weight(progress) if isinstance(self.weight, Schedule) else self.weight
 
 
 def quote(arguments: Sequence[str]) -> list[str]:
@@ -127,14 +140,24 @@ def is_grammar(argument: str, value: str) -> bool:
     """Did the writer mean Hydra's grammar: a quoted text, a list, a sweep of these, or null?"""
     if value == "null":
         return True
-    found = parsed(argument) if value.startswith(("'", '"', "[", "choice(")) else None
+    found = parsed(argument) if value.startswith(("'", '"', "[", "{", "choice(")) else None
     if found is None:
         return False
+    if value.startswith("{"):
+        return not found.is_sweep_override() and is_mapping(found.value())
     if found.is_sweep_override() and not value.startswith("choice("):
         # `"quoted", he said` is a sentence; `"one","two"` is a sweep.
         meant = getattr(found.value(), "list", [])
         return bool(meant) and all(isinstance(item, QuotedString | list) for item in meant)
     return True
+
+
+def is_mapping(value: Any) -> bool:
+    """{text: fog, weight: 2} or {0: a seed, 0.5: a tree}, and not `{curly} prose`."""
+    if not isinstance(value, dict):
+        return False
+    keys = {str(getattr(key, "text", key)) for key in value}
+    return bool(keys & KEYS) or all(re.fullmatch(r"[\d.]+%?", key) for key in keys)
 
 
 def warn_of_broken_list(value: str) -> None:
@@ -150,19 +173,21 @@ def parsed(argument: str) -> Override | None:
         return None
 
 
-def parse(prompt: Any, negative: Any = None) -> list[Prompt]:
-    """One text, or a list of texts `"fog:0.5"` and mappings `{text, weight}` -> prompts.
+def parse(prompt: Any, negative: Any = None, image_prompt: Any = None) -> list[Prompt]:
+    """What was asked for, in any of the forms that there are -> prompts.
 
+    A text, with a weight behind its last colon; a mapping {text or image, weight, clips, from,
+    until}; a list of these; or a mapping {progress: any of these}, each holding until the next.
     `negative` texts count -0.5 unless they carry a weight of their own, which is negated.
     BadInput when nothing is left to draw, naming the setting.
     """
-    prompts = [read(item, "prompt") for item in as_list(prompt)]
-    for item in as_list(negative):
-        found = read(item, "negative", -NEGATIVE_WEIGHT)
-        prompts.append(Prompt(found.text, -found.weight))
-    if not as_list(prompt):
+    prompts = read_all(prompt, "prompt", 1.0)
+    prompts += [negated(found) for found in read_all(negative, "negative", -NEGATIVE_WEIGHT)]
+    for item in as_list(image_prompt):
+        prompts.append(read_image(item))
+    if not as_list(prompt) and not as_list(image_prompt):
         raise BadInput('prompt is empty: say what to draw, as in prompt="a red heart"')
-    if all(prompt.weight == 0 for prompt in prompts):
+    if not any(prompt.at(k / 1000) for prompt in prompts for k in range(1001)):
         raise BadInput(f"prompt={prompt}: every weight is 0, so nothing would be drawn")
     return prompts
 
@@ -173,22 +198,90 @@ def as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
+def read_all(value: Any, setting: str, unsaid: float) -> list[Prompt]:
+    """One prompt, several, or some for each part of the run."""
+    if not isinstance(value, dict) or value.keys() & KEYS:
+        return [read(item, setting, unsaid) for item in as_list(value)]
+    starts = [read_progress(key, setting) for key in value]
+    if starts != sorted(set(starts)):
+        raise BadInput(f"{setting}: progress must rise from one entry to the next, not {starts}")
+    prompts = []
+    for items, begins, ends in zip(value.values(), starts, [*starts[1:], 1.0], strict=True):
+        found = [read(item, setting, unsaid) for item in as_list(items)]
+        prompts += [replace(prompt, begins=begins, ends=ends) for prompt in found]
+    return prompts
+
+
+def read_progress(value: Any, setting: str) -> float:
+    """0.4 or "40%"."""
+    share = str(value).removesuffix("%")
+    try:
+        progress = float(share) / (100 if str(value).endswith("%") else 1)
+    except ValueError:
+        progress = math.nan
+    if isinstance(value, bool) or not 0 <= progress <= 1:
+        raise BadInput(
+            f"{setting} has {value!r} where progress is meant, from 0 to 1 or from 0% to 100%"
+        )
+    return progress
+
+
 def read(item: Any, setting: str, unsaid: float = 1.0) -> Prompt:
     """One text or mapping; `unsaid` is its weight where it carries none."""
     if not isinstance(item, dict | str | int | float) or isinstance(item, bool):
         raise BadInput(f"{setting} has {item!r} in it, which is no text; quote it if it is meant")
-    if isinstance(item, dict):
-        unknown = set(item) - {"text", "weight"}
-        if unknown or "text" not in item:
-            raise BadInput(f"{setting}={item}: a prompt is a text, or a text and its weight")
-        text, weight = str(item["text"]), item.get("weight", unsaid)
-    else:
+    if not isinstance(item, dict):
         text, weight = split_weight(str(item), unsaid)
+        return Prompt(filled(text, item, setting), weight)
+    unknown = item.keys() - KEYS
+    if unknown or ("text" in item) == ("image" in item):
+        raise BadInput(
+            f"{setting}={shown(item)}: a prompt is a text or an image, and perhaps weight, clips, "
+            f"from and until{nearest(str(min(unknown, key=str)), KEYS) if unknown else ''}"
+        )
+    path = str(item.get("image", ""))
+    return Prompt(
+        text=filled(str(item.get("text", path)), item, setting),
+        weight=read_weight(item.get("weight", unsaid), item, setting),
+        clips=tuple(map(str, as_list(item.get("clips")))),
+        image=path,
+        begins=read_progress(item.get("from", 0), setting),
+        ends=read_progress(item.get("until", 1), setting),
+    )
+
+
+def filled(text: str, item: Any, setting: str) -> str:
     if not text.strip():
         raise BadInput(f"{setting}={item!r} is empty: say what to draw")
-    if not is_number(weight) or not math.isfinite(weight):
-        raise BadInput(f"{setting}={item}: weight {weight} must be a number")
-    return Prompt(text.strip(), float(weight))
+    return text.strip()
+
+
+def read_weight(weight: Any, item: Any, setting: str) -> float | Schedule:
+    """A number, or any form of a schedule."""
+    if is_number(weight) and math.isfinite(weight):
+        return float(weight)
+    try:
+        return schedule("weight", weight)
+    except ValueError as error:
+        where = shown(item)
+        raise BadInput(f"{setting}={where}: weight {weight} must be a number; {error}") from error
+
+
+def read_image(item: Any) -> Prompt:
+    """A picture's path, with a weight behind its last colon, or a mapping."""
+    if isinstance(item, dict):
+        return read(
+            {("image" if key == "path" else key): v for key, v in item.items()}, "image_prompt"
+        )
+    found = read(item, "image_prompt")
+    return replace(found, image=found.text)
+
+
+def negated(prompt: Prompt) -> Prompt:
+    if isinstance(prompt.weight, Schedule):
+        values = tuple(-value for value in prompt.weight.values)
+        return replace(prompt, weight=replace(prompt.weight, values=values))
+    return replace(prompt, weight=-prompt.weight)
 
 
 def split_weight(text: str, unsaid: float = 1.0) -> tuple[str, float]:
@@ -200,8 +293,14 @@ def split_weight(text: str, unsaid: float = 1.0) -> tuple[str, float]:
     return found["text"] or found["year"], float(found["weight"] or found["sure"])
 
 
-def normalised(prompts: Sequence[Prompt]) -> list[Prompt]:
-    """Weights divided by the sum of their sizes. It never is zero, so prompts that cancel
-    (`cat`, `dog:-1`) simply pull and push equally hard, and a negative sum flips nothing."""
-    total = sum(abs(prompt.weight) for prompt in prompts)
-    return [Prompt(prompt.text, prompt.weight / total) for prompt in prompts]
+def shares(weights: Sequence[float], rule: str = "sizes") -> list[float]:
+    """Weights normalised. `sizes`: divided by the sum of their sizes, which is never zero, so that
+    prompts that cancel (`cat`, `dog:-1`) pull and push equally hard, and a negative sum flips
+    nothing. `sum`: by the size of their sum, as Disco Diffusion does. `l2`: by the root of the sum
+    of their squares, as DiscoArt does. Where all are 0, all stay 0."""
+    size = {
+        "sizes": sum(map(abs, weights)),
+        "sum": abs(sum(weights)),
+        "l2": math.hypot(*weights),
+    }[rule]
+    return [weight / size if size else 0.0 for weight in weights]

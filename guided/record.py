@@ -16,12 +16,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from guided import __version__
-from guided.prompt import Prompt
 
 
-def new_folder(root: Path, prompts: list[Prompt], now: datetime) -> Path:
+def new_folder(root: Path, title: str, now: datetime) -> Path:
     """root/2026-11-21/142233-a-red-heart, made here and nobody else's."""
-    name = f"{now:%H%M%S}-{slug(prompts[0].text)}"
+    name = f"{now:%H%M%S}-{slug(title)}"
     day = root / f"{now:%Y-%m-%d}"
     day.mkdir(parents=True, exist_ok=True)
     for n in range(1, 10_000):
@@ -78,7 +77,7 @@ def png_text(settings: dict[str, Any], size: tuple[int, int]) -> PngInfo:
 
 def parameters(settings: dict[str, Any], size: tuple[int, int]) -> str:
     """The settings in the layout that AUTOMATIC1111's web UI made common; `size` is the file's."""
-    lines = [as_text(settings["prompt"])]
+    lines = [settings.get("drawn") or as_text(settings["prompt"])]
     if settings.get("negative"):
         lines.append(f"Negative prompt: {as_text(settings['negative'])}")
     sampler = str(settings["sampler"].get("_target_", "")).rpartition(".")[2]
@@ -91,6 +90,7 @@ def parameters(settings: dict[str, Any], size: tuple[int, int]) -> str:
         "Drawn at": f"{width}x{height}",
         "Model": settings["model"].get("name", ""),
         "CLIP": " ".join(settings["clip"]),
+        **({"Score": f"{settings['score']:.4f}"} if settings.get("score") is not None else {}),
         "Version": f"guided {__version__}",
     }
     lines.append(", ".join(f"{key}: {value}" for key, value in facts.items()))

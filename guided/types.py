@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from guided.clip import Clip
     from guided.diffusion.noise import Dice, Timeline
     from guided.prompt import Prompt
+    from guided.schedule import Schedule
 
 
 @dataclass
@@ -87,12 +88,13 @@ class CutoutSettings(Protocol):
 
 @dataclass
 class Scene:
-    """What guides are given to work with, once per run."""
+    """What guides are given to work with, once per image."""
 
     prompts: list[Prompt]
     clips: dict[str, Clip]
     cutouts: CutoutSettings
     device: torch.device
+    clip_weights: dict[str, Schedule] = field(default_factory=dict)  # those not named count 1
 
 
 class GuideSettings(Protocol):
@@ -122,6 +124,8 @@ class Frame:
     image: Tensor  # (1, 3, H, W), nominally in [0, 1], not clamped
     guess: Guess
     seconds: float  # this step's
+    prompts: list[Prompt] = field(default_factory=list)  # this image's, its wildcards decided
+    score: float | None = None  # of the finished picture: how well CLIP finds it fits the prompts
 
     @property
     def last(self) -> bool:

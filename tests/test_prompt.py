@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from guided.errors import BadInput
-from guided.prompt import NEGATIVE_WEIGHT, Prompt, is_grammar, normalised, parse, quote
+from guided.prompt import NEGATIVE_WEIGHT, Prompt, is_grammar, parse, quote, shares
 
 # Whatever a keyboard or clipboard gives; not half of a surrogate pair, which no UTF-8 can carry,
 # and not NUL, which no command line can.
@@ -248,6 +248,11 @@ def test_a_negative_prompt_without_a_weight_counts_the_same_however_it_is_writte
         ({"text": "cat", "weight": "much"}, "weight much"),
         ({"text": "cat", "weight": float("nan")}, "weight nan"),
         ({"text": "cat", "weight": True}, "weight True"),
+        ({"text": "cat", "image": "cat.png"}, "a text or an image"),
+        ({"text": "cat", "from": 2}, "progress"),
+        ({0.5: "cat", 0.2: "dog"}, "rise"),
+        ({"text": "cat", "weight": "[0]*10"}, "every weight is 0"),
+        ({"text": "cat", "weight": "9**9"}, "no schedule"),
     ],
     ids=str,
 )
@@ -257,9 +262,65 @@ def test_nothing_to_draw_is_refused(prompt: object, said: str) -> None:
 
 
 def test_weights_are_shares_of_their_sizes_and_never_divide_by_zero() -> None:
-    assert [p.weight for p in normalised(parse(["cat:3", "dog:-1"]))] == [0.75, -0.25]
-    assert [p.weight for p in normalised(parse(["cat", "dog:-1"]))] == [0.5, -0.5]
-    assert [p.weight for p in normalised(parse(["cat:-1"]))] == [-1]
+    assert shares([3, -1]) == [0.75, -0.25]
+    assert shares([1, -1]) == [0.5, -0.5]
+    assert shares([-1]) == [-1]
+    assert shares([0, 0]) == [0, 0]
+
+
+def test_the_references_rules_of_weights_can_be_chosen() -> None:
+    assert shares([3, -1], "sum") == [1.5, -0.5]  # Disco: divided by |sum|
+    assert shares([1, -3], "sum") == [0.5, -1.5]
+    assert shares([3, -4], "l2") == pytest.approx([0.6, -0.8])  # DiscoArt
+    assert shares([1, 1], "l2") == pytest.approx([2**-0.5] * 2)
+
+
+def test_a_weight_may_vary_over_the_run() -> None:
+    (fog, sun) = parse(
+        [
+            {"text": "fog", "weight": [[0, 1], [0.5, 0]]},
+            {"text": "sun", "weight": {"linear": [[0, 0], [1, 2]]}},
+        ]
+    )
+    assert [fog.at(p) for p in (0, 0.49, 0.5, 1)] == [1, 1, 0, 0]
+    assert sun.at(0.5) == pytest.approx(1)
+    (mist,) = parse({"text": "mist", "weight": "[2]*400+[-1]*600"})
+    assert [mist.at(p) for p in (0.3, 0.4)] == [2, -1]
+    (_, away) = parse("a", {"text": "mist", "weight": "[2]*400+[-1]*600"})
+    assert [away.at(p) for p in (0.3, 0.4)] == [-2, 1]
+
+
+def test_prompts_come_and_go() -> None:
+    seed, tree, bird = parse(
+        [{"text": "a seed", "until": 0.5}, {"text": "a tree", "from": "50%"}, "a bird"]
+    )
+    assert [p.at(0.2) for p in (seed, tree, bird)] == [1, 0, 1]
+    assert [p.at(0.5) for p in (seed, tree, bird)] == [0, 1, 1]
+    assert [p.at(1.0) for p in (seed, tree, bird)] == [0, 1, 1]
+
+
+def test_a_mapping_of_progress_gives_each_part_of_the_run_its_prompts() -> None:
+    prompts = parse({0: "a seed", 0.4: ["a tree:2", "fog"], "70%": {"text": "a wood"}})
+    at = lambda progress: {p.text: p.at(progress) for p in prompts if p.at(progress)}  # noqa: E731
+    assert at(0) == at(0.39) == {"a seed": 1}
+    assert at(0.4) == at(0.69) == {"a tree": 2, "fog": 1}
+    assert at(0.7) == at(1) == {"a wood": 1}
+
+
+def test_prompts_for_some_clips_only() -> None:
+    (fog, sun) = parse([{"text": "fog", "clips": ["vit_b32", "rn50"]}, "sun"])
+    assert fog.clips == ("vit_b32", "rn50")
+    assert sun.clips == ()
+
+
+def test_image_prompts_have_paths_and_weights() -> None:
+    prompts = parse(
+        "a cat", None, ["C:\\art\\cat.png:0.5", "dog.jpg", {"image": "x y.png", "weight": -1}]
+    )
+    assert [(p.image, p.weight) for p in prompts] == [
+        ("", 1), ("C:\\art\\cat.png", 0.5), ("dog.jpg", 1), ("x y.png", -1)
+    ]  # fmt: skip
+    assert [p.image for p in parse(None, None, "dog.jpg")] == ["dog.jpg"]
 
 
 def test_prose_is_read_without_torch() -> None:

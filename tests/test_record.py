@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from guided import record
-from guided.prompt import Prompt
 
 NOW = datetime(2026, 11, 21, 14, 22, 33)
 SETTINGS = {
@@ -24,7 +23,7 @@ SETTINGS = {
 
 
 def test_a_folder_is_named_by_time_and_prompt(tmp_path):
-    folder = record.new_folder(tmp_path, [Prompt("A Red  Heart!")], NOW)
+    folder = record.new_folder(tmp_path, "A Red  Heart!", NOW)
     assert folder == tmp_path / "2026-11-21" / "142233-a-red-heart"
 
 

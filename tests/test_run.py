@@ -159,7 +159,7 @@ def test_an_interrupted_run_keeps_what_is_finished(tmp_path, monkeypatch):
 def test_two_runs_in_the_same_second_do_not_meet(tmp_path):
     cfg = compose(["prompt=x", "seed=1", f"folder={tmp_path}", *SHORT])
     plan = Plan.read(cfg)
-    studio = Studio({}, {}, None, "cpu", "float32")
+    studio = Studio(None, {}, None, "cpu", "float32")
     folders = [begin(plan, studio, cfg).folder for _ in range(3)]
     assert len(set(folders)) == 3
 

@@ -7,18 +7,36 @@ introduced for CLIP-guided diffusion in 2021.
 from dataclasses import dataclass
 from typing import Any
 
-from guided.schedule import schedule
+from guided.errors import not_one_of
+from guided.prompt import RULES
+from guided.schedule import AUTO, automatic, schedule
 from guided.types import Guide, Scene
+
+COMBINATIONS = ("mean", "sum")
+LONG = ("cut", "split")
 
 
 @dataclass
 class ClipGuide:
-    scale: Any = 5000.0  # the whole strength, shared by all CLIPs however many there are
+    scale: Any = 5000.0  # the whole strength; auto: by the number of pixels
+    combine: str = "mean"  # mean: CLIPs share the strength; sum: each has all of it, as in Disco
+    weights: str = "sizes"  # how the prompts' weights are normalised: guided.prompt.RULES
+    long: str = "cut"  # a prompt longer than a CLIP reads: cut its end off, or split it in parts
 
     def __post_init__(self) -> None:
-        self.scale = schedule("scale", self.scale, 0)
+        self.scale = automatic("scale", self.scale, 0)
+        for name, known in (("combine", COMBINATIONS), ("weights", RULES), ("long", LONG)):
+            if getattr(self, name) not in known:
+                raise ValueError(not_one_of(name, getattr(self, name), known))
+
+    def settle(self, size: tuple[int, int], steps: int) -> None:
+        """`auto`: 2,500 for up to 250,000 pixels, growing with them to 50,000 for 2,000,000, as
+        Disco's users came to do."""
+        if self.scale == AUTO:
+            share = (size[0] * size[1] - 250_000) / 1_750_000
+            self.scale = schedule("scale", 2500 + 47_500 * min(max(share, 0.0), 1.0), 0)
 
     def prepare(self, scene: Scene) -> Guide:
         from guided.guides.similarity import ClipSimilarity
 
-        return ClipSimilarity.prepare(scene, self.scale)
+        return ClipSimilarity.prepare(scene, self)

@@ -3,58 +3,70 @@
 Knows nothing about diffusion; see guides/clip.py for its settings.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from guided.canvas.pictures import read_picture
 from guided.clip import Clip
 from guided.diffusion.noise import Dice
 from guided.guides.sigmoid import mismatch
-from guided.prompt import normalised
-from guided.schedule import Schedule
+from guided.prompt import Prompt, shares
+from guided.schedule import Schedule, schedule
 from guided.types import Pull, Scene, Views
+from guided.views import resize, square
+
+if TYPE_CHECKING:
+    from guided.guides.clip import ClipGuide
 
 
 @dataclass
 class Target:
-    """What one CLIP should see: unit vectors (P, D) and weights (P,) whose sizes sum to 1."""
+    """What one CLIP should see: a point (D,) of its sphere for each of its prompts."""
 
     clip: Clip
-    points: Tensor
-    weights: Tensor
+    prompts: list[Prompt]
+    points: Tensor  # (P, D)
+    weight: Schedule  # of this CLIP among the others
 
-    def distance(self, seen: Tensor) -> Tensor:
-        """(N, D) unit vectors -> (N,): weighted distance from the prompts, as this CLIP learned
-        to tell it."""
+    def weights(self, progress: float, rule: str) -> Tensor:
+        """(P,): what each prompt counts there, normalised among those that count."""
+        return torch.tensor(shares([p.at(progress) for p in self.prompts], rule)).to(self.points)
+
+    def distance(self, seen: Tensor, weights: Tensor) -> Tensor:
+        """(N, D) unit vectors, weights (P,) -> (N,): weighted distance from the prompts, as
+        this CLIP learned to tell it."""
         if self.clip.kind == "sigmoid":
             cosines = seen @ self.points.T
-            return mismatch(cosines, self.weights, self.clip.logit_scale, self.clip.logit_bias)
-        return spherical(seen, self.points) @ self.weights
+            return mismatch(cosines, weights, self.clip.logit_scale, self.clip.logit_bias)
+        return spherical(seen, self.points) @ weights
 
 
 @dataclass
 class ClipSimilarity:
     targets: list[Target]
     views: Views
-    scale: Schedule
+    settings: "ClipGuide"
     micro_batch: int | None
 
     @classmethod
-    def prepare(cls, scene: Scene, scale: Schedule) -> "ClipSimilarity":
-        prompts = normalised(scene.prompts)
-        weights = torch.tensor([prompt.weight for prompt in prompts], device=scene.device)
-        texts = [prompt.text for prompt in prompts]
-        targets = [Target(c, c.encode_text(texts), weights) for c in scene.clips.values()]
-        return cls(targets, scene.cutouts.prepare(), scale, scene.cutouts.micro_batch)
+    def prepare(cls, scene: Scene, settings: "ClipGuide") -> "ClipSimilarity":
+        targets = [
+            target(name, clip, scene, settings.long == "split")
+            for name, clip in scene.clips.items()
+        ]
+        return cls(targets, scene.cutouts.prepare(), settings, scene.cutouts.micro_batch)
 
     def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull:
-        scale = self.scale(progress) / len(self.targets)
-        grad = torch.zeros_like(image)
-        loss = image.new_zeros(len(image))
-        cosine = image.new_zeros(len(image))
+        pull = Pull(image.new_zeros(len(image)), torch.zeros_like(image))
         seeds = dice.seeds()
-        for k, target in enumerate(self.targets):
+        for k, (target, strength, share) in enumerate(self._strengths(progress)):
+            if not strength:
+                continue
             with torch.enable_grad():
                 leaf = image.detach().requires_grad_()
                 views = torch.cat(
@@ -63,13 +75,30 @@ class ClipSimilarity:
                         for b, seed in enumerate(seeds)
                     ]
                 )
-            distances, cosines, pull = self._score(views.detach(), target, len(image))
-            grad += scale * torch.autograd.grad(views, leaf, pull)[0]
-            loss += scale * distances
-            cosine += cosines / len(self.targets)
-        return Pull(loss, grad, cosine)
+            weights = target.weights(progress, self.settings.weights)
+            distances, cosines, grad = self._score(views.detach(), target, weights, len(image))
+            pull.grad += strength * torch.autograd.grad(views, leaf, grad)[0]
+            pull.loss += strength * distances
+            cosines = share * cosines
+            pull.similarity = cosines if pull.similarity is None else pull.similarity + cosines
+        return pull
 
-    def _score(self, views: Tensor, target: Target, images: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _strengths(self, progress: float) -> Iterator[tuple[Target, float, float]]:
+        """What each CLIP's distance is multiplied by, 0 for one that is not asked there; and its
+        share among them."""
+        scale = self.settings.scale(progress)
+        weights = [
+            target.weight(progress) if any(p.at(progress) for p in target.prompts) else 0.0
+            for target in self.targets
+        ]
+        together = sum(weights)
+        for target, weight in zip(self.targets, weights, strict=True):
+            share = weight / together if together else 0.0
+            yield target, scale * (weight if self.settings.combine == "sum" else share), share
+
+    def _score(
+        self, views: Tensor, target: Target, weights: Tensor, images: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Per image: weighted mean distance and cosine; per view: the gradient of the former.
         CLIP's activations are kept for one micro-batch at a time."""
         pulls, distances, cosines = [], [], []
@@ -78,14 +107,57 @@ class ClipSimilarity:
             with torch.enable_grad():
                 part = part.requires_grad_()
                 seen = target.clip.encode_image(part)
-                distance = target.distance(seen)
+                distance = target.distance(seen, weights)
                 # Half precision would lose a gradient this small; scaled up here and down after.
                 (pull,) = torch.autograd.grad(distance.sum() * 1024, part)
             pulls.append(pull / (1024 * per_image))
             distances.append(distance.detach())
-            cosines.append((seen.detach() @ target.points.T) @ target.weights)
+            cosines.append((seen.detach() @ target.points.T) @ weights)
         mean = [torch.cat(x).view(images, per_image).mean(1) for x in (distances, cosines)]
         return mean[0], mean[1], torch.cat(pulls)
+
+
+def target(name: str, clip: Clip, scene: Scene, split: bool) -> Target:
+    """The prompts that are meant for this CLIP, as it sees them."""
+    prompts = meant_for(scene.prompts, name)
+    points = [point(clip, prompt, split) for prompt in prompts]
+    weight = scene.clip_weights.get(name, schedule("weight", 1))
+    return Target(clip, prompts, torch.stack(points) if points else torch.empty(0), weight)
+
+
+def meant_for(prompts: list[Prompt], name: str) -> list[Prompt]:
+    return [prompt for prompt in prompts if not prompt.clips or name in prompt.clips]
+
+
+def point(clip: Clip, prompt: Prompt, split: bool) -> Tensor:
+    """(D,): where on its sphere this CLIP sees what the prompt says."""
+    return picture_point(clip, prompt.image) if prompt.image else text_point(clip, prompt.text, split)
+
+
+def text_point(clip: Clip, text: str, split: bool) -> Tensor:
+    """(D,); the middle of its parts where a text is longer than this CLIP reads and is split."""
+    points = clip.encode_text(clip.split(text) if split else [text])
+    return points[0] if len(points) == 1 else F.normalize(points.mean(0), dim=-1)
+
+
+@torch.no_grad()
+def picture_point(clip: Clip, path: str) -> Tensor:
+    """(D,): the middle of the picture and its mirror image, letter-boxed."""
+    view = resize(square(read_picture(path)), clip.size).clamp(0, 1)
+    seen = clip.encode_image(torch.cat([view, view.flip(3)]).to(clip.device))
+    return F.normalize(seen.mean(0), dim=-1)
+
+
+@torch.no_grad()
+def compared(image: Tensor, prompts: list[Prompt], clip: Clip, name: str) -> float | None:
+    """Weighted cosine of the whole image (1, 3, H, W) with the prompts at the end of a run."""
+    kept = [p for p in meant_for(prompts, name) if p.at(1.0)]
+    if not kept:
+        return None
+    weights = torch.tensor(shares([p.at(1.0) for p in kept])).to(clip.device)
+    points = torch.stack([point(clip, p, split=True) for p in kept])
+    seen = clip.encode_image(resize(square(image.clamp(0, 1)), clip.size))
+    return float((seen @ points.T) @ weights)
 
 
 def spherical(x: Tensor, y: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from typing import Any
 from guided.diffusion.architecture import PREDICTIONS, SCHEDULES, SPACINGS, UNetConfig
 from guided.errors import BadInput, not_one_of
 from guided.models.integrity import damage
-from guided.schedule import check_number
+from guided.schedule import check_number, schedule
 
 CHOSEN: ContextVar[str | None] = ContextVar("cache", default=None)
 
@@ -113,6 +113,11 @@ class ClipCard:
     megabytes: int = 0
     licence: str = ""
     character: str = ""
+
+    weight: Any = 1.0  # among the CLIPs that guide; 0 leaves it out, a schedule for a while
+
+    def __post_init__(self) -> None:
+        self.weight = schedule("weight", self.weight, 0)
 
     def folder(self) -> Path | None:
         """The local folder, or None for a tag of open_clip's."""

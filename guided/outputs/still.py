@@ -33,7 +33,12 @@ class StillViewer:
         if not frame.last:
             return
         # The record names this image's own seed, and asks for it alone.
-        settings = {**self.run.settings, "seed": frame.seed, "count": 1}
+        settings = {**self.run.settings, "seed": frame.seed, "count": 1, "keep": None}
+        if frame.score is not None:
+            settings["score"] = round(frame.score, 6)
+        if [p.text for p in frame.prompts] != [p.text for p in self.run.prompts]:
+            # Wildcards as they were decided.
+            settings["drawn"] = "; ".join(p.text for p in frame.prompts if p.at(1.0) > 0)
         path = self.run.folder / f"image_{frame.index:04d}.png"
         image = self.run.enlarge(frame.image, self.settings.enlarge)
         record.save_png(picture(image), path, settings)
