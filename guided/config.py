@@ -35,12 +35,18 @@ class Config:
 
     prompt: Any = setting(None, 'what to draw; several with weights: \'["a castle:2", "fog"]\'')
     negative: Any = setting(None, "what to keep away from; counts -0.5 unless it says otherwise")
-    image_prompt: Any = setting(None, "pictures that it should be like in CLIP's eyes: photo.jpg:0.5")
-    wildcards: str | None = setting(None, "a folder with lists of one's own for __name__ in prompts")
+    image_prompt: Any = setting(
+        None, "pictures that it should be like in CLIP's eyes: photo.jpg:0.5"
+    )
+    wildcards: str | None = setting(
+        None, "a folder with lists of one's own for __name__ in prompts"
+    )
     seed: int | None = setting(None, "same seed, same picture; image k of a run has seed + k")
     count: int = setting(1, "how many pictures")
     keep: int | None = setting(None, "of these, how many of the best; the rest go into others/")
-    rank: str | None = setting(None, "a CLIP that only says which are best; null: those that guide")
+    rank: str | None = setting(
+        None, "a CLIP that only says which are best; null: those that guide"
+    )
     size: Any = setting(None, "[width,height], 512 or 512x384; null: what suits the model")
     steps: int | None = setting(None, "1 to 1000 and more; null: what suits the model")
     device: str = setting("auto", "auto, cpu, cuda, cuda:1, mps, xpu")

@@ -73,9 +73,7 @@ class Plan:
         keep_in(cfg.cache)
         model = build(cfg.model, "model")
         plan = cls(
-            prompts=prompt.parse(
-                plain(cfg.prompt), plain(cfg.negative), plain(cfg.image_prompt)
-            ),
+            prompts=prompt.parse(plain(cfg.prompt), plain(cfg.negative), plain(cfg.image_prompt)),
             model=model,
             clips=build_all(cfg.clip, "clip"),
             cutouts=build(cfg.cutouts, "cutouts"),

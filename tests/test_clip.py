@@ -181,6 +181,21 @@ def test_the_tokenizer_is_the_models_own(tmp_path: Path) -> None:
     assert clip.tokenizer.vocab_size == 2 * 256 + len(MERGED) + 2
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["red heart, " * 9, "red heart " * 20, "heart", "红" * 9, "a red, red heart. 白鹭上青天，红"],
+)
+def test_a_split_prompt_keeps_every_word_and_each_part_is_read_whole(
+    text: str, tmp_path: Path
+) -> None:
+    clip = loaded(saved(KINDS["vit"], tmp_path))
+    parts = clip.split(text)
+    assert "".join("".join(parts).split()) == "".join(text.split())
+    assert all(len(clip.tokenizer.encode(part)) <= 10 for part in parts)
+    if len(clip.tokenizer.encode(text)) <= 10:
+        assert parts == [text]
+
+
 def test_what_an_overlong_prompt_loses_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

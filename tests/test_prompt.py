@@ -152,6 +152,19 @@ def test_a_flags_value_is_not_prose() -> None:
     assert quote(["--config-dir", "somewhere", "a", "cat"])[2] == "prompt='a cat'"
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["{0: a cat, 0.5: a dog}", "{text: fog, weight: 2}", "[{text: fog, weight: 2}, sun]"],
+)
+def test_mappings_on_the_command_line_are_left_to_hydra(value: str) -> None:
+    assert quote([f"prompt={value}"]) == [f"prompt={value}"]
+
+
+@pytest.mark.parametrize("value", ["{red|blue} car", "{curly} braces", "{a: b} is a set", "{"])
+def test_braces_in_prose_are_prose(value: str) -> None:
+    assert quote([f"prompt={value}"]) != [f"prompt={value}"]
+
+
 # ---- weights -------------------------------------------------------------------------------
 
 

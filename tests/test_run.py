@@ -164,6 +164,39 @@ def test_two_runs_in_the_same_second_do_not_meet(tmp_path):
     assert len(set(folders)) == 3
 
 
+def test_the_best_of_many_are_kept_and_the_others_put_aside(tmp_path):
+    folder = short_run(tmp_path, "seed=5", "count=3", "keep=1", "rank=embedded", "output=[still]")
+    kept = list(folder.glob("image_*.png"))
+    others = list((folder / "others").glob("image_*.png"))
+    assert len(kept) == 1 and len(others) == 2
+    scores = {path: record.read(path)["score"] for path in kept + others}
+    assert scores[kept[0]] == max(scores.values())
+
+
+def test_wildcards_are_drawn_for_each_image_from_its_own_seed(tmp_path):
+    asked = "prompt={red|blue|green|yellow|purple} __animal__"
+    several = short_run(tmp_path / "a", asked, "seed=1", "count=3", "output=[still]")
+    alone = short_run(tmp_path / "b", asked, "seed=3", "output=[still]")
+    drawn = [record.read(path)["drawn"] for path in sorted(several.glob("image_*"))]
+    assert len(set(drawn)) > 1
+    assert all("{" not in text and "_" not in text for text in drawn)
+    assert (alone / "image_0000.png").read_bytes() == (several / "image_0002.png").read_bytes()
+
+
+def test_a_picture_can_be_the_prompt(tmp_path, four):
+    folder = short_run(
+        tmp_path, f"image_prompt={four / 'image_0001.png'}:0.5", "seed=1", "output=[still]"
+    )
+    assert pixels(folder / "image_0000.png") != pixels(four / "image_0000.png")
+
+
+def test_prompts_that_come_and_go_change_the_picture(tmp_path):
+    words = ("seed=1", "output=[still]")
+    changing = short_run(tmp_path / "a", "prompt={0: a red heart, 0.5: a blue fish}", *words)
+    steady = short_run(tmp_path / "b", "prompt=a red heart", *words)
+    assert pixels(changing / "image_0000.png") != pixels(steady / "image_0000.png")
+
+
 def test_the_program_draws_and_says_where(tmp_path):
     done = subprocess.run(
         [sys.executable, str(ROOT / "run.py"), "a red heart, big", f"folder={tmp_path}", *SHORT],

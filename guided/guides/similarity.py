@@ -131,7 +131,9 @@ def meant_for(prompts: list[Prompt], name: str) -> list[Prompt]:
 
 def point(clip: Clip, prompt: Prompt, split: bool) -> Tensor:
     """(D,): where on its sphere this CLIP sees what the prompt says."""
-    return picture_point(clip, prompt.image) if prompt.image else text_point(clip, prompt.text, split)
+    return (
+        picture_point(clip, prompt.image) if prompt.image else text_point(clip, prompt.text, split)
+    )
 
 
 def text_point(clip: Clip, text: str, split: bool) -> Tensor:
@@ -154,9 +156,9 @@ def compared(image: Tensor, prompts: list[Prompt], clip: Clip, name: str) -> flo
     kept = [p for p in meant_for(prompts, name) if p.at(1.0)]
     if not kept:
         return None
-    weights = torch.tensor(shares([p.at(1.0) for p in kept])).to(clip.device)
     points = torch.stack([point(clip, p, split=True) for p in kept])
     seen = clip.encode_image(resize(square(image.clamp(0, 1)), clip.size))
+    weights = torch.tensor(shares([p.at(1.0) for p in kept])).to(points)
     return float((seen @ points.T) @ weights)
 
 

@@ -11,6 +11,7 @@ from guided.diffusion.noise import Dice
 from guided.guides.clip import ClipGuide
 from guided.guides.similarity import ClipSimilarity, spherical
 from guided.prompt import Prompt
+from guided.schedule import schedule
 from guided.types import Scene
 from tests.doubles import LinearClip, numerical, relative
 
@@ -27,14 +28,17 @@ def guide(
     prompts: list[Prompt] | None = None,
     scale: object = 1.0,
     cutouts: Cutouts = STILL,
+    clip_weights: dict[str, object] | None = None,
+    **settings: str,
 ) -> ClipSimilarity:
     scene = Scene(
         prompts=prompts or [Prompt("a red heart")],
         clips={str(k): clip for k, clip in enumerate(clips)},
         cutouts=cutouts,
         device=torch.device("cpu"),
+        clip_weights={k: schedule("weight", w) for k, w in (clip_weights or {}).items()},
     )
-    return ClipGuide(scale=scale).prepare(scene)
+    return ClipGuide(scale=scale, **settings).prepare(scene)
 
 
 def test_a_clip_that_judges_pairs_alone_has_the_gradient_of_its_own_distance() -> None:
@@ -172,6 +176,75 @@ def test_the_scale_is_a_schedule() -> None:
     chosen = guide(LinearClip(), scale=[[0, 2], [0.5, 6]])
     early, late = (chosen(picture(), p, Dice([1])).grad for p in (0.2, 0.7))
     assert torch.allclose(late, 3 * early)
+
+
+def test_clips_can_be_summed_as_the_references_do() -> None:
+    clips = LinearClip(width=6), LinearClip((5, 5), width=9)
+    shared, summed = (
+        guide(*clips, scale=8, combine=how)(picture(), 0.5, Dice([1])) for how in ("mean", "sum")
+    )
+    assert torch.allclose(summed.grad, 2 * shared.grad)
+    assert torch.allclose(summed.similarity, shared.similarity)
+
+
+def test_a_clips_weight_is_its_share_and_may_vary() -> None:
+    clips = LinearClip(width=6), LinearClip((5, 5), width=9)
+    made = guide(*clips, scale=8, clip_weights={"0": 3, "1": [[0, 1], [0.5, 0]]})
+    alone = [guide(clip, scale=8) for clip in clips]
+    early, late = made(picture(), 0.2, Dice([1])), made(picture(), 0.7, Dice([1]))
+    expected = [one(picture(), 0.2, Dice([1])).grad for one in alone]
+    assert torch.allclose(early.grad, 0.75 * expected[0] + 0.25 * expected[1])
+    assert torch.allclose(late.grad, alone[0](picture(), 0.7, Dice([1])).grad)
+
+
+def test_a_clip_that_is_not_asked_is_not_run() -> None:
+    first, second = LinearClip(width=6), LinearClip((5, 5), width=9)
+    prompts = [Prompt("cat", clips=("0",)), Prompt("dog", ends=0.5, clips=("1",))]
+    made = guide(first, second, prompts=prompts, scale=8)
+    made(picture(), 0.7, Dice([1]))
+    assert (first.batches, second.batches) == ([1], [])
+    assert torch.allclose(
+        made(picture(), 0.7, Dice([1])).grad,
+        guide(first, prompts=[Prompt("cat")], scale=8)(picture(), 0.7, Dice([1])).grad,
+    )
+
+
+def test_a_step_at_which_nothing_is_asked_has_no_gradient() -> None:
+    pull = guide(LinearClip(), prompts=[Prompt("cat", ends=0.5)])(picture(), 0.7, Dice([1]))
+    assert not pull.grad.any() and not pull.loss.any() and pull.similarity is None
+
+
+@pytest.mark.parametrize("rule, factor", [("sum", 2.0), ("l2", 4 / 10**0.5)])
+def test_the_references_rules_of_weights_change_the_strength(rule: str, factor: float) -> None:
+    """Weights 3 and -1: the sum of sizes is 4, the sum 2, the root of squares sqrt(10)."""
+    prompts = [Prompt("cat", 3), Prompt("fog", -1)]
+    ours = guide(LinearClip(), prompts=prompts)(picture(), 0, Dice([1]))
+    theirs = guide(LinearClip(), prompts=prompts, weights=rule)(picture(), 0, Dice([1]))
+    assert torch.allclose(theirs.grad, factor * ours.grad, rtol=1e-5)
+
+
+def test_a_prompt_that_changes_is_another_one_then() -> None:
+    clip = LinearClip()
+    made = guide(clip, prompts=[Prompt("cat", ends=0.5), Prompt("dog", begins=0.5)])
+    for progress, text in ((0.2, "cat"), (0.5, "dog"), (1.0, "dog")):
+        expected = guide(clip, prompts=[Prompt(text)])(picture(), progress, Dice([1]))
+        assert torch.allclose(made(picture(), progress, Dice([1])).grad, expected.grad)
+
+
+@pytest.mark.parametrize(
+    "width, height, scale",
+    [(500, 500, 2500), (32, 32, 2500), (2000, 1000, 50_000), (1500, 750, 26250), (4096, 4096, 5e4)],
+)  # fmt: skip
+def test_auto_scale_grows_with_the_pixels(width: int, height: int, scale: float) -> None:
+    settings = ClipGuide(scale="auto")
+    settings.settle((width, height), 250)
+    assert settings.scale(0.5) == pytest.approx(scale)
+
+
+@pytest.mark.parametrize("name, wrong", [("combine", "add"), ("weights", "l1"), ("long", "trim")])
+def test_unknown_choices_are_refused_by_name(name: str, wrong: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}={wrong} is not one of"):
+        ClipGuide(**{name: wrong})
 
 
 # ---- batches -------------------------------------------------------------------------------
