@@ -26,7 +26,7 @@ from guided.canvas.pictures import check_picture
 from guided.config import Config, build, build_all, conf_folder
 from guided.devices import check_device, check_precision
 from guided.errors import BadInput, nearest, not_one_of
-from guided.models.cards import ClipCard, ModelCard, keep_in
+from guided.models.cards import ClipCard, ModelCard, SecondaryCard, keep_in
 from guided.prompt import Prompt
 from guided.ranking import Best, score
 from guided.schedule import check_number
@@ -45,6 +45,7 @@ class Plan:
 
     prompts: list[Prompt]
     model: ModelCard
+    secondary: SecondaryCard | None
     clips: dict[str, ClipCard]
     cutouts: CutoutSettings
     sampler: Any
@@ -75,6 +76,7 @@ class Plan:
         plan = cls(
             prompts=prompt.parse(plain(cfg.prompt), plain(cfg.negative), plain(cfg.image_prompt)),
             model=model,
+            secondary=build(cfg.secondary, "secondary") if cfg.secondary else None,
             clips=build_all(cfg.clip, "clip"),
             cutouts=build(cfg.cutouts, "cutouts"),
             sampler=build(cfg.sampler, "sampler"),
@@ -112,8 +114,13 @@ class Plan:
                 check_number("keep", self.keep, 1, self.count, whole=True)
         except ValueError as error:
             raise BadInput(str(error)) from error
+        if self.secondary and any(side % self.secondary.DIVISOR for side in self.size):
+            raise BadInput(
+                f"size={list(self.size)}: secondary={self.secondary.name} needs a width and a "
+                f"height that are multiples of {self.secondary.DIVISOR}"
+            )
         self.check_prompts()
-        check_models(self.model, self.clips | self.judges)
+        check_models(self.model, self.secondary, self.clips | self.judges)
         if self.steps < 12:
             log.warning("steps=%d is too few for a picture; 20 make a sketch", self.steps)
         if self.size[0] * self.size[1] > 4 * self.model.size[0] * self.model.size[1]:
@@ -166,12 +173,15 @@ def read_judges(name: str | None) -> dict[str, ClipCard]:
     return build_all(OmegaConf.load(path), "rank")
 
 
-def check_models(model: ModelCard, clips: dict[str, ClipCard]) -> None:
+def check_models(
+    model: ModelCard, secondary: SecondaryCard | None, clips: dict[str, ClipCard]
+) -> None:
     """BadInput that names everything that is not there, and the one command that fetches it."""
-    texts = [text for card in (model, *clips.values()) if (text := card.missing())]
+    weights = [card for card in (model, secondary) if card is not None]
+    texts = [text for card in (*weights, *clips.values()) if (text := card.missing())]
     if not texts:
         return
-    words = [f"model={model.name}"] if model.missing() else []
+    words = [f"{card.GROUP}={card.name}" for card in weights if card.missing()]
     names = [name for name, card in clips.items() if card.missing()]
     words += [f"clip=[{','.join(names)}]"] if names else []
     fetch = f"python run.py models=download {' '.join(words)}"
@@ -280,7 +290,7 @@ class Studio:
 
         device = find_device(plan.device)
         dtype = find_precision(plan.precision, device)
-        generator = plan.generator.load(plan.model, plan.sampler, device, dtype)
+        generator = plan.generator.load(plan.model, plan.secondary, plan.sampler, device, dtype)
         clips, judges = (
             {name: clip.load(card, device, dtype) for name, card in cards.items()}
             for cards in (plan.clips, plan.judges)

@@ -55,6 +55,15 @@ def complaint(*words: str) -> str:
         (["prompt=''"], ["prompt", "empty"]),
         (["prompt=['a:0']"], ["prompt", "every weight is 0"]),
         (["clip=[]"], ["clip", "guide"]),
+        (["sampler=plms", "sampler.eta=0.5"], ["sampler.eta=0.5", "must be 0", "PLMS"]),
+        (["sampler=dpmpp_2m", "sampler.eta=2"], ["sampler.eta=2", "from 0 to 1"]),
+        (["secondary=imagnet"], ["secondary=imagnet", "imagenet2"]),
+        (["secondary=imagenet2", "size=[40,32]"], ["size=[40, 32]", "multiples of 32"]),
+        (["generator.sees=all"], ["generator.sees=all", "pred, blend"]),
+        (["generator.symmetry=left"], ["generator.symmetry=left", "horizontal"]),
+        (["generator.symmetry_at=[2]"], ["generator.symmetry_at=2", "from 0 to 1"]),
+        (["generator.secondary=2"], ["generator.secondary=2", "from 0 to 1"]),
+        (["generator.clamp=much"], ["generator.clamp=much"]),
         (["sampler._target_=os.system"], ["sampler._target_=os.system", "guided."]),
         (["output.still.enlarge=99"], ["output.still.enlarge=99", "from 1 to 16"]),
     ],
@@ -71,6 +80,13 @@ def test_a_model_that_is_not_there_says_how_to_get_it(monkeypatch, tmp_path):
     said = complaint("model=imagenet256")
     what = "small pictures of objects"
     for part in (what, "2211 MB", "https://", "models=download model=imagenet256", str(tmp_path)):
+        assert part in said
+
+
+def test_a_secondary_model_that_is_not_there_says_how_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("GUIDED_CACHE", str(tmp_path))
+    said = complaint("secondary=imagenet2")
+    for part in ("secondary=imagenet2", "55 MB", "models=download secondary=imagenet2"):
         assert part in said
 
 

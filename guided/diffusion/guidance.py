@@ -2,25 +2,28 @@
 
     pred = plain - reach(sigma**2 / alpha * clamp(grad))
 
-where grad is the gradient, with respect to the noisy x, of what the guides say of the plain guess.
+where grad is the gradient, with respect to the noisy x, of what the guides say of what they see
+(sight.py): the plain guess, unless settings say otherwise.
 In noise space that is eps + sigma * grad, the score conditioning of Song et al. 2020,
 https://arxiv.org/abs/2011.13456 (eq. 14), and of Dhariwal and Nichol 2021 (algorithm 2).
 
 `clamp` limits the gradient, as Disco Diffusion does. The factor before it grows without bound
 towards pure noise, where a guide sees next to nothing: `reach` limits what comes of it there.
 
-Two stages: each guide gives its gradient with respect to the image, then the sum goes once through
-the network to x. That equals the direct gradient, and frees each CLIP before the next one starts.
+Two stages: each guide gives its gradient with respect to the image, then the sum goes once to x,
+through the network that made it. That equals the direct gradient, and frees each CLIP before the
+next one starts.
 """
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from guided.diffusion.noise import Dice, Timeline
+from guided.diffusion.sight import Sight
 from guided.schedule import Schedule
 from guided.types import Denoiser, Guess, Guide, Pull
 
@@ -41,6 +44,7 @@ class GuidedDenoiser:
     dice: Dice
     clamp: Schedule | None = None  # largest root mean square of the gradient
     reach: Schedule | None = None  # largest root mean square of the shift that it makes
+    sight: Sight = field(default_factory=Sight)
 
     @property
     def timeline(self) -> Timeline:
@@ -48,16 +52,14 @@ class GuidedDenoiser:
 
     def __call__(self, x: Tensor, i: int) -> Guess:
         progress = self.timeline.progress(i)
-        with torch.enable_grad():
-            x = x.detach().requires_grad_()
-            guess = self.denoiser(x, i)
-        plain = guess.plain.detach()
-        pulls = self._pulls((plain + 1) / 2, progress)
-        total = sum((pull.grad for pull in pulls.values()), torch.zeros_like(plain))
+        x = x.detach().requires_grad_()
+        guess, seen = self.sight(self.denoiser, x, i)
+        pulls = self._pulls((seen.detach() + 1) / 2, progress)
+        total = sum((pull.grad for pull in pulls.values()), torch.zeros_like(x))
         if total.any():  # NaN counts as something
-            (grad,) = torch.autograd.grad(guess.pred, x, total.to(plain) / 2)
+            (grad,) = torch.autograd.grad(seen, x, total.to(x) / 2)
         else:
-            grad = torch.zeros_like(plain)
+            grad = torch.zeros_like(x)
         grad, norm = self._finite(grad, i), rms(grad)
         if self.clamp is not None:
             grad = clamped(grad, self.clamp(progress))
@@ -68,7 +70,7 @@ class GuidedDenoiser:
             shift = clamped(shift, self.reach(progress))
         return Guess(
             pred=guess.pred.detach() - shift,
-            plain=plain,
+            plain=guess.plain.detach(),
             spread=None if guess.spread is None else guess.spread.detach(),
             losses={name: pull.loss.detach() for name, pull in pulls.items()},
             similarity=similarity(pulls),
@@ -89,6 +91,16 @@ class GuidedDenoiser:
             )
             grad = torch.where(broken.view(-1, 1, 1, 1), torch.zeros_like(grad), grad)
         return grad
+
+
+# Fitted by progrockdiffusion for runs with a secondary model: up to so many steps, so much.
+AUTO_CLAMP = ((35, 0.001), (75, 0.0125), (150, 0.02), (225, 0.035), (300, 0.05), (500, 0.075))
+
+
+def auto_clamp(steps: int, secondary: bool) -> float:
+    """A clamp for that many steps: more of them, each smaller, may each be pulled further."""
+    found = next((limit for most, limit in AUTO_CLAMP if steps <= most), 0.1)
+    return found if secondary else 2 * found
 
 
 def rms(grad: Tensor) -> Tensor:

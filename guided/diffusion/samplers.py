@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from guided.schedule import Schedule, schedule
+from guided.schedule import AUTO, Schedule, automatic, schedule
 from guided.types import Denoiser, Guess, Step
 
 if TYPE_CHECKING:
@@ -49,12 +49,16 @@ def walk(
 class DDIM:
     """Deterministic at eta 0; at eta 1 as noisy as DDPM."""
 
-    eta: Any = 0.8
+    eta: Any = 0.8  # or auto, by the number of steps
     recurrence: Any = 1
 
     def __post_init__(self) -> None:
-        self.eta = schedule("eta", self.eta, 0, 1)
+        self.eta = automatic("eta", self.eta, 0, 1)
         self.recurrence = schedule("recurrence", self.recurrence, 1, 100, whole=True)
+
+    def settle(self, size: tuple[int, int], steps: int) -> None:
+        if self.eta == AUTO:
+            self.eta = schedule("eta", auto_eta(steps))
 
     def sample(self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int) -> Iterator[Step]:
         return walk(self, self.recurrence, denoiser, x, dice, start)
@@ -68,6 +72,11 @@ class DDIM:
         kept = math.sqrt(max(0.0, sigma_s**2 - fresh**2))
         x = alpha_s * guess.pred + kept * eps
         return x + fresh * dice.normal_like(x) if i > 0 else x
+
+
+def auto_eta(steps: int) -> float:
+    """progrockdiffusion's: few steps have no time to remove noise that is drawn anew."""
+    return min(max((steps - 50) / (315 - 50), 0.0), 1.0)
 
 
 @dataclass

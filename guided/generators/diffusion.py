@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from guided.models.cards import ModelCard
-from guided.schedule import schedule
+from guided.diffusion.symmetry import SYMMETRIES, Mirror
+from guided.errors import not_one_of
+from guided.models.cards import ModelCard, SecondaryCard
+from guided.schedule import automatic, check_number, schedule
 from guided.types import Sampler
 
 if TYPE_CHECKING:
@@ -14,25 +17,55 @@ if TYPE_CHECKING:
 
     from guided.diffusion.drawing import Drawing
 
+SEES = ("pred", "blend")
+
 
 @dataclass
 class Diffusion:
-    clamp: Any = 0.05  # largest root mean square of the guides' gradient; null: no limit
+    clamp: Any = 0.05  # largest root mean square of the guides' gradient; null: no limit; or auto
     reach: Any = None  # largest root mean square of the shift of a guess; null: no limit
+    sees: str = "pred"  # what guides see: the guess, or its blend with the noisy image
+    secondary: Any = 1  # 1 where the secondary model, if one is chosen, guesses; 0 where it rests
+    symmetry: str = "none"  # horizontal: left half over right; vertical: upper over lower; both
+    symmetry_at: Any = field(default_factory=lambda: [0.1])  # progress, one or several
     checkpointing: bool = False  # less memory for the way back through the U-Net, and slower
 
     def __post_init__(self) -> None:
         if self.clamp is not None:
-            self.clamp = schedule("clamp", self.clamp, 0)
+            self.clamp = automatic("clamp", self.clamp, 0)
         if self.reach is not None:
             self.reach = schedule("reach", self.reach, 0)
+        self.secondary = schedule("secondary", self.secondary, 0, 1)
+        for name, choices in (("sees", SEES), ("symmetry", SYMMETRIES)):
+            if getattr(self, name) not in choices:
+                raise ValueError(not_one_of(name, getattr(self, name), choices))
+        several = isinstance(self.symmetry_at, Sequence) and not isinstance(self.symmetry_at, str)
+        self.symmetry_at = tuple(self.symmetry_at if several else [self.symmetry_at])
+        for share in self.symmetry_at:
+            check_number("symmetry_at", share, 0, 1)
 
     def load(
-        self, card: ModelCard, sampler: Sampler, device: torch.device, dtype: torch.dtype
+        self,
+        card: ModelCard,
+        secondary: SecondaryCard | None,
+        sampler: Sampler,
+        device: torch.device,
+        dtype: torch.dtype,
     ) -> Drawing:
         from guided.diffusion.drawing import Drawing
-        from guided.models.weights import load_unet
+        from guided.diffusion.sight import Sight
+        from guided.models.weights import load_secondary, load_unet
 
         unet = load_unet(card, device, dtype)
         unet.checkpointing = self.checkpointing
-        return Drawing(unet, card, sampler, self.clamp, self.reach, device)
+        quick = None if secondary is None else load_secondary(secondary, device)
+        return Drawing(
+            unet=unet,
+            card=card,
+            sampler=sampler,
+            clamp=self.clamp,
+            reach=self.reach,
+            device=device,
+            sight=Sight(self.sees, quick, self.secondary),
+            mirror=Mirror(self.symmetry, self.symmetry_at),
+        )

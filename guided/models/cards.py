@@ -73,6 +73,7 @@ class SecondaryCard(WeightsCard):
     Crowson's SecondaryDiffusionImageNet2; guided/diffusion/secondary.py)."""
 
     GROUP = "secondary"
+    DIVISOR = 32  # width and height of an image must be multiples of this many pixels
 
 
 @dataclass

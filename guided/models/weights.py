@@ -7,9 +7,10 @@ from pickle import UnpicklingError
 import torch
 from torch import Tensor
 
+from guided.diffusion.secondary import SecondaryModel
 from guided.diffusion.unet import UNet
 from guided.errors import BadInput
-from guided.models.cards import ModelCard
+from guided.models.cards import ModelCard, SecondaryCard
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -45,6 +46,18 @@ def load_unet(card: ModelCard, device: torch.device, dtype: torch.dtype) -> UNet
     # Shipped weights are float16 to be small; the network is set to its own precision below.
     unet.load_state_dict({k: t.float() for k, t in tensors.items()}, strict=True, assign=True)
     return unet.requires_grad_(False).eval().to(device).set_precision(dtype)
+
+
+def load_secondary(card: SecondaryCard, device: torch.device) -> SecondaryModel:
+    """The card's network, frozen, on the device, in float32, since it is cheap. BadInput when
+    the file does not fit."""
+    path = card.path()
+    with torch.device("meta"):
+        model = SecondaryModel()
+    tensors = read(path)
+    check(model.state_dict(), tensors, path)
+    model.load_state_dict({k: t.float() for k, t in tensors.items()}, strict=True, assign=True)
+    return model.requires_grad_(False).eval().to(device)
 
 
 def check(wanted: dict[str, Tensor], found: dict[str, Tensor], path: Path) -> None:

@@ -233,3 +233,12 @@ def test_the_last_step_ends_at_the_guess_and_adds_no_noise() -> None:
 def test_settings_out_of_range_are_refused_by_name(settings: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
         DDIM(**settings)
+
+
+def test_the_automatic_eta_rises_from_50_to_315_steps() -> None:
+    found = []
+    for steps in (10, 50, 103, 315, 1000):
+        sampler = DDIM(eta="auto")
+        sampler.settle((64, 64), steps)
+        found.append(sampler.eta(0.5))
+    assert found == pytest.approx([0, 0, 0.2, 1, 1])

@@ -8,10 +8,11 @@ import torch
 from safetensors.torch import save_file
 
 from guided.diffusion.architecture import UNetConfig
+from guided.diffusion.secondary import SecondaryModel
 from guided.diffusion.unet import UNet
 from guided.errors import BadInput
-from guided.models.cards import ModelCard
-from guided.models.weights import load_unet, read
+from guided.models.cards import ModelCard, SecondaryCard
+from guided.models.weights import load_secondary, load_unet, read
 
 SMALL = UNetConfig(
     image_size=16, num_channels=32, channel_mult=[1, 1], num_res_blocks=1,
@@ -84,3 +85,17 @@ def test_what_does_not_fit_its_card_is_said_in_one_line(tmp_path):
             load(path)
         assert said in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+def test_the_secondary_model_loads_frozen_and_refuses_other_files(tmp_path):
+    tensors = SecondaryModel().state_dict()
+    torch.save(tensors, tmp_path / "whole.pth")
+    del tensors["net.4.bias"]
+    torch.save(tensors, tmp_path / "part.pth")
+    card, cpu = SecondaryCard(file=str(tmp_path / "whole.pth")), torch.device("cpu")
+    loaded = load_secondary(card, cpu)
+    assert torch.equal(loaded.net[4].weight, tensors["net.4.weight"])
+    assert not any(parameter.requires_grad for parameter in loaded.parameters())
+    card.file = str(tmp_path / "part.pth")
+    with pytest.raises(BadInput, match=r"net\.4\.bias is missing"):
+        load_secondary(card, cpu)

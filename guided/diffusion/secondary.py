@@ -1,0 +1,92 @@
+"""The secondary model: a small network that guesses the clean image quickly, for guides to look at
+instead of the U-Net's own guess. Guidance then needs no way back through the U-Net.
+
+Knows nothing about guidance or files. The architecture and the state-dict keys are those of
+Katherine Crowson's SecondaryDiffusionImageNet2 (2021), so that its checkpoint loads with
+`strict=True`: convolutions at six sizes with a skip at each, and the time as 16 more channels.
+It says v: Salimans and Ho 2022, https://arxiv.org/abs/2202.00512
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from guided.diffusion.denoiser import clean
+from guided.diffusion.noise import Timeline
+
+WIDTHS = (64, 128, 128, 256, 256, 512)  # channels, from the finest size to the coarsest
+TIME_CHANNELS = 16
+
+
+class SecondaryModel(nn.Module):
+    """(B, 3, H, W) in [-1, 1] plus noise, times (B,) in 0 (image) .. 1 (noise) -> v."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        first = WIDTHS[0]
+        self.timestep_embed = FourierFeatures(TIME_CHANNELS)
+        self.net = nn.Sequential(
+            ConvBlock(3 + TIME_CHANNELS, first),
+            ConvBlock(first, first),
+            coarser(1),
+            ConvBlock(2 * first, first),
+            nn.Conv2d(first, 3, 3, padding=1),
+        )
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """H and W multiples of 32; t = 2 / pi * atan2(sigma, alpha)."""
+        planes = self.timestep_embed(t[:, None])[:, :, None, None]
+        return self.net(torch.cat([x, planes.expand(-1, -1, *x.shape[2:])], dim=1))
+
+
+def coarser(level: int) -> "SkipBlock":
+    """All that happens at half the size and below, beside the way around it."""
+    above, here = WIDTHS[level - 1], WIDTHS[level]
+    if level == len(WIDTHS) - 1:
+        inside: list[nn.Module] = [ConvBlock(here, here), ConvBlock(here, here)]
+    else:
+        inside = [ConvBlock(here, here), coarser(level + 1), ConvBlock(2 * here, here)]
+    return SkipBlock(
+        nn.AvgPool2d(2),
+        ConvBlock(above, here),
+        *inside,
+        ConvBlock(here, above),
+        nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
+    )
+
+
+class ConvBlock(nn.Sequential):
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__(nn.Conv2d(before, after, 3, padding=1), nn.ReLU())
+
+
+class SkipBlock(nn.Module):
+    """What went through the layers, and what went around them."""
+
+    def __init__(self, *main: nn.Module) -> None:
+        super().__init__()
+        self.main = nn.Sequential(*main)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.main(x), x], dim=1)
+
+
+class FourierFeatures(nn.Module):
+    """(B, 1) -> (B, channels): cosines and sines at frequencies drawn before training."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(channels // 2, 1))
+
+    def forward(self, t: Tensor) -> Tensor:
+        angles = 2 * math.pi * t @ self.weight.T
+        return torch.cat([angles.cos(), angles.sin()], dim=-1)
+
+
+def quick_guess(model: SecondaryModel, x: Tensor, timeline: Timeline, i: int) -> Tensor:
+    """The clean image (B, 3, H, W) that the secondary model sees in x, differentiable in x."""
+    alpha, sigma = timeline.scales(i)
+    dtype = model.timestep_embed.weight.dtype
+    t = torch.full((len(x),), math.atan2(sigma, alpha) * 2 / math.pi, device=x.device)
+    return clean("v", x, model(x.to(dtype), t.to(dtype)).to(x.dtype), alpha, sigma)
