@@ -16,35 +16,34 @@ if TYPE_CHECKING:
 @dataclass
 class Cutouts:
     """Overview cutouts show the whole image, letter-boxed; inner cutouts show random squares.
-    Every setting may be a number or pairs [progress, value]."""
+    Every number but micro_batch may vary over the run."""
 
     overview: Any = field(default_factory=lambda: [[0, 12], [0.4, 4]])  # how many
     inner: Any = field(default_factory=lambda: [[0, 4], [0.4, 12]])  # how many
     power: Any = 1.0  # size of inner cutouts: above 1 favours small ones, below 1 large ones
-    smallest: float | None = None  # of the short side; null: CLIP's own input size in pixels
+    smallest: Any = None  # of the short side; null: CLIP's own input size in pixels
     gray: Any = field(default_factory=lambda: [[0, 0.2], [0.4, 0.0]])  # share of inner ones
-    batches: int = 1  # sets of cutouts per step, their gradients averaged
+    batches: Any = 1  # sets of cutouts per step, their gradients averaged
     micro_batch: int | None = None  # cutouts through CLIP at once; fewer need less memory
     augment: bool = True
-    flip: float = 0.5  # probability
-    degrees: float = 10.0  # rotation, at most
-    translate: float = 0.05  # shift, at most, of the side
-    noise: float = 0.01  # standard deviation
-    grayscale: float = 0.1  # probability
-    jitter: float = 0.1  # brightness and contrast, by at most this much
+    flip: Any = 0.5  # probability
+    degrees: Any = 10.0  # rotation, at most
+    translate: Any = 0.05  # shift, at most, of the side
+    noise: Any = 0.01  # standard deviation
+    grayscale: Any = 0.1  # probability
+    jitter: Any = 0.1  # brightness and contrast, by at most this much
 
     def __post_init__(self) -> None:
         self.overview = schedule("overview", self.overview, 0, 512, whole=True)
         self.inner = schedule("inner", self.inner, 0, 512, whole=True)
         self.power = schedule("power", self.power, 0.01, 100)
         self.gray = schedule("gray", self.gray, 0, 1)
-        check_number("batches", self.batches, 1, 64, whole=True)
-        for name, high in (("flip", 1), ("degrees", 180), ("translate", 1), ("noise", 1)):
-            check_number(name, getattr(self, name), 0, high)
-        for name in ("grayscale", "jitter"):
-            check_number(name, getattr(self, name), 0, 1)
+        self.batches = schedule("batches", self.batches, 1, 64, whole=True)
         if self.smallest is not None:
-            check_number("smallest", self.smallest, 0.05, 1)
+            self.smallest = schedule("smallest", self.smallest, 0.05, 1)
+        for name in ("flip", "translate", "noise", "grayscale", "jitter"):
+            setattr(self, name, schedule(name, getattr(self, name), 0, 1))
+        self.degrees = schedule("degrees", self.degrees, 0, 180)
         if self.micro_batch is not None:
             check_number("micro_batch", self.micro_batch, 1, whole=True)
         refuse_blindness(self.overview, self.inner)

@@ -27,27 +27,27 @@ class Views:
 
     def __init__(self, settings: Cutouts) -> None:
         self.settings = settings
-        self.colours = colours(settings)
 
     def __call__(self, image: Tensor, size: tuple[int, int], progress: float, seed: int) -> Tensor:
         """image (1, 3, H, W) in [0, 1], CLIP's (height, width) -> (N, 3, *size)."""
         with seeded(seed):
-            sets = [self._one_set(image, size, progress) for _ in range(self.settings.batches)]
-            return self._augmented(torch.cat(sets))
+            count = round(self.settings.batches(progress))
+            views = torch.cat([self._one_set(image, size, progress) for _ in range(count)])
+            return self._augmented(views, progress) if self.settings.augment else views
 
     def _one_set(self, image: Tensor, size: tuple[int, int], progress: float) -> Tensor:
         chosen = self.settings
         views = []
-        if overview := int(chosen.overview(progress)):
+        if overview := round(chosen.overview(progress)):
             views.append(overviews(image, size, overview))
-        if inner := int(chosen.inner(progress)):
+        if inner := round(chosen.inner(progress)):
             views.append(self._inner(image, size, progress, inner))
         return torch.cat(views)
 
     def _inner(self, image: Tensor, size: tuple[int, int], progress: float, count: int) -> Tensor:
         """Squares at random places, of random sizes, the first ones grey."""
         short = min(image.shape[2:])
-        share = self.settings.smallest
+        share = self.settings.smallest and self.settings.smallest(progress)
         least = min(short, min(size)) if share is None else max(1, round(share * short))
         power, gray = self.settings.power(progress), self.settings.gray(progress)
         draws = torch.rand(count, 3).tolist()
@@ -60,32 +60,35 @@ class Views:
         grays = round(gray * count)
         return torch.cat([grayscale(view) for view in views[:grays]] + views[grays:])
 
-    def _augmented(self, views: Tensor) -> Tensor:
+    def _augmented(self, views: Tensor, progress: float) -> Tensor:
         chosen = self.settings
-        if not chosen.augment:
-            return views
-        if chosen.flip or chosen.degrees or chosen.translate:
-            views = moved(views, chosen.flip, chosen.degrees, chosen.translate)
-        for colour in self.colours:
+        flip, degrees, translate = (
+            setting(progress) for setting in (chosen.flip, chosen.degrees, chosen.translate)
+        )
+        if flip or degrees or translate:
+            views = moved(views, flip, degrees, translate)
+        for colour in colours(chosen.grayscale(progress), chosen.jitter(progress)):
             views = colour(views)
-        if chosen.noise:
-            views = views + chosen.noise * torch.randn(views.shape).to(views)
+        if noise := chosen.noise(progress):
+            views = views + noise * torch.randn(views.shape).to(views)
         return views
 
 
-def colours(settings: Cutouts) -> list[torch.nn.Module]:
-    """Kornia's, which draw anew for every view and are differentiable."""
-    if not (settings.augment and (settings.grayscale or settings.jitter)):
+@lru_cache(maxsize=64)  # making them costs more than using them
+def colours(grayscale: float, jitter: float) -> list[torch.nn.Module]:
+    """Kornia's, which draw anew for every view and are differentiable. Probability of grey, and
+    by how much at most brightness and contrast change."""
+    if not (grayscale or jitter):
         return []  # and kornia's start-up is saved
     from kornia import augmentation as K
 
     chain: list[torch.nn.Module] = []
-    if settings.grayscale:
-        chain.append(K.RandomGrayscale(p=settings.grayscale))
-    if settings.jitter:
+    if grayscale:
+        chain.append(K.RandomGrayscale(p=grayscale))
+    if jitter:
         # Unclipped: what leaves [0, 1] must still be pulled back. No saturation, which clips
         # always, and no hue, whose way through HSV costs as much as a small CLIP.
-        spread = (1 - settings.jitter, 1 + settings.jitter)
+        spread = (1 - jitter, 1 + jitter)
         chain.append(K.RandomBrightness(spread, clip_output=False, p=1.0))
         chain.append(K.RandomContrast(spread, clip_output=False, p=1.0))
     return chain

@@ -270,3 +270,40 @@ def test_views_are_differentiable() -> None:
     shown = Views(cutouts)
     image = picture(7, 7, torch.float64).requires_grad_()
     assert torch.autograd.gradcheck(lambda x: shown(x, (4, 4), 0.1, 7), image, atol=1e-6)
+
+
+def test_every_augmentation_may_vary_over_the_run() -> None:
+    """Off in the first half, so that there the views are plain; on in the second."""
+    off_then_on = {"step": [[0, 0], [0.5, 0.3]]}
+    names = ("flip", "translate", "noise", "grayscale", "jitter")
+    image = picture()
+    plain = Cutouts(overview=3, inner=0, augment=False).prepare()(image, (8, 8), 0.2, 1)
+    for name in (*names, "degrees"):
+        quiet = dict.fromkeys((*names, "degrees"), 0)
+        value = {"step": [[0, 0], [0.5, 90]]} if name == "degrees" else off_then_on
+        if name in ("flip", "grayscale"):
+            value = {"step": [[0, 0], [0.5, 1]]}
+        views = Cutouts(overview=3, inner=0, **{**quiet, name: value}).prepare()
+        assert torch.equal(views(image, (8, 8), 0.2, 1), plain), name
+        assert not torch.allclose(views(image, (8, 8), 0.7, 1), plain), name
+
+
+def test_the_number_of_sets_and_the_smallest_square_may_vary() -> None:
+    views = Cutouts(
+        overview=0,
+        inner=4,
+        augment=False,
+        batches=[[0, 1], [0.5, 3]],
+        smallest=[[0, 1], [0.5, 0.1]],
+    ).prepare()
+    image = picture(48, 48)
+    whole, squares = views(image, (8, 8), 0.2, 1), views(image, (8, 8), 0.7, 1)
+    assert (len(whole), len(squares)) == (4, 12)
+    # With the whole short side, every square is the image itself.
+    assert torch.equal(whole, whole[:1].expand_as(whole))
+    assert not torch.equal(squares, squares[:1].expand_as(squares))
+
+
+def test_a_count_on_its_way_from_one_number_to_another_is_rounded() -> None:
+    views = Cutouts(overview={"linear": [[0, 2], [1, 6]]}, inner=0).prepare()
+    assert [len(views(picture(), (8, 8), p, 1)) for p in (0, 0.4, 0.7, 1)] == [2, 4, 5, 6]
