@@ -291,6 +291,7 @@ def test_every_augmentation_may_vary_over_the_run() -> None:
 def test_the_number_of_sets_and_the_smallest_square_may_vary() -> None:
     views = Cutouts(
         overview=0,
+        gray=0,
         inner=4,
         augment=False,
         batches=[[0, 1], [0.5, 3]],
