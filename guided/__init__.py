@@ -8,7 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PIL.Image import Image
+
+    from guided.types import Frame
 
 __version__ = "0.1.0"
 
@@ -30,3 +34,20 @@ def generate(prompt: str | list[str], *overrides: str, **settings: Any) -> list[
 
     folder = draw(command.compose_for(prompt, overrides, settings))
     return [Image.open(path) for path in sorted(folder.glob("image_*.png"))]
+
+
+def frames(prompt: str | list[str], *overrides: str, **settings: Any) -> Iterator[Frame]:
+    """Draw and save nothing: one Frame after each step, to do with as one likes.
+
+        for frame in frames("a red heart", steps=50):
+            show(frame.image)  # (1, 3, H, W), nominally in [0, 1]
+            if frame.step == 20:
+                break          # and the drawing stops
+
+    Settings and errors as for `generate`.
+    """
+    from guided import command
+    from guided.pipeline import Plan, Studio
+
+    plan = Plan.read(command.compose_for(prompt, overrides, settings))
+    return Studio.open(plan).frames(plan)

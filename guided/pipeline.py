@@ -30,7 +30,17 @@ from guided.models.cards import ClipCard, ModelCard, SecondaryCard, keep_in
 from guided.prompt import Prompt
 from guided.ranking import Best, score
 from guided.schedule import check_number
-from guided.types import CutoutSettings, Frame, Guide, GuideSettings, Output, Request, Run, Scene
+from guided.types import (
+    CutoutSettings,
+    Frame,
+    Guide,
+    GuideSettings,
+    Look,
+    Output,
+    Request,
+    Run,
+    Scene,
+)
 from guided.wildcards import Wildcards
 
 if TYPE_CHECKING:
@@ -307,6 +317,12 @@ class Studio:
         scene = Scene(prompts, self.clips, plan.cutouts, torch.device(self.device), weights)
         return {name: guide.prepare(scene) for name, guide in plan.guides.items()}
 
+    def look(self, plan: Plan) -> Look:
+        """Cutouts like those that the guides look at, for people to look at."""
+        views = plan.cutouts.prepare()
+        sizes = list(dict.fromkeys(clip.size for clip in self.clips.values()))
+        return lambda image, progress, seed: [views(image, s, progress, seed) for s in sizes]
+
     def frames(self, plan: Plan) -> Iterator[Frame]:
         """Image k has seed + k and a stream of random numbers of its own."""
         for k in range(plan.count):
@@ -350,4 +366,12 @@ def begin(plan: Plan, studio: Studio, cfg: DictConfig) -> Run:
     folder = record.new_folder(root, plan.name or plan.prompts[0].text, datetime.now())
     record.write(folder / "run.yaml", record.as_yaml(settings).encode())
     record.point_latest(folder, root)
-    return Run(folder, settings, plan.prompts, plan.count, plan.steps, studio.enlarger)
+    return Run(
+        folder,
+        settings,
+        plan.prompts,
+        plan.count,
+        plan.steps,
+        studio.enlarger,
+        studio.look(plan),
+    )

@@ -146,6 +146,13 @@ class Run:
     count: int
     steps: int
     enlarge: Enlarge
+    look: Look | None = None
+
+
+class Look(Protocol):
+    """Cutouts of an image (1, 3, H, W) as each CLIP might be shown them: (N, 3, h, w) for each."""
+
+    def __call__(self, image: Tensor, progress: float, seed: int) -> list[Tensor]: ...
 
 
 class Enlarge(Protocol):

@@ -216,6 +216,17 @@ def test_generate_returns_pictures(tmp_path):
     assert record.read(Path(images[0].filename))["prompt"] == "a sun: 太阳, ${bright"
 
 
+def test_frames_draw_without_saving_and_stop_when_left(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    for frame in guided.frames("a sun", *SHORT, seed=1):
+        seen.append(frame.step)
+        if frame.step == 2:
+            break
+    assert seen == [1, 2]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_generate_refuses_bad_input_as_the_command_line_does():
     with pytest.raises(BadInput, match="did you mean 'steps'"):
         guided.generate("x", stepz=3)

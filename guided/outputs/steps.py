@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from guided import record
@@ -15,11 +15,15 @@ from guided.types import Frame, Run
 
 @dataclass
 class Steps:
-    every: int = 10
+    every: int | None = 10  # null: only those of `at`, and the last
+    at: list[int] = field(default_factory=list)  # steps, counted from 1
     enlarge: int = 1
 
     def __post_init__(self) -> None:
-        check_number("every", self.every, 1, whole=True)
+        if self.every is not None:
+            check_number("every", self.every, 1, whole=True)
+        for step in self.at:
+            check_number("at", step, 1, whole=True)
         check_number("enlarge", self.enlarge, 1, 16, whole=True)
 
     @contextmanager
@@ -36,7 +40,9 @@ class StepsViewer:
     folder: Path
 
     def see(self, frame: Frame) -> None:
-        if frame.step % self.settings.every and not frame.last:
+        chosen = self.settings
+        regular = chosen.every is not None and frame.step % chosen.every == 0
+        if not (regular or frame.step in chosen.at or frame.last):
             return
         image = picture(self.run.enlarge(frame.image, self.settings.enlarge))
         record.save_png(image, self.folder / f"{frame.index:04d}_{frame.step:04d}.png")

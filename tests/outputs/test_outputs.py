@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from guided.outputs.cuts import Cuts
 from guided.outputs.metrics import Metrics
 from guided.outputs.picture import picture
 from guided.outputs.sheet import GAP, Sheet
@@ -64,6 +65,28 @@ def test_steps_are_kept_as_often_as_asked_and_at_the_end(run):
     watch(Steps(every=3), run, all_frames()[:4])
     names = sorted(path.name for path in (run.folder / "steps").iterdir())
     assert names == ["0000_0003.png", "0000_0004.png"]
+
+
+def test_steps_can_be_named_one_by_one(run):
+    watch(Steps(every=None, at=[2, 9]), run, all_frames()[:4])
+    names = sorted(path.name for path in (run.folder / "steps").iterdir())
+    assert names == ["0000_0002.png", "0000_0004.png"]
+
+
+def test_cuts_show_every_view_of_every_clip(run):
+    run.look = lambda image, progress, seed: [
+        torch.full((3, 3, 5, 5), progress), torch.zeros(1, 3, 4, 4)
+    ]  # fmt: skip
+    watch(Cuts(every=2), run, all_frames()[:4])
+    assert sorted(path.name for path in (run.folder / "cuts").iterdir()) == [
+        "0000_0002.png", "0000_0004.png"
+    ]  # fmt: skip
+    with Image.open(run.folder / "cuts" / "0000_0002.png") as sheet:
+        assert sheet.size == (14, 14)  # two by two, the larger size, and gaps
+        grey, black = (128, 128, 128), (0, 0, 0)
+        assert [sheet.getpixel(at) for at in ((2, 2), (9, 2), (2, 9), (9, 9))] == [
+            grey, grey, grey, black
+        ]  # fmt: skip
 
 
 def test_the_sheet_has_a_row_for_each_image_and_ends_with_the_last_step(run):
