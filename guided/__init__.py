@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def generate(prompt: str | list[str], *overrides: str, **settings: Any) -> list[Image]:
+def generate(prompt: Any, *overrides: str, **settings: Any) -> list[Image]:
     """Draw, save as the command line does, and return the pictures.
 
         generate("a red heart", seed=7, count=2)
         generate(["a castle:2", "fog"], "sampler.eta=0", model="imagenet512", size=[768, 512])
 
-    `settings` are those at the top and the groups, `overrides` what one would type. Runs are kept
-    in ./outputs, or in `folder`. Raises guided.errors.BadInput, before any weight is loaded, when
+    `prompt` is a text, or any form that prompts have in YAML: lists with weights, mappings of
+    progress. `settings` are those at the top and the groups, `overrides` what one would type.
+    Runs are kept in ./outputs, or in `folder`. Raises guided.errors.BadInput, before any weight is loaded, when
     a setting is not right.
     """
     from PIL import Image
@@ -36,7 +37,7 @@ def generate(prompt: str | list[str], *overrides: str, **settings: Any) -> list[
     return [Image.open(path) for path in sorted(folder.glob("image_*.png"))]
 
 
-def frames(prompt: str | list[str], *overrides: str, **settings: Any) -> Iterator[Frame]:
+def frames(prompt: Any, *overrides: str, **settings: Any) -> Iterator[Frame]:
     """Draw and save nothing: one Frame after each step, to do with as one likes.
 
         for frame in frames("a red heart", steps=50):

@@ -82,9 +82,7 @@ def compose(overrides: Sequence[str]) -> DictConfig:
         return hydra_compose("config", overrides=prompt.quote(overrides))
 
 
-def compose_for(
-    text: str | list[str], overrides: Sequence[str], settings: Mapping[str, Any]
-) -> DictConfig:
+def compose_for(text: Any, overrides: Sequence[str], settings: Mapping[str, Any]) -> DictConfig:
     """The configuration for a prompt and settings given as Python values, not typed; BadInput when
     they are not right."""
     unknown = [name for name in settings if name not in config.known_names()]
@@ -96,8 +94,17 @@ def compose_for(
         )
     except BAD as error:
         raise BadInput(say(error)) from error
-    cfg.prompt = prompt.escaped(text) if isinstance(text, str) else list(map(prompt.escaped, text))
+    cfg.prompt = escaped(text)
     return cfg
+
+
+def escaped(value: Any) -> Any:
+    """Every text in it escaped, for a configuration."""
+    if isinstance(value, Mapping):
+        return {key: escaped(inside) for key, inside in value.items()}
+    if isinstance(value, list | tuple):
+        return [escaped(inside) for inside in value]
+    return prompt.escaped(value) if isinstance(value, str) else value
 
 
 def spelt(value: Any) -> str:

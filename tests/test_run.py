@@ -216,6 +216,12 @@ def test_generate_returns_pictures(tmp_path):
     assert record.read(Path(images[0].filename))["prompt"] == "a sun: 太阳, ${bright"
 
 
+def test_generate_takes_every_form_of_a_prompt(tmp_path):
+    said = {0: "a sun, ${bright", 0.5: [{"text": "fog", "weight": 2}, "a {red|blue} star:0.5"]}
+    (image,) = guided.generate(said, *SHORT, folder=str(tmp_path), seed=1)
+    assert record.read(Path(image.filename))["prompt"] == said
+
+
 def test_frames_draw_without_saving_and_stop_when_left(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     seen = []
