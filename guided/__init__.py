@@ -25,8 +25,8 @@ def generate(prompt: Any, *overrides: str, **settings: Any) -> list[Image]:
 
     `prompt` is a text, or any form that prompts have in YAML: lists with weights, mappings of
     progress. `settings` are those at the top and the groups, `overrides` what one would type.
-    Runs are kept in ./outputs, or in `folder`. Raises guided.errors.BadInput, before any weight is loaded, when
-    a setting is not right.
+    Runs are kept in ./outputs, or in `folder`. Raises guided.errors.BadInput, before any weight
+    is loaded, when a setting is not right.
     """
     from PIL import Image
 
