@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from guided import config, help, prompt
+from guided import config, help, quoting
 from guided.errors import BadInput, not_one_of
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def guard(main: Callable[[], None], argv: list[str]) -> int:
         return 0
     debug = "debug=true" in (word.lower() for word in argv)
     try:
-        argv[1:] = prompt.quote(argv[1:])
+        argv[1:] = quoting.quote(argv[1:])
         main()
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -79,7 +79,7 @@ def compose(overrides: Sequence[str]) -> DictConfig:
     """The configuration that `python run.py *overrides` would draw."""
     config.register()
     with initialize_config_dir(str(config.conf_folder()), version_base="1.3"):
-        return hydra_compose("config", overrides=prompt.quote(overrides))
+        return hydra_compose("config", overrides=quoting.quote(overrides))
 
 
 def compose_for(text: Any, overrides: Sequence[str], settings: Mapping[str, Any]) -> DictConfig:
@@ -104,7 +104,7 @@ def escaped(value: Any) -> Any:
         return {key: escaped(inside) for key, inside in value.items()}
     if isinstance(value, list | tuple):
         return [escaped(inside) for inside in value]
-    return prompt.escaped(value) if isinstance(value, str) else value
+    return quoting.escaped(value) if isinstance(value, str) else value
 
 
 def spelt(value: Any) -> str:
@@ -112,7 +112,7 @@ def spelt(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{','.join(map(spelt, value))}]"
     if isinstance(value, str):
-        return QuotedString(prompt.escaped(value), Quote.single).with_quotes()
+        return QuotedString(quoting.escaped(value), Quote.single).with_quotes()
     if isinstance(value, bool):
         return str(value).lower()
     return "null" if value is None else str(value)

@@ -1,38 +1,21 @@
-"""Prose: from the command line past Hydra's grammar unharmed, and into weighted prompts.
+"""What was asked for: texts and pictures with weights, all along or for a part of the run.
 
-Knows nothing about CLIP; imports no torch. Hydra reads commas, colons, brackets and everything
-outside ASCII as grammar, and artists type prose, so prose is quoted before Hydra looks.
+Knows nothing about CLIP, and nothing about how the command line is written (quoting.py); imports
+no torch.
 """
 
-import logging
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Quote, QuotedString
-from hydra.errors import HydraException
-
-from guided.config import known_names
 from guided.errors import BadInput, nearest, shown
 from guided.schedule import Schedule, is_number, schedule
 
-log = logging.getLogger(__name__)
-PROSE = ("prompt", "negative", "image_prompt")
 NEGATIVE_WEIGHT = -0.5
 KEYS = {"text", "image", "weight", "clips", "from", "until"}  # of a prompt that is a mapping
 RULES = ("sizes", "sum", "l2")  # of normalising weights, see `shares`
-# Hydra's flags that take the next word as their value.
-TAKES_VALUE = {
-    *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
-    *("--cfg", "-c", "--package", "-p", "--info", "-i"),
-}
-FLAG = re.compile(r"--?[A-Za-z][\w-]*(=.*)?", re.ASCII | re.DOTALL)
-OVERRIDE = re.compile(r"\+{0,2}(?P<name>[A-Za-z_][\w./@:-]*)=", re.ASCII)
-DELETION = re.compile(r"~[\w./@:-]+(=.*)?", re.ASCII)
 # "castle:2", "fog:-0.5" and "Blade Runner 2049:1.5", but not "16:9", "12:30" or "note: 5".
 NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)"
 UNMISTAKABLE = r"[+-]\d+\.?\d*|[+-]?\d*\.\d+"
@@ -59,118 +42,6 @@ class Prompt:
         if not here:
             return 0.0
         return self.weight(progress) if isinstance(self.weight, Schedule) else self.weight
-
-
-def quote(arguments: Sequence[str]) -> list[str]:
-    """The command line with bare words made into `prompt=` and prose quoted for Hydra.
-
-    Bare words behind `prompt=a` are the rest of a prompt whose quotes were forgotten. BadInput
-    when there are bare words before it: then there are two prompts."""
-    flags: list[str] = []
-    quoted: list[str] = []
-    bare: list[str] = []
-    said: int | None = None  # where in `quoted` the prompt stands
-    wants_value = False
-    for argument in arguments:
-        if wants_value or FLAG.fullmatch(argument):
-            flags.append(argument)
-            refuse_setting_as_flag(argument if not wants_value else "")
-        elif is_prose(argument):
-            bare.append(argument)
-        else:
-            if argument.startswith("prompt="):
-                if bare:
-                    raise BadInput(
-                        f"prompt is said twice: {' '.join(bare)!r} and {argument[7:]!r}"
-                    )
-                said = len(quoted)
-            quoted.append(argument)
-        wants_value = argument in TAKES_VALUE and not wants_value
-    if bare and said is None:
-        said = len(quoted)
-        quoted.append("prompt=" + " ".join(bare))
-    elif bare and said is not None:
-        quoted[said] = " ".join([quoted[said], *bare])
-    # Flags first: Hydra's own parser stops at an override behind a flag behind an override.
-    return flags + [quote_one(word) for word in quoted]
-
-
-def refuse_setting_as_flag(argument: str) -> None:
-    name = argument.lstrip("-").split("=")[0]
-    if name in known_names():
-        raise BadInput(f"{argument} is written without dashes here: {name}=value")
-
-
-def is_prose(argument: str) -> bool:
-    """Not the name of a setting and `=`, nor `~name`."""
-    if argument.startswith("~"):
-        return DELETION.fullmatch(argument) is None
-    found = OVERRIDE.match(argument)
-    if found is None:
-        return True
-    name = re.split(r"[./@:]", found["name"])[0]
-    known = known_names()
-    # `E=mc2, chalk` is prose; `promt=a star` is a slip, to be told and not to be drawn.
-    return " " in argument and name not in known and not nearest(name, known, 0.7)
-
-
-def quote_one(argument: str) -> str:
-    """One override with its value quoted, if it is prose or Hydra cannot read it as it is."""
-    key, equals, value = argument.partition("=")
-    if key == "folder":
-        value = str(Path(value).expanduser()) if value.startswith("~") else value
-        argument = f"{key}={value}"
-    readable = is_grammar(argument, value) if key in PROSE else parsed(argument) is not None
-    if not equals or readable:
-        return argument
-    if key in PROSE:
-        warn_of_broken_list(value)
-    literal = escaped(value)
-    if value == "???":  # "missing" to OmegaConf; the blank is stripped again when it is read
-        literal += " "
-    return f"{key}={QuotedString(literal, Quote.single).with_quotes()}"
-
-
-def escaped(text: str) -> str:
-    """A dollar and a brace in prose are no interpolation: OmegaConf wants them escaped."""
-    return re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text)
-
-
-def is_grammar(argument: str, value: str) -> bool:
-    """Did the writer mean Hydra's grammar: a quoted text, a list, a sweep of these, or null?"""
-    if value == "null":
-        return True
-    found = parsed(argument) if value.startswith(("'", '"', "[", "{", "choice(")) else None
-    if found is None:
-        return False
-    if value.startswith("{"):
-        return not found.is_sweep_override() and is_mapping(found.value())
-    if found.is_sweep_override() and not value.startswith("choice("):
-        # `"quoted", he said` is a sentence; `"one","two"` is a sweep.
-        meant = getattr(found.value(), "list", [])
-        return bool(meant) and all(isinstance(item, QuotedString | list) for item in meant)
-    return True
-
-
-def is_mapping(value: Any) -> bool:
-    """{text: fog, weight: 2} or {0: a seed, 0.5: a tree}, and not `{curly} prose`."""
-    if not isinstance(value, dict):
-        return False
-    keys = {str(getattr(key, "text", key)) for key in value}
-    return bool(keys & KEYS) or all(re.fullmatch(r"[\d.]+%?", key) for key in keys)
-
-
-def warn_of_broken_list(value: str) -> None:
-    """`["fog", "mist"` is a slip of the pen rather than a sentence."""
-    if re.match(r"\[\s*[\"']", value):
-        log.warning("%s looks like a list but is not well-formed; it is drawn as one text", value)
-
-
-def parsed(argument: str) -> Override | None:
-    try:
-        return OverridesParser.create().parse_override(argument)
-    except HydraException:
-        return None
 
 
 def parse(prompt: Any, negative: Any = None, image_prompt: Any = None) -> list[Prompt]:

@@ -120,8 +120,8 @@ class Runs:
 
     def refuse(self) -> NoReturn:
         raise ValueError(
-            f"{self.name}={shown(self.text)} is no schedule; as in 12, [[0, 12], [0.4, 4]] or "
-            "'[12]*400+[4]*600'"
+            f"{self.name}={shown(self.text)} must be a number, or a schedule as "
+            "[[0, 12], [0.4, 4]] or '[12]*400+[4]*600'"
         )
 
 
