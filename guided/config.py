@@ -49,6 +49,14 @@ class Config:
     )
     size: Any = setting(None, "[width,height], 512 or 512x384; null: what suits the model")
     steps: int | None = setting(None, "1 to 1000 and more; null: what suits the model")
+    init: str | None = setting(
+        None, "what to start from: a picture's path, perlin, perlin:color or perlin:gray"
+    )
+    init_fit: str = setting("cover", "a picture of another shape: cover cuts it, stretch bends it")
+    strength: float | None = setting(
+        None, "with init, the share of the steps that is drawn; null: 0.5; 1 keeps least of it"
+    )
+    skip: Any = setting(None, "instead of strength: leave out so many first steps, 10 or 50%")
     device: str = setting("auto", "auto, cpu, cuda, cuda:1, mps, xpu")
     precision: str = setting("auto", "auto, float32, bfloat16, float16")
     folder: str = setting("outputs", "where runs are kept")

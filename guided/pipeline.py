@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from guided import __version__, help, prompt, record
+from guided.canvas.init import Init, read_init, read_skip
 from guided.canvas.pictures import check_picture
 from guided.config import Config, build, build_all, conf_folder
 from guided.devices import check_device, check_precision
@@ -44,6 +45,8 @@ from guided.types import (
 from guided.wildcards import Wildcards
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from guided.clip import Clip
 
 log = logging.getLogger(__name__)
@@ -73,6 +76,8 @@ class Plan:
     judges: dict[str, ClipCard] = field(default_factory=dict)  # that only rank
     keep: int | None = None
     name: str | None = None
+    init: Init | None = None
+    skip: int = 0
 
     @classmethod
     def read(cls, cfg: DictConfig) -> Plan:
@@ -104,9 +109,11 @@ class Plan:
             judges=read_judges(cfg.rank),
             keep=cfg.keep,
             name=cfg.name,
+            init=read_init(cfg.init, cfg.init_fit),
         )
         plan.settle()
         plan.check()
+        plan.skip = read_skip(plan.steps, plan.init, cfg.skip, cfg.strength)
         return plan
 
     def settle(self) -> None:
@@ -309,12 +316,13 @@ class Studio:
         precision = str(dtype).removeprefix("torch.")
         return cls(generator, clips, enlarger, str(device), precision, judges)
 
-    def guides(self, plan: Plan, prompts: list[Prompt]) -> dict[str, Guide]:
-        """For one image, because each draws its own wildcards."""
+    def guides(self, plan: Plan, prompts: list[Prompt], init: Tensor | None) -> dict[str, Guide]:
+        """For one image, because each draws its own wildcards and has its own init."""
         import torch
 
         weights = {name: card.weight for name, card in plan.clips.items()}
-        scene = Scene(prompts, self.clips, plan.cutouts, torch.device(self.device), weights)
+        device = torch.device(self.device)
+        scene = Scene(prompts, self.clips, plan.cutouts, device, weights, init)
         return {name: guide.prepare(scene) for name, guide in plan.guides.items()}
 
     def look(self, plan: Plan) -> Look:
@@ -326,20 +334,23 @@ class Studio:
     def frames(self, plan: Plan) -> Iterator[Frame]:
         """Image k has seed + k and a stream of random numbers of its own."""
         for k in range(plan.count):
-            request = Request(plan.size, plan.seed + k, plan.steps)
+            request = Request(plan.size, plan.seed + k, plan.steps, skip=plan.skip)
             prompts = plan.prompts_of(request.seed)
-            guides = self.guides(plan, prompts)
+            init = None if plan.init is None else plan.init.image(plan.size, request.seed)
+            guides = self.guides(plan, prompts, init)
+            if init is not None:
+                request.init = init * 2 - 1
             began = time.perf_counter()
             for n, step in enumerate(self.generator.generate(request, guides), 1):
                 now = time.perf_counter()
                 image = (step.guess.plain + 1) / 2
-                last = n == plan.steps
+                last = n == request.drawn
                 yield Frame(
                     index=k,
                     seed=request.seed,
                     step=n,
-                    steps=plan.steps,
-                    progress=n / plan.steps,
+                    steps=request.drawn,
+                    progress=n / request.drawn,
                     image=image,
                     guess=step.guess,
                     seconds=now - began,
@@ -371,7 +382,7 @@ def begin(plan: Plan, studio: Studio, cfg: DictConfig) -> Run:
         settings,
         plan.prompts,
         plan.count,
-        plan.steps,
+        plan.steps - plan.skip,
         studio.enlarger,
         studio.look(plan),
     )

@@ -95,6 +95,7 @@ class Scene:
     cutouts: CutoutSettings
     device: torch.device
     clip_weights: dict[str, Schedule] = field(default_factory=dict)  # those not named count 1
+    init: Tensor | None = None  # (1, 3, H, W) in [0, 1], what the image starts from
 
 
 class GuideSettings(Protocol):
@@ -111,6 +112,11 @@ class Request:
     init: Tensor | None = None
     skip: int = 0
 
+    @property
+    def drawn(self) -> int:
+        """How many steps are taken."""
+        return self.steps - self.skip
+
 
 @dataclass
 class Frame:
@@ -119,7 +125,7 @@ class Frame:
     index: int  # which image of the run
     seed: int
     step: int  # 1 .. steps
-    steps: int
+    steps: int  # that are taken: skipped ones do not count
     progress: float
     image: Tensor  # (1, 3, H, W), nominally in [0, 1], not clamped
     guess: Guess
@@ -144,7 +150,7 @@ class Run:
     settings: dict[str, Any]  # the resolved configuration
     prompts: list[Prompt]
     count: int
-    steps: int
+    steps: int  # of each image, that are taken
     enlarge: Enlarge
     look: Look | None = None
 

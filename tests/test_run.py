@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 import guided
 from guided import record
@@ -238,3 +238,53 @@ def test_generate_refuses_bad_input_as_the_command_line_does():
         guided.generate("x", stepz=3)
     with pytest.raises(BadInput, match="did you mean 'steps'"):
         guided.generate("x", "stepz=3")
+
+
+def test_a_run_from_a_picture_skips_steps_and_counts_only_those_it_draws(tmp_path, four):
+    """Half of six steps: three are drawn, and sheet, previews and metrics end with the third."""
+    photo = four / "image_0001.png"
+    folder = short_run(tmp_path, f"init={photo}", "strength=0.5", "steps=6", "seed=1", "count=2")
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["image"], line["step"], line["of"]) for line in lines] == [
+        (k, step, 3) for k in (0, 1) for step in (1, 2, 3)
+    ]
+    assert lines[2]["progress"] == 1
+    assert {path.name for path in (folder / "steps").iterdir()} == {
+        "0000_0003.png",
+        "0001_0003.png",
+    }
+    assert {path.name for path in folder.glob("*.png")} == {
+        "image_0000.png", "image_0001.png", "sheet.png"
+    }  # fmt: skip
+    written = OmegaConf.load(folder / "run.yaml")
+    assert (written.steps, written.strength, written.init) == (6, 0.5, str(photo))
+
+
+def test_the_less_strength_the_nearer_to_the_picture(tmp_path, four):
+    def distance(*words: str) -> float:
+        folder = short_run(tmp_path / words[0], *words, f"init={photo}", "steps=10", "seed=9",
+                           "output=[still]", "guide.clip.scale=0")  # fmt: skip
+        with Image.open(folder / "image_0000.png") as image:
+            return ImageStat.Stat(ImageChops.difference(image, Image.open(photo))).rms[1]
+
+    photo = four / "image_0001.png"
+    assert distance("strength=0.2") < distance("strength=0.9") / 2
+
+
+def test_an_image_from_perlin_noise_is_the_same_alone(tmp_path):
+    words = ("init=perlin", "skip=1", "output=[still]")
+    both = short_run(tmp_path / "a", *words, "seed=3", "count=2")
+    alone = short_run(tmp_path / "b", *words, "seed=4")
+    assert pixels(both / "image_0001.png") == pixels(alone / "image_0000.png")
+    assert pixels(both / "image_0000.png") != pixels(alone / "image_0000.png")
+
+
+@pytest.mark.parametrize("sampler", ["plms", "dpmpp_2m", "dpmpp_sde"])
+def test_other_samplers_draw_and_repeat(tmp_path, sampler):
+    words = ["seed=1", f"sampler={sampler}", "output=[still]", "prompt=a red heart", *SHORT]
+    words = [w for w in words if sampler != "plms" or not w.startswith("sampler.rec")]
+    ends = []
+    for name in "ab":
+        folder = draw(compose([*words, f"folder={tmp_path / name}"]))
+        ends.append(pixels(folder / "image_0000.png"))
+    assert ends[0] == ends[1]

@@ -27,7 +27,7 @@ class Diffusion:
     sees: str = "pred"  # what guides see: the guess, or its blend with the noisy image
     secondary: Any = 1  # 1 where the secondary model, if one is chosen, guesses; 0 where it rests
     symmetry: str = "none"  # horizontal: left half over right; vertical: upper over lower; both
-    symmetry_at: Any = field(default_factory=lambda: [0.1])  # progress, one or several
+    symmetry_at: Any = field(default_factory=lambda: [0.1, 0.3, 0.5])  # progress, one or several
     checkpointing: bool = False  # less memory for the way back through the U-Net, and slower
 
     def __post_init__(self) -> None:

@@ -1,0 +1,97 @@
+"""What a picture starts from, how it fits the canvas, and how much of the run is skipped."""
+
+import pytest
+import torch
+from PIL import Image
+
+from guided.canvas.init import Perlin, Photo, read_init, read_skip
+from guided.errors import BadInput
+
+ANY = Perlin("gray")
+
+
+def stripes() -> Image.Image:
+    """Red, green and blue from left to right."""
+    picture = Image.new("RGB", (120, 40), "green")
+    picture.paste("red", (0, 0, 40, 40))
+    picture.paste("blue", (80, 0, 120, 40))
+    return picture
+
+
+def test_cover_keeps_the_shape_and_cuts_the_sides_stretch_keeps_everything():
+    cut, bent = (Photo(stripes(), fit).image((16, 16), 0)[0] for fit in ("cover", "stretch"))
+    assert cut.shape == bent.shape == (3, 16, 16)
+    assert cut[0, :, 2:-2].max() < 0.1 and cut[2, :, 2:-2].max() < 0.1  # green only
+    assert bent[0, 8, 1] > 0.9 and bent[2, 8, 14] > 0.9
+
+
+@pytest.mark.parametrize("size", [(64, 48), (8, 32), (200, 56)])
+def test_the_image_has_the_canvas_size(size):
+    for fit in ("cover", "stretch"):
+        assert Photo(stripes(), fit).image(size, 0).shape == (1, 3, size[1], size[0])
+
+
+def test_stretching_is_lanczos_as_in_disco_diffusion():
+    picture = Image.effect_noise((50, 30), 60).convert("RGB")
+    expected = picture.resize((32, 32), Image.Resampling.LANCZOS)
+    image = Photo(picture, "stretch").image((32, 32), 0)
+    levels = (image[0].permute(1, 2, 0) * 255).round().byte().flatten().tolist()
+    assert bytes(levels) == expected.tobytes()
+
+
+def test_perlin_is_another_for_each_seed_and_a_photo_is_not():
+    assert not torch.equal(ANY.image((16, 16), 1), ANY.image((16, 16), 2))
+    photo = Photo(stripes(), "cover")
+    assert torch.equal(photo.image((16, 16), 1), photo.image((16, 16), 2))
+
+
+def test_what_init_says():
+    assert read_init(None, "cover") is None
+    assert read_init("perlin", "cover") == Perlin("mixed")
+    assert read_init("perlin:gray", "cover") == Perlin("gray")
+    with pytest.raises(BadInput, match=r"init=perlin:grey .* did you mean 'perlin:gray'"):
+        read_init("perlin:grey", "cover")
+    with pytest.raises(BadInput, match=r"init=none\.jpg: the file is not there"):
+        read_init("none.jpg", "cover")
+    with pytest.raises(BadInput, match="init_fit=fill is not one of cover, stretch"):
+        read_init(None, "fill")
+
+
+@pytest.mark.parametrize(
+    "steps, init, skip, strength, expected",
+    [
+        (50, None, None, None, 0),
+        (50, None, 10, None, 10),  # Disco Diffusion's: from gray under noise
+        (50, ANY, 10, None, 10),
+        (50, ANY, "60%", None, 30),
+        (50, ANY, "33.3%", None, 16),
+        (50, ANY, None, None, 25),
+        (50, ANY, None, 0.9, 5),
+        (10, ANY, None, 0.7, 3),
+        (50, ANY, None, 1, 0),
+        (1, ANY, None, None, 0),
+        (50, ANY, 0, None, 0),
+    ],
+)
+def test_how_many_steps_are_skipped(steps, init, skip, strength, expected):
+    assert read_skip(steps, init, skip, strength) == expected
+
+
+@pytest.mark.parametrize(
+    "init, skip, strength, words",
+    [
+        (ANY, 10, 0.5, "say the same thing"),
+        (None, None, 0.5, "needs a picture to start from"),
+        (ANY, None, 1.5, "from 0 to 1"),
+        (ANY, None, 0, "strength=0 leaves nothing to draw of steps=50"),
+        (ANY, 50, None, "skip=50 leaves nothing to draw of steps=50"),
+        (ANY, "100%", None, "leaves nothing"),
+        (ANY, -1, None, "skip=-1 must be"),
+        (ANY, 2.5, None, "skip=2.5 must be"),
+        (ANY, "half", None, "skip=half must be"),
+        (ANY, True, None, "skip=True must be"),
+    ],
+)
+def test_what_cannot_be_skipped_is_refused_by_name(init, skip, strength, words):
+    with pytest.raises(BadInput, match=words):
+        read_skip(50, init, skip, strength)
