@@ -1,10 +1,9 @@
-"""Stopping and going on: a training's whole state in one file, and the clock of its budget.
-Knows nothing about what is trained.
+"""Stopping and going on: a training's whole state in one file. Knows nothing about what is
+trained.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,30 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-
-class Clock:
-    """A budget of minutes; minutes spent before a resume count in `minutes`, not against the
-    budget of this start."""
-
-    def __init__(self, budget: float, before: float = 0.0) -> None:
-        self.budget, self.before, self.start = budget, before, time.monotonic()
-
-    @property
-    def now(self) -> float:
-        return (time.monotonic() - self.start) / 60
-
-    @property
-    def minutes(self) -> float:
-        return self.before + self.now
-
-    @property
-    def over(self) -> bool:
-        return self.now >= self.budget
-
-    def fading(self, fade: float) -> float:
-        """1 until `fade` minutes before the end, then linearly to 0: the learning rate's last
-        stretch."""
-        return min(1.0, max(0.0, (self.budget - self.now) / fade)) if fade else 1.0
+from guided.errors import BadInput
 
 
 class Ema:
@@ -88,12 +64,18 @@ def resume(
     """
     if not path.exists():
         return 0, 0.0
-    state = torch.load(path, weights_only=True)
-    model.load_state_dict(state["model"])
-    ema.weights = state["ema"]
-    if "optimizers" in state:
-        for optimizer, kept in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(kept)
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+        model.load_state_dict(state["model"])
+        for key, kept in ema.weights.items():
+            kept.copy_(state["ema"][key])
+        if "optimizers" in state:
+            for optimizer, kept in zip(optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(kept)
+    except Exception as error:
+        raise BadInput(
+            f"{path} is damaged or of another network or optimizer; choose another out= or move it"
+        ) from error
     return state["step"], state["minutes"]
 
 

@@ -25,7 +25,7 @@ import yaml
 from PIL import Image
 from tqdm import tqdm
 
-from guided.training.settings import from_argv
+from guided.training.settings import main
 
 HERE = Path(__file__).parent
 SKIPPED_GROUPS = {2, 9}  # components (skin tones, hair) and flags
@@ -236,4 +236,4 @@ def build(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    build(from_argv(Settings))
+    main(Settings, build)

@@ -1,70 +1,115 @@
-"""Trains the small unconditional U-Net of the embedded pair: v-prediction, cosine schedule, 32
-pixels.
+"""Trains a U-Net in guided-diffusion's format: the one of the embedded pair, one on a folder of
+your own pictures, or any known checkpoint a little further.
 
-    python -m guided.training.diffusion minutes=60      # goes on from runs/diffusion/state.pt
-    python -m guided.training.diffusion minutes=60 out=runs/mine batch=64 threads=8
+    python -m guided.training.diffusion minutes=60                   # the embedded pair's
+    python -m guided.training.diffusion data=my_photos size=64 minutes=600
+    python -m guided.training.diffusion data=my_paintings init=imagenet256 steps=5000
 
-Knows nothing about CLIP or prompts: words choose which pictures are shown how often
-(subjects.yaml), and no more.
-
-v-prediction: Salimans and Ho, "Progressive Distillation", 2022,
-https://arxiv.org/abs/2202.00512 cosine schedule: Nichol and Dhariwal, "Improved DDPM", 2021,
-https://arxiv.org/abs/2102.09672
+The same command again goes on from out/state.pt. What it leaves draws at once:
+`python run.py model=out/NAME.yaml`. Knows nothing about CLIP or prompts: words choose which
+pictures of the prepared data are shown how often (subjects.yaml), and no more.
 """
 
 from __future__ import annotations
 
 import json
-import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 import yaml
+from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from guided.diffusion.architecture import UNetConfig
-from guided.diffusion.noise import betas
+from guided import command
+from guided.config import build
+from guided.devices import find_device
+from guided.diffusion.architecture import CHANNEL_MULT, UNetConfig
+from guided.diffusion.denoiser import clean
 from guided.diffusion.unet import UNet
-from guided.training import checkpoint, pictures, watch
+from guided.errors import BadInput
+from guided.models.cards import ModelCard
+from guided.models.weights import load_unet
+from guided.training import checkpoint, folder, pictures, sources, watch
+from guided.training.course import Course
 from guided.training.muon import Muon
-from guided.training.settings import from_argv
-from guided.training.views import POINTS
+from guided.training.objective import STEPS, Objective
+from guided.training.settings import Training, main
+from guided.training.views import NAMES, OWNER, POINTS
 
-HERE = Path(__file__).parent
-STEPS = 1000  # of the forward process
 FILL = 0.875  # share of the canvas that an object spans
+Batches = Callable[[int, torch.Generator], Tensor]  # (count, dice) -> images in [-1, 1]
 
 
 @dataclass
-class Settings:
-    data: str = "data"
+class Settings(Training):
     out: str = "runs/diffusion"
-    minutes: float = 60.0  # of this start; a later start adds to it
-    fade: float = 0.0  # minutes before the end over which the learning rate falls to nothing
-    batch: int = 32
-    lr: float = 0.012  # of Muon, for the convolutions inside
-    adam_lr: float = 5e-4  # for everything else; for everything if muon=false
-    muon: bool = True
-    recolour: float = 0.15  # share of pictures with another hue
-    threads: int = 1
-    seed: int = 0
-    look_every: float = 10.0  # minutes between sample sheets and shipped weights
-    ship: str = ""  # where the averaged weights go each time; empty: nowhere
+    init: str = ""  # a checkpoint to begin from, as run.py's model=: a name, a card, a file
+    size: int = 0  # pixels; 0: the checkpoint's, or 32
+    channels: int = 0  # of the finest level; 0: 32 for 32 pixels, else 64
+    optimizer: str = "auto"  # muon, adam; auto: muon from scratch, adam from a checkpoint
+    lr: float = 0.0  # 0: 0.012 for Muon (convolutions inside), 3e-5 for Adam from a checkpoint
+    adam_lr: float = 5e-4  # for everything else from scratch
+    recolour: float = 0.15  # share of the prepared pictures with another hue
+    flip: bool = True  # mirror your own pictures at random
+
+    def check(self) -> None:
+        super().check()
+        if self.optimizer not in ("auto", "muon", "adam"):
+            raise BadInput(f"optimizer={self.optimizer} is not one of auto, muon, adam")
+        if self.size and self.size % 8:
+            raise BadInput(f"size={self.size} must be a multiple of 8, as 64 or 256")
+
+    def begin(self) -> ModelCard:
+        """The card of what will be trained: the checkpoint's own, or a new network's. BadInput,
+        before pictures are read, where it cannot be."""
+        if not self.init:
+            like = build(command.compose(["model=embedded"]).model, "model")
+            side = self.size or like.unet.image_size
+            unet = architecture(side, self.channels)
+            return replace(like, unet=unet, size=[side, side], upscaler="", name="new")
+        card = card_of(self.init)
+        if card.missing():
+            raise BadInput(f"init={self.init}: {card.missing()}")
+        if self.channels:
+            raise BadInput(f"channels={self.channels}: init={self.init} says how wide it is")
+        size = self.size or card.unet.image_size
+        if size % card.unet.divisor:
+            raise BadInput(f"size={size}: {card.name} takes multiples of {card.unet.divisor}")
+        return replace(card, size=[size, size])
 
 
-def architecture() -> UNetConfig:
-    """7.0 M parameters, 0.43 G multiply-adds: the coarse levels are wide because they are nearly
-    free."""
+def card_of(init: str) -> ModelCard:
+    """A model as run.py's `model=` names it, or a card in a YAML whose weights lie beside it."""
+    path = Path(init).expanduser()
+    try:
+        if path.suffix != ".yaml":
+            return build(command.compose([f"model={init}"]).model, "model")
+        card = build(OmegaConf.load(path), "model")
+    except (*command.BAD, OSError) as error:
+        raise BadInput(f"init={init}: {command.say(error)}") from error
+    beside = path.absolute().parent / card.file
+    return replace(card, file=str(beside)) if beside.is_file() else card
+
+
+def architecture(size: int, channels: int = 0) -> UNetConfig:
+    """For 32 pixels 7.0 M parameters and 0.43 G multiply-adds: the coarse levels are wide because
+    they are nearly free. Larger ones have guided-diffusion's own proportions."""
+    if size == 32:
+        mult, heads = [1, 2, 4, 6], 32
+    elif size in CHANNEL_MULT:
+        mult, heads = CHANNEL_MULT[size], 64
+    else:
+        raise BadInput(f"size={size} must be 32, {', '.join(map(str, sorted(CHANNEL_MULT)))}")
     return UNetConfig(
-        image_size=32,
-        num_channels=32,
-        channel_mult=[1, 2, 4, 6],
+        image_size=size,
+        num_channels=channels or (32 if size == 32 else 64),
+        channel_mult=list(mult),
         num_res_blocks=1,
-        attention_resolutions=[8],
-        num_head_channels=32,
+        attention_resolutions=[8] if size == 32 else [16, 8],
+        num_head_channels=min(heads, channels or heads),
         learn_sigma=False,
         use_scale_shift_norm=True,
         resblock_updown=False,
@@ -72,8 +117,8 @@ def architecture() -> UNetConfig:
 
 
 class Subjects:
-    """Which pictures are drawn from, and with what probability; made into batches of images in
-    [-1, 1]."""
+    """Which of the prepared pictures are drawn from, and with what probability; made into batches
+    of images in [-1, 1]."""
 
     def __init__(self, book: pictures.Pictures, chosen: dict, size: int, recolour: float) -> None:
         self.book, self.size, self.recolour = book, size, recolour
@@ -89,132 +134,139 @@ class Subjects:
         colour, alpha = pictures.placed(
             pictures.hue_rotated(colour, angle), alpha, self.size, FILL, shift
         )
-        return pictures.over(colour, alpha, grounds(count, dice)) * 2 - 1, rows
+        return pictures.over(colour, alpha, grounds(count, dice)[0]) * 2 - 1, rows
 
 
 def picture_weights(book: pictures.Pictures, chosen: dict) -> Tensor:
     """Each concept's weight, shared among its vendors' pictures; 0 for what is not to be drawn."""
-    of_label = {}
-    for weight, labels in chosen["weights"].items():
-        of_label |= dict.fromkeys(
-            [s.strip() for s in labels.split(",")] if isinstance(labels, str) else labels, weight
-        )
+    of_label = chosen["weights"]
     of_concept = torch.tensor([float(of_label.get(word["label"], 0)) for word in book.words])
     share = torch.tensor([float(chosen["vendors"].get(vendor, 0)) for vendor in book.vendors])
     total = torch.zeros(len(book.words)).index_add_(0, book.concepts, share).clamp(min=1e-6)
     return of_concept[book.concepts] * share / total[book.concepts]
 
 
-def grounds(count: int, dice: torch.Generator) -> Tensor:
+def grounds(count: int, dice: torch.Generator) -> tuple[Tensor, list[str | None]]:
     """Plain backgrounds (B, 3, 1, 1): white for most, some faintly tinted, a third of a named
-    colour. Ground that is one flat colour leaves nearly all of the small network for the object.
-    """
+    colour; and the names. Ground that is one flat colour leaves nearly all of the small network
+    for the object."""
     kind = torch.rand(count, 1, 1, 1, generator=dice)
     faint = 1 - 0.2 * torch.rand(count, 3, 1, 1, generator=dice)
-    named = POINTS[torch.randint(len(POINTS), (count,), generator=dice)][:, :, None, None]
+    which = torch.randint(len(POINTS), (count,), generator=dice)
+    named = POINTS[which][:, :, None, None]
     named = (named + 0.06 * torch.randn(count, 3, 1, 1, generator=dice)).clamp(0, 1)
     tinted = torch.where(kind > 0.58, faint, torch.ones_like(faint))
-    return torch.where(kind > 0.66, named, tinted)
+    names = [
+        "white" if luck <= 0.58 else NAMES[OWNER[i]] if luck > 0.66 else None
+        for luck, i in zip(kind.flatten().tolist(), which.tolist(), strict=True)
+    ]
+    return torch.where(kind > 0.66, named, tinted), names
 
 
-def v_loss(model: nn.Module, images: Tensor, bar: Tensor, dice: torch.Generator) -> Tensor:
-    """Mean squared error of v at timesteps spread evenly over the batch."""
-    count = len(images)
-    t = (
-        ((torch.arange(count) + torch.rand(count, generator=dice)) / count * STEPS)
-        .long()
-        .clamp(max=STEPS - 1)
-    )
-    alpha, sigma = (part[t].view(-1, 1, 1, 1) for part in (bar.sqrt(), (1 - bar).sqrt()))
-    noise = torch.randn(images.shape, generator=dice)
-    v = model(alpha * images + sigma * noise, t.float())
-    return F.mse_loss(v, alpha * noise - sigma * images)
+def batches(settings: Settings, size: int) -> Batches:
+    """Of the prepared data, or of a folder of pictures."""
+    if pictures.prepared(settings.data):
+        book = pictures.load(settings.data, 64 if size <= 64 else 128)
+        subjects = Subjects(book, sources.subjects(), size, settings.recolour)
+        return lambda count, dice: subjects.batch(count, dice)[0]
+    own = folder.load(settings.data, size)
+    print(f"{len(own.pictures)} pictures in {settings.data}", flush=True)
+
+    def batch(count: int, dice: torch.Generator) -> Tensor:
+        rows = torch.randint(len(own.pictures), (count,), generator=dice)
+        return own.batch(rows, size, dice, settings.flip) * 2 - 1
+
+    return batch
 
 
 def optimizers(model: nn.Module, settings: Settings) -> list[Optimizer]:
-    """Muon for the matrices inside, AdamW for edges, biases and norms."""
+    """From scratch Muon for the matrices inside, AdamW for edges, biases and norms; a checkpoint
+    is moved gently, by AdamW alone."""
+    muon = settings.optimizer == "muon" or (settings.optimizer == "auto" and not settings.init)
+    if not muon:
+        rate = settings.lr or (3e-5 if settings.init else settings.adam_lr)
+        return [AdamW(model.parameters(), rate, betas=(0.9, 0.98), weight_decay=0.0)]
     inside = [
         weight
         for name, weight in model.named_parameters()
-        if settings.muon
-        and weight.ndim > 1
-        and not name.startswith(("time_embed", "input_blocks.0.", "out."))
+        if weight.ndim > 1 and not name.startswith(("time_embed", "input_blocks.0.", "out."))
     ]
     kept = {id(weight) for weight in inside}
     rest = [weight for weight in model.parameters() if id(weight) not in kept]
     adam = AdamW(rest, settings.adam_lr, betas=(0.9, 0.98), weight_decay=0.0)
-    return [Muon(inside, settings.lr), adam] if inside else [adam]
-
-
-def set_pace(steppers: list[Optimizer], pace: float) -> None:
-    for optimizer in steppers:
-        for group in optimizer.param_groups:
-            group.setdefault("full_lr", group["lr"])
-            group["lr"] = group["full_lr"] * pace
+    return [Muon(inside, settings.lr or 0.012), adam]
 
 
 @torch.no_grad()
 def samples(
-    weights: dict[str, Tensor], config: UNetConfig, bar: Tensor, count: int = 16, steps: int = 25
-) -> Tensor:
+    weights: dict[str, Tensor], card: ModelCard, device: torch.device, count: int = 16,
+    steps: int = 25,
+) -> Tensor:  # fmt: skip
     """Unguided DDIM from a fixed seed, to be looked at: (B, 3, H, W) in [0, 1]."""
-    model = UNet(config)
+    model = UNet(card.unet).to(device)
     model.load_state_dict(weights)
     model.eval().set_precision(torch.float32)
-    x = torch.randn(
-        count, 3, config.image_size, config.image_size, generator=torch.Generator().manual_seed(1)
-    )
+    bar = Objective(card.schedule, card.prediction).bar.float()
+    x = torch.randn(count, 3, *card.size, generator=torch.Generator().manual_seed(1)).to(device)
     times = torch.linspace(STEPS - 1, 0, steps).long().tolist()
     for t, s in zip(times, [*times[1:], -1], strict=True):
-        v = model(x, torch.full((count,), float(t)))
-        alpha, sigma = bar[t].sqrt(), (1 - bar[t]).sqrt()
-        pred, eps = (alpha * x - sigma * v).clamp(-1, 1), sigma * x + alpha * v
+        labels = torch.arange(count, device=device) if card.unet.num_classes else None
+        out = model(x, torch.full((count,), float(t), device=device), labels)[:, :3]
+        alpha, sigma = bar[t].sqrt().item(), (1 - bar[t]).sqrt().item()
+        pred = clean(card.prediction, x, out, alpha, sigma).clamp(-1, 1)
+        eps = (x - alpha * pred) / sigma
         x = pred if s < 0 else bar[s].sqrt() * pred + (1 - bar[s]).sqrt() * eps
     return x / 2 + 0.5
 
 
-def train(settings: Settings) -> None:
-    torch.set_num_threads(settings.threads)
-    torch.manual_seed(settings.seed)
-    out, config = Path(settings.out), architecture()
-    out.mkdir(parents=True, exist_ok=True)
-    bar = torch.cumprod(1 - betas("cosine", STEPS), 0).float()
-    book = pictures.load(settings.data, 64)
-    subjects = Subjects(
-        book,
-        yaml.safe_load((HERE / "subjects.yaml").read_text()),
-        config.image_size,
-        settings.recolour,
+def ship(course: Course, card: ModelCard, settings: Settings) -> Path:
+    """The averaged weights and a card that names them: `python run.py model=<card>`."""
+    path = Path(settings.ship or course.out / f"{course.out.name}.safetensors")
+    about = {"config": json.dumps(asdict(card.unet)), "steps": str(course.step)}
+    checkpoint.ship(course.ema.weights, path, about)
+    made = replace(
+        card, name=path.stem, file=path.name, urls=[], sha256="",
+        megabytes=round(path.stat().st_size / 1e6), licence="your own",
+        character=f"trained on {settings.data}" + (f" from {card.name}" if settings.init else ""),
+    )  # fmt: skip
+    node = {"_target_": "guided.models.cards.ModelCard", **asdict(made)}
+    described = path.with_suffix(".yaml")
+    described.write_text(
+        f"# python run.py model={described}\n" + yaml.safe_dump(node, sort_keys=False)
     )
-    model = UNet(config).set_precision(torch.float32)
-    ema, steppers = checkpoint.Ema(model), optimizers(model, settings)
-    step, before = checkpoint.resume(out / "state.pt", model, ema, steppers)
-    clock, diary = checkpoint.Clock(settings.minutes, before), watch.Diary(out / "diary.csv")
-    looked = time.monotonic()
-    while not clock.over:
-        set_pace(steppers, min(1.0, (step + 1) / 100) * clock.fading(settings.fade))
-        dice = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-        images, _ = subjects.batch(settings.batch, dice)
-        loss = v_loss(model, images, bar, dice)
-        model.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in steppers:
-            optimizer.step()
-        step += 1
-        ema.update(model, step)
-        diary.note(step, clock.minutes, loss=loss.item())
-        if time.monotonic() - looked > 60 * settings.look_every or clock.over:
-            checkpoint.save(out / "state.pt", model, ema, steppers, step, clock.minutes)
-            watch.sheet(samples(ema.weights, config, bar), out / f"samples-{step:06d}.png")
-            if settings.ship:
-                about = {
-                    "config": json.dumps(asdict(config)),
-                    "samples": str(step * settings.batch),
-                }
-                checkpoint.ship(ema.weights, Path(settings.ship), about)
-            looked = time.monotonic()
+    return described
+
+
+def train(settings: Settings) -> None:
+    settings.check()
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    torch.manual_seed(settings.seed)
+    card = settings.begin()
+    batch = batches(settings, card.size[0])
+    objective = Objective(card.schedule, card.prediction, card.unet.num_classes)
+    model = network(card, settings)
+    course = Course(settings, model, optimizers(model, settings))
+    asked = torch.compile(model) if settings.compile else model
+    for images, dice in course.batches(lambda step, dice: batch(settings.batch, dice)):
+        images = images.to(course.device)
+        with course.autocast():
+            loss = objective.loss(asked, images, dice)
+        course.learn(loss)
+        if course.due:
+            course.save()
+            looked = samples(course.ema.weights, card, course.device)
+            watch.sheet(looked, course.out / f"samples-{course.step:06d}.png")
+            print(f"python run.py model={ship(course, card, settings)}", flush=True)
+
+
+def network(card: ModelCard, settings: Settings) -> UNet:
+    """A new network, or the checkpoint's, ready to learn in float32."""
+    device = find_device(settings.device)
+    if settings.init:
+        return load_unet(card, device, torch.float32).requires_grad_(True).train()
+    return UNet(card.unet).to(device).set_precision(torch.float32)
 
 
 if __name__ == "__main__":
-    train(from_argv(Settings))
+    main(Settings, train)

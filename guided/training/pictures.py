@@ -36,6 +36,11 @@ class Pictures:
         return both[:, :3], both[:, 3:]
 
 
+def prepared(folder: str | Path) -> bool:
+    """Is this what guided.training.data made, and not a folder of pictures?"""
+    return (Path(folder) / "captions.json").exists()
+
+
 def load(folder: str | Path, size: int) -> Pictures:
     """The prepared set at `size` pixels; shrinking it is done once and kept beside it."""
     folder = Path(folder)

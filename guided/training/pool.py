@@ -1,7 +1,6 @@
-"""A pool of what a half-trained denoiser guesses of noised training pictures: what guidance
-will show to CLIP.
+"""A pool of what a denoiser guesses of noised training pictures: what guidance will show to CLIP.
 
-    python -m guided.training.pool weights=runs/diffusion/state.pt out=runs/pool.pt
+    python -m guided.training.pool weights=runs/diffusion/diffusion.safetensors out=runs/pool.pt
 
 CLIP learns crisp pictures; guidance asks it about blurry guesses from the noisiest steps on.
 Teaching it those makes the very first steps, which decide the shape, go the right way. Knows
@@ -14,58 +13,85 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import yaml
+from torch import Tensor
 from tqdm import tqdm
 
+from guided import command
+from guided.config import build
+from guided.devices import find_device
 from guided.diffusion.denoiser import clean, noised
-from guided.diffusion.noise import betas
-from guided.diffusion.unet import UNet
-from guided.training import pictures
-from guided.training.diffusion import HERE, STEPS, Subjects, architecture
-from guided.training.settings import from_argv
+from guided.errors import BadInput
+from guided.models.weights import load_unet
+from guided.training import pictures, sources, views
+from guided.training.diffusion import FILL, Subjects, grounds
+from guided.training.objective import Objective
+from guided.training.settings import main
 
 
 @dataclass
 class Settings:
-    weights: str = "runs/diffusion/state.pt"
+    model: str = "embedded"  # whose guesses, as run.py's model=
+    weights: str = ""  # other weights of that model; empty: its own
     data: str = "data"
     out: str = "runs/pool.pt"
     count: int = 6000
     batch: int = 50
-    threads: int = 1
+    recolour: float = 0.3  # share with another hue, where the name does not say the colour
+    threads: int = 0
     seed: int = 1
+    device: str = "auto"
 
 
 @torch.no_grad()
 def fill(settings: Settings) -> None:
     """Each guess from its own timestep: low ones teach little, so the draw leans towards the
     noisy end."""
-    torch.set_num_threads(settings.threads)
-    model = UNet(architecture())
-    model.load_state_dict(torch.load(settings.weights, weights_only=True)["ema"])
-    model.eval().set_precision(torch.float32)
+    if not pictures.prepared(settings.data):
+        raise BadInput(f"data={settings.data}: python -m guided.training.data makes it")
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    card = build(command.compose([f"model={settings.model}"]).model, "model")
+    card.file = str(Path(settings.weights).absolute()) if settings.weights else card.file
+    device = find_device(settings.device)
+    model = load_unet(card, device, torch.float32)
+    objective = Objective(card.schedule, card.prediction)
     book = pictures.load(settings.data, 64)
-    subjects = Subjects(
-        book, yaml.safe_load((HERE / "subjects.yaml").read_text()), 32, recolour=0.0
-    )
-    bar = torch.cumprod(1 - betas("cosine", STEPS), 0).float()
-    images, chosen, times = [], [], []
+    subjects = Subjects(book, sources.subjects(), card.size[0], recolour=0.0)
+    found: dict[str, list[Tensor]] = {}
     for start in tqdm(range(0, settings.count, settings.batch), "guesses", disable=None):
         dice = torch.Generator().manual_seed(settings.seed * 1_000_003 + start)
-        real, rows = subjects.batch(settings.batch, dice)
+        real, about = shown(subjects, settings, dice)
         t = (torch.rand(settings.batch, generator=dice) ** 0.7 * 960).long()
-        alpha, sigma = (part[t].view(-1, 1, 1, 1) for part in (bar.sqrt(), (1 - bar).sqrt()))
+        alpha, sigma = (part.float() for part in objective.scales(t))
         x = noised(real, torch.randn(real.shape, generator=dice), alpha, sigma)
-        guess = clean("v", x, model(x, t.float()), alpha, sigma)
-        images.append(((guess / 2 + 0.5).clamp(0, 1) * 255).round().byte())
-        chosen.append(rows)
-        times.append(t)
+        out = model(x.to(device), t.to(device, torch.float32)).cpu()[:, :3]
+        guess = clean(card.prediction, x, out, alpha, sigma)
+        about |= {"images": ((guess / 2 + 0.5).clamp(0, 1) * 255).round().byte(), "times": t}
+        for name, part in about.items():
+            found.setdefault(name, []).append(part)
     Path(settings.out).parent.mkdir(parents=True, exist_ok=True)
-    torch.save(
-        {"images": torch.cat(images), "rows": torch.cat(chosen), "times": torch.cat(times)},
-        settings.out,
-    )
+    torch.save({name: torch.cat(parts) for name, parts in found.items()}, settings.out)
+
+
+def shown(
+    subjects: Subjects, settings: Settings, dice: torch.Generator
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Pictures as the denoiser knows them, (B, 3, H, W) in [-1, 1]; their rows, and the numbers of
+    their colours and grounds in views.NAMES, -1 for none."""
+    rows = torch.multinomial(subjects.weights, settings.batch, True, generator=dice)
+    colour, alpha = subjects.book.batch(rows)
+    colour = views.recoloured(colour, subjects.book, rows, settings.recolour, dice)
+    names = views.colour_names(colour, alpha)
+    still = torch.zeros(settings.batch, 2, dtype=torch.long)
+    placed = pictures.placed(colour, alpha, subjects.size, FILL, still)
+    behind, grounds_said = grounds(settings.batch, dice)
+    about = {
+        "rows": rows,
+        "colours": views.numbers(names),
+        "grounds": views.numbers(grounds_said),
+    }
+    return pictures.over(*placed, behind) * 2 - 1, about
 
 
 if __name__ == "__main__":
-    fill(from_argv(Settings))
+    main(Settings, fill)

@@ -12,39 +12,43 @@ https://arxiv.org/abs/1707.02921
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-import yaml
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import AdamW
 
 from guided.canvas.upscaler import Upscaler
-from guided.training import checkpoint, pictures, watch
+from guided.devices import find_device
+from guided.errors import BadInput
+from guided.training import checkpoint, pictures, sources, watch
+from guided.training.course import Course
 from guided.training.diffusion import FILL, picture_weights
-from guided.training.settings import from_argv
+from guided.training.settings import Training, main
 from guided.training.views import grounds
 
-HERE = Path(__file__).parent
 LARGE, TIMES = 128, 4
+WINDOWS = 3  # of a batch, per step
 
 
 @dataclass
-class Settings:
-    data: str = "data"
+class Settings(Training):
     out: str = "runs/upscaler"
     minutes: float = 6.0
-    fade: float = 2.0
+    fade: float = 0.3
     batch: int = 16
     crop: int = 16  # pixels of the small picture per example
     lr: float = 1e-3
-    threads: int = 1
-    seed: int = 0
     look_every: float = 2.0
-    ship: str = ""
+
+    def check(self) -> None:
+        super().check()
+        if not pictures.prepared(self.data):
+            raise BadInput(f"data={self.data}: python -m guided.training.data makes it")
+        if not 1 <= self.crop <= LARGE // TIMES:
+            raise BadInput(f"crop={self.crop} must be from 1 to {LARGE // TIMES}")
 
 
 def batch(
@@ -100,44 +104,35 @@ def look(weights: dict[str, Tensor], small: Tensor, large: Tensor, path: Path) -
 
 
 def train(settings: Settings) -> None:
-    torch.set_num_threads(settings.threads)
+    settings.check()
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    out = Path(settings.out)
-    out.mkdir(parents=True, exist_ok=True)
     book = pictures.load(settings.data, LARGE)
-    weights = picture_weights(book, yaml.safe_load((HERE / "subjects.yaml").read_text())) + 0.05
-    model = Upscaler().to(memory_format=torch.channels_last)
-    ema, adam = (
-        checkpoint.Ema(model),
-        AdamW(model.parameters(), settings.lr, betas=(0.9, 0.98), weight_decay=0.0),
-    )
-    step, before = checkpoint.resume(out / "state.pt", model, ema, [adam])
-    clock, diary = checkpoint.Clock(settings.minutes, before), watch.Diary(out / "diary.csv")
-    looked = time.monotonic()
-    while not clock.over:
-        for group in adam.param_groups:
-            group["lr"] = settings.lr * min(1.0, (step + 1) / 50) * clock.fading(settings.fade)
-        dice = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-        small, large = batch(book, weights, settings.batch, dice)
-        for _ in range(3):  # making a batch costs more than learning from a window of it
-            inputs, target = cropped(small, large, settings.crop, dice)
-            loss = loss_of(model(inputs.to(memory_format=torch.channels_last)), target)
-            model.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            adam.step()
-        step += 1
-        ema.update(model, step)
-        diary.note(step, clock.minutes, loss=loss.item())
-        if time.monotonic() - looked > 60 * settings.look_every or clock.over:
-            checkpoint.save(out / "state.pt", model, ema, [adam], step, clock.minutes)
-            look(ema.weights, small[:8], large[:8], out / f"samples-{step:06d}.png")
-            if settings.ship:
-                checkpoint.ship(
-                    ema.weights, Path(settings.ship), {"samples": str(step * settings.batch)}
-                )
-            looked = time.monotonic()
+    weights = picture_weights(book, sources.subjects()) + 0.05
+    device = find_device(settings.device)
+    model = Upscaler().to(device, memory_format=torch.channels_last)
+    adam = AdamW(model.parameters(), settings.lr, betas=(0.9, 0.98), weight_decay=0.0)
+    course = Course(settings, model, [adam], warmup=50)
+
+    def make(step: int, dice: torch.Generator) -> list[tuple[Tensor, Tensor]]:
+        """Windows of one batch: making a batch costs more than learning from a window of it."""
+        pair = batch(book, weights, settings.batch, dice)
+        return [pair, *(cropped(*pair, settings.crop, dice) for _ in range(WINDOWS))]
+
+    for (whole, *windows), _ in course.batches(make):
+        loss = 0
+        for small, large in windows:
+            small = small.to(device, memory_format=torch.channels_last)
+            loss = loss + loss_of(model(small), large.to(device)) / WINDOWS
+        course.learn(loss)
+        if course.due:
+            course.save()
+            kept = {key: value.cpu() for key, value in course.ema.weights.items()}
+            look(kept, whole[0][:8], whole[1][:8], course.out / f"samples-{course.step:06d}.png")
+            path = Path(settings.ship or course.out / "upscaler.safetensors")
+            checkpoint.ship(kept, path, {"samples": str(course.step * settings.batch)})
 
 
 if __name__ == "__main__":
-    train(from_argv(Settings))
+    main(Settings, train)

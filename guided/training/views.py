@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from guided.training import sources
 from guided.training.captions import COLOURED
 from guided.training.pictures import Pictures, hue_rotated, over
 
@@ -48,6 +49,16 @@ def colour_names(colour: Tensor, alpha: Tensor) -> list[str | None]:
         NAMES[w] if s > CLEAR else None
         for w, s in zip(winner.tolist(), share.tolist(), strict=True)
     ]
+
+
+def numbers(names: list[str | None]) -> Tensor:
+    """Colour names as indices of NAMES, -1 for None."""
+    return torch.tensor([NAMES.index(name) if name else -1 for name in names])
+
+
+def named(indices: Tensor) -> list[str | None]:
+    """The way back."""
+    return [NAMES[i] if i >= 0 else None for i in indices.tolist()]
 
 
 def recoloured(
@@ -101,10 +112,11 @@ def moved(both: Tensor, dice: torch.Generator) -> Tensor:
     return F.grid_sample(both, grid, align_corners=False)
 
 
-def worn(images: Tensor, dice: torch.Generator) -> Tensor:
-    """Blur, noise, contrast and brightness, each for some."""
+def worn(images: Tensor, dice: torch.Generator, mild: bool = False) -> Tensor:
+    """Blur, noise, contrast and brightness, each for some; mildly as in a finished picture, or as
+    much as in one that is still half noise."""
     count, size = len(images), images.shape[-1]
-    kind = torch.rand(count, generator=dice)
+    kind = torch.rand(count, generator=dice) * (0.8 if mild else 1.0)
     out = images.clone()
     for low, high, side in (
         (0.40, 0.65, size // 2),
@@ -118,7 +130,8 @@ def worn(images: Tensor, dice: torch.Generator) -> Tensor:
             out[some] = F.interpolate(
                 small, size=(size, size), mode="bilinear", align_corners=False
             )
-    level = (torch.rand(count, 1, 1, 1, generator=dice) - 0.6).clamp(min=0) * 0.35
+    level = (torch.rand(count, 1, 1, 1, generator=dice) - 0.6).clamp(min=0)
+    level *= 0.1 if mild else 0.35
     contrast = 1 + 0.3 * torch.randn(count, 1, 1, 1, generator=dice).clamp(-2, 2) * 0.7
     mean = out.mean((1, 2, 3), keepdim=True)
     return ((out - mean) * contrast + mean + level * torch.randn(out.shape, generator=dice)).clamp(
@@ -127,18 +140,67 @@ def worn(images: Tensor, dice: torch.Generator) -> Tensor:
 
 
 def shown(
-    book: Pictures, rows: Tensor, dice: torch.Generator, ease: float
+    book: Pictures, rows: Tensor, dice: torch.Generator, ease: float, hard: bool = False
 ) -> tuple[Tensor, list[str | None], list[str | None]]:
     """rows (B,) -> views (B, 3, S, S) in [0, 1], the objects' colours, the grounds' colours; a
-    share `ease` of them clean."""
+    share `ease` of them clean. `hard` ones are also bent, faded and partly covered."""
     colour, alpha = book.batch(rows)
+    colour = tinted(colour, alpha, book, rows, dice)
     colour = recoloured(colour, book, rows, 0.3, dice)
     names = colour_names(colour, alpha)
-    both = moved(torch.cat([colour, alpha], 1), dice)
+    both = torch.cat([faded(colour, alpha, dice) if hard else colour, alpha], 1)
+    both = moved(bent(both, dice) if hard else both, dice)
     behind, ground_names = grounds(len(rows), both.shape[-1], dice)
     clean = over(both[:, :3], both[:, 3:], behind)
     easy = torch.rand(len(rows), 1, 1, 1, generator=dice) < ease
-    return torch.where(easy, clean, worn(clean, dice)), names, ground_names
+    used = worn(covered(clean, dice) if hard else clean, dice, mild=hard)
+    return torch.where(easy, clean, used), names, ground_names
+
+
+def tinted(
+    colour: Tensor, alpha: Tensor, book: Pictures, rows: Tensor, dice: torch.Generator
+) -> Tensor:
+    """A colour of the palette for pictures of one colour only, which come in black."""
+    plain = sources.tinted()
+    some = torch.tensor([book.vendors[row] in plain for row in rows.tolist()])
+    tint = POINTS[torch.randint(len(POINTS), (len(rows),), generator=dice)][:, :, None, None]
+    return torch.where(some.view(-1, 1, 1, 1), tint * alpha, colour)
+
+
+def faded(colour: Tensor, alpha: Tensor, dice: torch.Generator) -> Tensor:
+    """Premultiplied colour with other saturation, light and balance: a name must not hang on one
+    vendor's shade."""
+    shape = (len(colour), 1, 1, 1)
+    dull = torch.rand(shape, generator=dice) < 0.15
+    much = torch.rand(shape, generator=dice)
+    saturation = torch.where(dull, 0.4 * much, 0.7 + 0.6 * much)
+    light = 0.8 + 0.4 * torch.rand(shape, generator=dice)
+    balance = 0.85 + 0.3 * torch.rand(len(colour), 3, 1, 1, generator=dice)
+    grey = colour.mean(1, keepdim=True)
+    lit = (grey + (colour - grey) * saturation) * light * balance
+    return torch.minimum(lit.clamp(min=0), alpha)
+
+
+def bent(both: Tensor, dice: torch.Generator, most: float = 0.12) -> Tensor:
+    """(B, C, H, W) under a smooth random displacement of up to `most` of half its side."""
+    count = len(both)
+    coarse = (torch.rand(count, 2, 4, 4, generator=dice) * 2 - 1) * most
+    smooth = F.interpolate(coarse, both.shape[-2:], mode="bicubic", align_corners=True)
+    still = F.affine_grid(torch.eye(2, 3).expand(count, 2, 3), list(both.shape), False)
+    return F.grid_sample(both, still + smooth.permute(0, 2, 3, 1), align_corners=False)
+
+
+def covered(images: Tensor, dice: torch.Generator, share: float = 0.25) -> Tensor:
+    """A patch of plain colour over some."""
+    out, size = images.clone(), images.shape[-1]
+    sides = torch.randint(size // 8, size // 3, (len(out), 2), generator=dice).tolist()
+    places = torch.rand(len(out), 3, generator=dice).tolist()
+    fill = torch.rand(len(out), 3, 1, 1, generator=dice)
+    for i, ((height, width), (luck, y, x)) in enumerate(zip(sides, places, strict=True)):
+        if luck < share:
+            top, left = int(y * (size - height)), int(x * (size - width))
+            out[i, :, top : top + height, left : left + width] = fill[i]
+    return out
 
 
 def worn_guess(images: Tensor, size: int, dice: torch.Generator) -> Tensor:

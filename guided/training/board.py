@@ -1,0 +1,47 @@
+"""Contact sheets for people: labelled ones, and blind ones for naming with fresh eyes.
+Knows nothing about how the pictures were made.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+SIDE, LABEL, COLUMNS = 96, 14, 10
+
+
+def grid(paths: Sequence[Path], labels: Sequence[str]) -> Image.Image:
+    """One picture beside the other, `COLUMNS` in a row, a line of text below each."""
+    rows = -(-len(paths) // COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * (SIDE + 4), rows * (SIDE + LABEL + 4)), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(10)
+    for i, (path, label) in enumerate(zip(paths, labels, strict=True)):
+        x, y = i % COLUMNS * (SIDE + 4), i // COLUMNS * (SIDE + LABEL + 4)
+        small = Image.open(path).convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+        sheet.paste(small, (x, y))
+        pen.text((x + 2, y + SIDE), label[:18], "black", font)
+    return sheet
+
+
+def write(paths: Sequence[Path], prompts: Sequence[str], ranks: Sequence[int], path: Path) -> None:
+    """Each picture with its prompt and the place that the judge gave it. Chinese is left to the
+    table: the built-in font has none."""
+    labels = [
+        f"{rank} {prompt if prompt.isascii() else ''}"
+        for prompt, rank in zip(prompts, ranks, strict=True)
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    grid(paths, labels).save(path)
+
+
+def blind(paths: Sequence[Path], prompts: Sequence[str], stem: Path) -> None:
+    """stem.png: the pictures in another order with numbers only; stem.txt: what they are."""
+    order = random.Random(0).sample(range(len(paths)), len(paths))
+    grid([paths[i] for i in order], [str(n) for n in range(1, len(order) + 1)]).save(
+        stem.with_name(stem.name + ".png")
+    )
+    key = "\n".join(f"{n} {prompts[i]}" for n, i in enumerate(order, 1))
+    stem.with_name(stem.name + ".txt").write_text(key + "\n")

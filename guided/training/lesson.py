@@ -1,0 +1,162 @@
+"""What a CLIP is taught from: batches of distinct concepts, one picture and one caption of each,
+and which captions fit another's picture too. Knows nothing about models.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import torch
+import yaml
+from torch import Tensor
+
+from guided.training import bpe, folder, pictures, sources, towers, views
+from guided.training.captions import COLOURED, Captions, Seen
+from guided.training.folder import Folder
+
+HERE = Path(__file__).parent
+EMBEDDED = HERE.parent / "models" / "embedded" / "clip_a"
+RARE_GROUPS = (
+    *("person", "family", "hand", "gender", "time", "zodiac", "mail", "office"),
+    *("arrow", "av-", "alphanum", "transport-sign"),
+)
+SUBJECT, LATER, OTHER, RARE = 2.5, 0.1, 0.02, 0.004  # how often each is drawn
+TINTED = 0.3  # of a picture of one colour only, where there are others
+
+
+class Lesson:
+    """`learner` (guides or judge) says whose renderings are shown: never those of the other."""
+
+    def __init__(
+        self, book: pictures.Pictures, learner: str, pool: dict | None = None, share: float = 0.0
+    ) -> None:
+        self.book, self.pool, self.share = book, pool, share
+        self.hard = learner == "judge"
+        self.captions = Captions(book.words, yaml.safe_load((HERE / "names.yaml").read_text()))
+        shown, tinted = set(sources.of(learner)), sources.tinted()
+        self.rows_of: dict[int, list[int]] = {}
+        self.shares = [TINTED if vendor in tinted else 1.0 for vendor in book.vendors]
+        for row, (concept, vendor) in enumerate(
+            zip(book.concepts.tolist(), book.vendors, strict=True)
+        ):
+            coloured = COLOURED.search(book.words[concept]["label"])
+            if vendor in shown and not (vendor in tinted and coloured):
+                self.rows_of.setdefault(concept, []).append(row)
+        self.concepts_in_all = len(book.words)
+        subjects = sources.subjects()
+        self.concepts = sorted(self.rows_of)
+        self.weights = torch.tensor([weight(book.words[i], subjects) for i in self.concepts])
+
+    def batch(
+        self, count: int, dice: torch.Generator, ease: float = 0.0
+    ) -> tuple[Tensor, list[str], Tensor, Tensor]:
+        """(views (B, 3, S, S), captions, concepts (B,), rivals (B, B): False where a caption fits
+        another's picture too). A share `ease` is easy: clean pictures, bare names."""
+        luck = random.Random(int(torch.randint(2**31, (), generator=dice)))
+        chosen = torch.multinomial(self.weights, count, generator=dice)
+        concepts = torch.tensor([self.concepts[i] for i in chosen.tolist()])
+        rows = torch.tensor([self._row(i, luck) for i in concepts.tolist()])
+        images, colours, grounds = views.shown(self.book, rows, dice, ease, self.hard)
+        if self.pool is not None:
+            self._put_guesses(images, rows, concepts, colours, grounds, dice)
+        styles = [self.book.styles[self.book.vendors[row]] for row in rows.tolist()]
+        seen = [
+            Seen(*parts) for parts in zip(concepts.tolist(), colours, grounds, styles, strict=True)
+        ]
+        said = [self.captions.draw(each, luck, ease) for each in seen]
+        owners = [self.captions.owners[name] for _, name in said]
+        rivals = torch.tensor(
+            [
+                [i == j or concept not in owner for j, owner in enumerate(owners)]
+                for i, concept in enumerate(concepts.tolist())
+            ]
+        )
+        return images, [caption for caption, _ in said], concepts, rivals
+
+    def _row(self, concept: int, luck: random.Random) -> int:
+        rows = self.rows_of[concept]
+        return luck.choices(rows, [self.shares[row] for row in rows])[0]
+
+    def _put_guesses(
+        self, images: Tensor, rows: Tensor, concepts: Tensor, colours: list, grounds: list,
+        dice: torch.Generator,
+    ) -> None:  # fmt: skip
+        """A denoiser's guesses in the place of the first few pictures."""
+        guessed = round(len(images) * self.share)
+        picks = torch.randint(len(self.pool["images"]), (guessed,), generator=dice)
+        images[:guessed] = views.worn_guess(
+            self.pool["images"][picks].float() / 255, images.shape[-1], dice
+        )
+        rows[:guessed] = self.pool["rows"][picks]
+        concepts[:guessed] = self.book.concepts[rows[:guessed]]
+        colours[:guessed] = views.named(self.pool["colours"][picks])
+        grounds[:guessed] = views.named(self.pool["grounds"][picks])
+
+
+def weight(word: dict, subjects: dict) -> float:
+    """Most for what the diffusion model can draw, least for signs and people."""
+    if word["label"] in subjects["weights"]:
+        return SUBJECT
+    if word["label"] in subjects["later"]:
+        return LATER
+    return RARE if word["group"].startswith(RARE_GROUPS) else OTHER
+
+
+class OwnLesson:
+    """Somebody's own pictures and the captions beside them: every distinct first caption is a
+    concept."""
+
+    def __init__(self, own: Folder, size: int) -> None:
+        self.own, self.size = own, size
+        places: dict[str, int] = {}
+        self.concepts = [places.setdefault(said[0], len(places)) for said in own.captions]
+        self.concepts_in_all = len(places)
+
+    def batch(
+        self, count: int, dice: torch.Generator, ease: float = 0.0
+    ) -> tuple[Tensor, list[str], Tensor, Tensor]:
+        """As Lesson's; two pictures of one concept are no rivals."""
+        rows = torch.randint(len(self.concepts), (count,), generator=dice)
+        images = self.own.batch(rows, self.size, dice)
+        easy = torch.rand(count, 1, 1, 1, generator=dice) < ease
+        images = torch.where(easy, images, views.worn(images, dice, mild=True))
+        luck = random.Random(int(torch.randint(2**31, (), generator=dice)))
+        texts = [luck.choice(self.own.captions[row]) for row in rows.tolist()]
+        concepts = torch.tensor([self.concepts[row] for row in rows.tolist()])
+        alike = concepts[:, None] == concepts[None]
+        return images, texts, concepts, ~alike | torch.eye(count, dtype=torch.bool)
+
+
+def load(settings) -> tuple[pictures.Pictures | None, Lesson | OwnLesson, Path]:
+    """The prepared data (None for a folder of pictures), what is taught from it, and the
+    vocabulary's file: the embedded pair's for a folder, or when its weights go on."""
+    size = towers.size(settings.tower)
+    embedded = Path(settings.init or EMBEDDED) / bpe.FILE
+    if not pictures.prepared(settings.data):
+        return None, OwnLesson(folder.load(settings.data, size), size), embedded
+    book = pictures.load(settings.data, size)
+    pool = torch.load(settings.pool, weights_only=True) if settings.pool else None
+    learner = "judge" if settings.tower == "judge" else "guides"
+    lesson = Lesson(book, learner, pool, settings.pool_share)
+    if settings.init:
+        return book, lesson, embedded
+    return book, lesson, vocabulary(lesson, Path(settings.data) / bpe.FILE)
+
+
+def vocabulary(lesson: Lesson, path: Path) -> Path:
+    """The merges, learnt once from names, tags and drawn captions."""
+    if path.exists():
+        return path
+    luck, texts = random.Random(0), []
+    for concept, word in enumerate(lesson.book.words):
+        texts += [word["label"], word["zh"], *word["tags"], *word["zh_tags"]]
+        texts += lesson.captions.english[concept][0] + lesson.captions.chinese[concept][0] * 3
+        texts += [
+            lesson.captions.draw(
+                Seen(concept, luck.choice(views.NAMES), luck.choice(views.NAMES), "flat"), luck
+            )[0]
+            for _ in range(6)
+        ]
+    bpe.write(bpe.learn(texts), path)
+    return path

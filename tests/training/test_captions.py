@@ -1,0 +1,31 @@
+"""Sentences, and the tokens that they become."""
+
+import random
+from pathlib import Path
+
+from guided.training import bpe, clip
+from guided.training.captions import Captions, Seen
+from tests.training.conftest import WORDS
+
+
+def test_captions_hold_the_name_in_both_languages() -> None:
+    captions = Captions(WORDS, {"red heart": ["heart", "爱心"]})
+    luck = random.Random(0)
+    said = [captions.draw(Seen(0, "red", "white", "flat"), luck) for _ in range(300)]
+    assert all(name in caption for caption, name in said)
+    assert {name for _, name in said} >= {"red heart", "heart", "红心", "爱心"}
+    assert len({caption for caption, _ in said}) > 150
+    assert not any("red red heart" in caption for caption, _ in said)
+    assert captions.owners["红心"] == {0}
+
+
+def test_the_vocabulary_is_read_by_open_clip(tmp_path: Path) -> None:
+    path = tmp_path / bpe.FILE
+    bpe.write(
+        bpe.learn(["a red heart", "a red sun", "红色的心", "红色的太阳"] * 3, size=540), path
+    )
+    tokenizer = clip.import_open_clip().SimpleTokenizer(bpe_path=str(path), context_length=8)
+    assert tokenizer.vocab_size == 540
+    for text in ("a red heart", "红色的心", "something never seen"):
+        assert tokenizer.decode(tokenizer.encode(text)).strip() == text
+    assert len(tokenizer.encode("red")) == 1

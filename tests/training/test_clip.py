@@ -1,0 +1,108 @@
+"""Training CLIPs: what is taught, by whom it is seen, what comes out."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from guided.errors import BadInput
+from guided.training import bpe, clip, lesson, pictures, sources, towers
+from guided.training.lesson import Lesson, OwnLesson
+
+
+def dice(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("learner", ["guides", "judge"])
+def test_a_learner_is_shown_its_own_vendors_only(folder: Path, learner: str) -> None:
+    book = pictures.load(folder, 32)
+    taught = Lesson(book, learner)
+    shown = {book.vendors[row] for rows in taught.rows_of.values() for row in rows}
+    assert shown and shown <= set(sources.of(learner))
+
+
+def test_captions_that_fit_two_pictures_are_no_rivals(folder: Path) -> None:
+    taught = Lesson(pictures.load(folder, 32), "guides")
+    images, texts, concepts, rivals = taught.batch(4, dice())
+    assert images.shape == (4, 3, 32, 32) and len(texts) == 4
+    assert len(set(concepts.tolist())) == 4 and rivals.diagonal().all()
+    again = taught.batch(4, dice())
+    assert torch.equal(images, again[0]) and texts == again[1]
+
+
+def test_guesses_of_a_denoiser_come_with_their_colours_and_grounds(folder: Path) -> None:
+    book = pictures.load(folder, 32)
+    pool = {
+        "images": torch.zeros(2, 3, 32, 32, dtype=torch.uint8),
+        "rows": torch.tensor([1, 1]),
+        "colours": torch.tensor([5, 5]),
+        "grounds": torch.tensor([2, 2]),
+    }
+    taught = Lesson(book, "guides", pool, share=0.5)
+    said = [text for seed in range(40) for text in taught.batch(4, dice(seed))[1][:2]]
+    assert all(images.max() == 0 for images in taught.batch(4, dice())[0][:2])
+    assert any("blue" in text or "蓝" in text for text in said)
+    assert any("yellow" in text or "黄" in text for text in said)
+
+
+def test_own_captions_are_said_as_they_are(own: Path) -> None:
+    taught = OwnLesson(lesson.folder.load(own, 32), 32)
+    images, texts, concepts, rivals = taught.batch(8, dice())
+    assert images.shape == (8, 3, 32, 32)
+    assert set(texts) <= {"red house", "a sea", "the sky", "blue sky at noon"}
+    alike = concepts[:, None] == concepts[None]
+    assert torch.equal(rivals, ~alike | torch.eye(8, dtype=torch.bool))
+
+
+def test_a_clip_learns_from_a_folder_and_from_shipped_weights(own: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine"
+    told = {"data": str(own), "steps": 2, "batch": 3, "device": "cpu", "adam_lr": 1e-4}
+    clip.train(clip.Settings(tower="b", init=str(lesson.EMBEDDED.parent / "clip_b"),
+                             out=str(out), lr=1e-4, **told))  # fmt: skip
+    before = load_file(lesson.EMBEDDED.parent / "clip_b" / towers.WEIGHTS)
+    after = load_file(out / "shipped" / towers.WEIGHTS)
+    learnt = [k for k in before if "running" not in k and "tracked" not in k]
+    moved = [(after[k].float() - before[k].float()).abs().max().item() for k in learnt]
+    assert 0 < max(moved) < 0.01
+    loaded = clip.import_open_clip().create_model(f"local-dir:{out / 'shipped'}")
+    assert loaded.visual.image_size == (32, 32)
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"tower": "c"}, "tower=c"),
+        ({"init": "/nowhere"}, "init=/nowhere"),
+        ({"pool": "/nowhere.pt"}, "pool=/nowhere.pt"),
+        ({"pool_share": 2.0}, "pool_share=2"),
+    ],
+)
+def test_wrong_settings_are_named(own: Path, told: dict, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        clip.Settings(data=str(own), **told).check()
+
+
+def test_weights_of_another_tower_are_refused_in_one_line(own: Path) -> None:
+    settings = clip.Settings(data=str(own), tower="b", init=str(lesson.EMBEDDED))
+    with pytest.raises(BadInput, match="does not fit"):
+        clip.begin(settings)
+
+
+def test_three_towers_differ_and_load_as_a_local_folder(tmp_path: Path) -> None:
+    bpe.write(bpe.learn(["a red heart"], size=520), tmp_path / bpe.FILE)
+    for tower in ("b", "judge"):
+        torch.manual_seed(0)
+        model = towers.build(tower)
+        towers.ship(model.state_dict(), tower, tmp_path / bpe.FILE, tmp_path / tower)
+        loaded = clip.import_open_clip().create_model(f"local-dir:{tmp_path / tower}")
+        size = towers.size(tower)
+        assert loaded.visual.image_size == (size, size)
+        assert loaded.context_length == towers.CONTEXT
+        views = torch.rand(2, 3, size, size)
+        assert torch.allclose(
+            loaded.eval().encode_image(views), model.eval().encode_image(views), atol=2e-2
+        )
+    seen = [str(towers.VISION[tower]) for tower in ("a", "b", "judge")]
+    assert len(set(seen)) == 3
