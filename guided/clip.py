@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any
 
@@ -21,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from guided.errors import BadInput
+from guided.models import hub
 from guided.models.cards import ClipCard
 
 log = logging.getLogger(__name__)
@@ -40,7 +42,9 @@ class Clip:
     def __init__(self, model: Any, tokenizer: Any, device: torch.device, dtype: torch.dtype):
         model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
-        self.context = int(model.context_length)
+        self.words = getattr(tokenizer, "tokenizer", tokenizer)  # open_clip wraps transformers' own
+        # A text tower of transformers could read more than it was trained to.
+        self.context = int(getattr(tokenizer, "context_length", None) or model.context_length)
         image_size = model.visual.image_size
         self.size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
         preprocess = model.visual.preprocess_cfg
@@ -95,38 +99,60 @@ class Clip:
         return [part.strip() for part in parts if part.strip()]
 
     def _fits(self, text: str) -> bool:
-        encode = getattr(self.tokenizer, "encode", None)
-        return encode is None or len(encode(text)) <= self.context - 2
+        return len(self._tokens(text)) <= self.context - 2
+
+    def _tokens(self, text: str) -> list[int]:
+        """Without the ones that mark start and end, which transformers would add."""
+        bare = {} if self.words is self.tokenizer else {"add_special_tokens": False}
+        return self.words.encode(text, **bare)
 
     def _warn_if_cut(self, text: str) -> None:
         if self._fits(text):
             return
-        lost = self.tokenizer.decode(self.tokenizer.encode(text)[self.context - 2 :]).strip()
+        lost = self.words.decode(self._tokens(text)[self.context - 2 :]).strip()
         log.warning("the prompt is longer than this CLIP reads; it does not see: %r", lost)
 
 
 def load(card: ClipCard, device: torch.device, dtype: torch.dtype) -> Clip:
-    """The CLIP that a card names, from the package, a local folder, or open_clip's own store."""
+    """The CLIP that a card names, from the package, a local folder or file, or the hub's cache.
+    BadInput when it is not there, or is something else than the card says."""
+    if (missing := card.missing()) is not None:
+        raise BadInput(missing)
     open_clip = import_open_clip()
+    if card.chinese:
+        from guided.models import chinese
+
+        return Clip(*chinese.load(card.folder() or card.cached()), device, dtype)
     folder = card.folder()
-    if folder is not None:
-        name = f"local-dir:{folder}"
-        model = open_clip.create_model(name, require_pretrained=True)
+    with hub.offline():
+        if folder is not None:
+            name = f"local-dir:{folder}"
+            model = open_clip.create_model(name, require_pretrained=True)
+        else:
+            name, model = card.arch, from_file(card)
         return Clip(model, tokenizer(name, folder), device, dtype)
-    weights = card.cached()
-    if weights is None:
-        raise BadInput(card.missing() or "")
-    name, known = card.arch, open_clip.get_pretrained_cfg(card.arch, card.tag) or {}
-    model = open_clip.create_model(
-        name,
-        pretrained=str(weights),  # the file, not the tag: a tag would ask the network each time
-        # The tag knows whether its weights were trained with QuickGELU; open_clip merely warns.
-        force_quick_gelu=bool(known.get("quick_gelu", False)),
-        force_preprocess_cfg={key: known[key] for key in PREPROCESS if key in known},
-        pretrained_text=False,
-        require_pretrained=True,
-    )
-    return Clip(model, tokenizer(name, folder), device, dtype)
+
+
+def from_file(card: ClipCard) -> Any:
+    """An open_clip model with the weights of a tag or of a file of one's own."""
+    open_clip = import_open_clip()
+    known = open_clip.get_pretrained_cfg(card.arch, card.tag) or {}
+    weights = card.place() if card.path else card.cached()
+    try:
+        return open_clip.create_model(
+            card.arch,
+            pretrained=str(
+                weights
+            ),  # the file, not the tag: a tag would ask the network each time
+            # The tag knows whether its weights were trained with QuickGELU; open_clip only warns.
+            force_quick_gelu=bool(known.get("quick_gelu", False)),
+            force_preprocess_cfg={key: known[key] for key in PREPROCESS if key in known},
+            pretrained_text=False,
+            require_pretrained=True,
+        )
+    except (RuntimeError, KeyError, OSError, UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise BadInput(f"clip={card.name}: {weights} is no {card.arch}: {reason}") from error
 
 
 def tokenizer(name: str, folder: Path | None) -> Any:

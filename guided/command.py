@@ -23,6 +23,7 @@ from yaml import YAMLError
 
 from guided import config, help, quoting
 from guided.errors import BadInput, not_one_of
+from guided.models import choices
 
 log = logging.getLogger(__name__)
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -40,7 +41,7 @@ def guard(main: Callable[[], None], argv: list[str]) -> int:
         return 0
     debug = "debug=true" in (word.lower() for word in argv)
     try:
-        argv[1:] = quoting.quote(argv[1:])
+        argv[1:] = quoting.quote(choices.spelt_out(argv[1:]))
         main()
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -79,7 +80,7 @@ def compose(overrides: Sequence[str]) -> DictConfig:
     """The configuration that `python run.py *overrides` would draw."""
     config.register()
     with initialize_config_dir(str(config.conf_folder()), version_base="1.3"):
-        return hydra_compose("config", overrides=quoting.quote(overrides))
+        return hydra_compose("config", overrides=quoting.quote(choices.spelt_out(overrides)))
 
 
 def compose_for(text: Any, overrides: Sequence[str], settings: Mapping[str, Any]) -> DictConfig:

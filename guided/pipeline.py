@@ -28,6 +28,7 @@ from guided.config import Config, build, build_all, conf_folder
 from guided.devices import check_device, check_precision
 from guided.errors import BadInput, nearest, not_one_of
 from guided.models.cards import ClipCard, ModelCard, SecondaryCard, keep_in
+from guided.models.scripts import unread
 from guided.prompt import Prompt
 from guided.ranking import Best, score
 from guided.schedule import check_number
@@ -159,6 +160,9 @@ class Plan:
             if asked.image:
                 check_picture("image_prompt", asked.image)
         self.prompts_of(self.seed)  # every wildcard has its list
+        texts = [(asked.text, asked.clips) for asked in self.prompts if not asked.image]
+        if warning := unread(texts, {name: card.reads for name, card in self.clips.items()}):
+            log.warning(warning)
         rules = {getattr(guide, "weights", "") for guide in self.guides.values()}
         sums = [abs(sum(p.at(at / 100) for p in self.prompts)) for at in range(100)]
         if min(sums) < 1e-3 and "sum" in rules:

@@ -5,17 +5,21 @@ YAML in conf/model and conf/clip. A name is looked for in the package first (the
 then in the cache folder, so that no model needs a path of its own through the code.
 """
 
+import json
 import os
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from guided.diffusion.architecture import PREDICTIONS, SCHEDULES, SPACINGS, UNetConfig
 from guided.errors import BadInput, not_one_of
+from guided.models import hub, registry
 from guided.models.integrity import damage
 from guided.schedule import check_number, schedule
 
+OPEN_CLIP, CHINESE = "open_clip_config.json", "chinese_clip"
 CHOSEN: ContextVar[str | None] = ContextVar("cache", default=None)
 
 
@@ -104,49 +108,97 @@ class ModelCard(WeightsCard):
 
 @dataclass
 class ClipCard:
-    """A CLIP: an open_clip architecture and tag, or a folder in open_clip's own format."""
+    """A CLIP: an architecture of open_clip's with a tag or a file of weights; or a folder in
+    open_clip's format; or a Chinese-CLIP, of the hub or a folder in transformers' format."""
 
     name: str = "???"
-    arch: str = ""
+    arch: str = ""  # one of open_clip's, or chinese_clip
     tag: str = ""
-    path: str = ""  # a folder with open_clip_config.json and weights; arch and tag are not needed
-    hub: str = ""  # the repository that open_clip takes the tag from
+    path: str = ""  # a file of weights of that architecture, or a folder, which needs none
+    hub: str = ""  # where the hub has the weights: repository, or repository/file
+    reads: list[str] = field(default_factory=list)  # scripts: latin, han, ..., any; empty: unknown
     megabytes: int = 0
     licence: str = ""
     character: str = ""
-
     weight: Any = 1.0  # among the CLIPs that guide; 0 leaves it out, a schedule for a while
 
     def __post_init__(self) -> None:
         self.weight = schedule("weight", self.weight, 0)
 
-    def folder(self) -> Path | None:
-        """The local folder, or None for a tag of open_clip's."""
-        if not self.path:
-            return None
+    @property
+    def chinese(self) -> bool:
+        """Is it a Chinese-CLIP, which transformers reads and open_clip does not?"""
+        if self.path:
+            return not self.arch and not (self.place() / OPEN_CLIP).exists()
+        return self.arch == CHINESE
+
+    def place(self) -> Path:
+        """The local file or folder; BadInput when it is not there."""
         found = locate(self.path)
         if found is None:
-            raise BadInput(f"clip={self.name}: there is no folder {self.path}")
-        if not (found / "open_clip_config.json").exists():
-            raise BadInput(f"clip={self.name}: {found} has no open_clip_config.json")
+            raise BadInput(f"clip={self.name}: there is no file or folder {self.path}")
         return found
 
-    def missing(self) -> str | None:
-        """What is not there, what it is, how large, and where it would come from; or None."""
-        if self.folder() is not None or self.cached() is not None:
+    def folder(self) -> Path | None:
+        """The local folder, or None for a tag of open_clip's or a file. BadInput when the folder
+        holds no CLIP."""
+        if not self.path or self.place().is_file():
             return None
-        return (
-            f"clip={self.name} ({self.character}) is not here: {self.arch} {self.tag}, "
-            f"{self.megabytes} MB, from huggingface.co/{self.hub}"
-        )
+        found = self.place()
+        if not (found / OPEN_CLIP).exists() and model_type(found) != CHINESE:
+            raise BadInput(
+                f"clip={self.name}: {found} has no {OPEN_CLIP}, nor is it a Chinese-CLIP of "
+                "transformers"
+            )
+        return found
+
+    def here(self) -> bool:
+        """Is all of it on this machine?"""
+        if self.path:
+            return self.folder() is not None or self.place().is_file()
+        return self.cached() is not None and all(map(hub.has_text, self.texts()))
+
+    def missing(self) -> str | None:
+        """What is not there, what it is, how large, and where it would come from; or None.
+        BadInput when it can never be had."""
+        if self.arch and not self.chinese and not self.path:
+            registry.find_tag(f"clip={self.name}", self.arch, self.tag)
+        if self.path and self.place().is_file() and not self.arch:
+            raise BadInput(
+                f"clip={self.name} is a file: say of what, clip=ARCHITECTURE::{self.path}"
+            )
+        if (self.texts() or self.chinese) and find_spec("transformers") is None:
+            raise BadInput(f'clip={self.name} needs transformers: pip install "guided[languages]"')
+        if self.here():
+            return None
+        size = f", {self.megabytes} MB" if self.megabytes else ""
+        about = f" ({self.character})" if self.character else ""
+        what = self.hub if self.chinese else f"{self.arch} {self.tag}"
+        return f"clip={self.name}{about} is not here: {what}{size}, from huggingface.co/{self.hub}"
+
+    def texts(self) -> list[str]:
+        """Other repositories that the text tower needs: its tokenizer and description."""
+        known = self.arch in registry.architectures()
+        return list(registry.text_repositories(self.arch)) if known else []
 
     def cached(self) -> Path | None:
-        """The tag's weights in the hub's own cache, without asking the network."""
-        from huggingface_hub import try_to_load_from_cache
+        """The weights in the hub's own cache, without asking the network; of a Chinese-CLIP the
+        folder."""
+        if not self.hub:
+            return None
+        if not self.chinese:
+            return hub.weights(self.hub)
+        weights = hub.cached(self.hub, *hub.TRANSFORMERS_WEIGHTS)
+        return weights and weights.parent
 
-        names = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-        found = (try_to_load_from_cache(self.hub, name) for name in names)
-        return next((Path(path) for path in found if isinstance(path, str)), None)
+
+def model_type(folder: Path) -> str:
+    """What a folder in transformers' format says that it holds."""
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(found.get("model_type", "")) if isinstance(found, dict) else ""
 
 
 def locate(name: str) -> Path | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from guided.errors import BadInput
-from guided.models import integrity
+from guided.models import hub, integrity
 from guided.models.cards import ClipCard, WeightsCard, cache, is_path, locate
 from guided.models.transfer import NoRoom, transfer
 
@@ -77,14 +77,18 @@ def mirrored(url: str) -> str:
 
 
 def fetch_clip(card: ClipCard) -> None:
-    """Into open_clip's own store, by its own means."""
-    if card.folder() is not None or card.cached() is not None:
+    """Into the hub's own cache, by its own means: they resume, lock and verify."""
+    if card.missing() is None:
         return
     refuse_offline()
-    from guided.clip import import_open_clip
-
-    open_clip = import_open_clip()
-    open_clip.download_pretrained(open_clip.get_pretrained_cfg(card.arch, card.tag))
+    if card.chinese:
+        about = ((hub.DESCRIPTION,), ("preprocessor_config.json",), ("vocab.txt",))
+        hub.fetch(card.hub, *about, hub.TRANSFORMERS_WEIGHTS)
+        return
+    repository, file = hub.split(card.hub)
+    hub.fetch(repository, (hub.safer(file), file) if file else hub.WEIGHTS)
+    for text in card.texts():
+        hub.fetch(text, (hub.DESCRIPTION,), ("tokenizer_config.json",), hub.TOKENIZERS)
 
 
 def refuse_offline() -> None:

@@ -10,7 +10,6 @@ from omegaconf import DictConfig, OmegaConf
 from guided.config import build, build_all, conf_folder
 from guided.errors import BadInput, not_one_of
 from guided.models.cards import ClipCard, ModelCard, WeightsCard, cache, keep_in, locate
-from guided.models.download import fetch, fetch_clip
 
 ACTIONS = ("list", "download")
 
@@ -22,6 +21,8 @@ def run(action: str, cfg: DictConfig) -> None:
     if action == "list":
         show()
         return
+    from guided.models.download import fetch, fetch_clip
+
     print(f"model={cfg.model.name}: {fetch(build(cfg.model, 'model'))}")
     if cfg.secondary:
         print(f"secondary={cfg.secondary.name}: {fetch(build(cfg.secondary, 'secondary'))}")
@@ -37,8 +38,7 @@ def show() -> None:
             print(line(group, name, locate(card.file) is not None, card))
     for name, cards in clips():
         for card in cards:
-            here = card.folder() is not None or card.cached() is not None
-            print(line("clip", name, here, card))
+            print(line("clip", name, card.here(), card))
     print(f"Models are kept in {cache()}, CLIPs in the hub's own cache; to fetch some:")
     print("python run.py models=download model=imagenet512 clip=[vit_b32,vit_b16,rn50]")
 

@@ -1,8 +1,10 @@
 """Weights from files, safely: tensors only, never code. Knows nothing about networks."""
 
 import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,24 +13,46 @@ from guided.diffusion.secondary import SecondaryModel
 from guided.diffusion.unet import UNet
 from guided.errors import BadInput
 from guided.models.cards import ModelCard, SecondaryCard
+from guided.models.recognise import ANCHOR, find_prefix
 
 
-def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a .safetensors or a .pt/.pth/.ckpt file, on the CPU. BadInput when it is
-    damaged or holds anything but tensors."""
+def read(path: Path, shapes_only: bool = False) -> dict[str, Tensor]:
+    """The tensors of a .safetensors or a .pt/.pth/.ckpt file, on the CPU; those in dictionaries
+    within it under dotted names. BadInput when it is damaged or holds anything but plain data.
+
+    With `shapes_only` the tensors hold no numbers, and large files are not read."""
+    place = "meta" if shapes_only and is_zip(path) else "cpu"
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
             return load_file(path)
-        tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip(path))
+        mmap = place == "cpu" and is_zip(path)
+        found = torch.load(path, map_location=place, weights_only=True, mmap=mmap)
     except UnpicklingError as error:
-        raise BadInput(f"{path} holds more than tensors and is not opened: {error}") from error
+        reason = str(error).splitlines()[0]
+        raise BadInput(f"{path} holds more than tensors and is not opened: {reason}") from error
     except Exception as error:
         raise BadInput(f"{path} cannot be read as weights: {error}") from error
-    if not isinstance(tensors, dict) or not all(torch.is_tensor(t) for t in tensors.values()):
-        raise BadInput(f"{path} holds no plain dictionary of tensors")
+    tensors = dict(flat(found)) if isinstance(found, Mapping) else {}
+    if not tensors:
+        raise BadInput(f"{path} holds no dictionary of tensors")
     return tensors
+
+
+def flat(found: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Tensors by dotted names; epochs, options and the like are left out."""
+    for key, value in found.items():
+        if torch.is_tensor(value):
+            yield f"{prefix}{key}", value
+        elif isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+
+
+def unwrapped(tensors: dict[str, Tensor], anchor: str) -> dict[str, Tensor]:
+    """The network's own names, without what a training put before them (`module.`, `ema.`)."""
+    prefix = find_prefix(tensors, anchor) or ""
+    return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
 
 
 def is_zip(path: Path) -> bool:
@@ -41,7 +65,7 @@ def load_unet(card: ModelCard, device: torch.device, dtype: torch.dtype) -> UNet
     path = card.path()
     with torch.device("meta"):
         unet = UNet(card.unet)
-    tensors = read(path)
+    tensors = unwrapped(read(path), ANCHOR)
     check(unet.state_dict(), tensors, path)
     # Shipped weights are float16 to be small; the network is set to its own precision below.
     unet.load_state_dict({k: t.float() for k, t in tensors.items()}, strict=True, assign=True)
@@ -54,7 +78,7 @@ def load_secondary(card: SecondaryCard, device: torch.device) -> SecondaryModel:
     path = card.path()
     with torch.device("meta"):
         model = SecondaryModel()
-    tensors = read(path)
+    tensors = unwrapped(read(path), "timestep_embed.weight")
     check(model.state_dict(), tensors, path)
     model.load_state_dict({k: t.float() for k, t in tensors.items()}, strict=True, assign=True)
     return model.requires_grad_(False).eval().to(device)

@@ -1,0 +1,74 @@
+"""The hub's own cache: what is here of a repository, without asking the network; and fetching it.
+
+Knows nothing about what the files are. HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_HUB_OFFLINE and the
+proxies of the environment hold as huggingface_hub reads them.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+TRANSFORMERS_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+# Any of these shows that a tokenizer or a text tower's description has been fetched.
+TOKENIZERS = ("tokenizer.json", "sentencepiece.bpe.model", "spiece.model", "vocab.txt")
+DESCRIPTION = "config.json"
+
+
+def cached(repository: str, *names: str) -> Path | None:
+    """The first of these files that is in the cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = (try_to_load_from_cache(repository, name) for name in names)
+    return next((Path(path) for path in found if isinstance(path, str)), None)
+
+
+def weights(place: str) -> Path | None:
+    """The weights of an open_clip model in the cache; `place` is repository or repository/file."""
+    repository, file = split(place)
+    return cached(repository, *((safer(file), file) if file else WEIGHTS))
+
+
+def split(place: str) -> tuple[str, str]:
+    """owner/name/file -> owner/name and file; the file may be none."""
+    parts = place.split("/")
+    return "/".join(parts[:2]), "/".join(parts[2:])
+
+
+def safer(file: str) -> str:
+    """The name that the same weights have as safetensors."""
+    return f"{file.rpartition('.')[0]}.safetensors"
+
+
+def has_text(repository: str) -> bool:
+    """Is the description or the tokenizer of a text tower in the cache?"""
+    return cached(repository, DESCRIPTION, *TOKENIZERS) is not None
+
+
+def fetch(repository: str, *alternatives: tuple[str, ...]) -> None:
+    """Of each tuple of names the first that the repository has."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    for names in alternatives:
+        for name in names:
+            try:
+                hf_hub_download(repository, name)
+                break
+            except EntryNotFoundError:
+                log.info("%s has no %s", repository, name)
+
+
+@contextmanager
+def offline() -> Iterator[None]:
+    """Libraries that ask the hub for what is in its cache anyway do not ask in here."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before

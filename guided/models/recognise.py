@@ -1,0 +1,191 @@
+"""What network a file of weights holds, from the names and shapes of its tensors alone.
+
+Knows nothing about loading. A safetensors file is asked for its header only, with no torch; of a
+.pt file the shapes are read without the numbers. Three things leave no trace in a checkpoint: how
+many heads the attention has, what the network predicts, and the size that it was trained at. They
+are taken from a known model of the same shapes where there is one, and said in any case.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from guided.diffusion.architecture import UNetConfig
+from guided.errors import BadInput
+from guided.models.cards import ModelCard
+from guided.models.integrity import damage, header
+
+Shapes = Mapping[str, tuple[int, ...]]
+ANCHOR = "time_embed.0.weight"  # every U-Net of guided-diffusion's family has it
+COARSEST = 8  # pixels at the coarsest level of guided-diffusion's own networks
+# What other files are, told by the name of one tensor.
+OTHERS = {
+    "first_stage_model.": "a latent model (Stable Diffusion), which draws no pixels",
+    "text_projection": "a CLIP: clip=ARCHITECTURE::file",
+    "visual.": "a CLIP: clip=ARCHITECTURE::file",
+    "lora_": "a LoRA for a latent model",
+    "timestep_embed.weight": "a v-diffusion or secondary model",
+    "quantize.embedding.weight": "a VQGAN",
+}
+
+
+@dataclass
+class Recognised:
+    """A network, and in words what its file did not say."""
+
+    unet: UNetConfig
+    like: ModelCard | None  # the known model whose shapes it has
+    assumed: str
+
+
+def recognise(path: Path, known: Iterable[ModelCard]) -> Recognised:
+    """BadInput in one line when the file holds no U-Net of guided-diffusion's family."""
+    found = shapes(path)
+    prefix = find_prefix(found, ANCHOR)
+    if prefix is None:
+        raise BadInput(f"model={path} {unlike(found)}")
+    inner = {key.removeprefix(prefix): s for key, s in found.items() if key.startswith(prefix)}
+    try:
+        return from_shapes(inner, path, list(known))
+    except (KeyError, IndexError, ValueError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise BadInput(f"model={path} is no U-Net that can be read: {reason}") from error
+
+
+def shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Of every tensor of a file; BadInput when it is damaged or holds more than tensors."""
+    if (wrong := damage(path)) is not None:
+        raise BadInput(f"{path} is damaged: {wrong}")
+    if path.suffix == ".safetensors":
+        return {key: tuple(tensor["shape"]) for key, tensor in header(path).items()}
+    from guided.models.weights import read
+
+    return {key: tuple(tensor.shape) for key, tensor in read(path, shapes_only=True).items()}
+
+
+def find_prefix(keys: Iterable[str], anchor: str) -> str | None:
+    """What stands before a network's own names (`module.`, `state_dict.`, `ema.`), or None when
+    `anchor` is in no name. Averaged weights are chosen before raw ones."""
+    found = [key.removesuffix(anchor) for key in keys if key.endswith(anchor)]
+    whole = [prefix for prefix in found if not prefix or prefix.endswith(".")]
+    return min(whole, key=lambda p: ("ema" not in p.lower(), len(p), p), default=None)
+
+
+def unlike(found: Shapes) -> str:
+    """What an unknown file seems to be, and what was expected."""
+    guess = next((what for sign, what in OTHERS.items() if any(sign in k for k in found)), "")
+    names = ", ".join(list(found)[:2]) or "nothing"
+    return (
+        f"is {guess or 'unknown'}: it holds {names}, ...; expected is a U-Net of guided-diffusion "
+        f"with {ANCHOR}, input_blocks.0.0.weight and so on"
+    )
+
+
+def from_shapes(found: Shapes, path: Path, known: list[ModelCard]) -> Recognised:
+    unet = visible(found)
+    # A file of a known name is that model; else the best known one that it looks like.
+    known.sort(key=lambda c: (Path(c.file).name != path.name, not c.name.startswith("imagenet")))
+    same = [card for card in known if looks(card.unet) == looks(unet)]
+    if same:
+        like = same[0]
+        unet.image_size, unet.num_heads = like.unet.image_size, like.unet.num_heads
+        unet.num_head_channels = like.unet.num_head_channels
+        unet.use_new_attention_order = like.unet.use_new_attention_order
+        unet.attention_resolutions = list(like.unet.attention_resolutions)
+        named = Path(like.file).name == path.name
+        return Recognised(unet, like, "" if named else f"as in {like.name}: {hidden(unet, like)}")
+    unet.num_heads, unet.num_head_channels = guess_heads(unet, known)
+    return Recognised(unet, None, f"a guess: {hidden(unet, None)}")
+
+
+def hidden(unet: UNetConfig, like: ModelCard | None) -> str:
+    """In words, what tensors do not show."""
+    per_head = unet.num_head_channels
+    heads = f"{per_head} channels per head" if per_head > 0 else f"{unet.num_heads} heads"
+    says = like.prediction if like else "eps"
+    return f"{heads}, trained at {unet.image_size} pixels, predicts {says}"
+
+
+def visible(found: Shapes) -> UNetConfig:
+    """All of the architecture that shapes tell. KeyError names a tensor that is missing."""
+    wide, channels = found[ANCHOR]
+    first, seen = found["input_blocks.0.0.weight"][:2]
+    if seen != 3:
+        what = {4: "a latent model (Stable Diffusion)", 6: "a model that enlarges pictures"}
+        raise ValueError(f"it reads {seen} channels, not 3: {what.get(seen, 'another kind')}")
+    if wide != 4 * channels:
+        raise ValueError(f"{ANCHOR} is {(wide, channels)}, expected four times as tall as wide")
+    blocks = 1 + max(block_numbers(found, "output_blocks"))
+    ups = [i for i in range(blocks) if grows(found, i)]
+    res_blocks = ups[0] if ups else blocks - 1
+    levels = blocks // (res_blocks + 1)
+    firsts = [1 + level * (res_blocks + 1) for level in range(levels)]
+    widths = [found[f"input_blocks.{i}.0.out_layers.3.weight"][0] for i in firsts]
+    attending = [f"input_blocks.{i}.1.qkv.weight" in found for i in firsts]
+    size = COARSEST * 2 ** (levels - 1)
+    if widths[0] != first:
+        raise ValueError(f"its first layer has {first} channels and its first level {widths[0]}")
+    return UNetConfig(
+        image_size=size,
+        num_channels=channels,
+        channel_mult=[tidy(width / channels) for width in widths],
+        num_res_blocks=res_blocks,
+        attention_resolutions=[size >> level for level in range(levels) if attending[level]],
+        resblock_updown=any(is_res_block(found, i) for i in ups),
+        use_scale_shift_norm=found["input_blocks.1.0.emb_layers.1.weight"][0] == 2 * first,
+        learn_sigma=found["out.2.weight"][0] == 6,
+        num_classes=found.get("label_emb.weight", (0,))[0],
+    )
+
+
+def block_numbers(found: Shapes, part: str) -> set[int]:
+    names = (key.split(".") for key in found if key.startswith(f"{part}."))
+    numbers = {int(name[1]) for name in names if name[1].isdigit()}
+    if not numbers:
+        raise KeyError(f"{part}.0")
+    return numbers
+
+
+def grows(found: Shapes, i: int) -> bool:
+    """Does this output block end in a layer that doubles the size?"""
+    return is_res_block(found, i) or any(
+        f"output_blocks.{i}.{layer}.conv.weight" in found for layer in (1, 2)
+    )
+
+
+def is_res_block(found: Shapes, i: int) -> bool:
+    """Is that layer a residual block?"""
+    return any(f"output_blocks.{i}.{layer}.in_layers.2.weight" in found for layer in (1, 2))
+
+
+def tidy(mult: float) -> float:
+    return int(mult) if mult == int(mult) else mult
+
+
+def looks(unet: UNetConfig) -> tuple[Any, ...]:
+    """All that shapes depend on."""
+    levels = range(len(unet.multipliers))
+    return (
+        *(unet.num_channels, unet.num_res_blocks, unet.resblock_updown),
+        *(unet.use_scale_shift_norm, unet.learn_sigma, unet.num_classes),
+        tuple((float(unet.multipliers[level]), unet.attends(level)) for level in levels),
+    )
+
+
+def guess_heads(unet: UNetConfig, known: list[ModelCard]) -> tuple[int, int]:
+    """(num_heads, num_head_channels) of the known family with the same width and switches; else
+    64 channels per head, as guided-diffusion's later networks have; else a single head."""
+
+    def family(of: UNetConfig) -> tuple[Any, ...]:
+        return of.num_channels, of.resblock_updown, of.use_scale_shift_norm
+
+    for card in known:
+        if family(card.unet) == family(unet) and divides(unet, card.unet.num_head_channels):
+            return card.unet.num_heads, card.unet.num_head_channels
+    return (1, 64) if unet.resblock_updown and divides(unet, 64) else (1, -1)
+
+
+def divides(unet: UNetConfig, per_head: int) -> bool:
+    levels = range(len(unet.multipliers))
+    return per_head <= 0 or not any(unet.channels(level) % per_head for level in levels)
