@@ -42,7 +42,9 @@ class Clip:
     def __init__(self, model: Any, tokenizer: Any, device: torch.device, dtype: torch.dtype):
         model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
-        self.words = getattr(tokenizer, "tokenizer", tokenizer)  # open_clip wraps transformers' own
+        self.words = getattr(
+            tokenizer, "tokenizer", tokenizer
+        )  # open_clip wraps transformers' own
         # A text tower of transformers could read more than it was trained to.
         self.context = int(getattr(tokenizer, "context_length", None) or model.context_length)
         image_size = model.visual.image_size

@@ -10,6 +10,7 @@ https://arxiv.org/abs/2211.01335
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -77,14 +78,16 @@ class Tokenizer:
 def load(folder: Path) -> tuple[ChineseClip, Tokenizer]:
     """From a folder in transformers' format; BadInput when it holds something else."""
     from transformers import ChineseCLIPModel
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # of a second, on every run, in pipes too
     try:
         with hub.offline():
             model = ChineseCLIPModel.from_pretrained(
                 folder, local_files_only=True, weights_only=True, dtype=torch.float32
             )
             return ChineseClip(model, preprocessing(folder)), Tokenizer(folder)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, UnpicklingError) as error:
         reason = str(error).splitlines()[0]
         raise BadInput(f"{folder} cannot be read as a Chinese-CLIP: {reason}") from error
 

@@ -17,6 +17,7 @@ from zlib import crc32
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
+from guided import help
 from guided.config import build
 from guided.errors import BadInput, nearest
 from guided.models import registry, shelf
@@ -150,8 +151,7 @@ def existing(group: str, typed: str) -> Path:
     if (found := locate(typed)) is not None:
         return found
     there = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    cards = [name for name, _ in (shelf.models() if group == "model" else shelf.clips())]
-    near = nearest(path.name, there) or nearest(path.stem, cards)
+    near = nearest(path.name, there) or nearest(path.stem, help.names(group))
     raise BadInput(f"{group}={typed}: there is no such file or folder{near}")
 
 
@@ -188,5 +188,5 @@ def tagged(typed: str, arch: str, tag: str) -> dict[str, Any]:
 
 def clip_node(typed: str, **found: Any) -> dict[str, Any]:
     unsaid = {f.name: f.default for f in fields(ClipCard) if f.default is not MISSING}
-    card = {**unsaid, "reads": [], "name": typed, "character": "of one's own", **found}
+    card = {**unsaid, "reads": [], "name": typed, **found}
     return {typed: {"_target_": "guided.models.cards.ClipCard", **card}}

@@ -49,14 +49,16 @@ def recognise(path: Path, known: Iterable[ModelCard]) -> Recognised:
     try:
         return from_shapes(inner, path, list(known))
     except (KeyError, IndexError, ValueError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         raise BadInput(f"model={path} is no U-Net that can be read: {reason}") from error
 
 
 def shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Of every tensor of a file; BadInput when it is damaged or holds more than tensors."""
+    if path.is_dir():
+        raise BadInput(f"model={path} is a folder; expected is a file of weights")
     if (wrong := damage(path)) is not None:
-        raise BadInput(f"{path} is damaged: {wrong}")
+        raise BadInput(f"model={path} is damaged, or no file of weights: {wrong}")
     if path.suffix == ".safetensors":
         return {key: tuple(tensor["shape"]) for key, tensor in header(path).items()}
     from guided.models.weights import read

@@ -84,9 +84,10 @@ def find_tag(where: str, arch: str, tag: str) -> str:
         return known[cleaned]
     if not known:
         raise BadInput(f"{where}: open_clip has no weights of {arch}; give a file, {arch}::file")
-    hint = nearest(cleaned, known, 0.3)
-    near = f"{hint}; there are " if hint else " among "
-    raise BadInput(f"{where}: {arch} has no tag {tag or '(none given)'}{near}{', '.join(known)}")
+    if not tag:
+        raise BadInput(f"{where}: say which weights, {arch}::TAG; there are {', '.join(known)}")
+    hint = nearest(cleaned, known) or f"; there are {', '.join(known)}"
+    raise BadInput(f"{where}: {arch} has no tag {tag}{hint}")
 
 
 def text_repositories(arch: str) -> Iterator[str]:

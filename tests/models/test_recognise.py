@@ -1,0 +1,184 @@
+"""Architectures read back from tensors alone."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+
+from guided.diffusion.architecture import UNetConfig
+from guided.diffusion.secondary import SecondaryModel
+from guided.diffusion.unet import UNet
+from guided.errors import BadInput
+from guided.models import shelf
+from guided.models.cards import ModelCard
+from guided.models.recognise import find_prefix, from_shapes, looks, recognise, visible
+from guided.models.weights import load_unet
+
+SMALL = UNetConfig(
+    image_size=16, num_channels=32, channel_mult=[1, 2], num_res_blocks=1,
+    attention_resolutions=[8], num_head_channels=32, learn_sigma=False,
+)  # fmt: skip
+CARDS = dict(shelf.models())
+
+
+def shapes(config: UNetConfig) -> dict[str, tuple[int, ...]]:
+    with torch.device("meta"):
+        return {key: tuple(tensor.shape) for key, tensor in UNet(config).state_dict().items()}
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_every_known_checkpoint_is_recognised_with_its_heads(name: str) -> None:
+    card = CARDS[name]
+    found = from_shapes(shapes(card.unet), Path("someone's.pt"), list(CARDS.values()))
+    assert looks(found.unet) == looks(card.unet)
+    assert found.unet.image_size == card.unet.image_size
+    for setting in ("num_heads", "num_head_channels", "use_new_attention_order"):
+        assert getattr(found.unet, setting) == getattr(card.unet, setting), setting
+    assert "head" in found.assumed and found.like.name in found.assumed
+
+
+def test_a_file_of_a_known_name_is_that_model() -> None:
+    """openimages512 has imagenet512's shapes, and predicts v."""
+    card = CARDS["openimages512"]
+    found = from_shapes(shapes(card.unet), Path("x") / card.file, list(CARDS.values()))
+    assert (found.like.name, found.like.prediction, found.assumed) == (card.name, "v", "")
+    other = from_shapes(shapes(card.unet), Path("other.pt"), list(CARDS.values()))
+    assert (other.like.name, other.like.prediction) == ("imagenet512", "eps")
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> UNetConfig:
+    levels = draw(st.integers(1, 4))
+    size = 8 * 2 ** (levels - 1)
+    attending = draw(st.lists(st.booleans(), min_size=levels, max_size=levels))
+    return UNetConfig(
+        image_size=size,
+        num_channels=draw(st.sampled_from([32, 64])),
+        channel_mult=draw(st.lists(st.sampled_from([1, 2, 3]), min_size=levels, max_size=levels)),
+        num_res_blocks=draw(st.integers(1, 3)),
+        attention_resolutions=[size >> level for level in range(levels) if attending[level]],
+        resblock_updown=draw(st.booleans()) if levels > 1 else False,
+        use_scale_shift_norm=draw(st.booleans()),
+        learn_sigma=draw(st.booleans()),
+        num_classes=draw(st.sampled_from([0, 7])),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(networks())
+def test_any_network_is_read_back_from_its_shapes(config: UNetConfig) -> None:
+    found = visible(shapes(config))
+    assert looks(found) == looks(config)
+    assert shapes(found) == shapes(config)
+
+
+# ---- files ---------------------------------------------------------------------------------
+
+
+def wrappings(tensors: dict[str, torch.Tensor]) -> dict[str, object]:
+    noise = {key: torch.randn_like(tensor) for key, tensor in tensors.items()}
+    under = under_name("module", tensors)
+    return {
+        "plain": tensors,
+        "module": under,
+        "state_dict": {"state_dict": tensors, "epoch": 3, "args": {"lr": 0.1}},
+        "both": {"model": noise, "model_ema": tensors, "optimizer": {"state": {0: noise}}},
+        "deep": {"ema": {"params": under}, "raw": noise},
+        "flat": under_name("net", noise) | under_name("ema", tensors),
+    }
+
+
+def under_name(name: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {f"{name}.{key}": tensor for key, tensor in tensors.items()}
+
+
+@pytest.mark.parametrize("how", wrappings({}))
+@pytest.mark.parametrize("zipped", [True, False])
+def test_wrapped_checkpoints_are_recognised_and_loaded(
+    tmp_path: Path, how: str, zipped: bool
+) -> None:
+    """Averaged weights before raw ones; files from before torch 1.6 too."""
+    tensors = UNet(SMALL).state_dict()
+    path = tmp_path / "w.pt"
+    torch.save(wrappings(tensors)[how], path, _use_new_zipfile_serialization=zipped)
+    found = recognise(path, [])
+    assert looks(found.unet) == looks(SMALL)
+    card = ModelCard(name="w", file=str(path), unet=found.unet)
+    loaded = load_unet(card, torch.device("cpu"), torch.float32).state_dict()
+    assert all(torch.equal(tensor, tensors[key]) for key, tensor in loaded.items())
+
+
+def test_safetensors_are_recognised_without_torch(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_file({f"ema.{key}": tensor for key, tensor in UNet(SMALL).state_dict().items()}, path)
+    program = (
+        "import sys; from pathlib import Path; from guided.models.recognise import recognise;"
+        f"found = recognise(Path({str(path)!r}), []); assert found.unet.num_channels == 32;"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_what_the_file_does_not_say_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_file(UNet(SMALL).state_dict(), path)
+    assumed = recognise(path, list(CARDS.values())).assumed
+    for part in ("guess", "head", "16 pixels", "eps"):
+        assert part in assumed
+
+
+@pytest.mark.parametrize(
+    ("tensors", "parts"),
+    [
+        ({"a": torch.zeros(2)}, ["unknown", "it holds a"]),
+        ({"visual.conv1.weight": torch.zeros(2), "logit_scale": torch.zeros(1)}, ["a CLIP"]),
+        (SecondaryModel().state_dict(), ["secondary"]),
+        ({"time_embed.0.weight": torch.zeros(128, 32)}, ["input_blocks.0.0.weight is missing"]),
+        (
+            {
+                "time_embed.0.weight": torch.zeros(1280, 320),
+                "input_blocks.0.0.weight": torch.zeros(320, 4, 3, 3),
+            },
+            ["reads 4 channels", "latent"],
+        ),
+        (
+            {
+                "time_embed.0.weight": torch.zeros(128, 32),
+                "input_blocks.0.0.weight": torch.zeros(32, 6, 3, 3),
+            },
+            ["reads 6 channels", "enlarges"],
+        ),
+    ],
+)
+def test_other_files_are_told_in_one_line(tmp_path: Path, tensors, parts) -> None:
+    for name in ("w.safetensors", "w.pt"):
+        path = tmp_path / name
+        if name.endswith("pt"):
+            torch.save(dict(tensors), path)
+        else:
+            save_file(tensors, path)
+        with pytest.raises(BadInput) as caught:
+            recognise(path, [])
+        said = str(caught.value)
+        assert "\n" not in said
+        for part in (name, *parts):
+            assert part in said
+
+
+def test_a_header_that_lies_is_bad_input(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    header = json.dumps({"time_embed.0.weight": {"shape": 5}}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(BadInput, match="header"):
+        recognise(path, [])
+
+
+def test_prefixes_are_whole_names() -> None:
+    assert find_prefix(["xa.b", "c"], "a.b") is None
+    assert find_prefix(["x.a.b", "ema.x.a.b", "a.b"], "a.b") == "ema.x."
