@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from pickle import UnpicklingError
 from types import ModuleType
@@ -168,19 +169,18 @@ def import_open_clip() -> ModuleType:
     """open_clip, past two obstacles in what it imports."""
     try:
         with dynamo_asleep():
-            return import_past_missing_operators()
+            return import_past_missing_operators("open_clip")
     except (ImportError, AttributeError):  # a release that asks dynamo something else
-        return import_past_missing_operators()
+        return import_past_missing_operators("open_clip")
 
 
-def import_past_missing_operators() -> ModuleType:
-    """torchvision's CUDA build beside a CPU build of torch lacks some operators and does not
-    import. CLIP needs none of them: declare each that is missed, and import again."""
+def import_past_missing_operators(name: str) -> ModuleType:
+    """A module that imports torchvision, whose CUDA build beside a CPU build of torch lacks some
+    operators and does not import. Nothing here needs them: declare each that is missed, and import
+    again."""
     while True:
         try:
-            import open_clip
-
-            return open_clip
+            return import_module(name)
         except RuntimeError as error:
             missing = re.search(r"operator (torchvision::\w+) does not exist", str(error))
             if missing is None:

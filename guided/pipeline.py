@@ -148,6 +148,9 @@ class Plan:
                 self.model.size,
                 self.model.name,
             )
+        for guide in self.guides.values():
+            if hasattr(guide, "check"):
+                guide.check(self.init is not None)
         if not self.clips and "clip" in self.guides:
             raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
 

@@ -99,6 +99,8 @@ class Scene:
 
 
 class GuideSettings(Protocol):
+    """May also have `check(has_init)`, which raises BadInput before anything is loaded."""
+
     def prepare(self, scene: Scene) -> Guide: ...
 
 

@@ -293,7 +293,7 @@ def test_open_clip_imports_although_dynamo_is_asked_something_new(monkeypatch):
     """A later release may ask more than we answer: then the real one is imported."""
     tries = []
 
-    def import_once():
+    def import_once(name: str):
         tries.append(sys.modules.get("torch._dynamo"))
         if len(tries) == 1:
             raise AttributeError("something new")

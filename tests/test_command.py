@@ -59,6 +59,8 @@ def complaint(*words: str) -> str:
         (["sampler=dpmpp_2m", "sampler.eta=2"], ["sampler.eta=2", "from 0 to 1"]),
         (["secondary=imagnet"], ["secondary=imagnet", "imagenet2"]),
         (["secondary=imagenet2", "size=[40,32]"], ["size=[40, 32]", "multiples of 32"]),
+        (["guide=[clip,likeness]"], ["guide=likeness", "init=photo.jpg"]),
+        (["guide=[likeness]", "guide.likeness.metric=ssim"], ["metric=ssim", "pixels, lpips"]),
         (["init=none.jpg"], ["init=none.jpg", "not there"]),
         (["init=README.md"], ["init=README.md", "no picture"]),
         (["init=perlin:red"], ["init=perlin:red", "perlin:gray"]),
