@@ -176,7 +176,7 @@ def own_clip(typed: str) -> str | None:
         if path.suffix in CARDS:
             return keep("clip", typed, OmegaConf.load(path))
         return keep("clip", typed, clip_node(typed, path=str(path.absolute())))
-    if typed in registry.architectures():  # without a tag
+    if typed in registry.architectures() and typed not in help.names("clip"):  # without a tag
         registry.find_tag(f"clip={typed}", typed, "")
     return None
 

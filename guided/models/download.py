@@ -77,10 +77,24 @@ def mirrored(url: str) -> str:
 
 
 def fetch_clip(card: ClipCard) -> None:
-    """Into the hub's own cache, by its own means: they resume, lock and verify."""
+    """Into the hub's own cache, by its own means: they resume, lock and verify. BadInput when the
+    hub does not have it, or cannot be reached."""
     if card.missing() is None:
         return
     refuse_offline()
+    try:
+        fetch_from_hub(card)
+    except Exception as error:  # of huggingface_hub, requests or httpx, whichever it is by now
+        reason = str(error).strip().splitlines()[0]
+        raise BadInput(
+            f"clip={card.name}: huggingface.co/{card.hub} could not be fetched ({reason}); "
+            "HF_ENDPOINT=https://... names a mirror of the hub"
+        ) from error
+    if (missing := card.missing()) is not None:
+        raise BadInput(f"{missing}, which does not have all of it")
+
+
+def fetch_from_hub(card: ClipCard) -> None:
     if card.chinese:
         about = ((hub.DESCRIPTION,), ("preprocessor_config.json",), ("vocab.txt",))
         hub.fetch(card.hub, *about, hub.TRANSFORMERS_WEIGHTS)

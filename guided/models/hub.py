@@ -50,13 +50,15 @@ def has_text(repository: str) -> bool:
 def fetch(repository: str, *alternatives: tuple[str, ...]) -> None:
     """Of each tuple of names the first that the repository has."""
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     for names in alternatives:
         for name in names:
             try:
                 hf_hub_download(repository, name)
                 break
+            except LocalEntryNotFoundError:  # not asked, or not answered
+                raise
             except EntryNotFoundError:
                 log.info("%s has no %s", repository, name)
 

@@ -1,6 +1,6 @@
 """models=list shows what there is and could be; models=download fetches what is chosen.
 
-Imports no torch, unless a CLIP is fetched through open_clip.
+Imports no torch.
 """
 
 from collections.abc import Iterator
@@ -15,37 +15,56 @@ ACTIONS = ("list", "download")
 
 
 def run(action: str, cfg: DictConfig) -> None:
+    """BadInput when there is no such action, or what is chosen cannot be had."""
     if action not in ACTIONS:
         raise BadInput(not_one_of("models", action, ACTIONS))
     keep_in(cfg.cache)
     if action == "list":
         show()
-        return
+    else:
+        download(cfg)
+
+
+def download(cfg: DictConfig) -> None:
+    """All that is chosen and can be wrong is looked at before the first byte is fetched."""
     from guided.models.download import fetch, fetch_clip
 
-    print(f"model={cfg.model.name}: {fetch(build(cfg.model, 'model'))}")
-    if cfg.secondary:
-        print(f"secondary={cfg.secondary.name}: {fetch(build(cfg.secondary, 'secondary'))}")
-    for name, card in build_all(cfg.clip, "clip").items():
+    cards = [build(cfg.model, "model")]
+    cards += [build(cfg.secondary, "secondary")] if cfg.secondary else []
+    clips = build_all(cfg.clip, "clip")
+    for card in clips.values():
+        card.missing()
+    for card in cards:
+        print(f"{card.GROUP}={card.name}: {fetch(card)}", flush=True)
+    for name, card in clips.items():
         fetch_clip(card)
-        print(f"clip={name}: there")
+        print(f"clip={name}: {card.place() if card.path else card.cached()}", flush=True)
 
 
 def show() -> None:
-    """One line each: here or not, name, size, character."""
+    """One line each: here or not, name, size on disk and of its pictures, character, licence."""
     for group in ("model", "secondary"):
         for name, card in weights(group):
-            print(line(group, name, locate(card.file) is not None, card))
+            size = "x".join(map(str, card.size)) if isinstance(card, ModelCard) else ""
+            print(line(group, name, state(card), size, card))
     for name, cards in clips():
         for card in cards:
-            print(line("clip", name, card.here(), card))
+            reads = f"reads {', '.join(card.reads)}" if card.reads else ""
+            print(line("clip", name, "here" if card.here() else "", reads, card))
     print(f"Models are kept in {cache()}, CLIPs in the hub's own cache; to fetch some:")
-    print("python run.py models=download model=imagenet512 clip=[vit_b32,vit_b16,rn50]")
+    print("  python run.py models=download model=imagenet512 clip=[vit_b32,vit_b16,rn50]")
+    print("Others: model=path/to/file.pt, clip=[ViT-B-32::laion400m_e32], clip=[path/to/folder]")
 
 
-def line(group: str, name: str, here: bool, card: WeightsCard | ClipCard) -> str:
-    mark = "here" if here else "    "
-    return f"{mark}  {group}={name:<24} {card.megabytes:>5} MB  {card.character} ({card.licence})"
+def state(card: WeightsCard) -> str:
+    if locate(card.file) is None:
+        return ""
+    return "here" if card.missing() is None else "damaged"
+
+
+def line(group: str, name: str, state: str, size: str, card: WeightsCard | ClipCard) -> str:
+    choice, about = f"{group}={name}", f"{card.character} ({card.licence})"
+    return f"{state:<7}  {choice:<29} {card.megabytes:>5} MB  {size:<17} {about}"
 
 
 def weights(group: str) -> Iterator[tuple[str, WeightsCard]]:

@@ -144,7 +144,13 @@ def test_what_there_is_not_is_told_in_one_line(word, parts) -> None:
 
 
 def test_names_of_conf_are_left_alone() -> None:
-    words = ["model=imagenet512", "clip=[vit_b32,rn50]", "clip=embedded", "prompt=a::b/c.pt", "x"]
+    words = [
+        "model=imagenet512",
+        "clip=[vit_b32,rn50]",
+        "clip=convnext_base",
+        "prompt=a::b/c.pt",
+        "x",
+    ]
     assert spelt_out(words) == words
 
 
