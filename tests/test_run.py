@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from omegaconf import OmegaConf
 from PIL import Image, ImageChops, ImageStat
 
 import guided
 from guided import record
 from guided.command import compose
+from guided.diffusion.secondary import SecondaryModel
 from guided.errors import BadInput
 from guided.pipeline import Plan, Studio, begin, draw
 
@@ -288,3 +290,22 @@ def test_other_samplers_draw_and_repeat(tmp_path, sampler):
         folder = draw(compose([*words, f"folder={tmp_path / name}"]))
         ends.append(pixels(folder / "image_0000.png"))
     assert ends[0] == ends[1]
+
+
+def test_guides_look_through_a_secondary_model_where_its_schedule_lets_them(tmp_path):
+    """With random weights, which change the picture; off all along, they change nothing."""
+    weights = tmp_path / "secondary.pth"
+    torch.manual_seed(1)
+    torch.save(SecondaryModel().state_dict(), weights)
+    words = ["seed=1", "output=[still]"]
+    second = ["secondary=imagenet2", f"secondary.file={weights}", "secondary.sha256=''"]
+    plain, through, resting = (
+        pixels(short_run(tmp_path / name, *words, *more) / "image_0000.png")
+        for name, more in (
+            ("plain", []),
+            ("through", second),
+            ("resting", [*second, "generator.secondary=0"]),
+        )
+    )
+    assert through != plain
+    assert resting == plain
