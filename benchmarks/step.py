@@ -16,7 +16,8 @@ from guided.command import compose
 from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.guidance import GuidedDenoiser
 from guided.diffusion.noise import Dice, timeline
-from guided.pipeline import Plan, Studio
+from guided.plan import Plan
+from guided.studio import Studio
 
 ROUNDS = 15
 

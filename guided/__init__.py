@@ -48,7 +48,8 @@ def frames(prompt: Any, *overrides: str, **settings: Any) -> Iterator[Frame]:
     Settings and errors as for `generate`.
     """
     from guided import command
-    from guided.pipeline import Plan, Studio
+    from guided.plan import Plan
+    from guided.studio import Studio
 
     plan = Plan.read(command.compose_for(prompt, overrides, settings))
     return Studio.open(plan).frames(plan)

@@ -1,249 +1,29 @@
 """The recipe: from a configuration to pictures.
 
-Everything is checked first, in a moment and without torch (`Plan`); then models are loaded, and
-frames flow from the generator to the outputs (`draw`).
+Everything is checked first (plan.py); then models are loaded (studio.py), and frames flow from
+the generator to the outputs.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import re
-import secrets
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from guided import __version__, help, prompt, record
-from guided.canvas.init import Init, read_init, read_skip
-from guided.canvas.pictures import check_picture
-from guided.config import Config, build, build_all, conf_folder
-from guided.devices import check_device, check_precision
-from guided.errors import BadInput, nearest, not_one_of
-from guided.models.cards import ClipCard, ModelCard, SecondaryCard, keep_in
-from guided.models.scripts import unread
-from guided.prompt import Prompt
-from guided.ranking import Best, score
-from guided.schedule import check_number
-from guided.types import (
-    CutoutSettings,
-    Frame,
-    Guide,
-    GuideSettings,
-    Look,
-    Output,
-    Request,
-    Run,
-    Scene,
-)
-from guided.wildcards import Wildcards
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from guided.clip import Clip
+from guided import __version__, record
+from guided.errors import BadInput
+from guided.plan import Plan
+from guided.ranking import Best
+from guided.studio import Studio
+from guided.types import Frame, Run
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Plan:
-    """A checked configuration: whatever can be wrong with it has been found by now."""
-
-    prompts: list[Prompt]
-    model: ModelCard
-    secondary: SecondaryCard | None
-    clips: dict[str, ClipCard]
-    cutouts: CutoutSettings
-    sampler: Any
-    guides: dict[str, GuideSettings]
-    generator: Any
-    outputs: dict[str, Output]
-    size: tuple[int, int]
-    steps: int
-    seed: int
-    count: int
-    device: str
-    precision: str
-    folder: Path
-    wildcards: Wildcards = field(default_factory=Wildcards)
-    judges: dict[str, ClipCard] = field(default_factory=dict)  # that only rank
-    keep: int | None = None
-    name: str | None = None
-    init: Init | None = None
-    skip: int = 0
-
-    @classmethod
-    def read(cls, cfg: DictConfig) -> Plan:
-        """BadInput names the first setting that is not right."""
-        known = [f.name for f in fields(Config)]
-        for key in cfg:  # `+name=` gets past Hydra's own check
-            if key not in known:
-                raise BadInput(f"'{key}' is not a setting{nearest(str(key), known)}")
-        keep_in(cfg.cache)
-        model = build(cfg.model, "model")
-        plan = cls(
-            prompts=prompt.parse(plain(cfg.prompt), plain(cfg.negative), plain(cfg.image_prompt)),
-            model=model,
-            secondary=build(cfg.secondary, "secondary") if cfg.secondary else None,
-            clips=build_all(cfg.clip, "clip"),
-            cutouts=build(cfg.cutouts, "cutouts"),
-            sampler=build(cfg.sampler, "sampler"),
-            guides=build_all(cfg.guide, "guide"),
-            generator=build(cfg.generator, "generator"),
-            outputs=build_all(cfg.output, "output"),
-            size=read_size(plain(cfg.size), model),
-            steps=model.recommended.steps if cfg.steps is None else cfg.steps,
-            seed=secrets.randbelow(2**32) if cfg.seed is None else cfg.seed,
-            count=cfg.count,
-            device=check_device(cfg.device),
-            precision=check_precision(cfg.precision),
-            folder=Path(cfg.folder).expanduser(),
-            wildcards=Wildcards.read(cfg.wildcards),
-            judges=read_judges(cfg.rank),
-            keep=cfg.keep,
-            name=cfg.name,
-            init=read_init(cfg.init, cfg.init_fit),
-        )
-        plan.settle()
-        plan.check()
-        plan.skip = read_skip(plan.steps, plan.init, cfg.skip, cfg.strength)
-        return plan
-
-    def settle(self) -> None:
-        """Tell every part whose settings may be `auto` what they depend on."""
-        for part in (self.generator, self.sampler, self.cutouts, *self.guides.values()):
-            if hasattr(part, "settle"):
-                part.settle(self.size, self.steps)
-
-    def check(self) -> None:
-        try:
-            check_number("steps", self.steps, 1, 100_000, whole=True)
-            check_number("count", self.count, 1, 10_000, whole=True)
-            check_number("seed", self.seed, 0, 2**63 - 1 - self.count, whole=True)
-            if self.keep is not None:
-                check_number("keep", self.keep, 1, self.count, whole=True)
-        except ValueError as error:
-            raise BadInput(str(error)) from error
-        if self.secondary and any(side % self.secondary.DIVISOR for side in self.size):
-            raise BadInput(
-                f"size={list(self.size)}: secondary={self.secondary.name} needs a width and a "
-                f"height that are multiples of {self.secondary.DIVISOR}"
-            )
-        self.check_prompts()
-        check_models(self.model, self.secondary, self.clips | self.judges)
-        if self.steps < 12:
-            log.warning("steps=%d is too few for a picture; 20 make a sketch", self.steps)
-        if self.size[0] * self.size[1] > 4 * self.model.size[0] * self.model.size[1]:
-            log.warning(
-                "size=%s is far above the %s that suit %s: expect fragments of several pictures",
-                list(self.size),
-                self.model.size,
-                self.model.name,
-            )
-        for guide in self.guides.values():
-            if hasattr(guide, "check"):
-                guide.check(self.init is not None)
-        if not self.clips and "clip" in self.guides:
-            raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
-
-    def check_prompts(self) -> None:
-        """What a prompt refers to is there, and its weights can be normalised."""
-        for asked in self.prompts:
-            for name in asked.clips:
-                if name not in self.clips:
-                    raise BadInput(not_one_of("a prompt's clips", name, self.clips))
-            if asked.image:
-                check_picture("image_prompt", asked.image)
-        self.prompts_of(self.seed)  # every wildcard has its list
-        texts = [(asked.text, asked.clips) for asked in self.prompts if not asked.image]
-        if warning := unread(texts, {name: card.reads for name, card in self.clips.items()}):
-            log.warning(warning)
-        rules = {getattr(guide, "weights", "") for guide in self.guides.values()}
-        sums = [abs(sum(p.at(at / 100) for p in self.prompts)) for at in range(100)]
-        if min(sums) < 1e-3 and "sum" in rules:
-            raise BadInput(
-                "guide.clip.weights=sum divides by the sum of the prompts' weights, which is 0 "
-                f"at progress {sums.index(min(sums)) / 100:g}; use weights=sizes or other weights"
-            )
-        if sums[0] < 1e-3 and any(p.at(0) for p in self.prompts):
-            log.warning(
-                "the prompts' weights sum to 0: what is asked for and what is kept away "
-                "pull equally hard"
-            )
-
-    def prompts_of(self, seed: int) -> list[Prompt]:
-        """The prompts of the image with this seed, its wildcards decided."""
-        return [
-            asked if asked.image else replace(asked, text=self.wildcards.draw(asked.text, seed, k))
-            for k, asked in enumerate(self.prompts)
-        ]
-
-
-def read_judges(name: str | None) -> dict[str, ClipCard]:
-    """The CLIPs of conf/clip/{name}.yaml; BadInput when there are none of that name."""
-    if name is None:
-        return {}
-    path = conf_folder() / "clip" / f"{name}.yaml"
-    if not re.fullmatch(r"\w+", name) or not path.exists():
-        raise BadInput(not_one_of("rank", name, help.names("clip")))
-    return build_all(OmegaConf.load(path), "rank")
-
-
-def check_models(
-    model: ModelCard, secondary: SecondaryCard | None, clips: dict[str, ClipCard]
-) -> None:
-    """BadInput that names everything that is not there, and the one command that fetches it."""
-    weights = [card for card in (model, secondary) if card is not None]
-    texts = [text for card in (*weights, *clips.values()) if (text := card.missing())]
-    if not texts:
-        return
-    words = [f"{card.GROUP}={card.name}" for card in weights if card.missing()]
-    names = [name for name, card in clips.items() if card.missing()]
-    words += [f"clip=[{','.join(names)}]"] if names else []
-    fetch = f"python run.py models=download {' '.join(words)}"
-    raise BadInput(f"{'; '.join(texts)}. Fetch with: {fetch}")
-
-
-def make_root(folder: Path) -> None:
-    """The folder of all runs; BadInput when it cannot be made or written to."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"folder={folder} cannot be made: {error.strerror}") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise BadInput(f"folder={folder} cannot be written to")
-
-
-def plain(node: Any) -> Any:
-    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
-
-
-def read_size(size: Any, model: ModelCard) -> tuple[int, int]:
-    """[768, 512], 512 or 768x512 -> (width, height) that the model can draw."""
-    if isinstance(size, str) and (found := re.fullmatch(r"\s*(\d+)\s*[x×*]\s*(\d+)\s*", size)):
-        size = [int(found[1]), int(found[2])]
-    if isinstance(size, int) and not isinstance(size, bool):
-        size = [size, size]
-    size = model.size if size is None else size
-    whole = isinstance(size, list) and all(type(side) is int for side in size)
-    if not whole or len(size) != 2:
-        raise BadInput(f"size={size} must be [width, height], as in size=[768,512], or size=512")
-    step, most = model.unet.divisor, 8192
-    fitting = [min(max(round(side / step), 1) * step, most // step * step) for side in size]
-    if fitting != size:
-        raise BadInput(
-            f"size={size}: {model.name} draws widths and heights from {step} to {most} that are "
-            f"multiples of {step}; the nearest is size=[{fitting[0]},{fitting[1]}]"
-        )
-    return size[0], size[1]
 
 
 def draw(cfg: DictConfig) -> Path:
@@ -295,78 +75,6 @@ def refuse_broken(frame: Frame) -> None:
         )
 
 
-@dataclass
-class Studio:
-    """The loaded models of a plan."""
-
-    generator: Any
-    clips: dict[str, Clip]
-    enlarger: Any
-    device: str
-    precision: str
-    judges: dict[str, Clip] = field(default_factory=dict)  # that only rank
-
-    @classmethod
-    def open(cls, plan: Plan) -> Studio:
-        from guided import clip
-        from guided.canvas.enlarge import Enlarger
-        from guided.devices import find_device, find_precision
-
-        device = find_device(plan.device)
-        dtype = find_precision(plan.precision, device)
-        generator = plan.generator.load(plan.model, plan.secondary, plan.sampler, device, dtype)
-        clips, judges = (
-            {name: clip.load(card, device, dtype) for name, card in cards.items()}
-            for cards in (plan.clips, plan.judges)
-        )
-        enlarger = Enlarger.load(plan.model.upscaler, device)
-        precision = str(dtype).removeprefix("torch.")
-        return cls(generator, clips, enlarger, str(device), precision, judges)
-
-    def guides(self, plan: Plan, prompts: list[Prompt], init: Tensor | None) -> dict[str, Guide]:
-        """For one image, because each draws its own wildcards and has its own init."""
-        import torch
-
-        weights = {name: card.weight for name, card in plan.clips.items()}
-        device = torch.device(self.device)
-        scene = Scene(prompts, self.clips, plan.cutouts, device, weights, init)
-        return {name: guide.prepare(scene) for name, guide in plan.guides.items()}
-
-    def look(self, plan: Plan) -> Look:
-        """Cutouts like those that the guides look at, for people to look at."""
-        views = plan.cutouts.prepare()
-        sizes = list(dict.fromkeys(clip.size for clip in self.clips.values()))
-        return lambda image, progress, seed: [views(image, s, progress, seed) for s in sizes]
-
-    def frames(self, plan: Plan) -> Iterator[Frame]:
-        """Image k has seed + k and a stream of random numbers of its own."""
-        for k in range(plan.count):
-            request = Request(plan.size, plan.seed + k, plan.steps, skip=plan.skip)
-            prompts = plan.prompts_of(request.seed)
-            init = None if plan.init is None else plan.init.image(plan.size, request.seed)
-            guides = self.guides(plan, prompts, init)
-            if init is not None:
-                request.init = init * 2 - 1
-            began = time.perf_counter()
-            for n, step in enumerate(self.generator.generate(request, guides), 1):
-                now = time.perf_counter()
-                image = (step.guess.plain + 1) / 2
-                last = n == request.drawn
-                yield Frame(
-                    index=k,
-                    seed=request.seed,
-                    step=n,
-                    steps=request.drawn,
-                    progress=n / request.drawn,
-                    image=image,
-                    guess=step.guess,
-                    seconds=now - began,
-                    prompts=prompts,
-                    score=score(image, prompts, self.judges or self.clips) if last else None,
-                )
-                began = time.perf_counter()
-
-
 def begin(plan: Plan, studio: Studio, cfg: DictConfig) -> Run:
     """The run's folder with run.yaml in it, before the first step."""
     settings = OmegaConf.to_container(cfg, resolve=True)
@@ -393,3 +101,13 @@ def begin(plan: Plan, studio: Studio, cfg: DictConfig) -> Run:
         studio.enlarger,
         studio.look(plan),
     )
+
+
+def make_root(folder: Path) -> None:
+    """The folder of all runs; BadInput when it cannot be made or written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"folder={folder} cannot be made: {error.strerror}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BadInput(f"folder={folder} cannot be written to")

@@ -10,7 +10,8 @@ from guided import command
 from guided.command import compose
 from guided.config import Config
 from guided.errors import BadInput
-from guided.pipeline import Plan, make_root
+from guided.pipeline import make_root
+from guided.plan import Plan
 
 ROOT = Path(__file__).parent.parent
 

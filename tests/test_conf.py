@@ -72,7 +72,7 @@ def test_settings_follow_the_model():
 def test_everything_is_checked_without_torch():
     """Torch takes seconds to import; a typo must not."""
     program = (
-        "import sys; from guided.command import compose; from guided.pipeline import Plan;"
+        "import sys; from guided.command import compose; from guided.plan import Plan;"
         "Plan.read(compose(['prompt=x'])); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

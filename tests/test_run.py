@@ -15,7 +15,9 @@ from guided import record
 from guided.command import compose
 from guided.diffusion.secondary import SecondaryModel
 from guided.errors import BadInput
-from guided.pipeline import Plan, Studio, begin, draw
+from guided.pipeline import begin, draw
+from guided.plan import Plan
+from guided.studio import Studio
 
 ROOT = Path(__file__).parent.parent
 SHORT = ("steps=3", "sampler.recurrence=1", "cutouts.overview=2", "cutouts.inner=1")

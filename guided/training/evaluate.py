@@ -29,7 +29,8 @@ from guided import command
 from guided.errors import BadInput, not_one_of
 from guided.models.cards import locate
 from guided.outputs.picture import picture
-from guided.pipeline import Plan, Studio
+from guided.plan import Plan
+from guided.studio import Studio
 from guided.training import board, judging, pictures
 from guided.training.judging import Judge, firsts
 from guided.training.questions import KINDS, LANGUAGES, Exam, Question, exam

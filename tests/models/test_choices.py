@@ -15,7 +15,7 @@ from guided.diffusion.architecture import UNetConfig
 from guided.diffusion.unet import UNet
 from guided.errors import BadInput
 from guided.models.choices import spelt_out
-from guided.pipeline import Plan
+from guided.plan import Plan
 
 SMALL = UNetConfig(
     image_size=16, num_channels=32, channel_mult=[1, 2], num_res_blocks=1,
