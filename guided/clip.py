@@ -48,6 +48,8 @@ class Clip:
         )  # open_clip wraps transformers' own
         # A text tower of transformers could read more than it was trained to.
         self.context = int(getattr(tokenizer, "context_length", None) or model.context_length)
+        marks = getattr(self.words, "num_special_tokens_to_add", lambda: 2)()  # start and end
+        self.room = self.context - marks
         image_size = model.visual.image_size
         self.size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
         preprocess = model.visual.preprocess_cfg
@@ -102,7 +104,7 @@ class Clip:
         return [part.strip() for part in parts if part.strip()]
 
     def _fits(self, text: str) -> bool:
-        return len(self._tokens(text)) <= self.context - 2
+        return len(self._tokens(text)) <= self.room
 
     def _tokens(self, text: str) -> list[int]:
         """Without the ones that mark start and end, which transformers would add."""
@@ -112,7 +114,7 @@ class Clip:
     def _warn_if_cut(self, text: str) -> None:
         if self._fits(text):
             return
-        lost = self.words.decode(self._tokens(text)[self.context - 2 :]).strip()
+        lost = self.words.decode(self._tokens(text)[self.room :]).strip()
         log.warning("the prompt is longer than this CLIP reads; it does not see: %r", lost)
 
 

@@ -217,6 +217,51 @@ def test_what_is_lost_of_chinese_is_readable(
     assert "白鹭" in caplog.text
 
 
+def test_towers_of_timm_and_tokenizers_of_transformers_are_used_as_they_are(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As SigLIP and MobileCLIP have them: here words are tokens, and only the end is marked."""
+    tokenizers = pytest.importorskip("tokenizers")
+    transformers = pytest.importorskip("transformers")
+    words = {"<pad>": 0, "</s>": 1, "<unk>": 2, "a": 3, "red": 4, "heart": 5, "fog": 6}
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="<unk>"))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    made.post_processor = tokenizers.processors.TemplateProcessing(
+        single="$A </s>", special_tokens=[("</s>", 1)]
+    )
+    names = dict(pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
+    fast = transformers.PreTrainedTokenizerFast(tokenizer_object=made, **names)
+    fast.save_pretrained(tmp_path)
+    text = dict(context_length=8, vocab_size=7, width=32, heads=2, layers=1, pool_type="last")
+    config = dict(
+        embed_dim=24,
+        init_logit_bias=-10.0,
+        vision_cfg=dict(
+            timm_model_name="test_vit", timm_pool="avg", timm_proj="linear", image_size=64
+        ),
+        text_cfg=dict(text, hf_tokenizer_name="somewhere/else", no_causal_mask=True),
+    )
+    wants = dict(mean=[0.5] * 3, std=[0.25] * 3)
+    about = dict(model_cfg=dict(config, custom_text=True), preprocess_cfg=wants)
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(about))
+    model = randomised(open_clip.CustomTextCLIP(**config))
+    save_file(model.state_dict(), tmp_path / "open_clip_model.safetensors")
+
+    clip = loaded(tmp_path)
+    assert (clip.size, clip.context, clip.kind) == ((64, 64), 8, "sigmoid")
+    shown = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        expected = model.eval().encode_image((shown - 0.5) / 0.25, normalize=True)
+        tokens = torch.tensor([[3, 4, 5, 1, 0, 0, 0, 0]])
+        meant = model.encode_text(tokens, normalize=True)
+        assert relative(clip.encode_image(shown), expected) < 1e-5
+        assert relative(clip.encode_text(["a red heart"]), meant) < 1e-5
+    clip.encode_text(["a red heart fog fog fog fog"])
+    assert caplog.text == ""
+    clip.encode_text(["a red heart fog fog fog fog red"])
+    assert "'red'" in caplog.text
+
+
 # ---- loading -------------------------------------------------------------------------------
 
 
