@@ -11,12 +11,14 @@ from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.guidance import LEAST_ALPHA, GuidedDenoiser, clamped, rms
 from guided.diffusion.noise import Dice, timeline
 from guided.diffusion.samplers import DDIM, DDPM
+from guided.guides.clip import ClipGuide
 from guided.guides.loss import LossGuide
 from guided.guides.saturation import excess
-from guided.guides.similarity import ClipSimilarity, Target, spherical
+from guided.guides.similarity import ClipSimilarity, spherical
 from guided.guides.smooth import total_variation
+from guided.prompt import Prompt
 from guided.schedule import schedule
-from guided.types import Guess, Pull
+from guided.types import Guess, Pull, Scene
 from tests.doubles import FixedDenoiser, FixedGuide, LinearClip, TinyNet, relative
 
 LINE = timeline("linear", 20)
@@ -136,12 +138,11 @@ def test_every_step_of_a_linear_schedule_is_guided_exactly(steps: int) -> None:
 # ---- two stages ----------------------------------------------------------------------------
 
 
-def clip_guide(clip: LinearClip, prompts: int = 2) -> ClipSimilarity:
-    points = clip.encode_text(["a red heart", "fog"][:prompts])
-    weights = torch.tensor([0.7, -0.3], dtype=points.dtype)[:prompts]
+def clip_guide(clip: LinearClip) -> ClipSimilarity:
+    prompts = [Prompt("a red heart", 0.7), Prompt("fog", -0.3)]
     cutouts = Cutouts(overview=2, inner=2, smallest=0.5, augment=False, gray=0.5)
-    targets = [Target(clip, points, weights)]
-    return ClipSimilarity(targets, cutouts.prepare(), schedule("scale", 40), None)
+    scene = Scene(prompts, {"linear": clip}, cutouts, torch.device("cpu"))
+    return ClipSimilarity.prepare(scene, ClipGuide(scale=40))
 
 
 @pytest.mark.parametrize("clip_denoised", [False, True])
@@ -167,7 +168,7 @@ def test_the_two_stage_gradient_is_the_direct_one_through_everything(clip_denois
         views = guide.views(image, clip.size, LINE.progress(i), seeds[b])
         target = guide.targets[0]
         seen = spherical(clip.encode_image(views), target.points)
-        loss = loss + 40 * (seen @ target.weights).mean()
+        loss = loss + 40 * (seen @ torch.tensor([0.7, -0.3]).to(seen)).mean()
     (direct,) = torch.autograd.grad(loss, x)
 
     alpha, sigma = LINE.scales(i)
