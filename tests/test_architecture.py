@@ -10,7 +10,13 @@ ROOT = Path(guided.__file__).parent
 STRANGERS = {
     "types": ("*",),
     "errors": ("*",),
-    "schedule": ("*",),
+    **dict.fromkeys(
+        ("schedule", "schedule_text"),
+        (
+            *("clip", "command", "config", "cutouts", "models", "pipeline", "prompt", "record"),
+            *("types", "views", "canvas", "diffusion", "generators", "guides", "outputs"),
+        ),
+    ),
     "config": ("prompt", "pipeline", "diffusion", "guides", "outputs", "generators", "clip"),
     "prompt": ("pipeline", "diffusion", "guides", "outputs", "generators", "clip", "models"),
     "clip": ("diffusion", "guides", "outputs", "generators", "pipeline", "command", "cutouts"),
