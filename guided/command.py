@@ -41,6 +41,11 @@ def guard(main: Callable[[], None], argv: list[str]) -> int:
         return 0
     debug = "debug=true" in (word.lower() for word in argv)
     try:
+        if any(word.startswith("import=") for word in argv[1:]):
+            from guided.disco import importing
+
+            importing.run(argv[1:])
+            return 0
         argv[1:] = quoting.quote(choices.spelt_out(argv[1:]))
         main()
     except KeyboardInterrupt:

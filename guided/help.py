@@ -20,6 +20,7 @@ Draws what a sentence says.
   python run.py prompt="a sun" negative="a face" seed=7 count=4 steps=60
   python run.py prompt='["a castle:2", "fog", "people:-0.5"]' model=imagenet512 clip=[vit_b32,rn50]
   python run.py models=list
+  python run.py import=settings.txt      what Disco Diffusion or DiscoArt saved, as a command here
 """
 MORE = """\
 Settings inside a choice: name.of.setting=value, as in guide.clip.scale=2000 sampler.eta=0;

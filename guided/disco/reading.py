@@ -1,0 +1,97 @@
+"""Settings files of Disco Diffusion and DiscoArt: whose they are, and what they say.
+
+Disco 5 saves JSON, NAME(0)_settings.txt; DiscoArt takes YAML and leaves a DocArray, whose settings
+are the `tags` of its documents. Reads data only, and knows nothing about our settings.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from guided.disco.table import data, rows
+from guided.errors import BadInput
+
+LARGEST = 256 * 2**20  # bytes; a DocArray as JSON carries its pictures
+BINARY = (
+    "is DocArray's binary form; where DiscoArt is installed, python -c \"from docarray import "
+    "DocumentArray; from discoart import save_config; "
+    "save_config(DocumentArray.load_binary('{}'), 'settings.yml')\" makes what import= reads"
+)
+
+
+def read(path: Path) -> tuple[str, dict[str, Any]]:
+    """("disco" or "discoart", its settings under its own names). BadInput in one line."""
+    settings = unwrapped(parsed(text_of(path), path), path)
+    known = [name for name in settings if name in names("disco") | names("discoart")]
+    if not known:
+        raise BadInput(
+            f"import={path} has no setting of Disco Diffusion or DiscoArt in it; "
+            "a Disco settings file has text_prompts, steps, cut_overview, ..."
+        )
+    return program(settings), settings
+
+
+def text_of(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise BadInput(f"import={path} is too large for a settings file")
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"import={path} cannot be read: {error.strerror}") from error
+    if path.suffix in (".lz4", ".protobuf", ".bin"):
+        raise BadInput(f"import={path} {BINARY.format(path.name)}")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"import={path} is no text; a Disco settings file is JSON, a DiscoArt one YAML"
+        ) from error
+
+
+def parsed(text: str, path: Path) -> Any:
+    """JSON, or else YAML."""
+    try:
+        return json.loads(text)
+    except (json.JSONDecodeError, RecursionError):
+        pass
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        said = " ".join(str(error).split())
+        raise BadInput(f"import={path} is neither JSON nor YAML: {said}") from error
+
+
+def unwrapped(found: Any, path: Path) -> dict[str, Any]:
+    """The settings of a file, of a document, or of the first document of an array."""
+    if isinstance(found, dict) and isinstance(found.get("docs"), list):
+        found = found["docs"]
+    if isinstance(found, list) and found:
+        found = found[0]
+    if isinstance(found, dict) and isinstance(found.get("tags"), dict):
+        found = found["tags"]
+    if not isinstance(found, dict):
+        raise BadInput(f"import={path} holds no settings, which are names and values")
+    return {str(name): value for name, value in found.items()}
+
+
+def program(settings: dict[str, Any]) -> str:
+    """Whose settings these are, by the names that only one of the two has."""
+    disco, discoart = names("disco"), names("discoart")
+    only_disco = sum(name in disco - discoart for name in settings)
+    only_discoart = sum(name in discoart - disco for name in settings)
+    if only_disco != only_discoart:
+        return "disco" if only_disco > only_discoart else "discoart"
+    prompts = settings.get("text_prompts")
+    frames = isinstance(prompts, dict) and "version" not in prompts
+    return "disco" if frames else "discoart"
+
+
+def names(which: str) -> set[str]:
+    """What settings are called in a program's files."""
+    found = {name for row in rows() for name in row.names(which) if " " not in name}
+    if which == "disco":
+        # Its files have these instead of width_height_for_..._models and set_seed.
+        found |= {"width", "height", "width_height", "seed", *data()["clips"]}
+    return found

@@ -1,0 +1,61 @@
+"""What is given and what comes of it: settings of theirs, over their program's defaults, and ours."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from guided.disco.table import data, defaults
+
+
+class Given:
+    """What a file says, over what its program sets where it says nothing."""
+
+    def __init__(self, program: str, said: Mapping[str, Any]) -> None:
+        self.program, self.said = program, dict(said)
+        self.values = defaults(program) | self.said
+        self.taken: set[str] = set()
+
+    def take(self, name: str) -> Any:
+        self.taken.add(name)
+        return self.values.get(name)
+
+    def left(self) -> Iterator[str]:
+        return (name for name in self.said if name not in self.taken)
+
+
+@dataclass
+class Translation:
+    """Ours: a look, choices of groups, settings; and what has no equivalent, by its reason."""
+
+    look: str
+    choices: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    left: dict[str, list[str]] = field(default_factory=dict)
+
+    def leave(self, name: str, why: str) -> None:
+        self.left.setdefault(why, []).append(name)
+
+
+def beyond(found: Translation, usual: Translation) -> Translation:
+    """What a translation says that its look does not say by itself."""
+    return Translation(
+        found.look,
+        {k: v for k, v in found.choices.items() if usual.choices.get(k) != v},
+        {k: v for k, v in found.settings.items() if k not in usual.settings or
+         usual.settings[k] != v},
+        found.notes,
+        found.left,
+    )  # fmt: skip
+
+
+def grouped(said: Mapping[str, Any]) -> dict[str, Any]:
+    """With what a cut_schedules_group sets, where the file itself does not set it."""
+    group = said.get("cut_schedules_group")
+    if not group:
+        return dict(said)
+    if group not in data()["groups"]:
+        raise ValueError(
+            f"cut_schedules_group={group} is not one of {', '.join(data()['groups'])}"
+        )
+    return data()["groups"][group] | {k: v for k, v in said.items() if k != "cut_schedules_group"}
