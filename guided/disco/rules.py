@@ -21,9 +21,8 @@ NO_LIMIT = 1e9  # a clamp for those times of a run when it is off
 def translate(program: str, said: Mapping[str, Any]) -> Translation:
     """Everything that a file says. ValueError names a setting of theirs that makes no sense."""
     given, out = Given(program, grouped(said)), Translation(look=program)
-    for rule in RULES:
+    for rule in (as_they_stand, *RULES):
         rule(given, out)
-    as_they_stand(given, out)
     reasons = {name: row.why for row in rows() if row.why for name in row.names(program)}
     for name in given.left():
         own = program == "discoart" and name.startswith("_")

@@ -37,7 +37,7 @@ def timed(name: str, value: Any, notes: list[str]) -> Any:
         return number(name, int(value) if isinstance(value, bool) else value)
     text = "+".join(f"[{entry}]" for entry in value) if isinstance(value, list) else str(value)
     try:
-        return number(name, truth(name, text) if text in ("True", "False") else text)
+        return int(truth(name, text)) if text in ("True", "False") else number(name, text)
     except ValueError:
         found = schedule(name, text)
     if found.way != STEP:

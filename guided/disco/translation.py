@@ -1,4 +1,4 @@
-"""What is given and what comes of it: settings of theirs, over their program's defaults, and ours."""
+"""What is given, settings of theirs over their program's defaults, and what comes of it here."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,0 +1,85 @@
+"""Whose a settings file is, and what is said of one that is nobody's."""
+
+import json
+
+import pytest
+import yaml
+
+from guided.disco.reading import read
+from guided.errors import BadInput
+
+DISCO = {"text_prompts": {"0": ["a lighthouse"]}, "ViTB32": True, "steps": 250, "max_frames": 1}
+DISCOART = {"text_prompts": ["a lighthouse"], "clip_models": ["RN50::openai"], "steps": 250.0}
+
+
+def saved(folder, name, text):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_disco_settings_file(tmp_path):
+    path = saved(tmp_path, "TimeToDisco(0)_settings.txt", json.dumps(DISCO, indent=4))
+    assert read(path) == ("disco", DISCO)
+
+
+def test_a_discoart_yaml(tmp_path):
+    path = saved(tmp_path, "my.yml", yaml.safe_dump(DISCOART))
+    assert read(path) == ("discoart", DISCOART)
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        [{"id": "1", "uri": "data:image/png;base64,AAAA", "tags": DISCOART}, {"tags": {}}],
+        {"id": "1", "tags": DISCOART},
+        {"docs": [{"tags": DISCOART}]},
+    ],
+    ids=["an array", "a document", "an array in protobuf's JSON"],
+)
+def test_the_tags_of_a_docarray(tmp_path, wrapped):
+    assert read(saved(tmp_path, "da.json", json.dumps(wrapped))) == ("discoart", DISCOART)
+
+
+@pytest.mark.parametrize(
+    ("settings", "program"),
+    [
+        ({"text_prompts": {"0": ["a"]}}, "disco"),
+        ({"text_prompts": ["a"]}, "discoart"),
+        ({"text_prompts": {"version": "1", "prompts": []}}, "discoart"),
+        ({"steps": 5, "width": 64, "height": 64}, "disco"),
+        ({"steps": 5, "n_batches": 2, "cut_schedules_group": "han_fav"}, "discoart"),
+    ],
+)
+def test_a_few_settings_are_enough_to_tell(tmp_path, settings, program):
+    assert read(saved(tmp_path, "x.json", json.dumps(settings)))[0] == program
+
+
+def test_windows_marks_and_other_scripts(tmp_path):
+    path = saved(tmp_path, "x.txt", "\ufeff" + json.dumps({"text_prompts": {"0": ["一只猫"]}}))
+    assert read(path)[1]["text_prompts"] == {"0": ["一只猫"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "part"),
+    [
+        ("none.txt", None, "cannot be read"),
+        ("broken.txt", b'{"steps": 250,, "x": [', "neither JSON nor YAML"),
+        ("prose.txt", b"a nice picture", "holds no settings"),
+        ("numbers.json", b"[1, 2]", "holds no settings"),
+        ("other.json", b'{"prompt": "x", "sampler": "k_lms"}', "no setting of Disco"),
+        ("picture.png", b"\x89PNG\r\n\x1a\n\xff\x00", "is no text"),
+        ("da.protobuf.lz4", b"\x04\x22\x4d\x18\x00", "save_config"),
+        ("empty.txt", b"", "holds no settings"),
+        ("object.yml", b"!!python/object/apply:os.system ['true']", "neither JSON nor YAML"),
+        ("deep.json", b"[" * 100_000, "neither JSON nor YAML"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_one_line(tmp_path, name, content, part):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(BadInput, match=part) as caught:
+        read(path)
+    assert name in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,191 @@
+"""What settings of theirs become here, read off their own semantics."""
+
+import pytest
+
+from guided.disco.rules import translate
+from guided.disco.table import rows
+from guided.schedule import schedule
+
+HELD = ["clip", "range", "smooth", "saturation", "likeness"]
+
+
+def said(program="disco", **settings):
+    return translate(program, settings)
+
+
+def at(value, *progress):
+    return [schedule("x", value)(p) for p in progress]
+
+
+@pytest.mark.parametrize(
+    ("settings", "ours"),
+    [
+        (dict(clip_guidance_scale=7500), {"guide.clip.scale": 7500}),
+        (dict(tv_scale="150"), {"guide.smooth.scale": 150}),
+        (dict(sat_scale=20), {"guide.saturation.scale": 20}),
+        (dict(cutn_batches=2), {"cutouts.batches": 2}),
+        (dict(cut_ic_pow="[12]*1000"), {"cutouts.power": 12}),
+        (dict(skip_augs=True), {"cutouts.augment": False}),
+        (dict(skip_steps=25), {"skip": 25}),
+        (dict(eta=0), {"sampler.eta": 0}),
+        (dict(clamp_max=0.1), {"generator.clamp": 0.1}),
+        (dict(clamp_grad=False), {"generator.clamp": None}),
+        (dict(clip_denoised=True), {"model.clip_denoised": True}),
+        (dict(width=1300, height=768), {"size": [1280, 768]}),
+        (dict(seed=4294967296), {"seed": 4294967296}),
+        (dict(steps=500), {"steps": 500}),
+        (dict(perlin_init=True), {"init": "perlin"}),
+        (dict(perlin_init=True, perlin_mode="gray"), {"init": "perlin:gray"}),
+        (dict(init_image="a.png", init_scale=0), {"init": "a.png"}),
+        (dict(use_vertical_symmetry=True), {"generator.symmetry": "vertical"}),
+        (
+            dict(use_vertical_symmetry=True, use_horizontal_symmetry=True),
+            {"generator.symmetry": "both"},
+        ),
+        (dict(transformation_percent=[0.3]), {"generator.symmetry_at": [0.3]}),
+        (dict(intermediate_saves=2, steps=250, skip_steps=10), {"output.steps.every": 79}),
+        (dict(batch_name="Dream"), {"name": "Dream"}),
+    ],
+    ids=str,
+)
+def test_one_setting(settings, ours):
+    found = said(**settings).settings
+    assert {name: found[name] for name in ours} == ours
+
+
+@pytest.mark.parametrize(
+    ("settings", "choices"),
+    [
+        ({}, dict(model="imagenet512", clip=["vit_b32", "vit_b16", "rn50"], sampler="ddim")),
+        (dict(diffusion_sampling_mode="plms"), dict(sampler="plms")),
+        (dict(ViTB32=True, RN50=False, ViTL14=True), dict(clip=["vit_b32", "vit_l14"])),
+        (dict(ViTL14_336px=True), dict(clip=["vit_l14_336"])),
+        (dict(diffusion_model="watercolordiffusion_2"), dict(model="watercolor2")),
+        (dict(diffusion_model="portrait_generator_v001"), dict(model="portrait")),
+        (dict(diffusion_model="models/mine.pt"), dict(model="models/mine.pt")),
+        (dict(use_secondary_model=False), dict(secondary="none")),
+        (dict(init_image="a.png"), dict(guide=HELD)),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_one_choice(settings, choices):
+    found = said(**settings).choices
+    assert {name: found[name] for name in choices} == choices
+
+
+def test_range_never_acted_in_disco_and_does_in_discoart():
+    disco = said(range_scale=500)
+    assert disco.settings["guide.range.scale"] == 0
+    assert any("no effect" in note for note in disco.notes)
+    assert said("discoart", range_scale=500).settings["guide.range.scale"] == 500
+
+
+def test_a_clamp_that_is_off_for_a_while_limits_nothing_then():
+    found = said("discoart", clamp_grad="[True]*500+[False]*500", clamp_max="[0.1]*250+[0.05]*750")
+    assert at(found.settings["generator.clamp"], 0.1, 0.3, 0.7)[:2] == [0.1, 0.05]
+    assert at(found.settings["generator.clamp"], 0.7)[0] >= 1e6
+
+
+def test_the_secondary_model_may_go_after_a_while():
+    found = said("discoart", use_secondary_model="[True]*400+[False]*600")
+    assert found.choices["secondary"] == "imagenet2"
+    assert at(found.settings["generator.secondary"], 0.3, 0.5) == [1, 0]
+
+
+# ---- prompts ---------------------------------------------------------------------------------
+
+
+def test_a_still_sees_the_first_prompts_and_the_others_are_told():
+    found = said(text_prompts={"0": ["a lighthouse", "fog:0.5"], "100": ["later"]})
+    assert found.settings["prompt"] == ["a lighthouse", {"text": "fog", "weight": 0.5}]
+    assert any("frame 100" in name for names in found.left.values() for name in names)
+
+
+def test_prompts_that_begin_later_are_held_back_to_the_start():
+    assert said(text_prompts={"50": ["a", "b"], "20": ["c"]}).settings["prompt"] == "c"
+
+
+@pytest.mark.parametrize("text", ["format 16:9", "note: hello", "http://a.b/c.png"])
+def test_what_only_disco_took_for_a_weight_is_text_and_told(text):
+    found = said(text_prompts={"0": [text]})
+    asked = found.settings["prompt"]
+    assert asked == text
+    assert bool(found.notes) == (text == "format 16:9")
+
+
+def test_discoarts_schema():
+    prompts = [
+        {"text": "a cat", "weight": "[1]*500+[2]*500", "clip_guidance": ["RN50::openai"]},
+        {
+            "text": "fog:3",
+            "weight": -1,
+            "schedule": "[False]*100+[True]*900",
+            "spellcheck": "raise",
+        },
+        {"text": "sea", "clip_guidance": ["XYZ::none"]},
+    ]
+    found = said("discoart", text_prompts={"version": "1", "prompts": prompts})
+    cat, fog, sea = found.settings["prompt"]
+    assert (cat["text"], cat["clips"]) == ("a cat", ["rn50"])
+    assert at(cat["weight"], 0.4, 0.6) == [1, 2]
+    assert fog["text"] == "fog"
+    assert at(fog["weight"], 0.05, 0.5) == [0, -1]
+    assert sea == "sea"
+    left = [name for names in found.left.values() for name in names]
+    assert {"clip_guidance=XYZ::none", "spellcheck of a prompt"} <= set(left)
+
+
+def test_schedules_of_clips_go_to_their_cards():
+    found = said(
+        "discoart",
+        clip_models=["RN101::openai", "ViT-B/32"],
+        clip_models_schedules={
+            "RN101::openai": "[True]*400+[False]*600",
+            "RN50::openai": "[1]*1000",
+        },
+    )
+    assert found.choices["clip"] == ["rn101", "vit_b32"]
+    assert at(found.settings["clip.rn101.weight"], 0.3, 0.5) == [1, 0]
+    assert any("RN50" in name for names in found.left.values() for name in names)
+
+
+def test_a_group_sets_what_the_file_does_not():
+    found = said("discoart", cut_schedules_group="han_fav", tv_scale=5)
+    assert found.settings["guide.smooth.scale"] == 5
+    assert found.settings["guide.saturation.scale"] == 10000
+    assert found.settings["generator.clamp"] == 0.1
+    assert at(found.settings["cutouts.power"], 0.1, 0.3, 0.9) == [0, 10, 80]
+    assert found.choices["clip"] == ["vit_b32", "vit_b16", "vit_l14", "rn101", "rn50"]
+
+
+# ---- nothing is dropped in silence -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("program", ["disco", "discoart"])
+def test_whatever_has_no_equivalent_is_named_with_its_reason(program):
+    names = [name for row in rows() if row.why for name in row.names(program) if " " not in name]
+    found = said(program, **dict.fromkeys(names, 1), _version="0.12", oddity=3)
+    names.remove("batch_size")  # times n_batches it is our count
+    left = {name: why for why, group in found.left.items() for name in group}
+    assert set(names) | {"oddity"} <= set(left)
+    assert left["oddity"] == "not known"
+    assert all(left.values())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        dict(steps="many", intermediate_saves=2),
+        dict(cut_overview="9**9**9"),
+        dict(eta="lots"),
+        dict(diffusion_sampling_mode="k_lms"),
+        dict(width_height=[1280]),
+        dict(perlin_init=True, perlin_mode="blue"),
+        dict(cut_schedules_group="mine"),
+        dict(seed="lucky"),
+    ],
+    ids=str,
+)
+def test_what_makes_no_sense_is_named(settings):
+    with pytest.raises(ValueError, match="|".join(settings)):
+        said("discoart", **settings)
