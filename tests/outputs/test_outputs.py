@@ -108,17 +108,3 @@ def test_metrics_are_written_step_by_step(run):
         line = json.loads((run.folder / "metrics.jsonl").read_text())
     assert line["loss"] == {"clip": 2.0}
     assert line["similarity"] is None
-
-
-def test_cuts_show_what_the_settings_cut(run):
-    one = {"_target_": "guided.cutouts.Cutouts", "overview": 3, "inner": 0, "augment": False}
-    run.settings["cutouts"] = one
-    watch(Cuts(every=3, columns=2, size=8), run, all_frames()[:4])
-    assert sorted(path.name for path in (run.folder / "cuts").iterdir()) == [
-        "0000_0003.png",
-        "0000_0004.png",
-    ]
-    with Image.open(run.folder / "cuts" / "0000_0003.png") as sheet:
-        assert sheet.size == (2 * 10 + 2, 2 * 10 + 2)
-        assert sheet.getpixel((6, 6)) == (191, 191, 191)
-        assert sheet.getpixel((0, 0)) == sheet.getpixel((16, 16)) == (255, 255, 255)
