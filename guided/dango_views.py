@@ -116,16 +116,16 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 @lru_cache(maxsize=128)
 def resizing(before: int, after: int) -> Tensor:
-    """(after, before): the weights of resize-right. They sum to 1 with those of the black pixels
-    around the line, which then are left out: borders darken."""
+    """(after, before): the weights of resize-right, rounded as it rounds them. They sum to 1 with
+    those of the black pixels around the line, which then are left out: borders darken."""
     scale = after / before
     shrink = min(scale, 1.0)  # antialiasing: the kernel is as wide as the coarser grid's
     reach = math.ceil(2 / shrink) + 1
-    centres = (torch.arange(after, dtype=torch.float64) + 0.5) / scale - 0.5
-    pixels = torch.arange(-reach, before + reach, dtype=torch.float64)
-    weights = cubic(shrink * (centres[:, None] - pixels[None]))
+    centres = torch.arange(after) / scale + (before - 1) / 2 - (after - 1) / (2 * scale)
+    pixels = torch.arange(-reach, before + reach)
+    weights = shrink * cubic(shrink * (centres[:, None] - pixels[None]))
     weights = weights / weights.sum(1, keepdim=True)
-    return weights[:, reach:-reach].float()
+    return weights[:, reach:-reach]
 
 
 def cubic(x: Tensor) -> Tensor:
