@@ -334,6 +334,6 @@ def test_a_run_is_the_references_own(
     for count, (mine, expected) in enumerate(frames, 1):
         image = expected["pred_xstart"]
         error = (mine - image).abs().max() / (image.max() - image.min())
-        print(count, float(error), float(image.abs().max()))
+
         assert error < 1e-4, f"step {count}"
     assert count == STEPS - SKIP

@@ -19,7 +19,7 @@ from guided.disco.reading import read
 from guided.disco.rules import translate
 from guided.disco.translation import Translation, beyond
 from guided.errors import BadInput
-from guided.prompt import escaped
+from guided.quoting import escaped
 
 PROGRAMS = {"disco": "Disco Diffusion", "discoart": "DiscoArt"}
 COMPANIONS = ("folder", "debug")  # what may be said beside import=
@@ -55,7 +55,7 @@ def command(found: Translation) -> list[str]:
     """The words behind `python run.py`."""
     chosen = {"look": found.look} | found.choices
     words = [
-        f"{group}={f'[{chr(44).join(names)}]' if isinstance(names, list) else names}"
+        f"{group}=[{','.join(names)}]" if isinstance(names, list) else f"{group}={names}"
         for group, names in chosen.items()
     ]
     return words + [f"{name}={spelt(value)}" for name, value in found.settings.items()]
@@ -84,6 +84,11 @@ def report(
     lines.append(
         "# " + shlex.join(["python", "run.py", "--config-dir", str(root), f"look={preset.stem}"])
     )
+    lines += [
+        f"# note: a preset cannot name a file; say {group}={spelt(choice)} beside it"
+        for group, choice in found.choices.items()
+        if is_file(choice)
+    ]
     lines += [f"# note: {note}" for note in dict.fromkeys(found.notes)]
     for why, names in found.left.items():
         lines += ["# without equivalent: " + why]
@@ -122,7 +127,8 @@ def preset_text(source: Path, found: Translation, root: Path, name: str) -> str:
     comment = f"# From {source.name}: python run.py {where}"
     comment = re.sub(r"[\x00-\x1f]", " ", comment)
     defaults: list[Any] = [found.look]
-    defaults += [{f"override /{group}": names} for group, names in found.choices.items()]
+    choices = {g: names for g, names in found.choices.items() if not is_file(names)}
+    defaults += [{f"override /{group}": names} for group, names in choices.items()]
     body: dict[str, Any] = {"defaults": [*defaults, "_self_"]}
     for dotted, value in found.settings.items():
         node, names = body, dotted.split(".")
@@ -131,6 +137,11 @@ def preset_text(source: Path, found: Translation, root: Path, name: str) -> str:
         node[names[-1]] = without_interpolation(value)
     text = yaml.safe_dump(body, allow_unicode=True, sort_keys=False, width=95)
     return f"# @package _global_\n{comment}\n{text}"
+
+
+def is_file(choice: Any) -> bool:
+    """A checkpoint's path, which the command line takes, but Hydra's lists of defaults do not."""
+    return isinstance(choice, str) and re.search(r"[./\\]", choice) is not None
 
 
 def without_interpolation(value: Any) -> Any:

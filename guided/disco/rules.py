@@ -66,7 +66,7 @@ def clips(given: Given, out: Translation) -> None:
     for name in asked_clips(given):
         card = clip_card(name)
         if card is None:
-            out.leave(name, "no card of that CLIP; conf/clip shows how one is written")
+            out.leave(name, f"it has no card; clip=[{','.join([*chosen, name])}] takes it")
             continue
         chosen.append(card)
         if name in schedules:
@@ -152,7 +152,7 @@ def start(given: Given, out: Translation) -> None:
     scale = timed("init_scale", scale, out.notes)
     if scale != 0:
         out.choices["guide"] = ["clip", "range", "smooth", "saturation", "likeness"]
-        out.settings["guide.likeness.scale"] = scale
+        out.settings |= {"guide.likeness.scale": scale, "guide.likeness.metric": "lpips"}
 
 
 def symmetry(given: Given, out: Translation) -> None:
@@ -160,6 +160,16 @@ def symmetry(given: Given, out: Translation) -> None:
     down = truth("use_vertical_symmetry", given.take("use_vertical_symmetry") or False)
     kinds = {(1, 1): "both", (1, 0): "horizontal", (0, 1): "vertical", (0, 0): "none"}
     out.settings["generator.symmetry"] = kinds[across, down]
+    shares, steps = given.take("transformation_percent"), number("steps", given.values["steps"])
+    if not isinstance(shares, list):
+        raise ValueError(f"transformation_percent={shares} must be a list, as [0.09]")
+    if not (across or down):
+        return
+    taken = steps - out.skipped(steps)
+    positions = [int(taken * (1 - number("transformation_percent", share))) for share in shares]
+    out.settings["generator.symmetry_at"] = [
+        (999 - int(i * 1000 / steps)) / 1000 for i in positions if 0 <= i < taken
+    ]
 
 
 def canvas(given: Given, out: Translation) -> None:
@@ -198,7 +208,8 @@ def count(given: Given, out: Translation) -> None:
 def saves(given: Given, out: Translation) -> None:
     wanted = given.take("intermediate_saves")
     if isinstance(wanted, list):
-        out.leave("intermediate_saves", "a list of steps; output.steps.every saves evenly")
+        at = [number("intermediate_saves", step) + 1 for step in wanted]  # they count from 0
+        out.settings |= {"output.steps.at": at, "output.steps.every": None}
     elif wanted:
         steps, skip = (number(n, given.values.get(n)) for n in ("steps", "skip_steps"))
         wanted = number("intermediate_saves", wanted)
@@ -210,7 +221,12 @@ def long_prompts(given: Given, out: Translation) -> None:
     given.take("truncate_overlength_prompt")
 
 
+def shown_cutouts(given: Given, out: Translation) -> None:
+    if truth("visualize_cuts", given.take("visualize_cuts") or False):
+        out.choices["output"] = ["still", "steps", "sheet", "metrics", "progress", "cuts"]
+
+
 RULES: tuple[Callable[[Given, Translation], None], ...] = (
     *(prompts, canvas, count, model, clips, secondary, sampler, start, clamp, range_guide),
-    *(augmentations, symmetry, saves, long_prompts),
+    *(augmentations, symmetry, saves, long_prompts, shown_cutouts),
 )

@@ -33,6 +33,12 @@ class Translation:
     notes: list[str] = field(default_factory=list)
     left: dict[str, list[str]] = field(default_factory=dict)
 
+    def skipped(self, steps: int) -> int:
+        """How many steps are left out."""
+        skip = self.settings.get("skip", 0)
+        per_cent = isinstance(skip, str)
+        return int(float(skip.rstrip("%")) / 100 * steps) if per_cent else int(skip)
+
     def leave(self, name: str, why: str) -> None:
         self.left.setdefault(why, []).append(name)
 

@@ -42,7 +42,9 @@ def at(value, *progress):
             dict(use_vertical_symmetry=True, use_horizontal_symmetry=True),
             {"generator.symmetry": "both"},
         ),
-        (dict(transformation_percent=[0.3]), {"generator.symmetry_at": [0.3]}),
+        # 240 steps are taken, and the 22nd is mirrored: position 218 of 250, time 872.
+        (dict(use_vertical_symmetry=True), {"generator.symmetry_at": [0.127]}),
+        (dict(intermediate_saves=[5, 9]), {"output.steps.at": [6, 10]}),
         (dict(intermediate_saves=2, steps=250, skip_steps=10), {"output.steps.every": 79}),
         (dict(batch_name="Dream"), {"name": "Dream"}),
     ],
