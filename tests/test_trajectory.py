@@ -24,7 +24,8 @@ from guided.clip import import_open_clip
 from guided.command import compose
 from guided.diffusion.noise import Dice
 from guided.diffusion.secondary import SecondaryModel
-from guided.pipeline import Plan, Studio
+from guided.plan import Plan
+from guided.studio import Studio
 from tests.doubles import randomised
 from tests.oracles import oracle
 

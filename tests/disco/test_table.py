@@ -7,11 +7,11 @@ from functools import cache
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from guided import command, pipeline
+from guided import command, plan
 from guided.command import compose
 from guided.disco.rules import translate
 from guided.disco.table import SETTINGS, defaults, markdown, rows
-from guided.pipeline import Plan
+from guided.plan import Plan
 from guided.schedule import Schedule, schedule
 
 ROWS = [row for row in rows() if row.ours]
@@ -20,7 +20,7 @@ HERE = ["prompt=x", "model=embedded", "clip=[embedded]", "steps=20"]
 
 @pytest.fixture(autouse=True)
 def weights_need_not_be_here(monkeypatch):
-    monkeypatch.setattr(pipeline, "check_models", lambda *cards: None)
+    monkeypatch.setattr(plan, "check_models", lambda *cards: None)
 
 
 @cache
@@ -127,7 +127,7 @@ def test_cutouts_under_a_name_are_the_groups(group, choice):
 def test_looks_draw_with_what_is_here_too(look, monkeypatch):
     monkeypatch.undo()  # the embedded models are here
     words = [f"look={look}", "model=embedded", "secondary=none", "clip=[embedded]", "size=64"]
-    plan = Plan.read(compose([*words, "prompt=x"]))
-    assert plan.secondary is None
-    assert plan.sampler.eta(0.5) == 0.8
+    found = Plan.read(compose([*words, "prompt=x"]))
+    assert found.secondary is None
+    assert found.sampler.eta(0.5) == 0.8
     Plan.read(compose([*words, "prompt=x", "sampler=plms"]))
