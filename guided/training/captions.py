@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -108,6 +108,22 @@ class Captions:
         sentence = self._chinese if in_chinese else self._english
         return sentence(name, seen, dice), name
 
+    def twin(self, seen: Seen, dice: random.Random, ease: float = 0.0) -> tuple[str, str, str]:
+        """(caption, the name in it, its twin): the same sentence with another ground, colour or
+        style, and so wrong; empty where it speaks of none. Without such near misses a CLIP may
+        look at nothing but the object."""
+        before = dice.getstate()
+        caption, name = self.draw(seen, dice, ease)
+        after = dice.getstate()
+        luck = random.Random(dice.random())
+        for other in others(seen, luck):
+            dice.setstate(before)
+            wrong, _ = self.draw(other, dice, ease)
+            if wrong != caption:
+                break
+        dice.setstate(after)
+        return caption, name, "" if wrong == caption else wrong
+
     def _english(self, name: str, seen: Seen, dice: random.Random) -> str:
         frames, thing = self.frames_en, name
         if seen.colour and not COLOURED.search(name) and dice.random() < 0.5:
@@ -116,9 +132,9 @@ class Captions:
         if dice.random() < 0.15:
             before = [word for word in before if dice.random() < 0.6]
         after = dice.choice(frames.after)
-        if seen.ground and dice.random() < 0.35:
+        if seen.ground and dice.random() < 0.5:
             after = dice.choice(frames.grounds).format(seen.ground) + after
-        if dice.random() < 0.12:
+        if dice.random() < 0.2:
             after += dice.choice(frames.styles).format(seen.style)
         return " ".join([*before, thing]) + after
 
@@ -128,12 +144,25 @@ class Captions:
             colour = COLOURS[seen.colour]
             thing = dice.choice([f"{colour}的", colour, colour[:-1]]) + name
         after = dice.choice(frames.after)
-        if seen.ground and dice.random() < 0.35:
+        if seen.ground and dice.random() < 0.5:
             after = dice.choice(frames.grounds).format(COLOURS[seen.ground]) + after
-        if dice.random() < 0.12:
+        if dice.random() < 0.2:
             styles = [zh for word, zh in STYLES_ZH.items() if word in seen.style]
             after += "，" + dice.choice(styles or ["图标风格"])
         return dice.choice(frames.before) + thing + after
+
+
+def others(seen: Seen, luck: random.Random) -> list[Seen]:
+    """What might be said instead: one property after the other is not what it is."""
+    changed = []
+    if seen.ground:
+        ground = luck.choice([name for name in COLOURS if name != seen.ground])
+        changed.append(replace(seen, ground=ground))
+    if seen.colour:
+        colour = luck.choice([name for name in COLOURS if name != seen.colour])
+        changed.append(replace(seen, colour=colour))
+    style = luck.choice([name for name in STYLES_ZH if name not in seen.style])
+    return [*changed, replace(seen, style=style)]
 
 
 def bare(label: str) -> str:

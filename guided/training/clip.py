@@ -73,10 +73,13 @@ def losses(
     seen: Tensor, read: Tensor, scale: Tensor, anchors: Tensor, concepts: Tensor, rivals: Tensor
 ) -> Tensor:
     """InfoNCE both ways, plus naming the concept from the picture and from the sentence against
-    shared anchors."""
+    shared anchors. `read` holds the captions and after them wrong ones, for pictures to tell
+    apart (Yuksekgonul et al. 2023, https://arxiv.org/abs/2210.01936)."""
     logits = (scale * seen @ read.T).masked_fill(~rivals, -1e4)
     target = torch.arange(len(seen), device=seen.device)
-    match = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+    read = read[: len(seen)]
+    back = logits[:, : len(seen)].T
+    match = (F.cross_entropy(logits, target) + F.cross_entropy(back, target)) / 2
     poles = F.normalize(anchors, dim=-1).T
     naming = F.cross_entropy(scale * seen @ poles, concepts, label_smoothing=0.05)
     return (

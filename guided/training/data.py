@@ -18,16 +18,17 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import yaml
 from PIL import Image
 from tqdm import tqdm
 
+from guided.errors import BadInput
+from guided.training import sources
 from guided.training.settings import main
 
-HERE = Path(__file__).parent
 SKIPPED_GROUPS = {2, 9}  # components (skin tones, hair) and flags
 SKIPPED_WORDS = re.compile(r"regional indicator|skin tone|^input |keycap|^Japanese “")
 NAMESPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
@@ -40,20 +41,46 @@ class Settings:
     size: int = 128  # pixels; training shrinks from here
     workers: int = 2
 
+    def check(self) -> None:
+        """BadInput names the first setting that cannot be."""
+        if not 16 <= self.size <= 1024:
+            raise BadInput(f"size={self.size} must be from 16 to 1024 pixels")
+        if self.workers < 1:
+            raise BadInput(f"workers={self.workers} must be 1 or more")
+        if find_spec("pyvips") is None:
+            raise BadInput('drawing icons needs pyvips: pip install -e ".[train]"')
+
 
 def fetch(source: dict, folder: Path) -> Path:
     """The package's archive, downloaded once; checked against its pinned checksum every time."""
     spec = f"{source['package']}@{source['version']}"
     archive = folder / f"{source['package'].lstrip('@').replace('/', '-')}-{source['version']}.tgz"
     if not archive.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            ["npm", "pack", spec, "--silent"], cwd=folder, check=True, stdout=subprocess.DEVNULL
-        )
+        download(spec, folder)
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     if digest != source["sha256"]:
-        raise ValueError(f"{archive} is not {spec}: sha256 {digest}, expected {source['sha256']}")
+        raise BadInput(
+            f"{archive} is not {spec}: sha256 {digest}, expected {source['sha256']}; "
+            "remove it to fetch it again"
+        )
     return archive
+
+
+def download(spec: str, folder: Path) -> None:
+    """By npm, into a draft folder first: what was broken off is no archive."""
+    draft = folder / "draft"
+    draft.mkdir(parents=True, exist_ok=True)
+    try:
+        made = subprocess.run(
+            ["npm", "pack", spec, "--silent"], cwd=draft, capture_output=True, text=True
+        )
+    except FileNotFoundError as error:
+        raise BadInput("npm is not here; it comes with Node.js and fetches the icons") from error
+    if made.returncode:
+        last = (made.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise BadInput(f"npm cannot fetch {spec}: {last}")
+    for path in draft.glob("*.tgz"):
+        path.rename(folder / path.name)
 
 
 def read_json(archive: Path, member: str) -> dict | list:
@@ -215,24 +242,35 @@ def render(
 
 
 def build(settings: Settings) -> None:
-    sources = yaml.safe_load((HERE / "sources.yaml").read_text())
-    out = Path(settings.out)
-    words = fetch(sources["words"], out / "packages")
+    """Everything into `out`; what is there from a run that was broken off is not made again."""
+    settings.check()
+    book, out = sources.read(), Path(settings.out)
+    words = fetch(book["words"], out / "packages")
     found = concepts(words)
     names = Names(found, words)
     pictures, rows = [], []
-    for source in sources["pictures"]:
+    for source in tqdm(book["pictures"], "sources", disable=None):
         archive = fetch(source, out / "packages")
         part = out / "parts" / f"{source['name']}-{settings.size}.npz"
         render(source, icons(source, archive, names), settings, part)
         with np.load(part) as loaded:
             pictures.append(loaded["pictures"])
             rows += [{"concept": int(i), "vendor": source["name"]} for i in loaded["concepts"]]
-    np.save(out / "pictures.npy", np.concatenate(pictures))
-    styles = {source["name"]: source["style"] for source in sources["pictures"]}
-    book = {"concepts": found, "pictures": rows, "styles": styles}
-    (out / "captions.json").write_text(json.dumps(book, ensure_ascii=False, indent=0))
+    styles = {source["name"]: source["style"] for source in book["pictures"]}
+    write(out, np.concatenate(pictures), {"concepts": found, "pictures": rows, "styles": styles})
     print(f"{len(rows)} pictures of {len(found)} concepts in {out}/pictures.npy")
+
+
+def write(out: Path, pictures: np.ndarray, captions: dict) -> None:
+    """Both files, whole or not at all; smaller copies of other pictures go (pictures.load makes
+    them again)."""
+    for stale in out.glob("pictures-*.npy"):
+        stale.unlink()
+    np.save(out / "draft.npy", pictures)
+    draft = out / "draft.json"
+    draft.write_text(json.dumps(captions, ensure_ascii=False, indent=0), encoding="utf-8")
+    (out / "draft.npy").rename(out / "pictures.npy")
+    draft.rename(out / "captions.json")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from guided.models.cards import locate
 from guided.outputs.picture import picture
 from guided.plan import Plan
 from guided.studio import Studio
-from guided.training import board, judging, pictures
+from guided.training import board, examine, judging, pictures, sources
 from guided.training.judging import Judge, firsts
 from guided.training.questions import KINDS, LANGUAGES, Exam, Question, exam
 from guided.training.settings import main
@@ -212,10 +212,11 @@ def report(settings: Settings, rows: list[dict], judge: Judge) -> None:
 def ceilings(settings: Settings, judge: Judge, names: list[str]) -> dict[str, dict]:
     """How real renderings fare: measured where they are, else as measured when the judge was
     made."""
-    kept = Path(settings.judge) / "real.json"
-    if not (Path(settings.data) / "captions.json").exists():
-        return json.loads(kept.read_text()) if kept.exists() else {}
-    return judging.real(judge, pictures.load(settings.data, judge.model.size[0]), names)
+    if pictures.prepared(settings.data):
+        book = pictures.load(settings.data, judge.model.size[0])
+        return examine.examine(judge, book, names, sources.of("guides"))
+    kept = Path(settings.judge) / examine.KEPT
+    return json.loads(kept.read_text()) if kept.exists() else {}
 
 
 def compared(rows: list[dict]) -> list[str]:

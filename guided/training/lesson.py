@@ -51,8 +51,9 @@ class Lesson:
     def batch(
         self, count: int, dice: torch.Generator, ease: float = 0.0
     ) -> tuple[Tensor, list[str], Tensor, Tensor]:
-        """(views (B, 3, S, S), captions, concepts (B,), rivals (B, B): False where a caption fits
-        another's picture too). A share `ease` is easy: clean pictures, bare names."""
+        """(views (B, 3, S, S), B captions and the wrong twins of some, concepts (B,), rivals (B,
+        captions): False where a caption fits another's picture too). A share `ease` is easy:
+        clean pictures, bare names."""
         luck = random.Random(int(torch.randint(2**31, (), generator=dice)))
         chosen = torch.multinomial(self.weights, count, generator=dice)
         concepts = torch.tensor([self.concepts[i] for i in chosen.tolist()])
@@ -64,15 +65,17 @@ class Lesson:
         seen = [
             Seen(*parts) for parts in zip(concepts.tolist(), colours, grounds, styles, strict=True)
         ]
-        said = [self.captions.draw(each, luck, ease) for each in seen]
-        owners = [self.captions.owners[name] for _, name in said]
+        said = [self.captions.twin(each, luck, ease) for each in seen]
+        owners = [self.captions.owners[name] for _, name, _ in said]
         rivals = torch.tensor(
             [
                 [i == j or concept not in owner for j, owner in enumerate(owners)]
                 for i, concept in enumerate(concepts.tolist())
             ]
         )
-        return images, [caption for caption, _ in said], concepts, rivals
+        twinned = [i for i, (_, _, wrong) in enumerate(said) if wrong]
+        texts = [caption for caption, _, _ in said] + [said[i][2] for i in twinned]
+        return images, texts, concepts, torch.cat([rivals, rivals[:, twinned]], 1)
 
     def _row(self, concept: int, luck: random.Random) -> int:
         rows = self.rows_of[concept]

@@ -29,3 +29,26 @@ def test_the_vocabulary_is_read_by_open_clip(tmp_path: Path) -> None:
     for text in ("a red heart", "红色的心", "something never seen"):
         assert tokenizer.decode(tokenizer.encode(text)).strip() == text
     assert len(tokenizer.encode("red")) == 1
+
+
+def test_a_twin_is_the_same_sentence_with_one_thing_wrong() -> None:
+    captions = Captions(WORDS, {})
+    luck, wrong = random.Random(0), []
+    for _ in range(400):
+        caption, name, twin = captions.twin(Seen(3, "blue", "green", "flat"), luck)
+        if twin:
+            assert name in caption and name in twin and twin != caption
+            wrong.append((caption, twin))
+    assert 150 < len(wrong) < 400
+    for caption, twin in wrong:
+        changed = set(twin.split()) ^ set(caption.split())
+        assert len(changed) <= 4 or not caption.isascii()
+
+
+def test_twins_leave_the_captions_as_they_would_be() -> None:
+    """The dice stand after a twin where they stood without."""
+    captions = Captions(WORDS, {})
+    seen = Seen(1, "red", "white", "flat")
+    one, two = random.Random(3), random.Random(3)
+    plain = [captions.draw(seen, one) for _ in range(20)]
+    assert [captions.twin(seen, two)[:2] for _ in range(20)] == plain

@@ -26,7 +26,7 @@ def test_a_learner_is_shown_its_own_vendors_only(folder: Path, learner: str) -> 
 def test_captions_that_fit_two_pictures_are_no_rivals(folder: Path) -> None:
     taught = Lesson(pictures.load(folder, 32), "guides")
     images, texts, concepts, rivals = taught.batch(4, dice())
-    assert images.shape == (4, 3, 32, 32) and len(texts) == 4
+    assert images.shape == (4, 3, 32, 32) and rivals.shape == (4, len(texts))
     assert len(set(concepts.tolist())) == 4 and rivals.diagonal().all()
     again = taught.batch(4, dice())
     assert torch.equal(images, again[0]) and texts == again[1]
@@ -106,3 +106,16 @@ def test_three_towers_differ_and_load_as_a_local_folder(tmp_path: Path) -> None:
         )
     seen = [str(towers.VISION[tower]) for tower in ("a", "b", "judge")]
     assert len(set(seen)) == 3
+
+
+def test_wrong_twins_count_against_a_picture_but_are_nobodys_caption() -> None:
+    """With a twin as near as the truth, half of the pictures' certainty goes; the captions'
+    own choice among pictures is as before."""
+    seen = torch.eye(3)
+    scale, anchors = torch.tensor(50.0), torch.zeros(3, 3)
+    concepts, rivals = torch.arange(3), torch.ones(3, 3, dtype=torch.bool)
+    alone = clip.losses(seen, seen, scale, anchors, concepts, rivals)
+    twinned = clip.losses(
+        seen, torch.cat([seen, seen]), scale, anchors, concepts, torch.cat([rivals, rivals], 1)
+    )
+    assert (twinned - alone).item() == pytest.approx(torch.tensor(2.0).log().item() / 2, rel=1e-4)

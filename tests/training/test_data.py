@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from guided.training import data, sources
+from guided.errors import BadInput
+from guided.training import data, pictures, sources
 
 
 def test_a_changed_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thing-1.0.tgz").write_bytes(b"other bytes")
-    with pytest.raises(ValueError, match="sha256"):
+    with pytest.raises(BadInput, match="sha256"):
         data.fetch({"package": "thing", "version": "1.0", "sha256": "0" * 64}, tmp_path)
 
 
@@ -41,3 +42,32 @@ def test_nobody_learns_from_what_the_other_is_measured_on() -> None:
     assert guides and judge and not guides & judge
     assert guides | judge == {source["name"] for source in sources.read()["pictures"]}
     assert set(sources.subjects()["vendors"]) == guides
+
+
+def test_new_pictures_replace_the_smaller_copies_of_old_ones(folder: Path) -> None:
+    assert len(pictures.load(folder, 32)) == 12
+    book = data.json.loads((folder / "captions.json").read_text())
+    book["pictures"] = book["pictures"][:8]
+    data.write(folder, np.load(folder / "pictures.npy")[:8], book)
+    assert len(pictures.load(folder, 32)) == len(pictures.load(folder, 32).vendors) == 8
+
+
+def test_what_is_missing_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BadInput, match="npm is not here"):
+        data.download("thing@1.0", tmp_path)
+    with pytest.raises(BadInput, match="size=4"):
+        data.Settings(size=4).check()
+
+
+def test_a_package_that_npm_refuses_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    npm = tmp_path / "npm"
+    npm.write_text("#!/bin/sh\necho 'no such version' >&2\nexit 1\n")
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(BadInput, match=r"thing@1\.0: no such version"):
+        data.download("thing@1.0", tmp_path / "packages")

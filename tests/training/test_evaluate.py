@@ -78,16 +78,6 @@ def test_every_fourth_sentence_asks_for_another_object() -> None:
     assert len({question.of for question in sheet.questions}) == len(sheet.questions) == 25
 
 
-def test_real_renderings_are_put_on_their_ground_and_in_their_colour(folder: Path) -> None:
-    book = judging.pictures.load(folder, 48)
-    asked = questions.Question("x", "en", 0, "x", 0, "star", colour="green", ground="black")
-    picture = judging.render(book, "noto", asked)
-    assert torch.allclose(picture[:, 0, 0], judging.point("black"))
-    middle = picture[:, 24, 24]
-    assert middle[1] > middle[0] and middle[1] > middle[2]
-    assert judging.render(book, "fluent-flat", asked) is None
-
-
 def test_wrong_settings_are_named() -> None:
     for told, said in (
         ({"kinds": "objcts"}, "objects"),
