@@ -25,6 +25,7 @@ Draws what a sentence says.
 MORE = """\
 Settings inside a choice: name.of.setting=value, as in guide.clip.scale=2000 sampler.eta=0;
   all of them with their values: python run.py --cfg job
+One's own model: model=path/to/file.pt; any CLIP that open_clip has: clip=[ViT-B-32::laion400m_e32]
 One's own presets: python run.py --config-dir my_folder look=mine (my_folder/look/mine.yaml)
 A sweep: python run.py -m prompt="a sun" seed=1,2,3
 Completion: eval "$(python run.py -sc install=bash)" (also zsh, fish)
