@@ -105,14 +105,12 @@ def card_for(path: Path) -> ModelCard:
     found = recognise(path, [card for _, card in shelf.models()])
     if found.assumed:
         log.warning(
-            "model=%s does not say, and what is taken is %s; model.unet.num_heads=... and "
+            "model=%s: what the file does not say is taken %s; model.unet.num_heads=... and "
             "model.prediction=... change it",
             path,
             found.assumed,
         )
-    like = found.like or ModelCard(
-        size=[found.unet.image_size] * 2, recommended=Recommended(), character="of one's own"
-    )
+    like = found.like or ModelCard(size=[found.unet.image_size] * 2, recommended=Recommended())
     return ModelCard(
         name=path.stem,
         file=str(path.absolute()),
@@ -123,7 +121,7 @@ def card_for(path: Path) -> ModelCard:
         clip_denoised=like.clip_denoised,
         size=like.size,
         recommended=like.recommended,
-        character=like.character,
+        character="" if found.assumed else like.character,
         upscaler=like.upscaler,
     )
 

@@ -98,7 +98,7 @@ def from_shapes(found: Shapes, path: Path, known: list[ModelCard]) -> Recognised
         named = Path(like.file).name == path.name
         return Recognised(unet, like, "" if named else f"as in {like.name}: {hidden(unet, like)}")
     unet.num_heads, unet.num_head_channels = guess_heads(unet, known)
-    return Recognised(unet, None, f"a guess: {hidden(unet, None)}")
+    return Recognised(unet, None, f"by guess: {hidden(unet, None)}")
 
 
 def hidden(unet: UNetConfig, like: ModelCard | None) -> str:
