@@ -13,13 +13,14 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from guided import help, prompt
+from guided import prompt
 from guided.canvas.init import Init, read_init, read_skip
 from guided.canvas.pictures import check_picture
-from guided.config import Config, build, build_all, conf_folder
+from guided.config import Config, build, build_all
 from guided.devices import check_device, check_precision
 from guided.errors import BadInput, nearest, not_one_of
 from guided.models.cards import ClipCard, ModelCard, SecondaryCard, keep_in
+from guided.models.choices import ranking
 from guided.models.scripts import unread
 from guided.prompt import Prompt
 from guided.schedule import check_number
@@ -51,6 +52,7 @@ class Plan:
     folder: Path
     wildcards: Wildcards = field(default_factory=Wildcards)
     judges: dict[str, ClipCard] = field(default_factory=dict)  # that only rank
+    batch_size: int = 1
     keep: int | None = None
     name: str | None = None
     init: Init | None = None
@@ -83,7 +85,8 @@ class Plan:
             precision=check_precision(cfg.precision),
             folder=Path(cfg.folder).expanduser(),
             wildcards=Wildcards.read(cfg.wildcards),
-            judges=read_judges(cfg.rank),
+            judges=ranking(cfg.rank),
+            batch_size=cfg.batch_size,
             keep=cfg.keep,
             name=cfg.name,
             init=read_init(cfg.init, cfg.init_fit),
@@ -104,6 +107,7 @@ class Plan:
             check_number("steps", self.steps, 1, 100_000, whole=True)
             check_number("count", self.count, 1, 10_000, whole=True)
             check_number("seed", self.seed, 0, 2**63 - 1 - self.count, whole=True)
+            check_number("batch_size", self.batch_size, 1, 256, whole=True)
             if self.keep is not None:
                 check_number("keep", self.keep, 1, self.count, whole=True)
         except ValueError as error:
@@ -161,16 +165,6 @@ class Plan:
             asked if asked.image else replace(asked, text=self.wildcards.draw(asked.text, seed, k))
             for k, asked in enumerate(self.prompts)
         ]
-
-
-def read_judges(name: str | None) -> dict[str, ClipCard]:
-    """The CLIPs of conf/clip/{name}.yaml; BadInput when there are none of that name."""
-    if name is None:
-        return {}
-    path = conf_folder() / "clip" / f"{name}.yaml"
-    if not re.fullmatch(r"\w+", name) or not path.exists():
-        raise BadInput(not_one_of("rank", name, help.names("clip")))
-    return build_all(OmegaConf.load(path), "rank")
 
 
 def check_models(

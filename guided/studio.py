@@ -65,29 +65,54 @@ class Studio:
         return lambda image, progress, seed: [views(image, s, progress, seed) for s in sizes]
 
     def frames(self, plan: Plan) -> Iterator[Frame]:
-        """Image k has seed + k and a stream of random numbers of its own."""
-        for k in range(plan.count):
-            request = Request(plan.size, plan.seed + k, plan.steps, skip=plan.skip)
-            prompts = plan.prompts_of(request.seed)
-            init = None if plan.init is None else plan.init.image(plan.size, request.seed)
-            guides = self.guides(plan, prompts, init)
-            if init is not None:
-                request.init = init * 2 - 1
-            began = time.perf_counter()
-            for n, step in enumerate(self.generator.generate(request, guides), 1):
-                now = time.perf_counter()
-                image = (step.guess.plain + 1) / 2
-                last = n == request.drawn
+        """Image k has seed + k and a stream of random numbers of its own. Images that are drawn
+        together take turns, step by step."""
+        for first in range(0, plan.count, plan.batch_size):
+            last = min(first + plan.batch_size, plan.count)
+            yield from self.batch(plan, first, [plan.seed + k for k in range(first, last)])
+
+    def batch(self, plan: Plan, first: int, seeds: list[int]) -> Iterator[Frame]:
+        """The frames of images first, first + 1, ..."""
+        prompts = [plan.prompts_of(seed) for seed in seeds]
+        inits = [plan.init and plan.init.image(plan.size, seed) for seed in seeds]
+        request = Request(plan.size, seeds, plan.steps, skip=plan.skip)
+        if plan.init is not None:
+            request.init = joined(inits) * 2 - 1
+        if plan.init is None and all(asked == prompts[0] for asked in prompts):
+            guides = self.guides(plan, prompts[0], None)
+        else:
+            each = zip(prompts, inits, strict=True)
+            guides = together([self.guides(plan, *asked) for asked in each])
+        began = time.perf_counter()
+        for n, step in enumerate(self.generator.generate(request, guides), 1):
+            seconds = time.perf_counter() - began
+            for b, seed in enumerate(seeds):
+                guess = step.guess.of(b)
+                image = (guess.plain + 1) / 2
+                done = n == request.drawn
                 yield Frame(
-                    index=k,
-                    seed=request.seed,
+                    index=first + b,
+                    seed=seed,
                     step=n,
                     steps=request.drawn,
                     progress=n / request.drawn,
                     image=image,
-                    guess=step.guess,
-                    seconds=now - began,
-                    prompts=prompts,
-                    score=score(image, prompts, self.judges or self.clips) if last else None,
+                    guess=guess,
+                    seconds=seconds / len(seeds),
+                    prompts=prompts[b],
+                    score=score(image, prompts[b], self.judges or self.clips) if done else None,
                 )
-                began = time.perf_counter()
+            began = time.perf_counter()
+
+
+def together(each: list[dict[str, Guide]]) -> dict[str, Guide]:
+    """The guides of images that are drawn together."""
+    from guided.guides.each import OneEach
+
+    return {name: OneEach([guides[name] for guides in each]) for name in each[0]}
+
+
+def joined(images: list[Tensor]) -> Tensor:
+    import torch
+
+    return torch.cat(images)

@@ -6,7 +6,7 @@ are spent, and every module that holds settings imports this one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,18 @@ class Guess:
     losses: dict[str, Tensor] = field(default_factory=dict)  # per guide, (B,)
     similarity: Tensor | None = None  # cosine of image and prompts, (B,)
     grad_norm: Tensor | None = None  # root mean square of the gradient before clamping, (B,)
+
+    def of(self, b: int) -> Guess:
+        """The one about image b of the batch."""
+        one = slice(b, b + 1)
+        return Guess(
+            self.pred[one],
+            self.plain[one],
+            None if self.spread is None else self.spread[one],
+            {name: loss[one] for name, loss in self.losses.items()},
+            None if self.similarity is None else self.similarity[one],
+            None if self.grad_norm is None else self.grad_norm[one],
+        )
 
 
 class Denoiser(Protocol):
@@ -106,10 +118,11 @@ class GuideSettings(Protocol):
 
 @dataclass
 class Request:
-    """One image asked for. `init` is (1, 3, H, W) in [-1, 1]; `skip` drops the noisiest steps."""
+    """Images asked for, one for each seed. `init` is (1 or B, 3, H, W) in [-1, 1]; `skip` drops
+    the noisiest steps."""
 
     size: tuple[int, int]  # width, height
-    seed: int
+    seeds: Sequence[int]
     steps: int
     init: Tensor | None = None
     skip: int = 0
@@ -131,7 +144,7 @@ class Frame:
     progress: float
     image: Tensor  # (1, 3, H, W), nominally in [0, 1], not clamped
     guess: Guess
-    seconds: float  # this step's
+    seconds: float  # this step's, shared among the images that were drawn together
     prompts: list[Prompt] = field(default_factory=list)  # this image's, its wildcards decided
     score: float | None = None  # of the finished picture: how well CLIP finds it fits the prompts
 

@@ -20,7 +20,7 @@ STRANGERS = {
     "config": ("prompt", "pipeline", "diffusion", "guides", "outputs", "generators", "clip"),
     "quoting": ("pipeline", "diffusion", "guides", "outputs", "generators", "clip", "models"),
     "plan": ("pipeline", "studio", "command", "clip", "guides", "generators", "outputs"),
-    "studio": ("pipeline", "command", "guides", "generators", "outputs"),
+    "studio": ("pipeline", "command", "generators", "outputs"),
     "clip": ("diffusion", "guides", "outputs", "generators", "pipeline", "command", "cutouts"),
     "cutouts": ("clip", "diffusion", "guides", "outputs", "generators", "pipeline", "models"),
     "views": ("clip", "diffusion", "guides", "outputs", "generators", "pipeline", "models"),

@@ -177,6 +177,25 @@ def test_the_best_of_many_are_kept_and_the_others_put_aside(tmp_path):
     assert scores[kept[0]] == max(scores.values())
 
 
+@pytest.mark.parametrize("asked", ["a red heart", "a {red|blue} heart", "init=perlin"])
+def test_images_drawn_together_equal_those_drawn_one_by_one(tmp_path, asked):
+    asked = asked if "=" in asked else f"prompt={asked}"
+    words = [asked, "seed=5", "count=3", "output=[still,sheet]", "generator.clamp=1e-3"]
+    words = ["prompt=a sun", *words] if "init" in asked else words
+    one = short_run(tmp_path / "a", *words)
+    many = short_run(tmp_path / "b", *words, "batch_size=2")
+    for k in range(3):
+        with (
+            Image.open(one / f"image_{k:04d}.png") as a,
+            Image.open(many / f"image_{k:04d}.png") as b,
+        ):
+            far = max(max(band) for band in ImageChops.difference(a, b).getextrema())
+            assert far <= 2  # of 255
+    assert record.read(many / "image_0000.png")["batch_size"] == 2
+    with Image.open(one / "sheet.png") as a, Image.open(many / "sheet.png") as b:
+        assert a.size == b.size
+
+
 def test_wildcards_are_drawn_for_each_image_from_its_own_seed(tmp_path):
     asked = "prompt={red|blue|green|yellow|purple} __animal__"
     several = short_run(tmp_path / "a", asked, "seed=1", "count=3", "output=[still]")

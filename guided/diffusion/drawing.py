@@ -1,4 +1,4 @@
-"""Drawing one image: noise, a guided denoiser and a sampler put together.
+"""Drawing images: noise, a guided denoiser and a sampler put together.
 
 Knows nothing about CLIP, files or the command line.
 """
@@ -38,7 +38,7 @@ class Drawing:
         """One Step after each of the request's steps, less those that it skips."""
         card = self.card
         steps = timeline(card.schedule, request.steps, card.spacing)
-        dice = Dice([request.seed])
+        dice = Dice(request.seeds)
         model = ModelDenoiser(self.unet, steps, card.prediction, card.clip_denoised, dice)
         clamp = self._clamp(request.steps)
         guided = GuidedDenoiser(model, guides, dice, clamp, self.reach, self.sight)
@@ -67,8 +67,8 @@ class Drawing:
     def _begin(self, request: Request, dice: Dice, model: ModelDenoiser, start: int) -> Tensor:
         """Pure noise; or the init image under the noise of the first step that is not skipped."""
         width, height = request.size
-        x = dice.normal_like(torch.empty(1, 3, height, width, device=self.device))
+        x = dice.normal_like(torch.empty(len(request.seeds), 3, height, width, device=self.device))
         if request.init is None and not request.skip:
             return x
-        init = torch.zeros_like(x) if request.init is None else request.init.to(x)
+        init = torch.zeros_like(x) if request.init is None else request.init.to(x).expand_as(x)
         return noised(init, x, *model.timeline.scales(start))

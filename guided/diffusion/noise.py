@@ -107,6 +107,12 @@ class Dice:
         ]
         return torch.stack(noise).to(x)
 
+    def of(self, b: int) -> "Dice":
+        """The stream of image b alone; what is drawn from one is drawn from the other."""
+        one = Dice([])
+        one.generators = [self.generators[b]]
+        return one
+
     def seeds(self) -> list[int]:
         """A fresh seed per image, for libraries that only know the global generator."""
         return [int(torch.randint(2**62, (), generator=g)) for g in self.generators]

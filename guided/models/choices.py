@@ -18,8 +18,8 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from guided import help
-from guided.config import build
-from guided.errors import BadInput, nearest
+from guided.config import build, build_all, conf_folder
+from guided.errors import BadInput, nearest, not_one_of
 from guided.models import registry, shelf
 from guided.models.cards import ClipCard, ModelCard, Recommended, locate
 from guided.models.recognise import recognise
@@ -177,6 +177,20 @@ def own_clip(typed: str) -> str | None:
     if typed in registry.architectures() and typed not in help.names("clip"):  # without a tag
         registry.find_tag(f"clip={typed}", typed, "")
     return None
+
+
+def ranking(typed: str | None) -> dict[str, ClipCard]:
+    """The cards that `rank=` names, by any name that `clip=` takes; BadInput when there are
+    none."""
+    if typed is None:
+        return {}
+    name = own_clip(typed)
+    if name is not None:
+        return build_all(ConfigStore.instance().load(f"clip/{name}.yaml").node, "rank")
+    path = conf_folder() / "clip" / f"{typed}.yaml"
+    if not re.fullmatch(r"\w+", typed) or not path.exists():
+        raise BadInput(not_one_of("rank", typed, help.names("clip")))
+    return build_all(OmegaConf.load(path), "rank")
 
 
 def tagged(typed: str, arch: str, tag: str) -> dict[str, Any]:

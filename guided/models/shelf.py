@@ -27,11 +27,12 @@ def run(action: str, cfg: DictConfig) -> None:
 
 def download(cfg: DictConfig) -> None:
     """All that is chosen and can be wrong is looked at before the first byte is fetched."""
+    from guided.models.choices import ranking
     from guided.models.download import fetch, fetch_clip
 
     cards = [build(cfg.model, "model")]
     cards += [build(cfg.secondary, "secondary")] if cfg.secondary else []
-    clips = build_all(cfg.clip, "clip")
+    clips = build_all(cfg.clip, "clip") | ranking(cfg.rank)
     for card in clips.values():
         card.missing()
     for card in cards:

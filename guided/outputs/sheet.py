@@ -38,19 +38,19 @@ class Sheet:
 class SheetViewer:
     settings: Sheet
     run: Run
-    rows: list[list[Image.Image]] = field(default_factory=list)
+    rows: dict[int, list[Image.Image]] = field(default_factory=dict)  # of each image
 
     def see(self, frame: Frame) -> None:
-        if frame.step == 1:
-            if frame.index % ROWS == 0:
-                self.rows.clear()
-            self.rows.append([])
+        row = self.rows.setdefault(frame.index, [])
         if frame.step in self._chosen(frame.steps):
-            self.rows[-1].append(self._small(picture(frame.image)))
+            row.append(self._small(picture(frame.image)))
         if frame.last:
             first = frame.index // ROWS * ROWS
+            sheet = [self.rows[k] for k in range(first, first + ROWS) if self.rows.get(k)]
             name = f"sheet_{first:04d}.png" if first else "sheet.png"
-            record.save_png(self._paste(), self.run.folder / name)
+            record.save_png(self._paste(sheet), self.run.folder / name)
+            if frame.index == first + ROWS - 1:  # the sheet is full
+                self.rows = {k: row for k, row in self.rows.items() if k > frame.index}
 
     def _chosen(self, steps: int) -> set[int]:
         columns = min(self.settings.columns, steps)
@@ -61,11 +61,11 @@ class SheetViewer:
         width = max(1, round(image.width * height / image.height))
         return image.resize((width, height), Image.Resampling.LANCZOS)
 
-    def _paste(self) -> Image.Image:
-        width, height = self.rows[0][0].width + GAP, self.settings.height + GAP
-        columns = max(len(row) for row in self.rows)
-        sheet = Image.new("RGB", (columns * width + GAP, len(self.rows) * height + GAP), "white")
-        for y, row in enumerate(self.rows):
+    def _paste(self, rows: list[list[Image.Image]]) -> Image.Image:
+        width, height = rows[0][0].width + GAP, self.settings.height + GAP
+        columns = max(len(row) for row in rows)
+        sheet = Image.new("RGB", (columns * width + GAP, len(rows) * height + GAP), "white")
+        for y, row in enumerate(rows):
             for x, image in enumerate(row):
                 sheet.paste(image, (x * width + GAP, y * height + GAP))
         return sheet

@@ -112,7 +112,7 @@ def test_a_drawing_equals_the_untouched_oracle_in_float32(sampler: Sampler) -> N
         device=torch.device("cpu"),
     )
     init = picture(torch.float32)
-    request = Request(size=(SHAPE[3], SHAPE[2]), seed=SEED, steps=8, init=init, skip=3)
+    request = Request(size=(SHAPE[3], SHAPE[2]), seeds=[SEED], steps=8, init=init, skip=3)
     guides = {"wavy": LossGuide(wavy, schedule("scale", 1.0))}
     theirs = their_trajectory(
         oracle(8, True), net, torch.float32, sampler, True, skip=3, init=init
@@ -124,7 +124,7 @@ def test_drawing_leaves_gradients_on_for_whoever_watches() -> None:
     chosen = UNetConfig(image_size=8, num_channels=32, channel_mult=[1], num_res_blocks=1)
     cpu = torch.device("cpu")
     drawing = Drawing(UNet(chosen), ModelCard(unet=chosen), DDIM(), None, None, cpu)
-    steps = drawing.generate(Request(size=(8, 8), seed=1, steps=3), {})
+    steps = drawing.generate(Request(size=(8, 8), seeds=[1], steps=3), {})
     step = next(steps)
     assert torch.is_grad_enabled()
     assert not step.x.requires_grad

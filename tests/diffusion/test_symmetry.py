@@ -60,7 +60,7 @@ def test_every_sampler_goes_on_from_the_mirrored_canvas(sampler: Sampler) -> Non
     from then on; nothing of the unsymmetric past is remembered."""
     chosen = drawing(sampler, Mirror("horizontal", (0.4,)))
     chosen.unet = Symmetric(6)
-    steps = list(chosen.generate(Request((8, 6), seed=1, steps=10), {}))
+    steps = list(chosen.generate(Request((8, 6), seeds=[1], steps=10), {}))
     assert [step.i for step in steps] == list(range(9, -1, -1))
     assert relative(steps[3].x.flip(3), steps[3].x) > 0.1
     for step in steps[4:]:
@@ -70,7 +70,7 @@ def test_every_sampler_goes_on_from_the_mirrored_canvas(sampler: Sampler) -> Non
 @pytest.mark.parametrize("sampler", [DDIM(eta=0.8), DDPM(), DPMSolver(eta=1)], ids=str)
 def test_samplers_that_draw_noise_go_on_too(sampler: Sampler) -> None:
     with_it, without = (
-        [step.x for step in drawing(sampler, m).generate(Request((8, 6), 1, 10), {})]
+        [step.x for step in drawing(sampler, m).generate(Request((8, 6), [1], 10), {})]
         for m in (Mirror("both", (0.4,)), Mirror())
     )
     assert len(with_it) == 10
@@ -84,7 +84,7 @@ def test_with_ddim_it_is_the_references(monkeypatch: pytest.MonkeyPatch) -> None
     mirror = Mirror("horizontal", (0.199,))
     chosen = drawing(DDIM(eta=0.8), mirror)
     chosen.unet = TinyNet(6)
-    ours = list(chosen.generate(Request((SHAPE[3], SHAPE[2]), SEED, 10), {}))
+    ours = list(chosen.generate(Request((SHAPE[3], SHAPE[2]), [SEED], 10), {}))
     dice, diffusion = Dice([SEED]), oracle(10, True)
     monkeypatch.setattr(torch, "randn_like", dice.normal_like)
     assert isinstance(diffusion, GaussianDiffusion)
