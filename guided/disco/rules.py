@@ -199,6 +199,7 @@ def count(given: Given, out: Translation) -> None:
     if {"n_batches", "batch_size"} & given.said.keys():
         out.settings["count"] = batches * size
         if size > 1:
+            out.settings["batch_size"] = size
             out.notes.append(
                 f"batch_size={size}: its pictures had one seed between them; here picture k of "
                 f"{batches * size} has seed + k"

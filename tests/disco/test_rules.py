@@ -167,7 +167,6 @@ def test_a_group_sets_what_the_file_does_not():
 def test_whatever_has_no_equivalent_is_named_with_its_reason(program):
     names = [name for row in rows() if row.why for name in row.names(program) if " " not in name]
     found = said(program, **dict.fromkeys(names, 1), _version="0.12", oddity=3)
-    names.remove("batch_size")  # times n_batches it is our count
     left = {name: why for why, group in found.left.items() for name in group}
     assert set(names) | {"oddity"} <= set(left)
     assert left["oddity"] == "not known"
