@@ -19,7 +19,6 @@ from pathlib import Path
 
 import torch
 import yaml
-from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
@@ -82,16 +81,11 @@ class Settings(Training):
 
 
 def card_of(init: str) -> ModelCard:
-    """A model as run.py's `model=` names it, or a card in a YAML whose weights lie beside it."""
-    path = Path(init).expanduser()
+    """A model as run.py's `model=` names it."""
     try:
-        if path.suffix != ".yaml":
-            return build(command.compose([f"model={init}"]).model, "model")
-        card = build(OmegaConf.load(path), "model")
-    except (*command.BAD, OSError) as error:
+        return build(command.compose([f"model={init}"]).model, "model")
+    except command.BAD as error:
         raise BadInput(f"init={init}: {command.say(error)}") from error
-    beside = path.absolute().parent / card.file
-    return replace(card, file=str(beside)) if beside.is_file() else card
 
 
 def architecture(size: int, channels: int = 0) -> UNetConfig:

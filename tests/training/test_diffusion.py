@@ -64,12 +64,9 @@ def test_a_folder_of_pictures_becomes_a_model_that_draws(
     )
     card = yaml.safe_load((out / "mine.yaml").read_text())
     assert (out / card["file"]).exists() and card["prediction"] == "v"
-    (tmp_path / "conf" / "model").mkdir(parents=True)
-    card["file"] = str(out / card["file"])
-    (tmp_path / "conf" / "model" / "mine.yaml").write_text(yaml.safe_dump(card))
-    words = ["model=mine", "clip=[]", "guide=[range]", "prompt=x", "steps=2", "device=cpu"]
+    words = ["clip=[]", "guide=[range]", "prompt=x", "steps=2", "device=cpu"]
     subprocess.run(
-        [sys.executable, "run.py", f"--config-dir={tmp_path / 'conf'}", *words,
+        [sys.executable, "run.py", f"model={out / 'mine.yaml'}", *words,
          f"folder={tmp_path / 'runs'}"],
         check=True, capture_output=True, cwd=Path(__file__).parents[2],
     )  # fmt: skip
@@ -87,10 +84,14 @@ def checkpoint(place: Path) -> dict[str, Tensor]:
     return net.state_dict()
 
 
-def test_a_checkpoint_is_trained_further_as_what_it_is(own: Path, tmp_path: Path) -> None:
-    """Every tensor keeps its name and shape and moves a little; the card keeps its kind."""
+@pytest.mark.parametrize("name", ["small.yaml", "small.pt"])
+def test_a_checkpoint_is_trained_further_as_what_it_is(
+    own: Path, tmp_path: Path, name: str
+) -> None:
+    """By its card, or by its tensors alone: every tensor keeps its name and shape and moves a
+    little; the card keeps its kind."""
     before = checkpoint(tmp_path)
-    out, init = tmp_path / "tuned", str(tmp_path / "small.yaml")
+    out, init = tmp_path / "tuned", str(tmp_path / name)
     told = {"data": str(own), "init": init, "batch": 2, "device": "cpu", "lr": 1e-2}
     diffusion.train(diffusion.Settings(out=str(out), steps=2, **told))
     after = load_file(out / "tuned.safetensors")
