@@ -53,6 +53,16 @@ class Seen:
 
 
 @dataclass
+class Said:
+    """A caption. Without near misses a CLIP may look at nothing but the object."""
+
+    text: str
+    name: str  # the part that names the concept
+    twin: str  # the same sentence with another ground, colour or style; empty if it tells none
+    told: set[str]  # of "ground", "colour", "style"
+
+
+@dataclass
 class Frames:
     """What may stand before and after a name, in one language."""
 
@@ -108,21 +118,18 @@ class Captions:
         sentence = self._chinese if in_chinese else self._english
         return sentence(name, seen, dice), name
 
-    def twin(self, seen: Seen, dice: random.Random, ease: float = 0.0) -> tuple[str, str, str]:
-        """(caption, the name in it, its twin): the same sentence with another ground, colour or
-        style, and so wrong; empty where it speaks of none. Without such near misses a CLIP may
-        look at nothing but the object."""
+    def say(self, seen: Seen, dice: random.Random, ease: float = 0.0) -> Said:
+        """As draw, with what the sentence tells besides the name, and a wrong twin of it."""
         before = dice.getstate()
-        caption, name = self.draw(seen, dice, ease)
+        text, name = self.draw(seen, dice, ease)
         after = dice.getstate()
-        luck = random.Random(dice.random())
-        for other in others(seen, luck):
+        luck, wrong = random.Random(dice.random()), {}
+        for what, other in others(seen, luck).items():
             dice.setstate(before)
-            wrong, _ = self.draw(other, dice, ease)
-            if wrong != caption:
-                break
+            wrong[what], _ = self.draw(other, dice, ease)
         dice.setstate(after)
-        return caption, name, "" if wrong == caption else wrong
+        told = [what for what, twin in wrong.items() if twin != text]
+        return Said(text, name, wrong[luck.choice(told)] if told else "", set(told))
 
     def _english(self, name: str, seen: Seen, dice: random.Random) -> str:
         frames, thing = self.frames_en, name
@@ -152,17 +159,13 @@ class Captions:
         return dice.choice(frames.before) + thing + after
 
 
-def others(seen: Seen, luck: random.Random) -> list[Seen]:
-    """What might be said instead: one property after the other is not what it is."""
-    changed = []
-    if seen.ground:
-        ground = luck.choice([name for name in COLOURS if name != seen.ground])
-        changed.append(replace(seen, ground=ground))
-    if seen.colour:
-        colour = luck.choice([name for name in COLOURS if name != seen.colour])
-        changed.append(replace(seen, colour=colour))
-    style = luck.choice([name for name in STYLES_ZH if name not in seen.style])
-    return [*changed, replace(seen, style=style)]
+def others(seen: Seen, luck: random.Random) -> dict[str, Seen]:
+    """What might be said instead, one property at a time."""
+    changed = {"style": luck.choice([name for name in STYLES_ZH if name not in seen.style])}
+    for what, right in (("ground", seen.ground), ("colour", seen.colour)):
+        if right:
+            changed[what] = luck.choice([name for name in COLOURS if name != right])
+    return {what: replace(seen, **{what: wrong}) for what, wrong in changed.items()}
 
 
 def bare(label: str) -> str:

@@ -28,13 +28,16 @@ from guided.errors import BadInput, not_one_of
 from guided.models import weights
 from guided.training import lesson, pictures, sources, towers
 from guided.training.course import Course
+from guided.training.lesson import Batch
 from guided.training.muon import Muon
 from guided.training.settings import Training, main
+from guided.training.views import NAMES
 
 EASY_STEPS = 400  # from bare words and clean pictures to hard ones
 LARGEST = 256  # side of a matrix that is still cheap to make orthogonal
 APART = (
     "anchors",
+    "properties",
     "embedding.weight",
     "embedding",
     "text_projection",
@@ -69,22 +72,42 @@ class Settings(Training):
         self.out = self.out or f"runs/clip_{self.tower}"
 
 
-def losses(
-    seen: Tensor, read: Tensor, scale: Tensor, anchors: Tensor, concepts: Tensor, rivals: Tensor
-) -> Tensor:
-    """InfoNCE both ways, plus naming the concept from the picture and from the sentence against
-    shared anchors. `read` holds the captions and after them wrong ones, for pictures to tell
-    apart (Yuksekgonul et al. 2023, https://arxiv.org/abs/2210.01936)."""
-    logits = (scale * seen @ read.T).masked_fill(~rivals, -1e4)
+class WithAnchors(nn.Module):
+    """The CLIP, and learnt points for every concept and for the colours of grounds and objects;
+    the points are left behind when it is shipped."""
+
+    def __init__(self, clip: nn.Module, concepts: int) -> None:
+        super().__init__()
+        self.clip = clip
+        self.anchors = nn.Parameter(torch.randn(concepts, towers.WIDTH) * 0.1)
+        self.properties = nn.Parameter(torch.randn(2, len(NAMES), towers.WIDTH) * 0.1)
+
+
+def losses(seen: Tensor, read: Tensor, model: WithAnchors, batch: Batch) -> Tensor:
+    """InfoNCE both ways, plus naming concept, ground and colour from the picture and from the
+    sentence against shared anchors. `read` holds the captions and after them wrong ones, for
+    pictures to tell apart (Yuksekgonul et al. 2023, https://arxiv.org/abs/2210.01936)."""
+    scale = model.clip.logit_scale.exp().clamp(max=50)
+    logits = (scale * seen @ read.T).masked_fill(~batch.rivals, -1e4)
     target = torch.arange(len(seen), device=seen.device)
     read = read[: len(seen)]
     back = logits[:, : len(seen)].T
     match = (F.cross_entropy(logits, target) + F.cross_entropy(back, target)) / 2
-    poles = F.normalize(anchors, dim=-1).T
-    naming = F.cross_entropy(scale * seen @ poles, concepts, label_smoothing=0.05)
-    return (
-        match + naming + 0.5 * F.cross_entropy(scale * read @ poles, concepts, label_smoothing=0.1)
+    poles = F.normalize(model.anchors, dim=-1).T
+    naming = F.cross_entropy(scale * seen @ poles, batch.concepts, label_smoothing=0.05)
+    reading = F.cross_entropy(scale * read @ poles, batch.concepts, label_smoothing=0.1)
+    colours = sum(
+        told_apart(scale * points @ F.normalize(model.properties[kind], dim=-1).T, labels[:, kind])
+        for points, labels in ((seen, batch.shown), (read, batch.told))
+        for kind in (0, 1)
     )
+    return match + naming + 0.5 * reading + 0.5 * colours
+
+
+def told_apart(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross entropy over those that have a label (-1: none)."""
+    errors = F.cross_entropy(logits, labels, ignore_index=-1, reduction="sum")
+    return errors / (labels >= 0).sum().clamp(min=1)
 
 
 @torch.no_grad()
@@ -118,15 +141,6 @@ def measure(model: nn.Module, book: pictures.Pictures, tokenizer) -> dict[str, f
     return found
 
 
-class WithAnchors(nn.Module):
-    """The CLIP and one learnt point per concept; the points are left behind when it is shipped."""
-
-    def __init__(self, clip: nn.Module, concepts: int) -> None:
-        super().__init__()
-        self.clip = clip
-        self.anchors = nn.Parameter(torch.randn(concepts, towers.WIDTH) * 0.1)
-
-
 def optimizers(model: nn.Module, settings: Settings) -> list[Optimizer]:
     """Muon for convolutions and projections of moderate size, AdamW for embeddings, anchors,
     large matrices and vectors."""
@@ -153,7 +167,7 @@ def look(course: Course, settings: Settings, book: pictures.Pictures | None, mer
     averaged = {
         key.removeprefix("clip."): value.cpu()
         for key, value in course.ema.weights.items()
-        if key != "anchors"
+        if key.startswith("clip.")
     }
     made = Path(settings.ship or course.out / "shipped")
     towers.ship(averaged, settings.tower, merges, made)
@@ -191,18 +205,18 @@ def train(settings: Settings) -> None:
     model = WithAnchors(begin(settings), teacher.concepts_in_all).to(device)
     course = Course(settings, model, optimizers(model, settings), warmup=40, longest=1000)
 
-    def make(step: int, dice: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def make(step: int, dice: torch.Generator) -> tuple[Batch, Tensor]:
         ease = 0.0 if settings.init else max(0.0, 1 - step / EASY_STEPS)
-        images, texts, concepts, rivals = teacher.batch(settings.batch, dice, ease)
-        return towers.normalised(images), words(texts, towers.CONTEXT), concepts, rivals
+        batch = teacher.batch(settings.batch, dice, ease)
+        return batch, words(batch.texts, towers.CONTEXT)
 
-    for batch, _ in course.batches(make):
-        images, tokens, concepts, rivals = (part.to(device) for part in batch)
+    for (batch, tokens), _ in course.batches(make):
+        batch = batch.to(device)
         with course.autocast():
+            images = towers.normalised(batch.images)
             seen = model.clip.encode_image(images, normalize=True)
-            read = model.clip.encode_text(tokens, normalize=True)
-        scale = model.clip.logit_scale.exp().clamp(max=50)
-        loss = losses(seen.float(), read.float(), scale, model.anchors, concepts, rivals)
+            read = model.clip.encode_text(tokens.to(device), normalize=True)
+        loss = losses(seen.float(), read.float(), model, batch)
         right = (seen @ read.T).argmax(1) == torch.arange(len(seen), device=device)
         course.learn(loss, right=right.float().mean().item())
         if course.due:

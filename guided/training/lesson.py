@@ -5,6 +5,7 @@ and which captions fit another's picture too. Knows nothing about models.
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -23,6 +24,20 @@ RARE_GROUPS = (
 )
 SUBJECT, LATER, OTHER, RARE = 2.5, 0.1, 0.02, 0.004  # how often each is drawn
 TINTED = 0.3  # of a picture of one colour only, where there are others
+
+
+@dataclass
+class Batch:
+    images: Tensor  # (B, 3, S, S) in [0, 1]
+    texts: list[str]  # B captions, and the wrong twins of some
+    concepts: Tensor  # (B,)
+    rivals: Tensor  # (B, texts): False where a caption fits another's picture too
+    shown: Tensor  # (B, 2) ground and colour in views.NAMES, -1 for none
+    told: Tensor  # (B, 2) the same as far as the caption says it
+
+    def to(self, device: torch.device) -> Batch:
+        parts = (self.concepts, self.rivals, self.shown, self.told)
+        return Batch(self.images.to(device), self.texts, *(part.to(device) for part in parts))
 
 
 class Lesson:
@@ -48,12 +63,8 @@ class Lesson:
         self.concepts = sorted(self.rows_of)
         self.weights = torch.tensor([weight(book.words[i], subjects) for i in self.concepts])
 
-    def batch(
-        self, count: int, dice: torch.Generator, ease: float = 0.0
-    ) -> tuple[Tensor, list[str], Tensor, Tensor]:
-        """(views (B, 3, S, S), B captions and the wrong twins of some, concepts (B,), rivals (B,
-        captions): False where a caption fits another's picture too). A share `ease` is easy:
-        clean pictures, bare names."""
+    def batch(self, count: int, dice: torch.Generator, ease: float = 0.0) -> Batch:
+        """Of distinct concepts. A share `ease` is easy: clean pictures, bare names."""
         luck = random.Random(int(torch.randint(2**31, (), generator=dice)))
         chosen = torch.multinomial(self.weights, count, generator=dice)
         concepts = torch.tensor([self.concepts[i] for i in chosen.tolist()])
@@ -65,17 +76,20 @@ class Lesson:
         seen = [
             Seen(*parts) for parts in zip(concepts.tolist(), colours, grounds, styles, strict=True)
         ]
-        said = [self.captions.twin(each, luck, ease) for each in seen]
-        owners = [self.captions.owners[name] for _, name, _ in said]
+        said = [self.captions.say(each, luck, ease) for each in seen]
+        owners = [self.captions.owners[each.name] for each in said]
         rivals = torch.tensor(
             [
                 [i == j or concept not in owner for j, owner in enumerate(owners)]
                 for i, concept in enumerate(concepts.tolist())
             ]
         )
-        twinned = [i for i, (_, _, wrong) in enumerate(said) if wrong]
-        texts = [caption for caption, _, _ in said] + [said[i][2] for i in twinned]
-        return images, texts, concepts, torch.cat([rivals, rivals[:, twinned]], 1)
+        twinned = [i for i, each in enumerate(said) if each.twin]
+        texts = [each.text for each in said] + [said[i].twin for i in twinned]
+        rivals = torch.cat([rivals, rivals[:, twinned]], 1)
+        shown = torch.stack([views.numbers(grounds), views.numbers(colours)], 1)
+        told = torch.tensor([["ground" in each.told, "colour" in each.told] for each in said])
+        return Batch(images, texts, concepts, rivals, shown, shown.where(told, -1))
 
     def _row(self, concept: int, luck: random.Random) -> int:
         rows = self.rows_of[concept]
@@ -116,10 +130,8 @@ class OwnLesson:
         self.concepts = [places.setdefault(said[0], len(places)) for said in own.captions]
         self.concepts_in_all = len(places)
 
-    def batch(
-        self, count: int, dice: torch.Generator, ease: float = 0.0
-    ) -> tuple[Tensor, list[str], Tensor, Tensor]:
-        """As Lesson's; two pictures of one concept are no rivals."""
+    def batch(self, count: int, dice: torch.Generator, ease: float = 0.0) -> Batch:
+        """As Lesson's; two pictures of one concept are no rivals, and colours are not known."""
         rows = torch.randint(len(self.concepts), (count,), generator=dice)
         images = self.own.batch(rows, self.size, dice)
         easy = torch.rand(count, 1, 1, 1, generator=dice) < ease
@@ -128,7 +140,9 @@ class OwnLesson:
         texts = [luck.choice(self.own.captions[row]) for row in rows.tolist()]
         concepts = torch.tensor([self.concepts[row] for row in rows.tolist()])
         alike = concepts[:, None] == concepts[None]
-        return images, texts, concepts, ~alike | torch.eye(count, dtype=torch.bool)
+        unknown = torch.full((count, 2), -1)
+        rivals = ~alike | torch.eye(count, dtype=torch.bool)
+        return Batch(images, texts, concepts, rivals, unknown, unknown)
 
 
 def load(settings) -> tuple[pictures.Pictures | None, Lesson | OwnLesson, Path]:

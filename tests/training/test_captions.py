@@ -33,16 +33,18 @@ def test_the_vocabulary_is_read_by_open_clip(tmp_path: Path) -> None:
 
 def test_a_twin_is_the_same_sentence_with_one_thing_wrong() -> None:
     captions = Captions(WORDS, {})
-    luck, wrong = random.Random(0), []
-    for _ in range(400):
-        caption, name, twin = captions.twin(Seen(3, "blue", "green", "flat"), luck)
-        if twin:
-            assert name in caption and name in twin and twin != caption
-            wrong.append((caption, twin))
-    assert 150 < len(wrong) < 400
-    for caption, twin in wrong:
-        changed = set(twin.split()) ^ set(caption.split())
-        assert len(changed) <= 4 or not caption.isascii()
+    luck = random.Random(0)
+    said = [captions.say(Seen(3, "blue", "green", "flat"), luck) for _ in range(400)]
+    assert {what for each in said for what in each.told} == {"ground", "colour", "style"}
+    for each in said:
+        assert bool(each.twin) == bool(each.told) and each.twin != each.text
+        if each.twin:
+            assert each.name in each.text and each.name in each.twin
+            changed = set(each.twin.split()) ^ set(each.text.split())
+            assert len(changed) <= 4 or not each.text.isascii()
+        if each.text.isascii():
+            assert ("colour" in each.told) == ("blue" in each.text)
+            assert ("ground" in each.told) == ("green" in each.text)
 
 
 def test_twins_leave_the_captions_as_they_would_be() -> None:
@@ -51,4 +53,5 @@ def test_twins_leave_the_captions_as_they_would_be() -> None:
     seen = Seen(1, "red", "white", "flat")
     one, two = random.Random(3), random.Random(3)
     plain = [captions.draw(seen, one) for _ in range(20)]
-    assert [captions.twin(seen, two)[:2] for _ in range(20)] == plain
+    said = [captions.say(seen, two) for _ in range(20)]
+    assert [(each.text, each.name) for each in said] == plain

@@ -25,11 +25,10 @@ def test_a_learner_is_shown_its_own_vendors_only(folder: Path, learner: str) -> 
 
 def test_captions_that_fit_two_pictures_are_no_rivals(folder: Path) -> None:
     taught = Lesson(pictures.load(folder, 32), "guides")
-    images, texts, concepts, rivals = taught.batch(4, dice())
-    assert images.shape == (4, 3, 32, 32) and rivals.shape == (4, len(texts))
-    assert len(set(concepts.tolist())) == 4 and rivals.diagonal().all()
-    again = taught.batch(4, dice())
-    assert torch.equal(images, again[0]) and texts == again[1]
+    batch, again = taught.batch(4, dice()), taught.batch(4, dice())
+    assert batch.images.shape == (4, 3, 32, 32) and batch.rivals.shape == (4, len(batch.texts))
+    assert len(set(batch.concepts.tolist())) == 4 and batch.rivals.diagonal().all()
+    assert torch.equal(batch.images, again.images) and batch.texts == again.texts
 
 
 def test_guesses_of_a_denoiser_come_with_their_colours_and_grounds(folder: Path) -> None:
@@ -41,19 +40,21 @@ def test_guesses_of_a_denoiser_come_with_their_colours_and_grounds(folder: Path)
         "grounds": torch.tensor([2, 2]),
     }
     taught = Lesson(book, "guides", pool, share=0.5)
-    said = [text for seed in range(40) for text in taught.batch(4, dice(seed))[1][:2]]
-    assert all(images.max() == 0 for images in taught.batch(4, dice())[0][:2])
+    batches = [taught.batch(4, dice(seed)) for seed in range(40)]
+    said = [text for batch in batches for text in batch.texts[:2]]
+    assert all(batch.images[:2].max() == 0 for batch in batches)
+    assert all(batch.shown[:2].tolist() == [[2, 5], [2, 5]] for batch in batches)
     assert any("blue" in text or "蓝" in text for text in said)
     assert any("yellow" in text or "黄" in text for text in said)
 
 
 def test_own_captions_are_said_as_they_are(own: Path) -> None:
     taught = OwnLesson(lesson.folder.load(own, 32), 32)
-    images, texts, concepts, rivals = taught.batch(8, dice())
-    assert images.shape == (8, 3, 32, 32)
-    assert set(texts) <= {"red house", "a sea", "the sky", "blue sky at noon"}
-    alike = concepts[:, None] == concepts[None]
-    assert torch.equal(rivals, ~alike | torch.eye(8, dtype=torch.bool))
+    batch = taught.batch(8, dice())
+    assert batch.images.shape == (8, 3, 32, 32) and (batch.shown == -1).all()
+    assert set(batch.texts) <= {"red house", "a sea", "the sky", "blue sky at noon"}
+    alike = batch.concepts[:, None] == batch.concepts[None]
+    assert torch.equal(batch.rivals, ~alike | torch.eye(8, dtype=torch.bool))
 
 
 def test_a_clip_learns_from_a_folder_and_from_shipped_weights(own: Path, tmp_path: Path) -> None:
@@ -108,14 +109,38 @@ def test_three_towers_differ_and_load_as_a_local_folder(tmp_path: Path) -> None:
     assert len(set(seen)) == 3
 
 
+class Points(torch.nn.Module):
+    """What losses ask of a CLIP with anchors, all points alike."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clip = torch.nn.Module()
+        self.clip.logit_scale = torch.tensor(50.0).log()
+        self.anchors, self.properties = (
+            torch.zeros(3, 3),
+            torch.eye(12)[None, :, :3].repeat(2, 1, 1),
+        )
+
+
+def batch_of(texts: int, shown: list[int]) -> lesson.Batch:
+    labels = torch.tensor([shown, [-1] * 3]).T
+    rivals = torch.ones(3, texts, dtype=torch.bool)
+    return lesson.Batch(torch.empty(0), [], torch.arange(3), rivals, labels, labels)
+
+
 def test_wrong_twins_count_against_a_picture_but_are_nobodys_caption() -> None:
     """With a twin as near as the truth, half of the pictures' certainty goes; the captions'
     own choice among pictures is as before."""
     seen = torch.eye(3)
-    scale, anchors = torch.tensor(50.0), torch.zeros(3, 3)
-    concepts, rivals = torch.arange(3), torch.ones(3, 3, dtype=torch.bool)
-    alone = clip.losses(seen, seen, scale, anchors, concepts, rivals)
-    twinned = clip.losses(
-        seen, torch.cat([seen, seen]), scale, anchors, concepts, torch.cat([rivals, rivals], 1)
-    )
+    alone = clip.losses(seen, seen, Points(), batch_of(3, [-1] * 3))
+    twinned = clip.losses(seen, torch.cat([seen, seen]), Points(), batch_of(6, [-1] * 3))
     assert (twinned - alone).item() == pytest.approx(torch.tensor(2.0).log().item() / 2, rel=1e-4)
+
+
+def test_grounds_and_colours_are_named_where_they_are_known() -> None:
+    seen = torch.eye(3)
+    unknown, right, wrong = (
+        clip.losses(seen, seen, Points(), batch_of(3, shown)).item()
+        for shown in ([-1] * 3, [0, 1, 2], [1, 2, 0])
+    )
+    assert right == pytest.approx(unknown, abs=1e-4) and wrong > unknown + 20
