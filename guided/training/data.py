@@ -10,10 +10,8 @@ matter of training, not of data. It knows nothing about models, batches or token
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-import subprocess
 import tarfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -27,6 +25,7 @@ from tqdm import tqdm
 
 from guided.errors import BadInput
 from guided.training import sources
+from guided.training.packages import fetch, read_json
 from guided.training.settings import main
 
 SKIPPED_GROUPS = {2, 9}  # components (skin tones, hair) and flags
@@ -49,43 +48,6 @@ class Settings:
             raise BadInput(f"workers={self.workers} must be 1 or more")
         if find_spec("pyvips") is None:
             raise BadInput('drawing icons needs pyvips: pip install -e ".[train]"')
-
-
-def fetch(source: dict, folder: Path) -> Path:
-    """The package's archive, downloaded once; checked against its pinned checksum every time."""
-    spec = f"{source['package']}@{source['version']}"
-    archive = folder / f"{source['package'].lstrip('@').replace('/', '-')}-{source['version']}.tgz"
-    if not archive.exists():
-        download(spec, folder)
-    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    if digest != source["sha256"]:
-        raise BadInput(
-            f"{archive} is not {spec}: sha256 {digest}, expected {source['sha256']}; "
-            "remove it to fetch it again"
-        )
-    return archive
-
-
-def download(spec: str, folder: Path) -> None:
-    """By npm, into a draft folder first: what was broken off is no archive."""
-    draft = folder / "draft"
-    draft.mkdir(parents=True, exist_ok=True)
-    try:
-        made = subprocess.run(
-            ["npm", "pack", spec, "--silent"], cwd=draft, capture_output=True, text=True
-        )
-    except FileNotFoundError as error:
-        raise BadInput("npm is not here; it comes with Node.js and fetches the icons") from error
-    if made.returncode:
-        last = (made.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise BadInput(f"npm cannot fetch {spec}: {last}")
-    for path in draft.glob("*.tgz"):
-        path.rename(folder / path.name)
-
-
-def read_json(archive: Path, member: str) -> dict | list:
-    with tarfile.open(archive) as tar:
-        return json.load(tar.extractfile(f"package/{member}"))
 
 
 def concepts(words: Path) -> list[dict]:

@@ -80,8 +80,11 @@ class Side:
 
     @classmethod
     def named(cls, name: str, overrides: list[str], out: Path) -> Side:
-        cfg = command.compose(["prompt=x", *overrides])
-        plan = Plan.read(cfg)
+        try:
+            cfg = command.compose(["prompt=x", *overrides])
+            plan = Plan.read(cfg)
+        except command.BAD as error:
+            raise BadInput(command.say(error)) from error
         described = OmegaConf.to_yaml(cfg, resolve=True, sort_keys=True)
         for path in weights(plan):
             stat = path.stat()

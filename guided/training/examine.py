@@ -22,9 +22,9 @@ from guided.training import judging, pictures, sources
 from guided.training.judging import Judge, firsts
 from guided.training.questions import KINDS, LANGUAGES, Exam, Question, exam
 from guided.training.settings import main
+from guided.training.subjects import FILL
 from guided.training.views import NAMES, OWNER, POINTS
 
-SHARE = 0.875  # of the side that an object spans, as in drawn pictures
 GREY = torch.tensor([0.3, 0.59, 0.11]).view(3, 1, 1)
 KEPT = "real.json"  # beside the judge's weights, for who has no prepared data
 
@@ -69,7 +69,7 @@ def render(book: pictures.Pictures, vendor: str, question: Question) -> Tensor |
         colour = coloured(colour, point(question.colour))
     ground = point(question.ground) if question.ground else torch.ones(3)
     still = torch.zeros(1, 2, dtype=torch.long)
-    placed = pictures.placed(colour, alpha, colour.shape[-1], SHARE, still)
+    placed = pictures.placed(colour, alpha, colour.shape[-1], FILL, still)
     return pictures.over(*placed, ground.view(1, 3, 1, 1))[0]
 
 

@@ -23,9 +23,9 @@ from guided.diffusion.denoiser import clean, noised
 from guided.errors import BadInput
 from guided.models.weights import load_unet
 from guided.training import pictures, sources, views
-from guided.training.diffusion import FILL, Subjects, grounds
 from guided.training.objective import Objective
 from guided.training.settings import main
+from guided.training.subjects import FILL, Subjects, grounds
 
 
 @dataclass

@@ -25,8 +25,8 @@ from guided.devices import find_device
 from guided.errors import BadInput
 from guided.training import checkpoint, pictures, sources, watch
 from guided.training.course import Course
-from guided.training.diffusion import FILL, picture_weights
 from guided.training.settings import Training, main
+from guided.training.subjects import FILL, picture_weights
 from guided.training.views import grounds
 
 LARGE, TIMES = 128, 4

@@ -6,7 +6,7 @@ import pytest
 import torch
 import yaml
 
-from guided.training import diffusion, pictures, sources, views
+from guided.training import pictures, sources, subjects, views
 
 
 def test_hue_rotation_keeps_grey_and_comes_back_after_a_full_turn() -> None:
@@ -28,7 +28,7 @@ def test_subjects_weigh_concepts_not_pictures(folder: Path) -> None:
         "vendors": {"noto": 1, "twemoji": 3},
         "weights": {"sun": 2, "star": 1, "cat face": 1},
     }
-    weights = diffusion.picture_weights(book, chosen)
+    weights = subjects.picture_weights(book, chosen)
     of_concept = torch.zeros(4).index_add_(0, book.concepts, weights)
     assert of_concept.tolist() == pytest.approx([0, 2, 1, 1])
     assert all(weights[i] == 0 for i, vendor in enumerate(book.vendors) if vendor == "emojione")

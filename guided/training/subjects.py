@@ -1,0 +1,60 @@
+"""Which of the prepared pictures a diffusion model is shown, how often, and on what ground. Knows
+nothing about networks.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from guided.training import pictures
+from guided.training.views import NAMES, OWNER, POINTS
+
+FILL = 0.875  # share of the canvas that an object spans
+
+
+class Subjects:
+    """Which of the prepared pictures are drawn from, and with what probability; made into batches
+    of images in [-1, 1]."""
+
+    def __init__(self, book: pictures.Pictures, chosen: dict, size: int, recolour: float) -> None:
+        self.book, self.size, self.recolour = book, size, recolour
+        self.weights = picture_weights(book, chosen)
+
+    def batch(self, count: int, dice: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(images (B, 3, H, W) in [-1, 1], rows (B,) of the book)."""
+        rows = torch.multinomial(self.weights, count, replacement=True, generator=dice)
+        colour, alpha = self.book.batch(rows)
+        turned = torch.rand(count, generator=dice) < self.recolour
+        angle = (torch.rand(count, generator=dice) * 4.2 + 1.0) * turned
+        shift = torch.randint(-1, 2, (count, 2), generator=dice)
+        colour, alpha = pictures.placed(
+            pictures.hue_rotated(colour, angle), alpha, self.size, FILL, shift
+        )
+        return pictures.over(colour, alpha, grounds(count, dice)[0]) * 2 - 1, rows
+
+
+def picture_weights(book: pictures.Pictures, chosen: dict) -> Tensor:
+    """Each concept's weight, shared among its vendors' pictures; 0 for what is not to be drawn."""
+    of_label = chosen["weights"]
+    of_concept = torch.tensor([float(of_label.get(word["label"], 0)) for word in book.words])
+    share = torch.tensor([float(chosen["vendors"].get(vendor, 0)) for vendor in book.vendors])
+    total = torch.zeros(len(book.words)).index_add_(0, book.concepts, share).clamp(min=1e-6)
+    return of_concept[book.concepts] * share / total[book.concepts]
+
+
+def grounds(count: int, dice: torch.Generator) -> tuple[Tensor, list[str | None]]:
+    """Plain backgrounds (B, 3, 1, 1): white for most, some faintly tinted, a third of a named
+    colour; and the names. Ground that is one flat colour leaves nearly all of the small network
+    for the object."""
+    kind = torch.rand(count, 1, 1, 1, generator=dice)
+    faint = 1 - 0.2 * torch.rand(count, 3, 1, 1, generator=dice)
+    which = torch.randint(len(POINTS), (count,), generator=dice)
+    named = POINTS[which][:, :, None, None]
+    named = (named + 0.06 * torch.randn(count, 3, 1, 1, generator=dice)).clamp(0, 1)
+    tinted = torch.where(kind > 0.58, faint, torch.ones_like(faint))
+    names = [
+        "white" if luck <= 0.58 else NAMES[OWNER[i]] if luck > 0.66 else None
+        for luck, i in zip(kind.flatten().tolist(), which.tolist(), strict=True)
+    ]
+    return torch.where(kind > 0.66, named, tinted), names
