@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
 
-from guided import command
+from guided import command, config, plan
+from guided.command import compose
 from guided.disco.importing import command as words_of
 from guided.disco.importing import imported, run
 from guided.errors import BadInput
+from guided.plan import Plan
 
 ECHO = "import sys, json; print(json.dumps(sys.argv[1:]))"
 ROOT = Path(__file__).parent.parent.parent
@@ -114,3 +118,80 @@ def test_help_tells_of_it():
     from guided import help
 
     assert "import=" in help.text([])
+
+
+# ---- and back ------------------------------------------------------------------------------
+
+
+EVERYTHING = {
+    "text_prompts": {"0": ['it\'s a "castle", ${HOME}: {a|b}', "fog:0.5"]},
+    "clip_guidance_scale": 8000,
+    "tv_scale": 20,
+    "sat_scale": 3,
+    "cutn_batches": 2,
+    "cut_overview": "[14]*200+[12]*200+[4]*400+[1]*200",
+    "cut_innercut": "[2]*200+[4]*200+[12]*400+[12]*200",
+    "cut_ic_pow": "[12]*500+[10]*500",
+    "cut_icgray_p": "[0.7]*100+[0.6]*100+[0]*800",
+    "clamp_max": 0.1,
+    "eta": 0.5,
+    "skip_steps": 15,
+    "steps": 150,
+    "seed": 7,
+    "width": 512,
+    "height": 448,
+    "diffusion_model": "pixel_art_diffusion_hard_256",
+    "use_secondary_model": False,
+    "perlin_init": True,
+    "init_scale": 0,
+    "use_horizontal_symmetry": True,
+    "ViTB32": True,
+    "ViTB16": False,
+    "RN50": False,
+}
+
+
+def by_command(path, root) -> Plan:
+    return Plan.read(compose(words_of(imported(path, "disco", EVERYTHING))))
+
+
+def by_preset(path, root) -> Plan:
+    run([f"import={path}", f"folder={root}"])
+    config.register()
+    with initialize_config_dir(str(config.conf_folder()), version_base="1.3"):
+        place = f"hydra.searchpath=[file://{root / 'presets'}]"
+        return Plan.read(hydra_compose("config", overrides=[place, "look=everything"]))
+
+
+@pytest.mark.parametrize("way", [by_command, by_preset])
+def test_what_is_drawn_is_what_disco_would_have_drawn(tmp_path, monkeypatch, way):
+    monkeypatch.setattr(plan, "check_models", lambda *cards: None)
+    path = tmp_path / "everything.txt"
+    path.write_text(json.dumps(EVERYTHING), encoding="utf-8")
+    found = way(path, tmp_path)
+    # At entry 999 - t of Disco's lists.
+    expected = {
+        0.05: (14, 2, 12, 0.7),
+        0.15: (14, 2, 12, 0.6),
+        0.3: (12, 4, 12, 0),
+        0.5: (4, 12, 10, 0),
+        0.9: (1, 12, 10, 0),
+    }
+    cutouts = found.cutouts
+    for at, values in expected.items():
+        assert (cutouts.overview(at), cutouts.inner(at)) == values[:2]
+        assert (cutouts.power(at), cutouts.gray(at)) == values[2:]
+        assert (cutouts.batches(at), found.sampler.eta(at)) == (2, 0.5)
+        assert found.guides["clip"].scale(at) == 8000
+        assert found.guides["smooth"].scale(at) == 20
+        assert found.guides["saturation"].scale(at) == 3
+        assert found.guides["range"].scale(at) == 0
+        assert found.generator.clamp(at) == 0.1
+    castle, fog = found.prompts_of(7)
+    assert (castle.text, fog.text) == ('it\'s a "castle", ${HOME}: {a|b}', "fog")
+    assert (castle.at(0.5), fog.at(0.5)) == (1, 0.5)
+    assert (found.steps, found.skip, found.seed, found.size) == (150, 15, 7, (512, 448))
+    assert (found.model.name, list(found.clips)) == ("pixelart_hard", ["vit_b32"])
+    assert found.secondary is None
+    assert found.init is not None
+    assert (found.generator.symmetry, found.generator.sees) == ("horizontal", "blend")
