@@ -43,9 +43,7 @@ class Config:
     )
     seed: int | None = setting(None, "same seed, same picture; image k of a run has seed + k")
     count: int = setting(1, "how many pictures")
-    batch_size: int = setting(
-        1, "how many are drawn at once; above 1 the last bits may differ"
-    )
+    batch_size: int = setting(1, "how many are drawn at once; above 1 the last bits may differ")
     keep: int | None = setting(None, "of these, how many of the best; the rest go into others/")
     rank: str | None = setting(
         None, "a CLIP that only says which are best; null: those that guide"

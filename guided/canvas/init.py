@@ -4,6 +4,7 @@ is skipped for it. Imports no torch before an image is asked for.
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from guided.schedule import check_number, is_number
 if TYPE_CHECKING:
     from torch import Tensor
 
+log = logging.getLogger(__name__)
 FITS = ("cover", "stretch")
 COLOURS = ("mixed", "color", "gray")  # of Perlin noise
 DEFAULT_STRENGTH = 0.5
@@ -71,13 +73,14 @@ def read_init(value: str | None, fit: str) -> Init | None:
 
 def read_skip(steps: int, init: Init | None, skip: Any, strength: float | None) -> int:
     """How many of the first, noisiest steps are left out. `skip` is a number of steps or "50%";
-    `strength` is the share of the steps that is drawn. BadInput unless one is left."""
-    if skip is not None and strength is not None:
-        raise BadInput(f"skip={skip} and strength={strength} say the same thing: give one of them")
+    `strength` is the share of the steps that is drawn, and counts before `skip`. BadInput unless
+    one is left."""
     if strength is not None and init is None:
         raise BadInput(f"strength={strength} needs a picture to start from: init=photo.jpg")
     said, found = f"skip={skip}", 0
-    if skip is not None:
+    if strength is not None and skip:  # as look=disco has it
+        log.warning("strength=%g replaces skip=%s", strength, skip)
+    if skip is not None and strength is None:
         found = read_count(skip, steps)
     elif init is not None:
         strength = DEFAULT_STRENGTH if strength is None else strength

@@ -60,6 +60,7 @@ def test_what_init_says():
 @pytest.mark.parametrize(
     "steps, init, skip, strength, expected",
     [
+        (50, ANY, 10, 0.6, 20),  # strength counts before a look's skip
         (50, None, None, None, 0),
         (50, None, 10, None, 10),  # Disco Diffusion's: from gray under noise
         (50, ANY, 10, None, 10),
@@ -80,7 +81,6 @@ def test_how_many_steps_are_skipped(steps, init, skip, strength, expected):
 @pytest.mark.parametrize(
     "init, skip, strength, words",
     [
-        (ANY, 10, 0.5, "say the same thing"),
         (None, None, 0.5, "needs a picture to start from"),
         (ANY, None, 1.5, "from 0 to 1"),
         (ANY, None, 0, "strength=0 leaves nothing to draw of steps=50"),
