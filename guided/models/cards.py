@@ -156,7 +156,8 @@ class ClipCard:
         """Is all of it on this machine?"""
         if self.path:
             return self.folder() is not None or self.place().is_file()
-        return self.cached() is not None and all(map(hub.has_text, self.texts()))
+        texts = self.texts().items()
+        return self.cached() is not None and all(hub.has_text(*text) for text in texts)
 
     def missing(self) -> str | None:
         """What is not there, what it is, how large, and where it would come from; or None.
@@ -176,10 +177,10 @@ class ClipCard:
         what = self.hub if self.chinese else f"{self.arch} {self.tag}"
         return f"clip={self.name}{about} is not here: {what}{size}, from huggingface.co/{self.hub}"
 
-    def texts(self) -> list[str]:
-        """Other repositories that the text tower needs: its tokenizer and description."""
+    def texts(self) -> dict[str, bool]:
+        """Other repositories that the text tower needs, as registry.text_repositories has them."""
         known = self.arch in registry.architectures()
-        return list(registry.text_repositories(self.arch)) if known else []
+        return registry.text_repositories(self.arch) if known else {}
 
     def cached(self) -> Path | None:
         """The weights in the hub's own cache, without asking the network; of a Chinese-CLIP the

@@ -195,7 +195,7 @@ def ranking(typed: str | None) -> dict[str, ClipCard]:
 
 def tagged(typed: str, arch: str, tag: str) -> dict[str, Any]:
     hub = registry.find_tag(f"clip={typed}", arch, tag)
-    return dict(arch=arch, tag=tag, hub=hub, reads=registry.reads(arch))
+    return dict(arch=arch, tag=tag, hub=hub, reads=registry.reads(arch, tag))
 
 
 def clip_node(typed: str, **found: Any) -> dict[str, Any]:

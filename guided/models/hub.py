@@ -12,7 +12,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 TRANSFORMERS_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-# Any of these shows that a tokenizer or a text tower's description has been fetched.
+# Any of these is a tokenizer.
 TOKENIZERS = ("tokenizer.json", "sentencepiece.bpe.model", "spiece.model", "vocab.txt")
 DESCRIPTION = "config.json"
 
@@ -42,9 +42,10 @@ def safer(file: str) -> str:
     return f"{file.rpartition('.')[0]}.safetensors"
 
 
-def has_text(repository: str) -> bool:
-    """Is the description or the tokenizer of a text tower in the cache?"""
-    return cached(repository, DESCRIPTION, *TOKENIZERS) is not None
+def has_text(repository: str, tower: bool) -> bool:
+    """Is its tokenizer in the cache and, if a text tower is built from it, the description?"""
+    needed = (TOKENIZERS, (DESCRIPTION,)) if tower else (TOKENIZERS,)
+    return all(cached(repository, *names) is not None for names in needed)
 
 
 def fetch(repository: str, *alternatives: tuple[str, ...]) -> None:

@@ -47,12 +47,25 @@ def header(path: Path) -> dict[str, Any]:
             raise ValueError("it has no safetensors header")
         try:
             found = json.loads(file.read(length))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError("its safetensors header is broken") from error
-    tensors = {k: v for k, v in found.items() if k != "__metadata__"}
-    if not all({"shape", "data_offsets"} <= set(v) for v in tensors.values()):
+    tensors = found if isinstance(found, dict) else {"": None}
+    tensors.pop("__metadata__", None)
+    if not all(map(describes, tensors.values())):
         raise ValueError("its safetensors header is broken")
     return tensors
+
+
+def describes(tensor: Any) -> bool:
+    """Is this an entry of a safetensors header?"""
+    if not isinstance(tensor, dict):
+        return False
+    shape, offsets = tensor.get("shape"), tensor.get("data_offsets")
+    numbers = all(
+        isinstance(found, list) and all(type(n) is int and n >= 0 for n in found)
+        for found in (shape, offsets)
+    )
+    return numbers and len(offsets) == 2
 
 
 def data_end(tensors: dict[str, Any], path: Path) -> int:

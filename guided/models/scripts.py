@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 # By the first word of a letter's name in Unicode, where people call the script otherwise.
-NAMES = {"cjk": "han", "hiragana": "kana", "katakana": "kana", "fullwidth": "latin"}
-IGNORED = ("modifier", "feminine", "masculine", "micro", "double-struck", "mathematical", "script")
+NAMES = {"cjk": "han", "ideographic": "han", "hiragana": "kana", "katakana": "kana"}
+IGNORED = ("modifier", "feminine", "masculine", "micro", "double", "mathematical", "script")
 SPOKEN = {"han": "Chinese characters", "kana": "Japanese"}
 
 
@@ -17,10 +17,20 @@ def scripts(text: str) -> set[str]:
     """`{"latin", "han"}` and so on: of the letters; digits, signs and emoji belong to none."""
     words = (
         unicodedata.name(letter, "").partition(" ")[0].partition("-")[0].lower()
-        for letter in text
+        for letter in of_usual_width(text)
         if unicodedata.category(letter).startswith("L")
     )
     return {NAMES.get(word, word) for word in words if word and word not in IGNORED}
+
+
+def of_usual_width(text: str) -> str:
+    """Full-width latin and half-width kana as the letters that they are."""
+    return "".join(
+        unicodedata.normalize("NFKC", letter)
+        if unicodedata.east_asian_width(letter) in ("F", "H")
+        else letter
+        for letter in text
+    )
 
 
 def unread(

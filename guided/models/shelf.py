@@ -65,13 +65,16 @@ def state(card: WeightsCard) -> str:
 
 def line(group: str, name: str, state: str, size: str, card: WeightsCard | ClipCard) -> str:
     choice, about = f"{group}={name}", f"{card.character} ({card.licence})"
+    if isinstance(card, WeightsCard) and card.urls and not card.sha256:
+        about += ", no checksum known"
     return f"{state:<7}  {choice:<29} {card.megabytes:>5} MB  {size:<17} {about}"
 
 
 def weights(group: str) -> Iterator[tuple[str, WeightsCard]]:
     """The cards of a group: model or secondary."""
     for path in sorted((conf_folder() / group).glob("*.yaml")):
-        yield path.stem, build(OmegaConf.load(path), f"{group}={path.stem}")
+        if config := OmegaConf.load(path):  # secondary=none is empty
+            yield path.stem, build(config, f"{group}={path.stem}")
 
 
 def models() -> Iterator[tuple[str, ModelCard]]:

@@ -263,6 +263,30 @@ def test_safetensors_that_break_off_are_seen(tmp_path):
         assert integrity.damage(path), len(part)
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        "[]",
+        "77",
+        '{"a": 1}',
+        '{"a": []}',
+        '{"a": {"shape": 1}}',
+        '{"a": {"shape": [1], "data_offsets": 1}}',
+        '{"a": {"shape": [1], "data_offsets": [0]}}',
+        '{"a": {"shape": [1], "data_offsets": ["0", "4"]}}',
+        '{"a": {"shape": "11", "data_offsets": [0, 4]}}',
+        '{"a": {"shape": [-1], "data_offsets": [0, 4]}}',
+        "[" * 100_000,
+    ],
+)
+def test_a_safetensors_header_that_lies_is_told_as_damage(tmp_path, told):
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(len(told).to_bytes(8, "little") + told.encode())
+    assert integrity.damage(path) == "its safetensors header is broken"
+    with pytest.raises(ValueError, match="header is broken"):
+        integrity.header(path)
+
+
 # ---- where from and where to ---------------------------------------------------------------
 
 

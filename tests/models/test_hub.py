@@ -14,7 +14,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 
 from guided.clip import import_open_clip, load
 from guided.errors import BadInput
-from guided.models import hub
+from guided.models import hub, registry
 from guided.models.cards import ClipCard
 from guided.models.download import fetch_clip
 from tests.doubles import randomised
@@ -136,6 +136,42 @@ def test_a_multilingual_one_needs_its_text_towers_files_too(server, complete) ->
         server.files[repository, name] = json.dumps({}).encode()
     fetch_clip(card)
     assert card.missing() is None
+
+
+@pytest.mark.parametrize(
+    ("arch", "tag"),
+    [
+        ("xlm-roberta-base-ViT-B-32", "laion5b_s13b_b90k"),  # a tower of transformers
+        ("ViT-B-16-SigLIP2", "webli"),  # a tokenizer of transformers only
+    ],
+)
+def test_a_download_that_was_interrupted_is_seen_and_goes_on(server, arch, tag) -> None:
+    pytest.importorskip("transformers")
+    card = ClipCard(name="many", arch=arch, tag=tag, hub="laion/small")
+    (repository,) = card.texts()
+    server.files["laion/small", "open_clip_model.safetensors"] = b"weights"
+    server.files[repository, "config.json"] = b"{}"
+    server.files[repository, "tokenizer.json"] = b"[]"
+    hub.fetch("laion/small", hub.WEIGHTS)
+    hub.fetch(repository, (hub.DESCRIPTION,))  # and no further
+    assert "is not here" in card.missing()
+    fetch_clip(card)
+    assert card.missing() is None
+    sent = [path for path in server.sent if "/resolve/" in path]
+    assert len(sent) == len(set(sent)) == 3  # nothing was fetched twice
+
+
+@pytest.mark.parametrize(
+    ("arch", "whole"), [("ViT-B-16-SigLIP2", True), ("mt5-base-ViT-B-32", False)]
+)
+def test_a_text_tower_needs_its_description_and_a_mere_tokenizer_does_not(
+    server, arch, whole
+) -> None:
+    pytest.importorskip("transformers")
+    (found,) = registry.text_repositories(arch).items()
+    server.files[found[0], "tokenizer.json"] = b"{}"
+    hub.fetch(found[0], hub.TOKENIZERS)
+    assert hub.has_text(*found) is whole
 
 
 def test_a_hub_that_has_nothing_or_does_not_answer_is_bad_input(server, monkeypatch) -> None:

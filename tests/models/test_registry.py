@@ -62,4 +62,20 @@ def test_every_card_says_what_it_reads_and_the_many_languages_are_any() -> None:
         for card in cards:
             assert card.reads, name
             if card.tag:
-                assert card.reads == registry.reads(card.arch), name
+                assert card.reads == registry.reads(card.arch, card.tag), name
+
+
+@pytest.mark.parametrize(
+    ("arch", "tag", "expected"),
+    [
+        ("ViT-L-14", "openai", "latin"),
+        ("ViT-L-14", "commonpool_xl_s13b_b90k", "any"),
+        ("ViT-L-14", "CommonPool-XL-s13b-b90k", "any"),  # as open_clip lets it be spelt
+        ("ViT-L-14", "commonpool_xl_clip_s13b_b90k", "latin"),  # what an English CLIP let pass
+        ("ViT-H-14-worldwide-378", "metaclip2_worldwide", "any"),
+        ("ViT-H-14", "metaclip_fullcc", "latin"),
+    ],
+)
+def test_what_a_tag_learned_from_it_reads(arch: str, tag: str, expected: str) -> None:
+    assert registry.find_tag("x", arch, tag)
+    assert registry.reads(arch, tag) == [expected]

@@ -21,7 +21,7 @@ def test_every_choice_is_listed_with_what_an_artist_asks_for(capsys, own_cache) 
     shelf.run("list", compose([]))
     lines = capsys.readouterr().out.splitlines()
     for group in ("model", "secondary", "clip"):
-        for name in help.names(group):
+        for name in set(help.names(group)) - {"none"}:
             assert any(f"{group}={name} " in line for line in lines), name
     listed = {m[2]: line for line in lines if (m := re.match(r".{9}(model|clip)=(\w+) ", line))}
     for part in ("2232 MB", "1280x768", "landscapes", "(MIT)"):
@@ -31,6 +31,8 @@ def test_every_choice_is_listed_with_what_an_artist_asks_for(capsys, own_cache) 
     assert not listed["imagenet512"].startswith("here")
     assert "reads latin, han" in listed["chinese"]
     assert "reads any" in listed["multilingual"]
+    assert "no checksum known" in listed["classes64"]
+    assert "no checksum known" not in listed["imagenet512"]
     assert str(own_cache) in lines[-3]
 
 
