@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from guided import config, help, quoting
+from guided.disco.old_names import old_choice, old_setting
 from guided.errors import BadInput, not_one_of
 from guided.models import choices
 
@@ -131,6 +132,8 @@ def say(error: Exception) -> str:
     if isinstance(error, MissingConfigException):
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         hint = "; models=list describes them" if group in ("model", "clip") else ""
+        if ours := old_choice(group, choice):
+            return f"{group}={choice} is {group}={ours} here"
         return not_one_of(group, choice, error.options or help.names(group, sys.argv)) + hint
     if isinstance(error, HydraException | OmegaConfBaseException):
         return say_hydra(error)
@@ -164,6 +167,10 @@ def say_hydra(error: Exception) -> str:
 def unknown_setting(key: str) -> str:
     """Nearest among what the configuration has at that level, else among its top names."""
     parent, _, name = key.rpartition(".")
+    if (line := old_setting(key)) is not None:
+        return f"{line}; SETTINGS.md has them all"
+    if (line := unchosen(key)) is not None:
+        return line
     if key in config.known_names():
         return f"what conf/{key} sets must begin with the line `# @package _global_`"
     known = [f.name for f in fields(config.Config)]
@@ -178,3 +185,13 @@ def unknown_setting(key: str) -> str:
     dotted = f"{parent}.{near[0]}" if near and parent else (near[0] if near else "")
     hint = f", did you mean '{dotted}'?" if dotted else f"; there are {', '.join(known)}"
     return f"'{key}' is not a setting{hint}"
+
+
+def unchosen(key: str) -> str | None:
+    """guide.smooth.scale where the guide `smooth` is one, but was not chosen."""
+    group, _, rest = key.partition(".")
+    option = rest.partition(".")[0]
+    if group not in ("clip", "guide", "output") or option not in help.names(group, sys.argv):
+        return None
+    chosen = ",".join([*map(str, compose([])[group]), option])
+    return f"'{key}': {option} is not chosen; choose it with {group}=[{chosen}]"

@@ -45,9 +45,7 @@ class Config:
     count: int = setting(1, "how many pictures")
     batch_size: int = setting(1, "how many are drawn at once; above 1 the last bits may differ")
     keep: int | None = setting(None, "of these, how many of the best; the rest go into others/")
-    rank: str | None = setting(
-        None, "a CLIP that only says which are best; null: those that guide"
-    )
+    rank: Any = setting(None, "a CLIP that only says which are best; null: those that guide")
     size: Any = setting(None, "[width,height], 512 or 512x384; null: what suits the model")
     steps: int | None = setting(None, "1 to 1000 and more; null: what suits the model")
     init: str | None = setting(
@@ -111,11 +109,21 @@ def build(node: DictConfig, where: str) -> Any:
         raise BadInput(f"{where}._target_={target} holds no settings")
     check_keys(cls, settings, where)
     try:
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(cls), settings))
+        return OmegaConf.to_object(filled(OmegaConf.structured(cls), settings))
     except OmegaConfBaseException as error:
         raise BadInput(explain(error, where)) from error
     except ValueError as error:
         raise BadInput(f"{where}.{error}") from error
+
+
+def filled(node: DictConfig, settings: dict[str, Any]) -> DictConfig:
+    """Each setting in its place, its type checked. Merging would not let a mapping take the place
+    of a list, and both are ways to write a schedule."""
+    for key, value in settings.items():
+        now = None if OmegaConf.is_missing(node, key) else node[key]
+        nested = isinstance(now, DictConfig) and isinstance(value, dict)
+        node[key] = OmegaConf.merge(now, value) if nested else value
+    return node
 
 
 def check_keys(cls: type, settings: dict[str, Any], where: str) -> None:

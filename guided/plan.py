@@ -94,6 +94,9 @@ class Plan:
         plan.settle()
         plan.check()
         plan.skip = read_skip(plan.steps, plan.init, cfg.skip, cfg.strength)
+        if plan.steps - plan.skip < 12:
+            less = f" less skip={plan.skip}" if plan.skip else ""
+            log.warning("steps=%d%s is too few; 20 make a sketch", plan.steps, less)
         return plan
 
     def settle(self) -> None:
@@ -110,6 +113,7 @@ class Plan:
             check_number("batch_size", self.batch_size, 1, 256, whole=True)
             if self.keep is not None:
                 check_number("keep", self.keep, 1, self.count, whole=True)
+                self.check_keep()
         except ValueError as error:
             raise BadInput(str(error)) from error
         if self.secondary and any(side % self.secondary.DIVISOR for side in self.size):
@@ -119,8 +123,6 @@ class Plan:
             )
         self.check_prompts()
         check_models(self.model, self.secondary, self.clips | self.judges)
-        if self.steps < 12:
-            log.warning("steps=%d is too few for a picture; 20 make a sketch", self.steps)
         if self.size[0] * self.size[1] > 4 * self.model.size[0] * self.model.size[1]:
             log.warning(
                 "size=%s is far above the %s that suit %s: expect fragments of several pictures",
@@ -134,6 +136,16 @@ class Plan:
         if not self.clips and "clip" in self.guides:
             raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
 
+    def check_keep(self) -> None:
+        if "still" not in self.outputs:
+            raise BadInput(f"keep={self.keep} needs pictures to choose from: output=[still]")
+        if not self.judges and len(self.clips) > 1:
+            log.warning(
+                "keep=%d: the CLIPs that guide a picture also judge it; rank=vit_l14, say, asks "
+                "one that does not",
+                self.keep,
+            )
+
     def check_prompts(self) -> None:
         """What a prompt refers to is there, and its weights can be normalised."""
         for asked in self.prompts:
@@ -146,17 +158,29 @@ class Plan:
         texts = [(asked.text, asked.clips) for asked in self.prompts if not asked.image]
         if warning := unread(texts, {name: card.reads for name, card in self.clips.items()}):
             log.warning(warning)
-        rules = {getattr(guide, "weights", "") for guide in self.guides.values()}
-        sums = [abs(sum(p.at(at / 100) for p in self.prompts)) for at in range(100)]
-        if min(sums) < 1e-3 and "sum" in rules:
+        for name in self.clips:
+            self.check_weights(name)
+
+    def check_weights(self, clip: str) -> None:
+        """Where Disco's rule is chosen, what it divides by must not be 0 at any time at which
+        this CLIP is asked something; elsewhere that is only worth a word."""
+        meant = [p for p in self.prompts if not p.clips or clip in p.clips]
+        for k in range(1001):
+            weights = [weight for p in meant if (weight := p.at(k / 1000))]
+            if weights and abs(sum(weights)) < 1e-3 * max(map(abs, weights)):
+                break
+        else:
+            return
+        if any(getattr(guide, "weights", "") == "sum" for guide in self.guides.values()):
             raise BadInput(
                 "guide.clip.weights=sum divides by the sum of the prompts' weights, which is 0 "
-                f"at progress {sums.index(min(sums)) / 100:g}; use weights=sizes or other weights"
+                f"for clip={clip} at progress {k / 1000:g}; use weights=sizes or other weights"
             )
-        if sums[0] < 1e-3 and any(p.at(0) for p in self.prompts):
+        if k == 0:
             log.warning(
-                "the prompts' weights sum to 0: what is asked for and what is kept away "
-                "pull equally hard"
+                "the prompts' weights sum to 0 for clip=%s: what is asked for and what is kept "
+                "away pull equally hard",
+                clip,
             )
 
     def prompts_of(self, seed: int) -> list[Prompt]:

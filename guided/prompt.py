@@ -76,6 +76,8 @@ def read_all(value: Any, setting: str, unsaid: float) -> list[Prompt]:
     starts = [read_progress(key, setting) for key in value]
     if starts != sorted(set(starts)):
         raise BadInput(f"{setting}: progress must rise from one entry to the next, not {starts}")
+    if 1.0 in starts:
+        raise BadInput(f"{setting}: progress 1 is the end of the run, where nothing is drawn")
     prompts = []
     for items, begins, ends in zip(value.values(), starts, [*starts[1:], 1.0], strict=True):
         found = [read(item, setting, unsaid) for item in as_list(items)]
@@ -110,6 +112,9 @@ def read(item: Any, setting: str, unsaid: float = 1.0) -> Prompt:
             f"{setting}={shown(item)}: a prompt is a text or an image, and perhaps weight, clips, "
             f"from and until{nearest(str(min(unknown, key=str)), KEYS) if unknown else ''}"
         )
+    for key in ("text", "image"):
+        if isinstance(item.get(key), dict | list | bool):
+            raise BadInput(f"{setting}={shown(item)}: {key} must be a text")
     path = str(item.get("image", ""))
     return Prompt(
         text=filled(str(item.get("text", path)), item, setting),
@@ -135,7 +140,7 @@ def read_weight(weight: Any, item: Any, setting: str) -> float | Schedule:
         return schedule("weight", weight)
     except ValueError as error:
         where = shown(item)
-        raise BadInput(f"{setting}={where}: weight {weight} must be a number; {error}") from error
+        raise BadInput(f"{setting}={where}: {str(error).replace('=', ' ', 1)}") from error
 
 
 def read_image(item: Any) -> Prompt:

@@ -16,6 +16,7 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
 from guided.config import known_names
+from guided.disco.old_names import old_setting
 from guided.errors import BadInput, nearest
 from guided.prompt import KEYS
 
@@ -81,7 +82,8 @@ def is_prose(argument: str) -> bool:
     name = re.split(r"[./@:]", found["name"])[0]
     known = known_names()
     # `E=mc2, chalk` is prose; `promt=a star` is a slip, to be told and not to be drawn.
-    return " " in argument and name not in known and not nearest(name, known, 0.7)
+    unlike = " " in argument and name not in known and not nearest(name, known, 0.7)
+    return unlike and old_setting(name) is None
 
 
 def quote_one(argument: str) -> str:

@@ -22,13 +22,25 @@ if TYPE_CHECKING:
 ASIDE = "others"  # the folder for pictures that are not among the best
 
 
-def score(image: Tensor, prompts: Iterable[Prompt], clips: Mapping[str, Clip]) -> float | None:
+def score(
+    image: Tensor,
+    prompts: Iterable[Prompt],
+    clips: Mapping[str, Clip],
+    judges: Mapping[str, Clip] | None = None,
+) -> float | None:
     """image (1, 3, H, W), nominally in [0, 1] -> cosine, -1..1, of the whole picture with the
-    prompts that hold at the end of the run, by their weights; mean over the CLIPs. None where
-    there is nothing to compare with."""
-    from guided.guides.similarity import compared
+    prompts, by their weights at the end of the run, or where none is left by then, over all of
+    it; mean over the judges, who hear every prompt, or else over the CLIPs, each of which hears
+    its own. None where there is nothing to compare with."""
+    from guided.guides.similarity import compared, meant_for
 
-    cosines = [compared(image, list(prompts), clip, name) for name, clip in clips.items()]
+    asked = list(prompts)
+    pairs = (
+        [(clip, asked) for clip in judges.values()]
+        if judges
+        else [(clip, meant_for(asked, name)) for name, clip in clips.items()]
+    )
+    cosines = [compared(image, heard, clip) for clip, heard in pairs]
     found = [cosine for cosine in cosines if cosine is not None]
     return sum(found) / len(found) if found else None
 

@@ -30,8 +30,13 @@ class Schedule:
     starts: tuple[float, ...]
     values: tuple[float, ...]
     way: str = STEP  # from one point to the next: step, linear or cosine
+    whole: bool = False  # rounded, where it is on its way between whole numbers
 
     def __call__(self, progress: float) -> float:
+        found = self.exact(progress)
+        return round(found) if self.whole else found
+
+    def exact(self, progress: float) -> float:
         last = bisect_right(self.starts, progress) - 1
         if self.way == STEP or not 0 <= last < len(self.starts) - 1:
             return self.values[max(0, last)]
@@ -76,7 +81,7 @@ def schedule(
         )
     for _, number in pairs:
         check_number(name, number, low, high, whole)
-    return Schedule(tuple(starts), tuple(float(number) for _, number in pairs), way)
+    return Schedule(tuple(starts), tuple(float(number) for _, number in pairs), way, whole)
 
 
 def automatic(name: str, value: Any, low: float, high: float = math.inf) -> Schedule | str:

@@ -56,13 +56,10 @@ class Runs:
 
     def __init__(self, name: str, text: str) -> None:
         self.name, self.text = name, text
-        self.tokens = TOKEN.findall(text) if len(text) <= LONGEST else []
-        if "".join(self.tokens) != re.sub(r"\s", "", text) or self.depth() > 20:
+        tokens = TOKEN.findall(text) if len(text) <= LONGEST else []
+        if "".join(tokens) != re.sub(r"\s", "", text) or depth(tokens) > 20:
             self.refuse()
-
-    def depth(self) -> int:
-        opened = [1 if token in "([" else -1 if token in ")]" else 0 for token in self.tokens]
-        return max(accumulate(opened), default=0)
+        self.tokens = tokens[::-1]  # the next one at the end, where taking it is quick
 
     def read(self) -> list[tuple[float, int]]:
         runs = self.sum()
@@ -72,18 +69,23 @@ class Runs:
 
     def sum(self) -> list[tuple[float, int]]:
         runs = self.product()
+        total = length(runs)
         while self.take("+"):
-            runs = self.checked(runs + self.product())
+            more = self.product()
+            total += length(more)
+            if total > LONGEST:
+                self.refuse_length()
+            runs.extend(more)
         return runs
 
     def product(self) -> list[tuple[float, int]]:
         runs = self.item()
         while self.take("*"):
             times = self.take(r"\d{1,9}") or self.refuse()
-            one = [(runs[0][0], runs[0][1] * int(times))] if len(runs) == 1 else None
-            if one is None and length(runs) * int(times) <= LONGEST:
-                one = runs * int(times)
-            runs = self.checked(one)
+            if length(runs) * int(times) > LONGEST:
+                self.refuse_length()
+            one_value = len(runs) == 1
+            runs = [(runs[0][0], runs[0][1] * int(times))] if one_value else runs * int(times)
         return runs
 
     def item(self) -> list[tuple[float, int]]:
@@ -94,7 +96,7 @@ class Runs:
             self.refuse()
         runs = [(self.number(), 1)]
         while self.take(","):
-            if self.tokens and self.tokens[0] == "]":
+            if self.tokens and self.tokens[-1] == "]":
                 break
             runs.append((self.number(), 1))
         return runs if self.take(r"\]") else self.refuse()
@@ -107,22 +109,25 @@ class Runs:
 
     def take(self, pattern: str) -> str | None:
         """The next token, where it is what is wanted."""
-        if self.tokens and re.fullmatch(
-            pattern if len(pattern) > 1 else re.escape(pattern), self.tokens[0]
-        ):
-            return self.tokens.pop(0)
+        wanted = pattern if len(pattern) > 1 else re.escape(pattern)
+        if self.tokens and re.fullmatch(wanted, self.tokens[-1]):
+            return self.tokens.pop()
         return None
 
-    def checked(self, runs: list[tuple[float, int]] | None) -> list[tuple[float, int]]:
-        if runs is None or length(runs) > LONGEST:
-            raise ValueError(f"{self.name}={shown(self.text)} has more than {LONGEST} entries")
-        return runs
+    def refuse_length(self) -> NoReturn:
+        raise ValueError(f"{self.name}={shown(self.text)} has more than {LONGEST} entries")
 
     def refuse(self) -> NoReturn:
         raise ValueError(
             f"{self.name}={shown(self.text)} must be a number, or a schedule as "
             "[[0, 12], [0.4, 4]] or '[12]*400+[4]*600'"
         )
+
+
+def depth(tokens: list[str]) -> int:
+    """How deep its brackets go."""
+    opened = [1 if token in "([" else -1 if token in ")]" else 0 for token in tokens]
+    return max(accumulate(opened), default=0)
 
 
 def length(runs: list[tuple[float, int]]) -> int:

@@ -100,7 +100,7 @@ class Studio:
                     guess=guess,
                     seconds=seconds / len(seeds),
                     prompts=prompts[b],
-                    score=score(image, prompts[b], self.judges or self.clips) if done else None,
+                    score=score(image, prompts[b], self.clips, self.judges) if done else None,
                 )
             began = time.perf_counter()
 

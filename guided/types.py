@@ -32,6 +32,8 @@ class Guess:
     losses: dict[str, Tensor] = field(default_factory=dict)  # per guide, (B,)
     similarity: Tensor | None = None  # cosine of image and prompts, (B,)
     grad_norm: Tensor | None = None  # root mean square of the gradient before clamping, (B,)
+    seen: Tensor | None = None  # what the guides looked at, nominally in [0, 1]
+    progress: float = 0.0  # of the run, 0..1, as schedules count it
 
     def of(self, b: int) -> Guess:
         """The one about image b of the batch."""
@@ -43,6 +45,8 @@ class Guess:
             {name: loss[one] for name, loss in self.losses.items()},
             None if self.similarity is None else self.similarity[one],
             None if self.grad_norm is None else self.grad_norm[one],
+            None if self.seen is None else self.seen[one],
+            self.progress,
         )
 
 

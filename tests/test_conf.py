@@ -138,3 +138,39 @@ def test_checksums_are_not_shared_by_mistake():
 
 def test_interpolations_in_conf_are_resolvable():
     OmegaConf.to_container(compose(["prompt=x"]), resolve=True, throw_on_missing=True)
+
+
+FORMS = [
+    "{linear: [[0,1],[1,1]]}",
+    "{cosine: [[0,1],[1,1]]}",
+    "[1]*400+[1]*600",
+    "0: (1), 50: (1)",
+]
+
+
+@pytest.mark.parametrize("cutouts", ["standard", "disco"])
+@pytest.mark.parametrize("form", FORMS)
+def test_every_number_of_guides_cutouts_and_samplers_takes_every_form(cutouts, form):
+    """On the command line, past Hydra's merging of what conf/ says with what is typed."""
+    names = ["overview", "inner", "gray", "power", "batches"]
+    if cutouts == "standard":
+        names += ["smallest", "flip", "degrees", "translate", "noise", "grayscale", "jitter"]
+    words = [f"cutouts.{name}={form}" for name in names]
+    words += [f"guide.clip.scale={form}", f"guide.range.scale={form}", f"sampler.eta={form}"]
+    words += [f"sampler.recurrence={form}", f"generator.clamp={form}", f"generator.reach={form}"]
+    words += [f"clip.embedded_a.weight={form}", f"prompt=[{{text: a, weight: {quoted(form)}}}]"]
+    cfg = compose([f"cutouts={cutouts}", *words])
+    parts = (
+        [build(cfg[group], group) for group in ("cutouts", "sampler", "generator")]
+        + list(build_all(cfg.guide, "guide").values())
+        + list(build_all(cfg.clip, "clip").values())
+    )
+    asked = {"cutouts": names, "sampler": ["eta", "recurrence"], "generator": ["clamp", "reach"]}
+    for part, group in zip(parts, asked, strict=False):
+        for name in asked[group]:
+            assert getattr(part, name)(0.7) == 1, (group, name)
+    assert parts[3].scale(0.3) == parts[4].scale(0.3) == parts[5].weight(0.3) == 1
+
+
+def quoted(form: str) -> str:
+    return form if form.startswith(("[[", "{")) else f"'{form}'"

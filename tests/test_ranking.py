@@ -38,6 +38,13 @@ def test_several_clips_are_averaged_and_each_hears_its_own_prompts() -> None:
     assert score(picture(), [Prompt("cat", clips=("z",))], {"a": first}) is None
 
 
+def test_a_judge_hears_every_prompt_also_those_that_are_gone_by_the_end() -> None:
+    guide, judge = LinearClip(width=6), LinearClip((4, 4), width=9)
+    prompts = [Prompt("cat", clips=("a",), ends=0.5)]
+    found = score(picture(), prompts, {"a": guide}, {"j": judge})
+    assert found == pytest.approx(score(picture(), [Prompt("cat")], {"j": judge}))
+
+
 @given(
     scores=st.lists(st.floats(-1, 1) | st.none(), min_size=1, max_size=12),
     keep=st.integers(1, 12),

@@ -186,3 +186,8 @@ def test_values_of_a_text_are_checked_like_others() -> None:
         schedule("gray", "[0.2]*400+[1.5]*600", 0, 1)
     with pytest.raises(ValueError, match="whole"):
         schedule("inner", "[4]*400+[4.5]*600", 0, 512, whole=True)
+
+
+def test_a_count_between_two_whole_numbers_is_rounded() -> None:
+    read = schedule("inner", {"linear": [[0, 4], [1, 12]]}, 0, 512, whole=True)
+    assert [read(p) for p in (0, 0.05, 0.1, 0.5, 1)] == [4, 4, 5, 8, 12]

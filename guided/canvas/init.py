@@ -90,14 +90,14 @@ def read_skip(steps: int, init: Init | None, skip: Any, strength: float | None) 
             raise BadInput(str(error)) from error
         said, found = f"strength={strength:g}", share((1 - strength) * steps)
     if found >= steps:
-        raise BadInput(f"{said} leaves nothing to draw of steps={steps}")
+        raise BadInput(f"{said} leaves nothing to draw of steps={steps}; skip=0 draws all of them")
     return found
 
 
 def read_count(skip: Any, steps: int) -> int:
     if isinstance(skip, str) and (per_cent := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", skip)):
         return share(float(per_cent[1]) / 100 * steps)
-    if not is_number(skip) or skip != int(skip) or skip < 0:
+    if not is_number(skip) or not math.isfinite(skip) or skip != int(skip) or skip < 0:
         raise BadInput(f"skip={skip} must be a number of steps, 0 or more, or a share as 50%")
     return int(skip)
 

@@ -54,7 +54,8 @@ class GuidedDenoiser:
         progress = self.timeline.progress(i)
         x = x.detach().requires_grad_()
         guess, seen = self.sight(self.denoiser, x, i)
-        pulls = self._pulls((seen.detach() + 1) / 2, progress)
+        image = (seen.detach() + 1) / 2
+        pulls = self._pulls(image, progress)
         total = sum((pull.grad for pull in pulls.values()), torch.zeros_like(x))
         if total.any():  # NaN counts as something
             (grad,) = torch.autograd.grad(seen, x, total.to(x) / 2)
@@ -75,6 +76,8 @@ class GuidedDenoiser:
             losses={name: pull.loss.detach() for name, pull in pulls.items()},
             similarity=similarity(pulls),
             grad_norm=norm,
+            seen=image,
+            progress=progress,
         )
 
     def _pulls(self, image: Tensor, progress: float) -> dict[str, Pull]:

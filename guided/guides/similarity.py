@@ -151,15 +151,19 @@ def picture_point(clip: Clip, path: str) -> Tensor:
 
 
 @torch.no_grad()
-def compared(image: Tensor, prompts: list[Prompt], clip: Clip, name: str) -> float | None:
-    """Weighted cosine of the whole image (1, 3, H, W) with the prompts at the end of a run."""
-    kept = [p for p in meant_for(prompts, name) if p.at(1.0)]
+def compared(image: Tensor, prompts: list[Prompt], clip: Clip) -> float | None:
+    """Weighted cosine of the whole image (1, 3, H, W) with the prompts as they are at the end of
+    a run, or on average where none is left by then."""
+    weights = [p.at(1.0) for p in prompts]
+    if not any(weights):
+        weights = [sum(p.at(k / 100) for k in range(100)) / 100 for p in prompts]
+    kept = [p for p, weight in zip(prompts, weights, strict=True) if weight]
     if not kept:
         return None
     points = torch.stack([point(clip, p, split=True) for p in kept])
     seen = clip.encode_image(resize(square(image.clamp(0, 1)), clip.size))
-    weights = torch.tensor(shares([p.at(1.0) for p in kept])).to(points)
-    return float((seen @ points.T) @ weights)
+    counted = torch.tensor(shares([weight for weight in weights if weight])).to(points)
+    return float((seen @ points.T) @ counted)
 
 
 def spherical(x: Tensor, y: Tensor) -> Tensor:

@@ -179,11 +179,13 @@ def own_clip(typed: str) -> str | None:
     return None
 
 
-def ranking(typed: str | None) -> dict[str, ClipCard]:
+def ranking(typed: Any) -> dict[str, ClipCard]:
     """The cards that `rank=` names, by any name that `clip=` takes; BadInput when there are
     none."""
     if typed is None:
         return {}
+    if not isinstance(typed, str):
+        raise BadInput(f"rank={typed} must be one name, as in rank=vit_l14")
     name = own_clip(typed)
     if name is not None:
         return build_all(ConfigStore.instance().load(f"clip/{name}.yaml").node, "rank")

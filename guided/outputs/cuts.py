@@ -45,7 +45,9 @@ class CutsViewer:
     def see(self, frame: Frame) -> None:
         if self.run.look is None or (frame.step % self.settings.every and not frame.last):
             return
-        seen = self.run.look(frame.image, frame.progress, frame.seed + frame.step)
+        guess = frame.guess
+        image = frame.image if guess.seen is None else guess.seen
+        seen = self.run.look(image, guess.progress, frame.seed + frame.step)
         tiles = [picture(view[None]) for views in seen for view in views]
         if tiles:
             name = f"{frame.index:04d}_{frame.step:04d}.png"
