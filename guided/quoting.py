@@ -97,14 +97,14 @@ def quote_one(argument: str) -> str:
         return argument
     if key in PROSE:
         warn_of_broken_list(value)
-    literal = escaped(value)
-    if value == "???":  # "missing" to OmegaConf; the blank is stripped again when it is read
-        literal += " "
-    return f"{key}={QuotedString(literal, Quote.single).with_quotes()}"
+    return f"{key}={QuotedString(escaped(value), Quote.single).with_quotes()}"
 
 
 def escaped(text: str) -> str:
-    """A dollar and a brace in prose are no interpolation: OmegaConf wants them escaped."""
+    """A dollar and a brace in prose are no interpolation: OmegaConf wants them escaped.
+    ??? would be "missing" to it; the blank behind it is stripped again when it is read."""
+    if text == "???":
+        return text + " "
     return re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text)
 
 

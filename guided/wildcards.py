@@ -4,7 +4,9 @@ Drawn anew for every image, from that image's own seed, so that image k of a run
 or among many. Knows nothing about weights or CLIP; imports no torch.
 
     {red|blue} car      {3::oak|birch}: oak three times as often      {a|{b|c}}: one in another
-    __artist__          \\{not a wildcard\\}
+    __artist__          \\{not|a wildcard\\}      \\__nor_this\\__
+
+A backslash before {, } or |, or before two underscores, makes them text, and is not drawn.
 """
 
 import random
@@ -20,7 +22,8 @@ LISTS = Path(__file__).parent / "words"
 CHOICE = re.compile(
     r"(?<!\\)\{([^{}|\\]*(?:\\.[^{}|\\]*)*(?:\|[^{}|\\]*(?:\\.[^{}|\\]*)*)+)(?<!\\)\}"
 )
-NAME = re.compile(r"__(?P<name>[\w-]+?)__")
+NAME = re.compile(r"(?<!\\)__(?P<name>[\w-]+?)__")
+ESCAPE = re.compile(r"\\(__|[{}|])")
 SHARE = re.compile(r"(?P<share>\d+\.?\d*|\.\d+)::(?P<word>.*)", re.DOTALL)
 DEEPEST, LONGEST = 20, 10_000  # lists may name lists; more than this is a circle
 
@@ -67,10 +70,17 @@ class Wildcards:
             while CHOICE.search(text):
                 text = CHOICE.sub(lambda found: pick(options(found[1]), dice), text)
             if text == before:
-                return re.sub(r"\\([{}|])", r"\1", text)
+                return ESCAPE.sub(r"\1", text)
             if len(text) > LONGEST:
                 break
         raise BadInput(f"prompt={before[:80]}: its wildcards name each other in a circle")
+
+
+def literal(text: str) -> str:
+    """What `draw` makes `text` of: the text itself, where nothing in it would be decided."""
+    if any(pattern.search(text) for pattern in (NAME, CHOICE, ESCAPE)):
+        return re.sub(r"__|[{}|]", r"\\\g<0>", text)
+    return text
 
 
 def options(inside: str) -> tuple[str, ...]:

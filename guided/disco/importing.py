@@ -53,12 +53,12 @@ def imported(path: Path, program: str, settings: dict[str, Any]) -> Translation:
 
 def command(found: Translation) -> list[str]:
     """The words behind `python run.py`."""
-    chosen = {"look": found.look} | found.choices
-    words = [
-        f"{group}=[{','.join(names)}]" if isinstance(names, list) else f"{group}={names}"
-        for group, names in chosen.items()
-    ]
+    words = [choice(*chosen) for chosen in ({"look": found.look} | found.choices).items()]
     return words + [f"{name}={spelt(value)}" for name, value in found.settings.items()]
+
+
+def choice(group: str, names: Any) -> str:
+    return f"{group}=[{','.join(names)}]" if isinstance(names, list) else f"{group}={names}"
 
 
 def spelt(value: Any) -> str:
@@ -81,13 +81,13 @@ def report(
     lines = [f"# {path.name}: {count} settings of {PROGRAMS[program]}"]
     lines.append(shlex.join(["python", "run.py", *command(found)]))
     lines.append("# the same, as a preset that further settings can follow:")
-    lines.append(
-        "# " + shlex.join(["python", "run.py", "--config-dir", str(root), f"look={preset.stem}"])
-    )
+    beside = [choice(*chosen) for chosen in found.choices.items() if not in_a_preset(chosen[1])]
+    flag = ["--config-dir", str(root), f"look={preset.stem}"]
+    lines.append("# " + shlex.join(["python", "run.py", *flag, *beside]))
     lines += [
-        f"# note: a preset cannot name a file; say {group}={spelt(choice)} beside it"
-        for group, choice in found.choices.items()
-        if is_file(choice)
+        f"# note: a preset can name neither files nor CLIPs without a card; "
+        f"{shlex.quote(word)} must stand beside it"
+        for word in beside
     ]
     lines += [f"# note: {note}" for note in dict.fromkeys(found.notes)]
     for why, names in found.left.items():
@@ -123,11 +123,12 @@ def free_names(source: Path) -> list[str]:
 
 
 def preset_text(source: Path, found: Translation, root: Path, name: str) -> str:
-    where = shlex.join(["--config-dir", str(root), f"look={name}"])
+    beside = [choice(*chosen) for chosen in found.choices.items() if not in_a_preset(chosen[1])]
+    where = shlex.join(["--config-dir", str(root), f"look={name}", *beside])
     comment = f"# From {source.name}: python run.py {where}"
     comment = re.sub(r"[\x00-\x1f]", " ", comment)
     defaults: list[Any] = [found.look]
-    choices = {g: names for g, names in found.choices.items() if not is_file(names)}
+    choices = {g: names for g, names in found.choices.items() if in_a_preset(names)}
     defaults += [{f"override /{group}": names} for group, names in choices.items()]
     body: dict[str, Any] = {"defaults": [*defaults, "_self_"]}
     for dotted, value in found.settings.items():
@@ -139,9 +140,11 @@ def preset_text(source: Path, found: Translation, root: Path, name: str) -> str:
     return f"# @package _global_\n{comment}\n{text}"
 
 
-def is_file(choice: Any) -> bool:
-    """A checkpoint's path, which the command line takes, but Hydra's lists of defaults do not."""
-    return isinstance(choice, str) and re.search(r"[./\\]", choice) is not None
+def in_a_preset(names: Any) -> bool:
+    """Neither a checkpoint's path nor a CLIP's ARCH::TAG, which the command line takes, but
+    Hydra's lists of defaults do not."""
+    listed = names if isinstance(names, list) else [names]
+    return not any(re.search(r"[./:\\]", name) for name in listed)
 
 
 def without_interpolation(value: Any) -> Any:

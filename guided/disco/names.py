@@ -20,11 +20,16 @@ def model_card(name: str) -> str | None:
 
 def clip_card(name: str) -> str | None:
     """Our card of `ViT-B-32::openai`, `ViT-B/32` or `ViT-L/14@336px`."""
-    arch, _, tag = name.replace("/", "-").replace("@", "-").replace("px", "").partition("::")
-    tag = tag or "openai"
+    arch, _, tag = open_clip_name(name).partition("::")
     # OpenAI's weights have one activation only, and the card knows it.
     arch = arch.removesuffix("-quickgelu") if tag == "openai" else arch
     return cards().get((arch, tag))
+
+
+def open_clip_name(name: str) -> str:
+    """`ViT-L/14@336px` -> `ViT-L-14-336::openai`, as open_clip spells it."""
+    arch, _, tag = name.replace("/", "-").replace("@", "-").replace("px", "").partition("::")
+    return f"{arch}::{tag or 'openai'}"
 
 
 @cache

@@ -5,6 +5,7 @@ are the `tags` of its documents. Reads data only, and knows nothing about our se
 """
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from guided.disco.table import data, rows
 from guided.errors import BadInput
 
 LARGEST = 256 * 2**20  # bytes; a DocArray as JSON carries its pictures
+LARGEST_YAML = 2**20  # characters; it is read slowly, and settings alone are a few thousand
+DEEPEST = 50  # lists in lists
+MOST = 2**22  # values and characters in settings, aliases of YAML counted as often as they stand
 BINARY = (
     "is DocArray's binary form; where DiscoArt is installed, python -c \"from docarray import "
     "DocumentArray; from discoart import save_config; "
@@ -24,6 +28,11 @@ BINARY = (
 def read(path: Path) -> tuple[str, dict[str, Any]]:
     """("disco" or "discoart", its settings under its own names). BadInput in one line."""
     settings = unwrapped(parsed(text_of(path), path), path)
+    if extent(settings, {}) > MOST:
+        raise BadInput(
+            f"import={path}: its settings are too large or too deep, or contain themselves"
+        )
+    settings = {str(name): value for name, value in settings.items()}
     known = [name for name in settings if name in names("disco") | names("discoart")]
     if not known:
         raise BadInput(
@@ -35,11 +44,12 @@ def read(path: Path) -> tuple[str, dict[str, Any]]:
 
 def text_of(path: Path) -> str:
     try:
-        if path.stat().st_size > LARGEST:
-            raise BadInput(f"import={path} is too large for a settings file")
-        content = path.read_bytes()
+        with path.open("rb") as file:  # a pipe or a device does not know its size
+            content = file.read(LARGEST + 1)
     except OSError as error:
         raise BadInput(f"import={path} cannot be read: {error.strerror}") from error
+    if len(content) > LARGEST:
+        raise BadInput(f"import={path} is too large for a settings file")
     if path.suffix in (".lz4", ".protobuf", ".bin"):
         raise BadInput(f"import={path} {BINARY.format(path.name)}")
     try:
@@ -54,8 +64,10 @@ def parsed(text: str, path: Path) -> Any:
     """JSON, or else YAML."""
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         pass
+    if len(text) > LARGEST_YAML:
+        raise BadInput(f"import={path} is no JSON, and too large for settings in YAML")
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
@@ -63,7 +75,22 @@ def parsed(text: str, path: Path) -> Any:
         raise BadInput(f"import={path} is neither JSON nor YAML: {said}") from error
 
 
-def unwrapped(found: Any, path: Path) -> dict[str, Any]:
+def extent(value: Any, known: dict[int, float], depth: int = 0) -> float:
+    """Values and characters, as if every alias were written out; `known` has the extent of what
+    was met already, by id. Infinite where something contains itself, or is deeper than DEEPEST."""
+    if isinstance(value, str | bytes):
+        return len(value)
+    if not isinstance(value, list | tuple | set | dict):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = math.inf  # what is met again before it is known is inside itself
+        inside = [*value, *value.values()] if isinstance(value, dict) else value
+        if depth < DEEPEST:
+            known[id(value)] = 1 + sum(extent(one, known, depth + 1) for one in inside)
+    return known[id(value)]
+
+
+def unwrapped(found: Any, path: Path) -> dict[Any, Any]:
     """The settings of a file, of a document, or of the first document of an array."""
     if isinstance(found, dict) and isinstance(found.get("docs"), list):
         found = found["docs"]
@@ -73,7 +100,7 @@ def unwrapped(found: Any, path: Path) -> dict[str, Any]:
         found = found["tags"]
     if not isinstance(found, dict):
         raise BadInput(f"import={path} holds no settings, which are names and values")
-    return {str(name): value for name, value in found.items()}
+    return found
 
 
 def program(settings: dict[str, Any]) -> str:

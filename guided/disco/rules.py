@@ -8,11 +8,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from guided.disco.names import clip_card, model_card
+from guided.disco.clip_rules import clips
+from guided.disco.names import model_card
 from guided.disco.prompt_rules import prompts
 from guided.disco.table import data, rows
-from guided.disco.timed import number, product, tidy, timed, truth
+from guided.disco.timed import number, product, text, timed, truth
 from guided.disco.translation import Given, Translation, grouped
+from guided.errors import shown
 from guided.schedule import AUTO
 
 NO_LIMIT = 1e9  # a clamp for those times of a run when it is off
@@ -43,11 +45,13 @@ def as_they_stand(given: Given, out: Translation) -> None:
 def read_as(kind: str, name: str, value: Any, out: Translation) -> Any:
     if kind == "schedule":
         return timed(name, value, out.notes)
-    return truth(name, value) if kind == "flag" else tidy(value)
+    if kind == "flag":
+        return truth(name, value)
+    return None if value is None else number(name, value)
 
 
 def model(given: Given, out: Translation) -> None:
-    name = str(given.take("diffusion_model"))
+    name = text("diffusion_model", given.take("diffusion_model"))
     found = model_card(name)
     if found:
         out.choices["model"] = found
@@ -59,34 +63,6 @@ def model(given: Given, out: Translation) -> None:
         out.leave(f"diffusion_model={name}", "no card of that name; models=list shows what can be")
 
 
-def clips(given: Given, out: Translation) -> None:
-    """Disco's switches, or DiscoArt's list; their schedules and prompts find them by name."""
-    schedules = given.take("clip_models_schedules") or {}
-    chosen = []
-    for name in asked_clips(given):
-        card = clip_card(name)
-        if card is None:
-            out.leave(name, f"it has no card; clip=[{','.join([*chosen, name])}] takes it")
-            continue
-        chosen.append(card)
-        if name in schedules:
-            out.settings[f"clip.{card}.weight"] = timed(name, schedules[name], out.notes)
-    for name in sorted(set(schedules) - set(asked_clips(given))):
-        out.leave(f"clip_models_schedules of {name}", "that CLIP is not among clip_models")
-    if chosen:
-        out.choices["clip"] = list(dict.fromkeys(chosen))
-
-
-def asked_clips(given: Given) -> list[str]:
-    listed = given.take("clip_models")
-    if listed:
-        return [str(name) for name in (listed if isinstance(listed, list) else [listed])]
-    switches = {k: v for k, v in given.said.items() if k in data()["clips"]}
-    if given.program == "discoart" or not switches:
-        return data()["default_clips"]
-    return [data()["clips"][k] for k in switches if truth(k, given.take(k))]
-
-
 def secondary(given: Given, out: Translation) -> None:
     used = timed("use_secondary_model", given.take("use_secondary_model"), out.notes)
     out.choices["secondary"] = "imagenet2" if used != 0 else "none"
@@ -95,9 +71,10 @@ def secondary(given: Given, out: Translation) -> None:
 
 
 def sampler(given: Given, out: Translation) -> None:
-    name, eta = str(given.take("diffusion_sampling_mode")), given.take("eta")
+    name = text("diffusion_sampling_mode", given.take("diffusion_sampling_mode"))
+    eta = given.take("eta")
     if name not in ("ddim", "plms"):
-        raise ValueError(f"diffusion_sampling_mode={name} is not one of ddim, plms")
+        raise ValueError(f"diffusion_sampling_mode={shown(name)} is not one of ddim, plms")
     out.choices["sampler"] = name
     if name == "plms":
         out.notes.append("plms draws no noise: eta has no effect with it, there or here")
@@ -138,17 +115,19 @@ def start(given: Given, out: Translation) -> None:
     perlin, mode = given.take("perlin_init"), given.take("perlin_mode") or "mixed"
     if truth("perlin_init", perlin):
         if mode not in ("mixed", "color", "gray"):
-            raise ValueError(f"perlin_mode={mode} is not one of mixed, color, gray")
+            raise ValueError(f"perlin_mode={shown(mode)} is not one of mixed, color, gray")
         if init:
             out.leave("init_image", "perlin_init takes its place")
         init = "perlin" if mode == "mixed" else f"perlin:{mode}"
     skip = given.take("skip_steps")
-    out.settings["skip"] = skip if str(skip).endswith("%") else number("skip_steps", skip)
+    share = isinstance(skip, str) and skip.endswith("%")
+    skipped = number("skip_steps", skip[:-1] if share else skip)
+    out.settings["skip"] = f"{skipped}%" if share else skipped
     if not init or init == "None":
         if "init_scale" in given.said:
             out.leave("init_scale", "there is no picture to start from")
         return
-    out.settings["init"] = str(init)
+    out.settings["init"] = text("init_image", init)
     scale = timed("init_scale", scale, out.notes)
     if scale != 0:
         out.choices["guide"] = ["clip", "range", "smooth", "saturation", "likeness"]
@@ -162,7 +141,7 @@ def symmetry(given: Given, out: Translation) -> None:
     out.settings["generator.symmetry"] = kinds[across, down]
     shares, steps = given.take("transformation_percent"), number("steps", given.values["steps"])
     if not isinstance(shares, list):
-        raise ValueError(f"transformation_percent={shares} must be a list, as [0.09]")
+        raise ValueError(f"transformation_percent={shown(shares)} must be a list, as [0.09]")
     if not (across or down):
         return
     taken = steps - out.skipped(steps)
@@ -179,9 +158,10 @@ def canvas(given: Given, out: Translation) -> None:
     sides = [given.take(name) for name in names]
     if size is None and all(name in given.said for name in names):
         size = sides
+    size = size_for_model(given, out) if size is None else size
     if size is not None:
         if not isinstance(size, list) or len(size) != 2:
-            raise ValueError(f"width_height={size} must be [width, height]")
+            raise ValueError(f"width_height={shown(size)} must be [width, height]")
         sides = [int(number("width_height", side)) for side in size]
         out.settings["size"] = [side // 64 * 64 for side in sides]
         if sides != out.settings["size"]:
@@ -191,7 +171,18 @@ def canvas(given: Given, out: Translation) -> None:
         out.settings["seed"] = number("seed", seed)
     name = given.take("batch_name")
     if "batch_name" in given.said and name:
-        out.settings["name"] = str(name)
+        out.settings["name"] = text("batch_name", name)
+
+
+def size_for_model(given: Given, out: Translation) -> Any:
+    """Disco's notebook has a size for each of two kinds of models."""
+    asked = {side: given.take(f"width_height_for_{side}x{side}_models") for side in (256, 512)}
+    kind = 256 if given.values["diffusion_model"] in data()["models_256"] else 512
+    name = f"width_height_for_{kind}x{kind}_models"
+    other = f"width_height_for_{768 - kind}x{768 - kind}_models"
+    if other in given.said:
+        out.leave(other, "the model is of the other kind")
+    return asked[kind] if name in given.said else None
 
 
 def count(given: Given, out: Translation) -> None:
@@ -206,15 +197,31 @@ def count(given: Given, out: Translation) -> None:
             )
 
 
+def device(given: Given, out: Translation) -> None:
+    """Off is no choice of a device: it takes what there is."""
+    if truth("useCPU", given.take("useCPU") or False):
+        out.settings["device"] = "cpu"
+
+
+def kept_pictures(given: Given, out: Translation) -> None:
+    if not truth("image_output", True if (kept := given.take("image_output")) is None else kept):
+        out.leave("image_output=False", "a picture's file is all that keeps it here")
+
+
 def saves(given: Given, out: Translation) -> None:
     wanted = given.take("intermediate_saves")
     if isinstance(wanted, list):
         at = [number("intermediate_saves", step) + 1 for step in wanted]  # they count from 0
         out.settings |= {"output.steps.at": at, "output.steps.every": None}
     elif wanted:
-        steps, skip = (number(n, given.values.get(n)) for n in ("steps", "skip_steps"))
-        wanted = number("intermediate_saves", wanted)
-        out.settings["output.steps.every"] = max(1, (steps - skip - 1) // (wanted + 1))
+        steps, wanted = (
+            number("steps", given.values["steps"]),
+            number("intermediate_saves", wanted),
+        )
+        if wanted < 0 or wanted != int(wanted):
+            raise ValueError(f"intermediate_saves={wanted} must be a whole number of 0 or more")
+        every = int(steps - out.skipped(steps) - 1) // (wanted + 1)
+        out.settings["output.steps.every"] = max(1, every)
 
 
 def long_prompts(given: Given, out: Translation) -> None:
@@ -229,5 +236,5 @@ def shown_cutouts(given: Given, out: Translation) -> None:
 
 RULES: tuple[Callable[[Given, Translation], None], ...] = (
     *(prompts, canvas, count, model, clips, secondary, sampler, start, clamp, range_guide),
-    *(augmentations, symmetry, saves, long_prompts, shown_cutouts),
+    *(augmentations, symmetry, device, saves, kept_pictures, long_prompts, shown_cutouts),
 )

@@ -1,20 +1,34 @@
 """Values of Disco's and DiscoArt's files: numbers that JSON made fractions or texts, and lists of
 a thousand values, one for each thousandth of the run. Knows no setting by name."""
 
+import math
 from typing import Any
 
+from guided.errors import shown
 from guided.schedule import STEP, Schedule, is_number, schedule
 from guided.schedule_text import Runs
 
 STEPS = 1000  # entries of their lists, whatever the number of steps
 
 
+def text(name: str, value: Any) -> str:
+    """A text or a number as text. ValueError for lists and mappings, which are not written out:
+    aliases can make a few lines of YAML larger than the memory."""
+    if isinstance(value, list | tuple | set | dict):
+        raise ValueError(f"{name} must be one value, not several")
+    return str(value)
+
+
 def number(name: str, value: Any) -> Any:
-    """12, 12.0 and "12" -> 12. ValueError names what is no number."""
+    """12, 12.0 and "12" -> 12. ValueError names what is no number, or has no end."""
+    said = text(name, value)
     try:
-        return tidy(value if is_number(value) else float(str(value)))
+        found = float(value if is_number(value) else said)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{name}={value} must be a number") from error
+        raise ValueError(f"{name}={shown(said)} must be a number") from error
+    if not math.isfinite(found):
+        raise ValueError(f"{name}={shown(said)} must be a finite number")
+    return value if isinstance(value, int) and is_number(value) else tidy(found)
 
 
 def tidy(value: Any) -> Any:
@@ -25,9 +39,10 @@ def tidy(value: Any) -> Any:
 def truth(name: str, value: Any) -> bool:
     """True, "true" and 1.0 alike."""
     known = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
-    if str(value).lower() not in known:
-        raise ValueError(f"{name}={value} must be true or false")
-    return known[str(value).lower()]
+    said = text(name, value).lower()
+    if said not in known:
+        raise ValueError(f"{name}={shown(value)} must be true or false")
+    return known[said]
 
 
 def timed(name: str, value: Any, notes: list[str]) -> Any:
@@ -35,17 +50,20 @@ def timed(name: str, value: Any, notes: list[str]) -> Any:
     it is, else pairs. ValueError names what is neither."""
     if isinstance(value, bool) or is_number(value):
         return number(name, int(value) if isinstance(value, bool) else value)
-    text = "+".join(f"[{entry}]" for entry in value) if isinstance(value, list) else str(value)
+    if isinstance(value, list) and not all(isinstance(entry, int | float) for entry in value):
+        raise ValueError(f"{name}: a list of values must have nothing but numbers in it")
+    listed = isinstance(value, list)
+    said = "+".join(f"[{entry}]" for entry in value) if listed else text(name, value)
     try:
-        return int(truth(name, text)) if text in ("True", "False") else number(name, text)
+        return int(truth(name, said)) if said in ("True", "False") else number(name, said)
     except ValueError:
-        found = schedule(name, text)
+        found = schedule(name, said)
     if found.way != STEP:
-        return text
-    runs = Runs(name, text).read()
+        return said
+    runs = Runs(name, said).read()
     total = sum(times for _, times in runs)
-    if total == STEPS and not isinstance(value, list):
-        return tidy(found.values[0]) if found.constant else text
+    if total == STEPS and not listed:
+        return tidy(found.values[0]) if found.constant else said
     if total < STEPS:
         notes.append(
             f"{name} has {total} values; there, the run stopped where the thousandth was asked "

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from guided.disco.table import data, defaults
+from guided.errors import shown
 
 
 class Given:
@@ -60,8 +61,8 @@ def grouped(said: Mapping[str, Any]) -> dict[str, Any]:
     group = said.get("cut_schedules_group")
     if not group:
         return dict(said)
-    if group not in data()["groups"]:
+    if not isinstance(group, str) or group not in data()["groups"]:
         raise ValueError(
-            f"cut_schedules_group={group} is not one of {', '.join(data()['groups'])}"
+            f"cut_schedules_group={shown(group)} is not one of {', '.join(data()['groups'])}"
         )
     return data()["groups"][group] | {k: v for k, v in said.items() if k != "cut_schedules_group"}
