@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guided.errors import BadInput
-from guided.wildcards import LISTS, Wildcards, read_list
+from guided.wildcards import LISTS, Wildcards, literal, read_list
 
 
 def drawn(text: str, count: int = 400, folder: Path | None = None) -> Counter[str]:
@@ -75,6 +75,16 @@ def test_what_is_no_wildcard_is_left_alone(text: str) -> None:
 
 def test_braces_can_be_meant() -> None:
     assert Wildcards().draw(r"\{a|b\}", 1) == "{a|b}"
+
+
+def test_a_list_can_be_meant_as_text() -> None:
+    assert Wildcards().draw(r"by \__artist\__ and \__style__", 1) == "by __artist__ and __style__"
+    assert Wildcards().draw("¯\\_(ツ)_/¯", 1) == "¯\\_(ツ)_/¯"
+
+
+@given(st.text("{}|_\\ab:", max_size=30))
+def test_what_is_made_literal_is_drawn_as_it_was(text: str) -> None:
+    assert Wildcards().draw(literal(text), 1) == text
 
 
 def test_a_missing_list_names_the_nearest() -> None:

@@ -29,9 +29,7 @@ def read(path: Path) -> tuple[str, dict[str, Any]]:
     """("disco" or "discoart", its settings under its own names). BadInput in one line."""
     settings = unwrapped(parsed(text_of(path), path), path)
     if extent(settings, {}) > MOST:
-        raise BadInput(
-            f"import={path}: its settings are too large or too deep, or contain themselves"
-        )
+        raise BadInput(f"import={path}: its settings are too large, or inside one another")
     settings = {str(name): value for name, value in settings.items()}
     known = [name for name in settings if name in names("disco") | names("discoart")]
     if not known:

@@ -213,11 +213,8 @@ def saves(given: Given, out: Translation) -> None:
     if isinstance(wanted, list):
         at = [number("intermediate_saves", step) + 1 for step in wanted]  # they count from 0
         out.settings |= {"output.steps.at": at, "output.steps.every": None}
-    elif wanted:
-        steps, wanted = (
-            number("steps", given.values["steps"]),
-            number("intermediate_saves", wanted),
-        )
+    elif wanted and (wanted := number("intermediate_saves", wanted)):
+        steps = number("steps", given.values["steps"])
         if wanted < 0 or wanted != int(wanted):
             raise ValueError(f"intermediate_saves={wanted} must be a whole number of 0 or more")
         every = int(steps - out.skipped(steps) - 1) // (wanted + 1)

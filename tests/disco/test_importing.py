@@ -120,6 +120,28 @@ def test_help_tells_of_it():
     assert "import=" in help.text([])
 
 
+CARDLESS = {"text_prompts": {"0": ["???", "by __artist__"]}, "ViTB32": True,
+            "ViTB32_laion2b_e16": True, "RN50_quickgelu_cc12m": True}  # fmt: skip
+
+
+def test_a_prompt_of_question_marks_and_clips_without_a_card_are_drawn(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(plan, "check_models", lambda *cards: None)
+    path = tmp_path / "odd.txt"
+    path.write_text(json.dumps(CARDLESS), encoding="utf-8")
+    lines = printed(capsys, f"import={path}", f"folder={tmp_path}")
+    (line,) = [line for line in lines if not line.startswith("#")]
+    found = Plan.read(compose(shlex.split(line)[2:]))
+    assert [prompt.text for prompt in found.prompts_of(7)] == ["???", "by __artist__"]
+    clips = ["vit_b32", "ViT-B-32::laion2b_e16", "RN50-quickgelu::cc12m"]
+    assert list(found.clips) == clips
+    # The preset cannot name them, so clip= stands beside it.
+    assert any(f"clip=[{','.join(clips)}]" in line for line in lines if "note" in line)
+    preset = yaml.safe_load((tmp_path / "presets" / "look" / "odd.yaml").read_text("utf-8"))
+    assert preset["defaults"] == ["disco", "_self_"]
+
+
 # ---- and back ------------------------------------------------------------------------------
 
 

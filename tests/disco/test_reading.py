@@ -1,15 +1,23 @@
 """Whose a settings file is, and what is said of one that is nobody's."""
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
 
+from guided.disco import reading
 from guided.disco.reading import read
 from guided.errors import BadInput
 
 DISCO = {"text_prompts": {"0": ["a lighthouse"]}, "ViTB32": True, "steps": 250, "max_frames": 1}
 DISCOART = {"text_prompts": ["a lighthouse"], "clip_models": ["RN50::openai"], "steps": 250.0}
+
+
+# Nine times nine times ... : 9**30 values in half a page, if the aliases were written out.
+BOMB = b"steps:\n- &a0 [x]\n" + b"".join(
+    b"- &a%d [%s]\n" % (k, b", ".join([b"*a%d" % (k - 1)] * 9)) for k in range(1, 31)
+)
 
 
 def saved(folder, name, text):
@@ -55,6 +63,17 @@ def test_a_few_settings_are_enough_to_tell(tmp_path, settings, program):
     assert read(saved(tmp_path, "x.json", json.dumps(settings)))[0] == program
 
 
+def test_an_alias_that_repeats_a_list_is_no_harm(tmp_path):
+    path = saved(tmp_path, "x.yml", "tv_scale: &a [1, 2]\nsat_scale: *a\nskip_event: null\n")
+    assert read(path)[1]["sat_scale"] == [1, 2]
+
+
+def test_what_has_no_end_is_read_no_further_than_a_settings_file_may_go(monkeypatch):
+    monkeypatch.setattr(reading, "LARGEST", 1000)
+    with pytest.raises(BadInput, match="too large"):
+        read(Path("/dev/zero"))
+
+
 def test_windows_marks_and_other_scripts(tmp_path):
     path = saved(tmp_path, "x.txt", "\ufeff" + json.dumps({"text_prompts": {"0": ["一只猫"]}}))
     assert read(path)[1]["text_prompts"] == {"0": ["一只猫"]}
@@ -73,6 +92,11 @@ def test_windows_marks_and_other_scripts(tmp_path):
         ("empty.txt", b"", "holds no settings"),
         ("object.yml", b"!!python/object/apply:os.system ['true']", "neither JSON nor YAML"),
         ("deep.json", b"[" * 100_000, "neither JSON nor YAML"),
+        ("nested.json", b'{"steps": ' + b"[" * 200 + b"]" * 200 + b"}", "inside one another"),
+        ("digits.json", b'{"steps": ' + b"9" * 5000 + b"}", "neither JSON nor YAML"),
+        ("bomb.yml", BOMB, "too large"),
+        ("itself.yml", b"steps: &a [*a]", "inside one another"),
+        ("long.yml", b"steps: 1\n# " + b"x" * 2**20, "too large"),
     ],
 )
 def test_what_cannot_be_read_is_said_in_one_line(tmp_path, name, content, part):

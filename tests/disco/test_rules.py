@@ -1,10 +1,15 @@
 """What settings of theirs become here, read off their own semantics."""
 
 import pytest
+import yaml
 
+from guided import config
+from guided.disco.importing import command
 from guided.disco.rules import translate
-from guided.disco.table import rows
+from guided.disco.table import data, rows
+from guided.models import registry
 from guided.schedule import schedule
+from guided.wildcards import Wildcards
 
 HELD = ["clip", "range", "smooth", "saturation", "likeness"]
 
@@ -46,7 +51,19 @@ def at(value, *progress):
         (dict(use_vertical_symmetry=True), {"generator.symmetry_at": [0.127]}),
         (dict(intermediate_saves=[5, 9]), {"output.steps.at": [6, 10]}),
         (dict(intermediate_saves=2, steps=250, skip_steps=10), {"output.steps.every": 79}),
+        # 200 steps are taken, two of them saved on the way: at thirds.
+        (dict(intermediate_saves=2, steps=250, skip_steps="20%"), {"output.steps.every": 66}),
         (dict(batch_name="Dream"), {"name": "Dream"}),
+        (dict(useCPU=True), {"device": "cpu"}),
+        (dict(width_height_for_512x512_models=[1024, 640]), {"size": [1024, 640]}),
+        (
+            dict(
+                width_height_for_512x512_models=[1024, 640],
+                width_height_for_256x256_models=[256, 320],
+                diffusion_model="pixel_art_diffusion_hard_256",
+            ),
+            {"size": [256, 320]},
+        ),
     ],
     ids=str,
 )
@@ -151,6 +168,45 @@ def test_schedules_of_clips_go_to_their_cards():
     assert any("RN50" in name for names in found.left.values() for name in names)
 
 
+@pytest.mark.parametrize("switch", data()["clips"])
+def test_every_switch_of_disco_becomes_a_clip_of_the_same_weights(switch):
+    (name,) = said(**{switch: True}).choices["clip"]
+    if "::" in name:
+        registry.find_tag("clip", *name.split("::"))  # open_clip knows it
+        assert name == data()["clips"][switch]
+    else:
+        card = yaml.safe_load((config.conf_folder() / "clip" / f"{name}.yaml").read_text())[name]
+        assert f"{card['arch']}::{card['tag']}" == data()["clips"][switch]
+
+
+def test_clips_without_a_card_stand_beside_those_with_one():
+    theirs = ["ViT-B-32::laion2b_e16", "ViT-B/32", "RN50-quickgelu::cc12m"]
+    schedules = {"ViT-B-32::laion2b_e16": 2}
+    found = said("discoart", clip_models=theirs, clip_models_schedules=schedules)
+    assert "clip=[ViT-B-32::laion2b_e16,vit_b32,RN50-quickgelu::cc12m]" in command(found)
+    # What has no card has no setting either, and that is told.
+    assert not any(name.startswith("clip.") for name in found.settings)
+    assert any("laion2b_e16" in name for names in found.left.values() for name in names)
+
+
+@pytest.mark.parametrize(
+    ("program", "off"),
+    [("disco", dict(ViTB32=False, RN50=False)), ("discoart", {"clip_models": []})],
+)
+def test_clips_that_are_all_off_stay_off_and_it_is_told(program, off):
+    found = said(program, **off)
+    assert "clip=[]" in command(found)
+    assert any("CLIP" in note for note in found.notes)
+
+
+def test_a_prompt_is_for_those_clips_only_that_there_are():
+    prompt = {"text": "sea", "clip_guidance": ["RN101::openai", "ViT-B-32::laion2b_e16"]}
+    prompts = {"version": "1", "prompts": [prompt]}
+    found = said("discoart", text_prompts=prompts, clip_models=["ViT-B-32::laion2b_e16"])
+    assert found.settings["prompt"]["clips"] == ["ViT-B-32::laion2b_e16"]
+    assert any("RN101" in name for names in found.left.values() for name in names)
+
+
 def test_a_group_sets_what_the_file_does_not():
     found = said("discoart", cut_schedules_group="han_fav", tv_scale=5)
     assert found.settings["guide.smooth.scale"] == 5
@@ -158,6 +214,20 @@ def test_a_group_sets_what_the_file_does_not():
     assert found.settings["generator.clamp"] == 0.1
     assert at(found.settings["cutouts.power"], 0.1, 0.3, 0.9) == [0, 10, 80]
     assert found.choices["clip"] == ["vit_b32", "vit_b16", "vit_l14", "rn101", "rn50"]
+
+
+@pytest.mark.parametrize(
+    "text", ["by __artist__", "{a|b} or __style__", r"\{a\|b\}", "___animal___", r"\__x\__ a|b"]
+)
+def test_what_looks_like_a_wildcard_was_text_there(text):
+    found = said(text_prompts={"0": [text]}).settings["prompt"]
+    assert Wildcards().draw(found, 3) == text
+
+
+def test_a_prompt_without_words_is_left_out_and_told():
+    found = said(text_prompts={"0": ["a star", "  ", "\t"]})
+    assert found.settings["prompt"] == "a star"
+    assert any("without a word" in note for note in found.notes)
 
 
 # ---- nothing is dropped in silence -------------------------------------------------------------
@@ -173,9 +243,49 @@ def test_whatever_has_no_equivalent_is_named_with_its_reason(program):
     assert all(left.values())
 
 
+@pytest.mark.parametrize("program", ["disco", "discoart"])
+def test_no_name_of_the_table_is_unknown(program):
+    for row in rows():
+        value = row.default if program == "disco" else row.discoart_default
+        for name in row.names(program):
+            one = value[name] if isinstance(value, dict) and name in value else value
+            if " " not in name and "..." not in name:  # those are descriptions in words
+                assert name not in translate(program, {name: one}).left.get("not known", [])
+
+
+def test_pictures_are_always_written_and_it_is_told():
+    left = said("discoart", image_output=False).left
+    assert any("image_output" in name for names in left.values() for name in names)
+    assert not said("discoart", image_output=True).left
+
+
+ODD = [True, -1, 0, 0.5, 10**400, float("inf"), float("nan"), "x", "???", " ", [], [1], [[1]], {},
+       {"a": [1]}, {1: {2: 3}}, None]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value)[:20])
+def test_whatever_stands_there_is_translated_or_refused_in_one_line(value):
+    for program in ("disco", "discoart"):
+        names = {name for row in rows() if row.ours for name in row.names(program)}
+        for name in sorted(names | {*data()["clips"]}):
+            try:
+                words = command(translate(program, {name: value}))
+            except ValueError as error:
+                assert "\n" not in str(error)
+                assert len(str(error)) < 400
+            else:
+                assert all(isinstance(word, str) for word in words)
+
+
 @pytest.mark.parametrize(
     "settings",
     [
+        dict(intermediate_saves=-1),
+        dict(clip_models_schedules=True),
+        dict(cut_schedules_group=[1]),
+        dict(cut_overview=[12, "x"]),
+        dict(tv_scale={"a": 1}),
+        dict(clip_models=["a],look=[b"]),
         dict(steps="many", intermediate_saves=2),
         dict(cut_overview="9**9**9"),
         dict(eta="lots"),

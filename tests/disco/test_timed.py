@@ -70,6 +70,16 @@ def test_a_schedule_counts_where_another_is_on():
     assert [unlimited(at) for at in (0.1, 0.5, 0.9)] == [0.05, 1e9, 0.05]
 
 
+@pytest.mark.parametrize("read", [number, truth, lambda name, value: timed(name, value, [])])
+def test_several_values_are_refused_without_being_written_out(read):
+    bomb = ["x"]
+    for _ in range(200):  # 2**200 values, if they were
+        bomb = [bomb, bomb]
+    for value in (bomb, {"a": bomb}):
+        with pytest.raises(ValueError, match="tv_scale"):
+            read("tv_scale", value)
+
+
 def test_numbers_and_truths_are_named_when_they_are_none():
     assert (number("x", "12.0"), number("x", 0.25), truth("x", 1.0)) == (12, 0.25, True)
     with pytest.raises(ValueError, match="steps=many"):
