@@ -59,10 +59,11 @@ def beyond(found: Translation, usual: Translation) -> Translation:
 def grouped(said: Mapping[str, Any]) -> dict[str, Any]:
     """With what a cut_schedules_group sets, where the file itself does not set it."""
     group = said.get("cut_schedules_group")
+    own = {name: value for name, value in said.items() if name != "cut_schedules_group"}
     if not group:
-        return dict(said)
+        return own
     if not isinstance(group, str) or group not in data()["groups"]:
         raise ValueError(
             f"cut_schedules_group={shown(group)} is not one of {', '.join(data()['groups'])}"
         )
-    return data()["groups"][group] | {k: v for k, v in said.items() if k != "cut_schedules_group"}
+    return data()["groups"][group] | own

@@ -249,6 +249,7 @@ def test_no_name_of_the_table_is_unknown(program):
         value = row.default if program == "disco" else row.discoart_default
         for name in row.names(program):
             one = value[name] if isinstance(value, dict) and name in value else value
+            one = True if name in data()["clips"] else one
             if " " not in name and "..." not in name:  # those are descriptions in words
                 assert name not in translate(program, {name: one}).left.get("not known", [])
 
