@@ -8,6 +8,7 @@ import logging
 import re
 import secrets
 from dataclasses import dataclass, field, fields, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from guided.canvas.pictures import check_picture
 from guided.config import Config, build, build_all
 from guided.devices import check_device, check_precision
 from guided.errors import BadInput, nearest, not_one_of
-from guided.models.cards import ClipCard, ModelCard, SecondaryCard, keep_in
+from guided.models.cards import ClipCard, ModelCard, SecondaryCard, keep_in, needed_by
 from guided.models.choices import ranking
 from guided.models.scripts import unread
 from guided.prompt import Prompt
@@ -122,7 +123,10 @@ class Plan:
                 f"height that are multiples of {self.secondary.DIVISOR}"
             )
         self.check_prompts()
-        check_models(self.model, self.secondary, self.clips | self.judges)
+        for guide in self.guides.values():
+            if hasattr(guide, "check"):
+                guide.check(self.init is not None)
+        check_models(self.model, self.secondary, self.clips | self.judges, self.guides)
         if self.size[0] * self.size[1] > 4 * self.model.size[0] * self.model.size[1]:
             log.warning(
                 "size=%s is far above the %s that suit %s: expect fragments of several pictures",
@@ -130,9 +134,6 @@ class Plan:
                 self.model.size,
                 self.model.name,
             )
-        for guide in self.guides.values():
-            if hasattr(guide, "check"):
-                guide.check(self.init is not None)
         if not self.clips and "clip" in self.guides:
             raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
 
@@ -192,14 +193,20 @@ class Plan:
 
 
 def check_models(
-    model: ModelCard, secondary: SecondaryCard | None, clips: dict[str, ClipCard]
+    model: ModelCard,
+    secondary: SecondaryCard | None,
+    clips: dict[str, ClipCard],
+    guides: dict[str, GuideSettings],
 ) -> None:
     """BadInput that names everything that is not there, and the one command that fetches it."""
-    weights = [card for card in (model, secondary) if card is not None]
+    needed = {name: needed_by(guide) for name, guide in guides.items()}
+    weights = [card for card in (model, secondary, *chain(*needed.values())) if card is not None]
     texts = [text for card in (*weights, *clips.values()) if (text := card.missing())]
     if not texts:
         return
     words = [f"{card.GROUP}={card.name}" for card in weights if card.missing()]
+    lacking = [name for name, cards in needed.items() if any(card.missing() for card in cards)]
+    words += [f"guide=[{','.join(lacking)}]"] if lacking else []
     names = [name for name, card in clips.items() if card.missing()]
     words += [f"clip=[{','.join(names)}]"] if names else []
     fetch = f"python run.py models=download {' '.join(words)}"

@@ -115,7 +115,8 @@ class Scene:
 
 
 class GuideSettings(Protocol):
-    """May also have `check(has_init)`, which raises BadInput before anything is loaded."""
+    """May also have `check(has_init)`, which raises BadInput before anything is loaded, and
+    `networks()`, the cards of what it loads."""
 
     def prepare(self, scene: Scene) -> Guide: ...
 

@@ -81,6 +81,25 @@ class SecondaryCard(WeightsCard):
 
 
 @dataclass
+class MetricCard(WeightsCard):
+    """A network that the guide `likeness` compares pictures by; its name is the metric."""
+
+    GROUP = "guide.likeness.metric"
+
+
+# torchvision's. What LPIPS looks at: its authors' package has only the small weights on top.
+VGG16 = MetricCard(
+    name="lpips",
+    file="vgg16-397923af.pth",
+    urls=["https://download.pytorch.org/models/vgg16-397923af.pth"],
+    sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+    megabytes=553,
+    licence="BSD-3-Clause",
+    character="VGG16, which sees how alike pictures are",
+)
+
+
+@dataclass
 class ModelCard(WeightsCard):
     """A diffusion checkpoint in guided-diffusion's format."""
 
@@ -191,6 +210,11 @@ class ClipCard:
             return hub.weights(self.hub)
         weights = hub.cached(self.hub, *hub.TRANSFORMERS_WEIGHTS)
         return weights and weights.parent
+
+
+def needed_by(guide: Any) -> list[WeightsCard]:
+    """The networks that a guide loads for itself, which few do."""
+    return guide.networks() if hasattr(guide, "networks") else []
 
 
 def model_type(folder: Path) -> str:

@@ -9,7 +9,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from guided.config import build, build_all, conf_folder
 from guided.errors import BadInput, not_one_of
-from guided.models.cards import ClipCard, ModelCard, WeightsCard, cache, keep_in, locate
+from guided.models.cards import (
+    VGG16,
+    ClipCard,
+    ModelCard,
+    WeightsCard,
+    cache,
+    keep_in,
+    locate,
+    needed_by,
+)
 
 ACTIONS = ("list", "download")
 
@@ -32,6 +41,8 @@ def download(cfg: DictConfig) -> None:
 
     cards = [build(cfg.model, "model")]
     cards += [build(cfg.secondary, "secondary")] if cfg.secondary else []
+    for guide in build_all(cfg.guide, "guide").values():
+        cards += needed_by(guide)
     clips = build_all(cfg.clip, "clip") | ranking(cfg.rank)
     for card in clips.values():
         card.missing()
@@ -48,6 +59,7 @@ def show() -> None:
         for name, card in weights(group):
             size = "x".join(map(str, card.size)) if isinstance(card, ModelCard) else ""
             print(line(group, name, state(card), size, card))
+    print(line(VGG16.GROUP, VGG16.name, state(VGG16), "", VGG16))
     for name, cards in clips():
         for card in cards:
             reads = f"reads {', '.join(card.reads)}" if card.reads else ""

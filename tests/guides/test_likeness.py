@@ -1,16 +1,24 @@
 """Likeness to what a picture started from."""
 
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
+from guided.clip import import_past_missing_operators
+from guided.command import compose
 from guided.diffusion.noise import Dice
 from guided.errors import BadInput
 from guided.guides import likeness
 from guided.guides.likeness import Likeness
 from guided.guides.perceptual import perceptual
+from guided.models.cards import VGG16
+from guided.plan import Plan
 from guided.types import Scene
 from tests.doubles import numerical, relative
 
@@ -45,15 +53,48 @@ def test_the_gradient_is_the_derivative_and_leads_back(images: int) -> None:
     assert not guide(picture(1), 0.5, Dice([1])).grad.any()
 
 
-@pytest.mark.skipif(find_spec("lpips") is None, reason="an extra")
-def test_lpips_is_small_for_what_is_alike_and_its_gradient_leads_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    torch.manual_seed(1)
-    random = perceptual(CPU, trained=False)
-    monkeypatch.setattr("guided.guides.perceptual.perceptual", lambda device: random)
+@pytest.fixture(scope="module")
+def features() -> dict[str, Tensor]:
+    """A random VGG16's, under torchvision's names; whoever guides has no use for the rest."""
+    torchvision = import_past_missing_operators("torchvision")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        network = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["D"])
+    return {f"features.{name}": tensor for name, tensor in network.state_dict().items()}
+
+
+@pytest.fixture
+def vgg16(features, tmp_path, monkeypatch) -> Iterator[Path]:
+    if find_spec("lpips") is None:
+        pytest.skip("an extra")
+    monkeypatch.setenv("GUIDED_CACHE", str(tmp_path))
+    torch.save({**features, "classifier.0.bias": torch.zeros(1)}, tmp_path / VGG16.file)
+    yield tmp_path / VGG16.file
+    perceptual.cache_clear()
+
+
+def nothing_else_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **named: object) -> None:
+        raise AssertionError(f"loads {arguments}")
+
+    monkeypatch.setattr("torch.hub.load_state_dict_from_url", refuse)
+    monkeypatch.setattr("lpips.lpips.torch.load", only_weights(torch.load))
+
+
+def only_weights(load: Callable[..., object]) -> Callable[..., object]:
+    def checked(*arguments: object, **named: object) -> object:
+        assert named.get("weights_only") is True
+        return load(*arguments, **named)
+
+    return checked
+
+
+def test_lpips_is_small_for_what_is_alike_and_its_gradient_leads_back(vgg16, monkeypatch) -> None:
+    nothing_else_is_loaded(monkeypatch)
     init, noise = picture(1, 32).float(), picture(2, 32).float()
+    before = torch.get_rng_state()
     guide = Likeness(scale=100, metric="lpips").prepare(scene(init))
+    assert torch.equal(torch.get_rng_state(), before)
     near, far = 0.9 * init + 0.1 * noise, 0.2 * init + 0.8 * noise
     losses = [guide(image, 0.5, Dice([1])).loss.item() for image in (init, near, far)]
     assert losses[0] == pytest.approx(0, abs=1e-5)
@@ -62,6 +103,29 @@ def test_lpips_is_small_for_what_is_alike_and_its_gradient_leads_back(
     assert pull.grad.shape == far.shape
     step = far - 0.5 * pull.grad / pull.grad.norm()
     assert guide(step, 0.5, Dice([1])).loss < pull.loss
+
+
+def test_lpips_is_what_its_authors_package_makes_of_the_same_vgg16(
+    vgg16, features, monkeypatch
+) -> None:
+    lpips = import_past_missing_operators("lpips")
+    torchvision = import_past_missing_operators("torchvision")
+    network = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["D"])
+    network.load_state_dict({k.removeprefix("features."): t for k, t in features.items()})
+    whole = SimpleNamespace(features=network)
+    monkeypatch.setattr("torchvision.models.vgg16", lambda pretrained: whole)
+    theirs = lpips.LPIPS(net="vgg", verbose=False)
+    monkeypatch.undo()
+    image, init = picture(1, 32, 2).float() * 2 - 1, picture(2, 32).float() * 2 - 1
+    expected = theirs(image, init).flatten()
+    assert torch.allclose(perceptual(vgg16, CPU)(image, init), expected, rtol=1e-5)
+    assert (expected > 0).all()
+
+
+def test_another_networks_file_is_told(vgg16) -> None:
+    torch.save({"features.0.weight": torch.zeros(3)}, vgg16)
+    with pytest.raises(BadInput, match="does not fit"):
+        perceptual(vgg16, CPU)
 
 
 def test_without_anything_to_be_like_it_is_refused() -> None:
@@ -77,15 +141,23 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     assert "metric=pixels" in str(caught.value)
 
 
-def test_offline_it_fetches_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+@pytest.mark.parametrize("offline", ["0", "1"])
+def test_without_vgg16_a_run_is_refused_with_the_command_that_fetches_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path, offline: str
+) -> None:
     monkeypatch.setattr(likeness, "find_spec", lambda name: object())
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(BadInput, match="HF_HUB_OFFLINE"):
-        Likeness(metric="lpips").check(has_init=True)
-    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
-    (tmp_path / "hub" / "checkpoints" / likeness.VGG).touch()
-    Likeness(metric="lpips").check(has_init=True)
+    monkeypatch.setenv("GUIDED_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", offline)
+    Image.new("RGB", (64, 64)).save(tmp_path / "photo.png")
+    words = ["prompt=a", f"init={tmp_path / 'photo.png'}", "guide=[range,likeness]"]
+    Plan.read(compose(words))  # pixels need none
+    with pytest.raises(BadInput) as caught:
+        Plan.read(compose([*words, "guide.likeness.metric=lpips"]))
+    said = str(caught.value)
+    for part in ("is not here", "VGG16", "553 MB", "https://download.pytorch.org/", "cache"):
+        assert part in said
+    fetch = said.partition("python run.py ")[2].split()
+    assert sorted(fetch) == ["guide.likeness.metric=lpips", "guide=[likeness]", "models=download"]
 
 
 def test_an_unknown_metric_is_refused_by_name() -> None:

@@ -8,6 +8,7 @@ from guided import help
 from guided.command import compose
 from guided.errors import BadInput
 from guided.models import shelf
+from guided.models.cards import VGG16
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +24,7 @@ def test_every_choice_is_listed_with_what_an_artist_asks_for(capsys, own_cache) 
     for group in ("model", "secondary", "clip"):
         for name in set(help.names(group)) - {"none"}:
             assert any(f"{group}={name} " in line for line in lines), name
+    assert any("guide.likeness.metric=lpips " in line and "553 MB" in line for line in lines)
     listed = {m[2]: line for line in lines if (m := re.match(r".{9}(model|clip)=(\w+) ", line))}
     for part in ("2232 MB", "1280x768", "landscapes", "(MIT)"):
         assert part in listed["imagenet512"]
@@ -51,6 +53,15 @@ def test_a_bad_clip_is_told_before_a_model_is_fetched(monkeypatch) -> None:
     with pytest.raises(BadInput, match="gone"):
         shelf.run("download", cfg)
     assert fetched == []
+
+
+def test_what_a_guide_needs_is_fetched_with_the_models(monkeypatch) -> None:
+    fetched = []
+    monkeypatch.setattr("guided.models.download.fetch", lambda card: fetched.append(card.file))
+    shelf.run("download", compose(["guide=[likeness]"]))
+    assert VGG16.file not in fetched
+    shelf.run("download", compose(["guide=[likeness]", "guide.likeness.metric=lpips"]))
+    assert fetched[-1] == VGG16.file
 
 
 def test_other_actions_are_told() -> None:
