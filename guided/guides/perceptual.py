@@ -17,10 +17,11 @@ def perceptual(vgg16: Path, device: torch.device) -> Callable[[Tensor, Tensor], 
     """A distance of images in [-1, 1], (B, 3, H, W), (1, 3, H, W) -> (B,); kept from image to
     image of a run. `vgg16` is torchvision's file; BadInput when it is another."""
     lpips = import_past_missing_operators("lpips")
-    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+    with warnings.catch_warnings(), torch.device("meta"):
         warnings.simplefilter("ignore")  # torchvision's, of arguments that lpips still uses
         # It would fetch the trunk by itself and may unpickle both files: read them in its place.
         net = lpips.LPIPS(net="vgg", verbose=False, pretrained=False, pnet_rand=True)
+    net.scaling_layer = lpips.ScalingLayer()  # constants, which no file has
     put(net.net, trunk(read(vgg16)), vgg16)
     linear = Path(lpips.__file__).parent / "weights" / "v0.1" / "vgg.pth"
     tensors = read(linear)
@@ -53,4 +54,4 @@ def trunk(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def put(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     """BadInput when they do not fit."""
     check(module.state_dict(), tensors, path)
-    module.load_state_dict(tensors)
+    module.load_state_dict(tensors, assign=True)
