@@ -6,6 +6,7 @@ when a user asks for it.
 
 import logging
 import os
+import socket
 from http.client import HTTPException
 from pathlib import Path
 
@@ -41,8 +42,10 @@ def fetch(card: WeightsCard) -> Path:
 
 
 def from_mirrors(card: WeightsCard, target: Path) -> Path:
-    failures = []
+    failures: dict[str, Exception] = {}
     for url in map(mirrored, card.urls):
+        if failures:
+            log.warning("%s; trying the next mirror", why(*list(failures.items())[-1]))
         try:
             return transfer(url, target, card.sha256)
         except NoRoom as error:
@@ -50,11 +53,23 @@ def from_mirrors(card: WeightsCard, target: Path) -> Path:
                 f"{card.GROUP}={card.name}: {error}; cache=FOLDER keeps models elsewhere"
             ) from error
         except (OSError, ValueError, HTTPException) as error:  # gone, cut off, or altered
-            log.warning("%s: %s", url, error)
-            failures.append(f"{url} ({error})")
+            failures[url] = error
+    if failures and all(
+        isinstance(getattr(e, "reason", None), socket.gaierror) for e in failures.values()
+    ):
+        raise BadInput(
+            f"{card.GROUP}={card.name}: no address of its mirrors can be looked up; is there a "
+            "network?"
+        )
     raise BadInput(
-        f"{card.GROUP}={card.name}: no mirror had it: {'; '.join(failures) or 'none is known'}"
+        f"{card.GROUP}={card.name}: no mirror had it: "
+        f"{'; '.join(why(*failure) for failure in failures.items()) or 'none is known'}"
     )
+
+
+def why(url: str, error: Exception) -> str:
+    """`reason` is what urllib wraps."""
+    return f"{url} ({getattr(error, 'reason', error)})"
 
 
 def alone(target: Path) -> FileLock:
@@ -83,7 +98,8 @@ def fetch_clip(card: ClipCard) -> None:
         return
     refuse_offline()
     try:
-        fetch_from_hub(card)
+        with hub.quiet():
+            fetch_from_hub(card)
     except Exception as error:  # of huggingface_hub, requests or httpx, whichever it is by now
         reason = str(error).strip().splitlines()[0]
         raise BadInput(

@@ -75,3 +75,26 @@ def offline() -> Iterator[None]:
         yield
     finally:
         constants.HF_HUB_OFFLINE = before
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """The hub reports every attempt, twice; what comes of them is said once, by us."""
+    import huggingface_hub.utils  # which makes the loggers
+
+    talk = logging.getLogger(huggingface_hub.__name__)
+    before = [(logger, logger.level) for logger in children(talk)]
+    for logger in children(talk):
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in before:
+            logger.setLevel(level)
+
+
+def children(logger: logging.Logger) -> list[logging.Logger]:
+    """The logger and those below it that there are."""
+    known = logging.Logger.manager.loggerDict.items()
+    below = [found for name, found in known if name.startswith(f"{logger.name}.")]
+    return [logger, *(found for found in below if isinstance(found, logging.Logger))]
