@@ -127,6 +127,7 @@ class Course:
         self.diary.note(self.step, self.minutes, loss=loss.item(), **numbers)
 
     def save(self) -> None:
+        self.diary.write(self.step, self.minutes)
         checkpoint.save(self.state, self.model, self.ema, self.steppers, self.step, self.minutes)
         self.looked = time.monotonic()
 

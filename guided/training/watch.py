@@ -42,9 +42,11 @@ class Diary:
             self.sums[name] = self.sums.get(name, 0.0) + number
         self.count += 1
         if time.monotonic() - self.last > self.every:
-            self._write(step, minutes)
+            self.write(step, minutes)
 
-    def _write(self, step: int, minutes: float) -> None:
+    def write(self, step: int, minutes: float) -> None:
+        if not self.count:
+            return
         means = {name: round(total / self.count, 5) for name, total in self.sums.items()}
         row = {"step": step, "minutes": round(minutes, 2), **means}
         fresh = not self.path.exists()

@@ -67,6 +67,7 @@ def test_a_stopped_course_goes_on_bit_for_bit_also_in_its_fade(
 
 def test_the_pace_rises_stays_and_falls(tmp_path: Path) -> None:
     rates = walk(course(settings(tmp_path, steps=10, fade=0.4)))
+    assert (tmp_path / "run" / "diary.csv").read_text().splitlines()[-1].startswith("10,")
     want = [1 / 3, 2 / 3, 1, 1, 1, 1, 1, 3 / 4, 2 / 4, 1 / 4]
     assert [rate / 0.02 for rate in rates] == pytest.approx(want)
 
