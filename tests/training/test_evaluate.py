@@ -86,8 +86,8 @@ def test_wrong_settings_are_named() -> None:
     ):
         with pytest.raises(BadInput, match=said):
             Settings(**told).check()
-    with pytest.raises(BadInput, match=r"did you mean 'guide\.clip\.scale'"):
-        Side.named("x", ["guide.clip.sclae=5"], Path("."))
+    with pytest.raises(BadInput, match="stps"):
+        Side.named("x", ["stps=5"], Path("."))
     with pytest.raises(BadInput, match="judge="):
         Judge.load("/nowhere")
 
