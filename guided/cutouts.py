@@ -57,7 +57,7 @@ class Cutouts:
 def refuse_blindness(overview: Schedule, inner: Schedule) -> None:
     """ValueError where no cutout at all would be shown. Steps lie on thousandths of the run."""
     for progress in (k / 1000 for k in range(1000)):
-        if int(overview(progress)) + int(inner(progress)) == 0:
+        if overview(progress) + inner(progress) == 0:
             raise ValueError(
                 f"overview and inner are both 0 at progress {progress:g}: "
                 "CLIP would see nothing there"
