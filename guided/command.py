@@ -193,5 +193,9 @@ def unchosen(key: str) -> str | None:
     option = rest.partition(".")[0]
     if group not in ("clip", "guide", "output") or option not in help.names(group, sys.argv):
         return None
-    chosen = ",".join([*map(str, compose([])[group]), option])
-    return f"'{key}': {option} is not chosen; choose it with {group}=[{chosen}]"
+    chosen = [str(name) for name in compose([])[group]]
+    if option in chosen:  # then it is the setting inside that is not one
+        return None
+    return (
+        f"'{key}': {option} is not chosen; choose it with {group}=[{','.join([*chosen, option])}]"
+    )

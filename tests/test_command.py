@@ -78,6 +78,7 @@ def complaint(*words: str) -> str:
         ),
         (["guide.smooth.scale=5"], ["smooth is not chosen", "guide=[clip,range,smooth]"]),
         (["output.cuts.every=5"], ["cuts is not chosen"]),
+        (["guide.clip.sclae=5"], ["guide.clip.sclae", "did you mean 'guide.clip.scale'"]),
         (["skip=nan"], ["skip=nan must be"]),
         (["keep=1", "output=[]"], ["keep=1", "output=[still]"]),
         (["rank=[embedded]"], ["rank=", "one name"]),
