@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from guided.clip import import_open_clip
-from guided.views import seeded
+from guided.views import resized, seeded
 
 if TYPE_CHECKING:
     from guided.dango import Dango
@@ -107,11 +107,8 @@ def letter_boxed(image: Tensor) -> Tensor:
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """(1, 3, H, W) -> (1, 3, *size). As two matrix products; see views.resize."""
-    height, width = image.shape[2:]
-    down = resizing(height, size[0]).to(image)
-    across = resizing(width, size[1]).to(image)
-    return down @ image @ across.T
+    """(1, 3, H, W) -> (1, 3, *size), the same values as resize-right."""
+    return resized(image, size, resizing)
 
 
 @lru_cache(maxsize=128)

@@ -23,7 +23,7 @@ from guided.errors import BadInput, nearest, not_one_of
 from guided.models.cards import ClipCard, ModelCard, SecondaryCard, keep_in, needed_by
 from guided.models.choices import ranking
 from guided.models.scripts import unread
-from guided.prompt import Prompt
+from guided.prompt import Prompt, meant_for
 from guided.schedule import check_number
 from guided.types import CutoutSettings, GuideSettings, Output
 from guided.wildcards import Wildcards
@@ -165,7 +165,7 @@ class Plan:
     def check_weights(self, clip: str) -> None:
         """Where Disco's rule is chosen, what it divides by must not be 0 at any time at which
         this CLIP is asked something; elsewhere that is only worth a word."""
-        meant = [p for p in self.prompts if not p.clips or clip in p.clips]
+        meant = meant_for(self.prompts, clip)
         for k in range(1001):
             weights = [weight for p in meant if (weight := p.at(k / 1000))]
             if weights and abs(sum(weights)) < 1e-3 * max(map(abs, weights)):

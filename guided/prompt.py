@@ -169,6 +169,11 @@ def split_weight(text: str, unsaid: float = 1.0) -> tuple[str, float]:
     return found["text"] or found["year"], float(found["weight"] or found["sure"])
 
 
+def meant_for(prompts: Sequence[Prompt], clip: str) -> list[Prompt]:
+    """Those that this CLIP hears."""
+    return [prompt for prompt in prompts if not prompt.clips or clip in prompt.clips]
+
+
 def shares(weights: Sequence[float], rule: str = "sizes") -> list[float]:
     """Weights normalised. `sizes`: divided by the sum of their sizes, which is never zero, so that
     prompts that cancel (`cat`, `dog:-1`) pull and push equally hard, and a negative sum flips

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from guided.prompt import Prompt, meant_for
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     from guided.clip import Clip
-    from guided.prompt import Prompt
 
 ASIDE = "others"  # the folder for pictures that are not among the best
 
@@ -32,7 +33,7 @@ def score(
     prompts, by their weights at the end of the run, or where none is left by then, over all of
     it; mean over the judges, who hear every prompt, or else over the CLIPs, each of which hears
     its own. None where there is nothing to compare with."""
-    from guided.guides.similarity import compared, meant_for
+    from guided.guides.similarity import compared
 
     asked = list(prompts)
     pairs = (

@@ -7,7 +7,7 @@ for all cutouts of a step, they show CLIP nearly the same picture many times ove
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -128,13 +128,18 @@ def square(image: Tensor) -> Tensor:
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bicubic, antialiased when it shrinks; the same values as resize-right inside the border.
+    """Bicubic, antialiased when it shrinks; the same values as resize-right inside the border."""
+    return resized(image, size, resizing)
+
+
+def resized(image: Tensor, size: tuple[int, int], weights: Callable[[int, int], Tensor]) -> Tensor:
+    """(1, 3, H, W) -> (1, 3, *size), with the weights that make one line of another.
 
     As two matrix products, because they are deterministic on every device, and because Apple's
     GPU has no way back through the operator."""
     height, width = image.shape[2:]
-    down = resizing(height, size[0]).to(image)
-    across = resizing(width, size[1]).to(image)
+    down = weights(height, size[0]).to(image)
+    across = weights(width, size[1]).to(image)
     return down @ image @ across.T
 
 

@@ -190,3 +190,14 @@ def nothing_cast_to_float32() -> Iterator[None]:
     oracle computes the same formulas exactly."""
     with patch.object(torch.Tensor, "float", torch.Tensor.double):
         yield
+
+
+@contextmanager
+def on_one_thread() -> Iterator[None]:
+    """For networks that are too small for two threads to help each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

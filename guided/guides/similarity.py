@@ -15,7 +15,7 @@ from guided.canvas.pictures import read_picture
 from guided.clip import Clip
 from guided.diffusion.noise import Dice
 from guided.guides.sigmoid import mismatch
-from guided.prompt import Prompt, shares
+from guided.prompt import Prompt, meant_for, shares
 from guided.schedule import Schedule, schedule
 from guided.types import Pull, Scene, Views
 from guided.views import resize, square
@@ -123,10 +123,6 @@ def target(name: str, clip: Clip, scene: Scene, split: bool) -> Target:
     points = [point(clip, prompt, split) for prompt in prompts]
     weight = scene.clip_weights.get(name, schedule("weight", 1))
     return Target(clip, prompts, torch.stack(points) if points else torch.empty(0), weight)
-
-
-def meant_for(prompts: list[Prompt], name: str) -> list[Prompt]:
-    return [prompt for prompt in prompts if not prompt.clips or name in prompt.clips]
 
 
 def point(clip: Clip, prompt: Prompt, split: bool) -> Tensor:

@@ -1,14 +1,11 @@
-"""Networks here are too small for two threads to help each other."""
-
 from collections.abc import Iterator
 
 import pytest
-import torch
+
+from tests.doubles import on_one_thread
 
 
 @pytest.fixture(autouse=True, scope="package")
 def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with on_one_thread():
+        yield

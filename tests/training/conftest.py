@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from guided.training import diffusion
+from tests.doubles import on_one_thread
 
 WORDS = [
     {"label": "red heart", "tags": ["love"], "zh": "红心", "zh_tags": ["爱"], "group": "heart"},
@@ -21,11 +21,8 @@ WORDS = [
 
 @pytest.fixture(autouse=True, scope="package")
 def one_thread() -> Iterator[None]:
-    """Networks here are too small for two threads to help each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with on_one_thread():
+        yield
 
 
 @pytest.fixture
