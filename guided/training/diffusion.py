@@ -51,6 +51,7 @@ class Settings(Training):
     lr: float = 0.0  # 0: 0.012 for Muon (convolutions inside), 3e-5 for Adam from a checkpoint
     adam_lr: float = 5e-4  # for everything else from scratch
     recolour: float = 0.15  # share of the prepared pictures with another hue
+    middle: float = 0.5  # share of the lessons amid the process, where shapes are decided
     flip: bool = True  # mirror your own pictures at random
 
     def check(self) -> None:
@@ -59,6 +60,9 @@ class Settings(Training):
             raise BadInput(f"optimizer={self.optimizer} is not one of auto, muon, adam")
         if self.size and self.size % 8:
             raise BadInput(f"size={self.size} must be a multiple of 8, as 64 or 256")
+        for name in ("middle", "recolour"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise BadInput(f"{name}={getattr(self, name)} is a share, from 0 to 1")
 
     def begin(self) -> ModelCard:
         """The card of what will be trained: the checkpoint's own, or a new network's. BadInput,
@@ -190,7 +194,7 @@ def train(settings: Settings) -> None:
     torch.manual_seed(settings.seed)
     card = settings.begin()
     batch = batches(settings, card.size[0])
-    objective = Objective(card.schedule, card.prediction, card.unet.num_classes)
+    objective = Objective(card.schedule, card.prediction, card.unet.num_classes, settings.middle)
     model = network(card, settings)
     course = Course(settings, model, optimizers(model, settings))
     asked = torch.compile(model) if settings.compile else model

@@ -48,12 +48,20 @@ class Muon(Optimizer):
 
 
 def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
-    """Nearly the closest (semi-)orthogonal matrix, by Newton-Schulz iterations."""
+    """Nearly the closest (semi-)orthogonal matrix, by Newton-Schulz iterations.
+
+    Every iterate is a polynomial of the Gram matrix times the matrix, so the iterations are done
+    on the small Gram matrix: several times fewer operations for the long rows of a convolution.
+    """
     a, b, c = QUINTIC
     wide = matrix.shape[0] <= matrix.shape[1]
     x = matrix if wide else matrix.T
     x = x / (x.norm() + 1e-7)
+    gram = x @ x.T
+    same = torch.eye(len(gram), dtype=x.dtype, device=x.device)
+    way = same
     for _ in range(steps):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        part = a * same + b * gram + c * gram @ gram
+        way, gram = part @ way, part @ gram @ part
+    x = way @ x
     return x if wide else x.T

@@ -20,6 +20,7 @@ from guided.diffusion.denoiser import clean, noised
 from guided.diffusion.noise import betas
 
 STEPS = 1000  # of the forward process
+MIDDLE = (0.25, 0.95)  # of the process: what is decided before is detail, after it nothing
 VARIANCE_WEIGHT = 1e-3  # of the variational bound beside the plain error, per step of the process
 
 
@@ -30,6 +31,7 @@ class Objective:
     schedule: str
     prediction: str
     classes: int = 0  # a network with classes is told any, as it is when it draws
+    middle: float = 0.0  # share of the times from MIDDLE, where shapes are decided
 
     def __post_init__(self) -> None:
         self.betas = betas(self.schedule, STEPS)
@@ -37,7 +39,7 @@ class Objective:
 
     def loss(self, model: nn.Module, images: Tensor, dice: torch.Generator) -> Tensor:
         """Mean error at times spread evenly over the batch; images (B, 3, H, W) in [-1, 1]."""
-        t = times(len(images), dice)
+        t = times(len(images), dice, self.middle)
         noise = torch.randn(images.shape, generator=dice).to(images.device)
         alpha, sigma = (part.to(images) for part in self.scales(t))
         x = noised(images, noise, alpha, sigma)
@@ -85,10 +87,16 @@ class Objective:
         return torch.where(first, ending, apart).mean() / math.log(2)
 
 
-def times(count: int, dice: torch.Generator) -> Tensor:
-    """(count,) whole steps, one from each of `count` equal stretches of the process."""
-    even = (torch.arange(count) + torch.rand(count, generator=dice)) / count * STEPS
-    return even.long().clamp(max=STEPS - 1)
+def times(count: int, dice: torch.Generator, middle: float = 0.0) -> Tensor:
+    """(count,) whole steps, one from each of `count` equal stretches of the process; of the last
+    `middle` of them, the stretches of MIDDLE."""
+    inside = round(count * middle)
+    parts = [(count - inside, 0.0, 1.0), (inside, *MIDDLE)]
+    even = torch.cat([
+        low + (high - low) * (torch.arange(n) + torch.rand(n, generator=dice)) / max(n, 1)
+        for n, low, high in parts
+    ])  # fmt: skip
+    return (even * STEPS).long().clamp(max=STEPS - 1)
 
 
 def gap(mean_a: Tensor, log_a: Tensor, mean_b: Tensor, log_b: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ def picture_weights(book: pictures.Pictures, chosen: dict) -> Tensor:
 
 
 def grounds(count: int, dice: torch.Generator) -> tuple[Tensor, list[str | None]]:
-    """Plain backgrounds (B, 3, 1, 1): white for most, some faintly tinted, a third of a named
+    """Plain backgrounds (B, 3, 1, 1): white for most, some faintly tinted, a quarter of a named
     colour; and the names. Ground that is one flat colour leaves nearly all of the small network
     for the object."""
     kind = torch.rand(count, 1, 1, 1, generator=dice)
@@ -52,9 +52,9 @@ def grounds(count: int, dice: torch.Generator) -> tuple[Tensor, list[str | None]
     which = torch.randint(len(POINTS), (count,), generator=dice)
     named = POINTS[which][:, :, None, None]
     named = (named + 0.06 * torch.randn(count, 3, 1, 1, generator=dice)).clamp(0, 1)
-    tinted = torch.where(kind > 0.58, faint, torch.ones_like(faint))
+    tinted = torch.where(kind > 0.6, faint, torch.ones_like(faint))
     names = [
-        "white" if luck <= 0.58 else NAMES[OWNER[i]] if luck > 0.66 else None
+        "white" if luck <= 0.6 else NAMES[OWNER[i]] if luck > 0.75 else None
         for luck, i in zip(kind.flatten().tolist(), which.tolist(), strict=True)
     ]
-    return torch.where(kind > 0.66, named, tinted), names
+    return torch.where(kind > 0.75, named, tinted), names

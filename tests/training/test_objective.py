@@ -41,6 +41,13 @@ def test_every_stretch_of_time_is_asked_about() -> None:
     assert torch.equal(t // (STEPS // 50), torch.arange(50))
 
 
+def test_a_share_of_the_lessons_lies_amid_the_process() -> None:
+    t = times(40, dice(), middle=0.75)
+    assert torch.equal(t[:10] // (STEPS // 10), torch.arange(10))
+    assert t[10:].min() >= 250 and t[10:].max() < 950
+    assert len(t) == 40
+
+
 @pytest.mark.parametrize("schedule", ["cosine", "linear"])
 def test_learned_variance_is_taught_as_in_guided_diffusion(schedule: str) -> None:
     """The hybrid loss of a six-channel network, term by term, against OpenAI's code."""
