@@ -33,14 +33,22 @@ DELETION = re.compile(r"~[\w./@:-]+(=.*)?", re.ASCII)
 
 
 def quote(arguments: Sequence[str]) -> list[str]:
-    """The command line with bare words made into `prompt=` and prose quoted for Hydra.
+    """The command line with bare words made into `prompt=` and prose quoted for Hydra."""
+    flags, words = apart(arguments)
+    # Flags first: Hydra's own parser stops at an override behind a flag behind an override.
+    return flags + [quote_one(word) for word in words]
+
+
+def apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Hydra's flags with their values, and the words: `name=value` as typed, bare ones made into
+    `prompt=`.
 
     Bare words behind `prompt=a` are the rest of a prompt whose quotes were forgotten. BadInput
     when there are bare words before it: then there are two prompts."""
     flags: list[str] = []
-    quoted: list[str] = []
+    words: list[str] = []
     bare: list[str] = []
-    said: int | None = None  # where in `quoted` the prompt stands
+    said: int | None = None  # where in `words` the prompt stands
     wants_value = False
     for argument in arguments:
         if wants_value or FLAG.fullmatch(argument):
@@ -54,16 +62,14 @@ def quote(arguments: Sequence[str]) -> list[str]:
                     raise BadInput(
                         f"prompt is said twice: {' '.join(bare)!r} and {argument[7:]!r}"
                     )
-                said = len(quoted)
-            quoted.append(argument)
+                said = len(words)
+            words.append(argument)
         wants_value = argument in TAKES_VALUE and not wants_value
     if bare and said is None:
-        said = len(quoted)
-        quoted.append("prompt=" + " ".join(bare))
+        words.append("prompt=" + " ".join(bare))
     elif bare and said is not None:
-        quoted[said] = " ".join([quoted[said], *bare])
-    # Flags first: Hydra's own parser stops at an override behind a flag behind an override.
-    return flags + [quote_one(word) for word in quoted]
+        words[said] = " ".join([words[said], *bare])
+    return flags, words
 
 
 def refuse_setting_as_flag(argument: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from guided.prompt import parse
-from guided.quoting import is_grammar, quote
+from guided.quoting import apart, is_grammar, quote
 
 # Whatever a keyboard or clipboard gives; not half of a surrogate pair, which no UTF-8 can carry,
 # and not NUL, which no command line can.
@@ -168,3 +168,10 @@ def test_braces_in_prose_are_prose(value: str) -> None:
 def test_prose_is_read_without_torch() -> None:
     code = "import sys, guided.quoting; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_flags_and_words_are_told_apart_and_words_stay_as_typed():
+    typed = ["a cat, sitting", "--config-dir", "mine", "seed=7", "-m", "~guide.range"]
+    flags, words = apart(typed)
+    assert flags == ["--config-dir", "mine", "-m"]
+    assert words == ["seed=7", "~guide.range", "prompt=a cat, sitting"]
