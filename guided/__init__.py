@@ -34,7 +34,7 @@ def generate(prompt: Any, *overrides: str, **settings: Any) -> list[Image]:
     from guided.pipeline import draw
 
     folder = draw(command.compose_for(prompt, overrides, settings))
-    return [Image.open(path) for path in sorted(folder.glob("image_*.png"))]
+    return [Image.open(path) for path in sorted(folder.glob("image_*"))]
 
 
 def frames(prompt: Any, *overrides: str, **settings: Any) -> Iterator[Frame]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig
@@ -75,7 +76,7 @@ def run(cfg: DictConfig) -> None:
 
     try:
         if cfg.models is None:
-            draw(cfg)
+            draw(cfg, HydraConfig.get().overrides.task)
         else:
             shelf.run(cfg.models, cfg)
     except Exception as error:

@@ -41,6 +41,9 @@ class Config:
     wildcards: str | None = setting(
         None, "a folder with lists of one's own for __name__ in prompts"
     )
+    drawn: list[str] | None = setting(
+        None, "the prompts with their wildcards decided, as from= takes them over; null: by seed"
+    )
     seed: int | None = setting(None, "same seed, same picture; image k of a run has seed + k")
     count: int = setting(1, "how many pictures")
     batch_size: int = setting(1, "how many are drawn at once; above 1 the last bits may differ")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -26,12 +26,12 @@ from guided.types import Frame, Run
 log = logging.getLogger(__name__)
 
 
-def draw(cfg: DictConfig) -> Path:
-    """Draw all pictures of a run; the folder that they are in."""
+def draw(cfg: DictConfig, words: Sequence[str] = ()) -> Path:
+    """Draw all pictures of a run; the folder that they are in. `words` are what was typed."""
     plan = Plan.read(cfg)
     make_root(plan.folder)
     studio = Studio.open(plan)
-    run = begin(plan, studio, cfg)
+    run = begin(plan, studio, cfg, words)
     tell(f"drawing in {run.folder}")
     with said_where(run.folder), ExitStack() as stack:
         viewers = [stack.enter_context(output.open(run)) for output in plan.outputs.values()]
@@ -40,7 +40,7 @@ def draw(cfg: DictConfig) -> Path:
             refuse_broken(frame)
             for viewer in viewers:
                 viewer.see(frame)
-            path = run.folder / f"image_{frame.index:04d}.png"
+            path = run.folder / f"image_{frame.index:04d}{plan.suffix}"
             if frame.last and path.exists():
                 best.add(path, frame.score)
     for path, found in best.ranked() if plan.keep else sorted(best.scores.items()):
@@ -75,7 +75,7 @@ def refuse_broken(frame: Frame) -> None:
         )
 
 
-def begin(plan: Plan, studio: Studio, cfg: DictConfig) -> Run:
+def begin(plan: Plan, studio: Studio, cfg: DictConfig, words: Sequence[str] = ()) -> Run:
     """The run's folder with run.yaml in it, before the first step."""
     settings = OmegaConf.to_container(cfg, resolve=True)
     settings |= {
@@ -85,6 +85,7 @@ def begin(plan: Plan, studio: Studio, cfg: DictConfig) -> Run:
         "device": studio.device,
         "precision": studio.precision,
         "version": __version__,
+        "words": list(words),
     }
     for setting in ("debug", "folder", "models", "cache", "name"):
         settings.pop(setting, None)

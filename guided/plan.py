@@ -53,6 +53,7 @@ class Plan:
     folder: Path
     wildcards: Wildcards = field(default_factory=Wildcards)
     judges: dict[str, ClipCard] = field(default_factory=dict)  # that only rank
+    drawn: list[str] | None = None  # the prompts' texts, if their wildcards are decided already
     batch_size: int = 1
     keep: int | None = None
     name: str | None = None
@@ -86,6 +87,7 @@ class Plan:
             precision=check_precision(cfg.precision),
             folder=Path(cfg.folder).expanduser(),
             wildcards=Wildcards.read(cfg.wildcards),
+            drawn=plain(cfg.drawn),
             judges=ranking(cfg.rank),
             batch_size=cfg.batch_size,
             keep=cfg.keep,
@@ -126,6 +128,7 @@ class Plan:
         for guide in self.guides.values():
             if hasattr(guide, "check"):
                 guide.check(self.init is not None)
+        self.check_outputs()
         check_models(self.model, self.secondary, self.clips | self.judges, self.guides)
         if self.size[0] * self.size[1] > 4 * self.model.size[0] * self.model.size[1]:
             log.warning(
@@ -147,6 +150,14 @@ class Plan:
                 self.keep,
             )
 
+    def check_outputs(self) -> None:
+        for name, output in self.outputs.items():
+            if hasattr(output, "check"):
+                try:
+                    output.check(self.size)
+                except ValueError as error:
+                    raise BadInput(f"output.{name}.{error}") from error
+
     def check_prompts(self) -> None:
         """What a prompt refers to is there, and its weights can be normalised."""
         for asked in self.prompts:
@@ -155,6 +166,11 @@ class Plan:
                     raise BadInput(not_one_of("a prompt's clips", name, self.clips))
             if asked.image:
                 check_picture("image_prompt", asked.image)
+        if self.drawn is not None and len(self.drawn) != len(self.prompts):
+            raise BadInput(
+                f"drawn has {len(self.drawn)} texts for {len(self.prompts)} prompts; drawn=null "
+                "decides wildcards anew"
+            )
         self.prompts_of(self.seed)  # every wildcard has its list
         texts = [(asked.text, asked.clips) for asked in self.prompts if not asked.image]
         if warning := unread(texts, {name: card.reads for name, card in self.clips.items()}):
@@ -184,8 +200,16 @@ class Plan:
                 clip,
             )
 
+    @property
+    def suffix(self) -> str:
+        """Of the finished pictures' files."""
+        return getattr(self.outputs.get("still"), "suffix", ".png")
+
     def prompts_of(self, seed: int) -> list[Prompt]:
         """The prompts of the image with this seed, its wildcards decided."""
+        if self.drawn is not None:
+            decided = zip(self.prompts, self.drawn, strict=True)
+            return [replace(asked, text=text) for asked, text in decided]
         return [
             asked if asked.image else replace(asked, text=self.wildcards.draw(asked.text, seed, k))
             for k, asked in enumerate(self.prompts)

@@ -1,4 +1,4 @@
-"""How a picture was made: the run's folder, the text inside a PNG, the YAML beside it.
+"""How a picture was made: the run's folder, the settings inside a picture, the YAML beside it.
 
 Knows nothing about models; imports no torch.
 """
@@ -6,16 +6,21 @@ Knows nothing about models; imports no torch.
 import os
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import yaml
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
-from guided import __version__
+from guided import __version__, metadata
+from guided.errors import BadInput
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # plain data only; the first is quicker
+LONGEST = 1_000_000  # characters of settings
+# Of a run, and not of a picture in it.
+ELSEWHERE = ("seed", "count", "keep", "folder", "name", "cache", "debug")
 
 
 def new_folder(root: Path, title: str, now: datetime) -> Path:
@@ -59,25 +64,35 @@ def write(path: Path, data: bytes) -> None:
     os.replace(part, path)
 
 
-def save_png(image: Image.Image, path: Path, settings: dict[str, Any] | None = None) -> None:
-    """A PNG with its settings inside, if given."""
-    buffer = BytesIO()
-    image.save(buffer, "PNG", pnginfo=png_text(settings, image.size) if settings else None)
-    write(path, buffer.getvalue())
+def save_png(image: Image.Image, path: Path) -> None:
+    write(path, metadata.encode(image, "png", None))
 
 
-def png_text(settings: dict[str, Any], size: tuple[int, int]) -> PngInfo:
-    """`parameters`, which many viewers read, and `guided`, all settings as YAML."""
-    info = PngInfo()
-    info.add_itxt("parameters", parameters(settings, size))
-    info.add_itxt("guided", as_yaml(settings))
-    info.add_text("Software", f"AI generated; guided {__version__}")
-    return info
+def save(
+    image: Image.Image,
+    path: Path,
+    settings: dict[str, Any],
+    format: str = "png",
+    quality: int | None = None,
+) -> None:
+    """A picture with its settings inside."""
+    write(path, metadata.encode(image, format, quality, texts(settings, image.size)))
+
+
+def texts(settings: dict[str, Any], size: tuple[int, int]) -> dict[str, str]:
+    """What goes into a file, for other programs and for this one."""
+    return {"parameters": parameters(settings, size), "guided": as_yaml(settings)}
+
+
+def words_of_one(words: Iterable[str], seed: int) -> list[str]:
+    """What one would type for one picture of a run, wherever it is kept."""
+    kept = [word for word in words if word.partition("=")[0] not in ELSEWHERE]
+    return [*kept, f"seed={seed}"]
 
 
 def parameters(settings: dict[str, Any], size: tuple[int, int]) -> str:
     """The settings in the layout that AUTOMATIC1111's web UI made common; `size` is the file's."""
-    lines = [settings.get("drawn") or as_text(settings["prompt"])]
+    lines = [as_text(settings.get("drawn") or settings["prompt"])]
     if settings.get("negative"):
         lines.append(f"Negative prompt: {as_text(settings['negative'])}")
     sampler = str(settings["sampler"].get("_target_", "")).rpartition(".")[2]
@@ -98,7 +113,9 @@ def parameters(settings: dict[str, Any], size: tuple[int, int]) -> str:
 
 
 def as_text(prompt: Any) -> str:
-    return prompt if isinstance(prompt, str) else "; ".join(str(item) for item in prompt)
+    if isinstance(prompt, list | tuple):
+        return "; ".join(str(item) for item in prompt)
+    return "" if prompt is None else str(prompt)
 
 
 def as_yaml(settings: dict[str, Any]) -> str:
@@ -107,7 +124,27 @@ def as_yaml(settings: dict[str, Any]) -> str:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The settings inside a PNG that this program saved; {} when there are none."""
-    with Image.open(path) as image:
-        text = getattr(image, "text", {}).get("guided")
-    return yaml.safe_load(text) if text else {}
+    """The settings inside a picture that this program saved; {} when there are none. BadInput
+    when the file is no picture, or what is inside cannot be settings."""
+    text = metadata.read(path)
+    return from_yaml(text, str(path)) if text else {}
+
+
+def from_yaml(text: str, where: str) -> dict[str, Any]:
+    """Settings that anyone may have written: as plain data, of a size that cannot hurt. BadInput
+    names `where` they are from."""
+    if len(text) > LONGEST:
+        raise BadInput(f"{where} has settings of more than {LONGEST // 1000} kB; ours have less")
+    try:
+        # A few lines of aliases to aliases would fill the memory; ours have none.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=LOADER)):
+            raise BadInput(f"{where} has settings that refer to each other; ours never do")
+        settings = yaml.load(text, Loader=LOADER)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        if isinstance(error, BadInput):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise BadInput(f"{where} has settings that cannot be read: {reason}") from error
+    if not isinstance(settings, dict):
+        raise BadInput(f"{where} has settings that are no mapping of names to values")
+    return settings

@@ -192,6 +192,7 @@ class Viewer(Protocol):
 
 
 class Output(Protocol):
-    """Watches a run: opened once, sees every frame, closed also when the run breaks off."""
+    """Watches a run: opened once, sees every frame, closed also when the run breaks off. May
+    also have `check(size)`, which raises ValueError before anything is loaded."""
 
     def open(self, run: Run) -> AbstractContextManager[Viewer]: ...

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from guided import record
+from guided.errors import BadInput
 
 NOW = datetime(2026, 11, 21, 14, 22, 33)
 SETTINGS = {
@@ -27,6 +28,13 @@ def test_a_folder_is_named_by_time_and_prompt(tmp_path):
     assert folder == tmp_path / "2026-11-21" / "142233-a-red-heart"
 
 
+@pytest.mark.parametrize("format", ["png", "webp", "jpeg"])
+def test_settings_come_back_from_a_picture(tmp_path, format):
+    path = tmp_path / "picture"
+    record.save(Image.new("RGB", (4, 4)), path, SETTINGS, format)
+    assert record.read(path) == SETTINGS
+
+
 @given(st.text(max_size=300))
 def test_no_prompt_makes_a_path_out_of_its_folder(text):
     name = record.slug(text)
@@ -34,12 +42,6 @@ def test_no_prompt_makes_a_path_out_of_its_folder(text):
     assert len(name) <= 40
     assert len(name.encode()) <= 80
     assert not set(name) & set('/\\:.*?"<>|\0\n ')
-
-
-def test_settings_come_back_from_a_picture(tmp_path):
-    path = tmp_path / "picture.png"
-    record.save_png(Image.new("RGB", (4, 4)), path, SETTINGS)
-    assert record.read(path) == SETTINGS
 
 
 def test_a_foreign_picture_has_no_settings(tmp_path):
@@ -61,3 +63,27 @@ def test_latest_points_to_the_last_run(tmp_path):
         (tmp_path / name).mkdir()
         record.point_latest(tmp_path / name, tmp_path)
     assert (tmp_path / "latest").resolve() == (tmp_path / "two").resolve()
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("!!python/object/apply:os.system [ls]", "cannot be read"),
+        ("a: [", "cannot be read"),
+        ("[" * 5000, "cannot be read"),
+        ("- just\n- a list", "no mapping"),
+        ("a: &a [x, x]\nb: [*a, *a]", "refer to each other"),
+        ("a: " + "b" * 1_000_001, "more than"),
+        ("a: 2026-99-99", "cannot be read"),
+    ],
+)
+def test_settings_that_anyone_wrote_are_plain_data_or_refused(text, part):
+    with pytest.raises(BadInput, match=part) as caught:
+        record.from_yaml(text, "x.png")
+    assert str(caught.value).startswith("x.png")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_words_of_one_picture_leave_out_what_is_about_the_run():
+    typed = ["prompt=a sun", "count=4", "seed=5", "folder=/x", "steps=3", "keep=2"]
+    assert record.words_of_one(typed, 7) == ["prompt=a sun", "steps=3", "seed=7"]

@@ -7,17 +7,42 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from guided import record
-from guided.outputs.picture import picture
+from guided.errors import not_one_of
+from guided.metadata import SUFFIXES
+from guided.outputs.picture import made, picture
 from guided.schedule import check_number
 from guided.types import Frame, Run
+
+LARGEST = {"webp": 16_383, "jpeg": 65_535}  # pixels a side
 
 
 @dataclass
 class Still:
     enlarge: int = 1  # how many times larger than it was drawn
+    format: str = "png"  # or webp, jpeg
+    quality: int | None = None  # null: WebP without loss, JPEG 95
 
     def __post_init__(self) -> None:
         check_number("enlarge", self.enlarge, 1, 16, whole=True)
+        self.format = {"jpg": "jpeg"}.get(self.format, self.format)
+        if self.format not in SUFFIXES:
+            raise ValueError(not_one_of("format", self.format, SUFFIXES))
+        if self.quality is not None:
+            check_number("quality", self.quality, 1, 100, whole=True)
+            if self.format == "png":
+                raise ValueError(f"quality={self.quality} is for webp and jpeg; PNG loses nothing")
+
+    def check(self, size: tuple[int, int]) -> None:
+        side = max(size) * self.enlarge
+        if side > LARGEST.get(self.format, side):
+            raise ValueError(
+                f"format={self.format} holds at most {LARGEST[self.format]} pixels a side, not "
+                f"{side}; format=png holds more"
+            )
+
+    @property
+    def suffix(self) -> str:
+        return SUFFIXES[self.format]
 
     @contextmanager
     def open(self, run: Run) -> Iterator[StillViewer]:
@@ -32,13 +57,7 @@ class StillViewer:
     def see(self, frame: Frame) -> None:
         if not frame.last:
             return
-        # The record names this image's own seed, and asks for it alone.
-        settings = {**self.run.settings, "seed": frame.seed, "count": 1, "keep": None}
-        if frame.score is not None:
-            settings["score"] = round(frame.score, 6)
-        if [p.text for p in frame.prompts] != [p.text for p in self.run.prompts]:
-            # Wildcards as they were decided.
-            settings["drawn"] = "; ".join(p.text for p in frame.prompts if p.at(1.0) > 0)
-        path = self.run.folder / f"image_{frame.index:04d}.png"
-        image = self.run.enlarge(frame.image, self.settings.enlarge)
-        record.save_png(picture(image), path, settings)
+        path = self.run.folder / f"image_{frame.index:04d}{self.settings.suffix}"
+        image = picture(self.run.enlarge(frame.image, self.settings.enlarge))
+        chosen = self.settings
+        record.save(image, path, made(self.run, frame), chosen.format, chosen.quality)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from guided import record
 from guided.outputs.cuts import Cuts
 from guided.outputs.metrics import Metrics
 from guided.outputs.picture import picture
@@ -59,6 +60,35 @@ def test_still_keeps_the_last_frame_of_each_image_with_its_own_seed(run):
         assert image.size == (12, 8)
         assert image.getpixel((0, 0)) == (255, 255, 255)
         assert "Seed: 10" in image.text["parameters"]
+
+
+@pytest.mark.parametrize(("format", "suffix"), [("webp", "webp"), ("jpeg", "jpg"), ("jpg", "jpg")])
+def test_still_in_other_formats_holds_its_settings_too(run, format, suffix):
+    run.settings["words"] = ["prompt=x", "seed=9", "count=2"]
+    watch(Still(format=format), run, all_frames())
+    read = record.read(run.folder / f"image_0001.{suffix}")
+    assert (read["seed"], read["count"]) == (10, 1)
+    assert read["words"] == ["prompt=x", "seed=10"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({"format": "gif"}, "format=gif is not one of png, webp, jpeg"),
+        ({"quality": 80}, "quality=80 is for webp and jpeg"),
+        ({"format": "webp", "quality": 101}, "quality=101"),
+    ],
+)
+def test_still_formats_are_checked(settings, part):
+    with pytest.raises(ValueError, match=part):
+        Still(**settings)
+
+
+def test_a_picture_too_large_for_its_format_is_told_before_it_is_drawn():
+    Still(format="png", enlarge=16).check((8192, 64))
+    Still(format="webp", enlarge=2).check((8191, 64))
+    with pytest.raises(ValueError, match="16383 pixels"):
+        Still(format="webp", enlarge=2).check((8192, 64))
 
 
 def test_steps_are_kept_as_often_as_asked_and_at_the_end(run):
