@@ -11,6 +11,7 @@ Knows nothing about what the texts say. Reading decodes no pixels.
 
 import hashlib
 import re
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from guided.errors import BadInput
 SUFFIXES = {"png": ".png", "webp": ".webp", "jpeg": ".jpg"}
 SOFTWARE = f"AI generated; guided {__version__}"
 EXIF_IFD, USER_COMMENT, SOFTWARE_TAG = 0x8769, 0x9286, 0x0131
+ASCII, LONG, UNDEFINED = 2, 4, 7  # EXIF's types
 XMP, MORE_XMP = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 SEGMENT = 65_533  # bytes that a JPEG's segment holds
 LONGEST_COMMENT = 15_000  # characters: EXIF is one segment of a JPEG, with up to 4 bytes for each
@@ -70,13 +72,26 @@ def whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def exif(texts: dict[str, str]) -> Image.Exif:
+def exif(texts: dict[str, str]) -> bytes:
+    """Two tags. Pillow would call the comment's type `byte`, where EXIF, and what reads it, want
+    `undefined`, so the few bytes are laid out here."""
     said, newline, facts = whole(texts["parameters"]).rpartition("\n")
     comment = said[: LONGEST_COMMENT - len(facts)] + newline + facts
-    tags = Image.Exif()
-    tags[SOFTWARE_TAG] = SOFTWARE
-    tags[EXIF_IFD] = {USER_COMMENT: b"UNICODE\0" + comment.encode("utf-16-be")}
-    return tags
+    undefined = b"UNICODE\0" + comment.encode("utf-16-be")
+    ascii = SOFTWARE.encode("ascii") + b"\0"
+    inner = 38 + len(ascii) + len(ascii) % 2  # where the second directory begins
+    return (
+        b"Exif\0\0MM\0*"
+        + struct.pack(">IH", 8, 2)
+        + struct.pack(">HHII", SOFTWARE_TAG, ASCII, len(ascii), 38)
+        + struct.pack(">HHII", EXIF_IFD, LONG, 1, inner)
+        + struct.pack(">I", 0)
+        + ascii.ljust(inner - 38, b"\0")
+        + struct.pack(">H", 1)
+        + struct.pack(">HHII", USER_COMMENT, UNDEFINED, len(undefined), inner + 18)
+        + struct.pack(">I", 0)
+        + undefined
+    )
 
 
 def xmp(text: str, attributes: str = "") -> bytes:
