@@ -89,3 +89,11 @@ def find_precision(name: str, device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     return torch.bfloat16 if device.type == "xpu" else torch.float32
+
+
+def kind(device: str) -> str:
+    """Two devices of one kind come to the same last bits: cpu, mps, or the GPU's own name."""
+    import torch
+
+    name = device.partition(":")[0]
+    return getattr(torch, name).get_device_name(device) if name in ("cuda", "xpu") else name

@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from guided.plan import Plan
 from guided.prompt import Prompt
 from guided.ranking import score
-from guided.types import Frame, Guide, Look, Request, Scene
+from guided.types import Frame, Guide, Look, Request, Scene, State
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from guided.clip import Clip
+
+# What of a plan changes no step of a picture; its seed, prompts and init count one by one.
+IDLE = {"outputs", "count", "keep", "name", "folder", "judges", "batch_size"}
+IDLE |= {"seed", "prompts", "wildcards", "init", "device", "precision"}
 
 
 @dataclass
@@ -71,8 +76,23 @@ class Studio:
             last = min(first + plan.batch_size, plan.count)
             yield from self.batch(plan, first, [plan.seed + k for k in range(first, last)])
 
-    def batch(self, plan: Plan, first: int, seeds: list[int]) -> Iterator[Frame]:
-        """The frames of images first, first + 1, ..."""
+    def fingerprint(self, plan: Plan, seeds: list[int]) -> str:
+        """Of the images with these seeds, drawn together: every step of theirs follows from it."""
+        from guided import checkpoint
+        from guided.devices import kind
+
+        chosen = [(f.name, getattr(plan, f.name)) for f in fields(plan) if f.name not in IDLE]
+        prompts = [plan.prompts_of(seed) for seed in seeds]
+        shown = {p.image: Path(p.image).read_bytes() for p in plan.prompts if p.image}
+        inits = [plan.init.image(plan.size, seed) for seed in seeds] if plan.init else []
+        return checkpoint.fingerprint(
+            chosen, seeds, prompts, shown, kind(self.device), self.precision, *inits
+        )
+
+    def batch(
+        self, plan: Plan, first: int, seeds: list[int], saved: State | None = None
+    ) -> Iterator[Frame]:
+        """The frames of images first, first + 1, ...; with the state of a frame, those after."""
         prompts = [plan.prompts_of(seed) for seed in seeds]
         inits = [plan.init and plan.init.image(plan.size, seed) for seed in seeds]
         request = Request(plan.size, seeds, plan.steps, skip=plan.skip)
@@ -84,12 +104,13 @@ class Studio:
             each = zip(prompts, inits, strict=True)
             guides = together([self.guides(plan, *asked) for asked in each])
         began = time.perf_counter()
-        for n, step in enumerate(self.generator.generate(request, guides), 1):
+        for step in self.generator.generate(request, guides, saved):
             seconds = time.perf_counter() - began
+            n = request.drawn - step.i
+            done = n == request.drawn
             for b, seed in enumerate(seeds):
                 guess = step.guess.of(b)
                 image = (guess.plain + 1) / 2
-                done = n == request.drawn
                 yield Frame(
                     index=first + b,
                     seed=seed,
@@ -101,6 +122,7 @@ class Studio:
                     seconds=seconds / len(seeds),
                     prompts=prompts[b],
                     score=score(image, prompts[b], self.clips, self.judges) if done else None,
+                    state=None if done or b < len(seeds) - 1 else step.state,
                 )
             began = time.perf_counter()
 

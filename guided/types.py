@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from guided.prompt import Prompt
     from guided.schedule import Schedule
 
+# What can be written down in the middle of a picture, and gone on from.
+State = dict[str, "Tensor"]
+
 
 @dataclass
 class Guess:
@@ -65,12 +68,20 @@ class Step:
     i: int
     x: Tensor
     guess: Guess
+    memory: State = field(default_factory=dict)  # of the sampler: what its next step looks back at
+    state: State = field(default_factory=dict)  # of the generator: see Generator.generate
 
 
 class Sampler(Protocol):
     """Walks x from a position of the denoiser's timeline down to the clean image."""
 
-    def sample(self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int) -> Iterator[Step]: ...
+    def sample(
+        self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int, memory: State | None = None
+    ) -> Iterator[Step]:
+        """With the memory of the step before, `start` is as good as any position in between:
+        every later step has the same bits as if the sampler had never stopped. Without one, it is
+        the first."""
+        ...
 
 
 @dataclass
@@ -152,6 +163,9 @@ class Frame:
     seconds: float  # this step's, shared among the images that were drawn together
     prompts: list[Prompt] = field(default_factory=list)  # this image's, its wildcards decided
     score: float | None = None  # of the finished picture: how well CLIP finds it fits the prompts
+    # To go on from, once this frame has been seen: that of all that are drawn together, with the
+    # last of them. None where there is nothing to go on to.
+    state: State | None = None
 
     @property
     def last(self) -> bool:
@@ -159,7 +173,13 @@ class Frame:
 
 
 class Generator(Protocol):
-    def generate(self, request: Request, guides: dict[str, Guide]) -> Iterator[Step]: ...
+    def generate(
+        self, request: Request, guides: dict[str, Guide], saved: State | None = None
+    ) -> Iterator[Step]:
+        """One Step after each of the request's steps. With the state of one of them, the steps
+        after it, bit for bit as if nothing had stopped; its tensors may be on any device.
+        ValueError when the state belongs to another request."""
+        ...
 
 
 @dataclass

@@ -3,8 +3,10 @@
 Knows nothing about CLIP, files or the command line.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -17,7 +19,33 @@ from guided.diffusion.symmetry import Mirror
 from guided.diffusion.unet import UNet
 from guided.models.cards import ModelCard
 from guided.schedule import AUTO, Schedule, schedule
-from guided.types import Guide, Request, Sampler, Step
+from guided.types import Guide, Request, Sampler, State, Step
+
+
+@dataclass
+class Place:
+    """How far a walk has come: x at position `at`, and what its sampler remembers."""
+
+    x: Tensor
+    at: int
+    memory: State = field(default_factory=dict)
+
+    def state(self) -> State:
+        memory = {f"memory.{name}": tensor for name, tensor in self.memory.items()}
+        return {"x": self.x, "at": torch.tensor(self.at), **memory}
+
+    @classmethod
+    def restored(cls, saved: State, start: Place) -> Place:
+        """From a state of the walk that began at `start`; ValueError when it is of another."""
+        names = [name for name in saved if name == "x" or name.startswith("memory.")]
+        if not {"x", "at", "dice"} <= set(saved) or not -1 <= int(saved["at"]) < start.at:
+            raise ValueError("the saved state is not of this request")
+        if any(saved[name].shape != start.x.shape for name in names):
+            raise ValueError("the saved state is of images of another size or number")
+        found = {name: saved[name].to(start.x.device) for name in names}
+        x = found.pop("x")
+        memory = {name.removeprefix("memory."): tensor for name, tensor in found.items()}
+        return cls(x, int(saved["at"]), memory)
 
 
 @dataclass
@@ -34,8 +62,11 @@ class Drawing:
     mirror: Mirror = field(default_factory=Mirror)
 
     @torch.no_grad()  # as a decorator, it ends wherever the generator yields
-    def generate(self, request: Request, guides: Mapping[str, Guide]) -> Iterator[Step]:
-        """One Step after each of the request's steps, less those that it skips."""
+    def generate(
+        self, request: Request, guides: Mapping[str, Guide], saved: State | None = None
+    ) -> Iterator[Step]:
+        """One Step after each of the request's steps, less those that it skips; and less those up
+        to the one whose state is `saved`."""
         card = self.card
         steps = timeline(card.schedule, request.steps, card.spacing)
         dice = Dice(request.seeds)
@@ -43,20 +74,25 @@ class Drawing:
         clamp = self._clamp(request.steps)
         guided = GuidedDenoiser(model, guides, dice, clamp, self.reach, self.sight)
         start = len(steps) - 1 - request.skip
-        x = self._begin(request, dice, model, start)
-        yield from self._walk(guided, x, dice, start)
+        place = Place(self._begin(request, dice, model, start), start)
+        mirrored = self.mirror.positions(steps, start)
+        if saved is not None:
+            place = Place.restored(saved, place)
+            dice.go_on(saved["dice"])
+        yield from self._walk(guided, place, dice, mirrored)
 
-    def _walk(self, denoiser: GuidedDenoiser, x: Tensor, dice: Dice, start: int) -> Iterator[Step]:
+    def _walk(
+        self, denoiser: GuidedDenoiser, place: Place, dice: Dice, mirrored: set[int]
+    ) -> Iterator[Step]:
         """The sampler's walk, begun anew wherever x is mirrored: what a sampler remembers of the
         steps before belongs to another image."""
-        mirrored = self.mirror.positions(denoiser.timeline, start)
-        at = start
-        while at >= 0:
-            x = self.mirror(x) if at in mirrored else x
-            for step in self.sampler.sample(denoiser, x, dice, at):
-                yield step
-                at, x = step.i - 1, step.x
-                if at in mirrored:
+        while place.at >= 0:
+            if place.at in mirrored:
+                place = Place(self.mirror(place.x), place.at)
+            for step in self.sampler.sample(denoiser, place.x, dice, place.at, place.memory):
+                place = Place(step.x, step.i - 1, step.memory)
+                yield replace(step, state=place.state() | {"dice": dice.state()})
+                if place.at in mirrored:
                     break
 
     def _clamp(self, steps: int) -> Schedule | None:

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from guided.diffusion.samplers import walk
 from guided.schedule import Schedule, check_number, is_number, schedule
-from guided.types import Denoiser, Guess, Step
+from guided.types import Denoiser, Guess, State, Step
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,16 +48,20 @@ class PLMS:
                 f"eta={self.eta} must be 0: PLMS adds no noise; ddim, ddpm and dpmpp_sde do"
             )
 
-    def sample(self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int) -> Iterator[Step]:
+    def sample(
+        self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int, memory: State | None = None
+    ) -> Iterator[Step]:
         timeline = denoiser.timeline
-        history: list[Tensor] = []  # guesses of the noise, the latest first
+        # Guesses of the noise, the latest first.
+        memory = memory or {}
+        history = [memory[f"eps{k}"] for k in range(len(memory))]
         for i in range(start, -1, -1):
             guess = denoiser(x, i)
             eps = noise_in(x, guess, timeline, i)
             history = [eps, *history[: self.order - 1]]
             if i == 0:
                 x = guess.pred
-            elif i == start:
+            elif len(history) == 1:
                 # Pseudo improved Euler: the mean of the noise here and at the end of the step.
                 there = moved(x, eps, timeline, i)
                 second = noise_in(there, denoiser(there, i - 1), timeline, i - 1)
@@ -66,7 +70,8 @@ class PLMS:
                 weights = ADAMS_BASHFORTH[len(history)]
                 mixed = sum(w * past for w, past in zip(weights, history, strict=True))
                 x = moved(x, mixed, timeline, i)
-            yield Step(i, x, guess)
+            memory = {f"eps{k}": past for k, past in enumerate(history[: self.order - 1])}
+            yield Step(i, x, guess, memory)
 
 
 def noise_in(x: Tensor, guess: Guess, timeline: Timeline, i: int) -> Tensor:
@@ -93,8 +98,12 @@ class DPMSolver:
         self.eta = schedule("eta", self.eta, 0, 1)
         self.recurrence = schedule("recurrence", self.recurrence, 1, 100, whole=True)
 
-    def sample(self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int) -> Iterator[Step]:
-        return walk(Remembering(self.eta), self.recurrence, denoiser, x, dice, start)
+    def sample(
+        self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int, memory: State | None = None
+    ) -> Iterator[Step]:
+        here = (start + 1, memory["pred"]) if memory else None
+        for step in walk(Remembering(self.eta, here), self.recurrence, denoiser, x, dice, start):
+            yield replace(step, memory={"pred": step.guess.pred})
 
 
 @dataclass

@@ -113,6 +113,15 @@ class Dice:
         one.generators = [self.generators[b]]
         return one
 
+    def state(self) -> Tensor:
+        """(B, bytes): where each stream is by now."""
+        return torch.stack([g.get_state() for g in self.generators])
+
+    def go_on(self, state: Tensor) -> None:
+        """From where the streams were when their state was taken."""
+        for g, bytes_ in zip(self.generators, state.cpu(), strict=True):
+            g.set_state(bytes_.clone())
+
     def seeds(self) -> list[int]:
         """A fresh seed per image, for libraries that only know the global generator."""
         return [int(torch.randint(2**62, (), generator=g)) for g in self.generators]

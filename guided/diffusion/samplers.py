@@ -1,7 +1,8 @@
 """Samplers: from a noisy image, step by step, to a clean one.
 
 Know nothing about networks, CLIP or guidance; a guided denoiser looks to them like any other.
-`s = i - 1` is the position after `i`. Each is a dataclass of settings; imports no torch.
+`s = i - 1` is the position after `i`. Each is a dataclass of settings; imports no torch. Neither
+remembers anything from one position to the next.
 
 DDPM: Ho et al. 2020, https://arxiv.org/abs/2006.11239, with the learned variance of Nichol and
 Dhariwal 2021, https://arxiv.org/abs/2102.09672
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from guided.schedule import AUTO, Schedule, automatic, schedule
-from guided.types import Denoiser, Guess, Step
+from guided.types import Denoiser, Guess, State, Step
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,7 +61,9 @@ class DDIM:
         if self.eta == AUTO:
             self.eta = schedule("eta", auto_eta(steps))
 
-    def sample(self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int) -> Iterator[Step]:
+    def sample(
+        self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int, memory: State | None = None
+    ) -> Iterator[Step]:
         return walk(self, self.recurrence, denoiser, x, dice, start)
 
     def step(self, x: Tensor, guess: Guess, timeline: Timeline, i: int, dice: Dice) -> Tensor:
@@ -89,7 +92,9 @@ class DDPM:
     def __post_init__(self) -> None:
         self.recurrence = schedule("recurrence", self.recurrence, 1, 100, whole=True)
 
-    def sample(self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int) -> Iterator[Step]:
+    def sample(
+        self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int, memory: State | None = None
+    ) -> Iterator[Step]:
         return walk(self, self.recurrence, denoiser, x, dice, start)
 
     def step(self, x: Tensor, guess: Guess, timeline: Timeline, i: int, dice: Dice) -> Tensor:
