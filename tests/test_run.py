@@ -37,7 +37,7 @@ def four(tmp_path_factory) -> Path:
 def test_a_run_leaves_pictures_previews_sheet_metrics_and_settings(four):
     names = {path.name for path in four.iterdir()}
     pictures = {f"image_{k:04d}.png" for k in range(4)}
-    assert names == pictures | {"sheet.png", "steps", "metrics.jsonl", "run.yaml"}
+    assert names == pictures | {"sheet.png", "strips", "steps", "metrics.jsonl", "run.yaml"}
     assert {path.name for path in (four / "steps").iterdir()} == {
         f"{k:04d}_0003.png" for k in range(4)
     }

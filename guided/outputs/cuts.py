@@ -32,7 +32,7 @@ class Cuts:
     @contextmanager
     def open(self, run: Run) -> Iterator[CutsViewer]:
         folder = run.folder / "cuts"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         yield CutsViewer(self, run, folder)
 
 

@@ -1,12 +1,18 @@
-"""metrics.jsonl: one line a step with every loss, the gradient's size, time and memory."""
+"""metrics.jsonl: one line a step with every loss, the gradient's size, time and memory.
+
+A run that was stopped goes on at the end of its file. It may have been stopped in the middle of
+a line, and takes some steps again: of two lines about a step, the later one counts.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from guided.types import Frame, Run
@@ -14,13 +20,27 @@ from guided.types import Frame, Run
 if TYPE_CHECKING:
     from torch import Tensor
 
+NAME = "metrics.jsonl"
+
 
 @dataclass
 class Metrics:
     @contextmanager
     def open(self, run: Run) -> Iterator[MetricsViewer]:
-        with (run.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        path = run.folder / NAME
+        with path.open("a", encoding="utf-8") as file:
+            if torn(path):
+                file.write("\n")
             yield MetricsViewer(file)
+
+
+def torn(path: Path) -> bool:
+    """Does the file end within a line?"""
+    with path.open("rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read() != b"\n"
 
 
 @dataclass

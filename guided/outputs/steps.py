@@ -29,7 +29,7 @@ class Steps:
     @contextmanager
     def open(self, run: Run) -> Iterator[StepsViewer]:
         folder = run.folder / "steps"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         yield StepsViewer(self, run, folder)
 
 
