@@ -48,6 +48,8 @@ def guard(main: Callable[[], None], argv: list[str]) -> int:
 
             importing.run(argv[1:])
             return 0
+        if any(word.startswith("from=") for word in argv[1:]):
+            return redraw(argv[1:], debug)
         argv[1:] = quoting.quote(choices.spelt_out(argv[1:]))
         main()
     except KeyboardInterrupt:
@@ -57,6 +59,27 @@ def guard(main: Callable[[], None], argv: list[str]) -> int:
             return 0
         report(error, debug)
         return BAD_INPUT
+    return 0
+
+
+def redraw(arguments: Sequence[str], debug: bool) -> int:
+    """Draw, or show, what a picture or a run was made with; the exit code."""
+    from guided import recall
+    from guided.pipeline import draw
+
+    said = dict(word.split("=", 1) for word in arguments if word.startswith(("from=", "show=")))
+    words = [word for word in arguments if not word.startswith(("from=", "show="))]
+    _, words = quoting.apart(words)
+    recorded = recall.Recorded.read(said["from"])
+    if said.get("show", "false") not in ("true", "false"):
+        raise BadInput(f"show={said['show']} must be true or false")
+    if said.get("show") == "true":
+        print(recall.text(recorded, words), end="")
+        return 0
+    try:
+        draw(recorded.config(words), recorded.typed_with(words))
+    except Exception as error:
+        return report(error, debug)
     return 0
 
 

@@ -101,7 +101,18 @@ def build(node: DictConfig, where: str) -> Any:
     if not isinstance(node, DictConfig):
         raise BadInput(f"{where}={node} is no choice; the ones there are: python run.py --help")
     settings = OmegaConf.to_container(node, resolve=True)
-    target = settings.pop("_target_", None)
+    cls = dataclass_of(settings.pop("_target_", None), where)
+    check_keys(cls, settings, where)
+    try:
+        return OmegaConf.to_object(filled(OmegaConf.structured(cls), settings))
+    except OmegaConfBaseException as error:
+        raise BadInput(explain(error, where)) from error
+    except ValueError as error:
+        raise BadInput(f"{where}.{error}") from error
+
+
+def dataclass_of(target: Any, where: str) -> type:
+    """The settings' class that a `_target_` names; BadInput when it is none of ours."""
     if not isinstance(target, str) or not target.startswith(TRUSTED):
         raise BadInput(f"{where}._target_={target} is not from {TRUSTED}*")
     try:
@@ -110,13 +121,7 @@ def build(node: DictConfig, where: str) -> Any:
         raise BadInput(f"{where}._target_={target} does not exist: {error}") from error
     if not dataclasses.is_dataclass(cls):
         raise BadInput(f"{where}._target_={target} holds no settings")
-    check_keys(cls, settings, where)
-    try:
-        return OmegaConf.to_object(filled(OmegaConf.structured(cls), settings))
-    except OmegaConfBaseException as error:
-        raise BadInput(explain(error, where)) from error
-    except ValueError as error:
-        raise BadInput(f"{where}.{error}") from error
+    return cls
 
 
 def filled(node: DictConfig, settings: dict[str, Any]) -> DictConfig:

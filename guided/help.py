@@ -19,6 +19,7 @@ Draws what a sentence says.
   python run.py "a cat, sitting: 一只猫"
   python run.py prompt="a sun" negative="a face" seed=7 count=4 steps=60
   python run.py prompt='["a castle:2", "fog", "people:-0.5"]' model=imagenet512 clip=[vit_b32,rn50]
+  python run.py from=picture.png seed=9  the same picture again, varied; show=true: its settings
   python run.py models=list
   python run.py import=settings.txt      what Disco Diffusion or DiscoArt saved, as a command here
 """

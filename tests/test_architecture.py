@@ -30,6 +30,8 @@ STRANGERS = {
     "generators": ("clip", "guides", "outputs", "pipeline", "canvas"),
     "canvas": ("clip", "guides", "outputs", "pipeline", "generators", "command"),
     "record": ("clip", "guides", "outputs", "pipeline", "generators", "models", "diffusion"),
+    "metadata": ("record", "clip", "guides", "outputs", "pipeline", "models", "diffusion"),
+    "recall": ("pipeline", "studio", "clip", "guides", "outputs", "generators", "diffusion"),
     "models": ("pipeline", "guides", "outputs", "generators"),
 }
 

@@ -1,0 +1,336 @@
+"""`from=image.png`: the settings that a picture or a run was made with, as a configuration again.
+
+Whatever is recorded may come from anyone and from any version: it is plain data, its parts must
+be ones that conf/ has, and what this version does not know is said and left out. What is typed
+beside it counts as the difference that it makes to what was typed then, so that presets and
+choices of groups work as they do without a record. Loads no model; imports no torch, unless the
+record names a GPU.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from omegaconf import DictConfig, OmegaConf
+
+from guided import __version__, help, record
+from guided.command import compose, escaped
+from guided.config import Config, conf_folder, dataclass_of
+from guided.devices import check_device, find_device
+from guided.errors import BadInput, nearest, shown
+
+log = logging.getLogger(__name__)
+ONE = ("generator", "model", "secondary", "cutouts", "sampler")  # groups with one choice
+SEVERAL = ("clip", "guide", "output")  # and those whose choices go together
+# Of the machine and the folder, today's and not the record's.
+TODAYS = ("debug", "folder", "models", "cache", "name", "prompts", "resume")
+FACTS = ("version", "words", "score")  # in a record, and no settings
+SAYS = ("prompt", "negative", "image_prompt", "wildcards")  # what `drawn` was decided from
+RUN = "run.yaml"
+LARGEST = 2**24  # bytes of a run.yaml
+
+
+@dataclass
+class Recorded:
+    """What a picture or a run was made with."""
+
+    where: str
+    settings: dict[str, Any]
+    words: list[str] = field(default_factory=list)  # what was typed
+
+    @classmethod
+    def read(cls, path: str) -> Recorded:
+        """Of a picture, a run.yaml or a run's folder; BadInput when there are no settings."""
+        where = f"from={path}"
+        found = read_settings(Path(path).expanduser(), where)
+        words = found.get("words")
+        typed = [word for word in words if isinstance(word, str)] if type(words) is list else []
+        settings = {name: value for name, value in found.items() if name not in FACTS + TODAYS}
+        if (version := found.get("version")) != __version__:
+            log.warning(
+                "%s was recorded by guided %s, and this is %s: the picture may differ",
+                *(where, shown(version), __version__),
+            )
+        if settings.get("count") == 1 and is_above_one(settings.get("batch_size")):
+            log.warning(
+                "%s was drawn together with others (batch_size=%s): drawn alone, it may differ "
+                "in the last bits",
+                *(where, settings["batch_size"]),
+            )
+            settings["batch_size"] = 1
+        return cls(where, settings, [w for w in typed if name_of(w) not in TODAYS])
+
+    def typed_with(self, words: Sequence[str]) -> list[str]:
+        """What one would have typed to get this with `words`."""
+        return merged(self.words or chosen_words(self.settings), words)
+
+    def config(self, words: Sequence[str] = ()) -> DictConfig:
+        """The configuration with `words` typed beside it. BadInput names what cannot be had."""
+        before, after = self.composed(words)
+        settings = copy.deepcopy(self.settings)
+        changes = list(differences(before, after)) + list(said_outright(words, after))
+        for path, value in changes:
+            put(settings, path, value)
+        touched = {path[0] for path, _ in changes}
+        forget_what_followed(settings, touched, before)
+        clean(settings, self.where)
+        settings |= {name: after[name] for name in TODAYS if name in after}
+        if "device" not in touched:
+            settings["device"] = device_here(settings.get("device", "auto"), self.where)
+        return OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(escaped(settings)))
+
+    def composed(self, words: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What was typed, as it is composed today, without `words` and with them."""
+        if not words:
+            return {}, plain(compose([]))
+        try:
+            before = plain(compose(self.typed_with([])))
+        except Exception as error:  # a preset, a file or a choice that is no longer there
+            reason = " ".join(str(error).split())
+            log.warning("%s: what was typed cannot be composed today: %s", self.where, reason)
+            self.words = []
+            before = plain(compose(self.typed_with([])))
+        return before, plain(compose(self.typed_with(words)))
+
+
+# ---- reading -------------------------------------------------------------------------------
+
+
+def read_settings(path: Path, where: str) -> dict[str, Any]:
+    if path.is_dir():
+        path = run_of(path, where)
+    if not path.is_file():
+        raise BadInput(f"{where}: there is no such file{similar(path)}")
+    if path.suffix.lower() in (".yaml", ".yml"):
+        if path.stat().st_size > LARGEST:
+            raise BadInput(f"{where} is larger than {LARGEST >> 20} MB; settings are not")
+        try:
+            found = record.from_yaml(path.read_text(encoding="utf-8"), where)
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"{where} cannot be read: {error}") from error
+    else:
+        found = record.read(path)
+    if "prompt" not in found and "image_prompt" not in found:
+        raise BadInput(f"{where} has no settings of this program inside{instead(path)}")
+    return found
+
+
+def run_of(folder: Path, where: str) -> Path:
+    if (folder / RUN).is_file():
+        return folder / RUN
+    runs = sorted(folder.glob(f"*/{RUN}")) + sorted(folder.glob(f"*/*/{RUN}"))
+    hint = f"; the one of a run in it is from={runs[-1].parent}" if runs else ""
+    raise BadInput(f"{where} is a folder without {RUN}{hint}")
+
+
+def similar(path: Path) -> str:
+    there = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    return nearest(path.name, there)
+
+
+def instead(path: Path) -> str:
+    """Previews and sheets have none, but they lie in the folder of a run."""
+    for folder in (path.parent, path.parent.parent):
+        if (folder / RUN).is_file():
+            return f"; the run that it is of has: from={folder}"
+    return ""
+
+
+def plain(cfg: DictConfig) -> dict[str, Any]:
+    return OmegaConf.to_container(cfg, resolve=True)
+
+
+def is_above_one(value: Any) -> bool:
+    return isinstance(value, int) and value > 1
+
+
+# ---- what is typed beside it ---------------------------------------------------------------
+
+
+def name_of(word: str) -> str:
+    """`+guide.clip.scale=3` -> guide.clip.scale"""
+    return re.split(r"[=@]", word.lstrip("+~"))[0]
+
+
+def merged(before: Sequence[str], after: Sequence[str]) -> list[str]:
+    """Both, where the second say nothing of what the first said."""
+    said = {name_of(word) for word in after}
+    return [word for word in before if name_of(word) not in said] + list(after)
+
+
+def chosen_words(settings: dict[str, Any]) -> list[str]:
+    """The choices in a record without words, as far as their names can be told from it."""
+    words = []
+    for group in ("guide", "output"):
+        names = settings.get(group)
+        if isinstance(names, dict) and set(names) <= set(help.names(group)):
+            words.append(f"{group}=[{','.join(names)}]")
+    model = settings.get("model")
+    name = model.get("name") if isinstance(model, dict) else None
+    return words + ([f"model={name}"] if name in help.names("model") else [])
+
+
+Change = tuple[tuple[str, ...], Any]
+GONE = object()
+
+
+def differences(
+    before: dict[str, Any], after: dict[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[Change]:
+    """Which settings are others, each as a whole: a schedule's mapping is one value."""
+    if not before:
+        return
+    for name in before.keys() | after.keys():
+        here, old, new = (*path, name), before.get(name, GONE), after.get(name, GONE)
+        if old == new or here[0] in TODAYS:
+            continue
+        if opens(here) and isinstance(old, dict) and isinstance(new, dict) and alike(old, new):
+            yield from differences(old, new, here)
+        else:
+            yield here, new
+
+
+def opens(path: tuple[str, ...]) -> bool:
+    """Does it hold settings, and is none itself?"""
+    depth = {**dict.fromkeys(ONE, 1), **dict.fromkeys(SEVERAL, 2), "model": 9}
+    return len(path) <= depth.get(path[0], 0)
+
+
+def alike(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    return old.get("_target_") == new.get("_target_") and old.get("name") == new.get("name")
+
+
+def said_outright(words: Sequence[str], after: dict[str, Any]) -> Iterator[Change]:
+    """What was typed counts also where it makes no difference."""
+    for word in words:
+        path = tuple(name_of(word).split("."))
+        value: Any = after
+        for name in path:
+            value = value.get(name, GONE) if isinstance(value, dict) else GONE
+        if "=" in word and value is not GONE and path[0] not in TODAYS:
+            yield path, value
+
+
+def put(settings: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    *parents, name = path
+    node = settings
+    for parent in parents:
+        inner = node.get(parent)
+        node[parent] = node = inner if isinstance(inner, dict) else {}
+    if value is GONE:
+        node.pop(name, None)
+    else:
+        node[name] = copy.deepcopy(value)
+
+
+def forget_what_followed(
+    settings: dict[str, Any], touched: set[str], before: dict[str, Any]
+) -> None:
+    """What a record has because of something that is now another."""
+    for name in ("size", "steps"):  # nobody asked for them: they suited the model
+        if "model" in touched and name not in touched and before.get(name) is None:
+            settings[name] = None
+    if touched & set(SAYS) and "drawn" not in touched:
+        settings["drawn"] = None
+
+
+# ---- what this version knows ---------------------------------------------------------------
+
+
+def clean(settings: dict[str, Any], where: str) -> None:
+    """Take out what this version does not know, and say so. BadInput where the picture would be
+    quite another without it."""
+    known = {f.name for f in fields(Config)}
+    for name in [name for name in settings if name not in known]:
+        tell_left_out(where, name)
+        del settings[name]
+    for group in ONE:
+        if settings.get(group) or group != "secondary":
+            clean_node(settings[group], group, group, where)
+    for group in SEVERAL:
+        nodes = settings.get(group)
+        if not isinstance(nodes, dict):
+            raise BadInput(f"{where}: {group}={shown(nodes)} is no choice of what {group} has")
+        for name, node in [(n, node) for n, node in nodes.items() if node is not None]:
+            if group == "output" and not known_target(node, group):
+                tell_left_out(where, f"output.{name}")
+                del nodes[name]
+            else:
+                clean_node(node, group, f"{group}.{name}", where)
+
+
+def clean_node(node: Any, group: str, name: str, where: str) -> None:
+    if not known_target(node, group):
+        target = node.get("_target_") if isinstance(node, dict) else node
+        raise BadInput(
+            f"{where}: {name} is {shown(target)}, which this version does not have; choose "
+            f"another: {group}={help.names(group)[0]}, say"
+        )
+    clean_keys(node, dataclass_of(node["_target_"], name), name, where)
+
+
+def clean_keys(node: dict[str, Any], cls: type, name: str, where: str) -> None:
+    types = get_type_hints(cls)
+    for key in [key for key in node if key != "_target_"]:
+        if key not in types:
+            tell_left_out(where, f"{name}.{key}")
+            del node[key]
+        elif is_dataclass(types[key]) and isinstance(node[key], dict):
+            clean_keys(node[key], types[key], f"{name}.{key}", where)
+
+
+def tell_left_out(where: str, name: str) -> None:
+    log.warning("%s: %s is not a setting of this version and is left out", where, shown(name))
+
+
+def known_target(node: Any, group: str) -> bool:
+    return isinstance(node, dict) and node.get("_target_") in targets(group)
+
+
+@cache
+def targets(group: str) -> set[str]:
+    """What the choices of a group are made of."""
+    files = (conf_folder() / group).glob("*.yaml")
+    texts = [path.read_text(encoding="utf-8") for path in files]
+    return {target for text in texts for target in re.findall(r"_target_: *(\S+)", text)}
+
+
+def device_here(name: Any, where: str) -> Any:
+    """The record's device, or another where that is not here."""
+    if name in ("auto", "cpu"):
+        return name
+    try:
+        check_device(str(name))
+        find_device(str(name))
+    except BadInput:
+        log.warning(
+            "%s was drawn on device=%s, which is not here: the picture will differ in its bits",
+            *(where, shown(name)),
+        )
+        return "auto"
+    return name
+
+
+# ---- showing -------------------------------------------------------------------------------
+
+
+def text(recorded: Recorded, words: Sequence[str]) -> str:
+    """The settings as YAML, and the command in a comment."""
+    settings = plain(recorded.config(words))
+    command = ["python", "run.py", *recorded.typed_with(words)]
+    if not recorded.words:
+        command = ["python", "run.py", recorded.where, *words]
+    lasting = {name: value for name, value in settings.items() if name not in TODAYS}
+    facts = {"version": __version__, "words": recorded.typed_with(words)}
+    body = record.as_yaml(lasting | facts)
+    # What comes from a file must neither end a comment nor speak to the terminal.
+    line = "".join(letter if letter.isprintable() else " " for letter in shlex.join(command))
+    return f"# {line}\n{body}"

@@ -1,0 +1,257 @@
+"""`from=`: what is recorded is drawn again, varied by what is typed, and trusted in nothing."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+from guided import recall, record
+from guided.command import compose
+from guided.errors import BadInput
+from guided.pipeline import draw
+from guided.plan import Plan
+from guided.recall import TODAYS, Recorded, plain
+
+ROOT = Path(__file__).parent.parent
+WORDS = ["prompt=a red heart", "guide.clip.scale=700", "sampler.recurrence=1"]
+RESOLVED = {"seed": 7, "size": [32, 32], "steps": 60, "device": "cpu", "precision": "float32"}
+
+
+def settings_of(*words: str) -> dict:
+    """What a run with these words records."""
+    settings = plain(compose(list(words))) | RESOLVED
+    return {name: value for name, value in settings.items() if name not in TODAYS} | {
+        "version": record.__version__,
+        "words": [*words, "seed=7"],
+    }
+
+
+@pytest.fixture(scope="module")
+def usual() -> dict:
+    return settings_of(*WORDS)
+
+
+def kept(folder: Path, settings: dict) -> str:
+    path = folder / "image_0000.png"
+    record.save(Image.new("RGB", (4, 4)), path, settings)
+    return str(path)
+
+
+def lasting(cfg) -> dict:
+    return {name: value for name, value in plain(cfg).items() if name not in TODAYS}
+
+
+def test_a_record_alone_is_the_configuration_that_it_was(tmp_path, usual):
+    found = lasting(Recorded.read(kept(tmp_path, usual)).config())
+    assert found == {k: v for k, v in usual.items() if k not in ("version", "words")}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["seed=9"],
+        ["look=fine"],
+        ["sampler=ddpm", "steps=12"],
+        ["guide=[clip,range,smooth]", "guide.smooth.scale=5"],
+        ["~guide.range"],
+        ["model=imagenet512", "size=[256,256]", "steps=9"],
+        ["guide.clip.scale={linear: [[0,9],[1,3]]}"],
+        ["prompt=a dog, sitting: ${it}"],
+    ],
+)
+def test_what_is_typed_beside_it_is_as_if_typed_then(tmp_path, usual, typed):
+    found = lasting(Recorded.read(kept(tmp_path, usual)).config(typed))
+    before = [word for word in [*WORDS, "seed=7"] if typed[0] != "seed=9" or "seed" not in word]
+    expected = lasting(compose([*before, *typed]))
+    for name in ("size", "steps"):  # a record has those that nobody asked for
+        expected[name] = RESOLVED[name] if expected[name] is None else expected[name]
+    assert found == expected | {"device": "cpu", "precision": "float32"}
+
+
+def test_another_model_is_drawn_at_its_own_size(tmp_path, usual):
+    cfg = Recorded.read(kept(tmp_path, usual)).config(["model=imagenet256"])
+    assert cfg.size is None
+    assert cfg.steps is None
+
+
+def test_what_was_recorded_outlasts_other_defaults(tmp_path, usual):
+    """As a version with another default for it would read the record."""
+    old = usual | {"cutouts": usual["cutouts"] | {"inner": 3}}
+    cfg = Recorded.read(kept(tmp_path, old)).config(["seed=9", "cutouts.overview=1"])
+    assert (cfg.cutouts.inner, cfg.cutouts.overview, cfg.seed) == (3, 1, 9)
+
+
+def test_choices_that_are_gone_do_not_stop_it(tmp_path, usual, caplog):
+    lost = usual | {"words": ["prompt=x", "look=of_somebody_else"]}
+    cfg = Recorded.read(kept(tmp_path, lost)).config(["seed=9"])
+    assert (cfg.seed, cfg.guide.clip.scale) == (9, 700)
+    assert "of_somebody_else" in caplog.text
+
+
+def test_records_without_words_are_varied_too(tmp_path, usual):
+    old = {k: v for k, v in settings_of("guide=[clip,smooth]").items() if k != "words"}
+    cfg = Recorded.read(kept(tmp_path, old | {"prompt": "x"})).config(["guide.smooth.scale=5"])
+    assert cfg.guide.smooth.scale == 5
+    assert set(cfg.guide) == {"clip", "smooth"}
+
+
+def test_wildcards_stay_as_they_were_decided_until_the_prompt_is_another(tmp_path, usual):
+    decided = usual | {"prompt": "a {red|blue} __thing__", "drawn": ["a red {hat}"]}
+    recorded = Recorded.read(kept(tmp_path, decided))
+    assert [p.text for p in Plan.read(recorded.config(["seed=3"])).prompts_of(3)] == [
+        "a red {hat}"
+    ]
+    anew = Plan.read(recorded.config(["prompt={blue|blue} sun"]))
+    assert [p.text for p in anew.prompts_of(7)] == ["blue sun"]
+
+
+def test_what_this_version_does_not_know_is_told_and_left_out(tmp_path, usual, caplog):
+    newer = usual | {
+        "version": "9.9",
+        "tide": 4,
+        "sampler": usual["sampler"] | {"wobble": 2},
+        "model": usual["model"] | {"unet": usual["model"]["unet"] | {"gates": 8}},
+        "output": usual["output"] | {"hologram": {"_target_": "guided.outputs.holo.Holo"}},
+    }
+    found = lasting(Recorded.read(kept(tmp_path, newer)).config())
+    assert found == {k: v for k, v in usual.items() if k not in ("version", "words")}
+    for part in ("9.9", "tide", "sampler.wobble", "model.unet.gates", "output.hologram"):
+        assert part in caplog.text
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["guided.diffusion.samplers.Heun", "os.system", "guided.training.settings.Settings", None, 5],
+)
+def test_only_parts_that_conf_has_are_made(tmp_path, usual, target):
+    strange = Recorded.read(kept(tmp_path, usual | {"sampler": {"_target_": target}}))
+    with pytest.raises(BadInput, match="sampler is"):
+        strange.config()
+    assert strange.config(["sampler=ddim"]).sampler._target_.endswith(".DDIM")
+
+
+def test_texts_in_a_record_are_never_looked_up(tmp_path, usual):
+    sly = usual | {"prompt": "${oc.env:HOME} ${seed} ???", "negative": "???"}
+    cfg = Recorded.read(kept(tmp_path, sly)).config()
+    assert plain(cfg)["prompt"] == "${oc.env:HOME} ${seed} ???"
+    assert plain(cfg)["negative"].strip() == "???"
+
+
+def test_folder_and_cache_are_the_users_own(tmp_path, usual):
+    sly = usual | {"folder": "/etc", "cache": "/etc", "name": "../x", "models": "download"}
+    cfg = Recorded.read(kept(tmp_path, sly)).config()
+    assert (cfg.folder, cfg.cache, cfg.name, cfg.models) == ("outputs", None, None, None)
+
+
+def test_a_device_that_is_not_here_is_told(tmp_path, usual, caplog):
+    cfg = Recorded.read(kept(tmp_path, usual | {"device": "cuda:99"})).config()
+    assert cfg.device == "auto"
+    assert "cuda:99" in caplog.text
+    assert "differ" in caplog.text
+
+
+def test_one_of_a_group_that_was_drawn_together_says_so(tmp_path, usual, caplog):
+    cfg = Recorded.read(kept(tmp_path, usual | {"batch_size": 4})).config()
+    assert cfg.batch_size == 1
+    assert "batch_size=4" in caplog.text
+
+
+def test_a_runs_folder_and_its_yaml_are_the_whole_run(tmp_path, usual):
+    (tmp_path / "run.yaml").write_text(record.as_yaml(usual | {"count": 5}), encoding="utf-8")
+    for path in (tmp_path, tmp_path / "run.yaml"):
+        assert Recorded.read(str(path)).config().count == 5
+
+
+def test_pictures_without_settings_name_the_run_that_has_them(tmp_path, usual):
+    (tmp_path / "steps").mkdir()
+    (tmp_path / "run.yaml").write_text(record.as_yaml(usual), encoding="utf-8")
+    for name in ("sheet.png", "steps/0000_0003.png"):
+        record.save_png(Image.new("RGB", (4, 4)), tmp_path / name)
+        with pytest.raises(BadInput, match=f"{Path(name).name}.*from={tmp_path}$"):
+            Recorded.read(str(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "part"),
+    [
+        ("gone.png", None, "no such file"),
+        ("photo.jpg", "jpeg", "no settings of this program"),
+        ("notes.txt", b"hello", "no PNG, WebP, JPEG"),
+        ("run.yaml", b"a: [", "cannot be read"),
+        ("run.yaml", b"a: 1", "no settings"),
+        ("run.yaml", b"\xff\xfe\x00", "cannot be read"),
+        ("empty", "folder", "without run.yaml"),
+    ],
+)
+def test_what_has_no_settings_is_told_in_one_line(tmp_path, name, data, part):
+    path = tmp_path / name
+    if data == "jpeg":
+        Image.new("RGB", (4, 4)).save(path)
+    elif data == "folder":
+        path.mkdir()
+    elif data is not None:
+        path.write_bytes(data)
+    with pytest.raises(BadInput, match=part) as caught:
+        Recorded.read(str(path))
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_shown_settings_are_settings_again(tmp_path, usual, caplog):
+    recorded = Recorded.read(kept(tmp_path, usual | {"prompt": "猫 \x1b[31m\nsteps=1"}))
+    shown = recall.text(recorded, ["seed=9"])
+    command, _, body = shown.partition("\n")
+    assert command.startswith("# python run.py ")
+    assert "seed=9" in command
+    assert "seed=7" not in command
+    assert "\x1b" not in shown
+    again = tmp_path / "again.yaml"
+    again.write_text(shown, encoding="utf-8")
+    assert lasting(Recorded.read(str(again)).config()) == lasting(recorded.config(["seed=9"]))
+    assert yaml.safe_load(body)["prompt"] == "猫 \x1b[31m\nsteps=1"
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-X", "importtime", str(ROOT / "run.py"), *words],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_bad_input_leaves_with_2_and_without_torch(tmp_path, usual):
+    path = kept(tmp_path, usual)
+    for words in ([f"from={tmp_path}/x.png"], [f"from={path}", "steps=0"]):
+        done = run(*words)
+        lines = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+        assert done.returncode == 2
+        assert len(lines) == 1, lines
+        assert lines[0].startswith("error: ")
+        assert "| torch\n" not in done.stderr
+
+
+def test_showing_draws_nothing_and_needs_no_torch(tmp_path, usual):
+    done = run(f"from={kept(tmp_path, usual)}", "show=true", f"folder={tmp_path}/out")
+    assert done.returncode == 0
+    assert yaml.safe_load(done.stdout)["seed"] == 7
+    assert "| torch\n" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("format", ["png", "jpeg"])
+def test_the_same_picture_is_drawn_again(tmp_path, caplog, format):
+    """Of several, with wildcards, from noise, put aside by keep=: to the last byte of the file."""
+    caplog.set_level(logging.ERROR)
+    words = ["prompt={a|b} {c|d} heart", "seed=5", "count=2", "keep=1", "init=perlin", "steps=4"]
+    words += ["sampler.recurrence=1", "cutouts.overview=1", "cutouts.inner=1", "output=[still]"]
+    words += [f"folder={tmp_path}/first", f"output.still.format={format}"]
+    folder = draw(compose(words), words)
+    (aside,) = (folder / "others").iterdir()
+    recorded = Recorded.read(str(aside))
+    typed = [f"folder={tmp_path}/again"]
+    again = draw(recorded.config(typed), recorded.typed_with(typed))
+    (picture,) = again.glob("image_*")
+    assert picture.read_bytes() == aside.read_bytes()
