@@ -30,11 +30,13 @@ def generate(prompt: Any, *overrides: str, **settings: Any) -> list[Image]:
     """
     from PIL import Image
 
-    from guided import command
+    from guided.batch.manifest import Manifest
+    from guided.complaint import words_for
     from guided.pipeline import draw
 
-    folder = draw(command.compose_for(prompt, overrides, settings))
-    return [Image.open(path) for path in sorted(folder.glob("image_*"))]
+    folder = draw(words_for(prompt, overrides, settings))
+    kept = [one.file for one in Manifest.read(folder).pictures if one.file]
+    return [Image.open(folder / file) for file in kept if "/" not in file]
 
 
 def frames(prompt: Any, *overrides: str, **settings: Any) -> Iterator[Frame]:
@@ -47,9 +49,9 @@ def frames(prompt: Any, *overrides: str, **settings: Any) -> Iterator[Frame]:
 
     Settings and errors as for `generate`.
     """
-    from guided import command
+    from guided.complaint import composed, words_for
     from guided.plan import Plan
     from guided.studio import Studio
 
-    plan = Plan.read(command.compose_for(prompt, overrides, settings))
+    plan = Plan.read(composed(words_for(prompt, overrides, settings)))
     return Studio.open(plan).frames(plan)

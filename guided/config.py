@@ -51,6 +51,8 @@ class Config:
     rank: Any = setting(None, "a CLIP that only says which are best; null: those that guide")
     size: Any = setting(None, "[width,height], 512 or 512x384; null: what suits the model")
     steps: int | None = setting(None, "1 to 1000 and more; null: what suits the model")
+    prompts: str | None = setting(None, "a file with a prompt on each line: prompts.txt")
+    resume: str | None = setting(None, "go on with a folder's unfinished pictures; or latest")
     init: str | None = setting(
         None, "what to start from: a picture's path, perlin, perlin:color or perlin:gray"
     )

@@ -8,6 +8,10 @@ class BadInput(ValueError):
     """Names the setting, the value and what is allowed. run.py prints it and exits with 2."""
 
 
+class Failed(RuntimeError):
+    """Some of what was asked for could not be drawn: what, why, and how to try again, in lines."""
+
+
 def nearest(word: str, choices: Iterable[str], cutoff: float = 0.5) -> str:
     """`, did you mean 'steps'?` or nothing; a cutoff nearer to 1 asks for more likeness."""
     found = difflib.get_close_matches(str(word), list(choices), n=1, cutoff=cutoff)

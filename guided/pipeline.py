@@ -1,61 +1,152 @@
-"""The recipe: from a configuration to pictures.
+"""The recipe: from what was typed to a folder of pictures.
 
-Everything is checked first (plan.py); then models are loaded (studio.py), and frames flow from
-the generator to the outputs.
+Everything is checked first (batch/planning.py); then the folder is made, with a manifest that
+says what will be in it, and worked on (batch/worker.py) until nothing is left.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
-
-from guided import __version__, record
-from guided.errors import BadInput
-from guided.plan import Plan
-from guided.ranking import Best
-from guided.studio import Studio
-from guided.types import Frame, Run
+from guided import record
+from guided.batch import claims, files, worker
+from guided.batch.manifest import DONE, Manifest, Row
+from guided.batch.planning import Batch, lasting_settings, plan_batch
+from guided.composing import Composer, lasting
+from guided.devices import find_device, find_precision
+from guided.errors import BadInput, Failed
+from guided.recall import Recorded
 
 log = logging.getLogger(__name__)
+SHOWN = 50  # lines
+RESUMING = ("resume", "device", "debug", "folder")  # what may be said when going on
 
 
-def draw(cfg: DictConfig, words: Sequence[str] = ()) -> Path:
-    """Draw all pictures of a run; the folder that they are in. `words` are what was typed."""
-    plan = Plan.read(cfg)
-    make_root(plan.folder)
-    studio = Studio.open(plan)
-    run = begin(plan, studio, cfg, words)
-    tell(f"drawing in {run.folder}")
-    with said_where(run.folder), ExitStack() as stack:
-        viewers = [stack.enter_context(output.open(run)) for output in plan.outputs.values()]
-        best = Best(plan.keep or plan.count)
-        for frame in studio.frames(plan):
-            refuse_broken(frame)
-            for viewer in viewers:
-                viewer.see(frame)
-            path = run.folder / f"image_{frame.index:04d}{plan.suffix}"
-            if frame.last and path.exists():
-                best.add(path, frame.score)
-    for path, found in best.ranked() if plan.keep else sorted(best.scores.items()):
-        tell(f"{path}  {found:.3f}" if plan.keep else str(path))
-    return run.folder
+def draw(
+    words: Sequence[str], flags: Sequence[str] = (), recorded: Recorded | None = None
+) -> Path:
+    """Draw all that was asked for; the folder that it is in. `recorded` is what a picture or a run
+    was made with, which the words then vary.
+
+    BadInput, or one of Hydra's errors, before anything is made, when none of it can be drawn;
+    Failed, after all else was drawn, when something could not be; KeyboardInterrupt when it was
+    stopped."""
+    composer = Composer(list(words), lasting(flags), recorded)
+    with composer.row() as cfg:
+        rows = files.read(cfg.prompts) if cfg.prompts else [Row()]
+        root, debug, name = Path(cfg.folder).expanduser(), cfg.debug, cfg.name
+        title = name or (Path(cfg.prompts).stem if cfg.prompts else "")
+    batch = plan_batch(composer, rows, title)
+    for why in batch.wrong.values():
+        log.warning("%s; the rest is drawn", why)
+    folder = begin(batch, composer, root)
+    tell(f"drawing in {folder}")
+    return finish(worker.Bench(folder, composer, [], batch.first_row, batch.first), debug)
 
 
-@contextmanager
-def said_where(folder: Path) -> Iterator[None]:
-    """Ctrl-C leaves what is there, and says where."""
+def resume(words: Sequence[str]) -> Path:
+    """Go on with a folder: what is not there yet, and what failed. As `draw`."""
+    said = dict(word.partition("=")[::2] for word in words)
+    other = [name for name in said if name not in RESUMING]
+    if other:
+        raise BadInput(
+            f"{other[0]}= cannot be said with resume=, which goes on as it was begun; "
+            f"{', '.join(RESUMING[1:])} can"
+        )
+    folder = found_folder(said["resume"], said.get("folder", "outputs"))
+    manifest = Manifest.read(folder)
+    claims.retry(folder)
+    base = manifest.base
+    recorded = Recorded.kept(base.get("settings"))
+    composer = Composer(base["words"], base.get("flags", []), recorded)
+    more = [f"device={said['device']}"] if "device" in said else []
+    return finish(worker.Bench(folder, composer, more), said.get("debug", "").lower() == "true")
+
+
+def found_folder(name: str, root: str) -> Path:
+    """A batch's folder by its path, or `latest`."""
+    folder = Path(name).expanduser()
+    if name == "latest" and not folder.exists():
+        root = Path(root).expanduser()
+        pointer = root / "latest.txt"  # where there are no links
+        folder = Path(pointer.read_text()) if pointer.exists() else (root / "latest").resolve()
+    if not folder.is_dir():
+        raise BadInput(f"resume={name}: there is no folder {folder}")
+    return folder
+
+
+def finish(bench: worker.Bench, debug: bool) -> Path:
+    """Work on the folder until nothing is left, and say what there is."""
+    folder = bench.folder
     try:
-        yield
+        worker.work(bench, debug)
     except KeyboardInterrupt:
-        log.warning("interrupted; what there is by now is in %s", folder)
+        tell(f"interrupted; to go on: {again(folder)}")
         raise
+    manifest = Manifest.read(folder)
+    tell_what_is_there(folder, manifest)
+    if manifest.failed:
+        raise Failed(summary(folder, manifest))
+    return folder
+
+
+def tell_what_is_there(folder: Path, manifest: Manifest) -> None:
+    """Each picture that is kept, the best first where only the best are."""
+    kept = [p for p in manifest.pictures if p.state == DONE and p.file and "/" not in p.file]
+    if len(kept) > SHOWN:
+        tell(f"{len(kept)} pictures in {folder}")
+        return
+    chosen = {picture.row for picture in manifest.pictures if "/" in (picture.file or "")}
+    for picture in sorted(kept, key=lambda p: (p.row, -(p.score or 0) * (p.row in chosen))):
+        score = f"  {picture.score:.3f}" if picture.row in chosen else ""
+        tell(f"{folder / picture.file}{score}")
+
+
+def summary(folder: Path, manifest: Manifest) -> str:
+    """What failed and why, and the command that tries just that again."""
+    failed = manifest.failed
+    whys: dict[tuple[int, str | None], list[int]] = {}
+    for picture in failed:
+        whys.setdefault((picture.row, picture.why), []).append(picture.number)
+    lines = [f"{len(failed)} of {len(manifest.pictures)} pictures failed"]
+    lines += [f"  {numbers(found)}: {why}" for (_, why), found in list(whys.items())[:SHOWN]]
+    lines += [f"  and {len(whys) - SHOWN} more rows"] if len(whys) > SHOWN else []
+    return "\n".join([*lines, f"to try these again: {again(folder)}"])
+
+
+def numbers(found: list[int]) -> str:
+    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+
+
+def again(folder: Path) -> str:
+    return f"python run.py {shlex.quote(f'resume={folder}')}"
+
+
+def begin(batch: Batch, composer: Composer, root: Path) -> Path:
+    """The batch's folder with manifest.json and run.yaml in it, before the first step."""
+    first = batch.first
+    device = find_device(first.plan.device)
+    precision = find_precision(first.plan.precision, device)
+    make_root(root)
+    folder = record.new_folder(root, batch.manifest.title, datetime.now())
+    if len(batch.manifest.rows) == 1:
+        settings = dict(first.settings)
+    else:
+        with composer.row() as cfg:
+            settings = lasting_settings(cfg)
+    settings |= {"words": composer.typed([]), "device": str(device), "precision": str(precision).removeprefix("torch.")}
+    if settings["seed"] is None:
+        settings["seed"] = batch.manifest.pictures[0].seed
+    record.write(folder / "run.yaml", record.as_yaml(settings).encode())
+    batch.manifest.write(folder)
+    record.point_latest(folder, root)
+    return folder
 
 
 def tell(text: str) -> None:
@@ -64,44 +155,6 @@ def tell(text: str) -> None:
         print(text, flush=True)
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (until the end)
-
-
-def refuse_broken(frame: Frame) -> None:
-    """A black picture must not look like a finished one."""
-    if frame.last and not frame.image.isfinite().all():
-        raise ArithmeticError(
-            f"image {frame.index} came out with values that are not numbers; "
-            "try precision=float32, or a smaller guide.clip.scale"
-        )
-
-
-def begin(plan: Plan, studio: Studio, cfg: DictConfig, words: Sequence[str] = ()) -> Run:
-    """The run's folder with run.yaml in it, before the first step."""
-    settings = OmegaConf.to_container(cfg, resolve=True)
-    settings |= {
-        "seed": plan.seed,
-        "size": list(plan.size),
-        "steps": plan.steps,
-        "device": studio.device,
-        "precision": studio.precision,
-        "version": __version__,
-        "words": list(words),
-    }
-    for setting in ("debug", "folder", "models", "cache", "name"):
-        settings.pop(setting, None)
-    root = plan.folder
-    folder = record.new_folder(root, plan.name or plan.prompts[0].text, datetime.now())
-    record.write(folder / "run.yaml", record.as_yaml(settings).encode())
-    record.point_latest(folder, root)
-    return Run(
-        folder,
-        settings,
-        plan.prompts,
-        plan.count,
-        plan.steps - plan.skip,
-        studio.enlarger,
-        studio.look(plan),
-    )
 
 
 def make_root(folder: Path) -> None:

@@ -22,7 +22,7 @@ from typing import Any, get_type_hints
 from omegaconf import DictConfig, OmegaConf
 
 from guided import __version__, help, record
-from guided.command import compose, escaped
+from guided.composing import compose, escaped
 from guided.config import Config, conf_folder, dataclass_of
 from guided.devices import check_device, find_device
 from guided.errors import BadInput, nearest, shown
@@ -67,6 +67,14 @@ class Recorded:
             )
             settings["batch_size"] = 1
         return cls(where, settings, [w for w in typed if name_of(w) not in TODAYS])
+
+    @classmethod
+    def kept(cls, base: dict[str, Any] | None) -> Recorded | None:
+        """From a batch's manifest, as `as_base` put it there."""
+        return cls(base["where"], base["settings"], base["words"]) if base else None
+
+    def as_base(self) -> dict[str, Any]:
+        return {"where": self.where, "settings": self.settings, "words": self.words}
 
     def typed_with(self, words: Sequence[str]) -> list[str]:
         """What one would have typed to get this with `words`."""

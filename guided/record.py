@@ -20,7 +20,9 @@ from guided.errors import BadInput
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # plain data only; the first is quicker
 LONGEST = 1_000_000  # characters of settings
 # Of a run, and not of a picture in it.
-ELSEWHERE = ("seed", "count", "keep", "folder", "name", "cache", "debug")
+ELSEWHERE = (
+    *("seed", "count", "keep", "folder", "name", "cache", "debug", "prompts", "batch", "resume"),
+)
 
 
 def new_folder(root: Path, title: str, now: datetime) -> Path:

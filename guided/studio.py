@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from guided.models.loaded import Loaded
 from guided.plan import Plan
 from guided.prompt import Prompt
 from guided.ranking import score
@@ -36,23 +37,31 @@ class Studio:
     device: str
     precision: str
     judges: dict[str, Clip] = field(default_factory=dict)  # that only rank
+    loaded: Loaded = field(default_factory=Loaded)
 
     @classmethod
-    def open(cls, plan: Plan) -> Studio:
+    def open(cls, plan: Plan, loaded: Loaded | None = None) -> Studio:
+        """`loaded`: the models of the plan before this one. Those that this one needs are taken
+        from there; the others are let go before any new one is loaded."""
         from guided import clip
         from guided.canvas.enlarge import Enlarger
         from guided.devices import find_device, find_precision
 
         device = find_device(plan.device)
         dtype = find_precision(plan.precision, device)
-        generator = plan.generator.load(plan.model, plan.secondary, plan.sampler, device, dtype)
+        loaded = loaded or Loaded()
+        cards = (*plan.clips.values(), *plan.judges.values())
+        loaded.keep_only([plan.model, plan.secondary, plan.model.upscaler, *cards])
+        generator = plan.generator.load(
+            plan.model, plan.secondary, plan.sampler, device, dtype, loaded
+        )
         clips, judges = (
-            {name: clip.load(card, device, dtype) for name, card in cards.items()}
+            {name: loaded.get(clip.load, card, device, dtype) for name, card in cards.items()}
             for cards in (plan.clips, plan.judges)
         )
-        enlarger = Enlarger.load(plan.model.upscaler, device)
+        enlarger = loaded.get(Enlarger.load, plan.model.upscaler, device)
         precision = str(dtype).removeprefix("torch.")
-        return cls(generator, clips, enlarger, str(device), precision, judges)
+        return cls(generator, clips, enlarger, str(device), precision, judges, loaded)
 
     def guides(self, plan: Plan, prompts: list[Prompt], init: Tensor | None) -> dict[str, Guide]:
         """For one image, because each draws its own wildcards and has its own init."""

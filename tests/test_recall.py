@@ -248,10 +248,10 @@ def test_the_same_picture_is_drawn_again(tmp_path, caplog, format):
     words = ["prompt={a|b} {c|d} heart", "seed=5", "count=2", "keep=1", "init=perlin", "steps=4"]
     words += ["sampler.recurrence=1", "cutouts.overview=1", "cutouts.inner=1", "output=[still]"]
     words += [f"folder={tmp_path}/first", f"output.still.format={format}"]
-    folder = draw(compose(words), words)
+    folder = draw(words)
     (aside,) = (folder / "others").iterdir()
     recorded = Recorded.read(str(aside))
     typed = [f"folder={tmp_path}/again"]
-    again = draw(recorded.config(typed), recorded.typed_with(typed))
+    again = draw(typed, recorded=recorded)
     (picture,) = again.glob("image_*")
     assert picture.read_bytes() == aside.read_bytes()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from guided import record
 from guided.command import compose
 from guided.diffusion.secondary import SecondaryModel
 from guided.errors import BadInput
-from guided.pipeline import begin, draw
+from guided.pipeline import draw
 from guided.plan import Plan
 from guided.studio import Studio
 
@@ -25,7 +26,7 @@ SHORT = ("steps=3", "sampler.recurrence=1", "cutouts.overview=2", "cutouts.inner
 
 def short_run(folder: Path, *words: str) -> Path:
     """A run of three steps; its folder."""
-    draw(compose(["prompt=a red heart", f"folder={folder}", *SHORT, *words]))
+    draw(["prompt=a red heart", f"folder={folder}", *SHORT, *words])
     return (folder / "latest").resolve()
 
 
@@ -37,7 +38,9 @@ def four(tmp_path_factory) -> Path:
 def test_a_run_leaves_pictures_previews_sheet_metrics_and_settings(four):
     names = {path.name for path in four.iterdir()}
     pictures = {f"image_{k:04d}.png" for k in range(4)}
-    assert names == pictures | {"sheet.png", "strips", "steps", "metrics.jsonl", "run.yaml"}
+    assert names == pictures | {
+        *("sheet.png", "strips", "steps", "metrics.jsonl", "run.yaml", "manifest.json"),
+    }
     assert {path.name for path in (four / "steps").iterdir()} == {
         f"{k:04d}_0003.png" for k in range(4)
     }
@@ -141,30 +144,9 @@ def test_guidance_brings_the_picture_nearer_to_the_prompt():
     assert guided_end > unguided_end + 0.05
 
 
-def test_an_interrupted_run_keeps_what_is_finished(tmp_path, monkeypatch):
-    """Ctrl-C in the second image: the first one, its metrics and the settings are there."""
-    frames = Studio.frames
-
-    def until_interrupted(self, plan):
-        for frame in frames(self, plan):
-            if frame.index == 1 and frame.step == 2:
-                raise KeyboardInterrupt
-            yield frame
-
-    monkeypatch.setattr(Studio, "frames", until_interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        draw(compose(["prompt=x", "count=3", "seed=1", f"folder={tmp_path}", *SHORT]))
-    folder = (tmp_path / "latest").resolve()
-    assert {path.name for path in folder.glob("image_*")} == {"image_0000.png"}
-    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 4
-    assert (folder / "run.yaml").exists()
-
-
 def test_two_runs_in_the_same_second_do_not_meet(tmp_path):
-    cfg = compose(["prompt=x", "seed=1", f"folder={tmp_path}", *SHORT])
-    plan = Plan.read(cfg)
-    studio = Studio(None, {}, None, "cpu", "float32")
-    folders = [begin(plan, studio, cfg).folder for _ in range(3)]
+    now = datetime.now()
+    folders = [record.new_folder(tmp_path, "x", now) for _ in range(3)]
     assert len(set(folders)) == 3
 
 
@@ -308,7 +290,7 @@ def test_other_samplers_draw_and_repeat(tmp_path, sampler):
     words = [w for w in words if sampler != "plms" or not w.startswith("sampler.rec")]
     ends = []
     for name in "ab":
-        folder = draw(compose([*words, f"folder={tmp_path / name}"]))
+        folder = draw([*words, f"folder={tmp_path / name}"])
         ends.append(pixels(folder / "image_0000.png"))
     assert ends[0] == ends[1]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from guided.diffusion.symmetry import SYMMETRIES, Mirror
 from guided.errors import not_one_of
 from guided.models.cards import ModelCard, SecondaryCard
+from guided.models.loaded import Loaded
 from guided.schedule import automatic, check_number, schedule
 from guided.types import Sampler
 
@@ -51,14 +52,15 @@ class Diffusion:
         sampler: Sampler,
         device: torch.device,
         dtype: torch.dtype,
+        loaded: Loaded,
     ) -> Drawing:
         from guided.diffusion.drawing import Drawing
         from guided.diffusion.sight import Sight
         from guided.models.weights import load_secondary, load_unet
 
-        unet = load_unet(card, device, dtype)
+        unet = loaded.get(load_unet, card, device, dtype)
         unet.checkpointing = self.checkpointing
-        quick = None if secondary is None else load_secondary(secondary, device)
+        quick = None if secondary is None else loaded.get(load_secondary, secondary, device)
         return Drawing(
             unet=unet,
             card=card,

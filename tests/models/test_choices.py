@@ -9,7 +9,8 @@ from safetensors.torch import save_file
 
 import guided
 from guided import command
-from guided.command import compose, compose_for
+from guided.command import compose
+from guided.complaint import composed, words_for
 from guided.config import build, build_all
 from guided.diffusion.architecture import UNetConfig
 from guided.diffusion.unet import UNet
@@ -62,7 +63,7 @@ def test_paths_may_be_relative_or_begin_with_home(tmp_path, tensors, monkeypatch
 
 def test_python_takes_files_too(tmp_path, tensors) -> None:
     save_file(tensors, tmp_path / "own.safetensors")
-    cfg = compose_for("x", (), {"model": str(tmp_path / "own.safetensors")})
+    cfg = composed(words_for("x", (), {"model": str(tmp_path / "own.safetensors")}))
     assert cfg.model.unet.num_channels == 32
 
 

@@ -128,10 +128,9 @@ def test_a_measured_run_leaves_table_sheets_and_json(measured: Path) -> None:
 
 
 def test_guided_pictures_are_those_of_the_ordinary_program(measured: Path, tmp_path: Path) -> None:
-    from guided.command import compose
     from guided.pipeline import draw
 
-    made = draw(compose(["prompt=a red heart", "seed=0", f"folder={tmp_path}", *SHORT.split()]))
+    made = draw(["prompt=a red heart", "seed=0", f"folder={tmp_path}", *SHORT.split()])
     folder = json.loads((measured / "results.json").read_text())["rows"][0]["folder"]
     with (
         Image.open(measured / "pictures" / folder / "objects-en-000-0.png") as ours,

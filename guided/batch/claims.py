@@ -1,0 +1,169 @@
+"""Who draws what: several processes, on one machine or many, work on one folder and never on the
+same picture.
+
+The manifest changes only under a lock. Each worker holds a lock of its own as long as it lives; it
+is the system that lets go of it when the worker is killed, and what the worker had claimed is
+queued again. Knows nothing about drawing.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from guided.batch.manifest import DONE, FAILED, QUEUED, RUNNING, SKIPPED, Manifest, Picture
+from guided.ranking import ASIDE, put_aside
+
+WORK = ".work"  # the folder of locks and of pictures in the middle
+PATIENCE = 120  # seconds for the manifest's lock, which is held for milliseconds
+
+
+@contextmanager
+def changing(folder: Path) -> Iterator[Manifest]:
+    """The manifest under its lock, written when the block ends well."""
+    (folder / WORK).mkdir(exist_ok=True)
+    with FileLock(folder / WORK / "manifest.lock", timeout=PATIENCE):
+        manifest = Manifest.read(folder)
+        yield manifest
+        manifest.write(folder)
+
+
+@dataclass
+class Worker:
+    """One process that works on a folder."""
+
+    folder: Path
+    name: str
+    life: FileLock
+
+    @classmethod
+    @contextmanager
+    def at(cls, folder: Path) -> Iterator[Worker]:
+        """For as long as it lives. What it still has when it leaves is queued again."""
+        name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+        (folder / WORK).mkdir(exist_ok=True)
+        life = FileLock(life_of(folder, name), timeout=PATIENCE)
+        with life:
+            worker = cls(folder, name, life)
+            try:
+                yield worker
+            finally:
+                worker.leave()
+        with suppress(OSError):
+            life_of(folder, name).unlink()
+
+    def claim(self) -> list[Picture]:
+        """The next pictures to draw together, which are its own from now on; [] when none is
+        left. Those that are done already come too: they are drawn along but not kept again."""
+        with changing(self.folder) as manifest:
+            dead = {name for name in claimants(manifest) if not self._lives(name)}
+            free_those_of(manifest, dead)
+            return take(manifest, self.name)
+
+    def finish(self, number: int, file: str | None, score: float | None, seconds: float) -> None:
+        """It is there; and if its row keeps only the best, this may have put one aside."""
+        with changing(self.folder) as manifest:
+            one = manifest.pictures[number]
+            one.state, one.file, one.score, one.why = DONE, file, score, None
+            one.seconds = round(seconds, 3)
+
+    def keep_best(self, row: int, keep: int) -> None:
+        with changing(self.folder) as manifest:
+            keep_best(self.folder, list(manifest.of_row(row)), keep)
+
+    def fail(self, numbers: list[int], why: str) -> None:
+        with changing(self.folder) as manifest:
+            for number in numbers:
+                one = manifest.pictures[number]
+                if one.state == RUNNING and one.worker == self.name:
+                    one.state, one.why = FAILED, why
+
+    def leave(self) -> None:
+        """Whatever it has not finished is free for others; where all is done, the folder of locks
+        goes."""
+        with changing(self.folder) as manifest:
+            free_those_of(manifest, {self.name})
+            others = any(self._lives(name) for name in workers(self.folder) - {self.name})
+            over = not others and all(p.state in (DONE, SKIPPED) for p in manifest.pictures)
+        if over:
+            shutil.rmtree(self.folder / WORK, ignore_errors=True)
+
+    def _lives(self, name: str) -> bool:
+        return name == self.name or lives(self.folder, name)
+
+
+def life_of(folder: Path, name: str) -> Path:
+    return folder / WORK / f"worker-{name}.lock"
+
+
+def lives(folder: Path, name: str) -> bool:
+    """Does the worker hold its lock?"""
+    path = life_of(folder, name)
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            pass
+    except Timeout:
+        return True
+    with suppress(OSError):
+        path.unlink()
+    return False
+
+
+def workers(folder: Path) -> set[str]:
+    """All that hold a lock, or did until they were killed."""
+    found = (folder / WORK).glob("worker-*.lock")
+    return {path.name.removeprefix("worker-").removesuffix(".lock") for path in found}
+
+
+def claimants(manifest: Manifest) -> set[str]:
+    return {one.worker for one in manifest.pictures if one.state == RUNNING and one.worker}
+
+
+def free_those_of(manifest: Manifest, names: set[str]) -> None:
+    for one in manifest.pictures:
+        if one.state == RUNNING and one.worker in names:
+            one.state, one.worker = QUEUED, None
+
+
+def take(manifest: Manifest, name: str) -> list[Picture]:
+    """The first group in which a picture waits and none is being drawn."""
+    busy = {one.group for one in manifest.pictures if one.state == RUNNING}
+    groups = (o.group for o in manifest.pictures if o.state == QUEUED and o.group not in busy)
+    group = next(groups, None)
+    taken = [one for one in manifest.pictures if one.group == group]
+    for one in taken:
+        if one.state == QUEUED:
+            one.state, one.worker, one.why = RUNNING, name, None
+    return taken
+
+
+def retry(folder: Path) -> None:
+    """What failed is queued again, unless a worker is there who saw it fail just now."""
+    with changing(folder) as manifest:
+        if not any(lives(folder, name) for name in workers(folder)):
+            for one in manifest.failed:
+                one.state, one.worker = QUEUED, None
+
+
+def keep_best(folder: Path, pictures: list[Picture], keep: int) -> None:
+    """Of a row's finished pictures, all but the best are put aside. By the scores alone, so that
+    it comes to the same in whatever order they were finished."""
+    done = [one for one in pictures if one.state == DONE and one.file]
+    ranked = sorted(
+        done, key=lambda one: (-(one.score if one.score is not None else -2), one.number)
+    )
+    for one in ranked[keep:]:
+        if not one.file.startswith(f"{ASIDE}/"):
+            if (folder / one.file).exists():
+                put_aside(folder / one.file)
+            one.file = f"{ASIDE}/{one.file}"

@@ -1,0 +1,123 @@
+"""manifest.json, the truth about a batch: what was asked for, and what became of each picture.
+
+Written before the first step and kept true. Knows nothing about drawing, and nothing about who
+writes it when (claims.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from guided import __version__, record
+from guided.errors import BadInput
+
+NAME = "manifest.json"
+QUEUED, RUNNING, DONE, FAILED, SKIPPED = STATES = (
+    *("queued", "running", "done", "failed", "skipped"),
+)
+
+
+@dataclass
+class Row:
+    """One entry of what was asked for: settings on top of the batch's base."""
+
+    words: list[str] = field(default_factory=list)  # as typed: name=value
+    settings: dict[str, Any] = field(default_factory=dict)  # what it sets, for people
+    where: str = ""  # the file and line that it stands in
+
+
+@dataclass
+class Picture:
+    """One picture: its number, row and seed are fixed when the manifest is made."""
+
+    number: int
+    row: int
+    seed: int
+    prompt: str = ""  # its wildcards decided
+    state: str = QUEUED
+    file: str | None = None  # relative to the folder
+    score: float | None = None
+    seconds: float | None = None
+    why: str | None = None  # it failed, in one line
+    worker: str | None = None
+    model: str = ""
+    group: int = 0  # number of the first of those that it is drawn together with
+
+    @property
+    def open(self) -> bool:
+        return self.state in (QUEUED, RUNNING)
+
+
+@dataclass
+class Manifest:
+    title: str
+    base: dict[str, Any]  # words: what holds for all rows; flags: Hydra's; settings: a record's
+    rows: list[Row]
+    pictures: list[Picture]
+    version: int = 1
+    guided: str = __version__
+    made: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """BadInput when there is none, or it cannot be understood. What a later version added is
+        left out."""
+        path = folder / NAME
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            own = {**known(cls, found), "base": dict(found.get("base") or {})}
+            own["rows"] = [Row(**known(Row, row)) for row in found["rows"]]
+            own["pictures"] = [Picture(**known(Picture, one)) for one in found["pictures"]]
+            return cls(**own)
+        except FileNotFoundError:
+            raise BadInput(f"{folder} is no folder of a batch: it has no {NAME}") from None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise BadInput(f"{path} cannot be read: {error}") from error
+
+    def write(self, folder: Path) -> None:
+        """One picture a line, so that people can read it too."""
+        head = {key: getattr(self, key) for key in ("version", "guided", "made", "title", "base")}
+        parts = [f'"{key}": {as_json(value)}' for key, value in head.items()]
+        for key, entries in (("rows", self.rows), ("pictures", self.pictures)):
+            lines = ",\n".join(as_json(asdict(entry)) for entry in entries)
+            parts.append(f'"{key}": [\n{lines}\n]')
+        record.write(folder / NAME, ("{" + ",\n".join(parts) + "}\n").encode())
+
+    def of_row(self, row: int) -> Iterator[Picture]:
+        return (picture for picture in self.pictures if picture.row == row)
+
+    def count(self, *states: str) -> int:
+        return sum(picture.state in states for picture in self.pictures)
+
+    def mean_score(self) -> float | None:
+        scores = [one.score for one in self.pictures if one.score is not None]
+        return sum(scores) / len(scores) if scores else None
+
+    @property
+    def finished(self) -> bool:
+        return not any(picture.open for picture in self.pictures)
+
+    @property
+    def failed(self) -> list[Picture]:
+        return [picture for picture in self.pictures if picture.state == FAILED]
+
+
+def known(cls: type, found: dict[str, Any]) -> dict[str, Any]:
+    names = {f.name for f in fields(cls)}
+    return {key: value for key, value in found.items() if key in names}
+
+
+def as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def grouped(numbers: Iterable[int], size: int) -> Iterator[list[int]]:
+    """Numbers in runs of `size`: the pictures that are drawn together."""
+    numbers = list(numbers)
+    for first in range(0, len(numbers), size):
+        yield numbers[first : first + size]

@@ -1,0 +1,118 @@
+"""A batch before its first step: every row checked, and every picture given its number and seed.
+
+Whatever is wrong with a row is found here, in a moment and without torch; the other rows are
+drawn. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from guided import __version__
+from guided.batch.manifest import FAILED, Manifest, Picture, Row, grouped
+from guided.complaint import BAD, say
+from guided.composing import Composer
+from guided.errors import BadInput
+from guided.plan import Plan
+
+# Settings of the machine or of the batch, which are not part of how a picture is made.
+OUTSIDE = ("debug", "folder", "models", "cache", "name", "prompts", "resume")
+MOST = 100_000  # pictures
+
+
+@dataclass
+class Drawable:
+    """A row that is right: its plan, and the settings that its pictures remember."""
+
+    plan: Plan
+    settings: dict[str, Any]
+
+
+@dataclass
+class Batch:
+    """What is drawn, checked."""
+
+    manifest: Manifest
+    first: Drawable | None = None  # of the rows that are right
+    first_row: int = 0
+    wrong: dict[int, str] = field(default_factory=dict)  # what is wrong with those that are not
+
+
+def drawable(composer: Composer, words: Sequence[str]) -> Drawable:
+    """BadInput, or one of Hydra's or OmegaConf's errors, when the row is not right."""
+    with composer.row(words) as cfg:
+        plan = Plan.read(cfg)
+        return Drawable(plan, remembered(cfg, plan) | {"words": composer.typed(words)})
+
+
+def remembered(cfg: DictConfig, plan: Plan) -> dict[str, Any]:
+    """The settings as a picture has them inside, resolved as far as that goes without torch."""
+    size_and_steps = {"size": list(plan.size), "steps": plan.steps}
+    return lasting_settings(cfg) | size_and_steps | {"version": __version__}
+
+
+def lasting_settings(cfg: DictConfig) -> dict[str, Any]:
+    settings = OmegaConf.to_container(cfg, resolve=True)
+    return {name: value for name, value in settings.items() if name not in OUTSIDE}
+
+
+def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
+    """Every row checked. Raises what is wrong with the first one when all of them are."""
+    recorded = composer.recorded.as_base() if composer.recorded else None
+    base = {"words": composer.words, "flags": composer.flags, "settings": recorded}
+    manifest = Manifest(title, base, rows, [])
+    batch = Batch(manifest)
+    unsaid = secrets.randbelow(2**32)  # one seed for all rows, so that they can be compared
+    errors = []
+    for number, row in enumerate(rows):
+        first = len(manifest.pictures)
+        try:
+            found = drawable(composer, row.words)
+            manifest.pictures += pictures_of(found, number, first, unsaid)
+            if batch.first is None:
+                batch.first, batch.first_row = found, number
+        except BAD as error:
+            errors.append(error)
+            batch.wrong[number] = f"{row.where}: {say(error)}".removeprefix(": ")
+            pictures = unplanned(composer, row, number, first, unsaid, batch.wrong[number])
+            manifest.pictures += pictures
+        if len(manifest.pictures) > MOST:
+            raise BadInput(f"more than {MOST} pictures in one batch")
+    if batch.first is None:
+        raise BadInput(batch.wrong[0]) from errors[0]
+    manifest.title = title or batch.first.plan.prompts[0].text
+    return batch
+
+
+def pictures_of(found: Drawable, row: int, first: int, unsaid: int) -> list[Picture]:
+    plan, seed = found.plan, found.settings["seed"]
+    pictures = []
+    for group in grouped(range(plan.count), plan.batch_size):
+        for k in group:
+            own = (unsaid if seed is None else seed) + k
+            text = "; ".join(p.text for p in plan.prompts_of(own) if p.at(1.0) > 0)
+            picture = Picture(first + k, row, own, text, model=plan.model.name)
+            picture.group = first + group[0]
+            pictures.append(picture)
+    return pictures
+
+
+def unplanned(
+    composer: Composer, row: Row, number: int, first: int, unsaid: int, why: str
+) -> list[Picture]:
+    """The pictures of a row that cannot be drawn, as far as can be said: when what it lacks is
+    there, it is resumed with the same numbers and seeds."""
+    count, seed = 1, unsaid
+    with suppress(*BAD), composer.row(row.words) as cfg:
+        count = cfg.count if 1 <= cfg.count <= MOST else 1
+        seed = unsaid if cfg.seed is None else max(cfg.seed, 0)
+    return [
+        Picture(first + k, number, seed + k, state=FAILED, why=why, group=first + k)
+        for k in range(count)
+    ]

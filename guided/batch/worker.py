@@ -1,0 +1,143 @@
+"""Working on a folder: claim what is next, draw it, mark it, until nothing is left.
+
+A first run is "make the folder, then work on it", and resuming is working on it again; several
+processes may do it at once. A picture that fails leaves the others to go on.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import traceback
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from guided.batch.claims import Worker
+from guided.batch.manifest import RUNNING, Manifest, Picture
+from guided.batch.planning import Drawable, drawable
+from guided.batch.stopping import Stopping
+from guided.complaint import say
+from guided.composing import Composer
+from guided.models.loaded import Loaded
+from guided.studio import Studio
+from guided.types import Frame, Run
+
+log = logging.getLogger(__name__)
+
+
+def work(bench: Bench, debug: bool = False) -> None:
+    """Draw what is left in the folder.
+
+    KeyboardInterrupt when it was stopped: what was begun is queued again."""
+    with Stopping.watched() as stopping, Worker.at(bench.folder) as worker:
+        while claimed := worker.claim():
+            mine = [p.number for p in claimed if p.state == RUNNING and p.worker == worker.name]
+            try:
+                bench.draw(claimed, mine, worker, stopping)
+            except Exception as error:
+                if debug:
+                    traceback.print_exception(error)
+                why = say(error)
+                log.warning("picture %s failed: %s", ", ".join(map(str, mine)), why)
+                worker.fail(mine, why)
+                bench.recover(error)
+
+
+@dataclass
+class Bench:
+    """Where one worker draws: the row at hand, and the models in memory."""
+
+    folder: Path
+    composer: Composer
+    more: list[str] = field(default_factory=list)  # for every row, as device=cuda:1
+    row: int | None = None
+    found: Drawable | None = None  # the row at hand, planned
+    studio: Studio | None = None
+    loaded: Loaded = field(default_factory=Loaded)
+
+    def draw(
+        self, pictures: list[Picture], mine: list[int], worker: Worker, stopping: Stopping
+    ) -> None:
+        """The pictures of a group; only those of `mine` are kept."""
+        self.open(pictures[0].row)
+        plan, studio = self.found.plan, self.studio
+        run = Run(
+            self.folder,
+            self.found.settings | {"device": studio.device, "precision": studio.precision},
+            plan.prompts,
+            len(pictures),
+            plan.steps - plan.skip,
+            studio.enlarger,
+            studio.look(plan),
+        )
+        first, seeds = pictures[0].number, [picture.seed for picture in pictures]
+        spent = dict.fromkeys(mine, 0.0)
+        with ExitStack() as stack:
+            viewers = [stack.enter_context(output.open(run)) for output in plan.outputs.values()]
+            stack.enter_context(stopping.between_steps())
+            for frame in studio.batch(plan, first, seeds):
+                if frame.index in spent:
+                    spent[frame.index] += frame.seconds
+                    refuse_broken(frame)
+                    for viewer in viewers:
+                        viewer.see(frame)
+                    if frame.last:
+                        self.finish(worker, frame, spent[frame.index])
+                if stopping.asked and frame.index == pictures[-1].number and not frame.last:
+                    raise KeyboardInterrupt
+        if stopping.asked:
+            raise KeyboardInterrupt
+
+    def open(self, row: int) -> None:
+        """What the row needs: nothing, if it is the row before; else its plan, and of its models
+        those that the row before had not."""
+        if row != self.row:
+            self.row = self.studio = None
+            words = Manifest.read(self.folder).rows[row].words
+            self.found = drawable(self.composer, [*words, *self.more])
+            self.row = row
+        if self.studio is None:
+            self.studio = Studio.open(self.found.plan, self.loaded)
+
+    def finish(self, worker: Worker, frame: Frame, seconds: float) -> None:
+        pictures = sorted(self.folder.glob(f"image_{frame.index:04d}.*"))
+        file = pictures[0].name if pictures else None
+        worker.finish(frame.index, file, frame.score, seconds)
+        if self.found.plan.keep:
+            worker.keep_best(self.row, self.found.plan.keep)
+
+    def recover(self, error: Exception) -> None:
+        """What is in memory may be half of something; and where memory ran out, all of it goes."""
+        self.row = self.studio = None
+        if out_of_memory(error):
+            error.__traceback__ = None  # its frames hold the tensors
+            self.loaded.clear()
+        gc.collect()
+        free_device_memory()
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Python's, CUDA's, or that of PyTorch's allocator on the CPU."""
+    import torch
+
+    text = str(error)
+    return (
+        isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text
+    )
+
+
+def free_device_memory() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def refuse_broken(frame: Frame) -> None:
+    """A black picture must not look like a finished one."""
+    if frame.last and not frame.image.isfinite().all():
+        raise ArithmeticError(
+            f"image {frame.index} came out with values that are not numbers; "
+            "try precision=float32, or a smaller guide.clip.scale"
+        )

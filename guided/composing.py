@@ -1,0 +1,196 @@
+"""Settings as they are typed into a configuration, and Python's values into what is typed.
+
+A batch composes many rows: Hydra does it once for each set of choices, which takes it a quarter
+of a second, and plain values are put in place after it, which is what Hydra does with them too.
+Imports no torch.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.errors import ConfigCompositionException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from guided import config, help, quoting
+from guided.errors import BadInput
+from guided.models import choices
+
+if TYPE_CHECKING:
+    from guided.recall import Recorded
+
+FOLDERS, PATHS, NAMES = ("--config-dir", "-cd"), ("--config-path", "-cp"), ("--config-name", "-cn")
+PLAIN = re.compile(r"(?P<name>[A-Za-z_][\w.]*)=", re.ASCII)  # name.of.setting=value
+
+
+def compose(overrides: Sequence[str], flags: Sequence[str] = ()) -> DictConfig:
+    """The configuration that `python run.py *flags *overrides` would draw."""
+    config.register()
+    root, name, folders = sources(flags)
+    words = quoting.quote(choices.spelt_out(overrides))
+    if folders:
+        words.append(f"hydra.searchpath={spelt([f'file://{folder}' for folder in folders])}")
+    with initialize_config_dir(root, version_base="1.3"):
+        try:
+            return hydra_compose(name, overrides=words)
+        except ValueError as error:
+            if "Config group override" not in str(error):
+                raise
+            raise BadInput(
+                "null is no choice for a group; ~name leaves it out, and --help lists the choices"
+            ) from error
+
+
+def sources(flags: Sequence[str]) -> tuple[str, str, list[str]]:
+    """Where the configuration is read from: its folder, its name, and folders of presets beside
+    it."""
+    root, name, folders = str(config.conf_folder()), "config", []
+    for flag, value in itertools.pairwise(separated(flags)):
+        if flag in FOLDERS:
+            folders.append(str(Path(value).expanduser().absolute()))
+        elif flag in PATHS:
+            root = str(Path(value).expanduser().absolute())
+        elif flag in NAMES:
+            name = value
+    return root, name, folders
+
+
+def lasting(flags: Sequence[str]) -> list[str]:
+    """Of Hydra's flags those that say where the configuration is, from wherever it is asked."""
+    root, name, folders = sources(flags)
+    said = [part for folder in folders for part in (FOLDERS[0], folder)]
+    said += [PATHS[0], root] if set(PATHS) & set(separated(flags)) else []
+    return said + ([NAMES[0], name] if set(NAMES) & set(separated(flags)) else [])
+
+
+def separated(flags: Sequence[str]) -> list[str]:
+    """--flag=value as two words."""
+    return [part for flag in flags for part in (flag.split("=", 1) if flag[:1] == "-" else [flag])]
+
+
+def said(name: str, value: Any) -> str:
+    """A Python value as one would type it: prose as it is, all else in Hydra's grammar."""
+    typed = f"{name}={value}"
+    if isinstance(value, str):
+        found = quoting.parsed(quoting.quote_one(typed))
+        if (
+            found is not None
+            and not found.is_sweep_override()
+            and isinstance(found.value(), str)
+            and str(found.value()) == quoting.escaped(value)
+        ):
+            return typed
+    return f"{name}={spelt(value)}"
+
+
+def escaped(value: Any) -> Any:
+    """Every text in it escaped, for a configuration."""
+    if isinstance(value, Mapping):
+        return {key: escaped(inside) for key, inside in value.items()}
+    if isinstance(value, list | tuple):
+        return [escaped(inside) for inside in value]
+    return quoting.escaped(value) if isinstance(value, str) else value
+
+
+def spelt(value: Any) -> str:
+    """A Python value in Hydra's grammar; BadInput for a mapping with keys that it cannot write."""
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{key_of(key)}:{spelt(inside)}' for key, inside in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(spelt, value))}]"
+    if isinstance(value, str | Path):
+        return QuotedString(quoting.escaped(str(value)), Quote.single).with_quotes()
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else str(value)
+
+
+def key_of(key: Any) -> str:
+    if not re.fullmatch(r"[A-Za-z_]\w*|\d+(\.\d+)?%?", str(key), re.ASCII):
+        raise BadInput(f"{{{key}: ...}} has a key that is neither a name nor a number")
+    return str(key)
+
+
+@dataclass
+class Composer:
+    """The rows of a batch, composed."""
+
+    words: list[str]  # what holds for every row
+    flags: list[str] = field(default_factory=list)
+    recorded: Recorded | None = None  # what it began with, of a picture or a run
+    composed: dict[tuple[str, ...], DictConfig] = field(default_factory=dict)  # by choices
+
+    @contextmanager
+    def row(self, words: Sequence[str] = ()) -> Iterator[DictConfig]:
+        """The configuration of a row, for as long as the block lasts."""
+        found = [quoting.parsed(quoting.quote_one(word)) for word in words]
+        plain = [
+            override
+            for word, override in zip(words, found, strict=True)
+            if override is not None and self.is_plain(word, override)
+        ]
+        chosen = tuple(
+            word
+            for word, override in zip(words, found, strict=True)
+            if override is None or not any(override is one for one in plain)
+        )
+        if chosen not in self.composed:
+            self.composed[chosen] = self.compose(chosen)
+        cfg = self.composed[chosen]
+        with ExitStack() as stack:
+            for override in plain:
+                stack.enter_context(changed(cfg, override))
+            yield cfg
+
+    def compose(self, words: Sequence[str]) -> DictConfig:
+        if self.recorded is None:
+            return compose([*self.words, *words], self.flags)
+        return self.recorded.config([*self.words, *words])
+
+    def typed(self, words: Sequence[str]) -> list[str]:
+        """What one would type for a row."""
+        typed = [*self.words, *words]
+        return typed if self.recorded is None else self.recorded.typed_with(typed)
+
+    def is_plain(self, word: str, override: Override) -> bool:
+        """A value to be put in place, and no choice of a group."""
+        name = PLAIN.match(word)
+        # In a record, one setting may make another forgotten.
+        if name is None or override.is_sweep_override() or self.recorded is not None:
+            return False
+        return not help.folders(name["name"], self.flags)
+
+
+@contextmanager
+def changed(cfg: DictConfig, override: Override) -> Iterator[None]:
+    """One value put in place, and the one before put back. Raises what Hydra would."""
+    key = override.key_or_group
+    parent, _, name = key.rpartition(".")
+    node = OmegaConf.select(cfg, parent) if parent else cfg
+    if not isinstance(node, DictConfig) or name not in node:
+        raise ConfigCompositionException(f"Could not override '{key}'.")
+    before = copy.deepcopy(node._get_node(name))
+    try:
+        put(cfg, override)
+        yield
+    finally:
+        node[name] = before
+
+
+def put(cfg: DictConfig, override: Override) -> None:
+    try:
+        OmegaConf.update(cfg, override.key_or_group, override.value(), merge=True)
+    except OmegaConfBaseException as error:
+        line = f"Error merging override {override.input_line}"
+        raise ConfigCompositionException(line) from error
