@@ -26,15 +26,19 @@ def generate(prompt: Any, *overrides: str, **settings: Any) -> list[Image]:
     `prompt` is a text, or any form that prompts have in YAML: lists with weights, mappings of
     progress. `settings` are those at the top and the groups, `overrides` what one would type.
     Runs are kept in ./outputs, or in `folder`. Raises guided.errors.BadInput, before any weight
-    is loaded, when a setting is not right.
+    is loaded, when a setting is not right, and Failed of there when a picture cannot be drawn.
     """
     from PIL import Image
 
     from guided.batch.manifest import Manifest
-    from guided.complaint import words_for
+    from guided.complaint import BAD, say, words_for
+    from guided.errors import BadInput
     from guided.pipeline import draw
 
-    folder = draw(words_for(prompt, overrides, settings))
+    try:
+        folder = draw(words_for(prompt, overrides, settings))
+    except BAD as error:
+        raise BadInput(say(error)) from error
     kept = [one.file for one in Manifest.read(folder).pictures if one.file]
     return [Image.open(folder / file) for file in kept if "/" not in file]
 

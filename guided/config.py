@@ -53,6 +53,7 @@ class Config:
     steps: int | None = setting(None, "1 to 1000 and more; null: what suits the model")
     prompts: str | None = setting(None, "a file with a prompt on each line: prompts.txt")
     resume: str | None = setting(None, "go on with a folder's unfinished pictures; or latest")
+    checkpoint: float = setting(30.0, "seconds after which a picture in the middle is saved")
     init: str | None = setting(
         None, "what to start from: a picture's path, perlin, perlin:color or perlin:gray"
     )

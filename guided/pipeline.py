@@ -140,7 +140,8 @@ def begin(batch: Batch, composer: Composer, root: Path) -> Path:
     else:
         with composer.row() as cfg:
             settings = lasting_settings(cfg)
-    settings |= {"words": composer.typed([]), "device": str(device), "precision": str(precision).removeprefix("torch.")}
+    precision = str(precision).removeprefix("torch.")
+    settings |= {"words": composer.typed([]), "device": str(device), "precision": precision}
     if settings["seed"] is None:
         settings["seed"] = batch.manifest.pictures[0].seed
     record.write(folder / "run.yaml", record.as_yaml(settings).encode())

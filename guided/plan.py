@@ -56,6 +56,7 @@ class Plan:
     drawn: list[str] | None = None  # the prompts' texts, if their wildcards are decided already
     batch_size: int = 1
     keep: int | None = None
+    checkpoint: float = 30.0  # seconds
     name: str | None = None
     init: Init | None = None
     skip: int = 0
@@ -91,6 +92,7 @@ class Plan:
             judges=ranking(cfg.rank),
             batch_size=cfg.batch_size,
             keep=cfg.keep,
+            checkpoint=cfg.checkpoint,
             name=cfg.name,
             init=read_init(cfg.init, cfg.init_fit),
         )
@@ -114,6 +116,7 @@ class Plan:
             check_number("count", self.count, 1, 10_000, whole=True)
             check_number("seed", self.seed, 0, 2**63 - 1 - self.count, whole=True)
             check_number("batch_size", self.batch_size, 1, 256, whole=True)
+            check_number("checkpoint", self.checkpoint, 0)
             if self.keep is not None:
                 check_number("keep", self.keep, 1, self.count, whole=True)
                 self.check_keep()

@@ -51,14 +51,16 @@ class Worker:
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
         (folder / WORK).mkdir(exist_ok=True)
         life = FileLock(life_of(folder, name), timeout=PATIENCE)
-        with life:
-            worker = cls(folder, name, life)
-            try:
-                yield worker
-            finally:
-                worker.leave()
-        with suppress(OSError):
-            life_of(folder, name).unlink()
+        try:
+            with life:
+                worker = cls(folder, name, life)
+                try:
+                    yield worker
+                finally:
+                    worker.leave()
+        finally:
+            with suppress(OSError):
+                life_of(folder, name).unlink()
 
     def claim(self) -> list[Picture]:
         """The next pictures to draw together, which are its own from now on; [] when none is

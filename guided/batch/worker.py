@@ -13,10 +13,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from guided.batch.claims import Worker
+from guided.batch.claims import WORK, Worker
 from guided.batch.manifest import RUNNING, Manifest, Picture
 from guided.batch.planning import Drawable, drawable
 from guided.batch.stopping import Stopping
+from guided.checkpoint import Bookmark
 from guided.complaint import say
 from guided.composing import Composer
 from guided.models.loaded import Loaded
@@ -73,10 +74,15 @@ class Bench:
         )
         first, seeds = pictures[0].number, [picture.seed for picture in pictures]
         spent = dict.fromkeys(mine, 0.0)
+        bookmark = Bookmark(
+            self.folder / WORK / f"{first:04d}.safetensors",
+            lambda: studio.fingerprint(plan, seeds),
+            plan.checkpoint,
+        )
         with ExitStack() as stack:
             viewers = [stack.enter_context(output.open(run)) for output in plan.outputs.values()]
             stack.enter_context(stopping.between_steps())
-            for frame in studio.batch(plan, first, seeds):
+            for frame in studio.batch(plan, first, seeds, bookmark.found()):
                 if frame.index in spent:
                     spent[frame.index] += frame.seconds
                     refuse_broken(frame)
@@ -84,8 +90,11 @@ class Bench:
                         viewer.see(frame)
                     if frame.last:
                         self.finish(worker, frame, spent[frame.index])
-                if stopping.asked and frame.index == pictures[-1].number and not frame.last:
+                bookmark.see(frame.state)
+                if stopping.asked and frame.state is not None:
+                    bookmark.keep(frame.state)
                     raise KeyboardInterrupt
+        bookmark.remove()
         if stopping.asked:
             raise KeyboardInterrupt
 
