@@ -1,10 +1,11 @@
-"""Two texts inside a picture's file, for PNG, WebP, JPEG and GIF: `parameters`, in the layout that
-other programs read, and `guided`, everything.
+"""Two texts inside the file of a picture or a film, PNG, WebP, JPEG, GIF or MP4: `parameters`, in
+the layout that other programs read, and `guided`, everything.
 
 PNG has both as text of their names. JPEG and WebP have `parameters` as EXIF's UserComment in
 UTF-16, where AUTOMATIC1111's web UI keeps it, and `guided` in XMP; what is longer than a segment
 of a JPEG goes on in further ones, by Adobe's XMP Specification, Part 3, 1.1.3.1
-(https://developer.adobe.com/xmp/docs/XMPSpecifications/). GIF has one comment: `guided`.
+(https://developer.adobe.com/xmp/docs/XMPSpecifications/). GIF has one comment: `guided`. MP4
+has tags: `comment` for the first, and `guided`.
 
 Knows nothing about what the texts say. Reading decodes no pixels.
 """
@@ -16,6 +17,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import unescape
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ SUFFIXES = {"png": ".png", "webp": ".webp", "jpeg": ".jpg"}
 SOFTWARE = f"AI generated; guided {__version__}"
 EXIF_IFD, USER_COMMENT, SOFTWARE_TAG = 0x8769, 0x9286, 0x0131
 ASCII, LONG, UNDEFINED = 2, 4, 7  # EXIF's types
+OURS = b"# guided\n"  # the first line of a GIF's comment, which is YAML with it or without
 XMP, MORE_XMP = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 SEGMENT = 65_533  # bytes that a JPEG's segment holds
 LONGEST_COMMENT = 15_000  # characters: EXIF is one segment of a JPEG, with up to 4 bytes for each
@@ -49,7 +52,7 @@ def encode(
         image.save(buffer, "PNG", pnginfo=png_info(texts) if texts else None)
     elif format == "webp":
         chosen = {"lossless": True} if quality is None else {"quality": quality}
-        inside = {"exif": exif(texts), "xmp": xmp(texts["guided"])} if texts else {}
+        inside = exif_and_xmp(texts) if texts else {}
         image.save(buffer, "WEBP", method=4, **chosen, **inside)
     else:
         inside = {"exif": exif(texts)} if texts else {}
@@ -70,6 +73,21 @@ def png_info(texts: dict[str, str]) -> PngInfo:
 def whole(text: str) -> str:
     """Half a surrogate pair, as a command line that is no UTF-8 leaves it, fits no file."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def exif_and_xmp(texts: dict[str, str]) -> dict[str, bytes]:
+    """For WebP, whose chunks may be of any length."""
+    return {"exif": exif(texts), "xmp": xmp(texts["guided"])}
+
+
+def comment(texts: dict[str, str]) -> bytes:
+    """For GIF, whose comments begin in our case with who wrote them."""
+    return OURS + whole(texts["guided"]).encode()
+
+
+def mp4_tags(texts: dict[str, str]) -> dict[str, str]:
+    """For MP4: what players show as a comment, and everything."""
+    return {"comment": whole(texts["parameters"]), "guided": whole(texts["guided"])}
 
 
 def exif(texts: dict[str, str]) -> bytes:
@@ -136,13 +154,32 @@ def read(path: Path) -> str | None:
     picture of these kinds, or broken."""
     if path.stat().st_size > LARGEST_FILE:
         raise BadInput(f"{path} is larger than {LARGEST_FILE >> 20} MB; pictures are not")
+    if is_mp4(path):
+        return read_mp4(path)
     try:
         with of_any_size(), Image.open(path, formats=("PNG", "JPEG", "WEBP", "GIF")) as image:
             return text_of(image)
     except Image.UnidentifiedImageError as error:
-        raise BadInput(f"{path} is no PNG, WebP, JPEG or GIF") from error
+        raise BadInput(f"{path} is no PNG, WebP, JPEG, GIF or MP4") from error
     except (OSError, ValueError, SyntaxError) as error:
         raise BadInput(f"{path} cannot be read as a picture: {error}") from error
+
+
+def is_mp4(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(12)[4:8] == b"ftyp"
+
+
+def read_mp4(path: Path) -> str | None:
+    if find_spec("av") is None:
+        raise BadInput(f"{path}: to read an MP4 needs PyAV, which is not here: pip install av")
+    import av
+
+    try:
+        with av.open(str(path), format="mp4") as container:
+            return container.metadata.get("guided")
+    except (av.FFmpegError, UnicodeDecodeError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read as a film: {error}") from error
 
 
 @contextmanager
@@ -162,7 +199,8 @@ def text_of(image: Image.Image) -> str | None:
         text = image.info.get("guided")  # and not image.text, which decodes the pixels
         return None if text is None else str(text)
     if image.format == "GIF":
-        return decoded(image.info.get("comment", b"")) or None
+        said = decoded(image.info.get("comment", b""))
+        return said if said.startswith(OURS.decode()) else None
     packet = packets(image) if image.format == "JPEG" else image.info.get("xmp", b"")
     found = re.search("<guided:settings>(.*?)</guided:settings>", decoded(packet), re.DOTALL)
     return unescape(found[1]) if found else None

@@ -226,12 +226,21 @@ def long_prompts(given: Given, out: Translation) -> None:
     given.take("truncate_overlength_prompt")
 
 
-def shown_cutouts(given: Given, out: Translation) -> None:
+def more_outputs(given: Given, out: Translation) -> None:
+    """What is written beside the usual. DiscoArt makes a GIF unless it is told not to; here a film
+    is made when a file says how fast it should be."""
+    outputs = ["still", "steps", "sheet", "metrics", "progress"]
     if truth("visualize_cuts", given.take("visualize_cuts") or False):
-        out.choices["output"] = ["still", "steps", "sheet", "metrics", "progress", "cuts"]
+        outputs.append("cuts")
+    fps = number("gif_fps", given.take("gif_fps") or 0)
+    if "gif_fps" in given.said and fps > 0:
+        outputs.append("video")
+        out.settings |= {"output.video.format": "gif", "output.video.fps": min(fps, 50)}
+    if len(outputs) > 5:
+        out.choices["output"] = outputs
 
 
 RULES: tuple[Callable[[Given, Translation], None], ...] = (
     *(prompts, canvas, count, model, clips, secondary, sampler, start, clamp, range_guide),
-    *(augmentations, symmetry, device, saves, kept_pictures, long_prompts, shown_cutouts),
+    *(augmentations, symmetry, device, saves, kept_pictures, long_prompts, more_outputs),
 )

@@ -154,6 +154,16 @@ def test_discoarts_schema():
     assert {"clip_guidance=XYZ::none", "spellcheck of a prompt"} <= set(left)
 
 
+def test_a_gif_of_the_making_is_made_where_a_file_says_how_fast():
+    with_it = said("discoart", gif_fps=25, visualize_cuts=True)
+    assert with_it.choices["output"][-2:] == ["cuts", "video"]
+    assert with_it.settings["output.video.format"] == "gif"
+    assert with_it.settings["output.video.fps"] == 25
+    for without in (said("discoart"), said("discoart", gif_fps=0)):
+        assert "output" not in without.choices
+        assert "output.video.fps" not in without.settings
+
+
 def test_schedules_of_clips_go_to_their_cards():
     found = said(
         "discoart",

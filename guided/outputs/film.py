@@ -1,0 +1,123 @@
+"""Pictures one after the other into a file: MP4 through PyAV, GIF and WebP through Pillow, each
+with its settings inside.
+
+The same pictures make the same bytes. Knows nothing about where they come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+
+from PIL import Image
+
+from guided import metadata
+
+GIF_UNIT = 10  # milliseconds: what a GIF counts in
+
+
+@dataclass(frozen=True)
+class Film:
+    """How it is shown."""
+
+    format: str  # mp4, gif or webp
+    fps: float
+    hold: float  # seconds that the last picture stays
+    quality: int  # 1 to 100, of mp4 and webp
+
+    def encode(self, paths: Sequence[Path], texts: dict[str, str]) -> bytes:
+        if self.format == "mp4":
+            return self._mp4(paths, texts)
+        return self._gif(paths, texts) if self.format == "gif" else self._webp(paths, texts)
+
+    def _mp4(self, paths: Sequence[Path], texts: dict[str, str]) -> bytes:
+        """H.264 in yuv420p, the one that every browser plays."""
+        import av
+
+        path = paths[0].with_name("film.mp4")  # a file of its own: faststart writes it twice
+        rate = Fraction(self.fps).limit_denominator(1001)
+        # use_metadata_tags: any name, and texts of any length; faststart: plays while it loads.
+        options = {"movflags": "+faststart+use_metadata_tags", "fflags": "+bitexact"}
+        with av.open(str(path), "w", format="mp4", options=options) as container:
+            for name, text in metadata.mp4_tags(texts).items():
+                container.metadata[name] = text
+            stream = container.add_stream("libx264", rate=rate)
+            # How many threads there are must not show in the bytes.
+            stream.options = {"crf": str(crf(self.quality)), "preset": "medium", "threads": "1"}
+            first = even(opened(paths[0]))
+            stream.width, stream.height, stream.pix_fmt = first.width, first.height, "yuv420p"
+            context = stream.codec_context  # BT.709, said and meant: colours are not guessed
+            context.color_primaries = context.color_trc = context.colorspace = 1
+            context.color_range = 1
+            for n, image in enumerate(self._held(paths)):
+                frame = av.VideoFrame.from_image(even(image))
+                frame = frame.reformat(
+                    format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
+                )
+                frame.pts, frame.time_base = n, 1 / rate
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        return path.read_bytes()
+
+    def _held(self, paths: Sequence[Path]) -> Iterator[Image.Image]:
+        """The last one as often as it stays."""
+        for path in paths:
+            yield opened(path)
+        for _ in range(round(self.hold * self.fps)):
+            yield opened(paths[-1])
+
+    def durations(self, count: int, unit: int = 1) -> list[int]:
+        """Milliseconds of each picture, in steps of the unit, such that none runs late."""
+        ends = [round(k * 1000 / self.fps / unit) * unit for k in range(count + 1)]
+        shown = [after - before for before, after in pairwise(ends)]
+        shown[-1] += round(self.hold * 1000 / unit) * unit
+        return shown
+
+    def _gif(self, paths: Sequence[Path], texts: dict[str, str]) -> bytes:
+        first, *rest = [with_palette(opened(path)) for path in paths]
+        buffer = BytesIO()
+        first.save(
+            buffer, "GIF", save_all=True, append_images=rest, loop=0, optimize=False,
+            duration=self.durations(len(paths), GIF_UNIT), comment=metadata.comment(texts),
+        )  # fmt: skip
+        return buffer.getvalue()
+
+    def _webp(self, paths: Sequence[Path], texts: dict[str, str]) -> bytes:
+        buffer = BytesIO()
+        opened(paths[0]).save(
+            buffer, "WEBP", save_all=True, append_images=(opened(path) for path in paths[1:]),
+            loop=0, quality=self.quality, method=4, duration=self.durations(len(paths)),
+            **metadata.exif_and_xmp(texts),
+        )  # fmt: skip
+        return buffer.getvalue()
+
+
+def crf(quality: int) -> int:
+    """x264's constant rate factor: 18 at 85, which looks like the original; 51 is its worst."""
+    return round(51 - (quality - 1) * 39 / 99)
+
+
+def opened(path: Path) -> Image.Image:
+    with Image.open(path, formats=("PNG",)) as image:
+        return image.convert("RGB")
+
+
+def even(image: Image.Image) -> Image.Image:
+    """The last row and column twice, where a side is odd: yuv420p halves both."""
+    width, height = image.width + image.width % 2, image.height + image.height % 2
+    if image.size == (width, height):
+        return image
+    larger = Image.new("RGB", (width, height))
+    for at in ((1, 1), (1, 0), (0, 1), (0, 0)):
+        larger.paste(image, at)
+    return larger
+
+
+def with_palette(image: Image.Image) -> Image.Image:
+    """Its own 256 colours, dithered."""
+    palette = image.quantize(256, Image.Quantize.MEDIANCUT)
+    return image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
