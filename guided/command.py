@@ -103,9 +103,11 @@ def do(words: list[str], flags: list[str]) -> Path | None:
         recorded = Recorded.read(said["from"])
         words = [word for word in words if not word.startswith(("from=", "show="))]
         if said.get("show") == "true":
-            print(recall.text(recorded, words), end="")
+            print(recall.text(recorded, words, flags), end="")
             return None
         return pipeline.draw(words, flags, recorded)
+    if "show" in said:
+        raise BadInput("show=true needs a picture or a run: from=image.png show=true")
     if "models" in said:
         cfg = compose(words, flags)
         shelf.run(cfg.models, cfg)

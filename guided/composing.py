@@ -156,7 +156,7 @@ class Composer:
     def compose(self, words: Sequence[str]) -> DictConfig:
         if self.recorded is None:
             return compose([*self.words, *words], self.flags)
-        return self.recorded.config([*self.words, *words])
+        return self.recorded.config([*self.words, *words], self.flags)
 
     def typed(self, words: Sequence[str]) -> list[str]:
         """What one would type for a row."""

@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from guided.errors import BadInput, nearest
 
 TRUSTED = "guided."
+COMMANDS = ("from", "show", "import")  # no settings: command.py takes them off the line
 
 
 def setting(default: Any, meaning: str) -> Any:
@@ -91,9 +92,10 @@ def conf_folder() -> Path:
 
 
 def known_names() -> set[str]:
-    """Settings at the top and groups, which presets may add, and Hydra's own."""
+    """Settings at the top and groups, which presets may add, Hydra's own, and what stands for
+    whole commands."""
     groups = {path.name for path in conf_folder().iterdir() if path.is_dir()}
-    return {field.name for field in dataclasses.fields(Config)} | groups | {"hydra"}
+    return {field.name for field in dataclasses.fields(Config)} | groups | {"hydra", *COMMANDS}
 
 
 def build(node: DictConfig, where: str) -> Any:

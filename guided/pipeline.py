@@ -39,7 +39,7 @@ def draw(
     stopped."""
     composer = Composer(list(words), lasting(flags), recorded)
     with composer.row() as cfg:
-        rows = files.read(cfg.prompts) if cfg.prompts else [Row()]
+        rows = files.read(cfg.prompts) if cfg.prompts else rows_of(recorded, words)
         root, debug, name = Path(cfg.folder).expanduser(), cfg.debug, cfg.name
         title = name or (Path(cfg.prompts).stem if cfg.prompts else "")
     batch = plan_batch(composer, rows, title)
@@ -48,6 +48,11 @@ def draw(
     folder = begin(batch, composer, root)
     tell(f"drawing in {folder}")
     return finish(worker.Bench(folder, composer, [], batch.first_row, batch.first), debug)
+
+
+def rows_of(recorded: Recorded | None, words: Sequence[str]) -> list[Row]:
+    """Those of a run that is drawn again, or the only one."""
+    return (recorded.rows_with(words) if recorded else []) or [Row()]
 
 
 def resume(words: Sequence[str]) -> Path:

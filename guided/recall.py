@@ -14,7 +14,7 @@ import logging
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -22,16 +22,18 @@ from typing import Any, get_type_hints
 from omegaconf import DictConfig, OmegaConf
 
 from guided import __version__, help, record
+from guided.batch import manifest
+from guided.batch.manifest import Row
 from guided.composing import compose, escaped
 from guided.config import Config, conf_folder, dataclass_of
 from guided.devices import check_device, find_device
 from guided.errors import BadInput, nearest, shown
+from guided.quoting import PROSE
+from guided.record import TODAYS
 
 log = logging.getLogger(__name__)
 ONE = ("generator", "model", "secondary", "cutouts", "sampler")  # groups with one choice
 SEVERAL = ("clip", "guide", "output")  # and those whose choices go together
-# Of the machine and the folder, today's and not the record's.
-TODAYS = ("debug", "folder", "models", "cache", "name", "prompts", "resume")
 FACTS = ("version", "words", "score")  # in a record, and no settings
 SAYS = ("prompt", "negative", "image_prompt", "wildcards")  # what `drawn` was decided from
 RUN = "run.yaml"
@@ -45,14 +47,14 @@ class Recorded:
     where: str
     settings: dict[str, Any]
     words: list[str] = field(default_factory=list)  # what was typed
+    rows: list[Row] = field(default_factory=list)  # of a run that has several
 
     @classmethod
     def read(cls, path: str) -> Recorded:
         """Of a picture, a run.yaml or a run's folder; BadInput when there are no settings."""
         where = f"from={path}"
-        found = read_settings(Path(path).expanduser(), where)
-        words = found.get("words")
-        typed = [word for word in words if isinstance(word, str)] if type(words) is list else []
+        place = Path(path).expanduser()
+        found = read_settings(place, where)
         settings = {name: value for name, value in found.items() if name not in FACTS + TODAYS}
         if (version := found.get("version")) != __version__:
             log.warning(
@@ -66,7 +68,7 @@ class Recorded:
                 *(where, settings["batch_size"]),
             )
             settings["batch_size"] = 1
-        return cls(where, settings, [w for w in typed if name_of(w) not in TODAYS])
+        return cls(where, settings, trusted(found.get("words")), rows_of(place))
 
     @classmethod
     def kept(cls, base: dict[str, Any] | None) -> Recorded | None:
@@ -80,9 +82,15 @@ class Recorded:
         """What one would have typed to get this with `words`."""
         return merged(self.words or chosen_words(self.settings), words)
 
-    def config(self, words: Sequence[str] = ()) -> DictConfig:
+    def rows_with(self, words: Sequence[str]) -> list[Row]:
+        """All of the run's, where `words` say nothing of what they say."""
+        said = {name_of(word) for word in words}
+        kept = [[word for word in row.words if name_of(word) not in said] for row in self.rows]
+        return [replace(row, words=own) for row, own in zip(self.rows, kept, strict=True)]
+
+    def config(self, words: Sequence[str] = (), flags: Sequence[str] = ()) -> DictConfig:
         """The configuration with `words` typed beside it. BadInput names what cannot be had."""
-        before, after = self.composed(words)
+        before, after = self.composed(words, flags)
         settings = copy.deepcopy(self.settings)
         changes = list(differences(before, after)) + list(said_outright(words, after))
         for path, value in changes:
@@ -91,22 +99,26 @@ class Recorded:
         forget_what_followed(settings, touched, before)
         clean(settings, self.where)
         settings |= {name: after[name] for name in TODAYS if name in after}
-        if "device" not in touched:
-            settings["device"] = device_here(settings.get("device", "auto"), self.where)
+        if "device" not in touched and not is_here(settings.get("device", "auto"), self.where):
+            settings["device"] = "auto"
+            if "precision" not in touched:
+                settings["precision"] = "auto"
         return OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(escaped(settings)))
 
-    def composed(self, words: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def composed(
+        self, words: Sequence[str], flags: Sequence[str]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """What was typed, as it is composed today, without `words` and with them."""
         if not words:
-            return {}, plain(compose([]))
+            return {}, plain(compose([], flags))
         try:
-            before = plain(compose(self.typed_with([])))
+            before = plain(compose(self.typed_with([]), flags))
         except Exception as error:  # a preset, a file or a choice that is no longer there
             reason = " ".join(str(error).split())
             log.warning("%s: what was typed cannot be composed today: %s", self.where, reason)
             self.words = []
-            before = plain(compose(self.typed_with([])))
-        return before, plain(compose(self.typed_with(words)))
+            before = plain(compose(self.typed_with([]), flags))
+        return before, plain(compose(self.typed_with(words), flags))
 
 
 # ---- reading -------------------------------------------------------------------------------
@@ -129,6 +141,26 @@ def read_settings(path: Path, where: str) -> dict[str, Any]:
     if "prompt" not in found and "image_prompt" not in found:
         raise BadInput(f"{where} has no settings of this program inside{instead(path)}")
     return found
+
+
+def trusted(words: Any) -> list[str]:
+    """Of recorded words those that say how a picture is made, and look nothing up elsewhere."""
+    return [
+        word
+        for word in (words if isinstance(words, list) else [])
+        if isinstance(word, str)
+        and re.split(r"[./]", name_of(word))[0] not in (*TODAYS, "hydra")
+        and ("${" not in word or name_of(word) in PROSE)
+    ]
+
+
+def rows_of(path: Path) -> list[Row]:
+    """Those of a run's folder, where there are several."""
+    folder = path.parent if path.name == RUN else path
+    if not (folder / manifest.NAME).is_file():
+        return []
+    rows = manifest.Manifest.read(folder).rows
+    return [replace(row, words=trusted(row.words)) for row in rows] if len(rows) > 1 else []
 
 
 def run_of(folder: Path, where: str) -> Path:
@@ -311,28 +343,28 @@ def targets(group: str) -> set[str]:
     return {target for text in texts for target in re.findall(r"_target_: *(\S+)", text)}
 
 
-def device_here(name: Any, where: str) -> Any:
-    """The record's device, or another where that is not here."""
-    if name in ("auto", "cpu"):
-        return name
+def is_here(device: Any, where: str) -> bool:
+    """Is the record's device one of this machine's?"""
+    if device in ("auto", "cpu"):
+        return True
     try:
-        check_device(str(name))
-        find_device(str(name))
+        check_device(str(device))
+        find_device(str(device))
     except BadInput:
         log.warning(
             "%s was drawn on device=%s, which is not here: the picture will differ in its bits",
-            *(where, shown(name)),
+            *(where, shown(device)),
         )
-        return "auto"
-    return name
+        return False
+    return True
 
 
 # ---- showing -------------------------------------------------------------------------------
 
 
-def text(recorded: Recorded, words: Sequence[str]) -> str:
+def text(recorded: Recorded, words: Sequence[str], flags: Sequence[str] = ()) -> str:
     """The settings as YAML, and the command in a comment."""
-    settings = plain(recorded.config(words))
+    settings = plain(recorded.config(words, flags))
     command = ["python", "run.py", *recorded.typed_with(words)]
     if not recorded.words:
         command = ["python", "run.py", recorded.where, *words]

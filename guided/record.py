@@ -19,10 +19,12 @@ from guided.errors import BadInput
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # plain data only; the first is quicker
 LONGEST = 1_000_000  # characters of settings
-# Of a run, and not of a picture in it.
-ELSEWHERE = (
-    *("seed", "count", "keep", "folder", "name", "cache", "debug", "prompts", "batch", "resume"),
+# Settings of the machine, the folder and the way there, which a picture does not depend on.
+TODAYS = (
+    *("debug", "folder", "models", "cache", "name", "prompts", "batch", "resume", "checkpoint"),
 )
+# Of a run, and not of a picture in it.
+ELSEWHERE = ("seed", "count", "keep", *TODAYS)
 
 
 def new_folder(root: Path, title: str, now: datetime) -> Path:

@@ -10,7 +10,8 @@ import yaml
 from PIL import Image
 
 from guided import recall, record
-from guided.command import compose
+from guided.batch.manifest import Manifest, Row
+from guided.composing import compose
 from guided.errors import BadInput
 from guided.pipeline import draw
 from guided.plan import Plan
@@ -148,8 +149,9 @@ def test_folder_and_cache_are_the_users_own(tmp_path, usual):
 
 
 def test_a_device_that_is_not_here_is_told(tmp_path, usual, caplog):
-    cfg = Recorded.read(kept(tmp_path, usual | {"device": "cuda:99"})).config()
-    assert cfg.device == "auto"
+    elsewhere = usual | {"device": "cuda:99", "precision": "bfloat16"}
+    cfg = Recorded.read(kept(tmp_path, elsewhere)).config()
+    assert (cfg.device, cfg.precision) == ("auto", "auto")
     assert "cuda:99" in caplog.text
     assert "differ" in caplog.text
 
@@ -164,6 +166,34 @@ def test_a_runs_folder_and_its_yaml_are_the_whole_run(tmp_path, usual):
     (tmp_path / "run.yaml").write_text(record.as_yaml(usual | {"count": 5}), encoding="utf-8")
     for path in (tmp_path, tmp_path / "run.yaml"):
         assert Recorded.read(str(path)).config().count == 5
+
+
+def test_a_run_of_several_rows_is_drawn_again_row_by_row(tmp_path, usual):
+    rows = [Row(["prompt=a sun", "steps=3"]), Row(["sampler=ddpm", "folder=/etc"])]
+    Manifest("x", {"words": WORDS, "settings": None}, rows, []).write(tmp_path)
+    (tmp_path / "run.yaml").write_text(record.as_yaml(usual), encoding="utf-8")
+    for path in (tmp_path, tmp_path / "run.yaml"):
+        recorded = Recorded.read(str(path))
+        assert [row.words for row in recorded.rows_with([])] == [rows[0].words, ["sampler=ddpm"]]
+        first, second = (recorded.config(row.words) for row in recorded.rows_with(["steps=9"]))
+        assert (first.prompt, second.prompt) == ("a sun", "a red heart")
+        assert second.sampler._target_.endswith("DDPM")
+    first = recorded.rows_with(["steps=9"])[0]
+    assert first.words == ["prompt=a sun"]
+
+
+def test_words_in_a_record_look_nothing_up():
+    sly = ["prompt=a ${b}", "sampler.eta=${oc.env:HOME}", "folder=/etc", "hydra.searchpath=[/x]"]
+    sly += ["+hydra/launcher=x", "resume=/x", 5, ["steps=1"], "steps=3", "~guide.range"]
+    assert recall.trusted(sly) == ["prompt=a ${b}", "steps=3", "~guide.range"]
+    assert recall.trusted("steps=3") == []
+
+
+def test_ones_own_presets_may_stand_beside_it(tmp_path, usual):
+    (tmp_path / "look").mkdir()
+    (tmp_path / "look" / "mine.yaml").write_text("# @package _global_\nsteps: 17\n")
+    recorded = Recorded.read(kept(tmp_path, usual))
+    assert recorded.config(["look=mine"], ["--config-dir", str(tmp_path)]).steps == 17
 
 
 def test_pictures_without_settings_name_the_run_that_has_them(tmp_path, usual):
@@ -224,7 +254,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 def test_bad_input_leaves_with_2_and_without_torch(tmp_path, usual):
     path = kept(tmp_path, usual)
-    for words in ([f"from={tmp_path}/x.png"], [f"from={path}", "steps=0"]):
+    for words in ([f"from={tmp_path}/x y.png"], [f"from={path}", "steps=0"], ["show=true"]):
         done = run(*words)
         lines = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
         assert done.returncode == 2

@@ -20,9 +20,8 @@ from guided.complaint import BAD, say
 from guided.composing import Composer
 from guided.errors import BadInput
 from guided.plan import Plan
+from guided.record import TODAYS
 
-# Settings of the machine or of the batch, which are not part of how a picture is made.
-OUTSIDE = ("debug", "folder", "models", "cache", "name", "prompts", "resume")
 MOST = 100_000  # pictures
 
 
@@ -59,7 +58,7 @@ def remembered(cfg: DictConfig, plan: Plan) -> dict[str, Any]:
 
 def lasting_settings(cfg: DictConfig) -> dict[str, Any]:
     settings = OmegaConf.to_container(cfg, resolve=True)
-    return {name: value for name, value in settings.items() if name not in OUTSIDE}
+    return {name: value for name, value in settings.items() if name not in TODAYS}
 
 
 def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
