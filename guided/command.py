@@ -16,14 +16,13 @@ from omegaconf import DictConfig
 from guided import composing, help, quoting
 from guided.batch.manifest import Manifest
 from guided.complaint import BAD, say
-from guided.composing import compose
+from guided.composing import MANY, compose
 from guided.errors import BadInput, Failed
 from guided.models import choices
 
 log = logging.getLogger(__name__)
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 COMPLETION = {"-sc", "--shell-completion"}
-MANY = {"-m", "--multirun"}
 OURS = (
     *MANY,
     *composing.FOLDERS,

@@ -30,6 +30,7 @@ from guided.models import choices
 if TYPE_CHECKING:
     from guided.recall import Recorded
 
+MANY = ("-m", "--multirun")
 FOLDERS, PATHS, NAMES = ("--config-dir", "-cd"), ("--config-path", "-cp"), ("--config-name", "-cn")
 PLAIN = re.compile(r"(?P<name>[A-Za-z_][\w.]*)=", re.ASCII)  # name.of.setting=value
 
@@ -123,35 +124,57 @@ def key_of(key: Any) -> str:
 
 
 @dataclass
+class Composed:
+    """A configuration, and what was made of the parts of it that rows leave alone."""
+
+    cfg: DictConfig
+    built: dict[str, Any] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)  # what the row at hand changes
+    referred: set[str] = field(default_factory=set)  # what some part takes its values from
+
+    def __post_init__(self) -> None:
+        text = OmegaConf.to_yaml(self.cfg, resolve=False)
+        self.referred = set(re.findall(r"\$\{\.*(\w+)", text))
+
+    def build(self, node: DictConfig, where: str) -> Any:
+        """As config.build, but only once where no row makes a difference."""
+        if self.touched & (self.referred | {where.split(".")[0]}):
+            return config.build(node, where)
+        if where not in self.built:
+            self.built[where] = config.build(node, where)
+        # Some parts take on what the row says of size and steps.
+        found = self.built[where]
+        return copy.deepcopy(found) if hasattr(found, "settle") else found
+
+
+@dataclass
 class Composer:
     """The rows of a batch, composed."""
 
     words: list[str]  # what holds for every row
     flags: list[str] = field(default_factory=list)
     recorded: Recorded | None = None  # what it began with, of a picture or a run
-    composed: dict[tuple[str, ...], DictConfig] = field(default_factory=dict)  # by choices
+    composed: dict[tuple[str, ...], Composed] = field(default_factory=dict)  # by choices
 
     @contextmanager
-    def row(self, words: Sequence[str] = ()) -> Iterator[DictConfig]:
+    def row(self, words: Sequence[str] = ()) -> Iterator[Composed]:
         """The configuration of a row, for as long as the block lasts."""
-        found = [quoting.parsed(quoting.quote_one(word)) for word in words]
-        plain = [
-            override
-            for word, override in zip(words, found, strict=True)
-            if override is not None and self.is_plain(word, override)
-        ]
-        chosen = tuple(
-            word
-            for word, override in zip(words, found, strict=True)
-            if override is None or not any(override is one for one in plain)
-        )
-        if chosen not in self.composed:
-            self.composed[chosen] = self.compose(chosen)
-        cfg = self.composed[chosen]
+        plain, chosen = [], []
+        for word in words:
+            found = quoting.parsed(quoting.quote_one(word))
+            if found is not None and self.is_plain(word, found):
+                plain.append(found)
+            else:
+                chosen.append(word)
+        key = tuple(chosen)
+        if key not in self.composed:
+            self.composed[key] = Composed(self.compose(chosen))
+        composed = self.composed[key]
+        composed.touched = {override.key_or_group.split(".")[0] for override in plain}
         with ExitStack() as stack:
             for override in plain:
-                stack.enter_context(changed(cfg, override))
-            yield cfg
+                stack.enter_context(changed(composed.cfg, override))
+            yield composed
 
     def compose(self, words: Sequence[str]) -> DictConfig:
         if self.recorded is None:

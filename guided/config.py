@@ -5,6 +5,7 @@ Imports no torch: a typo must cost a moment, not a start-up.
 
 import dataclasses
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -52,7 +53,9 @@ class Config:
     rank: Any = setting(None, "a CLIP that only says which are best; null: those that guide")
     size: Any = setting(None, "[width,height], 512 or 512x384; null: what suits the model")
     steps: int | None = setting(None, "1 to 1000 and more; null: what suits the model")
-    prompts: str | None = setting(None, "a file with a prompt on each line: prompts.txt")
+    prompts: str | None = setting(
+        None, "a file with a prompt a line; or .csv or .yaml, with settings for each"
+    )
     resume: str | None = setting(None, "go on with a folder's unfinished pictures; or latest")
     checkpoint: float = setting(30.0, "seconds after which a picture in the middle is saved")
     init: str | None = setting(
@@ -71,6 +74,7 @@ class Config:
     models: str | None = setting(None, "list or download models, instead of drawing")
     debug: bool = setting(False, "show the traceback when something fails")
 
+    batch: Any = group("several pictures by a name: rows of settings, each with each")
     generator: Any = group("what makes the image")
     model: Any = group("the diffusion model")
     secondary: Any = group("a small network whose quick guesses the guides look at; none: as made")
@@ -158,7 +162,9 @@ def explain(error: OmegaConfBaseException, where: str = "") -> str:
     return f"{key}: {first}" if key else first
 
 
-def build_all(nodes: DictConfig, group: str) -> dict[str, Any]:
+def build_all(
+    nodes: DictConfig, group: str, build: Callable[[DictConfig, str], Any] = build
+) -> dict[str, Any]:
     """Every option chosen in a group; an option set to null is left out."""
     chosen = {str(name): node for name, node in nodes.items() if node is not None}
     return {name: build(node, f"{group}.{name}") for name, node in chosen.items()}

@@ -18,13 +18,16 @@ from guided import record
 from guided.batch import claims, files, worker
 from guided.batch.manifest import DONE, Manifest, Row
 from guided.batch.planning import Batch, lasting_settings, plan_batch
-from guided.composing import Composer, lasting
+from guided.batch.rows import crossed
+from guided.batch.sweep import expanded
+from guided.composing import MANY, Composer, lasting
+from guided.config import build
 from guided.devices import find_device, find_precision
 from guided.errors import BadInput, Failed
 from guided.recall import Recorded
 
 log = logging.getLogger(__name__)
-SHOWN = 50  # lines
+SHOWN, FEW = 50, 5  # lines
 RESUMING = ("resume", "device", "debug", "folder")  # what may be said when going on
 
 
@@ -37,22 +40,33 @@ def draw(
     BadInput, or one of Hydra's errors, before anything is made, when none of it can be drawn;
     Failed, after all else was drawn, when something could not be; KeyboardInterrupt when it was
     stopped."""
-    composer = Composer(list(words), lasting(flags), recorded)
-    with composer.row() as cfg:
-        rows = files.read(cfg.prompts) if cfg.prompts else rows_of(recorded, words)
-        root, debug, name = Path(cfg.folder).expanduser(), cfg.debug, cfg.name
-        title = name or (Path(cfg.prompts).stem if cfg.prompts else "")
+    words, swept = expanded(words, flags) if set(MANY) & set(flags) else (list(words), [])
+    composer = Composer(words, lasting(flags), recorded)
+    with composer.row() as composed:
+        cfg = composed.cfg
+        listed = files.read(cfg.prompts, flags) if cfg.prompts else rows_of(recorded, words)
+        preset = build(cfg.batch, "batch").rows(flags, chosen(words)) if cfg.batch else []
+        rows = crossed(listed, preset, swept)
+        root, debug = Path(cfg.folder).expanduser(), cfg.debug
+        title = cfg.name or (Path(cfg.prompts).stem if cfg.prompts else "")
     batch = plan_batch(composer, rows, title)
-    for why in batch.wrong.values():
-        log.warning("%s; the rest is drawn", why)
+    for why in list(batch.wrong.values())[:FEW]:
+        log.warning("%s", why)
+    if batch.wrong:
+        log.warning("%d of %d rows cannot be drawn; the others are", len(batch.wrong), len(rows))
     folder = begin(batch, composer, root)
     tell(f"drawing in {folder}")
     return finish(worker.Bench(folder, composer, [], batch.first_row, batch.first), debug)
 
 
 def rows_of(recorded: Recorded | None, words: Sequence[str]) -> list[Row]:
-    """Those of a run that is drawn again, or the only one."""
-    return (recorded.rows_with(words) if recorded else []) or [Row()]
+    """Those of a run that is drawn again, where it had several."""
+    return recorded.rows_with(words) if recorded else []
+
+
+def chosen(words: Sequence[str]) -> str:
+    """The preset's name, for what is said of it."""
+    return next((word[6:] for word in words if word.startswith("batch=")), "")
 
 
 def resume(words: Sequence[str]) -> Path:
@@ -143,8 +157,8 @@ def begin(batch: Batch, composer: Composer, root: Path) -> Path:
     if len(batch.manifest.rows) == 1:
         settings = dict(first.settings)
     else:
-        with composer.row() as cfg:
-            settings = lasting_settings(cfg)
+        with composer.row() as composed:
+            settings = lasting_settings(composed.cfg)
     precision = str(precision).removeprefix("torch.")
     settings |= {"words": composer.typed([]), "device": str(device), "precision": precision}
     if settings["seed"] is None:

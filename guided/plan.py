@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from itertools import chain
 from pathlib import Path
@@ -24,11 +25,12 @@ from guided.models.cards import ClipCard, ModelCard, SecondaryCard, keep_in, nee
 from guided.models.choices import ranking
 from guided.models.scripts import unread
 from guided.prompt import Prompt, meant_for
-from guided.schedule import check_number
+from guided.schedule import Schedule, check_number
 from guided.types import CutoutSettings, GuideSettings, Output
 from guided.wildcards import Wildcards
 
 log = logging.getLogger(__name__)
+Build = Callable[[DictConfig, str], Any]
 
 
 @dataclass
@@ -62,8 +64,9 @@ class Plan:
     skip: int = 0
 
     @classmethod
-    def read(cls, cfg: DictConfig) -> Plan:
-        """BadInput names the first setting that is not right."""
+    def read(cls, cfg: DictConfig, build: Build = build) -> Plan:
+        """BadInput names the first setting that is not right. `build` makes an object of a node,
+        for the many plans of a batch perhaps the one that it made before."""
         known = [f.name for f in fields(Config)]
         for key in cfg:  # `+name=` gets past Hydra's own check
             if key not in known:
@@ -74,12 +77,12 @@ class Plan:
             prompts=prompt.parse(plain(cfg.prompt), plain(cfg.negative), plain(cfg.image_prompt)),
             model=model,
             secondary=build(cfg.secondary, "secondary") if cfg.secondary else None,
-            clips=build_all(cfg.clip, "clip"),
+            clips=build_all(cfg.clip, "clip", build),
             cutouts=build(cfg.cutouts, "cutouts"),
             sampler=build(cfg.sampler, "sampler"),
-            guides=build_all(cfg.guide, "guide"),
+            guides=build_all(cfg.guide, "guide", build),
             generator=build(cfg.generator, "generator"),
-            outputs=build_all(cfg.output, "output"),
+            outputs=build_all(cfg.output, "output", build),
             size=read_size(plain(cfg.size), model),
             steps=model.recommended.steps if cfg.steps is None else cfg.steps,
             seed=secrets.randbelow(2**32) if cfg.seed is None else cfg.seed,
@@ -185,6 +188,8 @@ class Plan:
         """Where Disco's rule is chosen, what it divides by must not be 0 at any time at which
         this CLIP is asked something; elsewhere that is only worth a word."""
         meant = meant_for(self.prompts, clip)
+        if all(not isinstance(p.weight, Schedule) and p.weight > 0 for p in meant):
+            return
         for k in range(1001):
             weights = [weight for p in meant if (weight := p.at(k / 1000))]
             if weights and abs(sum(weights)) < 1e-3 * max(map(abs, weights)):

@@ -8,6 +8,7 @@ torch.
 import logging
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,7 @@ def warn_of_broken_list(value: str) -> None:
         log.warning("%s looks like a list but is not well-formed; it is drawn as one text", value)
 
 
+@lru_cache(4096)  # the parser is slow, and a batch asks it the same of row after row
 def parsed(argument: str) -> Override | None:
     try:
         return OverridesParser.create().parse_override(argument)

@@ -1,30 +1,45 @@
-"""Rows from a file of prompts: `prompts=prompts.txt`, a prompt a line.
+"""Rows from a file: `prompts=prompts.txt`, a prompt a line; `.csv`, settings by the names in its
+first line; `.yaml`, a list of prompts or of mappings, or {list: [...], product: {...}}.
 
 Knows nothing about what the settings mean; imports no torch.
 """
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from guided.batch.manifest import Row
+from guided.batch.rows import MOST, check_name, combined, from_mapping
+from guided.batch.sweep import settings_of
 from guided.composing import said
-from guided.errors import BadInput, not_one_of
-from guided.quoting import is_grammar, parsed
+from guided.errors import BadInput, not_one_of, shown
+from guided.quoting import PROSE, is_grammar, parsed
 
-MOST, LARGEST = 10_000, 16 << 20  # rows, and bytes of a file
-KINDS = (".txt",)
+LARGEST = 16 << 20  # bytes
+KINDS = (".txt", ".csv", ".yaml", ".yml")
 
 
-def read(name: str) -> list[Row]:
+def read(name: str, flags: Sequence[str] = ()) -> list[Row]:
     """The rows of a file; BadInput names the file and, where it can, the line."""
     path = Path(name).expanduser()
     kind = path.suffix.lower()
     if kind not in KINDS:
         raise BadInput(not_one_of("the ending of prompts", path.name, KINDS))
-    found = from_lines(text_of(path), path.name)
+    text = text_of(path)
+    if kind == ".txt":
+        found = from_lines(text, path.name)
+    elif kind == ".csv":
+        found = from_table(text, path.name)
+    else:
+        found = from_yaml(text, path.name, flags)
     if not found:
-        raise BadInput(f"prompts={name} has no prompt in it: one a line")
+        raise BadInput(f"prompts={name} has nothing in it to draw")
     if len(found) > MOST:
         raise BadInput(f"prompts={name} has {len(found)} rows; at most {MOST} at once")
     return found
@@ -58,3 +73,91 @@ def prose(name: str, text: str) -> str:
     typed = f"{name}={text}"
     found = parsed(typed) if is_grammar(typed, text) else None
     return said(name, text) if found is None or found.is_sweep_override() else typed
+
+
+def from_table(text: str, name: str) -> list[Row]:
+    """The first line has the names of settings, every other one their values, as they would be
+    typed; what is empty is not set."""
+    first = text.lstrip().partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)  # ; is what spreadsheets write in half of the world
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    names: list[str] = []
+    rows = []
+    line = 1
+    try:
+        for cells in reader:
+            cells, here, line = [cell.strip() for cell in cells], line, reader.line_num + 1
+            if not any(cells):
+                continue
+            if not names:
+                names = header(cells, f"{name}:{here}")
+            else:
+                rows.append(from_cells(names, cells, f"{name}:{here}"))
+    except csv.Error as error:
+        raise BadInput(f"{name}:{reader.line_num}: {error}") from error
+    return rows
+
+
+def header(names: list[str], where: str) -> list[str]:
+    for name in names:
+        if not name or names.count(name) > 1:
+            raise BadInput(f"{where}: every column needs a name of its own, not {shown(names)}")
+        try:
+            check_name(name, None)
+        except BadInput as error:
+            raise BadInput(f"{where}: {error}") from error
+    return names
+
+
+def from_cells(names: list[str], cells: list[str], where: str) -> Row:
+    if len(cells) > len(names):
+        return Row(
+            where=where, wrong=f"{len(cells)} values for {len(names)} columns; quote commas"
+        )
+    filled = [(name, cell) for name, cell in zip(names, cells, strict=False) if cell]
+    words = [prose(n, cell) if n in PROSE else f"{n}={cell}" for n, cell in filled]
+    return Row(words, settings_of(words), where)
+
+
+def from_yaml(text: str, name: str, flags: Sequence[str]) -> list[Row]:
+    try:
+        # A few lines of aliases to aliases would fill the memory.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise BadInput(f"{name} has parts that refer to each other (*name), which is not read")
+        root = yaml.compose(text, yaml.SafeLoader)
+        if isinstance(root, yaml.SequenceNode):
+            return [from_node(node, f"{name}:{node.start_mark.line + 1}") for node in root.value]
+        found = None if root is None else built(root)
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or error
+        raise BadInput(f"{name}{line}: {' '.join(str(problem).split())}") from error
+    if not isinstance(found, dict) or found.keys() - {"list", "product"}:
+        raise BadInput(f"{name} must be a list of prompts or settings, or have list: and product:")
+    return combined(found, flags, name)
+
+
+def from_node(node: yaml.Node, where: str) -> Row:
+    """A prompt, or settings."""
+    if isinstance(node, yaml.ScalarNode):
+        return from_mapping({"prompt": as_written(node)}, where)
+    if isinstance(node, yaml.SequenceNode):  # several prompts of one picture
+        return from_mapping({"prompt": [as_written(n) for n in node.value]}, where)
+    pairs = {built(key): (key, value) for key, value in node.value}
+    settings = {
+        name: as_written(value) if name in PROSE else built(value)
+        for name, (_, value) in pairs.items()
+    }
+    return from_mapping(settings, where)
+
+
+def as_written(node: yaml.Node) -> Any:
+    """A text also where YAML would read `no` or `12:30` as something else."""
+    null = node.tag == "tag:yaml.org,2002:null"
+    return node.value if isinstance(node, yaml.ScalarNode) and not null else built(node)
+
+
+def built(node: yaml.Node) -> Any:
+    """Plain data only."""
+    return yaml.constructor.SafeConstructor().construct_document(node)

@@ -29,6 +29,7 @@ class Row:
     words: list[str] = field(default_factory=list)  # as typed: name=value
     settings: dict[str, Any] = field(default_factory=dict)  # what it sets, for people
     where: str = ""  # the file and line that it stands in
+    wrong: str = ""  # what keeps it from being read
 
 
 @dataclass

@@ -7,8 +7,8 @@ drawn. Imports no torch.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,11 +43,21 @@ class Batch:
     wrong: dict[int, str] = field(default_factory=dict)  # what is wrong with those that are not
 
 
-def drawable(composer: Composer, words: Sequence[str]) -> Drawable:
+def drawable(composer: Composer, row: Row, more: Sequence[str] = ()) -> Drawable:
     """BadInput, or one of Hydra's or OmegaConf's errors, when the row is not right."""
-    with composer.row(words) as cfg:
-        plan = Plan.read(cfg)
-        return Drawable(plan, remembered(cfg, plan) | {"words": composer.typed(words)})
+    with planned(composer, row, more) as (plan, cfg):
+        typed = composer.typed([*row.words, *more])
+        return Drawable(plan, remembered(cfg, plan) | {"words": typed})
+
+
+@contextmanager
+def planned(
+    composer: Composer, row: Row, more: Sequence[str] = ()
+) -> Iterator[tuple[Plan, DictConfig]]:
+    if row.wrong:
+        raise BadInput(row.wrong)
+    with composer.row([*row.words, *more]) as composed:
+        yield Plan.read(composed.cfg, composed.build), composed.cfg
 
 
 def remembered(cfg: DictConfig, plan: Plan) -> dict[str, Any]:
@@ -72,10 +82,11 @@ def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
     for number, row in enumerate(rows):
         first = len(manifest.pictures)
         try:
-            found = drawable(composer, row.words)
-            manifest.pictures += pictures_of(found, number, first, unsaid)
+            with planned(composer, row) as (plan, cfg):
+                seed = unsaid if cfg.seed is None else cfg.seed
+                manifest.pictures += pictures_of(plan, number, first, seed)
             if batch.first is None:
-                batch.first, batch.first_row = found, number
+                batch.first, batch.first_row = drawable(composer, row), number
         except BAD as error:
             errors.append(error)
             batch.wrong[number] = f"{row.where}: {say(error)}".removeprefix(": ")
@@ -89,14 +100,12 @@ def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
     return batch
 
 
-def pictures_of(found: Drawable, row: int, first: int, unsaid: int) -> list[Picture]:
-    plan, seed = found.plan, found.settings["seed"]
+def pictures_of(plan: Plan, row: int, first: int, seed: int) -> list[Picture]:
     pictures = []
     for group in grouped(range(plan.count), plan.batch_size):
         for k in group:
-            own = (unsaid if seed is None else seed) + k
-            text = "; ".join(p.text for p in plan.prompts_of(own) if p.at(1.0) > 0)
-            picture = Picture(first + k, row, own, text, model=plan.model.name)
+            text = "; ".join(p.text for p in plan.prompts_of(seed + k) if p.at(1.0) > 0)
+            picture = Picture(first + k, row, seed + k, text, model=plan.model.name)
             picture.group = first + group[0]
             pictures.append(picture)
     return pictures
@@ -108,7 +117,8 @@ def unplanned(
     """The pictures of a row that cannot be drawn, as far as can be said: when what it lacks is
     there, it is resumed with the same numbers and seeds."""
     count, seed = 1, unsaid
-    with suppress(*BAD), composer.row(row.words) as cfg:
+    with suppress(*BAD), composer.row(row.words) as composed:
+        cfg = composed.cfg
         count = cfg.count if 1 <= cfg.count <= MOST else 1
         seed = unsaid if cfg.seed is None else max(cfg.seed, 0)
     return [

@@ -103,8 +103,8 @@ class Bench:
         those that the row before had not."""
         if row != self.row:
             self.row = self.studio = None
-            words = Manifest.read(self.folder).rows[row].words
-            self.found = drawable(self.composer, [*words, *self.more])
+            asked = Manifest.read(self.folder).rows[row]
+            self.found = drawable(self.composer, asked, self.more)
             self.row = row
         if self.studio is None:
             self.studio = Studio.open(self.found.plan, self.loaded)

@@ -1,0 +1,99 @@
+"""All rows that were asked for: each of a file's, with each of a preset's, with each of a sweep's.
+
+Knows nothing about what the settings mean; imports no torch.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from guided.batch.manifest import Row
+from guided.batch.sweep import expanded
+from guided.composing import said
+from guided.errors import BadInput, shown
+
+MOST = 10_000
+# Of the batch or of the machine: no row can have its own.
+WHOLE = (
+    *("folder", "name", "cache", "models", "debug", "device"),
+    *("prompts", "batch", "resume", "from"),
+)
+
+
+def crossed(*several: Sequence[Row]) -> list[Row]:
+    """Each with each; the last of them varies quickest. A source without rows counts for
+    nothing."""
+    rows = [Row()]
+    for found in several:
+        if found:
+            if len(rows) * len(found) > MOST:
+                raise BadInput(f"{len(rows)} x {len(found)} rows are too many; at most {MOST}")
+            rows = [joined(a, b) for a, b in itertools.product(rows, found)]
+    return rows
+
+
+def joined(a: Row, b: Row) -> Row:
+    where = ", ".join(dict.fromkeys(filter(None, (a.where, b.where))))
+    return Row(a.words + b.words, a.settings | b.settings, where, a.wrong or b.wrong)
+
+
+def from_mapping(mapping: Mapping[Any, Any], where: str = "") -> Row:
+    """Settings by their names, dotted ones too. What is wrong with them is kept in the row."""
+    try:
+        for name, value in mapping.items():
+            check_name(name, value)
+        words = [said(name, value) for name, value in mapping.items()]
+    except BadInput as error:
+        return Row([], dict(mapping), where, wrong=str(error))
+    return Row(words, dict(mapping), where)
+
+
+def check_name(name: Any, value: Any) -> None:
+    if not isinstance(name, str) or not name.strip():
+        raise BadInput(f"{shown(name)} is not the name of a setting")
+    if name.split(".")[0] in WHOLE:
+        raise BadInput(f"{name} holds for the whole batch and not for a row: say it once, {name}=")
+    if isinstance(value, Mapping) and name in ("guide", "output", "clip", "sampler", "model"):
+        inside = next(iter(value), "...")
+        raise BadInput(f"{name}: say what is inside by its whole name, as in {name}.{inside}: ...")
+
+
+def from_product(product: Mapping[Any, Any], flags: Sequence[str], where: str = "") -> list[Row]:
+    """Each value of each setting with each of the others; {seed: "range(0,4)"} reads as it does
+    behind -m."""
+    several = []
+    for name, values in product.items():
+        check_name(name, None)
+        if isinstance(values, str):
+            _, rows = expanded([f"{name}={values}"], flags)
+            one = not rows[0].words
+            several.append([from_mapping({name: values})] if one else rows)
+        else:
+            listed = values if isinstance(values, list | tuple) else [values]
+            several.append([from_mapping({name: value}) for value in listed])
+    rows = crossed(*several) if several else []
+    for row in rows:
+        row.where = where
+    return rows
+
+
+def from_items(items: Sequence[Any], where: str = "") -> list[Row]:
+    """Prompts, or mappings of settings."""
+    return [
+        from_mapping(item if isinstance(item, Mapping) else {"prompt": item}, where)
+        for item in items
+    ]
+
+
+def combined(found: Any, flags: Sequence[str], where: str) -> list[Row]:
+    """{list: [...], product: {...}}: each of the list with each of the product."""
+    listed, product = found.get("list") or [], found.get("product") or {}
+    if not isinstance(listed, list | tuple) or not isinstance(product, Mapping):
+        raise BadInput(
+            f"{where}: list must be a list, and product a mapping of settings to values"
+        )
+    if not listed and not product:
+        raise BadInput(f"{where} has nothing in its list nor in its product")
+    return crossed(from_items(listed, where), from_product(product, flags, where))

@@ -1,0 +1,73 @@
+"""`-m`: words with several values, expanded into rows before anything is drawn.
+
+The grammar is Hydra's: a,b,c  choice(a,b)  range(0,8,2)  glob(*,exclude=x)  sort(...)
+shuffle(...). Knows nothing about what the settings mean; imports no torch.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hydra.core.override_parser.types import Glob, Override
+
+from guided import help
+from guided.batch.manifest import Row
+from guided.errors import BadInput
+from guided.models.choices import split
+from guided.quoting import parsed, quote_one
+
+FILES = ("model", "clip")  # whose values may be paths, which Hydra's grammar cannot read
+CALL = re.compile(r"\w+\(.*\)", re.DOTALL)
+
+
+def expanded(words: Sequence[str], flags: Sequence[str] = ()) -> tuple[list[str], list[Row]]:
+    """The words that hold for every row, and the rows that the others make; the last one varies
+    quickest. BadInput when a sweep has no end, or nothing in it."""
+    several = {word: found for word in words if (found := variants(word, flags)) is not None}
+    rows = [
+        Row(list(chosen), settings_of(chosen)) for chosen in itertools.product(*several.values())
+    ]
+    return [word for word in words if word not in several], rows
+
+
+def variants(word: str, flags: Sequence[str] = ()) -> list[str] | None:
+    """A word for each of its values; None when it has only one."""
+    name, equals, value = word.partition("=")
+    if equals and name in FILES and not value.startswith("[") and not CALL.fullmatch(value):
+        items = split(value)
+        return [f"{name}={item}" for item in items] if len(items) > 1 else None
+    found = parsed(quote_one(word))
+    if found is None or not found.is_sweep_override():
+        return None
+    if not found.is_discrete_sweep():
+        raise BadInput(f"{word} has no end; range(0,10) has, or choose another hydra/sweeper")
+    key = found.get_key_element()
+    values = (
+        options(word, found, flags)
+        if isinstance(found.value(), Glob)
+        else list(found.sweep_string_iterator())
+    )
+    if not values:
+        raise BadInput(f"{word} has nothing in it")
+    return [f"{key}={text}" for text in values]
+
+
+def options(word: str, found: Override, flags: Sequence[str]) -> list[str]:
+    """The choices of a group that a pattern names."""
+    names = help.names(found.key_or_group, flags)
+    if not names:
+        raise BadInput(f"{word}: glob is for groups of choices, as in sampler=glob(*)")
+    return found.value().filter(names)
+
+
+def settings_of(words: Iterable[str]) -> dict[str, Any]:
+    """What the words set, for people."""
+    settings = {}
+    for word in words:
+        found = parsed(quote_one(word))
+        name, _, text = word.partition("=")
+        settings[name] = text if found is None or found.is_sweep_override() else found.value()
+    return settings
