@@ -84,7 +84,7 @@ def unknown_setting(key: str) -> str:
         return line
     if key in config.known_names():
         return f"what conf/{key} sets must begin with the line `# @package _global_`"
-    known = [f.name for f in fields(config.Config)]
+    known = [*(f.name for f in fields(config.Config)), *config.COMMANDS]
     if parent:
         node = compose([])
         for part in parent.split("."):

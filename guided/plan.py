@@ -16,7 +16,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from guided import prompt
-from guided.canvas.init import Init, read_init, read_skip
+from guided.canvas.init import Init, Photo, read_init, read_skip
 from guided.canvas.pictures import check_picture
 from guided.config import Config, build, build_all
 from guided.devices import check_device, check_precision
@@ -207,6 +207,12 @@ class Plan:
                 "away pull equally hard",
                 clip,
             )
+
+    @property
+    def files(self) -> list[str]:
+        """The pictures of others that it needs."""
+        photo = [self.init.path] if isinstance(self.init, Photo) else []
+        return photo + [asked.image for asked in self.prompts if asked.image]
 
     @property
     def suffix(self) -> str:

@@ -34,7 +34,7 @@ from guided.record import TODAYS
 log = logging.getLogger(__name__)
 ONE = ("generator", "model", "secondary", "cutouts", "sampler")  # groups with one choice
 SEVERAL = ("clip", "guide", "output")  # and those whose choices go together
-FACTS = ("version", "words", "score")  # in a record, and no settings
+FACTS = ("version", "words", "score", "files")  # in a record, and no settings
 SAYS = ("prompt", "negative", "image_prompt", "wildcards")  # what `drawn` was decided from
 RUN = "run.yaml"
 LARGEST = 2**24  # bytes of a run.yaml
@@ -48,6 +48,7 @@ class Recorded:
     settings: dict[str, Any]
     words: list[str] = field(default_factory=list)  # what was typed
     rows: list[Row] = field(default_factory=list)  # of a run that has several
+    files: dict[str, str] = field(default_factory=dict)  # fingerprints of init= and the like
 
     @classmethod
     def read(cls, path: str) -> Recorded:
@@ -56,6 +57,8 @@ class Recorded:
         place = Path(path).expanduser()
         found = read_settings(place, where)
         settings = {name: value for name, value in found.items() if name not in FACTS + TODAYS}
+        files = found.get("files")
+        files = {str(k): v for k, v in files.items()} if isinstance(files, dict) else {}
         if (version := found.get("version")) != __version__:
             log.warning(
                 "%s was recorded by guided %s, and this is %s: the picture may differ",
@@ -68,7 +71,7 @@ class Recorded:
                 *(where, settings["batch_size"]),
             )
             settings["batch_size"] = 1
-        return cls(where, settings, trusted(found.get("words")), rows_of(place))
+        return cls(where, settings, trusted(found.get("words")), rows_of(place), files)
 
     @classmethod
     def kept(cls, base: dict[str, Any] | None) -> Recorded | None:
@@ -98,12 +101,24 @@ class Recorded:
         touched = {path[0] for path, _ in changes}
         forget_what_followed(settings, touched, before)
         clean(settings, self.where)
+        self.tell_of_changed_files(settings)
         settings |= {name: after[name] for name in TODAYS if name in after}
         if "device" not in touched and not is_here(settings.get("device", "auto"), self.where):
             settings["device"] = "auto"
             if "precision" not in touched:
                 settings["precision"] = "auto"
         return OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(escaped(settings)))
+
+    def tell_of_changed_files(self, settings: dict[str, Any]) -> None:
+        """A picture that it began with, or was like, may have been overwritten since."""
+        needed = repr([settings.get(name) for name in ("init", "prompt", "image_prompt")])
+        for path, before in self.files.items():
+            now = record.fingerprint(Path(path).expanduser()) if str(path) in needed else None
+            if now not in (None, before):
+                log.warning(
+                    "%s: %s is not the file that it was: the picture will differ",
+                    *(self.where, shown(path)),
+                )
 
     def composed(
         self, words: Sequence[str], flags: Sequence[str]
@@ -137,7 +152,10 @@ def read_settings(path: Path, where: str) -> dict[str, Any]:
         except (OSError, UnicodeDecodeError) as error:
             raise BadInput(f"{where} cannot be read: {error}") from error
     else:
-        found = record.read(path)
+        try:
+            found = record.read(path)
+        except BadInput as error:
+            raise BadInput(f"from={error}") from error
     if "prompt" not in found and "image_prompt" not in found:
         raise BadInput(f"{where} has no settings of this program inside{instead(path)}")
     return found

@@ -3,11 +3,13 @@
 Knows nothing about models; imports no torch.
 """
 
+import hashlib
 import os
 import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +122,20 @@ def as_text(prompt: Any) -> str:
     if isinstance(prompt, list | tuple):
         return "; ".join(str(item) for item in prompt)
     return "" if prompt is None else str(prompt)
+
+
+def fingerprint(path: Path) -> str | None:
+    """Of what is in a file; None where there is none, or none that can be read."""
+    try:
+        return _fingerprint(path, path.stat().st_mtime_ns) if path.is_file() else None
+    except OSError:
+        return None
+
+
+@cache
+def _fingerprint(path: Path, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def as_yaml(settings: dict[str, Any]) -> str:

@@ -11,7 +11,8 @@ from PIL import Image
 
 from guided import recall, record
 from guided.batch.manifest import Manifest, Row
-from guided.composing import compose
+from guided.batch.planning import drawable
+from guided.composing import Composer, compose
 from guided.errors import BadInput
 from guided.pipeline import draw
 from guided.plan import Plan
@@ -160,6 +161,19 @@ def test_one_of_a_group_that_was_drawn_together_says_so(tmp_path, usual, caplog)
     cfg = Recorded.read(kept(tmp_path, usual | {"batch_size": 4})).config()
     assert cfg.batch_size == 1
     assert "batch_size=4" in caplog.text
+
+
+def test_a_photo_that_is_another_by_now_is_told(tmp_path, caplog):
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (32, 32), "red").save(photo)
+    composer = Composer([f"init={photo}", "prompt=x", "steps=20"])
+    made = drawable(composer, []).settings | RESOLVED
+    path = kept(tmp_path, made)
+    Recorded.read(path).config()
+    assert "not the file" not in caplog.text
+    Image.new("RGB", (32, 32), "blue").save(photo)
+    Recorded.read(path).config()
+    assert f"{photo} is not the file that it was" in caplog.text
 
 
 def test_a_runs_folder_and_its_yaml_are_the_whole_run(tmp_path, usual):

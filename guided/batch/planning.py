@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -20,7 +21,7 @@ from guided.complaint import BAD, say
 from guided.composing import Composer
 from guided.errors import BadInput
 from guided.plan import Plan
-from guided.record import TODAYS
+from guided.record import TODAYS, fingerprint
 
 MOST = 100_000  # pictures
 
@@ -63,7 +64,9 @@ def planned(
 def remembered(cfg: DictConfig, plan: Plan) -> dict[str, Any]:
     """The settings as a picture has them inside, resolved as far as that goes without torch."""
     size_and_steps = {"size": list(plan.size), "steps": plan.steps}
-    return lasting_settings(cfg) | size_and_steps | {"version": __version__}
+    files = {path: fingerprint(Path(path).expanduser()) for path in plan.files}
+    facts = {"version": __version__} | ({"files": files} if files else {})
+    return lasting_settings(cfg) | size_and_steps | facts
 
 
 def lasting_settings(cfg: DictConfig) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Photo:
 
     picture: Image.Image
     fit: str
+    path: str = ""
 
     def image(self, size: tuple[int, int], seed: int) -> Tensor:
         lanczos = Image.Resampling.LANCZOS
@@ -68,7 +69,7 @@ def read_init(value: str | None, fit: str) -> Init | None:
         if colon and colours not in COLOURS:
             raise BadInput(not_one_of("init", value, [f"perlin:{c}" for c in COLOURS]))
         return Perlin(colours or COLOURS[0])
-    return Photo(open_picture("init", value), fit)
+    return Photo(open_picture("init", value), fit, value)
 
 
 def read_skip(steps: int, init: Init | None, skip: Any, strength: float | None) -> int:
