@@ -1,0 +1,115 @@
+"""How one picture was made, for the page to load when it is opened: settings, curves, steps.
+
+Knows nothing about the page, and of a batch only its folder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from guided.gallery import plots
+from guided.gallery.reading import settings_of, text
+from guided.gallery.script import link
+
+STEP = re.compile(r"(\d{4,9})_(\d{4,9})\.(?:png|webp|jpe?g)")
+GAPS = (0, 4)  # pixels between a strip's tiles
+
+
+@dataclass
+class Making:
+    """What is beside the pictures of a folder, looked at once for all of them."""
+
+    folder: Path
+    steps: dict[int, list[tuple[int, str]]]  # image -> (step, file), in order
+
+    @classmethod
+    def look(cls, folder: Path) -> Making:
+        steps: dict[int, list[tuple[int, str]]] = {}
+        if (folder / "steps").is_dir():
+            for path in (folder / "steps").iterdir():
+                if match := STEP.fullmatch(path.name):
+                    step = (int(match[2]), link(f"steps/{path.name}"))
+                    steps.setdefault(int(match[1]), []).append(step)
+        return cls(folder, {number: sorted(found) for number, found in steps.items()})
+
+    def latest(self, number: int) -> str | None:
+        """The newest preview of a picture."""
+        return self.steps[number][-1][1] if self.steps.get(number) else None
+
+    def of(
+        self, number: int, picture: Path, size: tuple[int, int], curves: plots.Curves
+    ) -> dict[str, Any]:
+        settings = settings_of(picture)
+        return {
+            "settings": [[key, text(value)] for key, value in flat(settings)],
+            "plots": [
+                {
+                    "name": name,
+                    "svg": plots.svg(name, curve),
+                    "first": min(curve),
+                    "last": max(curve),
+                    "end": curve[max(curve)],
+                }
+                for name, curve in curves.items()
+            ],
+            "steps": self.steps.get(number, []),
+            "strip": self.strip(number, size, last_step(curves, settings)),
+        }
+
+    def strip(
+        self, number: int, size: tuple[int, int], steps: int | None
+    ) -> dict[str, Any] | None:
+        """Tiles side by side in one picture, at evenly spaced steps; None where there is none."""
+        path = self.folder / "strips" / f"{number:04d}.png"
+        if not path.is_file():
+            return None
+        try:
+            with Image.open(path, formats=("PNG",)) as image:
+                found = tiles(image.size, size)
+        except OSError:
+            return None
+        if found is None:
+            return None
+        gap, width, height, count = found
+        at = [round((k + 1) * steps / count) for k in range(count)] if steps else None
+        return {
+            "file": link(f"strips/{path.name}"),
+            "gap": gap,
+            "width": width,
+            "height": height,
+            "at": at or list(range(1, count + 1)),
+        }
+
+
+def tiles(strip: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    """(gap, width, height, count) of the tiles of a strip, which have the picture's shape."""
+    for gap in GAPS:
+        height = strip[1] - 2 * gap
+        if height > 0:
+            width = max(1, round(size[0] * height / size[1]))
+            count, rest = divmod(strip[0] - gap, width + gap)
+            if count and not rest:
+                return gap, width, height, count
+    return None
+
+
+def last_step(curves: plots.Curves, settings: Mapping[str, Any]) -> int | None:
+    if curves:
+        return max(max(curve) for curve in curves.values())
+    steps = settings.get("steps")
+    return steps if isinstance(steps, int) else None
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """guide: {clip: {scale: 2000}} -> guide.clip.scale, 2000."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

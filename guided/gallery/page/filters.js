@@ -1,0 +1,74 @@
+// Which pictures are shown, in which order: pure functions of what is chosen above the wall.
+
+const NAMES = ["batch", "artist", "look", "model", "seed", "state"];
+const TOO_MANY = 400;  // choices: then one types
+
+const chosen = { text: "", sort: "", ...Object.fromEntries(NAMES.map((name) => [name, ""])) };
+
+function valuesOf(p, name) {
+  if (name === "batch") return overAll ? [p.batch.folder] : [];
+  if (name === "seed") return p.seed === undefined ? [] : [String(p.seed)];
+  if (name === "state") return [p.state];
+  return p[name] ?? [];
+}
+
+function fits(p, tokens) {
+  for (const name of NAMES) {
+    if (chosen[name] && !valuesOf(p, name).includes(chosen[name])) return false;
+  }
+  return tokens.every((token) => p.words.includes(token) || String(p.seed) === token);
+}
+
+function shown() {
+  const tokens = chosen.text.toLowerCase().split(/\s+/).filter(Boolean);
+  return [...pictures.values()].filter((p) => fits(p, tokens)).sort(ORDERS[order()]);
+}
+
+const made = (p) => Date.parse(p.batch.made ?? "") || 0;
+const time = (p) => p.time ?? Infinity;
+const byNumber = (a, b) => made(b) - made(a) || (a.batch.folder < b.batch.folder ? 1 : -1) *
+  (a.batch === b.batch ? 0 : 1) || a.number - b.number;
+const ORDERS = {
+  number: byNumber,
+  score: (a, b) => (b.score ?? -Infinity) - (a.score ?? -Infinity) || byNumber(a, b),
+  newest: (a, b) => (b.time ?? -Infinity) - (a.time ?? -Infinity) || byNumber(a, b),
+  oldest: (a, b) => time(a) - time(b) || byNumber(a, b),
+};
+
+function order() { return chosen.sort in ORDERS ? chosen.sort : "number"; }
+
+// The selects: only those among whose values one can choose.
+function offerChoices(changed) {
+  const place = $("choices");
+  const selects = NAMES.map((name) => {
+    const counts = new Map();
+    for (const p of pictures.values()) {
+      for (const value of valuesOf(p, name)) counts.set(value, (counts.get(value) ?? 0) + 1);
+    }
+    if (counts.size < 2 && !chosen[name]) return null;
+    if (counts.size > TOO_MANY) return null;  // the search finds a seed, too
+    if (chosen[name] && !counts.has(chosen[name])) counts.set(chosen[name], 0);
+    const titles = new Map(batches.map((batch) => [batch.folder, batch.title]));
+    const label = (value) => name === "state" ? say(value) : titles.get(value) ?? value;
+    const numeric = new Intl.Collator(language, { numeric: true });
+    const values = [...counts.keys()];
+    if (name !== "batch") values.sort((a, b) => numeric.compare(label(a), label(b)));
+    return el("select", {
+      class: chosen[name] ? "on" : "", "aria-label": say(name), data: { name },
+      onchange: (event) => { chosen[name] = event.target.value; changed(); },
+    },
+      el("option", { value: "", textContent: say("any", say(name)) }),
+      ...values.map((value) => el("option", {
+        value, selected: value === chosen[name], textContent: `${label(value)} (${counts.get(value)})`,
+      })),
+    );
+  }).filter(Boolean);
+  const before = document.activeElement?.dataset?.name;
+  place.replaceChildren(...selects);
+  if (before) [...selects].find((select) => select.dataset.name === before)?.focus();
+}
+
+function forget() {
+  for (const name of NAMES) chosen[name] = "";
+  chosen.text = $("search").value = "";
+}

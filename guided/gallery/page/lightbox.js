@@ -1,0 +1,153 @@
+// One picture, large, with everything about it. Arrow keys go on in the order of the wall.
+
+const lightbox = $("lightbox");
+let opened = null;  // id
+let sequence = [];  // ids, as the wall shows them
+let playing = null;  // the slider of the picture at hand
+
+function openPicture(id) {
+  const p = pictures.get(id);
+  if (!p) return;
+  opened = id;
+  playing?.stop();
+  const stage = el("div", { class: "stage" });
+  const panel = el("div", { class: "panel" });
+  const at = sequence.indexOf(id);
+  lightbox.replaceChildren(
+    stage, panel,
+    el("nav", {},
+      button("previous", "‹", () => go(-1), at <= 0),
+      button("next", "›", () => go(1), at < 0 || at >= sequence.length - 1),
+      button("close", "×", () => lightbox.close(), false)),
+  );
+  lightbox.setAttribute("aria-label", describe(p));
+  if (!lightbox.open) lightbox.showModal();
+  panel.scrollTop = 0;
+  remember(id);
+  fillStage(stage, p);
+  fillPanel(panel, p);
+  const address = addressOf.making(p);
+  if (address) {
+    load(address).then((making) => { if (opened === id) fillMaking(stage, panel, p, making); }, () => {});
+  }
+}
+
+function button(name, text, action, disabled) {
+  return el("button", { type: "button", class: name, textContent: text, title: say(name), "aria-label": say(name), onclick: action, disabled });
+}
+
+function go(by) {
+  const next = sequence[sequence.indexOf(opened) + by];
+  if (next !== undefined) openPicture(next);
+}
+
+function remember(id) {
+  const address = id === null ? location.pathname + location.search : `#${encodeURIComponent(id)}`;
+  try { history.replaceState(null, "", address); } catch { /* some browsers do not, on files */ }
+}
+
+lightbox.addEventListener("close", () => {
+  const id = opened;
+  opened = null;
+  playing?.stop();
+  playing = null;
+  lightbox.replaceChildren();
+  remember(null);
+  document.querySelector(`main:not([hidden]) .card[data-id="${CSS.escape(id)}"]`)?.focus();
+});
+lightbox.addEventListener("click", (event) => { if (event.target === lightbox) lightbox.close(); });
+
+function fillStage(stage, p) {
+  const source = addressOf.full(p) ?? addressOf.preview(p);
+  if (source && p.state !== "failed") {
+    const image = el("img", { alt: describe(p), src: source, class: isSmall(p) ? "pixels" : "" });
+    const canvas = el("canvas", { hidden: true, role: "img" });
+    stage.append(image, canvas);
+  } else {
+    stage.append(el("div", { class: `empty ${p.state}` }, el("b", { textContent: say(p.state) }),
+      el("span", { textContent: p.why ?? "" })));
+  }
+}
+
+function fillPanel(panel, p) {
+  const facts = [
+    ["number", p.number], ["state", p.state === "done" ? null : say(p.state)],
+    ["score", p.score?.toFixed(4)], ["seed", p.seed],
+    ...["artist", "look", "model"].map((name) => [name, p[name]?.join(", ")]),
+    ["size", p.size?.join(" × "), true], ["time", p.seconds && saySpan(p.seconds)],
+    ...p.batch.axes.map((axis, k) => [axis.name, axis.values[p.at[k]]])
+      .filter(([name]) => !["artist", "look", "model", "seed", "prompt"].includes(name)),
+  ].filter(([, value]) => value !== null && value !== undefined && value !== "");
+  panel.append(
+    el("p", { class: "prompt", textContent: p.prompt }),
+    p.why ? el("p", { class: "why", textContent: p.why }) : "",
+    el("dl", {}, ...facts.flatMap(([name, value]) => [
+      el("dt", { textContent: name === "size" ? "px" : say(name) }), el("dd", { textContent: value })])),
+    overAll ? el("p", {}, el("a", { href: `${p.batch.folder}index.html`, textContent: `${say("batch")}: ${p.batch.title} ›` })) : "",
+    el("div", { class: "commands" }, ...commands(p)),
+    el("div", { class: "making" }),
+    el("p", { class: "files" },
+      p.file ? el("a", { href: addressOf.full(p), textContent: say("open") }) : "",
+      p.video ? el("a", { href: addressOf.video(p), textContent: say("video") }) : ""),
+  );
+}
+
+function commands(p) {
+  if (!p.file) return [commandNode("resume", command(`resume=${p.batch.place}`))];
+  const from = `from=${p.batch.place}/${decodeURIComponent(p.file)}`;
+  return [
+    commandNode("repeat", command(from)),
+    commandNode("vary", command(from, `seed=${(p.seed ?? 0) + 1}`, "count=4")),
+  ];
+}
+
+function commandNode(name, text) {
+  const copy = el("button", { type: "button", class: "copy", textContent: say("copy"), onclick: async () => {
+    copy.textContent = await copied(text) ? say("copied") : say("copy");
+    setTimeout(() => { copy.textContent = say("copy"); }, 1500);
+  } });
+  return el("div", { class: "command" }, el("span", { textContent: say(name) }),
+    el("code", { tabIndex: 0, textContent: text }), copy);
+}
+
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {  // not offered to pages from disk by every browser: the old way
+    const area = el("textarea", { value: text, readOnly: true, class: "unseen" });
+    lightbox.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    return done;
+  }
+}
+
+function fillMaking(stage, panel, p, making) {
+  const place = panel.querySelector(".making");
+  const image = stage.querySelector("img"), canvas = stage.querySelector("canvas");
+  const steps = stepsOf(p, making);
+  const total = Math.max(0, ...making.plots.map((plot) => plot.last), ...steps.map((s) => s.step));
+  const plots = making.plots.map((plot) => plotNode(plot, (step) => playing?.to(step)));
+  let wanted = null;
+  async function paint(step) {
+    wanted = step;
+    for (const plot of plots) plot.mark(step?.step ?? null);
+    const source = step && await imageAt(step.image);
+    if (wanted !== step) return;  // the slider has gone on
+    image.hidden = Boolean(source);
+    canvas.hidden = !source;
+    if (!source) return;
+    const [x, y, width, height] = step.cut ?? [0, 0, source.naturalWidth, source.naturalHeight];
+    Object.assign(canvas, { width, height });
+    canvas.setAttribute("aria-label", say("step", step.step, total));
+    canvas.getContext("2d").drawImage(source, x, y, width, height, 0, 0, width, height);
+  }
+  if (steps.length && image) {
+    playing = scrubber(steps, total, paint);
+    stage.append(playing);
+  }
+  if (plots.length) place.append(el("h3", { textContent: say("making") }), el("div", { class: "plots" }, ...plots));
+  if (making.settings.length) place.append(settingsNode(making.settings));
+}

@@ -1,0 +1,143 @@
+// The page: its title, its tools, the keys, and looking again while a batch runs.
+
+let view = "wall";
+
+function show() {
+  const found = shown();
+  sequence = found.map((p) => p.id);
+  const gridded = gridAxes().length > 0;
+  if (!gridded) view = "wall";
+  $("wall").hidden = view !== "wall";
+  $("grid").hidden = view !== "grid";
+  if (view === "wall") hang(found); else layOut(found);
+  setHeight(Number($("height").value));
+  $("found").textContent = found.length === pictures.size
+    ? sayCount(found.length) : say("of", found.length, sayCount(pictures.size));
+  $("message").hidden = found.length > 0;
+  $("message").replaceChildren(...(pictures.size
+    ? [say("none"), " ", el("button", { type: "button", textContent: say("clear"), onclick: () => { forget(); refresh(); } })]
+    : [say("empty")]));
+}
+
+// Everything around the pictures, in the language chosen.
+function refresh() {
+  document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
+  const title = overAll ? say("gallery") : batches[0]?.title ?? "";
+  document.title = title;
+  $("title").textContent = title;
+  const date = new Date(batches[0]?.made ?? NaN);
+  $("subtitle").textContent = overAll || isNaN(date) ? "" : date.toLocaleString(language, { dateStyle: "long", timeStyle: "short" });
+  $("language").textContent = say("language");
+  $("language").lang = language === "zh" ? "en" : "zh-Hans";
+  $("search").placeholder = say("search");
+  $("search").setAttribute("aria-label", say("searchLabel"));
+  $("height").setAttribute("aria-label", say("size"));
+  $("keys").textContent = say("keys");
+  for (const node of document.querySelectorAll("[data-word]")) node.textContent = say(node.dataset.word);
+  const scored = [...pictures.values()].some((p) => p.score !== undefined);
+  $("sort").replaceChildren(...Object.keys(ORDERS).filter((name) => scored || name !== "score").map((name) =>
+    el("option", { value: name, selected: name === order(), textContent: say(name) })));
+  $("views").replaceChildren(...(gridAxes().length ? ["wall", "grid"] : []).map((name) => el("button", {
+    type: "button", textContent: say(name === "wall" ? "pictures" : "grid"), "aria-pressed": String(view === name),
+    data: { view: name }, onclick: () => { view = name; refresh(); },
+  })));
+  $("tools").hidden = pictures.size < 2;
+  offerChoices(refresh);
+  showProgress();
+  show();
+}
+
+// How far the batch is. Nothing of it once it is done.
+function showProgress() {
+  const all = [...pictures.values()];
+  const count = (state) => all.filter((p) => p.state === state).length;
+  const done = count("done") + count("skipped"), failed = count("failed");
+  const busy = batches.some(isRunning);
+  const node = $("progress");
+  node.hidden = overAll || !(busy || failed);
+  const [good, bad] = node.querySelectorAll("i");
+  good.style.width = `${done / all.length * 100}%`;
+  bad.style.width = `${failed / all.length * 100}%`;
+  const parts = [say("drawn", done, all.length)];
+  if (failed) parts.push(say("failures", failed));
+  const spans = all.filter((p) => p.seconds).map((p) => p.seconds).sort((a, b) => a - b);
+  if (busy && spans.length) {
+    const each = spans[spans.length >> 1] / Math.max(1, count("running"));
+    parts.push(say("left", saySpan(each * (all.length - done - failed))), say("rate", Math.round(3600 / each)));
+  }
+  const quiet = (Date.now() - lastChange) / 1000;
+  if (busy && quiet > LOST) parts.push(say("ago", saySpan(quiet)));
+  node.querySelector("p").textContent = parts.join(" · ");
+}
+
+let lastChange = Date.now();
+let pause = SOON;
+
+async function look() {
+  let data;
+  try {
+    data = await load(`gallery-data.js?${Date.now()}`);
+  } catch {
+    if (!pictures.size) {
+      $("message").hidden = false;
+      $("message").textContent = say("missing", decodeURIComponent(location.pathname.replace(/\/[^/]*$/, "")));
+    }
+  }
+  const first = !pictures.size;
+  const changed = data ? take(data) : new Set();
+  if (first) lastChange = Math.max(0, ...[...pictures.values()].map((p) => (p.time ?? 0) * 1000)) || Date.now();
+  else if (changed.size) lastChange = Date.now();
+  if (changed.size || first) refresh(); else showProgress();
+  if (opened !== null && changed.has(opened)) openPicture(opened);
+  if (!batches.some(isRunning) && pictures.size) return;
+  pause = changed.size ? SOON : Math.min(LATE, pause * 1.1);
+  setTimeout(look, pause);
+}
+
+$("height").value = memory.get("height") ?? 200;
+$("height").oninput = (event) => { memory.set("height", event.target.value); setHeight(Number(event.target.value)); };
+$("search").oninput = (event) => { chosen.text = event.target.value; show(); };
+$("sort").onchange = (event) => { chosen.sort = event.target.value; show(); };
+$("tools").onsubmit = (event) => event.preventDefault();
+$("language").onclick = () => {
+  language = language === "zh" ? "en" : "zh";
+  memory.set("language", language);
+  refresh();
+};
+document.addEventListener("click", (event) => {
+  const card = event.target.closest?.("a.card");
+  if (!card || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  openPicture(card.dataset.id);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const typing = event.target.closest?.("input, select, textarea");
+  const arrow = event.key.startsWith("Arrow");
+  if (opened !== null) {
+    if (typing) return;
+    if (event.key === "ArrowLeft") go(-1);
+    else if (event.key === "ArrowRight") go(1);
+    return;
+  }
+  if (event.key === "/" && !typing) {
+    event.preventDefault();
+    $("search").focus();
+    $("search").select();
+  } else if (event.key === "Escape" && typing?.id === "search") {
+    if ($("search").value) { chosen.text = $("search").value = ""; show(); } else typing.blur();
+    event.preventDefault();
+  } else if (arrow && (!typing || (typing.id === "search" && event.key === "ArrowDown"))) {
+    event.preventDefault();
+    move(event.key);
+  }
+});
+window.addEventListener("hashchange", () => {
+  const id = decodeURIComponent(location.hash.slice(1));
+  if (id !== opened && pictures.has(id)) openPicture(id);
+});
+
+look().then(() => {
+  const id = decodeURIComponent(location.hash.slice(1));
+  if (pictures.has(id)) openPicture(id);
+});

@@ -1,0 +1,90 @@
+// The pictures, as gallery-data.js brings them, and loading it again while a batch runs.
+
+const pictures = new Map();  // id -> picture
+let batches = [];
+let overAll = false;  // the page of all batches, or that of one
+
+const SOON = 2000, LATE = 60000;  // milliseconds between looks at a running batch
+const LOST = 90;  // seconds without a change, after which it is said
+
+// A script that carries data calls guidedGallery with it; who asked for it gets it.
+window.guidedGallery = (text) => document.currentScript?.receive?.(JSON.parse(text));
+
+function load(address) {
+  return new Promise((resolve, reject) => {
+    let data;
+    const script = el("script", {
+      src: address,
+      onload: () => { script.remove(); data === undefined ? reject(new Error(address)) : resolve(data); },
+      onerror: () => { script.remove(); reject(new Error(address)); },
+    });
+    script.receive = (found) => { data = found; };
+    document.head.append(script);
+  });
+}
+
+// Takes in new data; the ids of what is new or has changed.
+function take(data) {
+  const changed = new Set();
+  const there = new Set();
+  overAll = data.all;
+  batches = data.batches;
+  for (const batch of batches) {
+    for (const entry of batch.pictures) {
+      const id = batch.folder + entry.number;
+      const stamp = JSON.stringify(entry);
+      there.add(id);
+      if (pictures.get(id)?.stamp === stamp) {
+        pictures.get(id).batch = batch;
+        continue;
+      }
+      changed.add(id);
+      pictures.set(id, {
+        ...entry, id, batch, stamp, prompt: entry.prompt ?? "", at: entry.at ?? [],
+        words: [entry.prompt, ...(entry.artist ?? []), ...(entry.look ?? []), batch.title]
+          .join("\n").toLowerCase(),
+      });
+    }
+  }
+  for (const id of pictures.keys()) if (!there.has(id)) { pictures.delete(id); changed.add(id); }
+  return changed;
+}
+
+function isRunning(batch) {
+  return batch.pictures.some((p) => p.state === "queued" || p.state === "running");
+}
+
+const addressOf = {
+  full: (p) => p.file && p.batch.folder + p.file,
+  thumb: (p) => p.size && `${p.batch.folder}thumbs/${pad(p.number)}.webp?${p.time}`,
+  making: (p) => p.size && `${p.batch.folder}thumbs/${pad(p.number)}.js?${p.time}`,
+  preview: (p) => p.preview && p.batch.folder + p.preview,
+  video: (p) => p.video && p.batch.folder + p.video,
+};
+
+function pad(number) { return String(number).padStart(4, "0"); }
+
+function shape(p) {  // width / height
+  const size = p.size ?? p.batch.pictures.find((other) => other.size)?.size ?? [1, 1];
+  return size[0] / size[1];
+}
+
+function isSmall(p) { return p.size && Math.max(...p.size) <= 64; }
+
+// The values of the settings that differ within its batch, else its prompt.
+function caption(p) {
+  const axes = p.batch.axes.map((axis, k) => [axis.name, axis.values[p.at[k]]]);
+  const told = axes.filter(([name, value]) => name !== "prompt" && value);
+  const parts = told.map(([name, value]) => /^[-\d.]+$|^(true|false)$/.test(value) ? `${name.split(".").pop()} ${value}` : value);
+  if (overAll || !parts.length || axes.some(([name]) => name === "prompt")) parts.unshift(p.prompt);
+  return parts.filter(Boolean).join(" · ");
+}
+
+function describe(p) { return say("alt", p.number, caption(p) || p.prompt); }
+
+// For a shell: quoted where that is needed.
+function word(text) {
+  return /^[\p{L}\p{N}_@%+=:,./-]+$/u.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function command(...words) { return ["python run.py", ...words.map(word)].join(" "); }

@@ -1,0 +1,228 @@
+"""Making and keeping the pages: what is new in a folder is looked at, the rest was kept.
+
+Beside the pictures of a batch: index.html, which never changes; gallery-data.js, the facts of all
+pictures; thumbs/, a thumbnail of each and a file of how it was made. Over all batches:
+index.html and gallery-data.js.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from guided.errors import BadInput
+from guided.gallery import axes, page, plots, reading, script, thumbs
+from guided.gallery.making import Making
+from guided.gallery.reading import Batch, Picture
+from guided.gallery.script import link
+
+log = logging.getLogger(__name__)
+DATA, THUMBS = "gallery-data.js", "thumbs"
+VERSION = 1  # of the data's form
+PAUSE = 2.0  # seconds, at least, from one update of a batch to the next
+PAUSE_ALL = 20.0  # and of the page over all
+WAIT = 10.0  # seconds, for another worker that is at it
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
+DEEPEST = 3  # folders below the one that is looked through
+MINE = {THUMBS, "steps", "strips", "cuts", reading.ASIDE}  # folders of a batch, no batches
+
+
+def update(folder: Path, now: bool = False) -> None:
+    """Bring the page of a batch up to date, and at times the page over all. Cheap: to be called
+    after every picture, or every step; `now` at the end. Never raises, because a page must not
+    stop a run."""
+    try:
+        if now or older(folder / DATA, PAUSE):
+            data = build(folder, WAIT if now else 0)
+            root = root_of(folder)
+            if root and (now or older(root / DATA, PAUSE_ALL)):
+                join(root, {folder: data})
+    except Timeout:  # another worker is at it
+        pass
+    except Exception as error:
+        log.warning("the gallery page of %s is not up to date: %s", folder, error)
+
+
+def rebuild(root: Path) -> Path:
+    """Make every page at and below a folder anew; the page to open. BadInput where there are no
+    pictures."""
+    if not root.is_dir():
+        raise BadInput(f"gallery={root} is no folder")
+    found = list(batches(root))
+    if not found:
+        raise BadInput(f"gallery={root}: there are no pictures in it")
+    built = {}
+    for folder in found:
+        try:
+            built[folder] = build(folder, WAIT)
+        except (OSError, ValueError) as error:
+            log.warning("%s is left out of the gallery: %s", folder, error)
+    over = root_of(root) if root in found else root
+    if over:
+        join(over, built, anew=over == root)
+    return (root if root in found else over) / page.NAME
+
+
+def batches(root: Path, depth: int = DEEPEST) -> Iterator[Path]:
+    """Folders with pictures; links (`latest`) are not followed."""
+    if reading.is_batch(root):
+        yield root
+    elif depth:
+        for path in sorted(root.iterdir()):
+            if path.is_dir() and not path.is_symlink() and path.name not in MINE:
+                yield from batches(path, depth - 1)
+
+
+def root_of(folder: Path) -> Path | None:
+    """outputs/ of outputs/2026-11-22/142233-a-lighthouse."""
+    return folder.parent.parent if DAY.fullmatch(folder.parent.name) else None
+
+
+def older(path: Path, seconds: float) -> bool:
+    return not path.is_file() or abs(time.time() - path.stat().st_mtime) > seconds
+
+
+# ---- one batch
+
+
+def build(folder: Path, wait: float) -> dict[str, Any]:
+    """Write what is new of a batch; its data. Timeout when another worker has been writing for so
+    many seconds."""
+    (folder / THUMBS).mkdir(exist_ok=True)
+    with FileLock(folder / THUMBS / ".lock", timeout=wait):
+        batch = reading.read(folder)
+        before = entries_before(folder)
+        stamps = {p.number: stamp(folder / p.file) for p in batch.pictures if p.file}
+        fresh = [
+            p for p in batch.pictures if p.file and not kept(folder, p, stamps, before)
+        ]
+        making = Making.look(folder)
+        sizes = look_at(folder, fresh, making)
+        data = facts(batch, before, stamps, sizes, making)
+        script.save(folder / DATA, {"version": VERSION, "all": False, "batches": [data]})
+        os.utime(folder / DATA)
+        page.write(folder)
+    return data
+
+
+def entries_before(folder: Path) -> dict[int, dict[str, Any]]:
+    data = reading.mapping(script.load(folder / DATA))
+    if data.get("version") != VERSION:
+        return {}
+    entries = [e for b in data.get("batches", []) for e in b.get("pictures", [])]
+    return {entry["number"]: entry for entry in entries}
+
+
+def stamp(path: Path) -> float:
+    return round(path.stat().st_mtime, 3)
+
+
+def kept(
+    folder: Path, p: Picture, stamps: dict[int, float], before: dict[int, dict[str, Any]]
+) -> bool:
+    """Whether what was made of this picture is still right."""
+    entry = before.get(p.number, {})
+    return (
+        entry.get("time") == stamps[p.number]
+        and bool(entry.get("size"))
+        and thumb_of(folder, p.number).is_file()
+    )
+
+
+def thumb_of(folder: Path, number: int) -> Path:
+    return folder / THUMBS / f"{number:04d}.webp"
+
+
+def look_at(folder: Path, fresh: list[Picture], making: Making) -> dict[int, tuple[int, int]]:
+    """Make thumbnails and details; the sizes of those that could be opened."""
+    curves = plots.curves(folder / "metrics.jsonl", {p.number for p in fresh})
+    sizes = {}
+    for p in fresh:
+        path = folder / p.file
+        try:
+            sizes[p.number] = thumbs.make(path, thumb_of(folder, p.number))
+        except Exception as error:  # Pillow's are of many kinds; one bad file is not the page
+            log.warning("%s has no thumbnail: %s", path, error)
+            continue
+        detail = making.of(p.number, path, sizes[p.number], curves[p.number])
+        script.save(folder / THUMBS / f"{p.number:04d}.js", detail)
+    return sizes
+
+
+def facts(
+    batch: Batch,
+    before: dict[int, dict[str, Any]],
+    stamps: dict[int, float],
+    sizes: dict[int, tuple[int, int]],
+    making: Making,
+) -> dict[str, Any]:
+    along = axes.axes(batch.pictures)
+    pictures = []
+    for p in batch.pictures:
+        size = sizes.get(p.number) or before.get(p.number, {}).get("size")
+        entry = {
+            "number": p.number,
+            "state": p.state,
+            "prompt": p.prompt,
+            "seed": p.seed,
+            "score": p.score,
+            "seconds": p.seconds,
+            "why": p.why,
+            "file": link(p.file) if p.file else None,
+            "time": stamps.get(p.number),
+            "size": size if p.file else None,
+            "video": video(batch.folder, p.number),
+            "preview": making.latest(p.number) if p.state == "running" else None,
+            **{name: names for name, names in p.names.items() if names},
+            "at": [values.index(axes.place(p, name)) for name, values in along.items()],
+        }
+        empty = (None, [])
+        pictures.append({key: value for key, value in entry.items() if value not in empty})
+    return {
+        "folder": "",
+        "place": place(batch.folder),
+        "title": batch.title,
+        "made": batch.made,
+        "axes": [{"name": name, "values": values} for name, values in along.items()],
+        "pictures": pictures,
+    }
+
+
+def video(folder: Path, number: int) -> str | None:
+    for suffix in ("mp4", "webp", "gif"):
+        if (folder / f"video_{number:04d}.{suffix}").is_file():
+            return f"video_{number:04d}.{suffix}"
+    return None
+
+
+def place(folder: Path) -> str:
+    """The folder as one types it."""
+    whole = folder.resolve()
+    here = Path.cwd()
+    return (whole.relative_to(here) if whole.is_relative_to(here) else whole).as_posix()
+
+
+# ---- all of them
+
+
+def join(root: Path, built: dict[Path, dict[str, Any]], anew: bool = False) -> None:
+    """The page over all, with these batches new in it."""
+    root.mkdir(exist_ok=True)
+    with FileLock(root / ".gallery.lock", timeout=WAIT):
+        data = {} if anew else reading.mapping(script.load(root / DATA))
+        known = data.get("batches", []) if data.get("version") == VERSION else []
+        all_ = {batch["folder"]: batch for batch in known if (root / batch["at"]).is_dir()}
+        for folder, batch in built.items():
+            at = folder.relative_to(root).as_posix()
+            all_[link(f"{at}/")] = {**batch, "folder": link(f"{at}/"), "at": at}
+        newest = sorted(all_.values(), key=lambda b: (b["made"] or "", b["at"]), reverse=True)
+        script.save(root / DATA, {"version": VERSION, "all": True, "batches": newest})
+        os.utime(root / DATA)
+        page.write(root)

@@ -1,0 +1,46 @@
+"""Data in a file that a page loads with a <script>, because fetch() may not read files from disk.
+
+The file calls one function with one text, so that nothing in the data is ever read as a program.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from guided import record
+
+CALL = "guidedGallery"
+# So that it is safe inside a page, too, and in browsers that end lines at U+2028.
+UNSAFE = {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
+FORM = re.compile(CALL + r"\((\".*\")\)\n", re.DOTALL)
+
+
+def dumps(data: Any) -> str:
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(text, ensure_ascii=False)
+    for character, escape in UNSAFE.items():
+        text = text.replace(character, escape)
+    return f"{CALL}({text})\n"
+
+
+def save(path: Path, data: Any) -> None:
+    """Where nothing has changed, nothing is written."""
+    new = dumps(data).encode("utf-8", "replace")
+    if not path.is_file() or path.read_bytes() != new:
+        record.write(path, new)
+
+
+def load(path: Path) -> Any:
+    """What `save` saved; None where there is none, or it cannot be read."""
+    try:
+        match = FORM.fullmatch(path.read_text(encoding="utf-8"))
+        return json.loads(json.loads(match[1])) if match else None
+    except (OSError, ValueError):
+        return None
+
+
+def link(path: str) -> str:
+    """A relative path as an address: percent-encoded, never a scheme or a host."""
+    return quote(path.encode("utf-8", "surrogateescape"))

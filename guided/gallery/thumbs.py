@@ -1,0 +1,41 @@
+"""Thumbnails: small WebP pictures of bounded size. Knows nothing about batches."""
+
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from guided import record
+
+SIDE = 320  # pixels, the longer one
+BYTES = 12 * 1024  # a thousand of them stay under 12 MB
+QUALITIES = (82, 70, 55, 40, 25, 10)  # the first that fits is taken
+FORMATS = ("PNG", "WEBP", "JPEG")
+
+
+def make(picture: Path, thumb: Path) -> tuple[int, int]:
+    """Write a thumbnail; the picture's width and height. Raises what Pillow raises."""
+    with Image.open(picture, formats=FORMATS) as image:
+        size = image.size
+        image.draft("RGB", (SIDE, SIDE))
+        small = on_white(image)
+    small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    record.write(thumb, encoded(small))
+    return size
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    ground = Image.new("RGBA", image.size, "white")
+    ground.alpha_composite(image.convert("RGBA"))
+    return ground.convert("RGB")
+
+
+def encoded(small: Image.Image) -> bytes:
+    for quality in QUALITIES:
+        buffer = BytesIO()
+        small.save(buffer, "WEBP", quality=quality, method=4)
+        if buffer.tell() <= BYTES:
+            break
+    return buffer.getvalue()
