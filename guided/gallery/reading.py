@@ -179,7 +179,8 @@ def named(value: Any) -> list[str]:
     """The names in `hokusai`, `[hokusai,turner:0.5]`, a list, or a mapping of weights."""
     if isinstance(value, str):
         value = value.strip("[]{} ").split(",")
-    names = (re.sub(r":\s*[-+.\d]+$", "", text(name)).strip(" '\"") for name in items(value))
+    words = (text(name).strip(" '\"") for name in items(value))
+    names = (re.sub(r":\s*[-+.\d]+$", "", word) for word in words)
     return list(dict.fromkeys(name for name in names if name and name != "null"))
 
 

@@ -9,7 +9,7 @@ from guided import record
 
 SIDE = 320  # pixels, the longer one
 BYTES = 12 * 1024  # a thousand of them stay under 12 MB
-QUALITIES = (82, 70, 55, 40, 25, 10)  # the first that fits is taken
+QUALITIES = (75, 45, 20, 5)  # the first that fits is taken
 FORMATS = ("PNG", "WEBP", "JPEG")
 
 
@@ -35,7 +35,7 @@ def on_white(image: Image.Image) -> Image.Image:
 def encoded(small: Image.Image) -> bytes:
     for quality in QUALITIES:
         buffer = BytesIO()
-        small.save(buffer, "WEBP", quality=quality, method=4)
+        small.save(buffer, "WEBP", quality=quality, method=2)
         if buffer.tell() <= BYTES:
             break
     return buffer.getvalue()

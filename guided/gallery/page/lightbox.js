@@ -47,6 +47,7 @@ function remember(id) {
 }
 
 lightbox.addEventListener("close", () => {
+  if (lightbox.open) return;  // another picture has been opened since
   const id = opened;
   opened = null;
   playing?.stop();

@@ -16,8 +16,10 @@ function show() {
   $("message").hidden = found.length > 0;
   $("message").replaceChildren(...(pictures.size
     ? [say("none"), " ", el("button", { type: "button", textContent: say("clear"), onclick: () => { forget(); refresh(); } })]
-    : [say("empty")]));
+    : [unread ? say("missing", hereOnDisk()) : say("empty")]));
 }
+
+function hereOnDisk() { return decodeURIComponent(location.pathname.replace(/\/[^/]*$/, "")); }
 
 // Everything around the pictures, in the language chosen.
 function refresh() {
@@ -72,17 +74,14 @@ function showProgress() {
 
 let lastChange = Date.now();
 let pause = SOON;
+let unread = false;  // the data could not be read
 
 async function look() {
   let data;
   try {
     data = await load(`gallery-data.js?${Date.now()}`);
-  } catch {
-    if (!pictures.size) {
-      $("message").hidden = false;
-      $("message").textContent = say("missing", decodeURIComponent(location.pathname.replace(/\/[^/]*$/, "")));
-    }
-  }
+  } catch { /* said where there is nothing to show, else the next look may succeed */ }
+  unread = data === undefined;
   const first = !pictures.size;
   const changed = data ? take(data) : new Set();
   if (first) lastChange = Math.max(0, ...[...pictures.values()].map((p) => (p.time ?? 0) * 1000)) || Date.now();

@@ -1,0 +1,129 @@
+"""A batch's folder, of today, of yesterday and of tomorrow."""
+
+import json
+
+import pytest
+
+from guided.gallery import reading
+from tests.gallery.batches import entry, manifest, paint, save, sweep
+
+
+def test_a_manifest_says_what_there_is_and_what_is_to_come(tmp_path):
+    sweep(tmp_path)
+    batch = reading.read(tmp_path)
+    assert batch.title == "a lighthouse"
+    assert [p.number for p in batch.pictures] == list(range(12))
+    assert [p.state for p in batch.pictures] == ["done"] * 10 + ["failed", "queued"]
+    assert batch.pictures[10].why == "out of memory: try size=64"
+    assert batch.pictures[3].names["artist"] == ["hokusai"]
+    assert batch.pictures[3].row["guide.clip.scale"] == "2000"
+    assert batch.pictures[0].file == "image_0000.png"
+    assert batch.pictures[11].file is None
+
+
+def test_a_rows_own_settings_count_more_than_its_words(tmp_path):
+    rows = [{"words": ["artist=hokusai"], "settings": {"artist": ["turner", "monet"]}}]
+    manifest(tmp_path, [entry(0)], rows)
+    [picture] = reading.read(tmp_path).pictures
+    assert picture.names["artist"] == ["turner", "monet"]
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("hokusai", ["hokusai"]),
+        ("[hokusai,turner]", ["hokusai", "turner"]),
+        ("[hokusai:0.5, 'turner:2']", ["hokusai", "turner"]),
+        (["hokusai:-0.5", "turner"], ["hokusai", "turner"]),
+        ({"hokusai": 0.5, "turner": 1}, ["hokusai", "turner"]),
+        ("[水墨]", ["水墨"]),
+        ("null", []),
+        (None, []),
+    ],
+)
+def test_names_in_every_form(value, names):
+    assert reading.named(value) == names
+
+
+def test_pictures_without_a_manifest_speak_for_themselves(tmp_path):
+    save(tmp_path, 0)
+    save(tmp_path, 2, drawn="a red lighthouse", score=0.25)
+    save(tmp_path / "others", 1)
+    (tmp_path / "sheet.png").write_bytes(b"not a picture of the run")
+    pictures = reading.read(tmp_path).pictures
+    assert [(p.number, p.seed) for p in pictures] == [(0, 7), (1, 8), (2, 9)]
+    assert pictures[1].file == "others/image_0001.png"
+    assert (pictures[2].prompt, pictures[2].score) == ("a red lighthouse", 0.25)
+    assert pictures[0].names["model"] == ["embedded"]
+
+
+def test_pictures_that_say_nothing_are_there_all_the_same(tmp_path):
+    paint(1).save(tmp_path / "image_0000.png")
+    (tmp_path / "image_0001.png").write_bytes(b"broken")
+    assert [p.state for p in reading.read(tmp_path).pictures] == ["done", "done"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"number": "3"},
+        {"number": -1},
+        {"number": True},
+        {"number": 10**400},
+        {"seed": "seven", "score": "high", "seconds": [1]},
+        {"score": float("nan"), "seconds": float("inf")},
+        {"row": 99},
+        {"row": "0"},
+        {"state": "dreaming"},
+        {"prompt": ["a", {"text": "b", "weight": 2}], "why": {"a": 1}, "model": {"name": "x"}},
+        {"file": 5},
+        {"unheard": "of"},
+    ],
+)
+def test_a_manifest_from_elsewhere_breaks_nothing(tmp_path, odd):
+    manifest(tmp_path, [entry(0), {**entry(1), **odd}, "not a picture", None])
+    found = {p.number: p for p in reading.read(tmp_path).pictures}
+    assert found[0].state == "done"
+    json.dumps([vars(p) for p in found.values()], allow_nan=False)
+
+
+@pytest.mark.parametrize("broken", ["", "[]", "{", "null", "3"])
+def test_a_manifest_that_is_none_is_told(tmp_path, broken):
+    (tmp_path / "manifest.json").write_text(broken)
+    with pytest.raises(ValueError):
+        reading.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "../image_0000.png",
+        "/etc/image_0000.png",
+        "a/../../image_0000.png",
+        "https://elsewhere.org/image_0000.png",
+        "javascript:image_0000.png",
+        "..\\image_0000.png",
+        "image_0000.png\0.html",
+        "run.yaml",
+        "",
+    ],
+)
+def test_a_file_outside_the_folder_is_no_picture(tmp_path, file):
+    folder = tmp_path / "batch"
+    save(tmp_path, 0)
+    manifest(folder, [entry(0, file=file)])
+    assert reading.read(folder).pictures[0].file is None
+
+
+def test_a_link_that_leaves_the_folder_is_not_followed(tmp_path):
+    save(tmp_path, 0)
+    folder = tmp_path / "batch"
+    manifest(folder, [entry(0)])
+    (folder / "image_0000.png").symlink_to(tmp_path / "image_0000.png")
+    assert reading.read(folder).pictures[0].file is None
+
+
+def test_a_picture_put_aside_is_found_among_the_others(tmp_path):
+    manifest(tmp_path, [entry(0)])
+    save(tmp_path / "others", 0)
+    assert reading.read(tmp_path).pictures[0].file == "others/image_0000.png"
