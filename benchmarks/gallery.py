@@ -55,7 +55,9 @@ def main(many: int) -> None:
         told("nothing new", seconds(lambda: gallery.update(folder, now=True)))
         for what, files in (("thumbnails", "*.webp"), ("details", "*.js")):
             sizes = [path.stat().st_size for path in (folder / "thumbs").glob(files)]
-            print(f"{what:>18} {sum(sizes) / 1e6:8.2f} MB  ({statistics.mean(sizes) / 1e3:.1f} KB)")
+            print(
+                f"{what:>18} {sum(sizes) / 1e6:8.2f} MB  ({statistics.mean(sizes) / 1e3:.1f} KB)"
+            )
         data = (folder / "gallery-data.js").stat().st_size
         print(f"{'data':>18} {data / 1e6:8.2f} MB")
         look(folder / "index.html", many + 1)
@@ -75,7 +77,9 @@ def fill(folder: Path, many: int) -> None:
         if number == kind:
             save(folder, number, paint(number, (384, 256), BUSY))
         else:
-            shutil.copy2(first.with_name(f"image_{kind:04d}.png"), folder / f"image_{number:04d}.png")
+            shutil.copy2(
+                first.with_name(f"image_{kind:04d}.png"), folder / f"image_{number:04d}.png"
+            )
         save_metrics(folder, number)
     save_metrics(folder, 0)
     pictures = [

@@ -16,9 +16,9 @@ from PIL import Image
 from guided.gallery import plots
 from guided.gallery.reading import settings_of, text
 from guided.gallery.script import link
+from guided.outputs.sheet import GAP, STRIPS, chosen
 
 STEP = re.compile(r"(\d{4,9})_(\d{4,9})\.(?:png|webp|jpe?g)")
-GAPS = (0, 4)  # pixels between a strip's tiles
 
 
 @dataclass
@@ -65,38 +65,29 @@ class Making:
     def strip(
         self, number: int, size: tuple[int, int], steps: int | None
     ) -> dict[str, Any] | None:
-        """Tiles side by side in one picture, at evenly spaced steps; None where there is none."""
-        path = self.folder / "strips" / f"{number:04d}.png"
-        if not path.is_file():
-            return None
+        """The sheet's row of this picture; None where there is none, or of a single tile."""
+        path = self.folder / STRIPS / f"{number:04d}.png"
         try:
             with Image.open(path, formats=("PNG",)) as image:
-                found = tiles(image.size, size)
-        except OSError:
+                count, width, height = tiles(image.size, size)
+        except (OSError, ValueError, SyntaxError):
             return None
-        if found is None:
+        if count < 2:
             return None
-        gap, width, height, count = found
-        at = [round((k + 1) * steps / count) for k in range(count)] if steps else None
         return {
-            "file": link(f"strips/{path.name}"),
-            "gap": gap,
+            "file": link(f"{STRIPS}/{path.name}"),
+            "gap": GAP,
             "width": width,
             "height": height,
-            "at": at or list(range(1, count + 1)),
+            "at": chosen(steps, count) if steps else list(range(1, count + 1)),
         }
 
 
-def tiles(strip: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int] | None:
-    """(gap, width, height, count) of the tiles of a strip, which have the picture's shape."""
-    for gap in GAPS:
-        height = strip[1] - 2 * gap
-        if height > 0:
-            width = max(1, round(size[0] * height / size[1]))
-            count, rest = divmod(strip[0] - gap, width + gap)
-            if count and not rest:
-                return gap, width, height, count
-    return None
+def tiles(strip: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int]:
+    """(count, width, height) of a strip's tiles, which have the picture's shape."""
+    height = max(1, strip[1] - 2 * GAP)
+    count = round((strip[0] - GAP) / (max(1, round(size[0] * height / size[1])) + GAP))
+    return count, (strip[0] - GAP) // max(1, count) - GAP, height
 
 
 def last_step(curves: plots.Curves, settings: Mapping[str, Any]) -> int | None:

@@ -38,7 +38,10 @@ def render() -> str:
 
     loader = jinja2.FileSystemLoader(SOURCES)
     environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
     )
     style = source("style.css")
     program = "".join(source(f"{name}.js") for name in SCRIPTS)

@@ -99,13 +99,20 @@ def build(folder: Path, wait: float) -> dict[str, Any]:
     with FileLock(folder / THUMBS / ".lock", timeout=wait):
         batch = reading.read(folder)
         before = entries_before(folder)
-        stamps = {p.number: stamp(folder / p.file) for p in batch.pictures if p.file}
+        thumbs_there = set(os.listdir(folder / THUMBS))
         fresh = [
-            p for p in batch.pictures if p.file and not kept(folder, p, stamps, before)
+            p
+            for p in batch.pictures
+            if p.file
+            and not (
+                f"{p.number:04d}.webp" in thumbs_there
+                and before.get(p.number, {}).get("time") == batch.files[p.file]
+            )
         ]
         making = Making.look(folder)
-        sizes = look_at(folder, fresh, making)
-        data = facts(batch, before, stamps, sizes, making)
+        sizes = {number: entry.get("size") for number, entry in before.items()}
+        sizes |= look_at(folder, fresh, making)
+        data = facts(batch, sizes, making)
         script.save(folder / DATA, {"version": VERSION, "all": False, "batches": [data]})
         os.utime(folder / DATA)
         page.write(folder)
@@ -120,26 +127,6 @@ def entries_before(folder: Path) -> dict[int, dict[str, Any]]:
     return {entry["number"]: entry for entry in entries}
 
 
-def stamp(path: Path) -> float:
-    return round(path.stat().st_mtime, 3)
-
-
-def kept(
-    folder: Path, p: Picture, stamps: dict[int, float], before: dict[int, dict[str, Any]]
-) -> bool:
-    """Whether what was made of this picture is still right."""
-    entry = before.get(p.number, {})
-    return (
-        entry.get("time") == stamps[p.number]
-        and bool(entry.get("size"))
-        and thumb_of(folder, p.number).is_file()
-    )
-
-
-def thumb_of(folder: Path, number: int) -> Path:
-    return folder / THUMBS / f"{number:04d}.webp"
-
-
 def look_at(folder: Path, fresh: list[Picture], making: Making) -> dict[int, tuple[int, int]]:
     """Make thumbnails and details; the sizes of those that could be opened."""
     curves = plots.curves(folder / "metrics.jsonl", {p.number for p in fresh})
@@ -147,7 +134,7 @@ def look_at(folder: Path, fresh: list[Picture], making: Making) -> dict[int, tup
     for p in fresh:
         path = folder / p.file
         try:
-            sizes[p.number] = thumbs.make(path, thumb_of(folder, p.number))
+            sizes[p.number] = thumbs.make(path, folder / THUMBS / f"{p.number:04d}.webp")
         except Exception as error:  # Pillow's are of many kinds; one bad file is not the page
             log.warning("%s has no thumbnail: %s", path, error)
             continue
@@ -157,16 +144,11 @@ def look_at(folder: Path, fresh: list[Picture], making: Making) -> dict[int, tup
 
 
 def facts(
-    batch: Batch,
-    before: dict[int, dict[str, Any]],
-    stamps: dict[int, float],
-    sizes: dict[int, tuple[int, int]],
-    making: Making,
+    batch: Batch, sizes: dict[int, tuple[int, int] | None], making: Making
 ) -> dict[str, Any]:
     along = axes.axes(batch.pictures)
     pictures = []
     for p in batch.pictures:
-        size = sizes.get(p.number) or before.get(p.number, {}).get("size")
         entry = {
             "number": p.number,
             "state": p.state,
@@ -176,9 +158,9 @@ def facts(
             "seconds": p.seconds,
             "why": p.why,
             "file": link(p.file) if p.file else None,
-            "time": stamps.get(p.number),
-            "size": size if p.file else None,
-            "video": video(batch.folder, p.number),
+            "time": batch.files[p.file] if p.file else None,
+            "size": sizes.get(p.number) if p.file else None,
+            "video": video(batch, p.number),
             "preview": making.latest(p.number) if p.state == "running" else None,
             **{name: names for name, names in p.names.items() if names},
             "at": [values.index(axes.place(p, name)) for name, values in along.items()],
@@ -195,11 +177,9 @@ def facts(
     }
 
 
-def video(folder: Path, number: int) -> str | None:
-    for suffix in ("mp4", "webp", "gif"):
-        if (folder / f"video_{number:04d}.{suffix}").is_file():
-            return f"video_{number:04d}.{suffix}"
-    return None
+def video(batch: Batch, number: int) -> str | None:
+    names = (f"video_{number:04d}.{suffix}" for suffix in ("mp4", "webp", "gif"))
+    return next((name for name in names if name in batch.files), None)
 
 
 def place(folder: Path) -> str:

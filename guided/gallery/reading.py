@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from guided import record
@@ -46,20 +47,33 @@ class Batch:
     title: str
     made: str | None  # ISO 8601
     pictures: list[Picture]
+    files: dict[str, float]  # what is in the folder and in others/, and when it was written
 
 
 def is_batch(folder: Path) -> bool:
-    return (folder / MANIFEST).is_file() or any(pictures_in(folder))
+    names = [name for place in ("", ASIDE) for name, _ in files_in(folder, place)]
+    return MANIFEST in names or any(PICTURE.fullmatch(name.rpartition("/")[2]) for name in names)
 
 
 def read(folder: Path) -> Batch:
     """OSError or ValueError where there is a manifest that cannot be read."""
-    if (folder / MANIFEST).is_file():
-        return from_manifest(folder, json.loads((folder / MANIFEST).read_bytes()))
-    return from_pictures(folder)
+    files = {name: stamp for place in ("", ASIDE) for name, stamp in files_in(folder, place)}
+    if MANIFEST in files:
+        return from_manifest(folder, json.loads((folder / MANIFEST).read_bytes()), files)
+    return from_pictures(folder, files)
 
 
-def from_manifest(folder: Path, manifest: Any) -> Batch:
+def files_in(folder: Path, place: str) -> Iterator[tuple[str, float]]:
+    """Links, which may lead anywhere, are none."""
+    if (folder / place).is_dir():
+        with os.scandir(folder / place) as entries:
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    name = f"{place}/{entry.name}" if place else entry.name
+                    yield name, round(entry.stat().st_mtime, 3)
+
+
+def from_manifest(folder: Path, manifest: Any, files: dict[str, float]) -> Batch:
     if not isinstance(manifest, Mapping):
         raise ValueError(f"{folder / MANIFEST} is not a mapping")
     base = assigned(items(mapping(manifest.get("base")).get("words")))
@@ -71,14 +85,18 @@ def from_manifest(folder: Path, manifest: Any) -> Batch:
             continue
         index = whole(entry.get("row"))
         row = rows[index] if index is not None and 0 <= index < len(rows) else {}
-        pictures[number] = picture(folder, number, entry, base, row)
+        pictures[number] = picture(number, entry, base, row, files)
     title = text(manifest.get("title")) or titled(folder)
     made = text(manifest.get("made")) or None
-    return Batch(folder, title, made, [pictures[n] for n in sorted(pictures)])
+    return Batch(folder, title, made, [pictures[n] for n in sorted(pictures)], files)
 
 
 def picture(
-    folder: Path, number: int, entry: Mapping[str, Any], base: dict[str, Any], row: dict[str, Any]
+    number: int,
+    entry: Mapping[str, Any],
+    base: dict[str, Any],
+    row: dict[str, Any],
+    files: Collection[str],
 ) -> Picture:
     """One of the manifest; what it does not say itself, its row or the base may."""
     asked = base | row
@@ -91,22 +109,24 @@ def picture(
         whole(entry.get("seed")),
         finite(entry.get("score")),
         finite(entry.get("seconds")),
-        inside(folder, entry.get("file")),
+        inside(entry.get("file"), files),
         text(entry.get("why")) or None,
         {name: named(model if name == "model" else asked.get(name)) for name in NAMES},
         {key: text(value) for key, value in row.items()},
     )
 
 
-def from_pictures(folder: Path) -> Batch:
+def from_pictures(folder: Path, files: dict[str, float]) -> Batch:
     """A run from before there were manifests: what its pictures say of themselves."""
-    paths = {}
-    for path in (*pictures_in(folder / ASIDE), *pictures_in(folder)):
-        paths[int(PICTURE.fullmatch(path.name)[1])] = path
+    found = {}
+    for name in sorted(files, key=lambda name: not name.startswith(ASIDE)):
+        if match := PICTURE.fullmatch(name.rpartition("/")[2]):
+            found[int(match[1])] = name
     pictures = []
-    for number, path in sorted(paths.items()):
-        settings = settings_of(path)
-        model = mapping(settings.get("model")).get("name")
+    for number, name in sorted(found.items()):
+        settings = settings_of(folder / name)
+        said = {**assigned(items(settings.get("words"))), **settings}
+        said["model"] = mapping(settings.get("model")).get("name")
         pictures.append(
             Picture(
                 number,
@@ -114,15 +134,14 @@ def from_pictures(folder: Path) -> Batch:
                 text(settings.get("drawn")) or text(settings.get("prompt")),
                 whole(settings.get("seed")),
                 finite(settings.get("score")),
-                file=path.relative_to(folder).as_posix(),
-                names={
-                    name: named(model if name == "model" else settings.get(name)) for name in NAMES
-                },
+                file=name,
+                names={name: named(said.get(name)) for name in NAMES},
             )
         )
-    first = paths[min(paths)].stat().st_mtime if paths else folder.stat().st_mtime
     title = pictures[0].prompt if pictures and pictures[0].prompt else titled(folder)
-    return Batch(folder, title, datetime.fromtimestamp(first, UTC).isoformat("T", "seconds"), pictures)
+    first = min((files[name] for name in found.values()), default=0)
+    made = datetime.fromtimestamp(first, UTC).isoformat("T", "seconds")
+    return Batch(folder, title, made, pictures, files)
 
 
 def settings_of(path: Path) -> dict[str, Any]:
@@ -134,29 +153,17 @@ def settings_of(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def pictures_in(folder: Path) -> Iterable[Path]:
-    if folder.is_dir():
-        for path in folder.iterdir():
-            if PICTURE.fullmatch(path.name) and path.is_file():
-                yield path
-
-
 def titled(folder: Path) -> str:
     """142233-a-lighthouse -> a lighthouse."""
     return re.sub(r"^\d{6}-", "", folder.name).replace("-", " ") or folder.name
 
 
-def inside(folder: Path, file: Any) -> str | None:
-    """A file's path, if it is a picture's in this folder and nowhere else."""
-    if not isinstance(file, str) or not file or "\\" in file or "\0" in file:
-        return None
-    path = PurePosixPath(file)
-    if path.is_absolute() or ".." in path.parts or not PICTURE.fullmatch(path.name):
-        return None
-    for place in (path, PurePosixPath(ASIDE) / path.name):  # keep= may have put it aside
-        here = folder / place
-        if here.is_file() and here.resolve().is_relative_to(folder.resolve()):
-            return place.as_posix()
+def inside(file: Any, files: Collection[str]) -> str | None:
+    """A picture of this folder, or one that keep= has put aside, and no path to elsewhere."""
+    if isinstance(file, str) and PICTURE.fullmatch(file.removeprefix(f"{ASIDE}/")):
+        for name in (file, f"{ASIDE}/{file}"):
+            if name in files:
+                return name
     return None
 
 

@@ -39,7 +39,8 @@ def paint(seed: int, size: tuple[int, int] = (96, 64), busy: float = 0.15) -> Im
     y, x = np.mgrid[0:height, 0:width] / max(size)
     waves = [
         sum(
-            dice.uniform(0.2, 1) * np.sin(dice.uniform(2, 14) * (x * math.cos(a) + y * math.sin(a)))
+            dice.uniform(0.2, 1)
+            * np.sin(dice.uniform(2, 14) * (x * math.cos(a) + y * math.sin(a)))
             for a in dice.uniform(0, 6.3, 4)
         )
         for _ in range(3)
@@ -91,7 +92,7 @@ def save(folder: Path, number: int, image: Image.Image | None = None, **changes:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"image_{number:04d}.png"
     image = image or paint(number)
-    record.save_png(image, path, settings(seed=7 + number, **changes))
+    record.save(image, path, settings(seed=7 + number, **changes))
     os.utime(path, (MADE + number, MADE + number))
     return path
 

@@ -3,8 +3,8 @@
 import pytest
 from PIL import Image
 
-from guided.gallery.making import Making, flat, tiles
-from guided.outputs.sheet import GAP
+from guided.gallery.making import Making, flat
+from guided.outputs.sheet import Sheet, SheetViewer, with_tile
 from tests.gallery.batches import save, save_steps
 
 
@@ -31,27 +31,29 @@ def test_the_steps_come_in_order_and_to_their_picture(tmp_path):
     assert making.latest(1) is None
 
 
-@pytest.mark.parametrize("gap", [0, GAP])
-@pytest.mark.parametrize("size", [(96, 64), (1280, 768), (500, 777), (64, 64)])
-@pytest.mark.parametrize("count", [1, 3, 8])
-def test_the_tiles_of_a_strip_are_found_by_the_pictures_shape(size, count, gap):
-    height = 128
-    width = round(size[0] * height / size[1])
-    strip = (count * (width + gap) + gap, height + 2 * gap)
-    assert tiles(strip, size) == (gap, width, height, count)
-
-
-def test_a_strip_knows_its_steps(tmp_path):
-    save(tmp_path, 0)  # whose settings say 40 steps
+@pytest.mark.parametrize("size", [(96, 64), (1280, 768), (500, 777), (64, 64), (3000, 20)])
+@pytest.mark.parametrize("columns", [2, 3, 8, 100])
+def test_a_strip_of_the_sheet_is_taken_apart_where_it_was_put_together(tmp_path, size, columns):
+    """Each tile is of a grey of its own."""
+    picture = Image.new("RGB", size)
+    picture.save(tmp_path / "image_0000.png")
+    viewer = SheetViewer(Sheet(columns=columns, height=32), tmp_path)
+    strip = None
+    for k in range(columns):
+        strip = with_tile(strip, viewer._small(Image.new("RGB", size, (k, k, k))), k)
     (tmp_path / "strips").mkdir()
-    Image.new("RGB", (8 * 48, 32)).save(tmp_path / "strips" / "0000.png")
-    strip = Making.look(tmp_path).of(0, tmp_path / "image_0000.png", (96, 64), {})["strip"]
-    assert strip["at"] == [5, 10, 15, 20, 25, 30, 35, 40]
-    assert (strip["width"], strip["height"], strip["gap"]) == (48, 32, 0)
+    strip.save(tmp_path / "strips" / "0000.png")
+    found = Making.look(tmp_path).strip(0, size, 2 * columns)
+    assert found["at"] == list(range(2, 2 * columns + 1, 2))
+    for k in range(columns):
+        left = found["gap"] + k * (found["width"] + found["gap"])
+        box = (left, found["gap"], left + found["width"], found["gap"] + found["height"])
+        assert strip.crop(box).getextrema() == ((k, k),) * 3
 
 
-@pytest.mark.parametrize("broken", [b"", b"not a picture"])
+@pytest.mark.parametrize("broken", [None, b"", b"not a picture"])
 def test_a_strip_that_cannot_be_read_is_none(tmp_path, broken):
     (tmp_path / "strips").mkdir()
-    (tmp_path / "strips" / "0000.png").write_bytes(broken)
+    if broken is not None:
+        (tmp_path / "strips" / "0000.png").write_bytes(broken)
     assert Making.look(tmp_path).strip(0, (96, 64), 40) is None

@@ -40,7 +40,7 @@ def test_a_page_with_everything_beside_it(batch):
         "model": ["embedded"],
     }  # fmt: skip
     making = script.load(batch / "thumbs" / "0000.js")
-    assert [plot["name"] for plot in making["plots"]][0] == "similarity"
+    assert making["plots"][0]["name"] == "similarity"
 
 
 def test_a_thumbnail_is_made_once(batch):
@@ -80,12 +80,17 @@ def test_while_another_worker_writes_nothing_is_written_and_nobody_waits(batch):
     (batch / "manifest.json").write_text("{}")
     os.utime(batch / "gallery-data.js", (1, 1))
     with pages.FileLock(batch / "thumbs" / ".lock"):
-        code = "import sys, pathlib; from guided import gallery; gallery.update(pathlib.Path(sys.argv[1]))"
+        code = (
+            "import sys, pathlib; from guided import gallery; "
+            "gallery.update(pathlib.Path(sys.argv[1]))"
+        )
         subprocess.run([sys.executable, "-c", code, str(batch)], check=True)
         assert len(entries(batch)) == 12
 
 
-@pytest.mark.parametrize("broken", ["{", "[]", '{"pictures": 3}', '{"pictures": [{"number": {}}]}'])
+@pytest.mark.parametrize(
+    "broken", ["{", "[]", '{"pictures": 3}', '{"pictures": [{"number": {}}]}']
+)
 def test_nothing_stops_a_run(batch, broken):
     (batch / "manifest.json").write_text(broken)
     gallery.update(batch, now=True)

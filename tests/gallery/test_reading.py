@@ -57,6 +57,13 @@ def test_pictures_without_a_manifest_speak_for_themselves(tmp_path):
     assert pictures[0].names["model"] == ["embedded"]
 
 
+def test_what_was_typed_tells_the_artist_of_an_old_picture(tmp_path):
+    save(tmp_path, 0, words=["prompt=a lighthouse", "artist=[hokusai,turner:0.5]", "look=fine"])
+    [picture] = reading.read(tmp_path).pictures
+    assert picture.names["artist"] == ["hokusai", "turner"]
+    assert picture.names["look"] == ["fine"]
+
+
 def test_pictures_that_say_nothing_are_there_all_the_same(tmp_path):
     paint(1).save(tmp_path / "image_0000.png")
     (tmp_path / "image_0001.png").write_bytes(b"broken")

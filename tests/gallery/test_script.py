@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from guided.gallery import script
 
-NASTY = ["</script><script>alert(1)</script>", "<!--", "]]>", "\u2028\u2029", '"\\', "\0", "{{7*7}}"]
+NASTY = [
+    "</script><script>alert(1)</script>",
+    "<!--",
+    "]]>",
+    "\u2028\u2029",
+    '"\\',
+    "\0",
+    "{{7*7}}",
+]
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(NASTY),
     lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.just("__proto__"), inner),
