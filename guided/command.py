@@ -89,11 +89,14 @@ def for_hydra(flags: Sequence[str], words: Sequence[str]) -> bool:
 
 def do(words: list[str], flags: list[str]) -> Path | None:
     """What was typed; the folder of what was drawn. Raises what went wrong."""
+    said = dict(word.partition("=")[::2] for word in words)
+    if "gallery" in said:
+        pages_of(said["gallery"], words)
+        return None
     from guided import pipeline, recall
     from guided.models import shelf
     from guided.recall import Recorded
 
-    said = dict(word.partition("=")[::2] for word in words)
     if "resume" in said:
         return pipeline.resume(words)
     if said.get("show", "false") not in ("true", "false"):
@@ -112,6 +115,15 @@ def do(words: list[str], flags: list[str]) -> Path | None:
         shelf.run(cfg.models, cfg)
         return None
     return pipeline.draw(words, flags)
+
+
+def pages_of(folder: str, words: list[str]) -> None:
+    """The gallery's pages, made anew."""
+    from guided import gallery
+
+    if len(words) > 1:
+        raise BadInput("gallery= stands alone, because it draws nothing")
+    print(gallery.rebuild(Path(folder).expanduser()))
 
 
 def report(error: Exception, debug: bool) -> int:

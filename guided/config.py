@@ -72,6 +72,9 @@ class Config:
     name: str | None = setting(None, "of the run's own folder; null: the prompt's first words")
     cache: str | None = setting(None, "where fetched models are kept; null: GUIDED_CACHE")
     models: str | None = setting(None, "list or download models, instead of drawing")
+    gallery: str | None = setting(
+        None, "make the pages of a folder of runs anew, instead of drawing"
+    )
     debug: bool = setting(False, "show the traceback when something fails")
 
     batch: Any = group("several pictures by a name: rows of settings, each with each")

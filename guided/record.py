@@ -23,7 +23,8 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # plain data only; the f
 LONGEST = 1_000_000  # characters of settings
 # Settings of the machine, the folder and the way there, which a picture does not depend on.
 TODAYS = (
-    *("debug", "folder", "models", "cache", "name", "prompts", "batch", "resume", "checkpoint"),
+    *("debug", "folder", "gallery", "models", "cache", "name", "prompts", "batch", "resume"),
+    "checkpoint",
 )
 # Of a run, and not of a picture in it.
 ELSEWHERE = ("seed", "count", "keep", *TODAYS)

@@ -33,6 +33,16 @@ STRANGERS = {
     "metadata": ("record", "clip", "guides", "outputs", "pipeline", "models", "diffusion"),
     "recall": ("pipeline", "studio", "clip", "guides", "outputs", "generators", "diffusion"),
     "models": ("pipeline", "guides", "outputs", "generators"),
+    "gallery": (
+        "pipeline",
+        "batch",
+        "command",
+        "studio",
+        "guides",
+        "generators",
+        "models",
+        "clip",
+    ),
 }
 
 

@@ -40,6 +40,7 @@ def test_a_run_leaves_pictures_previews_sheet_metrics_and_settings(four):
     pictures = {f"image_{k:04d}.png" for k in range(4)}
     assert names == pictures | {
         *("sheet.png", "strips", "steps", "metrics.jsonl", "run.yaml", "manifest.json"),
+        *("index.html", "gallery-data.js", "thumbs"),
     }
     assert {path.name for path in (four / "steps").iterdir()} == {
         f"{k:04d}_0003.png" for k in range(4)

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from guided import gallery
 from guided.batch.claims import WORK, Worker
 from guided.batch.manifest import RUNNING, Manifest, Picture
 from guided.batch.planning import Drawable, drawable
@@ -31,18 +32,26 @@ def work(bench: Bench, debug: bool = False) -> None:
     """Draw what is left in the folder.
 
     KeyboardInterrupt when it was stopped: what was begun is queued again."""
-    with Stopping.watched() as stopping, Worker.at(bench.folder) as worker:
-        while claimed := worker.claim():
-            mine = [p.number for p in claimed if p.state == RUNNING and p.worker == worker.name]
-            try:
-                bench.draw(claimed, mine, worker, stopping)
-            except Exception as error:
-                if debug:
-                    traceback.print_exception(error)
-                why = say(error)
-                log.warning("picture %s failed: %s", ", ".join(map(str, mine)), why)
-                worker.fail(mine, why)
-                bench.recover(error)
+    gallery.update(bench.folder, now=True)
+    try:
+        with Stopping.watched() as stopping, Worker.at(bench.folder) as worker:
+            work_on(bench, worker, stopping, debug)
+    finally:
+        gallery.update(bench.folder, now=True)
+
+
+def work_on(bench: Bench, worker: Worker, stopping: Stopping, debug: bool) -> None:
+    while claimed := worker.claim():
+        mine = [p.number for p in claimed if p.state == RUNNING and p.worker == worker.name]
+        try:
+            bench.draw(claimed, mine, worker, stopping)
+        except Exception as error:
+            if debug:
+                traceback.print_exception(error)
+            why = say(error)
+            log.warning("picture %s failed: %s", ", ".join(map(str, mine)), why)
+            worker.fail(mine, why)
+            bench.recover(error)
 
 
 @dataclass
@@ -90,6 +99,7 @@ class Bench:
                         viewer.see(frame)
                     if frame.last:
                         self.finish(worker, frame, spent[frame.index])
+                    gallery.update(self.folder)
                 bookmark.see(frame.state)
                 if stopping.asked and frame.state is not None:
                     bookmark.keep(frame.state)

@@ -26,7 +26,8 @@ from guided.gallery.script import link
 log = logging.getLogger(__name__)
 DATA, THUMBS = "gallery-data.js", "thumbs"
 VERSION = 1  # of the data's form
-PAUSE = 2.0  # seconds, at least, from one update of a batch to the next
+PAUSE = 2.0  # seconds, at least, from one update of a batch to the next, ...
+PAUSE_EACH = 2e-5  # ... and for each byte of its data, so that a long batch pays no more
 PAUSE_ALL = 20.0  # and of the page over all
 WAIT = 10.0  # seconds, for another worker that is at it
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -39,7 +40,7 @@ def update(folder: Path, now: bool = False) -> None:
     after every picture, or every step; `now` at the end. Never raises, because a page must not
     stop a run."""
     try:
-        if now or older(folder / DATA, PAUSE):
+        if now or older(folder / DATA, PAUSE, PAUSE_EACH):
             data = build(folder, WAIT if now else 0)
             root = root_of(folder)
             if root and (now or older(root / DATA, PAUSE_ALL)):
@@ -85,8 +86,13 @@ def root_of(folder: Path) -> Path | None:
     return folder.parent.parent if DAY.fullmatch(folder.parent.name) else None
 
 
-def older(path: Path, seconds: float) -> bool:
-    return not path.is_file() or abs(time.time() - path.stat().st_mtime) > seconds
+def older(path: Path, seconds: float, each: float = 0.0) -> bool:
+    """Than some seconds, and so many more for each byte of it."""
+    try:
+        about = path.stat()
+    except FileNotFoundError:
+        return True
+    return abs(time.time() - about.st_mtime) > seconds + each * about.st_size
 
 
 # ---- one batch
