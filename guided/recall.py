@@ -49,6 +49,7 @@ class Recorded:
     words: list[str] = field(default_factory=list)  # what was typed
     rows: list[Row] = field(default_factory=list)  # of a run that has several
     files: dict[str, str] = field(default_factory=dict)  # fingerprints of init= and the like
+    before: dict[str, Any] | None = None  # what was typed, as it is composed today
 
     @classmethod
     def read(cls, path: str) -> Recorded:
@@ -126,14 +127,19 @@ class Recorded:
         """What was typed, as it is composed today, without `words` and with them."""
         if not words:
             return {}, plain(compose([], flags))
+        if self.before is None:
+            self.before = self.composed_then(flags)
+        return self.before, plain(compose(self.typed_with(words), flags))
+
+    def composed_then(self, flags: Sequence[str]) -> dict[str, Any]:
+        """The words of the record alone; those choices that still are, where it is too old."""
         try:
-            before = plain(compose(self.typed_with([]), flags))
+            return plain(compose(self.typed_with([]), flags))
         except Exception as error:  # a preset, a file or a choice that is no longer there
             reason = " ".join(str(error).split())
             log.warning("%s: what was typed cannot be composed today: %s", self.where, reason)
             self.words = []
-            before = plain(compose(self.typed_with([]), flags))
-        return before, plain(compose(self.typed_with(words), flags))
+            return plain(compose(self.typed_with([]), flags))
 
 
 # ---- reading -------------------------------------------------------------------------------

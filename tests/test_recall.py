@@ -167,7 +167,7 @@ def test_a_photo_that_is_another_by_now_is_told(tmp_path, caplog):
     photo = tmp_path / "photo.png"
     Image.new("RGB", (32, 32), "red").save(photo)
     composer = Composer([f"init={photo}", "prompt=x", "steps=20"])
-    made = drawable(composer, []).settings | RESOLVED
+    made = drawable(composer, Row()).settings | RESOLVED
     path = kept(tmp_path, made)
     Recorded.read(path).config()
     assert "not the file" not in caplog.text
