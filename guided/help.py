@@ -21,6 +21,7 @@ Draws what a sentence says.
   python run.py prompt='["a castle:2", "fog", "people:-0.5"]' model=imagenet512 clip=[vit_b32,rn50]
   python run.py from=picture.png seed=9  the same picture again, varied; show=true: its settings
   python run.py models=list
+  python run.py gallery=outputs          the gallery's pages anew; each run makes its own
   python run.py import=settings.txt      what Disco Diffusion or DiscoArt saved, as a command here
 """
 MORE = """\

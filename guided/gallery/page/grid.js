@@ -41,7 +41,8 @@ function label(value, axis) { return axis < 0 ? "" : value || say("notset"); }
 function corner() { return [sides.down, sides.across].filter(Boolean).join(" \\ "); }
 
 function field(found) {
-  return el("div", { class: "field" }, ...found.map((p) => {
+  const crowd = found.length > 4 ? "crowd" : found.length > 1 ? "few" : "";
+  return el("div", { class: `field ${crowd}` }, ...found.map((p) => {
     const card = makeCard(p);
     card.querySelector(".caption").remove();
     card.title = [caption(p), p.score?.toFixed(3)].filter(Boolean).join(" · ");

@@ -22,6 +22,7 @@ function openPicture(id) {
   );
   lightbox.setAttribute("aria-label", describe(p));
   if (!lightbox.open) lightbox.showModal();
+  lightbox.focus();  // the keys are for the picture, not for its first button
   panel.scrollTop = 0;
   remember(id);
   fillStage(stage, p);
