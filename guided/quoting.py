@@ -93,6 +93,11 @@ def is_prose(argument: str) -> bool:
     return unlike and old_setting(name) is None
 
 
+def name_of(word: str) -> str:
+    """`+guide.clip.scale=3` -> guide.clip.scale"""
+    return re.split(r"[=@]", word.lstrip("+~"))[0]
+
+
 def quote_one(argument: str) -> str:
     """One override with its value quoted, if it is prose or Hydra cannot read it as it is."""
     key, equals, value = argument.partition("=")

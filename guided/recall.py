@@ -11,33 +11,27 @@ from __future__ import annotations
 
 import copy
 import logging
-import re
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from functools import cache
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from guided import __version__, help, record
-from guided.batch import manifest
 from guided.batch.manifest import Row
 from guided.composing import compose, escaped
-from guided.config import Config, conf_folder, dataclass_of
-from guided.devices import check_device, find_device
-from guided.errors import BadInput, nearest, shown
-from guided.quoting import PROSE
+from guided.config import Config
+from guided.errors import shown
+from guided.quoting import name_of
+from guided.recall_known import ONE, SEVERAL, clean, is_here
+from guided.recall_reading import read_settings, rows_of, trusted
 from guided.record import TODAYS
 
 log = logging.getLogger(__name__)
-ONE = ("generator", "model", "secondary", "cutouts", "sampler")  # groups with one choice
-SEVERAL = ("clip", "guide", "output")  # and those whose choices go together
 FACTS = ("version", "words", "score", "files")  # in a record, and no settings
 SAYS = ("prompt", "negative", "image_prompt", "wildcards")  # what `drawn` was decided from
-RUN = "run.yaml"
-LARGEST = 2**24  # bytes of a run.yaml
 
 
 @dataclass
@@ -142,72 +136,6 @@ class Recorded:
             return plain(compose(self.typed_with([]), flags))
 
 
-# ---- reading -------------------------------------------------------------------------------
-
-
-def read_settings(path: Path, where: str) -> dict[str, Any]:
-    if path.is_dir():
-        path = run_of(path, where)
-    if not path.is_file():
-        raise BadInput(f"{where}: there is no such file{similar(path)}")
-    if path.suffix.lower() in (".yaml", ".yml"):
-        if path.stat().st_size > LARGEST:
-            raise BadInput(f"{where} is larger than {LARGEST >> 20} MB; settings are not")
-        try:
-            found = record.from_yaml(path.read_text(encoding="utf-8"), where)
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInput(f"{where} cannot be read: {error}") from error
-    else:
-        try:
-            found = record.read(path)
-        except BadInput as error:
-            raise BadInput(f"from={error}") from error
-    if "prompt" not in found and "image_prompt" not in found:
-        raise BadInput(f"{where} has no settings of this program inside{instead(path)}")
-    return found
-
-
-def trusted(words: Any) -> list[str]:
-    """Of recorded words those that say how a picture is made, and look nothing up elsewhere."""
-    return [
-        word
-        for word in (words if isinstance(words, list) else [])
-        if isinstance(word, str)
-        and re.split(r"[./]", name_of(word))[0] not in (*TODAYS, "hydra")
-        and ("${" not in word or name_of(word) in PROSE)
-    ]
-
-
-def rows_of(path: Path) -> list[Row]:
-    """Those of a run's folder, where there are several."""
-    folder = path.parent if path.name == RUN else path
-    if not (folder / manifest.NAME).is_file():
-        return []
-    rows = manifest.Manifest.read(folder).rows
-    return [replace(row, words=trusted(row.words)) for row in rows] if len(rows) > 1 else []
-
-
-def run_of(folder: Path, where: str) -> Path:
-    if (folder / RUN).is_file():
-        return folder / RUN
-    runs = sorted(folder.glob(f"*/{RUN}")) + sorted(folder.glob(f"*/*/{RUN}"))
-    hint = f"; the one of a run in it is from={runs[-1].parent}" if runs else ""
-    raise BadInput(f"{where} is a folder without {RUN}{hint}")
-
-
-def similar(path: Path) -> str:
-    there = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    return nearest(path.name, there)
-
-
-def instead(path: Path) -> str:
-    """Previews and sheets have none, but they lie in the folder of a run."""
-    for folder in (path.parent, path.parent.parent):
-        if (folder / RUN).is_file():
-            return f"; the run that it is of has: from={folder}"
-    return ""
-
-
 def plain(cfg: DictConfig) -> dict[str, Any]:
     return OmegaConf.to_container(cfg, resolve=True)
 
@@ -217,11 +145,6 @@ def is_above_one(value: Any) -> bool:
 
 
 # ---- what is typed beside it ---------------------------------------------------------------
-
-
-def name_of(word: str) -> str:
-    """`+guide.clip.scale=3` -> guide.clip.scale"""
-    return re.split(r"[=@]", word.lstrip("+~"))[0]
 
 
 def merged(before: Sequence[str], after: Sequence[str]) -> list[str]:
@@ -304,83 +227,6 @@ def forget_what_followed(
             settings[name] = None
     if touched & set(SAYS) and "drawn" not in touched:
         settings["drawn"] = None
-
-
-# ---- what this version knows ---------------------------------------------------------------
-
-
-def clean(settings: dict[str, Any], where: str) -> None:
-    """Take out what this version does not know, and say so. BadInput where the picture would be
-    quite another without it."""
-    known = {f.name for f in fields(Config)}
-    for name in [name for name in settings if name not in known]:
-        tell_left_out(where, name)
-        del settings[name]
-    for group in ONE:
-        if settings.get(group) or group != "secondary":
-            clean_node(settings[group], group, group, where)
-    for group in SEVERAL:
-        nodes = settings.get(group)
-        if not isinstance(nodes, dict):
-            raise BadInput(f"{where}: {group}={shown(nodes)} is no choice of what {group} has")
-        for name, node in [(n, node) for n, node in nodes.items() if node is not None]:
-            if group == "output" and not known_target(node, group):
-                tell_left_out(where, f"output.{name}")
-                del nodes[name]
-            else:
-                clean_node(node, group, f"{group}.{name}", where)
-
-
-def clean_node(node: Any, group: str, name: str, where: str) -> None:
-    if not known_target(node, group):
-        target = node.get("_target_") if isinstance(node, dict) else node
-        raise BadInput(
-            f"{where}: {name} is {shown(target)}, which this version does not have; choose "
-            f"another: {group}={help.names(group)[0]}, say"
-        )
-    clean_keys(node, dataclass_of(node["_target_"], name), name, where)
-
-
-def clean_keys(node: dict[str, Any], cls: type, name: str, where: str) -> None:
-    types = get_type_hints(cls)
-    for key in [key for key in node if key != "_target_"]:
-        if key not in types:
-            tell_left_out(where, f"{name}.{key}")
-            del node[key]
-        elif is_dataclass(types[key]) and isinstance(node[key], dict):
-            clean_keys(node[key], types[key], f"{name}.{key}", where)
-
-
-def tell_left_out(where: str, name: str) -> None:
-    log.warning("%s: %s is not a setting of this version and is left out", where, shown(name))
-
-
-def known_target(node: Any, group: str) -> bool:
-    return isinstance(node, dict) and node.get("_target_") in targets(group)
-
-
-@cache
-def targets(group: str) -> set[str]:
-    """What the choices of a group are made of."""
-    files = (conf_folder() / group).glob("*.yaml")
-    texts = [path.read_text(encoding="utf-8") for path in files]
-    return {target for text in texts for target in re.findall(r"_target_: *(\S+)", text)}
-
-
-def is_here(device: Any, where: str) -> bool:
-    """Is the record's device one of this machine's?"""
-    if device in ("auto", "cpu"):
-        return True
-    try:
-        check_device(str(device))
-        find_device(str(device))
-    except BadInput:
-        log.warning(
-            "%s was drawn on device=%s, which is not here: the picture will differ in its bits",
-            *(where, shown(device)),
-        )
-        return False
-    return True
 
 
 # ---- showing -------------------------------------------------------------------------------

@@ -32,6 +32,16 @@ STRANGERS = {
     "record": ("clip", "guides", "outputs", "pipeline", "generators", "models", "diffusion"),
     "metadata": ("record", "clip", "guides", "outputs", "pipeline", "models", "diffusion"),
     "recall": ("pipeline", "studio", "clip", "guides", "outputs", "generators", "diffusion"),
+    "recall_known": ("pipeline", "studio", "clip", "guides", "outputs", "generators"),
+    "recall_reading": (
+        "pipeline",
+        "studio",
+        "clip",
+        "guides",
+        "outputs",
+        "generators",
+        "diffusion",
+    ),
     "models": ("pipeline", "guides", "outputs", "generators"),
     "gallery": (
         "pipeline",

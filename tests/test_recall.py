@@ -16,7 +16,9 @@ from guided.composing import Composer, compose
 from guided.errors import BadInput
 from guided.pipeline import draw
 from guided.plan import Plan
-from guided.recall import TODAYS, Recorded, plain
+from guided.recall import Recorded, plain
+from guided.recall_reading import trusted
+from guided.record import TODAYS
 
 ROOT = Path(__file__).parent.parent
 WORDS = ["prompt=a red heart", "guide.clip.scale=700", "sampler.recurrence=1"]
@@ -199,8 +201,8 @@ def test_a_run_of_several_rows_is_drawn_again_row_by_row(tmp_path, usual):
 def test_words_in_a_record_look_nothing_up():
     sly = ["prompt=a ${b}", "sampler.eta=${oc.env:HOME}", "folder=/etc", "hydra.searchpath=[/x]"]
     sly += ["+hydra/launcher=x", "resume=/x", 5, ["steps=1"], "steps=3", "~guide.range"]
-    assert recall.trusted(sly) == ["prompt=a ${b}", "steps=3", "~guide.range"]
-    assert recall.trusted("steps=3") == []
+    assert trusted(sly) == ["prompt=a ${b}", "steps=3", "~guide.range"]
+    assert trusted("steps=3") == []
 
 
 def test_ones_own_presets_may_stand_beside_it(tmp_path, usual):
