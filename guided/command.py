@@ -66,7 +66,12 @@ def guard(main: Callable[[], None], argv: list[str]) -> int:
             argv[1:] = quoting.quote(choices.spelt_out(argv[1:]))
             main()
         else:
-            do(words, flags)
+
+            def launch(arguments: list[str]) -> None:
+                argv[1:] = arguments
+                main()
+
+            do(words, flags, launch)
     except KeyboardInterrupt:
         return INTERRUPTED
     except SystemExit as left:
@@ -87,7 +92,9 @@ def for_hydra(flags: Sequence[str], words: Sequence[str]) -> bool:
     return other or any(flag not in OURS for flag in own)
 
 
-def do(words: list[str], flags: list[str]) -> Path | None:
+def do(
+    words: list[str], flags: list[str], launch: Callable[[list[str]], None] | None = None
+) -> Path | None:
     """What was typed; the folder of what was drawn. Raises what went wrong."""
     said = dict(word.partition("=")[::2] for word in words)
     if "gallery" in said:
@@ -98,7 +105,7 @@ def do(words: list[str], flags: list[str]) -> Path | None:
     from guided.recall import Recorded
 
     if "resume" in said:
-        return pipeline.resume(words)
+        return pipeline.resume(words, launch)
     if said.get("show", "false") not in ("true", "false"):
         raise BadInput(f"show={said['show']} must be true or false")
     if "from" in said:
@@ -107,14 +114,14 @@ def do(words: list[str], flags: list[str]) -> Path | None:
         if said.get("show") == "true":
             print(recall.text(recorded, words, flags), end="")
             return None
-        return pipeline.draw(words, flags, recorded)
+        return pipeline.draw(words, flags, recorded, launch)
     if "show" in said:
         raise BadInput("show=true needs a picture or a run: from=image.png show=true")
     if "models" in said:
         cfg = compose(words, flags)
         shelf.run(cfg.models, cfg)
         return None
-    return pipeline.draw(words, flags)
+    return pipeline.draw(words, flags, None, launch)
 
 
 def pages_of(folder: str, words: list[str]) -> None:
@@ -135,13 +142,20 @@ def report(error: Exception, debug: bool) -> int:
 
 
 def run(cfg: DictConfig) -> float | None:
-    """One job of a sweeper of Hydra's, which may look for the settings with the best mean score.
-    Leaves by SystemExit when it fails, because Hydra would add lines of its own to an exception.
+    """One job of Hydra's: a launcher's worker on a folder; or of a sweeper, which may look for the
+    settings with the best mean score, and for which this is what it returns. Leaves by SystemExit
+    when it fails, because Hydra would add lines of its own to an exception.
     """
     from hydra.core.hydra_config import HydraConfig
 
+    from guided import pipeline
+
+    words = list(HydraConfig.get().overrides.task)
     try:
-        folder = do(list(HydraConfig.get().overrides.task), quoting.apart(sys.argv[1:])[0])
+        if cfg.resume is not None:
+            pipeline.join(words)
+            return None
+        folder = do(words, quoting.apart(sys.argv[1:])[0])
     except Exception as error:
         raise SystemExit(report(error, cfg.debug)) from None
     return folder and Manifest.read(folder).mean_score()

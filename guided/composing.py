@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
@@ -42,7 +43,7 @@ def compose(overrides: Sequence[str], flags: Sequence[str] = ()) -> DictConfig:
     words = quoting.quote(choices.spelt_out(overrides))
     if folders:
         words.append(f"hydra.searchpath={spelt([f'file://{folder}' for folder in folders])}")
-    with initialize_config_dir(root, version_base="1.3"):
+    with outside_of_hydra(), initialize_config_dir(root, version_base="1.3"):
         try:
             return hydra_compose(name, overrides=words)
         except ValueError as error:
@@ -51,6 +52,17 @@ def compose(overrides: Sequence[str], flags: Sequence[str] = ()) -> DictConfig:
             raise BadInput(
                 "null is no choice for a group; ~name leaves it out, and --help lists the choices"
             ) from error
+
+
+@contextmanager
+def outside_of_hydra() -> Iterator[None]:
+    """Composing also works in a job that Hydra itself runs."""
+    running = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = running
 
 
 def sources(flags: Sequence[str]) -> tuple[str, str, list[str]]:
@@ -155,6 +167,14 @@ class Composer:
     flags: list[str] = field(default_factory=list)
     recorded: Recorded | None = None  # what it began with, of a picture or a run
     composed: dict[tuple[str, ...], Composed] = field(default_factory=dict)  # by choices
+
+    @classmethod
+    def kept(cls, base: Mapping[str, Any]) -> Composer:
+        """As a batch's manifest has it."""
+        from guided.recall import Recorded
+
+        recorded = Recorded.kept(base.get("settings"))
+        return cls(list(base["words"]), list(base.get("flags", [])), recorded)
 
     @contextmanager
     def row(self, words: Sequence[str] = ()) -> Iterator[Composed]:

@@ -57,6 +57,7 @@ class Config:
         None, "a file with a prompt a line; or .csv or .yaml, with settings for each"
     )
     resume: str | None = setting(None, "go on with a folder's unfinished pictures; or latest")
+    workers: int = setting(1, "with hydra/launcher=...: how many jobs share the batch")
     checkpoint: float = setting(30.0, "seconds after which a picture in the middle is saved")
     init: str | None = setting(
         None, "what to start from: a picture's path, perlin, perlin:color or perlin:gray"
@@ -66,7 +67,7 @@ class Config:
         None, "with init, the share of the steps that is drawn; null: 0.5; 1 keeps least of it"
     )
     skip: Any = setting(None, "instead of strength: leave out so many first steps, 10 or 50%")
-    device: str = setting("auto", "auto, cpu, cuda, cuda:1, mps, xpu")
+    device: Any = setting("auto", "auto, cpu, cuda, mps, xpu, cuda:1; several: [cuda:0,cuda:1]")
     precision: str = setting("auto", "auto, float32, bfloat16, float16")
     folder: str = setting("outputs", "where runs are kept")
     name: str | None = setting(None, "of the run's own folder; null: the prompt's first words")

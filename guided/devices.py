@@ -9,7 +9,7 @@ import platform
 import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from guided.errors import BadInput, not_one_of
 
@@ -33,6 +33,12 @@ def check_device(name: str) -> str:
     if name == "mps" and not (sys.platform == "darwin" and platform.machine() == "arm64"):
         raise BadInput(f"device={name} is Apple's GPU, not here; use device=auto or device=cpu")
     return name
+
+
+def read_devices(value: Any) -> list[str]:
+    """One or several: cuda:0 or [cuda:0,cuda:1], each of which draws pictures of the batch."""
+    names = value if isinstance(value, list) and value else [value]
+    return [check_device(str(name)) for name in names]
 
 
 def cuda_possible() -> bool:

@@ -9,37 +9,47 @@ from __future__ import annotations
 import logging
 import os
 import shlex
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from guided import record
-from guided.batch import claims, files, worker
-from guided.batch.manifest import DONE, Manifest, Row
+from guided.batch import claims, files, launching, processes, worker
+from guided.batch.launching import Launch
+from guided.batch.manifest import DONE, QUEUED, RUNNING, Manifest, Row
 from guided.batch.planning import Batch, lasting_settings, plan_batch
 from guided.batch.rows import crossed
 from guided.batch.sweep import expanded
 from guided.composing import MANY, Composer, lasting
 from guided.config import build
-from guided.devices import find_device, find_precision
+from guided.devices import find_device, find_precision, read_devices
 from guided.errors import BadInput, Failed
+from guided.models.choices import unquoted
+from guided.plan import plain
 from guided.recall import Recorded
+from guided.schedule import check_number
+from guided.telling import tell
 
 log = logging.getLogger(__name__)
 SHOWN, FEW = 50, 5  # lines
-RESUMING = ("resume", "device", "debug", "folder")  # what may be said when going on
+RESUMING = ("resume", "device", "workers", "debug", "folder")  # what may be said when going on
 
 
 def draw(
-    words: Sequence[str], flags: Sequence[str] = (), recorded: Recorded | None = None
+    words: Sequence[str],
+    flags: Sequence[str] = (),
+    recorded: Recorded | None = None,
+    launch: Launch | None = None,
 ) -> Path:
     """Draw all that was asked for; the folder that it is in. `recorded` is what a picture or a run
-    was made with, which the words then vary.
+    was made with, which the words then vary; `launch` runs Hydra where one of its launchers is
+    asked for.
 
     BadInput, or one of Hydra's errors, before anything is made, when none of it can be drawn;
     Failed, after all else was drawn, when something could not be; KeyboardInterrupt when it was
     stopped."""
+    hydras, words = launching.apart(words)
+    launched = launching.wanted(hydras)
     words, swept = expanded(words, flags) if set(MANY) & set(flags) else (list(words), [])
     composer = Composer(words, lasting(flags), recorded)
     with composer.row() as composed:
@@ -47,7 +57,7 @@ def draw(
         listed = files.read(cfg.prompts, flags) if cfg.prompts else rows_of(recorded, words)
         preset = build(cfg.batch, "batch").rows(flags, chosen(words)) if cfg.batch else []
         rows = crossed(listed, preset, swept)
-        root, debug = Path(cfg.folder).expanduser(), cfg.debug
+        root, debug, workers = Path(cfg.folder).expanduser(), cfg.debug, read_workers(cfg.workers)
         title = cfg.name or (Path(cfg.prompts).stem if cfg.prompts else "")
     batch = plan_batch(composer, rows, title)
     for why in list(batch.wrong.values())[:FEW]:
@@ -56,7 +66,27 @@ def draw(
         log.warning("%d of %d rows cannot be drawn; the others are", len(batch.wrong), len(rows))
     folder = begin(batch, composer, root)
     tell(f"drawing in {folder}")
-    return finish(worker.Bench(folder, composer, [], batch.first_row, batch.first), debug)
+    if launched and launch is not None:
+        return by_launcher(folder, launch, launching.arguments(folder, hydras, [], workers))
+    bench = worker.Bench(folder, composer, [], batch.first_row, batch.first)
+    return finish(bench, batch.first.plan.devices, debug)
+
+
+def read_workers(workers: int) -> int:
+    try:
+        check_number("workers", workers, 1, 1000, whole=True)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    return workers
+
+
+def by_launcher(folder: Path, launch: Launch, arguments: list[str]) -> Path:
+    try:
+        launch(arguments)
+    except KeyboardInterrupt:
+        tell(f"interrupted; to go on: {again(folder)}")
+        raise
+    return conclude(folder)
 
 
 def rows_of(recorded: Recorded | None, words: Sequence[str]) -> list[Row]:
@@ -69,8 +99,19 @@ def chosen(words: Sequence[str]) -> str:
     return next((word[6:] for word in words if word.startswith("batch=")), "")
 
 
-def resume(words: Sequence[str]) -> Path:
+def join(words: Sequence[str]) -> None:
+    """Be one of a launcher's workers on a folder."""
+    said = dict(word.partition("=")[::2] for word in words)
+    folder = Path(unquoted(said["resume"]))
+    more = [f"device={said['device']}"] if "device" in said else []
+    composer = Composer.kept(Manifest.read(folder).base)
+    worker.work(worker.Bench(folder, composer, more, alone=False))
+
+
+def resume(words: Sequence[str], launch: Launch | None = None) -> Path:
     """Go on with a folder: what is not there yet, and what failed. As `draw`."""
+    hydras, words = launching.apart(words)
+    launched = launching.wanted(hydras)
     said = dict(word.partition("=")[::2] for word in words)
     other = [name for name in said if name not in RESUMING]
     if other:
@@ -79,13 +120,17 @@ def resume(words: Sequence[str]) -> Path:
             f"{', '.join(RESUMING[1:])} can"
         )
     folder = found_folder(said["resume"], said.get("folder", "outputs"))
-    manifest = Manifest.read(folder)
+    composer = Composer.kept(Manifest.read(folder).base)
     claims.retry(folder)
-    base = manifest.base
-    recorded = Recorded.kept(base.get("settings"))
-    composer = Composer(base["words"], base.get("flags", []), recorded)
     more = [f"device={said['device']}"] if "device" in said else []
-    return finish(worker.Bench(folder, composer, more), said.get("debug", "").lower() == "true")
+    more += [f"workers={said['workers']}"] if "workers" in said else []
+    with composer.row(more) as composed:
+        devices = read_devices(plain(composed.cfg.device))
+        workers = read_workers(composed.cfg.workers)
+    if launched and launch is not None:
+        return by_launcher(folder, launch, launching.arguments(folder, hydras, more, workers))
+    bench = worker.Bench(folder, composer, more)
+    return finish(bench, devices, said.get("debug", "").lower() == "true")
 
 
 def found_folder(name: str, root: str) -> Path:
@@ -100,18 +145,30 @@ def found_folder(name: str, root: str) -> Path:
     return folder
 
 
-def finish(bench: worker.Bench, debug: bool) -> Path:
+def finish(bench: worker.Bench, devices: Sequence[str], debug: bool) -> Path:
     """Work on the folder until nothing is left, and say what there is."""
     folder = bench.folder
     try:
-        worker.work(bench, debug)
+        if len(devices) > 1:
+            processes.work(folder, devices, debug)
+        else:
+            worker.work(bench, debug)
     except KeyboardInterrupt:
         tell(f"interrupted; to go on: {again(folder)}")
         raise
+    return conclude(folder)
+
+
+def conclude(folder: Path) -> Path:
+    """Say what there is; Failed, when something is not that should be."""
     manifest = Manifest.read(folder)
+    if manifest.count(RUNNING):  # by others, or by such as were killed
+        manifest = claims.freed(folder)
     tell_what_is_there(folder, manifest)
-    if manifest.failed:
+    if manifest.failed or manifest.count(QUEUED):
         raise Failed(summary(folder, manifest))
+    if running := manifest.count(RUNNING):
+        tell(f"{running} more are being drawn by others")
     return folder
 
 
@@ -134,6 +191,8 @@ def summary(folder: Path, manifest: Manifest) -> str:
     for picture in failed:
         whys.setdefault((picture.row, picture.why), []).append(picture.number)
     lines = [f"{len(failed)} of {len(manifest.pictures)} pictures failed"]
+    if left := manifest.count(QUEUED):
+        lines.append(f"{left} were not begun, because who should draw them stopped early")
     lines += [f"  {numbers(found)}: {why}" for (_, why), found in list(whys.items())[:SHOWN]]
     lines += [f"  and {len(whys) - SHOWN} more rows"] if len(whys) > SHOWN else []
     return "\n".join([*lines, f"to try these again: {again(folder)}"])
@@ -150,8 +209,11 @@ def again(folder: Path) -> str:
 def begin(batch: Batch, composer: Composer, root: Path) -> Path:
     """The batch's folder with manifest.json and run.yaml in it, before the first step."""
     first = batch.first
-    device = find_device(first.plan.device)
-    precision = find_precision(first.plan.precision, device)
+    resolved = {}
+    if len(first.plan.devices) == 1:  # else this process loads no torch
+        device = find_device(first.plan.device)
+        precision = str(find_precision(first.plan.precision, device)).removeprefix("torch.")
+        resolved = {"device": str(device), "precision": precision}
     make_root(root)
     folder = record.new_folder(root, batch.manifest.title, datetime.now())
     if len(batch.manifest.rows) == 1:
@@ -159,22 +221,13 @@ def begin(batch: Batch, composer: Composer, root: Path) -> Path:
     else:
         with composer.row() as composed:
             settings = lasting_settings(composed.cfg)
-    precision = str(precision).removeprefix("torch.")
-    settings |= {"words": composer.typed([]), "device": str(device), "precision": precision}
+    settings |= {"words": composer.typed([]), **resolved}
     if settings["seed"] is None:
         settings["seed"] = batch.manifest.pictures[0].seed
     record.write(folder / "run.yaml", record.as_yaml(settings).encode())
     batch.manifest.write(folder)
     record.point_latest(folder, root)
     return folder
-
-
-def tell(text: str) -> None:
-    """Print, also where the reader has left (`| head -1`): the run goes on."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (until the end)
 
 
 def make_root(folder: Path) -> None:

@@ -19,7 +19,7 @@ from guided import prompt
 from guided.canvas.init import Init, Photo, read_init, read_skip
 from guided.canvas.pictures import check_picture
 from guided.config import Config, build, build_all
-from guided.devices import check_device, check_precision
+from guided.devices import check_precision, read_devices
 from guided.errors import BadInput, nearest, not_one_of
 from guided.models.cards import ClipCard, ModelCard, SecondaryCard, keep_in, needed_by
 from guided.models.choices import ranking
@@ -57,6 +57,7 @@ class Plan:
     judges: dict[str, ClipCard] = field(default_factory=dict)  # that only rank
     drawn: list[str] | None = None  # the prompts' texts, if their wildcards are decided already
     batch_size: int = 1
+    devices: list[str] = field(default_factory=list)  # that share the batch
     keep: int | None = None
     checkpoint: float = 30.0  # seconds
     name: str | None = None
@@ -87,7 +88,8 @@ class Plan:
             steps=model.recommended.steps if cfg.steps is None else cfg.steps,
             seed=secrets.randbelow(2**32) if cfg.seed is None else cfg.seed,
             count=cfg.count,
-            device=check_device(cfg.device),
+            device=read_devices(plain(cfg.device))[0],
+            devices=read_devices(plain(cfg.device)),
             precision=check_precision(cfg.precision),
             folder=Path(cfg.folder).expanduser(),
             wildcards=Wildcards.read(cfg.wildcards),

@@ -24,7 +24,7 @@ LONGEST = 1_000_000  # characters of settings
 # Settings of the machine, the folder and the way there, which a picture does not depend on.
 TODAYS = (
     *("debug", "folder", "gallery", "models", "cache", "name", "prompts", "batch", "resume"),
-    "checkpoint",
+    *("checkpoint", "workers"),
 )
 # Of a run, and not of a picture in it.
 ELSEWHERE = ("seed", "count", "keep", *TODAYS)

@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from guided.clip import Clip
 
 # What of a plan changes no step of a picture; its seed, prompts and init count one by one.
-IDLE = {"outputs", "count", "keep", "name", "folder", "judges", "batch_size", "checkpoint"}
+IDLE = {
+    "outputs",
+    "count",
+    "keep",
+    "name",
+    "folder",
+    "judges",
+    "batch_size",
+    "checkpoint",
+    "devices",
+}
 IDLE |= {"seed", "prompts", "wildcards", "init", "device", "precision"}
 
 

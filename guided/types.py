@@ -193,6 +193,16 @@ class Run:
     steps: int  # of each image, that are taken
     enlarge: Enlarge
     look: Look | None = None
+    overall: Overall | None = None  # how the batch is doing that this is a part of
+
+
+class Overall(Protocol):
+    pictures: int
+    over: int  # pictures that are no longer to be drawn
+
+    def text(self, part: float = 0.0) -> str:
+        """Pictures done, an hour, and time left; `part` counts as drawn beside them."""
+        ...
 
 
 class Look(Protocol):

@@ -149,6 +149,14 @@ def take(manifest: Manifest, name: str) -> list[Picture]:
     return taken
 
 
+def freed(folder: Path) -> Manifest:
+    """As it is now, without claims of workers that are no more."""
+    with changing(folder) as manifest:
+        dead = {name for name in claimants(manifest) if not lives(folder, name)}
+        free_those_of(manifest, dead)
+        return manifest
+
+
 def retry(folder: Path) -> None:
     """What failed is queued again, unless a worker is there who saw it fail just now."""
     with changing(folder) as manifest:

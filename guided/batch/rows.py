@@ -18,7 +18,7 @@ MOST = 10_000
 # Of the batch or of the machine: no row can have its own.
 WHOLE = (
     *("folder", "name", "cache", "models", "debug", "device"),
-    *("prompts", "batch", "resume", "from"),
+    *("prompts", "batch", "resume", "from", "workers", "hydra"),
 )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 import traceback
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,11 +19,14 @@ from guided.batch.claims import WORK, Worker
 from guided.batch.manifest import RUNNING, Manifest, Picture
 from guided.batch.planning import Drawable, drawable
 from guided.batch.stopping import Stopping
+from guided.batch.tally import Tally
 from guided.checkpoint import Bookmark
 from guided.complaint import say
 from guided.composing import Composer
+from guided.devices import find_device
 from guided.models.loaded import Loaded
 from guided.studio import Studio
+from guided.telling import tell
 from guided.types import Frame, Run
 
 log = logging.getLogger(__name__)
@@ -32,6 +36,9 @@ def work(bench: Bench, debug: bool = False) -> None:
     """Draw what is left in the folder.
 
     KeyboardInterrupt when it was stopped: what was begun is queued again."""
+    for word in bench.more:
+        if word.startswith("device="):  # a worker without a device would fail at every picture
+            find_device(word.removeprefix("device="))
     gallery.update(bench.folder, now=True)
     try:
         with Stopping.watched() as stopping, Worker.at(bench.folder) as worker:
@@ -41,6 +48,7 @@ def work(bench: Bench, debug: bool = False) -> None:
 
 
 def work_on(bench: Bench, worker: Worker, stopping: Stopping, debug: bool) -> None:
+    bench.count()
     while claimed := worker.claim():
         mine = [p.number for p in claimed if p.state == RUNNING and p.worker == worker.name]
         try:
@@ -52,6 +60,9 @@ def work_on(bench: Bench, worker: Worker, stopping: Stopping, debug: bool) -> No
             log.warning("picture %s failed: %s", ", ".join(map(str, mine)), why)
             worker.fail(mine, why)
             bench.recover(error)
+            if "CUDA error" in why:  # nothing works any more in this process
+                break
+        bench.count()
 
 
 @dataclass
@@ -65,6 +76,13 @@ class Bench:
     found: Drawable | None = None  # the row at hand, planned
     studio: Studio | None = None
     loaded: Loaded = field(default_factory=Loaded)
+    tally: Tally = field(default_factory=Tally)
+    alone: bool = True  # and not one of several, whose progress others show
+
+    def count(self) -> None:
+        self.tally.count(Manifest.read(self.folder))
+        if self.alone and not sys.stderr.isatty() and (line := self.tally.line()):
+            tell(line)
 
     def draw(
         self, pictures: list[Picture], mine: list[int], worker: Worker, stopping: Stopping
@@ -80,7 +98,9 @@ class Bench:
             plan.steps - plan.skip,
             studio.enlarger,
             studio.look(plan),
+            self.tally,
         )
+        outputs = [o for name, o in plan.outputs.items() if self.alone or name != "progress"]
         first, seeds = pictures[0].number, [picture.seed for picture in pictures]
         spent = dict.fromkeys(mine, 0.0)
         bookmark = Bookmark(
@@ -89,7 +109,7 @@ class Bench:
             plan.checkpoint,
         )
         with ExitStack() as stack:
-            viewers = [stack.enter_context(output.open(run)) for output in plan.outputs.values()]
+            viewers = [stack.enter_context(output.open(run)) for output in outputs]
             stack.enter_context(stopping.between_steps())
             for frame in studio.batch(plan, first, seeds, bookmark.found()):
                 if frame.index in spent:

@@ -1,4 +1,5 @@
-"""The progress bar: step, time left, loss and similarity. Quiet where no person watches."""
+"""The progress bar of a whole batch: pictures, steps, time left, loss and similarity. Quiet where
+no person watches; there a line is printed now and then (batch/worker.py)."""
 
 from __future__ import annotations
 
@@ -8,31 +9,37 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from guided.types import Frame, Run
+from guided.types import Frame, Overall, Run
+
+LOOK = "{desc}: {percentage:3.0f}%|{bar}|{postfix}"
 
 
 @dataclass
 class Progress:
     @contextmanager
     def open(self, run: Run) -> Iterator[ProgressViewer]:
-        # disable=None: only on a terminal.
-        with tqdm(total=run.steps * run.count, disable=None, unit="step") as bar:
-            yield ProgressViewer(bar, run.count)
+        total = run.overall.pictures if run.overall else run.count
+        # disable=None: only on a terminal. What stays is said at the end.
+        with tqdm(total=total, disable=None, leave=False, bar_format=LOOK) as bar:
+            yield ProgressViewer(bar, run.overall, run.count)
 
 
 @dataclass
 class ProgressViewer:
     bar: tqdm
-    count: int
+    overall: Overall | None
+    together: int
 
     def see(self, frame: Frame) -> None:
         if self.bar.disable:
             return
-        if self.count > 1:
-            self.bar.set_description(f"image {frame.index + 1} of {self.count}", refresh=False)
+        part = self.together * frame.step / frame.steps  # of the pictures at hand
+        before = self.overall.over if self.overall else 0
+        self.bar.n = min(before + part, self.bar.total)
+        self.bar.set_description(f"picture {frame.index}, step {frame.step}/{frame.steps}", False)
         loss = sum(value.item() for value in frame.guess.losses.values())
-        facts = {"loss": f"{loss:.1f}"}
+        facts = [self.overall.text(part)] if self.overall else []
+        facts.append(f"loss {loss:.1f}")
         if frame.guess.similarity is not None:
-            facts["similarity"] = f"{frame.guess.similarity.item():.3f}"
-        self.bar.set_postfix(facts, refresh=False)
-        self.bar.update()
+            facts.append(f"similarity {frame.guess.similarity.item():.3f}")
+        self.bar.set_postfix_str(", ".join(facts), refresh=True)

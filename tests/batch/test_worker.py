@@ -1,0 +1,152 @@
+"""Real batches: what fails leaves the rest, what stops goes on, and many draw what one would."""
+
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from guided.batch.manifest import Manifest
+from guided.errors import Failed
+from guided.pipeline import draw, resume
+from guided.studio import Studio
+
+ROOT = Path(__file__).parent.parent.parent
+SHORT = [
+    *("steps=2", "sampler.recurrence=1", "cutouts.overview=1", "cutouts.inner=1"),
+    "output=[still,metrics]",
+]
+
+
+def latest(folder: Path) -> Path:
+    return (folder / "latest").resolve()
+
+
+def pictures(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("image_*")}
+
+
+def states(folder: Path) -> list[str]:
+    return [picture.state for picture in Manifest.read(folder).pictures]
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory) -> dict[str, bytes]:
+    """What one process draws."""
+    root = tmp_path_factory.mktemp("four")
+    return pictures(draw(["prompt=a red heart", "seed=5", "count=4", f"folder={root}", *SHORT]))
+
+
+def test_rows_are_what_they_would_be_alone(tmp_path, four):
+    (tmp_path / "p.csv").write_text("prompt,seed\na sun,1\na red heart,6\n")
+    found = pictures(draw([f"prompts={tmp_path}/p.csv", f"folder={tmp_path}", *SHORT]))
+    assert sorted(found) == ["image_0000.png", "image_0001.png"]
+    with_seed_6 = four["image_0001.png"]
+    assert Image.open(tmp_path / "latest" / "image_0001.png").tobytes() == pixels(with_seed_6)
+
+
+def pixels(data: bytes) -> bytes:
+    from io import BytesIO
+
+    with Image.open(BytesIO(data)) as image:
+        return image.tobytes()
+
+
+def test_a_missing_file_leaves_the_rest_and_is_tried_again_when_it_is_there(tmp_path):
+    photo = tmp_path / "photo.png"
+    (tmp_path / "p.csv").write_text(f"prompt,init\na sun,\na star,{photo}\na heart,\n")
+    with pytest.raises(Failed, match=r"p\.csv:3.*photo\.png") as caught:
+        draw([f"prompts={tmp_path}/p.csv", "seed=1", f"folder={tmp_path}/out", *SHORT])
+    folder = latest(tmp_path / "out")
+    assert str(caught.value).splitlines()[-1].endswith(f"python run.py resume={folder}")
+    assert states(folder) == ["done", "failed", "done"]
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("image_*")}
+    Image.new("RGB", (32, 32)).save(photo)
+    resume([f"resume={folder}"])
+    assert states(folder) == ["done"] * 3
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert (folder / "image_0001.png").exists()
+
+
+def test_running_out_of_memory_in_one_row_leaves_the_rest(tmp_path, monkeypatch):
+    real, tried = Studio.batch, []
+
+    def too_much_for_the_first(self, plan, first, *more):
+        tried.append(first)
+        if first == 0:
+            raise torch.OutOfMemoryError("out of memory")
+        yield from real(self, plan, first, *more)
+
+    monkeypatch.setattr(Studio, "batch", too_much_for_the_first)
+    with pytest.raises(Failed, match="1 of 2 pictures failed"):
+        draw(["prompt=x", "seed=1", "count=2", f"folder={tmp_path}", *SHORT])
+    assert tried == [0, 1]
+    assert states(latest(tmp_path)) == ["failed", "done"]
+
+
+def test_a_finished_picture_that_was_deleted_is_not_drawn_again(tmp_path):
+    folder = draw(["prompt=x", "seed=1", "count=2", f"folder={tmp_path}", *SHORT])
+    (folder / "image_0000.png").unlink()
+    resume([f"resume={folder}"])
+    assert sorted(pictures(folder)) == ["image_0001.png"]
+
+
+def run(*words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "run.py"), *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def test_ctrl_c_finishes_the_step_and_resuming_ends_with_the_same_bytes(tmp_path):
+    words = ["prompt=a red heart", "seed=5", *SHORT, "steps=60", "generator.clamp=1e-3"]
+    whole = pictures(draw([*words, f"folder={tmp_path}/whole"]))
+    program = run(*words, f"folder={tmp_path}/out")
+    lines = tmp_path / "out" / "latest" / "metrics.jsonl"
+    while not lines.exists() or lines.read_text().count("\n") < 3:
+        assert program.poll() is None
+        time.sleep(0.05)
+    program.send_signal(signal.SIGINT)
+    said, _ = program.communicate(timeout=120)
+    folder = latest(tmp_path / "out")
+    assert program.returncode == 130
+    assert said.splitlines()[-1].endswith(f"resume={folder}")
+    assert states(folder) == ["queued"]
+    done = lines.read_text().count("\n")
+    resume([f"resume={folder}"])
+    assert lines.read_text().count("\n") == 60 > done  # no step was taken twice
+    assert pictures(folder) == whole
+
+
+def test_several_devices_draw_what_one_would(tmp_path, four):
+    words = ["prompt=a red heart", "seed=5", "count=4", f"folder={tmp_path}", *SHORT]
+    folder = draw([*words, "device=[cpu,cpu]"])
+    found = pictures(folder)
+    assert {name: pixels(data) for name, data in found.items()} == {
+        name: pixels(data) for name, data in four.items()
+    }
+    workers = {picture.worker for picture in Manifest.read(folder).pictures}
+    assert 1 <= len(workers) <= 2
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "ray"])
+def test_a_launchers_jobs_share_a_folder(tmp_path, four, launcher):
+    package = f"hydra_plugins.hydra_{launcher.removesuffix('_local')}_launcher"
+    if find_spec("hydra_plugins") is None or find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    program = run(
+        *("prompt=a red heart", "seed=5", "count=4", f"folder={tmp_path}", *SHORT),
+        *(f"hydra/launcher={launcher}", "workers=2"),
+    )
+    _, complaints = program.communicate(timeout=600)
+    assert program.returncode == 0, complaints
+    folder = latest(tmp_path)
+    assert states(folder) == ["done"] * 4
+    assert {name: pixels(data) for name, data in pictures(folder).items()} == {
+        name: pixels(data) for name, data in four.items()
+    }
