@@ -13,7 +13,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from guided import composing, help, quoting
+from guided import composing, help, presets, quoting
 from guided.batch.manifest import Manifest
 from guided.complaint import BAD, say
 from guided.composing import MANY, compose
@@ -62,6 +62,9 @@ def guard(main: Callable[[], None], argv: list[str]) -> int:
             importing.run(argv[1:])
             return 0
         flags, words = quoting.apart(argv[1:])
+        if group := presets.asked(words):
+            presets.show(group, flags)
+            return 0
         if for_hydra(flags, words):
             argv[1:] = quoting.quote(choices.spelt_out(argv[1:]))
             main()

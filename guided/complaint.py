@@ -102,7 +102,8 @@ def unchosen(key: str) -> str | None:
     """guide.smooth.scale where the guide `smooth` is one, but was not chosen."""
     group, _, rest = key.partition(".")
     option = rest.partition(".")[0]
-    if group not in ("clip", "guide", "output") or option not in help.names(group, sys.argv):
+    several = ("artist", "look", "clip", "guide", "output")
+    if group not in several or option not in help.names(group, sys.argv):
         return None
     chosen = [str(name) for name in compose([])[group]]
     if option in chosen:  # then it is the setting inside that is not one

@@ -40,7 +40,7 @@ def compose(overrides: Sequence[str], flags: Sequence[str] = ()) -> DictConfig:
     """The configuration that `python run.py *flags *overrides` would draw."""
     config.register()
     root, name, folders = sources(flags)
-    words = quoting.quote(choices.spelt_out(overrides))
+    words = quoting.quote(choices.spelt_out(overrides, flags))
     if folders:
         words.append(f"hydra.searchpath={spelt([f'file://{folder}' for folder in folders])}")
     with outside_of_hydra(), initialize_config_dir(root, version_base="1.3"):

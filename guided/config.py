@@ -79,6 +79,8 @@ class Config:
     debug: bool = setting(False, "show the traceback when something fails")
 
     batch: Any = group("several pictures by a name: rows of settings, each with each")
+    artist: dict[str, Any] = group("whose hand, several at once; artist=list shows them")
+    look: dict[str, Any] = group("media, styles, moods and qualities; look=list shows them")
     generator: Any = group("what makes the image")
     model: Any = group("the diffusion model")
     secondary: Any = group("a small network whose quick guesses the guides look at; none: as made")

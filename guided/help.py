@@ -73,7 +73,8 @@ def names(group: str, arguments: Sequence[str] = ()) -> list[str]:
 def folders(group: str, arguments: Sequence[str] = ()) -> list[Path]:
     """conf/ and the user's own folder, where they have this group."""
     roots = [conf_folder()]
-    for flag, value in itertools.pairwise(arguments):
-        if flag in ("--config-dir", "-cd"):
-            roots.append(Path(value))
+    for flag, value in itertools.pairwise([*arguments, ""]):
+        name, equals, inside = flag.partition("=")
+        if name in ("--config-dir", "-cd"):
+            roots.append(Path(inside if equals else value))
     return [root / group for root in roots if (root / group).is_dir()]

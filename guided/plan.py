@@ -26,6 +26,7 @@ from guided.models.choices import ranking
 from guided.models.scripts import unread
 from guided.prompt import Prompt, meant_for
 from guided.schedule import Schedule, check_number
+from guided.styles import Artist, Manner, Style
 from guided.types import CutoutSettings, GuideSettings, Output
 from guided.wildcards import Wildcards
 
@@ -53,6 +54,7 @@ class Plan:
     device: str
     precision: str
     folder: Path
+    manner: Manner = field(default_factory=Manner)
     wildcards: Wildcards = field(default_factory=Wildcards)
     judges: dict[str, ClipCard] = field(default_factory=dict)  # that only rank
     drawn: list[str] | None = None  # the prompts' texts, if their wildcards are decided already
@@ -92,6 +94,7 @@ class Plan:
             devices=read_devices(plain(cfg.device)),
             precision=check_precision(cfg.precision),
             folder=Path(cfg.folder).expanduser(),
+            manner=Manner(read_styles(cfg, "artist", Artist), read_styles(cfg, "look", Style)),
             wildcards=Wildcards.read(cfg.wildcards),
             drawn=plain(cfg.drawn),
             judges=ranking(cfg.rank),
@@ -179,8 +182,8 @@ class Plan:
                 f"drawn has {len(self.drawn)} texts for {len(self.prompts)} prompts; drawn=null "
                 "decides wildcards anew"
             )
-        self.prompts_of(self.seed)  # every wildcard has its list
-        texts = [(asked.text, asked.clips) for asked in self.prompts if not asked.image]
+        drawn = self.prompts_of(self.seed)  # every wildcard has its list
+        texts = [(asked.text, asked.clips) for asked in drawn if not asked.image]
         if warning := unread(texts, {name: card.reads for name, card in self.clips.items()}):
             log.warning(warning)
         for name in self.clips:
@@ -222,7 +225,13 @@ class Plan:
         return getattr(self.outputs.get("still"), "suffix", ".png")
 
     def prompts_of(self, seed: int) -> list[Prompt]:
-        """The prompts of the image with this seed, its wildcards decided."""
+        """The prompts of the image with this seed: decided, and with artists and styles said."""
+        return self.manner.applied(
+            self.decided(seed), lambda words, name: self.wildcards.draw(words, seed, name)
+        )
+
+    def decided(self, seed: int) -> list[Prompt]:
+        """The prompts, their wildcards decided for the image with this seed."""
         if self.drawn is not None:
             decided = zip(self.prompts, self.drawn, strict=True)
             return [replace(asked, text=text) for asked, text in decided]
@@ -251,6 +260,15 @@ def check_models(
     words += [f"clip=[{','.join(names)}]"] if names else []
     fetch = f"python run.py models=download {' '.join(words)}"
     raise BadInput(f"{'; '.join(texts)}. Fetch with: {fetch}")
+
+
+def read_styles(cfg: DictConfig, group: str, kind: type) -> dict[str, Any]:
+    """What the presets of a group say; those that only set something else say nothing."""
+    found = build_all(cfg[group], group)
+    for name, preset in found.items():
+        if not isinstance(preset, kind):
+            raise BadInput(f"{group}.{name} must be a guided.styles.{kind.__name__}")
+    return found
 
 
 def plain(node: Any) -> Any:

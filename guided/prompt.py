@@ -6,7 +6,7 @@ no torch.
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,7 +30,7 @@ class Prompt:
     """What a picture should show, and how strongly it counts; a negative weight pushes away."""
 
     text: str
-    weight: float | Schedule = 1.0
+    weight: float | Callable[[float], float] = 1.0  # or a function of progress
     clips: tuple[str, ...] = ()  # for these CLIPs only; empty: for all
     image: str = ""  # the path of a picture that says it instead of the text
     begins: float = 0.0  # progress at which it comes
@@ -41,7 +41,7 @@ class Prompt:
         here = self.begins <= progress < self.ends or progress >= self.ends == 1
         if not here:
             return 0.0
-        return self.weight(progress) if isinstance(self.weight, Schedule) else self.weight
+        return self.weight(progress) if callable(self.weight) else self.weight
 
 
 def parse(prompt: Any, negative: Any = None, image_prompt: Any = None) -> list[Prompt]:

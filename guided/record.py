@@ -112,6 +112,11 @@ def parameters(settings: dict[str, Any], size: tuple[int, int]) -> str:
         "Drawn at": f"{width}x{height}",
         "Model": settings["model"].get("name", ""),
         "CLIP": " ".join(settings["clip"]),
+        **{
+            group.capitalize(): " ".join(settings[group])
+            for group in ("artist", "look")
+            if settings.get(group)
+        },
         **({"Score": f"{settings['score']:.4f}"} if settings.get("score") is not None else {}),
         "Version": f"guided {__version__}",
     }

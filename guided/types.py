@@ -161,7 +161,8 @@ class Frame:
     image: Tensor  # (1, 3, H, W), nominally in [0, 1], not clamped
     guess: Guess
     seconds: float  # this step's, shared among the images that were drawn together
-    prompts: list[Prompt] = field(default_factory=list)  # this image's, its wildcards decided
+    prompts: list[Prompt] = field(default_factory=list)  # this image's, as its CLIPs heard them
+    decided: list[str] = field(default_factory=list)  # the asked texts, their wildcards decided
     score: float | None = None  # of the finished picture: how well CLIP finds it fits the prompts
     # To go on from, once this frame has been seen: that of all that are drawn together, with the
     # last of them. None where there is nothing to go on to.

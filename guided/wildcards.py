@@ -6,6 +6,9 @@ or among many. Knows nothing about weights or CLIP; imports no torch.
     {red|blue} car      {3::oak|birch}: oak three times as often      {a|{b|c}}: one in another
     __artist__          \\{not|a wildcard\\}      \\__nor_this\\__
 
+The names of conf/artist, and of the media, styles and moods in conf/look, are lists too:
+__artist__, __medium__, __style__, __mood__; in Chinese within a Chinese text.
+
 A backslash before {, } or |, or before two underscores, makes them text, and is not drawn.
 """
 
@@ -16,9 +19,12 @@ from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
+from guided import presets
 from guided.errors import BadInput, nearest
+from guided.language import ENGLISH, language
 
 LISTS = Path(__file__).parent / "words"
+OF_PRESETS = ("artist", "medium", "style", "mood")
 CHOICE = re.compile(
     r"(?<!\\)\{([^{}|\\]*(?:\\.[^{}|\\]*)*(?:\|[^{}|\\]*(?:\\.[^{}|\\]*)*)+)(?<!\\)\}"
 )
@@ -44,11 +50,13 @@ class Wildcards:
             raise BadInput(f"wildcards={folder} is no folder; lists are NAME.txt, a choice a line")
         return cls(path)
 
-    def words(self, name: str) -> tuple[str, ...]:
+    def words(self, name: str, language: str = ENGLISH) -> tuple[str, ...]:
         """The lines of a list; BadInput when there is none of that name, or nothing in it."""
         for folder in (self.folder, LISTS):
             if folder is not None and (folder / f"{name}.txt").is_file():
                 return read_list(folder / f"{name}.txt")
+        if name in OF_PRESETS:
+            return presets.names(name, language)
         known = self.names()
         raise BadInput(
             f"prompt has __{name}__, and there is no list {name}.txt{nearest(name, known)}; "
@@ -57,16 +65,18 @@ class Wildcards:
 
     def names(self) -> list[str]:
         folders = [folder for folder in (self.folder, LISTS) if folder is not None]
-        return sorted({path.stem for folder in folders for path in folder.glob("*.txt")})
+        files = {path.stem for folder in folders for path in folder.glob("*.txt")}
+        return sorted(files.union(OF_PRESETS))
 
-    def draw(self, text: str, seed: int, place: int = 0) -> str:
-        """The text with every wildcard decided; `place` tells several prompts of one image
+    def draw(self, text: str, seed: int, place: int | str = 0) -> str:
+        """The text with every wildcard decided; `place` tells several texts of one image
         apart. BadInput when a list is missing."""
         # random() is promised to be the same in every version of Python; choice() is not.
         dice = random.Random(f"{seed} {place}")
+        tongue = language(NAME.sub("", text))
         for _ in range(DEEPEST):
             before = text[:LONGEST]
-            text = NAME.sub(lambda found: pick(self.words(found["name"]), dice), text)
+            text = NAME.sub(lambda found: pick(self.words(found["name"], tongue), dice), text)
             while CHOICE.search(text):
                 text = CHOICE.sub(lambda found: pick(options(found[1]), dice), text)
             if text == before:

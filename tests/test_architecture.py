@@ -12,8 +12,12 @@ GROUND = {
     "errors": set(),
     "schedule_text": {"errors"},
     "schedule": {"errors", "schedule_text"},
-    "wildcards": {"errors"},
+    "language": set(),
+    "items": set(),
     "prompt": {"errors", "schedule"},
+    "styles": {"errors", "language", "prompt", "schedule"},
+    "presets": {"errors", "help", "items", "language", "prompt"},
+    "wildcards": {"errors", "language", "presets"},
 }
 # For each other room, the rooms that it must know nothing of.
 STRANGERS = {

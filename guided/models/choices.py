@@ -17,9 +17,10 @@ from zlib import crc32
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-from guided import help
+from guided import help, presets
 from guided.config import build, build_all, conf_folder
 from guided.errors import BadInput, nearest, not_one_of
+from guided.items import split, unquoted
 from guided.models import registry, shelf
 from guided.models.cards import ClipCard, ModelCard, Recommended, locate
 from guided.models.recognise import recognise
@@ -27,46 +28,30 @@ from guided.models.recognise import recognise
 log = logging.getLogger(__name__)
 WEIGHTS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
 CARDS = (".yaml", ".yml")
-ITEM = re.compile(r"""\s*('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,]*)\s*(?:,|$)""")
 OPENAI = re.compile(r"(ViT-[BL])/(\d\d)(@336px)?")  # OpenAI's own spelling
 
 
 def spelt_out(overrides: Sequence[str]) -> list[str]:
     """The command line with names that conf/ does not have replaced by ones that the store has.
     BadInput when there is no such file, architecture or tag, or the file is something else."""
-    return [spelt_out_one(word) for word in overrides]
+    return [plain for word in overrides for plain in spelt_out_one(word)]
 
 
-def spelt_out_one(word: str) -> str:
+def spelt_out_one(word: str) -> list[str]:
     group, equals, value = word.partition("=")
+    if equals and group in presets.GROUPS:
+        return presets.spelt_out(group, value)
     own = {"model": own_model, "clip": own_clip}.get(group)
     if not equals or own is None:
-        return word
+        return [word]
     left, inner, right = re.fullmatch(r"(\s*\[?)(.*?)(\]?\s*)", value, re.DOTALL).groups()
     whole = unquoted(inner)
     items = [whole] if Path(whole).expanduser().exists() else split(inner)
     names = [own(item) for item in items]
     if not any(names):
-        return word
+        return [word]
     chosen = [name or item for name, item in zip(names, items, strict=True)]
-    return f"{group}={left}{','.join(chosen)}{right}"
-
-
-def split(text: str) -> list[str]:
-    """At commas outside quotes."""
-    found, at = [], 0
-    while at < len(text):
-        match = ITEM.match(text, at)
-        found.append(unquoted(match[1]))
-        at = max(match.end(), at + 1)
-    return found
-
-
-def unquoted(text: str) -> str:
-    text = text.strip()
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-        return re.sub(r"\\(.)", r"\1", text[1:-1]) if text[0] in text[1:-1] else text[1:-1]
-    return text
+    return [f"{group}={left}{','.join(chosen)}{right}"]
 
 
 def is_path(text: str) -> bool:

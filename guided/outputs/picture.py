@@ -25,6 +25,6 @@ def made(run: Run, frame: Frame) -> dict[str, Any]:
     settings["words"] = words_of_one(settings.get("words") or [], frame.seed)
     if frame.score is not None:
         settings["score"] = round(frame.score, 6)
-    if [p.text for p in frame.prompts] != [p.text for p in run.prompts]:
-        settings["drawn"] = [p.text for p in frame.prompts]  # wildcards as they were decided
+    if frame.decided != [p.text for p in run.prompts]:
+        settings["drawn"] = frame.decided
     return settings
