@@ -74,11 +74,12 @@ def read(group: str, path: Path) -> Preset:
     return Preset(path.stem, says if isinstance(says, dict) else {}, about.split(": python")[0])
 
 
+@cache
 def names(kind: str, language: str) -> tuple[str, ...]:
-    """For wildcards: of all artists, or of all styles of a kind; none for another word."""
-    if kind == "artist":
-        return tuple(preset.name(language) for preset in presets("artist"))
-    return tuple(p.name(language) for p in presets("look") if p.says.get("kind") == kind)
+    """For wildcards: of all artists, or of all styles of a kind."""
+    group = "artist" if kind == "artist" else "look"
+    found = [p for p in presets(group, sys.argv) if kind in ("artist", p.says.get("kind"))]
+    return tuple(preset.name(language) for preset in found)
 
 
 # ---- what is typed -------------------------------------------------------------------------
@@ -98,7 +99,9 @@ def spelt_out(group: str, value: str) -> list[str]:
         name, weight = split_weight(item)
         chosen.append(found := choice(group, unquoted(name)))
         if name != item:
-            weights.append(f"{group}.{found}.weight={weight:g}")
+            check_says(group, found, item)
+            # Added where a preset of one's own does not list it.
+            weights.append(f"++{group}.{found}.weight={weight:g}")
     return [f"{group}=[{','.join(dict.fromkeys(chosen))}]", *weights]
 
 
@@ -115,6 +118,11 @@ def choice(group: str, typed: str) -> str:
         raise BadInput(f"{group}={typed} may be {' or '.join(same)}")
     near = nearest(typed, known) or nearest(plain(typed), {n for p in found for n in p.called()})
     raise BadInput(f"{group}={typed} is not one of the {len(known)} of {group}=list{near}")
+
+
+def check_says(group: str, choice: str, typed: str) -> None:
+    if not any(preset.says for preset in presets(group, sys.argv) if preset.choice == choice):
+        raise BadInput(f"{group}={typed}: {choice} says nothing that could count more or less")
 
 
 def plain(name: str) -> str:

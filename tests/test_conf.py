@@ -11,6 +11,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from guided import presets
 from guided.command import compose
 from guided.config import build, build_all, conf_folder
 from guided.diffusion.unet import UNet
@@ -18,8 +19,13 @@ from guided.models import shelf
 
 CONF = conf_folder()
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "local")
-SEVERAL = ("clip", "guide", "output")  # groups whose options go together
+SEVERAL = ("clip", "guide", "output")  # groups whose options go together, and one at least
 CHOICES = [(g, path.stem) for g in GROUPS for path in sorted((CONF / g).glob("*.yaml"))]
+# Of hundreds of presets, those that say something are composed together, in test_presets.py.
+SAYING = [
+    (g, preset.choice) for g in presets.GROUPS for preset in presets.presets(g) if preset.says
+]
+ALONE = [choice for choice in CHOICES if choice not in SAYING]
 
 
 @cache
@@ -27,7 +33,7 @@ def chosen(group: str, choice: str):
     return compose([f"{group}=[{choice}]" if group in SEVERAL else f"{group}={choice}"])
 
 
-@pytest.mark.parametrize(("group", "choice"), CHOICES)
+@pytest.mark.parametrize(("group", "choice"), ALONE)
 def test_every_choice_composes_and_builds(group, choice):
     cfg = chosen(group, choice)
     for name in ("generator", "model", "cutouts", "sampler"):
@@ -38,16 +44,18 @@ def test_every_choice_composes_and_builds(group, choice):
         assert build_all(cfg[name], name)
 
 
-@pytest.mark.parametrize(("group", "choice"), CHOICES)
-def test_every_file_begins_with_the_command_that_uses_it(group, choice):
-    lines = (CONF / group / f"{choice}.yaml").read_text(encoding="utf-8").splitlines()
-    comments = [line for line in lines[:2] if line.startswith("#")]
-    assert any("python run.py" in line for line in comments)
+def test_every_file_begins_with_the_command_that_uses_it():
+    for group, choice in CHOICES:
+        lines = (CONF / group / f"{choice}.yaml").read_text(encoding="utf-8").splitlines()
+        comments = [line for line in lines[:2] if line.startswith("#")]
+        assert any("python run.py" in line for line in comments), (group, choice)
+        if (group, choice) in SAYING:
+            assert any(f"{group}={choice}" in line for line in comments), (group, choice)
 
 
 @pytest.mark.parametrize(
     ("group", "choice"),
-    [(g, c) for g, c in CHOICES if g not in ("look", "model", "clip") and c != "none"],
+    [(g, c) for g, c in ALONE if g not in ("look", "model", "clip") and c != "none"],
 )
 def test_a_choice_lists_every_setting_of_what_it_names(group, choice):
     """Hydra knows only what the YAML lists: a setting left out could not be set, nor completed."""

@@ -4,11 +4,15 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guided.config import conf_folder
 from guided.errors import BadInput
 from guided.wildcards import LISTS, Wildcards, literal, read_list
+
+CONF = conf_folder()
 
 
 def drawn(text: str, count: int = 400, folder: Path | None = None) -> Counter[str]:
@@ -36,8 +40,24 @@ def test_choices_may_be_empty_or_inside_one_another() -> None:
 def test_a_list_gives_one_of_its_lines(tmp_path: Path) -> None:
     (tmp_path / "颜色.txt").write_text("# mine\n红\n\n 蓝 \n", encoding="utf-8")
     assert set(drawn("一只__颜色__猫", folder=tmp_path)) == {"一只红猫", "一只蓝猫"}
-    assert set(drawn("by __artist__", 5)) <= {
-        f"by {name}" for name in read_list(LISTS / "artist.txt")
+    assert set(drawn("a __animal__", 5)) <= {
+        f"a {name}" for name in read_list(LISTS / "animal.txt")
+    }
+
+
+def test_artists_and_styles_are_lists_too_in_the_language_of_the_text() -> None:
+    def said(language: str, group: str, **wanted: str) -> set[str]:
+        nodes = [
+            (path.stem, yaml.safe_load(path.read_text())) for path in (CONF / group).iterdir()
+        ]
+        leaves = [node.get(group, node).get(name, {}) for name, node in nodes]
+        return {
+            leaf["name"][language] for leaf in leaves if leaf and wanted.items() <= leaf.items()
+        }
+
+    assert set(drawn("__artist__", 3000)) == said("en", "artist")
+    assert set(drawn("一只猫__mood__", 900)) == {
+        f"一只猫{mood}" for mood in said("zh", "look", kind="mood")
     }
 
 
@@ -111,4 +131,4 @@ def test_an_empty_or_unreadable_list_is_refused(tmp_path: Path) -> None:
 
 def test_every_list_of_the_program_can_be_drawn_from() -> None:
     for name in Wildcards().names():
-        assert Wildcards().draw(f"__{name}__", 3) in read_list(LISTS / f"{name}.txt")
+        assert Wildcards().draw(f"__{name}__", 3) in Wildcards().words(name)
