@@ -20,7 +20,8 @@ Draws what a sentence says.
   python run.py prompt="a sun" negative="a face" seed=7 count=4 steps=60
   python run.py prompt='["a castle:2", "fog", "people:-0.5"]' model=imagenet512 clip=[vit_b32,rn50]
   python run.py from=picture.png seed=9  the same picture again, varied; show=true: its settings
-  python run.py models=list
+  python run.py prompt="a lighthouse" artist=[hokusai:2,turner] look=[draft,ink_wash]
+  python run.py artist=list              also look=list, models=list
   python run.py gallery=outputs          the gallery's pages anew; each run makes its own
   python run.py import=settings.txt      what Disco Diffusion or DiscoArt saved, as a command here
 """
@@ -28,7 +29,7 @@ MORE = """\
 Settings inside a choice: name.of.setting=value, as in guide.clip.scale=2000 sampler.eta=0;
   all of them with their values: python run.py --cfg job
 One's own model: model=path/to/file.pt; any CLIP that open_clip has: clip=[ViT-B-32::laion400m_e32]
-One's own presets: python run.py --config-dir my_folder look=mine (my_folder/look/mine.yaml)
+One's own presets: python run.py --config-dir mine look=dusk artist=me (mine/look/dusk.yaml, ...)
 A sweep: python run.py -m prompt="a sun" seed=1,2,3
 Completion: eval "$(python run.py -sc install=bash)" (also zsh, fish)
 Traceback when something fails: debug=true. Hydra's own flags: --hydra-help"""

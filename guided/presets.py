@@ -85,7 +85,7 @@ def names(kind: str, language: str) -> tuple[str, ...]:
 # ---- what is typed -------------------------------------------------------------------------
 
 
-def spelt_out(group: str, value: str) -> list[str]:
+def spelt_out(group: str, value: str, arguments: Sequence[str] = ()) -> list[str]:
     """`[hokusai:2,van gogh]` as Hydra understands it: the choices, and a word for each weight. A
     sweep is left as it is; each of its rows comes by here when it is drawn. BadInput names the
     nearest when there is no such preset."""
@@ -97,20 +97,20 @@ def spelt_out(group: str, value: str) -> list[str]:
     chosen, weights = [], []
     for item in items:
         name, weight = split_weight(item)
-        chosen.append(found := choice(group, unquoted(name)))
+        chosen.append(found := choice(group, unquoted(name), arguments))
         if name != item:
-            check_says(group, found, item)
+            check_says(group, found, item, arguments)
             # Added where a preset of one's own does not list it.
             weights.append(f"++{group}.{found}.weight={weight:g}")
     return [f"{group}=[{','.join(dict.fromkeys(chosen))}]", *weights]
 
 
-def choice(group: str, typed: str) -> str:
+def choice(group: str, typed: str, arguments: Sequence[str]) -> str:
     """The preset that is called that, in either script."""
-    known = help.names(group, sys.argv)
+    known = help.names(group, arguments)
     if typed in known:
         return typed
-    found = presets(group, sys.argv)
+    found = presets(group, arguments)
     same = [preset.choice for preset in found if plain(typed) in preset.called()]
     if len(same) == 1:
         return same[0]
@@ -120,8 +120,8 @@ def choice(group: str, typed: str) -> str:
     raise BadInput(f"{group}={typed} is not one of the {len(known)} of {group}=list{near}")
 
 
-def check_says(group: str, choice: str, typed: str) -> None:
-    if not any(preset.says for preset in presets(group, sys.argv) if preset.choice == choice):
+def check_says(group: str, choice: str, typed: str, arguments: Sequence[str]) -> None:
+    if not any(preset.says for preset in presets(group, arguments) if preset.choice == choice):
         raise BadInput(f"{group}={typed}: {choice} says nothing that could count more or less")
 
 
@@ -171,11 +171,10 @@ def order(cells: tuple[str, ...]) -> tuple[str, ...]:
 
 def closing(group: str) -> list[str]:
     first, second = ("hokusai", "turner") if group == "artist" else ("ink_wash", "serene")
-    subject = 'python run.py prompt="a lighthouse"'
+    every = "glob(*)" if group == "artist" else "glob(*,exclude=[disco*,han_fav])"
     return [
-        f"One: {subject} {group}={first}    several: {group}=[{first}:2,{second}]",
-        f"Each of them on one prompt: {subject.replace('run.py', 'run.py -m')} "
-        f"'{group}=glob(*)' seed=7",
+        f'One: prompt="a lighthouse" {group}={first}    several: {group}=[{first}:2,{second}]',
+        f"All on one prompt: python run.py -m prompt=\"a lighthouse\" seed=7 '{group}={every}'",
     ]
 
 

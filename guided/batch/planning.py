@@ -107,7 +107,7 @@ def pictures_of(plan: Plan, row: int, first: int, seed: int) -> list[Picture]:
     pictures = []
     for group in grouped(range(plan.count), plan.batch_size):
         for k in group:
-            text = "; ".join(p.text for p in plan.prompts_of(seed + k) if p.at(1.0) > 0)
+            text = "; ".join(p.text for p in plan.decided(seed + k) if p.at(1.0) > 0)
             picture = Picture(first + k, row, seed + k, text, model=plan.model.name)
             picture.group = first + group[0]
             pictures.append(picture)

@@ -31,16 +31,19 @@ CARDS = (".yaml", ".yml")
 OPENAI = re.compile(r"(ViT-[BL])/(\d\d)(@336px)?")  # OpenAI's own spelling
 
 
-def spelt_out(overrides: Sequence[str]) -> list[str]:
-    """The command line with names that conf/ does not have replaced by ones that the store has.
-    BadInput when there is no such file, architecture or tag, or the file is something else."""
-    return [plain for word in overrides for plain in spelt_out_one(word)]
+def spelt_out(overrides: Sequence[str], flags: Sequence[str] | None = None) -> list[str]:
+    """The command line with names that conf/ does not have replaced by ones that the store has,
+    and those of presets by their files'. `flags` say where one's own presets are; unsaid, they
+    stand among the overrides. BadInput when there is no such preset, file, architecture or tag, or
+    the file is something else."""
+    flags = overrides if flags is None else flags
+    return [plain for word in overrides for plain in spelt_out_one(word, flags)]
 
 
-def spelt_out_one(word: str) -> list[str]:
+def spelt_out_one(word: str, flags: Sequence[str]) -> list[str]:
     group, equals, value = word.partition("=")
     if equals and group in presets.GROUPS:
-        return presets.spelt_out(group, value)
+        return presets.spelt_out(group, value, flags)
     own = {"model": own_model, "clip": own_clip}.get(group)
     if not equals or own is None:
         return [word]
