@@ -94,7 +94,10 @@ class Plan:
             devices=read_devices(plain(cfg.device)),
             precision=check_precision(cfg.precision),
             folder=Path(cfg.folder).expanduser(),
-            manner=Manner(read_styles(cfg, "artist", Artist), read_styles(cfg, "look", Style)),
+            manner=Manner(
+                read_styles(cfg.artist, "artist", Artist, build),
+                read_styles(cfg.look, "look", Style, build),
+            ),
             wildcards=Wildcards.read(cfg.wildcards),
             drawn=plain(cfg.drawn),
             judges=ranking(cfg.rank),
@@ -262,9 +265,9 @@ def check_models(
     raise BadInput(f"{'; '.join(texts)}. Fetch with: {fetch}")
 
 
-def read_styles(cfg: DictConfig, group: str, kind: type) -> dict[str, Any]:
+def read_styles(nodes: DictConfig, group: str, kind: type, build: Build) -> dict[str, Any]:
     """What the presets of a group say; those that only set something else say nothing."""
-    found = build_all(cfg[group], group)
+    found = build_all(nodes, group, build)
     for name, preset in found.items():
         if not isinstance(preset, kind):
             raise BadInput(f"{group}.{name} must be a guided.styles.{kind.__name__}")

@@ -96,6 +96,7 @@ def spelt_out(group: str, value: str, arguments: Sequence[str] = ()) -> list[str
     items = [] if not inner.strip() or (inner == "null" and not left) else split(inner)
     chosen, weights = [], []
     for item in items:
+        item = re.sub(r"\\(.)", r"\1", item)  # as Hydra writes a sweep's `hokusai:2`
         name, weight = split_weight(item)
         chosen.append(found := choice(group, unquoted(name), arguments))
         if name != item:

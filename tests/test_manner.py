@@ -1,4 +1,4 @@
-"""Whether a look moves the picture towards its style, in the eyes of a CLIP that did not guide, and
+"""Whether a look moves the picture to its style, in the eyes of a CLIP that did not guide, and
 its palette the colours, in RGB. Minutes: python -m pytest -m slow tests/test_manner.py
 """
 

@@ -114,6 +114,7 @@ def test_every_file_lists_every_setting() -> None:
         ("artist=Dürer", ["artist=[durer]"]),
         ("look=[fine,水墨]", ["look=[fine,ink_wash]"]),
         ("look=[Ink Wash:2]", ["look=[ink_wash]", "++look.ink_wash.weight=2"]),
+        (r"artist=[monet,turner\:2]", ["artist=[monet,turner]", "++artist.turner.weight=2"]),
         ("artist=null", ["artist=[]"]),
         ("artist=[]", ["artist=[]"]),
         ("artist=[turner,turner]", ["artist=[turner]"]),

@@ -16,10 +16,12 @@ from hydra.core.override_parser.types import Glob, Override
 from guided import help
 from guided.batch.manifest import Row
 from guided.errors import BadInput
-from guided.models.choices import split
+from guided.items import split
+from guided.presets import GROUPS
 from guided.quoting import parsed, quote_one
 
-FILES = ("model", "clip")  # whose values may be paths, which Hydra's grammar cannot read
+# Whose values may be paths, or names in any script, which Hydra's grammar cannot read.
+NAMED = ("model", "clip", *GROUPS)
 CALL = re.compile(r"\w+\(.*\)", re.DOTALL)
 
 
@@ -36,7 +38,7 @@ def expanded(words: Sequence[str], flags: Sequence[str] = ()) -> tuple[list[str]
 def variants(word: str, flags: Sequence[str] = ()) -> list[str] | None:
     """A word for each of its values; None when it has only one."""
     name, equals, value = word.partition("=")
-    if equals and name in FILES and not value.startswith("[") and not CALL.fullmatch(value):
+    if equals and name in NAMED and not value.startswith("[") and not CALL.fullmatch(value):
         items = split(value)
         return [f"{name}={item}" for item in items] if len(items) > 1 else None
     found = parsed(quote_one(word))
