@@ -66,20 +66,28 @@ class Worker:
         """The next pictures to draw together, which are its own from now on; [] when none is
         left. Those that are done already come too: they are drawn along but not kept again."""
         with changing(self.folder) as manifest:
+            put_in_place(self.folder, manifest)
             dead = {name for name in claimants(manifest) if not self._lives(name)}
             free_those_of(manifest, dead)
             return take(manifest, self.name)
 
-    def finish(self, number: int, file: str | None, score: float | None, seconds: float) -> None:
-        """It is there; and if its row keeps only the best, this may have put one aside."""
+    def finish(
+        self,
+        number: int,
+        file: str | None,
+        score: float | None,
+        seconds: float | None,
+        keep: int | None = None,
+    ) -> None:
+        """It is there; and if its row keeps only the best, this may put one aside."""
         with changing(self.folder) as manifest:
             one = manifest.pictures[number]
-            one.state, one.file, one.score, one.why = DONE, file, score, None
-            one.seconds = round(seconds, 3)
-
-    def keep_best(self, row: int, keep: int) -> None:
-        with changing(self.folder) as manifest:
-            keep_best(self.folder, list(manifest.of_row(row)), keep)
+            one.state, one.file, one.why = DONE, file, None
+            one.score = None if score is None else round(score, 6)  # as its file has it
+            one.seconds = None if seconds is None else round(seconds, 3)
+            if keep:
+                choose_best(list(manifest.of_row(one.row)), keep)
+        put_in_place(self.folder, manifest)
 
     def fail(self, numbers: list[int], why: str) -> None:
         with changing(self.folder) as manifest:
@@ -95,11 +103,20 @@ class Worker:
             free_those_of(manifest, {self.name})
             others = any(self._lives(name) for name in workers(self.folder) - {self.name})
             over = not others and all(p.state in (DONE, SKIPPED) for p in manifest.pictures)
+            if not others:  # and nobody begins before the lock is free
+                sweep(self.folder)
         if over:
             shutil.rmtree(self.folder / WORK, ignore_errors=True)
 
     def _lives(self, name: str) -> bool:
         return name == self.name or lives(self.folder, name)
+
+
+def sweep(folder: Path) -> None:
+    """Files that were never finished, of those who were killed while they wrote."""
+    for path in folder.rglob(".*.part"):
+        with suppress(OSError):
+            path.unlink()
 
 
 def life_of(folder: Path, name: str) -> Path:
@@ -165,15 +182,21 @@ def retry(folder: Path) -> None:
                 one.state, one.worker = QUEUED, None
 
 
-def keep_best(folder: Path, pictures: list[Picture], keep: int) -> None:
-    """Of a row's finished pictures, all but the best are put aside. By the scores alone, so that
+def choose_best(pictures: list[Picture], keep: int) -> None:
+    """Of a row's finished pictures, all but the best belong aside. By the scores alone, so that
     it comes to the same in whatever order they were finished."""
     done = [one for one in pictures if one.state == DONE and one.file]
     ranked = sorted(
         done, key=lambda one: (-(one.score if one.score is not None else -2), one.number)
     )
     for one in ranked[keep:]:
-        if not one.file.startswith(f"{ASIDE}/"):
-            if (folder / one.file).exists():
-                put_aside(folder / one.file)
-            one.file = f"{ASIDE}/{one.file}"
+        one.file = f"{ASIDE}/{Path(one.file).name}"
+
+
+def put_in_place(folder: Path, manifest: Manifest) -> None:
+    """Finished pictures to where the manifest says that they are. It says so first: what somebody
+    who was killed did not come to is done by whoever comes next."""
+    for one in manifest.pictures:
+        if one.state == DONE and one.file and one.file.startswith(f"{ASIDE}/"):
+            with suppress(FileNotFoundError):  # it is there, or on its way
+                put_aside(folder / Path(one.file).name)

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from guided import gallery
+from guided import gallery, record
 from guided.batch.claims import WORK, Worker
 from guided.batch.manifest import RUNNING, Manifest, Picture
 from guided.batch.planning import Drawable, drawable
@@ -25,6 +25,7 @@ from guided.complaint import say
 from guided.composing import Composer
 from guided.devices import find_device
 from guided.models.loaded import Loaded
+from guided.outputs.still import Still
 from guided.studio import Studio
 from guided.telling import tell
 from guided.types import Frame, Run
@@ -89,7 +90,9 @@ class Bench:
     ) -> None:
         """The pictures of a group; only those of `mine` are kept."""
         self.open(pictures[0].row)
-        plan, studio = self.found.plan, self.studio
+        plan, studio, mine = self.found.plan, self.studio, self.not_there(mine, worker)
+        if not mine:
+            return
         run = Run(
             self.folder,
             self.found.settings | {"device": studio.device, "precision": studio.precision},
@@ -101,6 +104,8 @@ class Bench:
             self.tally,
         )
         outputs = [o for name, o in plan.outputs.items() if self.alone or name != "progress"]
+        # The picture itself is written last: where it is, all else about it is.
+        outputs.sort(key=lambda output: isinstance(output, Still))
         first, seeds = pictures[0].number, [picture.seed for picture in pictures]
         spent = dict.fromkeys(mine, 0.0)
         bookmark = Bookmark(
@@ -118,7 +123,7 @@ class Bench:
                     for viewer in viewers:
                         viewer.see(frame)
                     if frame.last:
-                        self.finish(worker, frame, spent[frame.index])
+                        self.mark(worker, frame.index, frame.score, spent[frame.index])
                     gallery.update(self.folder)
                 bookmark.see(frame.state)
                 if stopping.asked and frame.state is not None:
@@ -139,12 +144,22 @@ class Bench:
         if self.studio is None:
             self.studio = Studio.open(self.found.plan, self.loaded)
 
-    def finish(self, worker: Worker, frame: Frame, seconds: float) -> None:
-        pictures = sorted(self.folder.glob(f"image_{frame.index:04d}.*"))
-        file = pictures[0].name if pictures else None
-        worker.finish(frame.index, file, frame.score, seconds)
-        if self.found.plan.keep:
-            worker.keep_best(self.row, self.found.plan.keep)
+    def mark(
+        self, worker: Worker, number: int, score: float | None, seconds: float | None
+    ) -> None:
+        worker.finish(number, self.file_of(number), score, seconds, self.found.plan.keep)
+
+    def not_there(self, mine: list[int], worker: Worker) -> list[int]:
+        """Those that have no picture yet. Whoever was stopped between a picture, which is the
+        last that is written of it, and its mark, left nothing to do but the mark."""
+        there = {number: file for number in mine if (file := self.file_of(number))}
+        for number, file in there.items():
+            self.mark(worker, number, record.read(self.folder / file).get("score"), None)
+        return [number for number in mine if number not in there]
+
+    def file_of(self, number: int) -> str | None:
+        found = sorted(self.folder.glob(f"image_{number:04d}.*"))
+        return found[0].name if found else None
 
     def recover(self, error: Exception) -> None:
         """What is in memory may be half of something; and where memory ran out, all of it goes."""

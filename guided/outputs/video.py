@@ -69,6 +69,9 @@ class VideoViewer:
 
     def see(self, frame: Frame) -> None:
         chosen = self.settings
+        path = self.run.folder / f"video_{frame.index:04d}.{chosen.format}"
+        if path.exists():  # stopped behind it, a run goes on from a step before its end
+            return
         if (frame.step - 1) % chosen.every and not frame.last:
             return
         folder = self.run.folder / FRAMES / f"{frame.index:04d}"
@@ -80,6 +83,5 @@ class VideoViewer:
         if frame.last:
             film = Film(chosen.format, chosen.fps, chosen.hold, chosen.quality)
             texts = record.texts(made(self.run, frame), image.size)
-            name = f"video_{frame.index:04d}.{chosen.format}"
-            record.write(self.run.folder / name, film.encode(sorted(folder.glob("*.png")), texts))
+            record.write(path, film.encode(sorted(folder.glob("*.png")), texts))
             shutil.rmtree(folder)

@@ -121,9 +121,37 @@ def test_the_best_stay_in_whatever_order_they_are_finished(tmp_path, order):
             one.claim()
         for number in order:
             (tmp_path / f"image_{number:04d}.png").touch()
-            one.finish(number, f"image_{number:04d}.png", scores[number], 1.0)
-            one.keep_best(0, 1)
+            one.finish(number, f"image_{number:04d}.png", scores[number], 1.0, keep=1)
     assert sorted(path.name for path in tmp_path.glob("image_*")) == ["image_0001.png"]
     files = [picture.file for picture in Manifest.read(tmp_path).pictures]
     assert files[1] == "image_0001.png"
     assert all((tmp_path / file).exists() for file in files)
+
+
+def test_who_was_killed_before_it_put_a_picture_aside_is_made_up_for(tmp_path, monkeypatch):
+    batch(tmp_path, groups=(0, 1, 2), rows=(0, 0, 0))
+    with Worker.at(tmp_path) as one:
+        for number, score in ((0, 0.2), (1, 0.3)):
+            one.claim()
+            (tmp_path / f"image_{number:04d}.png").touch()
+            with monkeypatch.context() as patch:
+                patch.setattr(claims, "put_in_place", lambda folder, manifest: None)
+                one.finish(number, f"image_{number:04d}.png", score, 1.0, keep=1)
+        files = [picture.file for picture in Manifest.read(tmp_path).pictures[:2]]
+        assert files == ["others/image_0000.png", "image_0001.png"]
+        assert (tmp_path / "image_0000.png").exists()
+        one.claim()
+    assert all((tmp_path / file).exists() for file in files)
+
+
+def test_half_written_files_go_once_nobody_can_be_writing_them(tmp_path):
+    batch(tmp_path, groups=(0, 1))
+    (tmp_path / "steps").mkdir()
+    parts = [tmp_path / ".image_0000.png.77.part", tmp_path / "steps" / ".0000_0001.png.77.part"]
+    for path in parts:
+        path.touch()
+    with Worker.at(tmp_path):
+        with Worker.at(tmp_path):
+            pass
+        assert all(path.exists() for path in parts)
+    assert not any(path.exists() for path in parts)

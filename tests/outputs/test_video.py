@@ -118,6 +118,15 @@ def test_a_run_that_was_stopped_makes_the_same_film(run, tmp_path, format):
     assert list((run.folder / video.FRAMES).iterdir()) == []
 
 
+def test_a_film_that_is_there_is_not_made_again_of_what_is_left(run):
+    """Killed behind the film, whose pictures are gone by then."""
+    settings = Video(format="webp")
+    whole = filmed(run, settings)
+    before = (whole.stat().st_ino, whole.read_bytes())
+    filmed(run, settings, (4, 5))
+    assert (whole.stat().st_ino, whole.read_bytes()) == before
+
+
 def test_pictures_drawn_by_turns_have_a_film_each(run):
     with Video(format="webp").open(run) as viewer:
         for step in range(1, 6):
