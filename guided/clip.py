@@ -25,6 +25,7 @@ from torch import Tensor
 from guided.errors import BadInput
 from guided.models import hub
 from guided.models.cards import ClipCard
+from guided.quicker import quicken
 
 log = logging.getLogger(__name__)
 PREPROCESS = ("mean", "std", "interpolation", "resize_mode")
@@ -57,7 +58,8 @@ class Clip:
         self.mean = torch.tensor(preprocess["mean"], **shape).view(1, 3, 1, 1)
         self.std = torch.tensor(preprocess["std"], **shape).view(1, 3, 1, 1)
         on_cpu = device.type == "cpu" and dtype == torch.float32
-        self.visual = model.visual if on_cpu else copy.deepcopy(model.visual).to(device, dtype)
+        visual = model.visual if on_cpu else copy.deepcopy(model.visual).to(device, dtype)
+        self.visual = quicken(visual)
         self.dtype = dtype
         self.device = device
         self.model = model

@@ -6,13 +6,7 @@ from contextlib import nullcontext
 from unittest.mock import patch
 
 import torch
-from guided_diffusion.gaussian_diffusion import (
-    LossType,
-    ModelMeanType,
-    ModelVarType,
-    get_named_beta_schedule,
-)
-from guided_diffusion.respace import SpacedDiffusion, space_timesteps
+from guided_diffusion.respace import SpacedDiffusion
 from torch import Tensor
 
 from guided.diffusion.denoiser import ModelDenoiser, noised
@@ -33,19 +27,6 @@ CLAMP = 0.05
 def wavy(image: Tensor) -> Tensor:
     """(B, 3, H, W) -> (B,): a loss with a gradient that differs everywhere."""
     return (torch.sin(3 * image) * torch.linspace(-1, 2, image.shape[3]).to(image)).sum((1, 2, 3))
-
-
-def oracle(steps: int, learned: bool, name: str = "linear", spacing: str = "ddim"):
-    total = 1000 // steps * steps if spacing == "ddim" else 1000
-    respacing = f"ddim{steps}" if spacing == "ddim" else str(steps)
-    return SpacedDiffusion(
-        use_timesteps=space_timesteps(total, respacing),
-        betas=get_named_beta_schedule(name, total),
-        model_mean_type=ModelMeanType.EPSILON,
-        model_var_type=ModelVarType.LEARNED_RANGE if learned else ModelVarType.FIXED_LARGE,
-        loss_type=LossType.MSE,
-        rescale_timesteps=True,
-    )
 
 
 def conditioning(diffusion: SpacedDiffusion, net, clip_denoised: bool) -> Callable[..., Tensor]:

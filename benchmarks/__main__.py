@@ -1,0 +1,179 @@
+"""This project against the references, side by side: python -m benchmarks [cases=auto] [rounds=5]
+
+Both sides draw the same picture with the same random weights in one process, a step of one and
+then a step of the other, so that whatever else the machine does falls on both. Prints a table and
+leaves benchmark.json and benchmark.svg in `out`.
+
+    python -m benchmarks                                   # what fits this machine
+    python -m benchmarks cases=1280x768 precision=float16 reference=discoart
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import sys
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import cases, chart
+from benchmarks.clock import seconds
+from benchmarks.parts import operations, parts, peak
+from benchmarks.sides import Weights, our_steps, ours, their_steps
+from guided.devices import check_device, check_precision, find_device, find_precision
+from guided.errors import BadInput, not_one_of
+from guided.training.settings import from_argv
+
+REFERENCES = ("disco", "discoart", "none")
+
+
+@dataclass
+class Settings:
+    cases: str = "auto"  # names of benchmarks/cases.py, with commas between
+    rounds: int = 5  # pairs of steps, after one to warm up
+    reference: str = "disco"
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int = 0  # CPU cores; 0: all
+    out: str = "runs/benchmarks"
+
+    def check(self) -> None:
+        if self.rounds < 1:
+            raise BadInput(f"rounds={self.rounds} must be 1 or more")
+        if self.reference not in REFERENCES:
+            raise BadInput(not_one_of("reference", self.reference, REFERENCES))
+        for name in self.cases.split(","):
+            if name != "auto" and name not in cases.ALL:
+                raise BadInput(not_one_of("cases", name, cases.ALL))
+        check_device(self.device)
+        check_precision(self.precision)
+
+
+def main(settings: Settings) -> None:
+    settings.check()
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    device = find_device(settings.device)
+    dtype = find_precision(settings.precision, device)
+    names = cases.fitting(device) if settings.cases == "auto" else settings.cases.split(",")
+    top = peak(device, dtype)
+    found = {
+        "machine": machine(device),
+        "precision": str(dtype).removeprefix("torch."),
+        "peak GFLOP/s": round(top / 1e9),
+        "reference": settings.reference,
+        "cases": [compared(cases.ALL[name], settings, device, dtype, top) for name in names],
+    }
+    out = Path(settings.out)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "benchmark.json").write_text(json.dumps(found, indent=1))
+    (out / "benchmark.svg").write_text(chart.svg(found))
+    print(f"{out / 'benchmark.json'}  {out / 'benchmark.svg'}")
+
+
+def compared(
+    case: cases.Case, settings: Settings, device: torch.device, dtype: torch.dtype, top: float
+) -> dict[str, Any]:
+    """One case: seconds of each side's steps in pairs, and what ours are made of."""
+    weights = Weights(case, device, dtype)
+    sides: dict[str, Generator] = {"guided": our_steps(weights, case)}
+    if settings.reference != "none":
+        art = settings.reference == "discoart"
+        sides["reference"] = their_steps(weights, case, art)
+    first = {name: seconds(lambda s=steps: next(s), device) for name, steps in sides.items()}
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    memory = {}
+    for _ in range(settings.rounds):
+        for name, steps in sides.items():
+            forget(device)
+            times[name].append(seconds(lambda s=steps: next(s), device))
+            memory[name] = most_memory(device)
+    for steps in sides.values():
+        steps.close()  # the reference yields with gradients switched off
+    found = {
+        "case": case.name,
+        "size": list(case.size),
+        "first step": rounded(first),
+        "seconds": {name: spread(values) for name, values in times.items()},
+        "peak memory MB": memory,
+    }
+    if "reference" in times:
+        pairs = zip(times["reference"], times["guided"], strict=True)
+        found["times faster"] = spread([theirs / mine for theirs, mine in pairs])
+    found |= made_of(weights, case, device, statistics.median(times["guided"]), top)
+    tell(found)
+    return found
+
+
+def made_of(
+    weights: Weights, case: cases.Case, device: torch.device, step: float, top: float
+) -> dict[str, Any]:
+    """Seconds of each part of our step, its operations, and how near they come to the peak."""
+    works = parts(*ours(weights, case))
+    took = {name: best(work, device) for name, work in works.items()}
+    work = sum(operations(work) for work in works.values())
+    took["rest"] = max(0.0, step - sum(took.values()))
+    return {
+        "parts": rounded(took),
+        "GFLOP": round(work / 1e9),
+        "share of peak": round(work / step / top, 3),
+    }
+
+
+def best(work: Callable[[], None], device: torch.device) -> float:
+    return min(seconds(work, device) for _ in range(3))
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    return rounded({"min": min(values), "median": statistics.median(values), "max": max(values)})
+
+
+def rounded(values: dict[str, float]) -> dict[str, float]:
+    return {name: float(f"{value:.4g}") for name, value in values.items()}
+
+
+def forget(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def most_memory(device: torch.device) -> int | None:
+    """Megabytes that torch held at most in this step, on a GPU; both sides' weights lie there."""
+    if device.type != "cuda":
+        return None
+    return torch.cuda.max_memory_allocated(device) >> 20
+
+
+def machine(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
+    return f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+def tell(found: dict[str, Any]) -> None:
+    width, height = found["size"]
+    print(f"{found['case']}: {width}x{height}, {found['GFLOP']} GFLOP a step")
+    for name, took in found["seconds"].items():
+        held = found["peak memory MB"][name]
+        print(
+            f"  {name:<10} {took['median']:9.3f} s a step ({took['min']:.3f} to {took['max']:.3f})"
+            + (f", {held} MB" if held else "")
+        )
+    if "times faster" in found:
+        ratio = found["times faster"]
+        print(f"  {ratio['median']:.2f} times faster ({ratio['min']:.2f} to {ratio['max']:.2f})")
+    shares = ", ".join(f"{name} {took:.3f}" for name, took in found["parts"].items())
+    print(f"  parts in seconds: {shares}; {found['share of peak']:.0%} of the peak", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main(from_argv(Settings))
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,144 @@
+"""The two sides of a comparison, on the same random weights: this project, and the reference."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from guided_diffusion.unet import UNetModel
+from torch import Tensor, nn
+
+from benchmarks.cases import Case
+from benchmarks.reference import CLAMP, ETA, Look, Reference
+from guided.clip import Clip, import_open_clip
+from guided.dango import Dango
+from guided.diffusion.drawing import Drawing
+from guided.diffusion.noise import Dice
+from guided.diffusion.samplers import DDIM
+from guided.diffusion.secondary import SecondaryModel
+from guided.diffusion.sight import Sight
+from guided.diffusion.unet import UNet
+from guided.guides.clip import ClipGuide
+from guided.models.cards import ModelCard
+from guided.prompt import Prompt
+from guided.schedule import schedule
+from guided.types import Guide, Request, Scene
+
+TEXT, SEED = "a red heart", 0
+
+
+@dataclass
+class Weights:
+    """Of a case: small random numbers, which cost as much time as trained ones."""
+
+    case: Case
+    device: torch.device
+    dtype: torch.dtype
+
+    def __post_init__(self) -> None:
+        torch.manual_seed(SEED)
+        self.unet = UNet(self.case.unet)
+        for parameter in self.unet.parameters():  # zeroed layers would make all after them zero
+            if parameter.ndim > 1:
+                nn.init.normal_(parameter, std=0.02)
+        self.secondary = SecondaryModel() if self.case.secondary else None
+        open_clip = import_open_clip()
+        self.clips = {
+            name: open_clip.create_model(name).eval().requires_grad_(False)
+            for name in self.case.clips
+        }
+        self.tokenize = open_clip.get_tokenizer(self.case.clips[0])
+
+
+def ours(weights: Weights, case: Case) -> tuple[Drawing, dict[str, Guide], Request]:
+    """What Studio would load for look=disco, without files."""
+    device, dtype = weights.device, weights.dtype
+    unet = copy.deepcopy(weights.unet).eval().requires_grad_(False)
+    quick = copy.deepcopy(weights.secondary)
+    quick = quick.to(device).eval().requires_grad_(False) if quick else None
+    card = ModelCard(name=case.name, unet=case.unet, size=list(case.size))
+    drawing = Drawing(
+        unet=unet.set_precision(dtype).to(device),
+        card=card,
+        sampler=DDIM(eta=ETA),
+        clamp=schedule("clamp", CLAMP),
+        reach=None,
+        device=device,
+        sight=Sight("blend", quick),
+    )
+    clips = {
+        name: Clip(copy.deepcopy(model), weights.tokenize, device, dtype)
+        for name, model in weights.clips.items()
+    }
+    scene = Scene([Prompt(TEXT)], clips, Dango(batches=case.batches), device)
+    guides = {"clip": ClipGuide(combine="sum", weights="sum").prepare(scene)}
+    return drawing, guides, Request(case.size, [SEED], case.steps)
+
+
+def theirs(weights: Weights, case: Case, art: bool) -> Reference:
+    device, dtype = weights.device, weights.dtype
+    clips = [copy.deepcopy(model) for model in weights.clips.values()]
+    with torch.no_grad():
+        texts = weights.tokenize([TEXT])
+        targets = [clip.encode_text(texts).float().to(device) for clip in clips]
+    looks = [
+        Look(clip.to(device, dtype), target, *colours(clip))
+        for clip, target in zip(clips, targets, strict=True)
+    ]
+    quick = weights.secondary
+    return Reference(
+        unet=reference_unet(weights, case),
+        secondary={k: v.to(device) for k, v in quick.state_dict().items()} if quick else None,
+        looks=looks,
+        weights=[1.0],
+        size=case.size,
+        dice=Dice([SEED]),
+        device=device,
+        art=art,
+        steps=case.steps,
+        skip=0,
+        batches=case.batches,
+    )
+
+
+def reference_unet(weights: Weights, case: Case) -> UNetModel:
+    config = case.unet
+    model = UNetModel(
+        image_size=config.image_size,
+        in_channels=3,
+        model_channels=config.num_channels,
+        out_channels=6,
+        num_res_blocks=config.num_res_blocks,
+        attention_resolutions=tuple(
+            config.image_size // size for size in config.attention_resolutions
+        ),
+        channel_mult=tuple(config.multipliers),
+        num_head_channels=config.num_head_channels,
+        resblock_updown=True,
+        use_scale_shift_norm=True,
+        use_fp16=weights.dtype == torch.float16,
+    )
+    model.load_state_dict(weights.unet.state_dict())
+    model = model.to(weights.device).eval().requires_grad_(False)
+    if weights.dtype == torch.float16:
+        model.convert_to_fp16()
+    return model
+
+
+def colours(clip: nn.Module) -> tuple[Any, Any]:
+    found = clip.visual.preprocess_cfg
+    return found["mean"], found["std"]
+
+
+def our_steps(weights: Weights, case: Case) -> Iterator[Tensor]:
+    drawing, guides, request = ours(weights, case)
+    for step in drawing.generate(request, guides):
+        yield step.guess.plain
+
+
+def their_steps(weights: Weights, case: Case, art: bool) -> Iterator[Tensor]:
+    for out in theirs(weights, case, art).trajectory():
+        yield out["pred_xstart"]

@@ -1,0 +1,61 @@
+"""CLIP's image tower with quicker parts, against open_clip's and transformers' own modules."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from guided.clip import import_open_clip
+from guided.quicker import Patches, SelfAttention, quicken
+
+open_clip = import_open_clip()
+
+
+def towers(arch: str) -> tuple[nn.Module, nn.Module, int]:
+    torch.manual_seed(0)
+    tower = open_clip.create_model(arch).visual.eval().double().requires_grad_(False)
+    size = tower.image_size
+    return tower, quicken(copy.deepcopy(tower)), size if isinstance(size, int) else size[0]
+
+
+def kinds(tower: nn.Module) -> set[type]:
+    return {type(part) for part in tower.modules()}
+
+
+@pytest.mark.parametrize("arch", ["ViT-S-32", "ViT-B-32-quickgelu", "RN50-quickgelu"])
+def test_the_same_points_and_the_same_way_back(arch: str) -> None:
+    tower, quick, size = towers(arch)
+    views = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(1)).double()
+    found = []
+    for net in (tower, quick):
+        leaf = views.clone().requires_grad_()
+        point = net(leaf)
+        (grad,) = torch.autograd.grad(point.square().sum(), leaf)
+        found.append((point, grad))
+    for before, after in zip(*found, strict=True):
+        assert (after - before).abs().max() < 1e-10 * before.abs().max()
+    if arch.startswith("ViT"):
+        assert SelfAttention in kinds(quick) and Patches in kinds(quick)
+
+
+def test_what_is_not_known_is_left_alone() -> None:
+    """Attention between two sequences, overlapping patches."""
+    tower = nn.ModuleDict(
+        {
+            "cross": nn.MultiheadAttention(8, 2, batch_first=True),
+            "stem": nn.Conv2d(3, 8, 3, stride=2, padding=1),
+        }
+    ).eval()
+    changed = quicken(copy.deepcopy(tower))
+    x, y = torch.rand(2, 5, 8), torch.rand(2, 3, 8)
+    assert torch.equal(
+        changed["cross"](x, y, y)[0], tower["cross"](x, y, y, need_weights=False)[0]
+    )
+    assert type(changed["stem"]) is nn.Conv2d
+
+
+def test_a_remainder_at_the_border_is_left_out_as_a_convolution_does() -> None:
+    conv = nn.Conv2d(3, 4, 8, stride=8)
+    x = torch.rand(1, 3, 21, 16)
+    assert torch.allclose(Patches(conv)(x), conv(x), atol=1e-5)
