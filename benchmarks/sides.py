@@ -24,6 +24,7 @@ from guided.diffusion.unet import UNet
 from guided.guides.clip import ClipGuide
 from guided.models.cards import ModelCard
 from guided.prompt import Prompt
+from guided.quicker import quicken
 from guided.schedule import schedule
 from guided.types import Guide, Request, Scene
 
@@ -73,6 +74,8 @@ def ours(weights: Weights, case: Case) -> tuple[Drawing, dict[str, Guide], Reque
         name: Clip(copy.deepcopy(model), weights.tokenize, device, dtype)
         for name, model in weights.clips.items()
     }
+    for clip in clips.values():
+        quicken(clip.visual)
     scene = Scene([Prompt(TEXT)], clips, Dango(batches=case.batches), device)
     guides = {"clip": ClipGuide(combine="sum", weights="sum").prepare(scene)}
     return drawing, guides, Request(case.size, [SEED], case.steps)

@@ -58,8 +58,7 @@ class Clip:
         self.mean = torch.tensor(preprocess["mean"], **shape).view(1, 3, 1, 1)
         self.std = torch.tensor(preprocess["std"], **shape).view(1, 3, 1, 1)
         on_cpu = device.type == "cpu" and dtype == torch.float32
-        visual = model.visual if on_cpu else copy.deepcopy(model.visual).to(device, dtype)
-        self.visual = quicken(visual)
+        self.visual = model.visual if on_cpu else copy.deepcopy(model.visual).to(device, dtype)
         self.dtype = dtype
         self.device = device
         self.model = model
@@ -120,9 +119,16 @@ class Clip:
         log.warning("the prompt is longer than this CLIP reads; it does not see: %r", lost)
 
 
-def load(card: ClipCard, device: torch.device, dtype: torch.dtype) -> Clip:
-    """The CLIP that a card names, from the package, a local folder or file, or the hub's cache.
-    BadInput when it is not there, or is something else than the card says."""
+def load(card: ClipCard, device: torch.device, dtype: torch.dtype, plain: bool = False) -> Clip:
+    """The CLIP that a card names, from the package, a local folder or file, or the hub's cache;
+    `plain` leaves its image tower as its library made it. BadInput when it is not there, or is
+    something else than the card says."""
+    clip = found(card, device, dtype)
+    clip.visual = clip.visual if plain else quicken(clip.visual)
+    return clip
+
+
+def found(card: ClipCard, device: torch.device, dtype: torch.dtype) -> Clip:
     if (missing := card.missing()) is not None:
         raise BadInput(missing)
     open_clip = import_open_clip()

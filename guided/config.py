@@ -69,6 +69,9 @@ class Config:
     skip: Any = setting(None, "instead of strength: leave out so many first steps, 10 or 50%")
     device: Any = setting("auto", "auto, cpu, cuda, mps, xpu, cuda:1; several: [cuda:0,cuda:1]")
     precision: str = setting("auto", "auto, float32, bfloat16, float16")
+    deterministic: bool = setting(
+        False, "the plain path: no part of a network replaced by a quicker one, no racing sums"
+    )
     folder: str = setting("outputs", "where runs are kept")
     name: str | None = setting(None, "of the run's own folder; null: the prompt's first words")
     cache: str | None = setting(None, "where fetched models are kept; null: GUIDED_CACHE")

@@ -103,3 +103,11 @@ def kind(device: str) -> str:
 
     name = device.partition(":")[0]
     return getattr(torch, name).get_device_name(device) if name in ("cuda", "xpu") else name
+
+
+def determine(deterministic: bool) -> None:
+    """Sums in one order on every device, where torch has a way to; it warns where it has none."""
+    import torch
+
+    torch.use_deterministic_algorithms(deterministic, warn_only=True)
+    torch.backends.cudnn.deterministic = deterministic

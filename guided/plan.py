@@ -55,6 +55,7 @@ class Plan:
     precision: str
     folder: Path
     manner: Manner = field(default_factory=Manner)
+    deterministic: bool = False
     wildcards: Wildcards = field(default_factory=Wildcards)
     judges: dict[str, ClipCard] = field(default_factory=dict)  # that only rank
     drawn: list[str] | None = None  # the prompts' texts, if their wildcards are decided already
@@ -93,6 +94,7 @@ class Plan:
             device=read_devices(plain(cfg.device))[0],
             devices=read_devices(plain(cfg.device)),
             precision=check_precision(cfg.precision),
+            deterministic=cfg.deterministic,
             folder=Path(cfg.folder).expanduser(),
             manner=Manner(
                 read_styles(cfg.artist, "artist", Artist, build),

@@ -55,10 +55,11 @@ class Studio:
         from there; the others are let go before any new one is loaded."""
         from guided import clip
         from guided.canvas.enlarge import Enlarger
-        from guided.devices import find_device, find_precision
+        from guided.devices import determine, find_device, find_precision
 
         device = find_device(plan.device)
         dtype = find_precision(plan.precision, device)
+        determine(plan.deterministic)
         loaded = loaded or Loaded()
         cards = (*plan.clips.values(), *plan.judges.values())
         loaded.keep_only([plan.model, plan.secondary, plan.model.upscaler, *cards])
@@ -66,7 +67,10 @@ class Studio:
             plan.model, plan.secondary, plan.sampler, device, dtype, loaded
         )
         clips, judges = (
-            {name: loaded.get(clip.load, card, device, dtype) for name, card in cards.items()}
+            {
+                name: loaded.get(clip.load, card, device, dtype, plan.deterministic)
+                for name, card in cards.items()
+            }
             for cards in (plan.clips, plan.judges)
         )
         enlarger = loaded.get(Enlarger.load, plan.model.upscaler, device)

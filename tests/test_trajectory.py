@@ -208,6 +208,7 @@ def ours(
     cfg.merge_with(OmegaConf.create(overrides))
     cfg.prompt = [{"text": t, "weight": w} for t, w in zip(TEXTS, WEIGHTS, strict=True)]
     cfg.steps, cfg.skip, cfg.seed, cfg.device, cfg.precision = STEPS, SKIP, SEED, "cpu", "float32"
+    cfg.deterministic = True  # rounded as the references round
     cfg.cutouts.batches, cfg.cutouts.augment = 1, augment
     cfg.guide.smooth.scale, cfg.guide.saturation.scale = TV, saturation
     plan = Plan.read(cfg)
