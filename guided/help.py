@@ -30,7 +30,8 @@ Settings inside a choice: name.of.setting=value, as in guide.clip.scale=2000 sam
   all of them with their values: python run.py --cfg job
 One's own model: model=path/to/file.pt; any CLIP that open_clip has: clip=[ViT-B-32::laion400m_e32]
 One's own presets: python run.py --config-dir mine look=dusk artist=me (mine/look/dusk.yaml, ...)
-A sweep: python run.py -m prompt="a sun" seed=1,2,3
+Many: python run.py -m prompt="a sun" seed=1,2,3; prompts=prompts.txt (.csv, .yaml); batch=seeds
+Going on after a stop, and trying again what failed: python run.py resume=latest
 Completion: eval "$(python run.py -sc install=bash)" (also zsh, fish)
 Traceback when something fails: debug=true. Hydra's own flags: --hydra-help"""
 

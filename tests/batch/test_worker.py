@@ -134,7 +134,9 @@ def test_several_devices_draw_what_one_would(tmp_path, four):
     assert 1 <= len(workers) <= 2
 
 
-@pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "ray"])
+@pytest.mark.parametrize(
+    "launcher", ["joblib", "submitit_local", pytest.param("ray", marks=pytest.mark.slow)]
+)
 def test_a_launchers_jobs_share_a_folder(tmp_path, four, launcher):
     package = f"hydra_plugins.hydra_{launcher.removesuffix('_local')}_launcher"
     if find_spec("hydra_plugins") is None or find_spec(package) is None:
