@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmarks.reference import spaced as oracle
 from guided.diffusion.multistep import PLMS, DPMSolver
 from guided.diffusion.noise import Dice, Timeline, timeline
 from guided.diffusion.samplers import DDIM
@@ -19,7 +20,7 @@ from tests.doubles import (
     relative,
     variance,
 )
-from tests.oracles import compare, oracle, our_trajectory, picture, their_trajectory
+from tests.oracles import compare, our_trajectory, picture, their_trajectory
 
 MU, S = 0.3, 0.4
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from benchmarks.reference import spaced as oracle
 from guided.diffusion.architecture import UNetConfig
 from guided.diffusion.drawing import Drawing
 from guided.diffusion.noise import Dice, timeline
@@ -20,7 +21,6 @@ from tests.oracles import (
     SEED,
     SHAPE,
     compare,
-    oracle,
     our_trajectory,
     picture,
     their_trajectory,

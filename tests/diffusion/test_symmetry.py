@@ -5,6 +5,7 @@ import torch
 from guided_diffusion.gaussian_diffusion import GaussianDiffusion
 from torch import Tensor
 
+from benchmarks.reference import spaced as oracle
 from guided.diffusion.architecture import UNetConfig
 from guided.diffusion.drawing import Drawing
 from guided.diffusion.multistep import PLMS, DPMSolver
@@ -14,7 +15,7 @@ from guided.diffusion.symmetry import Mirror
 from guided.models.cards import ModelCard
 from guided.types import Request, Sampler
 from tests.doubles import TinyNet, relative
-from tests.oracles import SEED, SHAPE, oracle
+from tests.oracles import SEED, SHAPE
 
 
 def test_the_first_half_is_laid_over_the_second() -> None:
