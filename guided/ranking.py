@@ -6,10 +6,8 @@ Knows nothing about diffusion. A CLIP that guided a picture likes it in any case
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,26 +42,6 @@ def score(
     cosines = [compared(image, heard, clip) for clip, heard in pairs]
     found = [cosine for cosine in cosines if cosine is not None]
     return sum(found) / len(found) if found else None
-
-
-@dataclass
-class Best:
-    """Which pictures of a run are the `keep` best so far; the others are put aside, not lost."""
-
-    keep: int
-    scores: dict[Path, float] = field(default_factory=dict)
-
-    def add(self, path: Path, score: float | None) -> None:
-        self.scores[path] = -math.inf if score is None else score
-        if len(self.scores) > self.keep:
-            # Of two equals the earlier one stays.
-            worst = min(reversed(self.scores), key=lambda path: self.scores[path])
-            put_aside(worst)
-            del self.scores[worst]
-
-    def ranked(self) -> list[tuple[Path, float]]:
-        """The best first."""
-        return sorted(self.scores.items(), key=lambda item: -item[1])
 
 
 def put_aside(path: Path) -> None:

@@ -1,15 +1,11 @@
-"""Best of many: the score, and which pictures are kept."""
-
-from pathlib import Path
+"""Best of many: the score."""
 
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
-from hypothesis import strategies as st
 
 from guided.prompt import Prompt
-from guided.ranking import ASIDE, Best, score
+from guided.ranking import score
 from tests.doubles import LinearClip
 
 
@@ -43,26 +39,3 @@ def test_a_judge_hears_every_prompt_also_those_that_are_gone_by_the_end() -> Non
     prompts = [Prompt("cat", clips=("a",), ends=0.5)]
     found = score(picture(), prompts, {"a": guide}, {"j": judge})
     assert found == pytest.approx(score(picture(), [Prompt("cat")], {"j": judge}))
-
-
-@given(
-    scores=st.lists(st.floats(-1, 1) | st.none(), min_size=1, max_size=12),
-    keep=st.integers(1, 12),
-)
-def test_the_best_stay_and_nothing_is_lost(tmp_path_factory, scores, keep) -> None:
-    folder: Path = tmp_path_factory.mktemp("run")
-    best = Best(keep)
-    for k, found in enumerate(scores):
-        path = folder / f"image_{k:04d}.png"
-        path.write_text(str(k))
-        best.add(path, found)
-    order = sorted(range(len(scores)), key=lambda k: -2 if scores[k] is None else scores[k])
-    kept = {int(path.read_text()) for path in folder.glob("*.png")}
-    others = {int(path.read_text()) for path in folder.glob(f"{ASIDE}/*.png")}
-    assert kept | others == set(range(len(scores))) and not kept & others
-    assert len(kept) == min(keep, len(scores))
-    value = [-2 if found is None else found for found in scores]
-    assert sorted(value[k] for k in kept) == sorted(value[k] for k in order[-keep:])
-    assert [path for path, _ in best.ranked()] == sorted(
-        best.scores, key=lambda path: -best.scores[path]
-    )
