@@ -71,8 +71,10 @@ def png_info(texts: dict[str, str]) -> PngInfo:
 
 
 def whole(text: str) -> str:
-    """Half a surrogate pair, as a command line that is no UTF-8 leaves it, fits no file."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    """Two halves of a surrogate pair, as JSON's and YAML's escapes may leave them, are one
+    character. Half of one, as a command line that is no UTF-8 leaves it, fits no file."""
+    joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    return joined.encode("utf-8", "replace").decode("utf-8")
 
 
 def exif_and_xmp(texts: dict[str, str]) -> dict[str, bytes]:

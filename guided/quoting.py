@@ -19,6 +19,7 @@ from hydra.errors import HydraException
 from guided.config import known_names
 from guided.disco.old_names import old_setting
 from guided.errors import BadInput, nearest
+from guided.metadata import whole
 from guided.prompt import KEYS
 
 log = logging.getLogger(__name__)
@@ -101,6 +102,8 @@ def name_of(word: str) -> str:
 def quote_one(argument: str) -> str:
     """One override with its value quoted, if it is prose or Hydra cannot read it as it is."""
     key, equals, value = argument.partition("=")
+    if key in PROSE:  # and not in paths, which may be no UTF-8
+        argument, value = whole(argument), whole(value)
     if key == "folder":
         value = str(Path(value).expanduser()) if value.startswith("~") else value
         argument = f"{key}={value}"

@@ -6,8 +6,10 @@ Knows nothing about models; imports no torch.
 import hashlib
 import os
 import re
+import secrets
 import unicodedata
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -56,19 +58,29 @@ def slug(text: str, length: int = 40) -> str:
 
 def point_latest(folder: Path, root: Path) -> None:
     """root/latest -> folder; where links need privileges (Windows), a text file says it."""
-    latest, beside = root / "latest", root / f".latest-{os.getpid()}"
+    latest, beside, said = root / "latest", root / f".latest-{unique()}", root / "latest.txt"
     try:
         os.symlink(os.path.relpath(folder, root), beside, target_is_directory=True)
         os.replace(beside, latest)
     except OSError:
-        write(root / "latest.txt", str(folder).encode())
+        with suppress(OSError):
+            beside.unlink()
+        write(said, os.fsencode(folder))
+    else:
+        with suppress(OSError):  # of a time before there were links, it would be believed first
+            said.unlink()
 
 
 def write(path: Path, data: bytes) -> None:
     """All of it or nothing: a reader never meets half a file."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{unique()}.part")
     part.write_bytes(data)
     os.replace(part, path)
+
+
+def unique() -> str:
+    """For a name beside others': processes in two containers may have the same number."""
+    return f"{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def save_png(image: Image.Image, path: Path) -> None:
@@ -146,7 +158,16 @@ def _fingerprint(path: Path, changed: int) -> str:
 
 def as_yaml(settings: dict[str, Any]) -> str:
     """Plain YAML, in which a prompt's `${` is no interpolation."""
-    return yaml.safe_dump(settings, allow_unicode=True, sort_keys=False, width=10_000)
+    return yaml.dump(
+        settings, Dumper=WholeTexts, allow_unicode=True, sort_keys=False, width=10_000
+    )
+
+
+class WholeTexts(yaml.SafeDumper):
+    """Without halves of surrogate pairs, which YAML would keep as two characters."""
+
+    def represent_data(self, data: Any) -> yaml.Node:
+        return super().represent_data(metadata.whole(data) if isinstance(data, str) else data)
 
 
 def read(path: Path) -> dict[str, Any]:

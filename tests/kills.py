@@ -66,7 +66,7 @@ def die_writing(pattern: str, when: str, nth: int) -> None:
         if when == "after":
             write(path, data)
         else:
-            part = path.with_name(f".{path.name}.{os.getpid()}.part")
+            part = path.with_name(f".{path.name}.{record.unique()}.part")
             part.write_bytes(data if when == "whole" else data[: len(data) // 2])
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -54,6 +54,13 @@ def test_half_a_surrogate_pair_stops_no_picture(tmp_path, format):
     assert metadata.read(written(tmp_path, format, "a\ud800b", "a\ud800b\nSteps: 1")) == "a?b"
 
 
+@given(st.text(st.characters(codec="utf-8")))
+def test_a_character_in_two_halves_is_joined_and_all_else_left_as_it_is(text):
+    units = text.encode("utf-16-le")
+    halves = "".join(chr(unit) for (unit,) in struct.iter_unpack("<H", units))
+    assert metadata.whole(halves) == metadata.whole(text) == text
+
+
 @pytest.mark.parametrize("format", ["webp", "jpeg"])
 def test_parameters_are_where_exif_readers_look(tmp_path, format):
     """EXIF 2.3, 4.6.5: UserComment begins with 8 bytes that name its character code. The tags are

@@ -65,6 +65,40 @@ def test_latest_points_to_the_last_run(tmp_path):
     assert (tmp_path / "latest").resolve() == (tmp_path / "two").resolve()
 
 
+def test_a_link_that_can_be_made_takes_the_place_of_the_text_file(tmp_path, monkeypatch):
+    """Where both are there, the text file is believed first."""
+    (tmp_path / "one").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(record.os, "symlink", lambda *_, **__: (_ for _ in ()).throw(OSError("no")))
+        record.point_latest(tmp_path / "one", tmp_path)
+    assert (tmp_path / "latest.txt").read_text() == str(tmp_path / "one")
+    record.point_latest(tmp_path / "one", tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "one"]
+
+
+def test_processes_of_the_same_number_do_not_write_to_the_same_half_file(tmp_path, monkeypatch):
+    """As in two containers that share a folder."""
+    parts, replace = [], record.os.replace
+
+    def replaced(part, path):
+        parts.append(part.name)
+        replace(part, path)
+
+    monkeypatch.setattr(record.os, "getpid", lambda: 1)
+    monkeypatch.setattr(record.os, "replace", replaced)
+    for _ in range(2):
+        record.write(tmp_path / "kept", b"x")
+        record.point_latest(tmp_path, tmp_path)
+    assert len(set(parts)) == 4
+    assert all(name.startswith(".kept.") and name.endswith(".part") for name in parts[::2])
+
+
+@pytest.mark.parametrize(("text", "kept"), [("\ud83d\ude00", "😀"), ("a\udce9", "a?")])
+def test_halves_of_surrogate_pairs_are_joined_in_yaml_and_leave_a_file(tmp_path, text, kept):
+    data = record.as_yaml({"prompt": text, text: [text]}).encode()
+    assert record.from_yaml(data.decode(), "run.yaml") == {"prompt": kept, kept: [kept]}
+
+
 @pytest.mark.parametrize(
     ("text", "part"),
     [
