@@ -195,7 +195,16 @@ def summary(folder: Path, manifest: Manifest) -> str:
         lines.append(f"{left} were not begun, because who should draw them stopped early")
     lines += [f"  {numbers(found)}: {why}" for (_, why), found in list(whys.items())[:SHOWN]]
     lines += [f"  and {len(whys) - SHOWN} more rows"] if len(whys) > SHOWN else []
-    return "\n".join([*lines, f"to try these again: {again(folder)}"])
+    rows = [manifest.rows[picture.row] for picture in failed]
+    if places := dict.fromkeys(row.where for row in rows if row.where):
+        named = ", ".join(list(places)[:FEW]) + (", ..." if len(places) > FEW else "")
+        lines.append(
+            "resume= takes rows as they were read: what is wrong in "
+            f"{named} itself, mend there and draw those rows with prompts= again"
+        )
+    if left or not all(row.wrong for row in rows):
+        lines.append(f"to try these again: {again(folder)}")
+    return "\n".join(lines)
 
 
 def numbers(found: list[int]) -> str:

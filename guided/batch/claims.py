@@ -3,12 +3,15 @@ same picture.
 
 The manifest changes only under a lock. Each worker holds a lock of its own as long as it lives; it
 is the system that lets go of it when the worker is killed, and what the worker had claimed is
-queued again. Knows nothing about drawing.
+queued again. Workers' locks are made, tried and removed under the manifest's, so that nobody
+removes one that somebody is about to hold; the manifest's own is never removed. Knows nothing
+about drawing.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -23,14 +26,18 @@ from guided.batch.manifest import DONE, FAILED, QUEUED, RUNNING, SKIPPED, Manife
 from guided.ranking import ASIDE, put_aside
 
 WORK = ".work"  # the folder of locks and of pictures in the middle
+LOCK = ".manifest.lock"
 PATIENCE = 120  # seconds for the manifest's lock, which is held for milliseconds
+
+
+def locked(folder: Path) -> FileLock:
+    return FileLock(folder / LOCK, timeout=PATIENCE)
 
 
 @contextmanager
 def changing(folder: Path) -> Iterator[Manifest]:
     """The manifest under its lock, written when the block ends well."""
-    (folder / WORK).mkdir(exist_ok=True)
-    with FileLock(folder / WORK / "manifest.lock", timeout=PATIENCE):
+    with locked(folder):
         manifest = Manifest.read(folder)
         yield manifest
         manifest.write(folder)
@@ -48,19 +55,20 @@ class Worker:
     @contextmanager
     def at(cls, folder: Path) -> Iterator[Worker]:
         """For as long as it lives. What it still has when it leaves is queued again."""
-        name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
-        (folder / WORK).mkdir(exist_ok=True)
-        life = FileLock(life_of(folder, name), timeout=PATIENCE)
+        host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:64]
+        name = f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
+        life = FileLock(life_of(folder, name), timeout=0)
+        with locked(folder):
+            (folder / WORK).mkdir(exist_ok=True)
+            life.acquire()
+        worker = cls(folder, name, life)
         try:
-            with life:
-                worker = cls(folder, name, life)
-                try:
-                    yield worker
-                finally:
-                    worker.leave()
+            yield worker
         finally:
-            with suppress(OSError):
-                life_of(folder, name).unlink()
+            try:
+                worker.leave()
+            finally:
+                life.release()  # also where the manifest is gone, or cannot be read any more
 
     def claim(self) -> list[Picture]:
         """The next pictures to draw together, which are its own from now on; [] when none is
@@ -94,19 +102,20 @@ class Worker:
             for number in numbers:
                 one = manifest.pictures[number]
                 if one.state == RUNNING and one.worker == self.name:
-                    one.state, one.why = FAILED, why
+                    where = manifest.rows[one.row].where
+                    one.state, one.why = FAILED, f"{where}: {why}".removeprefix(": ")
 
     def leave(self) -> None:
         """Whatever it has not finished is free for others; where all is done, the folder of locks
         goes."""
         with changing(self.folder) as manifest:
             free_those_of(manifest, {self.name})
-            others = any(self._lives(name) for name in workers(self.folder) - {self.name})
-            over = not others and all(p.state in (DONE, SKIPPED) for p in manifest.pictures)
-            if not others:  # and nobody begins before the lock is free
+            self.life.release()
+            if not any([lives(self.folder, name) for name in workers(self.folder)]):
+                # Nobody begins before the lock is free.
                 sweep(self.folder)
-        if over:
-            shutil.rmtree(self.folder / WORK, ignore_errors=True)
+                if all(one.state in (DONE, SKIPPED) for one in manifest.pictures):
+                    shutil.rmtree(self.folder / WORK, ignore_errors=True)
 
     def _lives(self, name: str) -> bool:
         return name == self.name or lives(self.folder, name)
@@ -124,7 +133,8 @@ def life_of(folder: Path, name: str) -> Path:
 
 
 def lives(folder: Path, name: str) -> bool:
-    """Does the worker hold its lock?"""
+    """Does the worker hold its lock? Else the lock goes. Only to be asked under the manifest's
+    lock."""
     path = life_of(folder, name)
     if not path.exists():
         return False
@@ -175,11 +185,21 @@ def freed(folder: Path) -> Manifest:
 
 
 def retry(folder: Path) -> None:
-    """What failed is queued again, unless a worker is there who saw it fail just now."""
+    """What failed is queued again, unless a worker is there who saw it fail just now, or its row
+    could not even be read. What was done and deleted is skipped, as long as it is not there."""
     with changing(folder) as manifest:
-        if not any(lives(folder, name) for name in workers(folder)):
+        if not any([lives(folder, name) for name in workers(folder)]):
             for one in manifest.failed:
-                one.state, one.worker = QUEUED, None
+                if not manifest.rows[one.row].wrong:
+                    one.state, one.worker = QUEUED, None
+        there = names_in(folder) | names_in(folder / ASIDE)  # in the order in which they move
+        for one in manifest.pictures:
+            if one.state in (DONE, SKIPPED) and one.file:
+                one.state = DONE if Path(one.file).name in there else SKIPPED
+
+
+def names_in(folder: Path) -> set[str]:
+    return set(os.listdir(folder)) if folder.is_dir() else set()
 
 
 def choose_best(pictures: list[Picture], keep: int) -> None:

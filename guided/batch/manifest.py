@@ -7,6 +7,8 @@ writes it when (claims.py).
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
@@ -15,11 +17,14 @@ from typing import Any
 
 from guided import __version__, record
 from guided.errors import BadInput
+from guided.metadata import SUFFIXES, whole
+from guided.ranking import ASIDE
 
 NAME = "manifest.json"
 QUEUED, RUNNING, DONE, FAILED, SKIPPED = STATES = (
     *("queued", "running", "done", "failed", "skipped"),
 )
+WORKER = re.compile(r"(?!\.{1,2}$)[\w.-]{1,200}", re.ASCII)  # becomes part of a file's name
 
 
 @dataclass
@@ -53,6 +58,33 @@ class Picture:
     def open(self) -> bool:
         return self.state in (QUEUED, RUNNING)
 
+    def check(self, rows: int) -> None:
+        """ValueError for what no batch of so many rows has. A worker that cannot be one has
+        nothing, and a score that is no number is none."""
+        right = {
+            "row": type(self.row) is int and 0 <= self.row < rows,
+            "seed": type(self.seed) is int and self.seed >= 0,
+            "group": type(self.group) is int and 0 <= self.group <= self.number,
+            "state": self.state in STATES,
+            "file": self.file is None or self.file in self.files(),
+            **{name: isinstance(getattr(self, name), str) for name in ("prompt", "model")},
+            "why": isinstance(self.why, str | None),
+            "score": isinstance(self.score, int | float | None),
+            "seconds": isinstance(self.seconds, int | float | None),
+        }
+        for name in (name for name, fits in right.items() if not fits):
+            raise ValueError(f"picture {self.number} has {name} {getattr(self, name)!r:.60}")
+        if not (isinstance(self.worker, str) and WORKER.fullmatch(self.worker)):
+            self.worker = None
+            self.state = QUEUED if self.state == RUNNING else self.state
+        if self.score is not None and not math.isfinite(self.score):
+            self.score = None
+
+    def files(self) -> list[str]:
+        """Where it may be, once it is there: in the folder, or among those that were not kept."""
+        names = [f"image_{self.number:04d}{suffix}" for suffix in SUFFIXES.values()]
+        return [*names, *(f"{ASIDE}/{name}" for name in names)]
+
 
 @dataclass
 class Manifest:
@@ -67,18 +99,44 @@ class Manifest:
     @classmethod
     def read(cls, folder: Path) -> Manifest:
         """BadInput when there is none, or it cannot be understood. What a later version added is
-        left out."""
+        left out.
+
+        Anyone may have written it: no name in it leads out of the folder."""
         path = folder / NAME
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
             own = {**known(cls, found), "base": dict(found.get("base") or {})}
             own["rows"] = [Row(**known(Row, row)) for row in found["rows"]]
             own["pictures"] = [Picture(**known(Picture, one)) for one in found["pictures"]]
-            return cls(**own)
+            manifest = cls(**own)
+            manifest.check()
+            return manifest
         except FileNotFoundError:
             raise BadInput(f"{folder} is no folder of a batch: it has no {NAME}") from None
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (
+            *(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError),
+        ) as error:
             raise BadInput(f"{path} cannot be read: {error}") from error
+
+    def check(self) -> None:
+        """ValueError for what cannot be, before anything believes it."""
+        words, settings = self.base.get("words", []), self.base.get("settings")
+        flags = self.base.get("flags", [])
+        if not (all_texts(words) and all_texts(flags) and isinstance(settings, dict | None)):
+            raise ValueError("its base has no words, flags and settings")
+        if not isinstance(self.title, str):
+            raise ValueError("its title is no text")
+        for number, row in enumerate(self.rows):
+            texts = all_texts(row.words) and all_texts([row.where, row.wrong])
+            if not (texts and isinstance(row.settings, dict)):
+                raise ValueError(f"row {number} has no words and settings")
+        for number, picture in enumerate(self.pictures):
+            if type(picture.number) is not int or picture.number != number:
+                raise ValueError(f"picture {number} has the number {picture.number!r}")
+            picture.check(len(self.rows))
+            first = self.pictures[picture.group]
+            if (first.group, first.row) != (picture.group, picture.row):
+                raise ValueError(f"picture {number} is of no group")
 
     def write(self, folder: Path) -> None:
         """One picture a line, so that people can read it too."""
@@ -87,7 +145,7 @@ class Manifest:
         for key, entries in (("rows", self.rows), ("pictures", self.pictures)):
             lines = ",\n".join(as_json(asdict(entry)) for entry in entries)
             parts.append(f'"{key}": [\n{lines}\n]')
-        record.write(folder / NAME, ("{" + ",\n".join(parts) + "}\n").encode())
+        record.write(folder / NAME, whole("{" + ",\n".join(parts) + "}\n").encode())
 
     def of_row(self, row: int) -> Iterator[Picture]:
         return (picture for picture in self.pictures if picture.row == row)
@@ -111,6 +169,10 @@ class Manifest:
 def known(cls: type, found: dict[str, Any]) -> dict[str, Any]:
     names = {f.name for f in fields(cls)}
     return {key: value for key, value in found.items() if key in names}
+
+
+def all_texts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
 def as_json(value: Any) -> str:

@@ -24,6 +24,7 @@ from guided.checkpoint import Bookmark
 from guided.complaint import say
 from guided.composing import Composer
 from guided.devices import find_device
+from guided.metadata import SUFFIXES
 from guided.models.loaded import Loaded
 from guided.outputs.still import Still
 from guided.studio import Studio
@@ -158,8 +159,8 @@ class Bench:
         return [number for number in mine if number not in there]
 
     def file_of(self, number: int) -> str | None:
-        found = sorted(self.folder.glob(f"image_{number:04d}.*"))
-        return found[0].name if found else None
+        names = (f"image_{number:04d}{suffix}" for suffix in SUFFIXES.values())
+        return next((name for name in names if (self.folder / name).exists()), None)
 
     def recover(self, error: Exception) -> None:
         """What is in memory may be half of something; and where memory ran out, all of it goes."""

@@ -1,11 +1,14 @@
 """Several workers on one folder: no picture twice, none lost, and killed ones are noticed."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 
 import pytest
+from filelock import FileLock, Timeout
 
 from guided.batch import claims
 from guided.batch.claims import Worker
@@ -155,3 +158,138 @@ def test_half_written_files_go_once_nobody_can_be_writing_them(tmp_path):
             pass
         assert all(path.exists() for path in parts)
     assert not any(path.exists() for path in parts)
+
+
+def entry(**changes):
+    return {"number": 0, "row": 0, "seed": 7, "state": "queued"} | changes
+
+
+def written(folder, *pictures, rows=({},)):
+    found = {"title": "x", "base": {"words": []}, "rows": list(rows), "pictures": pictures}
+    (folder / "manifest.json").write_text(json.dumps(found))
+
+
+@pytest.mark.parametrize(
+    "name", ["x/../../../../precious", "/precious", "..", "a/b", "a\n", "", 3]
+)
+def test_a_manifest_that_anyone_wrote_names_no_lock_outside_the_folder(tmp_path, name):
+    precious = [tmp_path / "worker-x.lock", tmp_path / "precious.lock"]
+    for path in precious:
+        path.write_text("kept")
+    (folder := tmp_path / "a" / "b").mkdir(parents=True)
+    (folder / ".work" / "worker-x").mkdir(parents=True)
+    written(folder, entry(state="running", worker=name))
+    with Worker.at(folder) as one:
+        assert numbers(one.claim()) == [0]  # nobody lives who could have it
+    assert [path.read_text() for path in precious] == ["kept", "kept"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"number": 1}, {"number": False}, {"number": "0"}),
+        *({"row": 1}, {"row": -1}, {"row": None}),
+        *({"seed": "7"}, {"seed": -1}, {"seed": 1.5}),
+        *({"state": "asleep"}, {"state": None}, {"state": ["done"]}),
+        *({"group": 1}, {"prompt": 3}, {"why": ["a"]}, {"score": "high"}),
+        *(
+            {"file": name}
+            for name in ("others/manifest.json", "manifest.json", "../image_0000.png")
+        ),
+        *({"file": name} for name in ("image_0001.png", "others/../image_0000.png", 7, [])),
+    ],
+)
+def test_a_picture_that_cannot_be_is_refused(tmp_path, changes):
+    written(tmp_path, entry(state="done", file="image_0000.png") | changes)
+    with pytest.raises(BadInput, match=r"manifest\.json cannot be read: picture 0"):
+        Manifest.read(tmp_path)
+    assert (tmp_path / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("row", [{"words": "a"}, {"words": [1]}, {"where": 3}, {"settings": []}])
+def test_a_row_that_cannot_be_is_refused(tmp_path, row):
+    written(tmp_path, entry(), rows=[row])
+    with pytest.raises(BadInput, match=r"manifest\.json cannot be read: row 0"):
+        Manifest.read(tmp_path)
+
+
+def test_a_manifest_nested_without_end_is_refused(tmp_path):
+    (tmp_path / "manifest.json").write_text("[" * 100_000)
+    with pytest.raises(BadInput, match=r"manifest\.json"):
+        Manifest.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kept"), [("\ud83d\ude00", "😀"), ("a\udce9b", "a?b"), ("\ude00\ud83d", "??")]
+)
+def test_a_prompt_that_is_no_utf8_leaves_a_manifest_that_can_be_read(tmp_path, prompt, kept):
+    row = Row([f"prompt={prompt}"], {"prompt": prompt})
+    Manifest(prompt, {"words": [prompt]}, [row], [Picture(0, 0, 7, prompt)]).write(tmp_path)
+    found = Manifest.read(tmp_path)
+    assert (found.title, found.base["words"], found.pictures[0].prompt) == (kept, [kept], kept)
+    assert found.rows == [Row([f"prompt={kept}"], {"prompt": kept})]
+
+
+def test_a_worker_that_begins_while_another_looks_who_lives_keeps_its_lock(tmp_path, monkeypatch):
+    """It cannot take its lock between the other's look and the removal of dead ones' locks."""
+    batch(tmp_path)
+    tried = []
+
+    def begin_too(folder, name, look=claims.lives):
+        with pytest.raises(Timeout), monkeypatch.context() as patch:
+            patch.setattr(claims, "PATIENCE", 0)
+            with Worker.at(folder):
+                pass
+        tried.append(name)
+        return look(folder, name)
+
+    (tmp_path / ".work").mkdir()
+    (tmp_path / ".work" / "worker-dead.lock").touch()
+    with Worker.at(tmp_path) as one, Worker.at(tmp_path) as other:
+        monkeypatch.setattr(claims, "lives", begin_too)
+        other.leave()
+        monkeypatch.undo()
+        assert {"dead", one.name} <= set(tried)
+        assert claims.workers(tmp_path) == {one.name}
+
+
+def test_the_locks_folder_goes_before_anybody_else_can_begin(tmp_path, monkeypatch):
+    batch(tmp_path, groups=(0,))
+    gone = []
+
+    def remove(path, ignore_errors, real=shutil.rmtree):
+        with pytest.raises(Timeout), FileLock(tmp_path / claims.LOCK, timeout=0):
+            pass
+        gone.append(path)
+        real(path, ignore_errors)
+
+    monkeypatch.setattr(claims.shutil, "rmtree", remove)
+    with Worker.at(tmp_path) as one:
+        one.claim()
+        one.finish(0, "image_0000.png", None, 1.0)
+    assert gone == [tmp_path / ".work"]
+
+
+def test_rows_that_could_not_be_read_are_not_tried_again(tmp_path):
+    rows = [{"wrong": "3 values for 2 columns"}, {}]
+    failures = [entry(number=k, row=k, group=k, state="failed", why="no") for k in (0, 1)]
+    written(tmp_path, *failures, rows=rows)
+    claims.retry(tmp_path)
+    assert states(tmp_path) == ["failed", "queued"]
+
+
+def test_what_was_deleted_is_skipped_until_it_is_there_again(tmp_path):
+    files = ["image_0000.png", "others/image_0001.png", "others/image_0002.png", "image_0003.webp"]
+    done = [entry(number=k, group=k, state="done", file=file) for k, file in enumerate(files)]
+    written(tmp_path, *done)
+    (tmp_path / "others").mkdir()
+    (tmp_path / files[1]).touch()
+    (tmp_path / "image_0002.png").touch()  # on its way
+    claims.retry(tmp_path)
+    assert states(tmp_path) == ["skipped", "done", "done", "skipped"]
+    with Worker.at(tmp_path) as one:
+        assert one.claim() == []
+    assert not (tmp_path / ".work").exists()
+    (tmp_path / files[0]).touch()
+    claims.retry(tmp_path)
+    assert states(tmp_path) == ["done", "done", "done", "skipped"]

@@ -11,7 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
+from guided import record
 from guided.batch.manifest import Manifest
+from guided.batch.worker import Bench
+from guided.composing import Composer
 from guided.errors import Failed
 from guided.pipeline import draw, resume
 from guided.studio import Studio
@@ -71,6 +74,27 @@ def test_a_missing_file_leaves_the_rest_and_is_tried_again_when_it_is_there(tmp_
     assert states(folder) == ["done"] * 3
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert (folder / "image_0001.png").exists()
+
+
+def test_prompts_that_are_no_utf8_lose_no_batch(tmp_path):
+    """YAML's and JSON's escapes may say an emoji in two halves, and a terminal only one."""
+    (tmp_path / "p.yaml").write_text('["a sun \\ud83d\\ude00", "a \\udce9 star"]')
+    folder = draw(
+        [f"prompts={tmp_path}/p.yaml", "negative=fog \udce9", f"folder={tmp_path}", *SHORT]
+    )
+    found = Manifest.read(folder)
+    assert [picture.prompt for picture in found.pictures] == ["a sun 😀", "a ? star"]
+    assert [picture.state for picture in found.pictures] == ["done", "done"]
+    assert record.read(folder / "image_0000.png")["prompt"] == "a sun 😀"
+
+
+def test_a_file_beside_a_picture_is_not_the_picture(tmp_path):
+    bench = Bench(tmp_path, Composer([]))
+    (tmp_path / "image_0000.png.bak").touch()
+    (tmp_path / "image_0000.txt").touch()
+    assert bench.file_of(0) is None
+    (tmp_path / "image_0000.webp").touch()
+    assert bench.file_of(0) == "image_0000.webp"
 
 
 def test_running_out_of_memory_in_one_row_leaves_the_rest(tmp_path, monkeypatch):
