@@ -17,7 +17,7 @@ from guided import record
 from guided.batch import claims, files, launching, processes, worker
 from guided.batch.launching import Launch
 from guided.batch.manifest import DONE, QUEUED, RUNNING, Manifest, Row
-from guided.batch.planning import Batch, lasting_settings, plan_batch
+from guided.batch.planning import Batch, lasting_settings, plan_batch, where_asked
 from guided.batch.rows import crossed
 from guided.batch.sweep import expanded
 from guided.composing import MANY, Composer, lasting
@@ -69,7 +69,7 @@ def draw(
     if launched and launch is not None:
         return by_launcher(folder, launch, launching.arguments(folder, hydras, [], workers))
     bench = worker.Bench(folder, composer, [], batch.first_row, batch.first)
-    return finish(bench, batch.first.plan.devices, debug)
+    return finish(folder, bench, batch.first.plan.devices, debug)
 
 
 def read_workers(workers: int) -> int:
@@ -120,17 +120,18 @@ def resume(words: Sequence[str], launch: Launch | None = None) -> Path:
             f"{', '.join(RESUMING[1:])} can"
         )
     folder = found_folder(said["resume"], said.get("folder", "outputs"))
-    composer = Composer.kept(Manifest.read(folder).base)
+    base = Manifest.read(folder).base
+    composer = Composer.kept(base)
     claims.retry(folder)
     more = [f"device={said['device']}"] if "device" in said else []
     more += [f"workers={said['workers']}"] if "workers" in said else []
-    with composer.row(more) as composed:
+    with where_asked(base), composer.row(more) as composed:
         devices = read_devices(plain(composed.cfg.device))
         workers = read_workers(composed.cfg.workers)
     if launched and launch is not None:
         return by_launcher(folder, launch, launching.arguments(folder, hydras, more, workers))
     bench = worker.Bench(folder, composer, more)
-    return finish(bench, devices, said.get("debug", "").lower() == "true")
+    return finish(folder, bench, devices, said.get("debug", "").lower() == "true")
 
 
 def found_folder(name: str, root: str) -> Path:
@@ -145,9 +146,8 @@ def found_folder(name: str, root: str) -> Path:
     return folder
 
 
-def finish(bench: worker.Bench, devices: Sequence[str], debug: bool) -> Path:
+def finish(folder: Path, bench: worker.Bench, devices: Sequence[str], debug: bool) -> Path:
     """Work on the folder until nothing is left, and say what there is."""
-    folder = bench.folder
     try:
         if len(devices) > 1:
             processes.work(folder, devices, debug)
@@ -232,7 +232,7 @@ def begin(batch: Batch, composer: Composer, root: Path) -> Path:
             settings = lasting_settings(composed.cfg)
     settings |= {"words": composer.typed([]), **resolved}
     if settings["seed"] is None:
-        settings["seed"] = batch.manifest.pictures[0].seed
+        settings["seed"] = batch.manifest.base["seed"]  # of the rows that say none
     record.write(folder / "run.yaml", record.as_yaml(settings).encode())
     batch.manifest.write(folder)
     record.point_latest(folder, root)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import chain
 from pathlib import Path
@@ -68,9 +68,10 @@ class Plan:
     skip: int = 0
 
     @classmethod
-    def read(cls, cfg: DictConfig, build: Build = build) -> Plan:
+    def read(cls, cfg: DictConfig, build: Build = build, flags: Sequence[str] = ()) -> Plan:
         """BadInput names the first setting that is not right. `build` makes an object of a node,
-        for the many plans of a batch perhaps the one that it made before."""
+        for the many plans of a batch perhaps the one that it made before; Hydra's `flags` say
+        where presets of one's own are, for wildcards."""
         known = [f.name for f in fields(Config)]
         for key in cfg:  # `+name=` gets past Hydra's own check
             if key not in known:
@@ -100,7 +101,7 @@ class Plan:
                 read_styles(cfg.artist, "artist", Artist, build),
                 read_styles(cfg.look, "look", Style, build),
             ),
-            wildcards=Wildcards.read(cfg.wildcards),
+            wildcards=Wildcards.read(cfg.wildcards, flags),
             drawn=plain(cfg.drawn),
             judges=ranking(cfg.rank),
             batch_size=cfg.batch_size,

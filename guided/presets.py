@@ -75,10 +75,10 @@ def read(group: str, path: Path) -> Preset:
 
 
 @cache
-def names(kind: str, language: str) -> tuple[str, ...]:
-    """For wildcards: of all artists, or of all styles of a kind."""
+def names(kind: str, language: str, arguments: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """For wildcards: of all artists, or of all styles of a kind; of one's own folder's too."""
     group = "artist" if kind == "artist" else "look"
-    found = [p for p in presets(group, sys.argv) if kind in ("artist", p.says.get("kind"))]
+    found = [p for p in presets(group, arguments) if kind in ("artist", p.says.get("kind"))]
     return tuple(preset.name(language) for preset in found)
 
 

@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 FACTS = ("version", "words", "score", "files")  # in a record, and no settings
 SAYS = ("prompt", "negative", "image_prompt", "wildcards")  # what `drawn` was decided from
 
+# What tells one choice of a group from another: a model of that name may be another file here.
+IDENTITY = ("_target_", "name", "file", "path", "arch", "tag")
+
 
 @dataclass
 class Recorded:
@@ -71,10 +74,23 @@ class Recorded:
     @classmethod
     def kept(cls, base: dict[str, Any] | None) -> Recorded | None:
         """From a batch's manifest, as `as_base` put it there."""
-        return cls(base["where"], base["settings"], base["words"]) if base else None
+        if not base:
+            return None
+        where, text, files = (base.get(key) for key in ("where", "settings", "files"))
+        if not isinstance(where, str) or not isinstance(text, str):
+            raise BadInput("the manifest has no record that this version reads; from= begins anew")
+        files = files if isinstance(files, dict) else {}
+        return cls(where, record.from_yaml(text, where), trusted(base.get("words")), files=files)
 
     def as_base(self) -> dict[str, Any]:
-        return {"where": self.where, "settings": self.settings, "words": self.words}
+        """YAML in it, because JSON makes texts of numbers that are keys: {0.5: a tree}."""
+        settings = record.as_yaml(self.settings)
+        return {
+            "where": self.where,
+            "settings": settings,
+            "words": self.words,
+            "files": self.files,
+        }
 
     def typed_with(self, words: Sequence[str]) -> list[str]:
         """What one would have typed to get this with `words`."""
@@ -92,7 +108,7 @@ class Recorded:
         settings = copy.deepcopy(self.settings)
         changes = list(differences(before, after)) + list(said_outright(words, after))
         for path, value in changes:
-            put(settings, path, value)
+            take(settings, path, value)
         touched = {path[0] for path, _ in changes}
         forget_what_followed(settings, touched, before)
         clean(settings, self.where)
@@ -156,7 +172,7 @@ def merged(before: Sequence[str], after: Sequence[str]) -> list[str]:
 def chosen_words(settings: dict[str, Any]) -> list[str]:
     """The choices in a record without words, as far as their names can be told from it."""
     words = []
-    for group in ("guide", "output"):
+    for group in SEVERAL:
         names = settings.get(group)
         if isinstance(names, dict) and set(names) <= set(help.names(group)):
             words.append(f"{group}=[{','.join(names)}]")
@@ -175,7 +191,7 @@ def differences(
     """Which settings are others, each as a whole: a schedule's mapping is one value."""
     if not before:
         return
-    for name in before.keys() | after.keys():
+    for name in dict.fromkeys([*before, *after]):  # in one order, in every process
         here, old, new = (*path, name), before.get(name, GONE), after.get(name, GONE)
         if old == new or here[0] in TODAYS:
             continue
@@ -204,6 +220,32 @@ def said_outright(words: Sequence[str], after: dict[str, Any]) -> Iterator[Chang
             value = value.get(name, GONE) if isinstance(value, dict) else GONE
         if "=" in word and value is not GONE and path[0] not in TODAYS:
             yield path, value
+
+
+def take(settings: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    """A change of the settings. Where a choice is made that the record has too, it stays as it is
+    there, and is not today's."""
+    if path[0] in SEVERAL and len(path) == 1 and isinstance(value, dict):
+        there = settings.get(path[0])
+        nodes = there if isinstance(there, dict) else {}
+        chosen = {name: kept(nodes.get(name), node) for name, node in value.items()}
+        put(settings, path, chosen)
+    elif len(path) == (2 if path[0] in SEVERAL else 1) and isinstance(value, dict):
+        node: Any = settings
+        for name in path:
+            node = node.get(name) if isinstance(node, dict) else None
+        put(settings, path, kept(node, value))
+    else:
+        put(settings, path, value)
+
+
+def kept(recorded: Any, chosen: Any) -> Any:
+    """The record's node, if it is the same choice."""
+    if not isinstance(recorded, dict) or not isinstance(chosen, dict):
+        return chosen
+    named = "_target_" in chosen
+    same = named and all((recorded.get(key) or "") == (chosen.get(key) or "") for key in IDENTITY)
+    return recorded if same else chosen
 
 
 def put(settings: dict[str, Any], path: tuple[str, ...], value: Any) -> None:

@@ -19,7 +19,8 @@ from guided.errors import BadInput, shown
 
 log = logging.getLogger(__name__)
 ONE = ("generator", "model", "secondary", "cutouts", "sampler")  # groups with one choice
-SEVERAL = ("clip", "guide", "output")  # and those whose choices go together
+SEVERAL = ("clip", "guide", "output", "artist", "look")  # and those whose choices go together
+YOUNGER = ("artist", "look")  # than some records
 
 
 def clean(settings: dict[str, Any], where: str) -> None:
@@ -33,6 +34,8 @@ def clean(settings: dict[str, Any], where: str) -> None:
         if settings.get(group) or group != "secondary":
             clean_node(settings[group], group, group, where)
     for group in SEVERAL:
+        if settings.get(group) is None and group in YOUNGER:
+            settings[group] = {}
         nodes = settings.get(group)
         if not isinstance(nodes, dict):
             raise BadInput(f"{where}: {group}={shown(nodes)} is no choice of what {group} has")
@@ -81,12 +84,13 @@ def targets(group: str) -> set[str]:
 
 
 def is_here(device: Any, where: str) -> bool:
-    """Is the record's device one of this machine's?"""
-    if device in ("auto", "cpu"):
-        return True
+    """Is the record's device, or are all of several, one of this machine's?"""
+    names = device if isinstance(device, list) and device else [device]
     try:
-        check_device(str(device))
-        find_device(str(device))
+        for name in names:
+            if name not in ("auto", "cpu"):  # these need no look, and no torch
+                check_device(str(name))
+                find_device(str(name))
     except BadInput:
         log.warning(
             "%s was drawn on device=%s, which is not here: the picture will differ in its bits",

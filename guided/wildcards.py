@@ -14,6 +14,7 @@ A backslash before {, } or |, or before two underscores, makes them text, and is
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
@@ -39,16 +40,17 @@ class Wildcards:
     """The lists there are: one's own folder's before the program's."""
 
     folder: Path | None = None
+    flags: tuple[str, ...] = ()  # Hydra's, which say where presets of one's own are
 
     @classmethod
-    def read(cls, folder: str | None) -> "Wildcards":
+    def read(cls, folder: str | None, flags: Sequence[str] = ()) -> "Wildcards":
         """BadInput when there is no such folder."""
         if folder is None:
-            return cls()
+            return cls(flags=tuple(flags))
         path = Path(folder).expanduser()
         if not path.is_dir():
             raise BadInput(f"wildcards={folder} is no folder; lists are NAME.txt, a choice a line")
-        return cls(path)
+        return cls(path, tuple(flags))
 
     def words(self, name: str, language: str = ENGLISH) -> tuple[str, ...]:
         """The lines of a list; BadInput when there is none of that name, or nothing in it."""
@@ -56,7 +58,7 @@ class Wildcards:
             if folder is not None and (folder / f"{name}.txt").is_file():
                 return read_list(folder / f"{name}.txt")
         if name in OF_PRESETS:
-            return presets.names(name, language)
+            return presets.names(name, language, self.flags)
         known = self.names()
         raise BadInput(
             f"prompt has __{name}__, and there is no list {name}.txt{nearest(name, known)}; "

@@ -11,12 +11,12 @@ from PIL import Image
 
 from guided import recall, record
 from guided.batch.manifest import Manifest, Row
-from guided.batch.planning import drawable
+from guided.batch.planning import drawable, plan_batch
 from guided.composing import Composer, compose
 from guided.errors import BadInput
-from guided.pipeline import draw
+from guided.pipeline import begin, draw
 from guided.plan import Plan
-from guided.recall import Recorded, plain
+from guided.recall import Recorded, differences, plain
 from guided.recall_reading import trusted
 from guided.record import TODAYS
 
@@ -103,6 +103,47 @@ def test_records_without_words_are_varied_too(tmp_path, usual):
     assert set(cfg.guide) == {"clip", "smooth"}
 
 
+def test_a_choice_that_the_record_has_too_stays_as_it_is_there(tmp_path, usual):
+    old = {k: v for k, v in usual.items() if k != "words"}
+    clip = next(iter(usual["clip"]))
+    old["guide"] = usual["guide"] | {"clip": usual["guide"]["clip"] | {"scale": 7777}}
+    old["clip"] = usual["clip"] | {clip: usual["clip"][clip] | {"weight": 0.25}}
+    old["model"] = usual["model"] | {"recommended": usual["model"]["recommended"] | {"scale": 77}}
+    typed = ["guide=[clip,range,smooth]", "clip=[embedded]", "model=embedded"]
+    found = plain(Recorded.read(kept(tmp_path, old)).config(typed))
+    assert list(found["guide"]) == ["clip", "range", "smooth"]
+    assert found["guide"]["clip"] == old["guide"]["clip"]
+    assert found["clip"] == old["clip"]
+    assert found["model"] == old["model"]
+    found = Recorded.read(kept(tmp_path, old)).config([*typed, "guide.clip.scale=5"])
+    assert found.guide.clip.scale == 5
+    assert set(Recorded.read(kept(tmp_path, old)).config(["guide=[clip]"]).guide) == {"clip"}
+
+
+def test_a_model_of_that_name_in_another_place_is_the_one_that_is_typed(tmp_path, usual):
+    card = usual["model"] | {"file": "/nowhere/embedded.safetensors"}
+    old = {k: v for k, v in usual.items() if k != "words"} | {"model": card}
+    cfg = Recorded.read(kept(tmp_path, old)).config(["model=embedded"])
+    assert cfg.model.file == usual["model"]["file"]
+
+
+def test_differences_come_in_one_order_in_every_process():
+    """Guides are summed, and settings written, in the order in which they are chosen."""
+    names = [f"setting{k}" for k in range(20)]
+    found = differences({"prompt": 1}, {"prompt": 1} | dict.fromkeys(names, 2))
+    assert [path for path, _ in found] == [(name,) for name in names]
+
+
+def test_what_a_batch_keeps_of_a_record_is_the_same_to_the_byte(tmp_path, usual):
+    timed = usual | {"prompt": {0: "a seed", 0.5: "a tree"}, "words": []}
+    composer = Composer(["seed=9"], [], Recorded.read(kept(tmp_path, timed)))
+    first = plan_batch(composer, [Row()], "")
+    first.manifest.write(tmp_path)
+    again = drawable(Composer.kept(Manifest.read(tmp_path).base), Row())
+    assert list(again.settings["prompt"]) == [0, 0.5]
+    assert record.as_yaml(again.settings) == record.as_yaml(first.first.settings)
+
+
 def test_wildcards_stay_as_they_were_decided_until_the_prompt_is_another(tmp_path, usual):
     decided = usual | {"prompt": "a {red|blue} __thing__", "drawn": ["a red {hat}"]}
     recorded = Recorded.read(kept(tmp_path, decided))
@@ -138,6 +179,22 @@ def test_only_parts_that_conf_has_are_made(tmp_path, usual, target):
     assert strange.config(["sampler=ddim"]).sampler._target_.endswith(".DDIM")
 
 
+def test_artists_and_looks_are_checked_as_other_groups_are(tmp_path, caplog):
+    said = settings_of("prompt=x", "artist=[hokusai]", "look=[ink_wash]")
+    hand = said["artist"]["hokusai"]
+    newer = said | {"artist": {"hokusai": hand | {"pen": 1, "words": hand["words"] | {"fr": "x"}}}}
+    found = lasting(Recorded.read(kept(tmp_path, newer)).config())
+    assert found["artist"] == said["artist"]
+    assert "artist.hokusai.pen" in caplog.text
+    assert "artist.hokusai.words.fr" in caplog.text
+    for group in ("artist", "look"):
+        sly = said | {group: {"x": {"_target_": "guided.training.settings.Settings"}}}
+        with pytest.raises(BadInput, match=rf"{group}\.x is guided\.training"):
+            Recorded.read(kept(tmp_path, sly)).config()
+    older = {k: v for k, v in said.items() if k not in ("artist", "look")}
+    assert Recorded.read(kept(tmp_path, older)).config().look == {}
+
+
 def test_texts_in_a_record_are_never_looked_up(tmp_path, usual):
     sly = usual | {"prompt": "${oc.env:HOME} ${seed} ???", "negative": "???"}
     cfg = Recorded.read(kept(tmp_path, sly)).config()
@@ -157,6 +214,15 @@ def test_a_device_that_is_not_here_is_told(tmp_path, usual, caplog):
     assert (cfg.device, cfg.precision) == ("auto", "auto")
     assert "cuda:99" in caplog.text
     assert "differ" in caplog.text
+
+
+def test_each_of_several_devices_is_looked_for(tmp_path, usual, caplog):
+    here = usual | {"device": ["cpu", "cpu"]}
+    assert Recorded.read(kept(tmp_path, here)).config().device == ["cpu", "cpu"]
+    assert "not here" not in caplog.text
+    elsewhere = usual | {"device": ["cpu", "cuda:99"]}
+    assert Recorded.read(kept(tmp_path, elsewhere)).config().device == "auto"
+    assert "cuda:99" in caplog.text
 
 
 def test_one_of_a_group_that_was_drawn_together_says_so(tmp_path, usual, caplog):
@@ -196,6 +262,16 @@ def test_a_run_of_several_rows_is_drawn_again_row_by_row(tmp_path, usual):
         assert second.sampler._target_.endswith("DDPM")
     first = recorded.rows_with(["steps=9"])[0]
     assert first.words == ["prompt=a sun"]
+
+
+def test_a_run_in_which_only_some_rows_have_a_seed_is_drawn_again_with_the_same(tmp_path):
+    composer = Composer(["steps=20"])
+    batch = plan_batch(composer, [Row(["prompt=a", "seed=5"]), Row(["prompt=b"])], "")
+    recorded = Recorded.read(str(begin(batch, composer, tmp_path)))
+    again = plan_batch(Composer([], [], recorded), recorded.rows_with([]), "")
+    seeds = [picture.seed for picture in batch.manifest.pictures]
+    assert seeds[0] == 5 != seeds[1]
+    assert [picture.seed for picture in again.manifest.pictures] == seeds
 
 
 def test_words_in_a_record_look_nothing_up():

@@ -6,9 +6,11 @@ drawn. Imports no torch.
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from guided.errors import BadInput
 from guided.plan import Plan
 from guided.record import TODAYS, fingerprint
 
+log = logging.getLogger(__name__)
 MOST = 100_000  # pictures
 
 
@@ -32,6 +35,7 @@ class Drawable:
 
     plan: Plan
     settings: dict[str, Any]
+    fingerprint: str  # of what its words say, to see when they come to say something else
 
 
 @dataclass
@@ -48,7 +52,7 @@ def drawable(composer: Composer, row: Row, more: Sequence[str] = ()) -> Drawable
     """BadInput, or one of Hydra's or OmegaConf's errors, when the row is not right."""
     with planned(composer, row, more) as (plan, cfg):
         typed = composer.typed([*row.words, *more])
-        return Drawable(plan, remembered(cfg, plan) | {"words": typed})
+        return Drawable(plan, remembered(cfg, plan) | {"words": typed}, fingerprint_of(cfg))
 
 
 @contextmanager
@@ -58,7 +62,7 @@ def planned(
     if row.wrong:
         raise BadInput(row.wrong)
     with composer.row([*row.words, *more]) as composed:
-        yield Plan.read(composed.cfg, composed.build), composed.cfg
+        yield Plan.read(composed.cfg, composed.build, composer.flags), composed.cfg
 
 
 def remembered(cfg: DictConfig, plan: Plan) -> dict[str, Any]:
@@ -74,13 +78,54 @@ def lasting_settings(cfg: DictConfig) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name not in TODAYS}
 
 
+def fingerprint_of(cfg: DictConfig) -> str:
+    """Of all settings but the device, which may be another when a batch is resumed."""
+    settings = {name: value for name, value in lasting_settings(cfg).items() if name != "device"}
+    return hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
+
+
+def tell_if_changed(base: dict[str, Any], number: int, row: Row, fingerprint: str) -> None:
+    """Only a row's words are kept, so an edited preset, conf/local or another version of the
+    program makes other settings of them."""
+    known = base.get("fingerprints")
+    before = known[number] if isinstance(known, list) and number < len(known) else None
+    if before not in (None, fingerprint):
+        log.warning(
+            "row %d%s is drawn with other settings than when it was asked for: a preset, "
+            "conf/local or the program has changed since",
+            *(number, f" ({row.where})" if row.where else ""),
+        )
+
+
+@contextmanager
+def where_asked(base: dict[str, Any]) -> Iterator[None]:
+    """Relative paths mean what they meant where the batch was asked for, from wherever it is
+    resumed."""
+    place = base.get("cwd")
+    place = place if isinstance(place, str) else "."
+    if Path(place).is_dir():
+        with chdir(place):
+            yield
+    else:
+        log.warning("%s, where it was asked for, is gone: relative paths are from here", place)
+        yield
+
+
 def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
     """Every row checked. Raises what is wrong with the first one when all of them are."""
     recorded = composer.recorded.as_base() if composer.recorded else None
-    base = {"words": composer.words, "flags": composer.flags, "settings": recorded}
+    unsaid = secrets.randbelow(2**32)  # one seed for all rows, so that they can be compared
+    fingerprints: list[str | None] = []
+    base = {
+        "words": composer.words,
+        "flags": composer.flags,
+        "settings": recorded,
+        "seed": unsaid,
+        "cwd": str(Path.cwd()),
+        "fingerprints": fingerprints,  # by row; null where it cannot be drawn
+    }
     manifest = Manifest(title, base, rows, [])
     batch = Batch(manifest)
-    unsaid = secrets.randbelow(2**32)  # one seed for all rows, so that they can be compared
     errors = []
     for number, row in enumerate(rows):
         first = len(manifest.pictures)
@@ -88,6 +133,7 @@ def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
             with planned(composer, row) as (plan, cfg):
                 seed = unsaid if cfg.seed is None else cfg.seed
                 manifest.pictures += pictures_of(plan, number, first, seed)
+                fingerprints.append(fingerprint_of(cfg))
             if batch.first is None:
                 batch.first, batch.first_row = drawable(composer, row), number
         except BAD as error:
@@ -95,6 +141,7 @@ def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
             batch.wrong[number] = f"{row.where}: {say(error)}".removeprefix(": ")
             pictures = unplanned(composer, row, number, first, unsaid, batch.wrong[number])
             manifest.pictures += pictures
+            fingerprints.append(None)
         if len(manifest.pictures) > MOST:
             raise BadInput(f"more than {MOST} pictures in one batch")
     if batch.first is None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from guided import gallery, record
 from guided.batch.claims import WORK, Worker
 from guided.batch.manifest import RUNNING, Manifest, Picture
-from guided.batch.planning import Drawable, drawable
+from guided.batch.planning import Drawable, drawable, tell_if_changed, where_asked
 from guided.batch.stopping import Stopping
 from guided.batch.tally import Tally
 from guided.checkpoint import Bookmark
@@ -43,7 +43,11 @@ def work(bench: Bench, debug: bool = False) -> None:
             find_device(word.removeprefix("device="))
     gallery.update(bench.folder, now=True)
     try:
-        with Stopping.watched() as stopping, Worker.at(bench.folder) as worker:
+        with (
+            where_asked(Manifest.read(bench.folder).base),
+            Stopping.watched() as stopping,
+            Worker.at(bench.folder) as worker,
+        ):
             work_on(bench, worker, stopping, debug)
     finally:
         gallery.update(bench.folder, now=True)
@@ -80,6 +84,9 @@ class Bench:
     loaded: Loaded = field(default_factory=Loaded)
     tally: Tally = field(default_factory=Tally)
     alone: bool = True  # and not one of several, whose progress others show
+
+    def __post_init__(self) -> None:
+        self.folder = self.folder.absolute()  # relative paths are from where it was asked for
 
     def count(self) -> None:
         self.tally.count(Manifest.read(self.folder))
@@ -139,8 +146,10 @@ class Bench:
         those that the row before had not."""
         if row != self.row:
             self.row = self.studio = None
-            asked = Manifest.read(self.folder).rows[row]
+            manifest = Manifest.read(self.folder)
+            asked = manifest.rows[row]
             self.found = drawable(self.composer, asked, self.more)
+            tell_if_changed(manifest.base, row, asked, self.found.fingerprint)
             self.row = row
         if self.studio is None:
             self.studio = Studio.open(self.found.plan, self.loaded)

@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from guided.batch.manifest import Row
-from guided.batch.planning import plan_batch
+from guided.batch.planning import drawable, plan_batch, tell_if_changed, where_asked
 from guided.composing import Composer, compose
 from guided.errors import BadInput
 
@@ -67,6 +68,55 @@ def test_a_bad_row_leaves_the_rest_and_keeps_its_numbers():
 def test_rows_that_are_all_bad_are_bad_input_with_the_first_line():
     with pytest.raises(BadInput, match=r"p:1: .*seed=x"):
         plan(["prompt=a", "seed=x"], ["prompt=b", "stepz=3"])
+
+
+def test_artists_of_ones_own_are_in_wildcards_wherever_a_batch_is_worked_on(tmp_path):
+    (tmp_path / "artist").mkdir()
+    (tmp_path / "artist" / "me.yaml").write_text(
+        "me:\n  _target_: guided.styles.Artist\n  name: {en: Mina Ona}\n"
+    )
+    composer = Composer(["prompt=by __artist__", "steps=20"], ["--config-dir", str(tmp_path)])
+    base = plan_batch(composer, [Row()], "").manifest.base
+    for found in (composer, Composer.kept(base)):  # the second is who resumes, or another process
+        assert "Mina Ona" in drawable(found, Row()).plan.wildcards.words("artist")
+
+
+def test_relative_paths_are_from_where_the_batch_was_asked_for(tmp_path, monkeypatch, caplog):
+    for place in ("here", "there"):
+        (tmp_path / place / "lists").mkdir(parents=True)
+        (tmp_path / place / "lists" / "pet.txt").write_text(f"cat from {place}\n")
+    monkeypatch.chdir(tmp_path / "here")
+    base = plan(["prompt=a __pet__"], words=["steps=20", "wildcards=lists"]).manifest.base
+    monkeypatch.chdir(tmp_path / "there")
+    with where_asked(base):
+        (found,) = drawable(Composer.kept(base), Row(["prompt=a __pet__"])).plan.prompts_of(0)
+    assert found.text == "a cat from here"
+    assert Path.cwd() == tmp_path / "there"
+    with where_asked(base | {"cwd": str(tmp_path / "gone")}):
+        assert Path.cwd() == tmp_path / "there"
+    assert f"{tmp_path}/gone" in caplog.text
+
+
+def test_a_row_whose_settings_have_changed_since_is_told(tmp_path, caplog):
+    preset = tmp_path / "look" / "mine.yaml"
+    preset.parent.mkdir()
+    preset.write_text("# @package _global_\nsteps: 21\n")
+    flags = ["--config-dir", str(tmp_path)]
+    rows = [Row(["prompt=a"]), Row(["look=mine", "prompt=b"], where="p.csv:3"), Row(["steps=x"])]
+    base = plan_batch(Composer(["seed=1"], flags), rows, "").manifest.base
+
+    def told(*more: str) -> str:
+        caplog.clear()
+        for number, row in enumerate(rows[:2]):
+            found = drawable(Composer.kept(base), row, more)
+            tell_if_changed(base, number, row, found.fingerprint)
+        return caplog.text
+
+    assert "row" not in told("device=cpu")
+    preset.write_text("# @package _global_\nsteps: 22\n")
+    (line,) = told().strip().splitlines()
+    assert "row 1 (p.csv:3)" in line
+    assert base["fingerprints"][2] is None
 
 
 def test_rows_are_checked_without_torch():

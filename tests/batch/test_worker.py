@@ -12,11 +12,12 @@ import torch
 from PIL import Image
 
 from guided import record
-from guided.batch.manifest import Manifest
+from guided.batch.manifest import Manifest, Row
+from guided.batch.planning import plan_batch
 from guided.batch.worker import Bench
 from guided.composing import Composer
 from guided.errors import Failed
-from guided.pipeline import draw, resume
+from guided.pipeline import begin, draw, resume
 from guided.studio import Studio
 
 ROOT = Path(__file__).parent.parent.parent
@@ -95,6 +96,20 @@ def test_a_file_beside_a_picture_is_not_the_picture(tmp_path):
     assert bench.file_of(0) is None
     (tmp_path / "image_0000.webp").touch()
     assert bench.file_of(0) == "image_0000.webp"
+
+
+def test_a_batch_is_resumed_from_another_place_with_the_files_of_its_own(tmp_path, monkeypatch):
+    for place, colour in (("here", "red"), ("there", "blue")):
+        (tmp_path / place).mkdir()
+        Image.new("RGB", (32, 32), colour).save(tmp_path / place / "photo.png")
+    monkeypatch.chdir(tmp_path / "here")
+    words = ["prompt=x", "seed=1", "init=photo.png", *SHORT]
+    whole = pictures(draw([*words, "folder=whole"]))
+    composer = Composer([*words, "folder=out"])
+    folder = begin(plan_batch(composer, [Row()], ""), composer, Path("out"))
+    monkeypatch.chdir(tmp_path / "there")
+    resume(["resume=../here/out/latest"])
+    assert pictures(tmp_path / "here" / folder) == whole
 
 
 def test_running_out_of_memory_in_one_row_leaves_the_rest(tmp_path, monkeypatch):
