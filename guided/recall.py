@@ -23,7 +23,7 @@ from guided import __version__, help, record
 from guided.batch.manifest import Row
 from guided.composing import compose, escaped
 from guided.config import Config
-from guided.errors import shown
+from guided.errors import BadInput, shown
 from guided.quoting import name_of
 from guided.recall_known import ONE, SEVERAL, clean, is_here
 from guided.recall_reading import read_settings, rows_of, trusted
