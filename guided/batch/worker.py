@@ -41,7 +41,6 @@ def work(bench: Bench, debug: bool = False) -> None:
     for word in bench.more:
         if word.startswith("device="):  # a worker without a device would fail at every picture
             find_device(word.removeprefix("device="))
-    gallery.update(bench.folder, now=True)
     try:
         with (
             where_asked(Manifest.read(bench.folder).base),

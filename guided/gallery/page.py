@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
+from functools import cache
 from pathlib import Path
 
 from guided import record
 
+log = logging.getLogger(__name__)
 NAME = "index.html"
 SOURCES = Path(__file__).parent / "page"
 SCRIPTS = ("words", "pictures", "filters", "wall", "grid", "making", "lightbox", "main")
@@ -19,20 +22,25 @@ MARK = b'<meta name="generator" content="guided">'
 
 
 def write(folder: Path) -> None:
-    """Once, and again after the program has changed; a page of somebody else's stays."""
+    """Once, and again where it is not the page of this program; somebody else's stays."""
     path = folder / NAME
-    if path.is_file():
-        if path.stat().st_mtime > newest():
-            return
-        if MARK not in path.read_bytes():
-            return
-    record.write(path, render().encode())
+    new = render().encode()
+    there = path.read_bytes() if path.is_file() else None
+    if there == new:
+        return
+    if there is not None and MARK not in there:
+        tell_of_other(path)
+        return
+    record.write(path, new)
 
 
-def newest() -> float:
-    return max(path.stat().st_mtime for path in (Path(__file__), *SOURCES.iterdir()))
+@cache
+def tell_of_other(path: Path) -> None:
+    """Once."""
+    log.warning("%s is not a page of this program and stays: the gallery has no page there", path)
 
 
+@cache
 def render() -> str:
     import jinja2  # takes a moment, and is needed once in a batch
 

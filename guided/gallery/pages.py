@@ -1,36 +1,34 @@
 """Making and keeping the pages: what is new in a folder is looked at, the rest was kept.
 
 Beside the pictures of a batch: index.html, which never changes; gallery-data.js, the facts of all
-pictures; thumbs/, a thumbnail of each and a file of how it was made. Over all batches:
-index.html and gallery-data.js.
+pictures; thumbs/, a thumbnail of each and a file of how it was made.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from guided.errors import BadInput
 from guided.gallery import axes, page, plots, reading, script, thumbs
+from guided.gallery.locks import lock, refuse_link
 from guided.gallery.making import Making
+from guided.gallery.overview import join, root_of
 from guided.gallery.reading import Batch, Picture
-from guided.gallery.script import link
+from guided.gallery.script import DATA, VERSION, link
 
 log = logging.getLogger(__name__)
-DATA, THUMBS = "gallery-data.js", "thumbs"
-VERSION = 1  # of the data's form
+THUMBS = "thumbs"
 PAUSE = 2.0  # seconds, at least, from one update of a batch to the next, ...
 PAUSE_EACH = 2e-5  # ... and for each byte of its data, so that a long batch pays no more
 PAUSE_ALL = 20.0  # and of the page over all
-WAIT = 10.0  # seconds, for another worker that is at it
-DAY = re.compile(r"\d{4}-\d\d-\d\d")
+WAIT = 10.0  # seconds at the end of a run, for another worker that is at it; a step never waits
 DEEPEST = 3  # folders below the one that is looked through
 MINE = {THUMBS, "steps", "strips", "cuts", reading.ASIDE}  # folders of a batch, no batches
 
@@ -43,8 +41,8 @@ def update(folder: Path, now: bool = False) -> None:
         if now or older(folder / DATA, PAUSE, PAUSE_EACH):
             data = build(folder, WAIT if now else 0)
             root = root_of(folder)
-            if root and (now or older(root / DATA, PAUSE_ALL)):
-                join(root, {folder: data})
+            if root and (now or older(root / DATA, PAUSE_ALL, PAUSE_EACH)):
+                join(root, {folder: data}, WAIT if now else 0)
     except Timeout:  # another worker is at it
         pass
     except Exception as error:
@@ -52,8 +50,9 @@ def update(folder: Path, now: bool = False) -> None:
 
 
 def rebuild(root: Path) -> Path:
-    """Make every page at and below a folder anew; the page to open. BadInput where there are no
-    pictures."""
+    """Make every page at and below a folder anew, from the pictures and what is said of them:
+    pages and data that are there may be somebody else's. The page to open. BadInput where there
+    are no pictures."""
     if not root.is_dir():
         raise BadInput(f"gallery={root} is no folder")
     found = list(batches(root))
@@ -62,12 +61,12 @@ def rebuild(root: Path) -> Path:
     built = {}
     for folder in found:
         try:
-            built[folder] = build(folder, WAIT)
-        except (OSError, ValueError) as error:
+            built[folder] = build(folder, WAIT, anew=True)
+        except (OSError, ValueError, Timeout) as error:
             log.warning("%s is left out of the gallery: %s", folder, error)
     over = root_of(root) if root in found else root
     if over:
-        join(over, built, anew=over == root)
+        join(over, built, WAIT, anew=over == root)
     return (root if root in found else over) / page.NAME
 
 
@@ -79,11 +78,6 @@ def batches(root: Path, depth: int = DEEPEST) -> Iterator[Path]:
         for path in sorted(root.iterdir()):
             if path.is_dir() and not path.is_symlink() and path.name not in MINE:
                 yield from batches(path, depth - 1)
-
-
-def root_of(folder: Path) -> Path | None:
-    """outputs/ of outputs/2026-11-22/142233-a-lighthouse."""
-    return folder.parent.parent if DAY.fullmatch(folder.parent.name) else None
 
 
 def older(path: Path, seconds: float, each: float = 0.0) -> bool:
@@ -98,39 +92,49 @@ def older(path: Path, seconds: float, each: float = 0.0) -> bool:
 # ---- one batch
 
 
-def build(folder: Path, wait: float) -> dict[str, Any]:
-    """Write what is new of a batch; its data. Timeout when another worker has been writing for so
-    many seconds."""
+def build(folder: Path, wait: float, anew: bool = False) -> dict[str, Any]:
+    """Write what is new of a batch, or everything; its data. Timeout when another worker has been
+    writing for so many seconds."""
+    refuse_link(folder / THUMBS)
     (folder / THUMBS).mkdir(exist_ok=True)
-    with FileLock(folder / THUMBS / ".lock", timeout=wait):
+    with lock(folder / THUMBS / ".lock", wait):
         batch = reading.read(folder)
-        before = entries_before(folder)
-        thumbs_there = set(os.listdir(folder / THUMBS))
-        fresh = [
-            p
-            for p in batch.pictures
-            if p.file
-            and not (
-                f"{p.number:04d}.webp" in thumbs_there
-                and before.get(p.number, {}).get("time") == batch.files[p.file]
-            )
-        ]
+        sizes = {} if anew else sizes_before(folder, batch)
+        fresh = [p for p in batch.pictures if p.file and p.number not in sizes]
         making = Making.look(folder)
-        sizes = {number: entry.get("size") for number, entry in before.items()}
-        sizes |= look_at(folder, fresh, making)
-        data = facts(batch, sizes, making)
+        data = facts(batch, sizes | look_at(folder, fresh, making), making)
         script.save(folder / DATA, {"version": VERSION, "all": False, "batches": [data]})
         os.utime(folder / DATA)
         page.write(folder)
     return data
 
 
-def entries_before(folder: Path) -> dict[int, dict[str, Any]]:
+def sizes_before(folder: Path, batch: Batch) -> dict[int, tuple[int, int]]:
+    """Width and height of the pictures whose thumbnail and details are there and true."""
     data = reading.mapping(script.load(folder / DATA))
     if data.get("version") != VERSION:
         return {}
-    entries = [e for b in data.get("batches", []) for e in b.get("pictures", [])]
-    return {entry["number"]: entry for entry in entries}
+    batches_there = map(reading.mapping, reading.items(data.get("batches")))
+    entries = [reading.mapping(e) for b in batches_there for e in reading.items(b.get("pictures"))]
+    before = {entry.get("number"): entry for entry in entries}
+    with os.scandir(folder / THUMBS) as found:
+        there = {
+            e.name: (e.stat().st_mtime_ns, e.stat().st_size)
+            for e in found
+            if e.is_file(follow_symlinks=False)
+        }
+    sizes = {}
+    for p in batch.pictures:
+        name, entry = f"{p.number:04d}", before.get(p.number, {})
+        match [reading.whole(side) for side in reading.items(entry.get("size"))]:
+            case [int(width), int(height)] if (
+                p.file
+                and entry.get("time") == batch.files[p.file]
+                and {f"{name}.webp", f"{name}.js"} <= there.keys()
+                and script.is_data(folder / THUMBS / f"{name}.js", there[f"{name}.js"])
+            ):
+                sizes[p.number] = width, height
+    return sizes
 
 
 def look_at(folder: Path, fresh: list[Picture], making: Making) -> dict[int, tuple[int, int]]:
@@ -149,9 +153,7 @@ def look_at(folder: Path, fresh: list[Picture], making: Making) -> dict[int, tup
     return sizes
 
 
-def facts(
-    batch: Batch, sizes: dict[int, tuple[int, int] | None], making: Making
-) -> dict[str, Any]:
+def facts(batch: Batch, sizes: dict[int, tuple[int, int]], making: Making) -> dict[str, Any]:
     along = axes.axes(batch.pictures)
     pictures = []
     for p in batch.pictures:
@@ -193,22 +195,3 @@ def place(folder: Path) -> str:
     whole = folder.resolve()
     here = Path.cwd()
     return (whole.relative_to(here) if whole.is_relative_to(here) else whole).as_posix()
-
-
-# ---- all of them
-
-
-def join(root: Path, built: dict[Path, dict[str, Any]], anew: bool = False) -> None:
-    """The page over all, with these batches new in it."""
-    root.mkdir(exist_ok=True)
-    with FileLock(root / ".gallery.lock", timeout=WAIT):
-        data = {} if anew else reading.mapping(script.load(root / DATA))
-        known = data.get("batches", []) if data.get("version") == VERSION else []
-        all_ = {batch["folder"]: batch for batch in known if (root / batch["at"]).is_dir()}
-        for folder, batch in built.items():
-            at = folder.relative_to(root).as_posix()
-            all_[link(f"{at}/")] = {**batch, "folder": link(f"{at}/"), "at": at}
-        newest = sorted(all_.values(), key=lambda b: (b["made"] or "", b["at"]), reverse=True)
-        script.save(root / DATA, {"version": VERSION, "all": True, "batches": newest})
-        os.utime(root / DATA)
-        page.write(root)

@@ -5,16 +5,20 @@ The file calls one function with one text, so that nothing in the data is ever r
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from guided import record
 
+DATA = "gallery-data.js"
+VERSION = 2  # of the data's form
 CALL = "guidedGallery"
 # So that it is safe inside a page, too, and in browsers that end lines at U+2028.
 UNSAFE = {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
-FORM = re.compile(CALL + r"\((\".*\")\)\n", re.DOTALL)
+INSIDE = rb'(?:[^"\\\n]++|\\.)*+'  # of one text
+FORM = re.compile(rb'%s\(("%s")\)\n' % (CALL.encode(), INSIDE))
 
 
 def dumps(data: Any) -> str:
@@ -28,17 +32,27 @@ def dumps(data: Any) -> str:
 def save(path: Path, data: Any) -> None:
     """Where nothing has changed, nothing is written."""
     new = dumps(data).encode("utf-8", "replace")
-    if not path.is_file() or path.read_bytes() != new:
+    if path.is_symlink() or not path.is_file() or path.read_bytes() != new:
         record.write(path, new)
 
 
 def load(path: Path) -> Any:
     """What `save` saved; None where there is none, or it cannot be read."""
     try:
-        match = FORM.fullmatch(path.read_text(encoding="utf-8"))
+        match = FORM.fullmatch(path.read_bytes())
         return json.loads(json.loads(match[1])) if match else None
     except (OSError, ValueError):
         return None
+
+
+@cache
+def is_data(path: Path, stamp: tuple[int, int]) -> bool:
+    """Nothing but data: a file that came with a folder may be a program. Looked at once for each
+    stamp, which says when it was written and how long it is."""
+    try:
+        return FORM.fullmatch(path.read_bytes()) is not None
+    except OSError:
+        return False
 
 
 def link(path: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from guided import record
+from guided import gallery, record
 from guided.batch.manifest import Manifest, Row
 from guided.batch.planning import plan_batch
 from guided.batch.worker import Bench
@@ -191,3 +191,19 @@ def test_a_launchers_jobs_share_a_folder(tmp_path, four, launcher):
     assert {name: pixels(data) for name, data in pictures(folder).items()} == {
         name: pixels(data) for name, data in four.items()
     }
+
+
+def test_the_gallery_costs_nothing_before_the_first_step(tmp_path, monkeypatch):
+    told = []
+    batch = Studio.batch
+
+    def steps(*asked):
+        told.append("models are there")
+        for frame in batch(*asked):
+            told.append("step")
+            yield frame
+
+    monkeypatch.setattr(Studio, "batch", steps)
+    monkeypatch.setattr(gallery, "update", lambda *asked, **now: told.append("gallery"))
+    draw(["prompt=a red heart", f"folder={tmp_path}", *SHORT])
+    assert told == ["models are there", *("step", "gallery") * 2, "gallery"]

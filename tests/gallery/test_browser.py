@@ -7,6 +7,7 @@ import time
 import pytest
 
 from guided import gallery
+from guided.gallery import script
 from guided.outputs.sheet import GAP
 from tests.gallery.batches import entry, manifest, paint, save, save_metrics, save_steps, sweep
 
@@ -348,6 +349,39 @@ def test_the_policy_lets_no_other_script_run_and_nothing_go_out(page, folder):
     assert page.script("window.ran") is None
     refused = [line for line in page.errors() if "Content Security Policy" in line]
     assert len(refused) >= 3
+
+
+def test_a_folder_from_somebody_else_brings_no_program(page, tmp_path):
+    """Pages made anew run nothing that came with it; and details in the right form whose plot is
+    no plot bring nothing onto the page."""
+    folder = tmp_path / "2026-11-22" / "1-x"
+    for number in range(2):
+        save(folder, number)
+        save_metrics(folder, number)
+    manifest(folder, [entry(number) for number in range(2)])
+    gallery.update(folder, now=True)
+    details = [folder / "thumbs" / f"000{number}.js" for number in range(2)]
+    details[0].write_text("window.ran = 1;\n" + details[0].read_text())
+    gallery.rebuild(tmp_path)
+    making = script.load(details[1])
+    making["plots"][0]["svg"] = (
+        '<svg xmlns="http://www.w3.org/2000/svg" onload="window.ran=1"><script>window.ran=1'
+        '</script><a href="javascript:window.ran=1"><polyline points="0,0 1,1"/></a>'
+        '<polyline points="0,0 2,2"/></svg>'
+    )
+    script.save(details[1], making)
+    page.open(tmp_path / "index.html")
+    for number in range(2):
+        name = f"2026-11-22/1-x/{number}"
+        page.script("document.querySelector(`[data-id='${arguments[0]}']`).click()", name)
+        page.wait(lambda: page.all("dialog .settings"))
+        page.press(Keys.ESCAPE)
+    assert page.script("window.ran") is None
+    page.script("document.querySelector(`[data-id='${arguments[0]}']`).click()", name)
+    page.wait(lambda: page.all("dialog .settings"))
+    assert len(page.all("dialog figure svg")) == 4
+    assert page.all("dialog figure svg :not(polyline)") == []
+    assert page.all("dialog figure [onload], dialog figure [href]") == []
 
 
 def test_all_batches_on_one_page(page, tmp_path):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from filelock import FileLock
 
 from guided import gallery
 from guided.errors import BadInput
@@ -17,6 +18,13 @@ from tests.gallery.batches import entry, manifest, paint, save, save_metrics, sa
 def entries(folder):
     [batch] = script.load(folder / "gallery-data.js")["batches"]
     return {one["number"]: one for one in batch["pictures"]}
+
+
+def over_all(root):
+    """The batches on the page over all: every line a call with one text, as a browser reads it."""
+    lines = (root / "gallery-data.js").read_text(encoding="utf-8").splitlines()
+    texts = [line.removeprefix("guidedGallery(").removesuffix(")") for line in lines]
+    return [batch for text in texts for batch in json.loads(json.loads(text))["batches"]]
 
 
 @pytest.fixture
@@ -79,7 +87,7 @@ def test_while_another_worker_writes_nothing_is_written_and_nobody_waits(batch):
     gallery.update(batch)
     (batch / "manifest.json").write_text("{}")
     os.utime(batch / "gallery-data.js", (1, 1))
-    with pages.FileLock(batch / "thumbs" / ".lock"):
+    with FileLock(batch / "thumbs" / ".lock"):
         code = (
             "import sys, pathlib; from guided import gallery; "
             "gallery.update(pathlib.Path(sys.argv[1]))"
@@ -112,12 +120,12 @@ def test_the_page_over_all_takes_batches_in_and_forgets_those_that_are_gone(batc
     manifest(other, [entry(0)], made="2026-11-23T09:15:00+00:00", title="灯塔 #1")
     gallery.update(other, now=True)
     root = batch.parent.parent
-    data = script.load(root / "gallery-data.js")
-    assert [b["title"] for b in data["batches"]] == ["灯塔 #1", "a lighthouse"]
-    assert data["batches"][0]["folder"] == "2026-11-23/091500-%E7%81%AF%E5%A1%94%20%231/"
+    found = over_all(root)
+    assert [b["title"] for b in found] == ["灯塔 #1", "a lighthouse"]
+    assert found[0]["folder"] == "2026-11-23/091500-%E7%81%AF%E5%A1%94%20%231/"
     shutil.rmtree(batch)
     gallery.update(other, now=True)
-    assert [b["title"] for b in script.load(root / "gallery-data.js")["batches"]] == ["灯塔 #1"]
+    assert [b["title"] for b in over_all(root)] == ["灯塔 #1"]
 
 
 def test_rebuilding_finds_every_run_old_and_new(tmp_path):
@@ -130,8 +138,7 @@ def test_rebuilding_finds_every_run_old_and_new(tmp_path):
     (root / "latest").symlink_to("2026-11-22/142233-new", target_is_directory=True)
     (root / "presets").mkdir()
     assert gallery.rebuild(root) == root / "index.html"
-    data = script.load(root / "gallery-data.js")
-    assert [b["at"] for b in data["batches"]] == ["2026-11-22/142233-new", "2026-11-20/100000-old"]
+    assert [b["at"] for b in over_all(root)] == ["2026-11-22/142233-new", "2026-11-20/100000-old"]
     assert (root / "2026-11-20" / "100000-old" / "index.html").is_file()
 
 
@@ -140,9 +147,8 @@ def test_rebuilding_one_batch_leaves_the_others_in_the_page_over_all(batch):
     save(other, 0)
     gallery.rebuild(batch.parent.parent)
     assert gallery.rebuild(other) == other / "index.html"
-    data = script.load(batch.parent.parent / "gallery-data.js")
-    assert {b["title"] for b in data["batches"]} == {"a lighthouse"}
-    assert len(data["batches"]) == 2
+    titles = [b["title"] for b in over_all(batch.parent.parent)]
+    assert titles == ["a lighthouse", "a lighthouse"]
 
 
 def test_rebuilding_nothing_is_told(tmp_path):
@@ -152,17 +158,21 @@ def test_rebuilding_nothing_is_told(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_page_of_somebody_elses_stays(batch):
+@pytest.mark.parametrize("when", [1, 2e9])
+def test_a_page_of_somebody_elses_stays_and_that_is_told(batch, caplog, when):
     (batch / "index.html").write_text("<h1>mine</h1>")
-    os.utime(batch / "index.html", (1, 1))
+    os.utime(batch / "index.html", (when, when))
+    gallery.update(batch, now=True)
     gallery.update(batch, now=True)
     assert (batch / "index.html").read_text() == "<h1>mine</h1>"
+    assert [str(batch / "index.html") in line for line in caplog.messages] == [True]
 
 
-def test_an_older_page_of_ours_is_replaced(batch):
+@pytest.mark.parametrize("when", [1, 2e9])
+def test_a_page_that_says_it_is_ours_and_is_not_is_replaced(batch, when):
     gallery.update(batch, now=True)
-    (batch / "index.html").write_bytes(page.MARK)
-    os.utime(batch / "index.html", (1, 1))
+    (batch / "index.html").write_bytes(page.MARK + b"<script>evil()</script>")
+    os.utime(batch / "index.html", (when, when))
     gallery.update(batch, now=True)
     assert (batch / "index.html").read_text() == page.render()
 
@@ -190,3 +200,105 @@ def test_a_long_batch_costs_little_to_keep_up(tmp_path, monkeypatch):
     manifest(tmp_path, [entry(number) for number in range(31)])
     gallery.update(tmp_path, now=True)
     assert len(opened) == 1
+
+
+# ---- folders from somebody else
+
+
+def bring_programs(batch):
+    """Into a folder whose data say that all is up to date."""
+    gallery.update(batch, now=True)
+    for path in (batch / "thumbs").glob("*.js"):
+        path.write_text("evil()\n" + path.read_text())
+    (batch / "thumbs" / "0001.js").write_text('guidedGallery("" + evil())\n')
+    (batch / "index.html").write_bytes(page.MARK + b"<script>evil()</script>")
+
+
+def programs(root):
+    paths = [*root.rglob("*.js"), *root.rglob("*.html")]
+    return [path for path in paths if b"evil()" in path.read_bytes()]
+
+
+def test_rebuilding_takes_over_nothing_that_came_with_a_folder(batch):
+    root = batch.parent.parent
+    bring_programs(batch)
+    (batch / "thumbs" / "0000.webp").write_bytes(b"evil()")
+    (root / "gallery-data.js").write_text("evil()\n")
+    assert programs(root)
+    gallery.rebuild(root)
+    assert programs(root) == []
+    assert (batch / "thumbs" / "0000.webp").read_bytes() != b"evil()"
+    assert over_all(root)[0]["title"] == "a lighthouse"
+
+
+def test_going_on_with_a_folder_keeps_no_program_in_it(batch):
+    bring_programs(batch)
+    os.remove(batch / "image_0002.png")  # its details are not made anew, and not asked for either
+    gallery.update(batch, now=True)
+    assert programs(batch) == [batch / "thumbs" / "0002.js"]
+    assert "size" not in entries(batch)[2]
+    assert entries(batch)[3]["size"] == [96, 64]
+
+
+def test_what_is_no_data_goes_from_the_page_over_all_and_the_rest_stays(batch):
+    other = batch.parent / "150000-other"
+    save(other, 0)
+    gallery.update(other, now=True)
+    data = batch.parent.parent / "gallery-data.js"
+    [line] = data.read_bytes().splitlines()
+    bad = [b"evil()", line + b";evil()", line[:-1] + b"+evil())", line[:40], b""]
+    data.write_bytes(b"\n".join([*bad, line, *bad]))
+    gallery.update(batch, now=True)
+    mine, rest = data.read_bytes().splitlines()
+    assert rest == line
+    assert b"142233-a-lighthouse" in mine
+
+
+@pytest.mark.parametrize("make", [gallery.update, gallery.rebuild])
+@pytest.mark.parametrize("name", ["thumbs", "thumbs/.lock"])
+def test_nothing_is_written_through_a_link(batch, tmp_path, make, name, caplog):
+    mine = tmp_path / "mine"
+    if name == "thumbs":
+        mine.mkdir()
+    else:
+        (batch / "thumbs").mkdir()
+        mine.write_text("my text")
+    (batch / name).symlink_to(mine)
+    make(batch)
+    assert "is a link" in caplog.text
+    assert mine.read_text() == "my text" if mine.is_file() else list(mine.iterdir()) == []
+    assert not (batch / "gallery-data.js").exists()
+
+
+# ---- in the shadow of the drawing
+
+
+def test_a_step_does_not_wait_for_another_run_at_the_page_over_all(batch):
+    root = batch.parent.parent
+    code = (
+        "import sys, pathlib; from guided.gallery import pages; pages.WAIT = 1e6; "
+        "pages.update(pathlib.Path(sys.argv[1]))"
+    )
+    with FileLock(root / ".gallery.lock"):
+        subprocess.run([sys.executable, "-c", code, str(batch)], check=True, timeout=120)
+    assert len(entries(batch)) == 12
+    assert not (root / "gallery-data.js").exists()
+
+
+def test_a_run_reads_no_batch_but_its_own(batch, monkeypatch):
+    """However many there are, what is done for them is to keep their lines."""
+    root = batch.parent.parent
+    for number in range(5):
+        folder = root / "2026-11-21" / f"10000{number}-old"
+        save(folder, 0)
+        gallery.update(folder, now=True)
+    parsed, dumped = [], []
+    load, dumps = script.load, script.dumps
+    monkeypatch.setattr(script, "load", lambda path: parsed.append(path) or load(path))
+    monkeypatch.setattr(script, "dumps", lambda data: dumped.append(data) or dumps(data))
+    gallery.update(batch, now=True)
+    gallery.update(batch, now=True)
+    assert set(parsed) == {batch / "gallery-data.js"}
+    batches_dumped = [b["title"] for data in dumped for b in data.get("batches", [])]
+    assert set(batches_dumped) == {"a lighthouse"}
+    assert len(over_all(root)) == 6

@@ -29,7 +29,7 @@ function openPicture(id) {
   fillPanel(panel, p);
   const address = addressOf.making(p);
   if (address) {
-    load(address).then((making) => { if (opened === id) fillMaking(stage, panel, p, making); }, () => {});
+    load(address).then(([making]) => { if (opened === id) fillMaking(stage, panel, p, making); }, () => {});
   }
 }
 

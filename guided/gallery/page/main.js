@@ -79,7 +79,8 @@ let unread = false;  // the data could not be read
 async function look() {
   let data;
   try {
-    data = await load(`gallery-data.js?${Date.now()}`);
+    const parts = await load(`gallery-data.js?${Date.now()}`);  // over all, one of each batch
+    data = { all: parts[0].all, batches: parts.flatMap((part) => part.batches) };
   } catch { /* said where there is nothing to show, else the next look may succeed */ }
   unread = data === undefined;
   const first = !pictures.size;

@@ -67,10 +67,20 @@ function scrubber(steps, total, paint) {
   return node;
 }
 
+// Only what a curve is made of: the file may have come with a folder from elsewhere.
+function curveNode(svg) {
+  const found = new DOMParser().parseFromString(svg, "image/svg+xml").documentElement;
+  if (found.localName !== "svg") return "";
+  for (const node of found.querySelectorAll(":not(polyline)")) node.remove();
+  for (const node of [found, ...found.children]) {
+    for (const { name } of [...node.attributes]) if (/^on|href$|^style$/i.test(name)) node.removeAttribute(name);
+  }
+  return document.importNode(found, true);
+}
+
 function plotNode(plot, pick) {
-  const found = new DOMParser().parseFromString(plot.svg, "image/svg+xml").documentElement;
   const mark = el("i", { class: "mark", hidden: true });
-  const box = el("div", { class: "plot" }, document.importNode(found, true), mark);
+  const box = el("div", { class: "plot" }, curveNode(plot.svg), mark);
   const [, name, rest] = /^(\w+) ?(.*)$/s.exec(plot.name) ?? ["", plot.name, ""];
   const span = Math.max(plot.last - plot.first, 1);
   box.onclick = (event) => {

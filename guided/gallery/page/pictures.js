@@ -10,15 +10,16 @@ const LOST = 90;  // seconds without a change, after which it is said
 // A script that carries data calls guidedGallery with it; who asked for it gets it.
 window.guidedGallery = (text) => document.currentScript?.receive?.(JSON.parse(text));
 
+// Everything that its calls carry.
 function load(address) {
   return new Promise((resolve, reject) => {
-    let data;
+    const data = [];
     const script = el("script", {
       src: address,
-      onload: () => { script.remove(); data === undefined ? reject(new Error(address)) : resolve(data); },
+      onload: () => { script.remove(); data.length ? resolve(data) : reject(new Error(address)); },
       onerror: () => { script.remove(); reject(new Error(address)); },
     });
-    script.receive = (found) => { data = found; };
+    script.receive = (found) => data.push(found);
     document.head.append(script);
   });
 }
