@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -19,10 +20,10 @@ from guided.gallery import page, script
 from guided.gallery.locks import lock
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
-# A line and the folder in it. What is not exactly of this form is left out: it would be a program.
+# How a line begins, with the folder of its batch.
 LINE = re.compile(
     rb'guidedGallery\("\{\\"version\\":%d,\\"all\\":true,\\"batches\\":\[\{'
-    rb'\\"folder\\":\\"([\w.~%%/-]+)/\\",%s"\)' % (script.VERSION, script.INSIDE)
+    rb'\\"folder\\":\\"([\w.~%%/-]+)/\\",' % script.VERSION
 )
 
 
@@ -53,12 +54,26 @@ def newest_first(root: Path, built: dict[Path, dict[str, Any]]) -> Iterable[tupl
 
 
 def lines_there(root: Path) -> dict[bytes, bytes]:
+    """By the addresses of their folders. What is no line of ours might be a program."""
     try:
         lines = (root / script.DATA).read_bytes().split(b"\n")
     except FileNotFoundError:
         return {}
-    above = os.fsencode(root)
-    found = ((match[1], line) for line in lines if (match := LINE.fullmatch(line)))
-    return {
-        at: line for at, line in found if os.path.isdir(os.path.join(above, unquote_to_bytes(at)))
+    found = {
+        match[1]: line for line in lines if (match := LINE.match(line)) and script.is_call(line)
     }
+    inside = cache(folders_in)  # each day is looked at once, and not every batch
+    there = {}
+    for address, line in found.items():
+        above, _, name = unquote_to_bytes(address).rpartition(b"/")
+        if name in inside(os.path.join(os.fsencode(root), above)):
+            there[address] = line
+    return there
+
+
+def folders_in(folder: bytes) -> set[bytes]:
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries if entry.is_dir()}
+    except OSError:
+        return set()

@@ -4,7 +4,6 @@ The file calls one function with one text, so that nothing in the data is ever r
 """
 
 import json
-import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,6 @@ VERSION = 2  # of the data's form
 CALL = "guidedGallery"
 # So that it is safe inside a page, too, and in browsers that end lines at U+2028.
 UNSAFE = {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
-INSIDE = rb'(?:[^"\\\n]++|\\.)*+'  # of one text
-FORM = re.compile(rb'%s\(("%s")\)\n' % (CALL.encode(), INSIDE))
 
 
 def dumps(data: Any) -> str:
@@ -39,10 +36,22 @@ def save(path: Path, data: Any) -> None:
 def load(path: Path) -> Any:
     """What `save` saved; None where there is none, or it cannot be read."""
     try:
-        match = FORM.fullmatch(path.read_bytes())
-        return json.loads(json.loads(match[1])) if match else None
+        line = path.read_bytes().removesuffix(b"\n")
+        return json.loads(json.loads(line[len(CALL) + 1 : -1])) if is_call(line) else None
     except (OSError, ValueError):
         return None
+
+
+def is_call(line: bytes) -> bool:
+    """Of our function with one text, and nothing else: such a line is no program. (Quick, where a
+    regular expression takes ten times as long: only the quotes at its ends are not escaped.)"""
+    bare = line.replace(b"\\\\", b"..").replace(b'\\"', b"..")
+    return (
+        bare.startswith(b'%s("' % CALL.encode())
+        and bare.endswith(b'")')
+        and bare.count(b'"') == 2
+        and b"\n" not in bare
+    )
 
 
 @cache
@@ -50,7 +59,7 @@ def is_data(path: Path, stamp: tuple[int, int]) -> bool:
     """Nothing but data: a file that came with a folder may be a program. Looked at once for each
     stamp, which says when it was written and how long it is."""
     try:
-        return FORM.fullmatch(path.read_bytes()) is not None
+        return is_call(path.read_bytes().removesuffix(b"\n"))
     except OSError:
         return False
 

@@ -1,6 +1,7 @@
 """Data that no text in it can turn into a program."""
 
 import json
+import re
 from urllib.parse import unquote, urlparse
 
 from hypothesis import HealthCheck, given, settings
@@ -30,6 +31,39 @@ def test_what_is_saved_is_loaded_and_is_safe_in_a_page(data):
     assert not set(text) & set("<>&\u2028\u2029")
     inner = text.removeprefix("guidedGallery(").removesuffix(")\n")
     assert json.loads(json.loads(inner)) == data
+
+
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@given(anything)
+def test_every_call_is_known_as_one(data):
+    assert script.is_call(script.dumps(data).encode("utf-8", "replace").rstrip(b"\n"))
+
+
+@given(st.text(alphabet='\\"+()ab\n', max_size=12))
+def test_what_is_taken_for_a_call_is_one_text(inside):
+    """As JSON reads it, whose texts are JavaScript's; only escapes need not be JSON's."""
+    line = f'guidedGallery("{inside}")'
+    for letter in "ab+()":  # escapes that JavaScript has, and JSON has not
+        inside = re.sub(rf"(?<!\\)((?:\\\\)*)\\{re.escape(letter)}", r"\1", inside)
+    try:
+        one = isinstance(json.loads(f'"{inside}"'), str)
+    except ValueError:
+        one = False
+    assert script.is_call(line.encode()) == one
+
+
+def test_programs_are_no_calls():
+    for program in (
+        'guidedGallery("" + evil())',
+        'guidedGallery("");evil(")")',
+        'guidedGallery("\\\\");evil("\\\\")',
+        'guidedGallery("a\\")',
+        'guidedGallery("a")\nevil("")',
+        'guidedGallery("a");',
+        'evil();guidedGallery("a")',
+        'guidedGallery(")',
+    ):
+        assert not script.is_call(program.encode()), program
 
 
 def test_saving_the_same_again_leaves_the_file_alone(tmp_path):
