@@ -36,6 +36,9 @@ class Row:
     where: str = ""  # the file and line that it stands in
     wrong: str = ""  # what keeps it from being read
 
+    def __post_init__(self) -> None:
+        self.settings = named(self.settings)
+
 
 @dataclass
 class Picture:
@@ -169,6 +172,13 @@ class Manifest:
 def known(cls: type, found: dict[str, Any]) -> dict[str, Any]:
     names = {f.name for f in fields(cls)}
     return {key: value for key, value in found.items() if key in names}
+
+
+def named(value: Any) -> Any:
+    """Every key in it a text: YAML also has dates and lists of values for keys, JSON has not."""
+    if isinstance(value, dict):
+        return {str(key): named(inside) for key, inside in value.items()}
+    return [named(inside) for inside in value] if isinstance(value, list | tuple) else value
 
 
 def all_texts(values: Any) -> bool:

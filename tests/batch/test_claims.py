@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from datetime import date
 
 import pytest
 from filelock import FileLock, Timeout
@@ -228,6 +229,13 @@ def test_a_prompt_that_is_no_utf8_leaves_a_manifest_that_can_be_read(tmp_path, p
     found = Manifest.read(tmp_path)
     assert (found.title, found.base["words"], found.pictures[0].prompt) == (kept, [kept], kept)
     assert found.rows == [Row([f"prompt={kept}"], {"prompt": kept})]
+
+
+def test_a_row_with_keys_that_only_yaml_has_leaves_a_manifest_that_can_be_read(tmp_path):
+    row = Row([], {date(2026, 1, 1): "x", "size": {(1, 2): [{None: 3}]}}, wrong="no setting")
+    Manifest("x", {"words": []}, [row], [Picture(0, 0, 7)]).write(tmp_path)
+    kept = {"2026-01-01": "x", "size": {"(1, 2)": [{"None": 3}]}}
+    assert Manifest.read(tmp_path).rows[0].settings == kept
 
 
 def test_a_worker_that_begins_while_another_looks_who_lives_keeps_its_lock(tmp_path, monkeypatch):
