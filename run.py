@@ -9,7 +9,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from guided import command, config
+from guided import command, config, literal
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -19,5 +19,6 @@ def main(cfg: DictConfig) -> None:
 
 if __name__ == "__main__":
     config.register()
+    literal.forget_environment()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, to be said in one line
     sys.exit(command.guard(main, sys.argv))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from guided import composing, help, presets, quoting
+from guided import composing, help, literal, presets, quoting
 from guided.batch.manifest import Manifest
 from guided.complaint import BAD, say
 from guided.composing import MANY, compose
@@ -153,6 +153,7 @@ def run(cfg: DictConfig) -> float | None:
 
     from guided import pipeline
 
+    literal.forget_environment()  # a launcher's worker is a process of its own
     words = list(HydraConfig.get().overrides.task)
     try:
         if cfg.resume is not None:

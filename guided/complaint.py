@@ -13,9 +13,10 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from guided import config, help
-from guided.composing import compose, said
+from guided.composing import compose
 from guided.disco.old_names import old_choice, old_setting
 from guided.errors import BadInput, not_one_of
+from guided.spelling import said
 
 BAD = (BadInput, HydraException, OmegaConfBaseException, YAMLError)
 

@@ -1,4 +1,4 @@
-"""Settings as they are typed into a configuration, and Python's values into what is typed.
+"""Settings as they are typed into a configuration.
 
 A batch composes many rows: Hydra does it once for each set of choices, which takes it a quarter
 of a second, and plain values are put in place after it, which is what Hydra does with them too.
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -27,12 +27,14 @@ from omegaconf.errors import OmegaConfBaseException
 from guided import config, help, quoting
 from guided.errors import BadInput
 from guided.models import choices
+from guided.spelling import spelt, trusted_words
 
 if TYPE_CHECKING:
     from guided.recall import Recorded
 
 MANY = ("-m", "--multirun")
 FOLDERS, PATHS, NAMES = ("--config-dir", "-cd"), ("--config-path", "-cp"), ("--config-name", "-cn")
+KEPT = 64  # configurations
 PLAIN = re.compile(r"(?P<name>[A-Za-z_][\w.]*)=", re.ASCII)  # name.of.setting=value
 
 
@@ -92,49 +94,6 @@ def separated(flags: Sequence[str]) -> list[str]:
     return [part for flag in flags for part in (flag.split("=", 1) if flag[:1] == "-" else [flag])]
 
 
-def said(name: str, value: Any) -> str:
-    """A Python value as one would type it: prose as it is, all else in Hydra's grammar."""
-    typed = f"{name}={value}"
-    if isinstance(value, str):
-        found = quoting.parsed(quoting.quote_one(typed))
-        if (
-            found is not None
-            and not found.is_sweep_override()
-            and isinstance(found.value(), str)
-            and str(found.value()) == quoting.escaped(value)
-        ):
-            return typed
-    return f"{name}={spelt(value)}"
-
-
-def escaped(value: Any) -> Any:
-    """Every text in it escaped, for a configuration."""
-    if isinstance(value, Mapping):
-        return {key: escaped(inside) for key, inside in value.items()}
-    if isinstance(value, list | tuple):
-        return [escaped(inside) for inside in value]
-    return quoting.escaped(value) if isinstance(value, str) else value
-
-
-def spelt(value: Any) -> str:
-    """A Python value in Hydra's grammar; BadInput for a mapping with keys that it cannot write."""
-    if isinstance(value, Mapping):
-        return f"{{{','.join(f'{key_of(key)}:{spelt(inside)}' for key, inside in value.items())}}}"
-    if isinstance(value, list | tuple):
-        return f"[{','.join(map(spelt, value))}]"
-    if isinstance(value, str | Path):
-        return QuotedString(quoting.escaped(str(value)), Quote.single).with_quotes()
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "null" if value is None else str(value)
-
-
-def key_of(key: Any) -> str:
-    if not re.fullmatch(r"[A-Za-z_]\w*|\d+(\.\d+)?%?", str(key), re.ASCII):
-        raise BadInput(f"{{{key}: ...}} has a key that is neither a name nor a number")
-    return str(key)
-
-
 @dataclass
 class Composed:
     """A configuration, and what was made of the parts of it that rows leave alone."""
@@ -174,7 +133,7 @@ class Composer:
         from guided.recall import Recorded
 
         recorded = Recorded.kept(base.get("settings"))
-        return cls(list(base["words"]), list(base.get("flags", [])), recorded)
+        return cls(trusted_words(base["words"]), list(base.get("flags", [])), recorded)
 
     @contextmanager
     def row(self, words: Sequence[str] = ()) -> Iterator[Composed]:
@@ -187,9 +146,10 @@ class Composer:
             else:
                 chosen.append(word)
         key = tuple(chosen)
-        if key not in self.composed:
-            self.composed[key] = Composed(self.compose(chosen))
-        composed = self.composed[key]
+        composed = self.composed.pop(key, None) or Composed(self.compose(chosen))
+        self.composed[key] = composed  # the last one that was asked for stands last
+        if len(self.composed) > KEPT:
+            del self.composed[next(iter(self.composed))]
         composed.touched = {override.key_or_group.split(".")[0] for override in plain}
         with ExitStack() as stack:
             for override in plain:

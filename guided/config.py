@@ -15,6 +15,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from guided import literal
 from guided.errors import BadInput, nearest
 
 TRUSTED = "guided."
@@ -148,6 +149,7 @@ def filled(node: DictConfig, settings: dict[str, Any]) -> DictConfig:
     for key, value in settings.items():
         now = None if OmegaConf.is_missing(node, key) else node[key]
         nested = isinstance(now, DictConfig) and isinstance(value, dict)
+        value = literal.escaped(value)  # it was looked up already, and is not a second time
         node[key] = OmegaConf.merge(now, value) if nested else value
     return node
 

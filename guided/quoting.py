@@ -16,6 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
+from guided import literal
 from guided.config import known_names
 from guided.disco.old_names import old_setting
 from guided.errors import BadInput, nearest
@@ -118,9 +119,7 @@ def quote_one(argument: str) -> str:
 def escaped(text: str) -> str:
     """A dollar and a brace in prose are no interpolation: OmegaConf wants them escaped.
     ??? would be "missing" to it; the blank behind it is stripped again when it is read."""
-    if text == "???":
-        return text + " "
-    return re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text)
+    return text + " " if text == "???" else literal.escaped(text)
 
 
 def is_grammar(argument: str, value: str) -> bool:

@@ -21,13 +21,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from guided import __version__, help, record
 from guided.batch.manifest import Row
-from guided.composing import compose, escaped
+from guided.composing import compose
 from guided.config import Config
 from guided.errors import BadInput, shown
 from guided.quoting import name_of
 from guided.recall_known import ONE, SEVERAL, clean, is_here
 from guided.recall_reading import read_settings, rows_of, trusted
 from guided.record import TODAYS
+from guided.spelling import escaped
 
 log = logging.getLogger(__name__)
 FACTS = ("version", "words", "score", "files")  # in a record, and no settings

@@ -16,6 +16,7 @@ from guided.batch.manifest import Row
 from guided.errors import BadInput, nearest
 from guided.quoting import PROSE, name_of
 from guided.record import TODAYS
+from guided.spelling import untrusted
 
 RUN = "run.yaml"
 LARGEST = 2**24  # bytes of a run.yaml
@@ -46,11 +47,11 @@ def read_settings(path: Path, where: str) -> dict[str, Any]:
 def trusted(words: Any) -> list[str]:
     """Of recorded words those that say how a picture is made, and look nothing up elsewhere."""
     return [
-        word
+        untrusted(word)
         for word in (words if isinstance(words, list) else [])
         if isinstance(word, str)
         and re.split(r"[./]", name_of(word))[0] not in (*TODAYS, "hydra")
-        and ("${" not in word or name_of(word) in PROSE)
+        and (untrusted(word) == word or name_of(word) in PROSE)
     ]
 
 

@@ -23,6 +23,7 @@ from guided.errors import BadInput
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # plain data only; the first is quicker
 LONGEST = 1_000_000  # characters of settings
+DEEPEST = 100  # mappings and lists in each other
 # Settings of the machine, the folder and the way there, which a picture does not depend on.
 TODAYS = (
     *("debug", "folder", "gallery", "models", "cache", "name", "prompts", "batch", "resume"),
@@ -183,9 +184,7 @@ def from_yaml(text: str, where: str) -> dict[str, Any]:
     if len(text) > LONGEST:
         raise BadInput(f"{where} has settings of more than {LONGEST // 1000} kB; ours have less")
     try:
-        # A few lines of aliases to aliases would fill the memory; ours have none.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=LOADER)):
-            raise BadInput(f"{where} has settings that refer to each other; ours never do")
+        check_shape(text, where)
         settings = yaml.load(text, Loader=LOADER)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         if isinstance(error, BadInput):
@@ -195,3 +194,19 @@ def from_yaml(text: str, where: str) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise BadInput(f"{where} has settings that are no mapping of names to values")
     return settings
+
+
+def check_shape(text: str, where: str) -> None:
+    """BadInput for YAML whose parts refer to each other, a few lines of which would fill the
+    memory, or which is nested deeper than LOADER's stack can bear; YAMLError for what is none."""
+    depth = 0
+    for event in yaml.parse(text, Loader=LOADER):
+        if isinstance(event, yaml.AliasEvent):
+            line = event.start_mark.line + 1
+            raise BadInput(f"{where}:{line} has parts that refer to each other, which is not read")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise BadInput(
+                f"{where}:{event.start_mark.line + 1} is nested more than {DEEPEST} deep"
+            )

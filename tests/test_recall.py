@@ -279,6 +279,8 @@ def test_words_in_a_record_look_nothing_up():
     sly += ["+hydra/launcher=x", "resume=/x", 5, ["steps=1"], "steps=3", "~guide.range"]
     assert trusted(sly) == ["prompt=a ${b}", "steps=3", "~guide.range"]
     assert trusted("steps=3") == []
+    (word,) = trusted(["prompt=['a','${oc.env:HOME}']"])
+    assert plain(compose([word]))["prompt"] == ["a", r"${oc.env:HOME}"]
 
 
 def test_ones_own_presets_may_stand_beside_it(tmp_path, usual):

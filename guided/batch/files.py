@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ import yaml
 from guided.batch.manifest import Row
 from guided.batch.rows import MOST, check_name, combined, from_mapping
 from guided.batch.sweep import settings_of
-from guided.composing import said
 from guided.errors import BadInput, not_one_of, shown
 from guided.quoting import PROSE, is_grammar, parsed
+from guided.record import LOADER, check_shape
+from guided.spelling import said, untrusted
 
 LARGEST = 16 << 20  # bytes
 KINDS = (".txt", ".csv", ".yaml", ".yml")
@@ -42,7 +44,15 @@ def read(name: str, flags: Sequence[str] = ()) -> list[Row]:
         raise BadInput(f"prompts={name} has nothing in it to draw")
     if len(found) > MOST:
         raise BadInput(f"prompts={name} has {len(found)} rows; at most {MOST} at once")
-    return found
+    return [harmless(row) for row in found]
+
+
+def harmless(row: Row) -> Row:
+    """A file may come from anyone: nothing in it is looked up elsewhere."""
+    try:
+        return replace(row, words=[untrusted(word) for word in row.words])
+    except BadInput as error:
+        return replace(row, words=[], wrong=row.wrong or str(error))
 
 
 def text_of(path: Path) -> str:
@@ -121,35 +131,41 @@ def from_cells(names: list[str], cells: list[str], where: str) -> Row:
 
 def from_yaml(text: str, name: str, flags: Sequence[str]) -> list[Row]:
     try:
-        # A few lines of aliases to aliases would fill the memory.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise BadInput(f"{name} has parts that refer to each other (*name), which is not read")
-        root = yaml.compose(text, yaml.SafeLoader)
+        check_shape(text, name)
+        root = yaml.compose(text, LOADER)
         if isinstance(root, yaml.SequenceNode):
             return [from_node(node, f"{name}:{node.start_mark.line + 1}") for node in root.value]
         found = None if root is None else built(root)
-    except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or error
-        raise BadInput(f"{name}{line}: {' '.join(str(problem).split())}") from error
+    except yaml.YAMLError as error:
+        raise BadInput(f"{name}{why(error)}") from error
     if not isinstance(found, dict) or found.keys() - {"list", "product"}:
         raise BadInput(f"{name} must be a list of prompts or settings, or have list: and product:")
     return combined(found, flags, name)
 
 
+def why(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or error
+    return f"{f':{mark.line + 1}' if mark else ''}: {' '.join(str(problem).split())}"
+
+
 def from_node(node: yaml.Node, where: str) -> Row:
-    """A prompt, or settings."""
+    """A prompt, or settings. What cannot be read is this row's own fault."""
+    try:
+        return from_mapping(settings_in(node), where)
+    except yaml.YAMLError as error:
+        return Row(where=where, wrong=why(error).partition(": ")[2])
+
+
+def settings_in(node: yaml.Node) -> dict[Any, Any]:
     if isinstance(node, yaml.ScalarNode):
-        return from_mapping({"prompt": as_written(node)}, where)
+        return {"prompt": as_written(node)}
     if isinstance(node, yaml.SequenceNode):  # several prompts of one picture
-        return from_mapping({"prompt": [as_written(n) for n in node.value]}, where)
-    pairs = {built(key): (key, value) for key, value in node.value}
-    settings = {
-        name: as_written(value) if name in PROSE else built(value)
-        for name, (_, value) in pairs.items()
-    }
-    return from_mapping(settings, where)
+        return {"prompt": [as_written(n) for n in node.value]}
+    if any(not isinstance(key, yaml.ScalarNode) for key, _ in node.value):
+        raise yaml.YAMLError("a list or mapping is not the name of a setting")
+    pairs = [(built(key), value) for key, value in node.value]
+    return {name: as_written(node) if name in PROSE else built(node) for name, node in pairs}
 
 
 def as_written(node: yaml.Node) -> Any:
@@ -159,5 +175,10 @@ def as_written(node: yaml.Node) -> Any:
 
 
 def built(node: yaml.Node) -> Any:
-    """Plain data only."""
-    return yaml.constructor.SafeConstructor().construct_document(node)
+    """Plain data only; YAMLError, with its line, for what is none."""
+    try:
+        return yaml.constructor.SafeConstructor().construct_document(node)
+    except (ValueError, TypeError, KeyError, OverflowError) as error:  # 2026-02-30, say
+        text = shown(node.value) if isinstance(node, yaml.ScalarNode) else "a value"
+        reason = f"{text} is not what it looks like to YAML ({error}); quote it"
+        raise yaml.MarkedYAMLError(problem=reason, problem_mark=node.start_mark) from error

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from guided.composing import spelt
 from guided.errors import BadInput, not_one_of
+from guided.spelling import spelt
 
 Launch = Callable[[list[str]], None]  # runs Hydra with these arguments
 # The package behind each launcher, and the extra that installs it.

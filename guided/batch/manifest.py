@@ -19,6 +19,7 @@ from guided import __version__, record
 from guided.errors import BadInput
 from guided.metadata import SUFFIXES, whole
 from guided.ranking import ASIDE
+from guided.spelling import trusted_words
 
 NAME = "manifest.json"
 QUEUED, RUNNING, DONE, FAILED, SKIPPED = STATES = (
@@ -113,6 +114,8 @@ class Manifest:
             own["pictures"] = [Picture(**known(Picture, one)) for one in found["pictures"]]
             manifest = cls(**own)
             manifest.check()
+            for row in manifest.rows:
+                row.words = trusted_words(row.words)
             return manifest
         except FileNotFoundError:
             raise BadInput(f"{folder} is no folder of a batch: it has no {NAME}") from None

@@ -6,7 +6,7 @@ import logging
 import sys
 from pathlib import Path
 
-from guided import config
+from guided import config, literal
 from guided.batch import worker
 from guided.batch.manifest import Manifest
 from guided.complaint import BAD, say
@@ -16,6 +16,7 @@ from guided.composing import Composer
 def main(folder: str, device: str, *more: str) -> int:
     logging.basicConfig(format=f"%(levelname)s: {device}: %(message)s", level=logging.WARNING)
     config.register()
+    literal.forget_environment()
     try:
         path = Path(folder)
         composer = Composer.kept(Manifest.read(path).base)

@@ -6,20 +6,22 @@ Knows nothing about what the settings mean; imports no torch.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from guided.batch.manifest import Row
 from guided.batch.sweep import expanded
-from guided.composing import said
 from guided.errors import BadInput, shown
+from guided.spelling import said
 
 MOST = 10_000
 # Of the batch or of the machine: no row can have its own.
 WHOLE = (
     *("folder", "name", "cache", "models", "debug", "device"),
-    *("prompts", "batch", "resume", "from", "workers", "hydra"),
+    *("prompts", "batch", "resume", "from", "show", "import", "gallery", "workers", "hydra"),
 )
+NAME = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 
 
 def crossed(*several: Sequence[Row]) -> list[Row]:
@@ -53,7 +55,9 @@ def from_mapping(mapping: Mapping[Any, Any], where: str = "") -> Row:
 def check_name(name: Any, value: Any) -> None:
     if not isinstance(name, str) or not name.strip():
         raise BadInput(f"{shown(name)} is not the name of a setting")
-    if name.split(".")[0] in WHOLE:
+    if not NAME.fullmatch(name):
+        raise BadInput(f"{shown(name)} is not the name of a setting, as seed or guide.clip.scale")
+    if re.split(r"[./]", name)[0] in WHOLE:
         raise BadInput(f"{name} holds for the whole batch and not for a row: say it once, {name}=")
     if isinstance(value, Mapping) and name in ("guide", "output", "clip", "sampler", "model"):
         inside = next(iter(value), "...")

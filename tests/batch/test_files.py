@@ -3,6 +3,8 @@
 import pytest
 
 from guided.batch import files
+from guided.batch.planning import plan_batch
+from guided.composing import Composer
 from guided.errors import BadInput
 
 
@@ -95,12 +97,17 @@ def test_yaml_lists_and_products_multiply(tmp_path):
         ("p.yaml", "a: &a [x]\nlist: *a\n", ["p.yaml", "refer to each other"]),
         ("p.yaml", "- {prompt: a, seed: !!python/name:os.system x}\n", ["p.yaml:1"]),
         ("p.yaml", "product: {folder: [a]}\n", ["folder", "whole batch"]),
+        ("p.yaml", "product: {seed: [1, 2026-02-30]}\n", ["p.yaml:1", "day is out"]),
+        ("p.yaml", "product:\n  ? [a, b]\n  : 1\n", ["p.yaml:2"]),
+        ("p.yaml", "- a\n- " + "- " * 200_000, ["p.yaml:2", "deep"]),
+        ("p.csv", "prompt,gallery\na,b\n", ["p.csv:1", "gallery", "whole batch"]),
+        ("p.csv", "prompt,+folder\na,b\n", ["p.csv:1", "+folder", "not the name"]),
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_line(tmp_path, name, text, parts):
     with pytest.raises(BadInput) as caught:
         rows = read(tmp_path, name, text)
-        raise BadInput(rows[0].wrong)
+        raise BadInput(f"{rows[0].where}: {rows[0].wrong}")  # as it is told
     for part in parts:
         assert part in str(caught.value)
 
@@ -113,3 +120,55 @@ def test_another_encoding_is_told_with_its_line(tmp_path):
 def test_too_many_rows_are_refused(tmp_path):
     with pytest.raises(BadInput, match="10000"):
         read(tmp_path, "p.txt", "a\n" * 10_001)
+
+
+@pytest.mark.parametrize("bad", ["{prompt: a, seed: 2026-02-30}", "? [a, b]", "{seed: !!x y}"])
+def test_a_value_that_yaml_cannot_read_is_the_fault_of_its_row_alone(tmp_path, bad):
+    first, second = read(tmp_path, "p.yaml", f"- {bad}\n- a dog\n")
+    assert first.wrong and first.where == "p.yaml:1"
+    assert second.words == ["prompt=a dog"] and not second.wrong
+
+
+LOOKS_UP = "${oc.env:GUIDED_TEST_SECRET}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("p.txt", LOOKS_UP),
+        ("p.txt", f"'{LOOKS_UP}'"),
+        ("p.txt", f'["a", "{LOOKS_UP}"]'),
+        ("p.txt", f"{{text: {LOOKS_UP}, weight: 2}}"),
+        ("p.txt", "'" + r"\\" + f"{LOOKS_UP}'"),
+        ("p.csv", f"prompt,negative\na,{LOOKS_UP}\n"),
+        ("p.csv", f"prompt,wildcards\na,{LOOKS_UP}\n"),
+        ("p.csv", f"prompt,look\na,{LOOKS_UP}\n"),
+        ("p.csv", f"prompt,init\na,'{LOOKS_UP}'\n"),
+        ("p.csv", f"prompt,output.still.format\na,'{LOOKS_UP}'\n"),
+        ("p.csv", "prompt,output.still.format\na,'" + "\\" + f"{LOOKS_UP}'\n"),
+        ("p.csv", f"prompt=['{LOOKS_UP}'\n]\n"),
+        ("p.yaml", f"- '{LOOKS_UP}'\n"),
+        ("p.yaml", f"- [a, '{LOOKS_UP}']\n"),
+        ("p.yaml", f"- prompt: {{text: '{LOOKS_UP}'}}\n"),
+        ("p.yaml", f"- {{wildcards: '{LOOKS_UP}', prompt: a}}\n"),
+        ("p.yaml", f"product: {{prompt: 'choice(a,\"{LOOKS_UP}\")', init: '{LOOKS_UP},b'}}\n"),
+    ],
+)
+def test_no_row_of_a_file_reads_the_environment(tmp_path, monkeypatch, name, text):
+    monkeypatch.setenv("GUIDED_TEST_SECRET", "hush-hush")
+    try:
+        rows = read(tmp_path, name, text)
+    except BadInput as error:
+        assert "hush-hush" not in str(error)
+        return
+    told = [all_that_is_kept(row) for row in rows]
+    assert "hush-hush" not in str(told)
+
+
+def all_that_is_kept(row):
+    """What stands in a manifest and in pictures, or what is said of a row that is wrong."""
+    try:
+        batch = plan_batch(Composer(["prompt=x"]), [row], "")
+    except BadInput as error:
+        return str(error)
+    return batch.manifest, batch.first.settings
