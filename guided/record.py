@@ -207,6 +207,5 @@ def check_shape(text: str, where: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
-            raise BadInput(
-                f"{where}:{event.start_mark.line + 1} is nested more than {DEEPEST} deep"
-            )
+            line = event.start_mark.line + 1
+            raise BadInput(f"{where}:{line} cannot be read: nested more than {DEEPEST} deep")
