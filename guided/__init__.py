@@ -30,13 +30,16 @@ def generate(prompt: Any, *overrides: str, **settings: Any) -> list[Image]:
     """
     from PIL import Image
 
+    from guided.batch.fitting import check_called
     from guided.batch.manifest import Manifest
     from guided.complaint import BAD, say, words_for
     from guided.errors import BadInput
     from guided.pipeline import draw
 
     try:
-        folder = draw(words_for(prompt, overrides, settings))
+        words = words_for(prompt, overrides, settings)
+        check_called(words, "generate")
+        folder = draw(words)
     except BAD as error:
         raise BadInput(say(error)) from error
     kept = [one.file for one in Manifest.read(folder).pictures if one.file]
@@ -53,9 +56,13 @@ def frames(prompt: Any, *overrides: str, **settings: Any) -> Iterator[Frame]:
 
     Settings and errors as for `generate`.
     """
+    from guided.batch.fitting import check_called, check_shown
     from guided.complaint import composed, words_for
     from guided.plan import Plan
     from guided.studio import Studio
 
-    plan = Plan.read(composed(words_for(prompt, overrides, settings)))
+    words = words_for(prompt, overrides, settings)
+    check_called(words, "frames")
+    plan = Plan.read(composed(words))
+    check_shown(plan, words)
     return Studio.open(plan).frames(plan)

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from guided import record
-from guided.batch import claims, files, launching, processes, worker
+from guided import help, record
+from guided.batch import claims, files, fitting, launching, processes, worker
 from guided.batch.launching import Launch
 from guided.batch.manifest import DONE, QUEUED, RUNNING, Manifest, Row
 from guided.batch.planning import Batch, lasting_settings, plan_batch, where_asked
@@ -26,13 +26,14 @@ from guided.devices import find_device, find_precision, read_devices
 from guided.errors import BadInput, Failed
 from guided.models.choices import unquoted
 from guided.plan import plain
+from guided.quoting import name_of
 from guided.recall import Recorded
 from guided.schedule import check_number
 from guided.telling import tell
 
 log = logging.getLogger(__name__)
 SHOWN, FEW = 50, 5  # lines
-RESUMING = ("resume", "device", "workers", "debug", "folder")  # what may be said when going on
+UNHEARD = 8  # choices that are composed within two seconds
 
 
 def draw(
@@ -50,6 +51,7 @@ def draw(
     stopped."""
     hydras, words = launching.apart(words)
     launched = launching.wanted(hydras)
+    fitting.check_launching(hydras, words, launched)
     words, swept = expanded(words, flags) if set(MANY) & set(flags) else (list(words), [])
     composer = Composer(words, lasting(flags), recorded)
     with composer.row() as composed:
@@ -59,6 +61,8 @@ def draw(
         rows = crossed(listed, preset, swept)
         root, debug, workers = Path(cfg.folder).expanduser(), cfg.debug, read_workers(cfg.workers)
         title = cfg.name or (Path(cfg.prompts).stem if cfg.prompts else "")
+    if len({choices_in(row, flags) for row in rows}) > UNHEARD:
+        tell(f"checking {len(rows)} rows ...")
     batch = plan_batch(composer, rows, title)
     for why in list(batch.wrong.values())[:FEW]:
         log.warning("%s", why)
@@ -70,6 +74,11 @@ def draw(
         return by_launcher(folder, launch, launching.arguments(folder, hydras, [], workers))
     bench = worker.Bench(folder, composer, [], batch.first_row, batch.first)
     return finish(folder, bench, batch.first.plan.devices, debug)
+
+
+def choices_in(row: Row, flags: Sequence[str]) -> tuple[str, ...]:
+    """What of a row Hydra must compose anew."""
+    return tuple(word for word in row.words if help.folders(name_of(word), flags))
 
 
 def read_workers(workers: int) -> int:
@@ -113,12 +122,8 @@ def resume(words: Sequence[str], launch: Launch | None = None) -> Path:
     hydras, words = launching.apart(words)
     launched = launching.wanted(hydras)
     said = dict(word.partition("=")[::2] for word in words)
-    other = [name for name in said if name not in RESUMING]
-    if other:
-        raise BadInput(
-            f"{other[0]}= cannot be said with resume=, which goes on as it was begun; "
-            f"{', '.join(RESUMING[1:])} can"
-        )
+    fitting.check_resuming(said)
+    fitting.check_launching(hydras, words, launched)
     folder = found_folder(said["resume"], said.get("folder", "outputs"))
     base = Manifest.read(folder).base
     composer = Composer.kept(base)

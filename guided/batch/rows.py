@@ -11,16 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from guided.batch.manifest import Row
-from guided.batch.sweep import expanded
+from guided.batch.sweep import WHOLE, expanded
 from guided.errors import BadInput, shown
 from guided.spelling import said
 
 MOST = 10_000
-# Of the batch or of the machine: no row can have its own.
-WHOLE = (
-    *("folder", "name", "cache", "models", "debug", "device"),
-    *("prompts", "batch", "resume", "from", "show", "import", "gallery", "workers", "hydra"),
-)
 NAME = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 
 

@@ -18,10 +18,15 @@ from guided.batch.manifest import Row
 from guided.errors import BadInput
 from guided.items import split
 from guided.presets import GROUPS
-from guided.quoting import parsed, quote_one
+from guided.quoting import name_of, parsed, quote_one
 
 # Whose values may be paths, or names in any script, which Hydra's grammar cannot read.
 NAMED = ("model", "clip", *GROUPS)
+# Of the batch or of the machine: no row can have its own.
+WHOLE = (
+    *("folder", "name", "cache", "models", "debug", "device"),
+    *("prompts", "batch", "resume", "from", "show", "import", "gallery", "workers", "hydra"),
+)
 CALL = re.compile(r"\w+\(.*\)", re.DOTALL)
 
 
@@ -29,6 +34,9 @@ def expanded(words: Sequence[str], flags: Sequence[str] = ()) -> tuple[list[str]
     """The words that hold for every row, and the rows that the others make; the last one varies
     quickest. BadInput when a sweep has no end, or nothing in it."""
     several = {word: found for word in words if (found := variants(word, flags)) is not None}
+    for word in several:
+        if name_of(word).split(".")[0] in WHOLE:
+            raise BadInput(f"{word} holds for the whole batch and has one value, also behind -m")
     rows = [
         Row(list(chosen), settings_of(chosen)) for chosen in itertools.product(*several.values())
     ]
