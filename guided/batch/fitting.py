@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from hydra.errors import HydraException
+
 from guided.composing import compose
 from guided.errors import BadInput
 from guided.quoting import name_of
@@ -23,7 +25,10 @@ def check_launching(hydras: Sequence[str], words: Sequence[str], launched: bool)
     """Hydra's own settings and workers= mean something to a launcher only."""
     others = [word for word in hydras if not word.endswith("=basic")]
     if launched:
-        compose(hydras)  # raises what Hydra says of slips in a launcher's settings
+        try:
+            compose(hydras)
+        except HydraException as error:
+            raise BadInput(f"hydra/launcher: {' '.join(str(error).split())}") from error
     elif others:
         raise BadInput(
             f"{name_of(others[0])}= does nothing without a launcher; choose one: {LAUNCHERS}"
