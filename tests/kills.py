@@ -248,6 +248,7 @@ def manifest(folder: Path) -> dict[str, Any]:
         for key in OF_WORK:
             picture.pop(key, None)
     found.pop("made", None)
+    found.get("base", {}).pop("cwd", None)  # each is asked for in a folder of its own
     return found
 
 
