@@ -8,6 +8,7 @@ Imports no torch.
 from __future__ import annotations
 
 import copy
+import hashlib
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 from guided import config, help, quoting
 from guided.errors import BadInput
 from guided.models import choices
+from guided.record import TODAYS
 from guided.spelling import spelt, trusted_words
 
 if TYPE_CHECKING:
@@ -94,6 +96,14 @@ def separated(flags: Sequence[str]) -> list[str]:
     return [part for flag in flags for part in (flag.split("=", 1) if flag[:1] == "-" else [flag])]
 
 
+def fingerprint_of(cfg: DictConfig) -> str:
+    """Of all settings that a picture depends on but the device, which may be another when it is
+    resumed."""
+    left_out = ("device", *TODAYS)
+    settings = {k: v for k, v in OmegaConf.to_container(cfg).items() if k not in left_out}
+    return hashlib.sha256(repr(settings).encode(errors="replace")).hexdigest()[:16]
+
+
 @dataclass
 class Composed:
     """A configuration, and what was made of the parts of it that rows leave alone."""
@@ -102,9 +112,11 @@ class Composed:
     built: dict[str, Any] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)  # what the row at hand changes
     referred: set[str] = field(default_factory=set)  # what some part takes its values from
+    fingerprint: str = ""  # of what its choices say, before a row's plain values are in place
 
     def __post_init__(self) -> None:
         text = OmegaConf.to_yaml(self.cfg, resolve=False)
+        self.fingerprint = fingerprint_of(self.cfg)
         self.referred = set(re.findall(r"\$\{\.*(\w+)", text))
 
     def build(self, node: DictConfig, where: str) -> Any:

@@ -6,7 +6,6 @@ drawn. Imports no torch.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import secrets
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from guided import __version__
 from guided.batch.manifest import FAILED, Manifest, Picture, Row, grouped
 from guided.complaint import BAD, say
-from guided.composing import Composer
+from guided.composing import Composed, Composer
 from guided.errors import BadInput
 from guided.plan import Plan
 from guided.record import TODAYS, fingerprint
@@ -35,7 +34,7 @@ class Drawable:
 
     plan: Plan
     settings: dict[str, Any]
-    fingerprint: str  # of what its words say, to see when they come to say something else
+    fingerprint: str  # of what its choices say, to see when they come to say something else
 
 
 @dataclass
@@ -50,19 +49,20 @@ class Batch:
 
 def drawable(composer: Composer, row: Row, more: Sequence[str] = ()) -> Drawable:
     """BadInput, or one of Hydra's or OmegaConf's errors, when the row is not right."""
-    with planned(composer, row, more) as (plan, cfg):
-        typed = composer.typed([*row.words, *more])
-        return Drawable(plan, remembered(cfg, plan) | {"words": typed}, fingerprint_of(cfg))
+    with planned(composer, row, more) as (plan, composed):
+        settings = remembered(composed.cfg, plan)
+        settings["words"] = composer.typed([*row.words, *more])
+        return Drawable(plan, settings, composed.fingerprint)
 
 
 @contextmanager
 def planned(
     composer: Composer, row: Row, more: Sequence[str] = ()
-) -> Iterator[tuple[Plan, DictConfig]]:
+) -> Iterator[tuple[Plan, Composed]]:
     if row.wrong:
         raise BadInput(row.wrong)
     with composer.row([*row.words, *more]) as composed:
-        yield Plan.read(composed.cfg, composed.build, composer.flags), composed.cfg
+        yield Plan.read(composed.cfg, composed.build, composer.flags), composed
 
 
 def remembered(cfg: DictConfig, plan: Plan) -> dict[str, Any]:
@@ -76,12 +76,6 @@ def remembered(cfg: DictConfig, plan: Plan) -> dict[str, Any]:
 def lasting_settings(cfg: DictConfig) -> dict[str, Any]:
     settings = OmegaConf.to_container(cfg, resolve=True)
     return {name: value for name, value in settings.items() if name not in TODAYS}
-
-
-def fingerprint_of(cfg: DictConfig) -> str:
-    """Of all settings but the device, which may be another when a batch is resumed."""
-    settings = {name: value for name, value in lasting_settings(cfg).items() if name != "device"}
-    return hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
 
 
 def tell_if_changed(base: dict[str, Any], number: int, row: Row, fingerprint: str) -> None:
@@ -130,10 +124,11 @@ def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
     for number, row in enumerate(rows):
         first = len(manifest.pictures)
         try:
-            with planned(composer, row) as (plan, cfg):
-                seed = unsaid if cfg.seed is None else cfg.seed
+            with planned(composer, row) as (plan, composed):
+                said = composed.cfg.seed
+                seed = unsaid if said is None else said
                 manifest.pictures += pictures_of(plan, number, first, seed)
-                fingerprints.append(fingerprint_of(cfg))
+                fingerprints.append(composed.fingerprint)
             if batch.first is None:
                 batch.first, batch.first_row = drawable(composer, row), number
         except BAD as error:
