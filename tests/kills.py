@@ -248,7 +248,8 @@ def manifest(folder: Path) -> dict[str, Any]:
         for key in OF_WORK:
             picture.pop(key, None)
     found.pop("made", None)
-    found.get("base", {}).pop("cwd", None)  # each is asked for in a folder of its own
+    for key in ("cwd", "seed"):  # a folder of its own; drawn by lot, for rows that say none
+        found.get("base", {}).pop(key, None)
     return found
 
 
