@@ -46,9 +46,10 @@ class Once(logging.Filter):
 
 def guard(main: Callable[[], None], argv: list[str]) -> int:
     """Do what the command line asks for; the exit code. `main` is Hydra's way to `run`."""
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(Once())
+    told = logging.StreamHandler()
+    told.addFilter(Once())
+    form = "%(levelname)s: %(message)s"
+    logging.basicConfig(handlers=[told], format=form, level=logging.WARNING)
     for stream in (sys.stdout, sys.stderr):  # a console that cannot show 猫 must not stop a run
         stream.reconfigure(errors="backslashreplace")
     if {"--help", "-h"} & set(argv[1:]):

@@ -71,15 +71,15 @@ class Patches(nn.Module):
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
-        self.conv = conv
+        self.weight, self.bias = conv.weight, conv.bias  # where towers look for their format
+        self.kernel_size = conv.kernel_size
 
     def forward(self, x: Tensor) -> Tensor:
-        conv = self.conv
-        (p, q), (height, width) = conv.kernel_size, x.shape[2:]
+        (p, q), (height, width) = self.kernel_size, x.shape[2:]
         rows, columns = height // p, width // q
         x = x[:, :, : rows * p, : columns * q].unflatten(3, (columns, q)).unflatten(2, (rows, p))
         flat = x.permute(0, 2, 4, 1, 3, 5).flatten(3)  # (B, rows, columns, C * p * q)
-        return F.linear(flat, conv.weight.flatten(1), conv.bias).permute(0, 3, 1, 2)
+        return F.linear(flat, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
 
 
 class QuickGELU(nn.Module):
