@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +26,7 @@ from guided.record import LOADER, check_shape
 from guided.spelling import said, untrusted
 
 LARGEST = 16 << 20  # bytes
+HALVES = re.compile(r"(?i)\\ud[89ab][0-9a-f]{2}(\\ud[c-f][0-9a-f]{2})|\\ud[89a-f][0-9a-f]{2}")
 KINDS = (".txt", ".csv", ".yaml", ".yml")
 
 
@@ -131,6 +134,7 @@ def from_cells(names: list[str], cells: list[str], where: str) -> Row:
 
 def from_yaml(text: str, name: str, flags: Sequence[str]) -> list[Row]:
     try:
+        text = whole_escapes(text)
         check_shape(text, name)
         root = yaml.compose(text, LOADER)
         if isinstance(root, yaml.SequenceNode):
@@ -141,6 +145,12 @@ def from_yaml(text: str, name: str, flags: Sequence[str]) -> list[Row]:
     if not isinstance(found, dict) or found.keys() - {"list", "product"}:
         raise BadInput(f"{name} must be a list of prompts or settings, or have list: and product:")
     return combined(found, flags, name)
+
+
+def whole_escapes(text: str) -> str:
+    """JSON's escapes say an emoji in two halves, which the loader refuses: joined, and a half
+    alone replaced."""
+    return HALVES.sub(lambda two: json.loads(f'"{two[0]}"') if two[1] else "?", text)
 
 
 def why(error: yaml.YAMLError) -> str:
