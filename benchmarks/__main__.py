@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import platform
 import statistics
-import sys
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ from benchmarks.parts import operations, parts, peak
 from benchmarks.sides import Weights, our_steps, ours, their_steps
 from guided.devices import check_device, check_precision, find_device, find_precision
 from guided.errors import BadInput, not_one_of
-from guided.training.settings import from_argv
+from guided.training.settings import main
 
 REFERENCES = ("disco", "discoart", "none")
 
@@ -54,7 +53,7 @@ class Settings:
         check_precision(self.precision)
 
 
-def main(settings: Settings) -> None:
+def measure(settings: Settings) -> None:
     settings.check()
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -172,8 +171,4 @@ def tell(found: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(from_argv(Settings))
-    except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    main(Settings, measure)

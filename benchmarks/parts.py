@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.clock import seconds
 from guided.diffusion.drawing import Drawing
 from guided.guides.similarity import ClipSimilarity, Target
 from guided.types import Guide, Request
@@ -86,8 +87,6 @@ def operations(work: Work) -> int:
 
 def peak(device: torch.device, dtype: torch.dtype) -> float:
     """Operations a second of a large product of matrices: what the chip can do, measured."""
-    from benchmarks.clock import seconds
-
     side = 8192 if device.type == "cuda" else 1024
     a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     times = [seconds(lambda: a @ b, device) for _ in range(10)]

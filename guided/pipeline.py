@@ -110,9 +110,8 @@ def chosen(words: Sequence[str]) -> str:
 
 def join(words: Sequence[str]) -> None:
     """Be one of a launcher's workers on a folder."""
-    said = dict(word.partition("=")[::2] for word in words)
+    said, more = beside(words)
     folder = Path(unquoted(said["resume"]))
-    more = [f"device={said['device']}"] if "device" in said else []
     composer = Composer.kept(Manifest.read(folder).base)
     worker.work(worker.Bench(folder, composer, more, alone=False))
 
@@ -121,15 +120,13 @@ def resume(words: Sequence[str], launch: Launch | None = None) -> Path:
     """Go on with a folder: what is not there yet, and what failed. As `draw`."""
     hydras, words = launching.apart(words)
     launched = launching.wanted(hydras)
-    said = dict(word.partition("=")[::2] for word in words)
+    said, more = beside(words)
     fitting.check_resuming(said)
     fitting.check_launching(hydras, words, launched)
     folder = found_folder(said["resume"], said.get("folder", "outputs"))
     base = Manifest.read(folder).base
     composer = Composer.kept(base)
     claims.retry(folder)
-    more = [f"device={said['device']}"] if "device" in said else []
-    more += [f"workers={said['workers']}"] if "workers" in said else []
     with where_asked(base), composer.row(more) as composed:
         devices = read_devices(plain(composed.cfg.device))
         workers = read_workers(composed.cfg.workers)
@@ -137,6 +134,12 @@ def resume(words: Sequence[str], launch: Launch | None = None) -> Path:
         return by_launcher(folder, launch, launching.arguments(folder, hydras, more, workers))
     bench = worker.Bench(folder, composer, more)
     return finish(folder, bench, devices, said.get("debug", "").lower() == "true")
+
+
+def beside(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """What is said with resume=, and of it what every row then has too."""
+    said = dict(word.partition("=")[::2] for word in words)
+    return said, [f"{name}={said[name]}" for name in ("device", "workers") if name in said]
 
 
 def found_folder(name: str, root: str) -> Path:

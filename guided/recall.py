@@ -24,6 +24,7 @@ from guided.batch.manifest import Row
 from guided.composing import compose
 from guided.config import Config
 from guided.errors import BadInput, shown
+from guided.plan import plain
 from guided.quoting import name_of
 from guided.recall_known import ONE, SEVERAL, clean, is_here
 from guided.recall_reading import read_settings, rows_of, trusted
@@ -151,10 +152,6 @@ class Recorded:
             log.warning("%s: what was typed cannot be composed today: %s", self.where, reason)
             self.words = []
             return plain(compose(self.typed_with([]), flags))
-
-
-def plain(cfg: DictConfig) -> dict[str, Any]:
-    return OmegaConf.to_container(cfg, resolve=True)
 
 
 def is_above_one(value: Any) -> bool:

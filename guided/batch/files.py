@@ -21,12 +21,13 @@ from guided.batch.manifest import Row
 from guided.batch.rows import MOST, check_name, combined, from_mapping
 from guided.batch.sweep import settings_of
 from guided.errors import BadInput, not_one_of, shown
+from guided.metadata import whole
 from guided.quoting import PROSE, is_grammar, parsed
 from guided.record import LOADER, check_shape
 from guided.spelling import said, untrusted
 
 LARGEST = 16 << 20  # bytes
-HALVES = re.compile(r"(?i)\\ud[89ab][0-9a-f]{2}(\\ud[c-f][0-9a-f]{2})|\\ud[89a-f][0-9a-f]{2}")
+HALVES = re.compile(r"(\\u[dD][89a-fA-F][0-9a-fA-F]{2})+")
 KINDS = (".txt", ".csv", ".yaml", ".yml")
 
 
@@ -148,9 +149,8 @@ def from_yaml(text: str, name: str, flags: Sequence[str]) -> list[Row]:
 
 
 def whole_escapes(text: str) -> str:
-    """JSON's escapes say an emoji in two halves, which the loader refuses: joined, and a half
-    alone replaced."""
-    return HALVES.sub(lambda two: json.loads(f'"{two[0]}"') if two[1] else "?", text)
+    """JSON's escapes say an emoji in two halves, which the loader refuses."""
+    return HALVES.sub(lambda halves: whole(json.loads(f'"{halves[0]}"')), text)
 
 
 def why(error: yaml.YAMLError) -> str:

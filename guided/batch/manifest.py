@@ -164,10 +164,6 @@ class Manifest:
         return sum(scores) / len(scores) if scores else None
 
     @property
-    def finished(self) -> bool:
-        return not any(picture.open for picture in self.pictures)
-
-    @property
     def failed(self) -> list[Picture]:
         return [picture for picture in self.pictures if picture.state == FAILED]
 

@@ -50,9 +50,12 @@ class Batch:
 def drawable(composer: Composer, row: Row, more: Sequence[str] = ()) -> Drawable:
     """BadInput, or one of Hydra's or OmegaConf's errors, when the row is not right."""
     with planned(composer, row, more) as (plan, composed):
-        settings = remembered(composed.cfg, plan)
-        settings["words"] = composer.typed([*row.words, *more])
-        return Drawable(plan, settings, composed.fingerprint)
+        return made_of(plan, composed, composer.typed([*row.words, *more]))
+
+
+def made_of(plan: Plan, composed: Composed, typed: list[str]) -> Drawable:
+    settings = remembered(composed.cfg, plan) | {"words": typed}
+    return Drawable(plan, settings, composed.fingerprint)
 
 
 @contextmanager
@@ -125,12 +128,13 @@ def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
         first = len(manifest.pictures)
         try:
             with planned(composer, row) as (plan, composed):
+                if batch.first is None:
+                    batch.first = made_of(plan, composed, composer.typed(row.words))
+                    batch.first_row = number
                 said = composed.cfg.seed
                 seed = unsaid if said is None else said
                 manifest.pictures += pictures_of(plan, number, first, seed)
                 fingerprints.append(composed.fingerprint)
-            if batch.first is None:
-                batch.first, batch.first_row = drawable(composer, row), number
         except BAD as error:
             errors.append(error)
             batch.wrong[number] = f"{row.where}: {say(error)}".removeprefix(": ")
