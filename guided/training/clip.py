@@ -33,6 +33,7 @@ from guided.training.muon import Muon
 from guided.training.settings import Training, main
 from guided.training.views import NAMES
 
+ATTACKS = 2  # steps in which a picture is changed against the learner
 EASY_STEPS = 400  # from bare words and clean pictures to hard ones
 LARGEST = 256  # side of a matrix that is still cheap to make orthogonal
 APART = (
@@ -58,6 +59,8 @@ class Settings(Training):
     look_every: float = 6.0
     pool: str = ""  # a file of a denoiser's guesses, to learn from those too
     pool_share: float = 0.4
+    robust: float = 0.0  # pictures are changed against the learner by up to so much (hardened)
+    texts: bool = True  # the sentences' side learns too; false: several times as many steps
 
     def check(self) -> None:
         super().check()
@@ -69,6 +72,8 @@ class Settings(Training):
             raise BadInput(f"pool={self.pool} is no file; python -m guided.training.pool makes it")
         if not 0 <= self.pool_share <= 1:
             raise BadInput(f"pool_share={self.pool_share} must be from 0 to 1")
+        if self.robust < 0:
+            raise BadInput(f"robust={self.robust} must be 0 or more, as 1")
         self.out = self.out or f"runs/clip_{self.tower}"
 
 
@@ -102,6 +107,36 @@ def losses(seen: Tensor, read: Tensor, model: WithAnchors, batch: Batch) -> Tens
         for kind in (0, 1)
     )
     return match + naming + 0.5 * reading + 0.5 * colours
+
+
+def hardened(
+    images: Tensor, read: Tensor, model: WithAnchors, batch: Batch, most: float,
+    dice: torch.Generator,
+) -> Tensor:  # fmt: skip
+    """The images (B, 3, H, W) in [0, 1], each changed so that the model errs as it may: by a
+    random length, up to `most` (L2, of a picture of 32 by 32 pixels). Who withstands that has
+    gradients along which a picture comes to look like something, to people too.
+
+    Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", 2017,
+    https://arxiv.org/abs/1706.06083; for guidance Kawar et al. 2022,
+    https://arxiv.org/abs/2208.08664
+    """
+    side = images.shape[-1] / 32
+    length = most * side * torch.rand(len(images), 1, 1, 1, generator=dice).to(images)
+    changed, read = images, read.detach()
+    for _ in range(ATTACKS):
+        changed = changed.detach().requires_grad_()
+        seen = model.clip.encode_image(towers.normalised(changed), normalize=True)
+        (grad,) = torch.autograd.grad(losses(seen.float(), read, model, batch), changed)
+        change = changed.detach() + shortened(grad, None) * length * 0.75 - images
+        changed = (images + shortened(change, length)).clamp(0, 1)
+    return changed
+
+
+def shortened(change: Tensor, length: Tensor | None) -> Tensor:
+    """(B, 3, H, W) with at most that L2 length (B, 1, 1, 1); of length 1 without."""
+    size = change.flatten(1).norm(dim=1).view(-1, 1, 1, 1).clamp(min=1e-12)
+    return change / size if length is None else change * (length / size).clamp(max=1)
 
 
 def told_apart(logits: Tensor, labels: Tensor) -> Tensor:
@@ -144,7 +179,7 @@ def measure(model: nn.Module, book: pictures.Pictures, tokenizer) -> dict[str, f
 def optimizers(model: nn.Module, settings: Settings) -> list[Optimizer]:
     """Muon for convolutions and projections of moderate size, AdamW for embeddings, anchors,
     large matrices and vectors."""
-    named = list(model.named_parameters())
+    named = [(name, w) for name, w in model.named_parameters() if w.requires_grad]
     inside = [
         w
         for name, w in named
@@ -203,6 +238,9 @@ def train(settings: Settings) -> None:
     words = tokenizer(merges)
     device = find_device(settings.device)
     model = WithAnchors(begin(settings), teacher.concepts_in_all).to(device)
+    if not settings.texts:
+        for name, weight in model.clip.named_parameters():
+            weight.requires_grad_(name.startswith("visual."))
     course = Course(settings, model, optimizers(model, settings), warmup=40, longest=1000)
 
     def make(step: int, dice: torch.Generator) -> tuple[Batch, Tensor]:
@@ -210,12 +248,14 @@ def train(settings: Settings) -> None:
         batch = teacher.batch(settings.batch, dice, ease)
         return batch, words(batch.texts, towers.CONTEXT)
 
-    for (batch, tokens), _ in course.batches(make):
+    for (batch, tokens), dice in course.batches(make):
         batch = batch.to(device)
         with course.autocast():
-            images = towers.normalised(batch.images)
-            seen = model.clip.encode_image(images, normalize=True)
             read = model.clip.encode_text(tokens.to(device), normalize=True)
+            images = batch.images
+            if settings.robust:
+                images = hardened(images, read.float(), model, batch, settings.robust, dice)
+            seen = model.clip.encode_image(towers.normalised(images), normalize=True)
         loss = losses(seen.float(), read.float(), model, batch)
         right = (seen @ read.T).argmax(1) == torch.arange(len(seen), device=device)
         course.learn(loss, right=right.float().mean().item())

@@ -10,6 +10,8 @@ from guided.errors import BadInput
 from guided.training import bpe, clip, lesson, pictures, sources, towers
 from guided.training.lesson import Lesson, OwnLesson
 
+CLIP_B = lesson.EMBEDDED.parent / "clip_b"
+
 
 def dice(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
@@ -60,9 +62,9 @@ def test_own_captions_are_said_as_they_are(own: Path) -> None:
 def test_a_clip_learns_from_a_folder_and_from_shipped_weights(own: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine"
     told = {"data": str(own), "steps": 2, "batch": 3, "device": "cpu", "adam_lr": 1e-4}
-    clip.train(clip.Settings(tower="b", init=str(lesson.EMBEDDED.parent / "clip_b"),
+    clip.train(clip.Settings(tower="b", init=str(CLIP_B),
                              out=str(out), lr=1e-4, **told))  # fmt: skip
-    before = load_file(lesson.EMBEDDED.parent / "clip_b" / towers.WEIGHTS)
+    before = load_file(CLIP_B / towers.WEIGHTS)
     after = load_file(out / "shipped" / towers.WEIGHTS)
     learnt = [k for k in before if "running" not in k and "tracked" not in k]
     moved = [(after[k].float() - before[k].float()).abs().max().item() for k in learnt]
@@ -78,6 +80,7 @@ def test_a_clip_learns_from_a_folder_and_from_shipped_weights(own: Path, tmp_pat
         ({"init": "/nowhere"}, "init=/nowhere"),
         ({"pool": "/nowhere.pt"}, "pool=/nowhere.pt"),
         ({"pool_share": 2.0}, "pool_share=2"),
+        ({"robust": -1.0}, "robust=-1"),
     ],
 )
 def test_wrong_settings_are_named(own: Path, told: dict, said: str) -> None:
@@ -144,3 +147,37 @@ def test_grounds_and_colours_are_named_where_they_are_known() -> None:
         for shown in ([-1] * 3, [0, 1, 2], [1, 2, 0])
     )
     assert right == pytest.approx(unknown, abs=1e-4) and wrong > unknown + 20
+
+
+def test_hardened_pictures_stay_near_and_are_harder_than_chance(own: Path) -> None:
+    torch.manual_seed(0)
+    taught = OwnLesson(lesson.folder.load(own, 32), 32)
+    model = clip.WithAnchors(clip.begin(clip.Settings(tower="b", init=str(CLIP_B))), 8).eval()
+    batch = taught.batch(8, dice())
+    words = clip.tokenizer(CLIP_B / bpe.FILE)(batch.texts, towers.CONTEXT)
+    read = model.clip.encode_text(words, normalize=True)
+
+    def loss(images: torch.Tensor) -> float:
+        seen = model.clip.encode_image(towers.normalised(images), normalize=True)
+        return clip.losses(seen, read, model, batch).item()
+
+    hard = clip.hardened(batch.images, read, model, batch, 2.0, dice())
+    change = hard - batch.images
+    lengths = change.flatten(1).norm(dim=1)
+    assert (lengths <= 2.0001).all() and lengths.max() > 0.5
+    assert hard.min() >= 0 and hard.max() <= 1
+    noise = torch.randn(change.shape, generator=dice())
+    chance = batch.images + noise * (lengths / noise.flatten(1).norm(dim=1)).view(-1, 1, 1, 1)
+    assert loss(hard) > loss(chance.clamp(0, 1)) + 0.1
+    none = clip.hardened(batch.images, read, model, batch, 0.0, dice())
+    assert torch.equal(none, batch.images)
+
+
+def test_without_texts_only_the_picture_side_learns(own: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine"
+    told = {"data": str(own), "steps": 2, "batch": 3, "device": "cpu", "robust": 1.0}
+    clip.train(clip.Settings(tower="b", init=str(CLIP_B), out=str(out), texts=False, **told))
+    before = load_file(CLIP_B / towers.WEIGHTS)
+    after = load_file(out / "shipped" / towers.WEIGHTS)
+    changed = {key.partition(".")[0] for key in before if not torch.equal(before[key], after[key])}
+    assert changed == {"visual"}
