@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import cases, chart
+from benchmarks import cases, chart, embedded
 from benchmarks.clock import seconds
 from benchmarks.parts import operations, parts, peak
 from benchmarks.sides import Weights, our_steps, ours, their_steps
@@ -46,9 +46,10 @@ class Settings:
             raise BadInput(f"rounds={self.rounds} must be 1 or more")
         if self.reference not in REFERENCES:
             raise BadInput(not_one_of("reference", self.reference, REFERENCES))
+        known = [embedded.CASE, *cases.ALL]
         for name in self.cases.split(","):
-            if name != "auto" and name not in cases.ALL:
-                raise BadInput(not_one_of("cases", name, cases.ALL))
+            if name not in ("auto", *known):
+                raise BadInput(not_one_of("cases", name, known))
         check_device(self.device)
         check_precision(self.precision)
 
@@ -60,12 +61,17 @@ def measure(settings: Settings) -> None:
     device = find_device(settings.device)
     dtype = find_precision(settings.precision, device)
     names = cases.fitting(device) if settings.cases == "auto" else settings.cases.split(",")
+    pair = embedded.compared(device, settings.precision) if embedded.CASE in names else None
+    if pair:
+        embedded.tell(pair)
+    names = [name for name in names if name != embedded.CASE]
     top = peak(device, dtype)
     found = {
         "machine": machine(device),
         "precision": str(dtype).removeprefix("torch."),
         "peak GFLOP/s": round(top / 1e9),
         "reference": settings.reference,
+        "embedded": pair,
         "cases": [compared(cases.ALL[name], settings, device, dtype, top) for name in names],
     }
     out = Path(settings.out)

@@ -52,6 +52,6 @@ ALL = {
 def fitting(device: torch.device) -> list[str]:
     """Those that this device draws in minutes."""
     if device.type == "cpu":
-        return ["256-narrow", "256-narrow-secondary"]
+        return ["embedded", "256-narrow", "256-narrow-secondary"]
     memory = torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else 0
-    return ["256", "512", "1280x768"] if memory > 12e9 else ["256-narrow", "256"]
+    return ["embedded", *(["256", "512", "1280x768"] if memory > 12e9 else ["256-narrow", "256"])]

@@ -1,20 +1,30 @@
 """CLIP's image tower with quicker parts, against open_clip's and transformers' own modules."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+import guided
 from guided.clip import import_open_clip
 from guided.quicker import Patches, SelfAttention, quicken
 
 open_clip = import_open_clip()
+EMBEDDED = Path(guided.__file__).parent / "models" / "embedded"
 
 
 def towers(arch: str) -> tuple[nn.Module, nn.Module, int]:
     torch.manual_seed(0)
-    tower = open_clip.create_model(arch).visual.eval().double().requires_grad_(False)
+    tower = open_clip.create_model(arch).visual
+    for norm in tower.modules():  # as after training: no norm leaves its input as it is
+        if isinstance(norm, nn.BatchNorm2d):
+            nn.init.normal_(norm.running_mean)
+            nn.init.uniform_(norm.running_var, 0.5, 2)
+            nn.init.normal_(norm.weight, 1, 0.3)
+            nn.init.normal_(norm.bias)
+    tower = tower.eval().double().requires_grad_(False)
     size = tower.image_size
     return tower, quicken(copy.deepcopy(tower)), size if isinstance(size, int) else size[0]
 
@@ -23,7 +33,10 @@ def kinds(tower: nn.Module) -> set[type]:
     return {type(part) for part in tower.modules()}
 
 
-@pytest.mark.parametrize("arch", ["ViT-S-32", "ViT-B-32-quickgelu", "RN50-quickgelu"])
+@pytest.mark.parametrize(
+    "arch",
+    ["ViT-S-32", "ViT-B-32-quickgelu", "RN50-quickgelu", f"local-dir:{EMBEDDED / 'clip_b'}"],
+)
 def test_the_same_points_and_the_same_way_back(arch: str) -> None:
     tower, quick, size = towers(arch)
     views = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(1)).double()
@@ -37,6 +50,9 @@ def test_the_same_points_and_the_same_way_back(arch: str) -> None:
         assert (after - before).abs().max() < 1e-10 * before.abs().max()
     if arch.startswith("ViT"):
         assert SelfAttention in kinds(quick) and Patches in kinds(quick)
+    else:
+        norms = [part for part in quick.modules() if isinstance(part, nn.BatchNorm2d)]
+        assert not norms and any(isinstance(part, nn.BatchNorm2d) for part in tower.modules())
 
 
 def test_what_is_not_known_is_left_alone() -> None:

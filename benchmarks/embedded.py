@@ -1,0 +1,75 @@
+"""The embedded pair's picture, at the program's own defaults, against the bare passes of its
+models: what is spent beside them is everything that this program adds.
+"""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+import torch
+
+from benchmarks.clock import seconds
+from benchmarks.parts import Work, parts
+from guided import command
+from guided.plan import Plan
+from guided.studio import Studio
+from guided.types import Request
+
+CASE = "embedded"
+WORDS = ("prompt=a red heart", "seed=0")
+
+
+def compared(device: torch.device, precision: str) -> dict[str, Any]:
+    """Every step of one picture, and after each the passes of the U-Net and the CLIPs that it is
+    made of, forward and back, as often as the step needs them."""
+    words = [*WORDS, f"device={device}", f"precision={precision}"]
+    plan = Plan.read(command.compose(words))
+    studio = Studio.open(plan)
+    guides = studio.guides(plan, plan.prompts_of(plan.seed), None)
+    request = Request(plan.size, [plan.seed], plan.steps)
+    works = parts(studio.generator, guides, request)
+    cutouts = works.pop("cutouts")
+    first = seconds(lambda: next(studio.generator.generate(request, guides)), device)
+    ours, bare, evaluations = [], [], 0
+    steps = studio.generator.generate(request, guides)
+    recurrence = plan.sampler.recurrence
+    while True:
+        found: list[Any] = []
+        took = seconds(lambda: found.append(next(steps, None)), device)  # noqa: B023
+        if found[0] is None:
+            break
+        times = int(recurrence(found[0].guess.progress))
+        evaluations += times
+        ours.append(took)
+        bare.append(seconds(lambda: again(list(works.values()), times), device))  # noqa: B023
+    return {
+        "case": CASE,
+        "size": list(plan.size),
+        "first step": {"guided": first},
+        "seconds": {"guided": sum(ours), "bare": sum(bare)},
+        "evaluations": evaluations,
+        "times the bare passes": sum(ours) / sum(bare),
+        "of one step": statistics.median(a / b for a, b in zip(ours, bare, strict=True)),
+        "parts": {
+            name: statistics.median(seconds(work, device) for _ in range(9))
+            for name, work in [*works.items(), ("cutouts", cutouts)]
+        },
+    }
+
+
+def again(works: list[Work], times: int) -> None:
+    for _ in range(times):
+        for work in works:
+            work()
+
+
+def tell(found: dict[str, Any]) -> None:
+    width, height = found["size"]
+    took = found["seconds"]
+    print(
+        f"{found['case']}: {width}x{height}, a picture of {found['evaluations']} evaluations: "
+        f"{took['guided']:.2f} s, {took['bare']:.2f} s for its models' passes alone; "
+        f"{found['times the bare passes']:.3f} times as long (a step {found['of one step']:.3f})"
+    )
+    print("  " + ", ".join(f"{name} {took * 1e3:.1f} ms" for name, took in found["parts"].items()))
