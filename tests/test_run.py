@@ -50,7 +50,7 @@ def test_a_run_leaves_pictures_previews_sheet_metrics_and_settings(four):
 
 
 def test_the_picture_is_enlarged_by_the_models_own_upscaler(four):
-    assert Image.open(four / "image_0000.png").size == (128, 128)
+    assert Image.open(four / "image_0000.png").size == (512, 512)
     assert Image.open(four / "steps" / "0000_0003.png").size == (128, 128)
 
 
@@ -100,7 +100,7 @@ def test_a_picture_tells_how_it_was_made(four):
         "Steps: 3",
         "Sampler: DDIM",
         "Seed: 7",
-        "Size: 128x128",
+        "Size: 512x512",
         "Drawn at: 32x32",
         "Model: embedded",
     ):
@@ -219,7 +219,7 @@ def test_the_program_draws_and_says_where(tmp_path):
 
 def test_generate_returns_pictures(tmp_path):
     images = guided.generate("a sun: 太阳, ${bright", *SHORT, folder=str(tmp_path), seed=1)
-    assert [image.size for image in images] == [(128, 128)]
+    assert [image.size for image in images] == [(512, 512)]
     assert record.read(Path(images[0].filename))["prompt"] == "a sun: 太阳, ${bright"
 
 

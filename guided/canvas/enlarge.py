@@ -43,8 +43,9 @@ class Enlarger:
     def __call__(self, image: Tensor, times: int) -> Tensor:
         """(1, 3, H, W) in [0, 1] -> (1, 3, times * H, times * W)."""
         size = (image.shape[2] * times, image.shape[3] * times)
-        if times > 1 and self.upscaler is not None:
-            image = self.upscaler(image.float().clamp(0, 1))
+        if self.upscaler is not None:
+            while image.shape[2] < size[0]:
+                image = self.upscaler(image.float().clamp(0, 1))
         return resize(image, size)
 
 

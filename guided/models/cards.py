@@ -17,7 +17,7 @@ from guided.diffusion.architecture import PREDICTIONS, SCHEDULES, SPACINGS, UNet
 from guided.errors import BadInput, not_one_of
 from guided.models import hub, registry
 from guided.models.integrity import damage
-from guided.schedule import check_number, schedule
+from guided.schedule import AUTO, check_number, schedule
 
 OPEN_CLIP, CHINESE = "open_clip_config.json", "chinese_clip"
 CHOSEN: ContextVar[str | None] = ContextVar("cache", default=None)
@@ -33,7 +33,8 @@ class Recommended:
     reach: float | None = None  # of the shift of a guess
     eta: float = 0.8
     recurrence: Any = 1  # a number or pairs [progress, number]
-    enlarge: int = 1  # how many times the saved picture is larger than the drawn one
+    enlarge: Any = 1  # how many times the finished picture is larger than the drawn one; or auto
+    preview: int = 1  # the same of steps and of a film's pictures
 
 
 @dataclass
@@ -122,7 +123,9 @@ class ModelCard(WeightsCard):
         ):
             if value not in known:
                 raise ValueError(not_one_of(setting, value, known))
-        check_number("recommended.enlarge", self.recommended.enlarge, 1, 16, whole=True)
+        if self.recommended.enlarge != AUTO:
+            check_number("recommended.enlarge", self.recommended.enlarge, 1, 16, whole=True)
+        check_number("recommended.preview", self.recommended.preview, 1, 16, whole=True)
 
 
 @dataclass

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from guided import record
 from guided.errors import not_one_of
 from guided.metadata import SUFFIXES
 from guided.outputs.picture import made, picture
-from guided.schedule import check_number
+from guided.schedule import AUTO, check_number
 from guided.types import Frame, Run
 
+LEAST, MOST = 512, 16  # auto: pixels of the shorter side, and times larger at most
 LARGEST = {"webp": 16_383, "jpeg": 65_535}  # pixels a side
 
 
 @dataclass
 class Still:
-    enlarge: int = 1  # how many times larger than it was drawn
+    enlarge: Any = 1  # how many times larger than it was drawn; auto: to 512 pixels or more
     format: str = "png"  # or webp, jpeg
     quality: int | None = None  # null: WebP without loss, JPEG 95
 
     def __post_init__(self) -> None:
-        check_number("enlarge", self.enlarge, 1, 16, whole=True)
+        if self.enlarge != AUTO:
+            check_number("enlarge", self.enlarge, 1, MOST, whole=True)
         self.format = {"jpg": "jpeg"}.get(self.format, self.format)
         if self.format not in SUFFIXES:
             raise ValueError(not_one_of("format", self.format, SUFFIXES))
@@ -33,12 +37,16 @@ class Still:
                 raise ValueError(f"quality={self.quality} is for webp and jpeg; PNG loses nothing")
 
     def check(self, size: tuple[int, int]) -> None:
-        side = max(size) * self.enlarge
+        side = max(size) * self.times(size)
         if side > LARGEST.get(self.format, side):
             raise ValueError(
                 f"format={self.format} holds at most {LARGEST[self.format]} pixels a side, not "
                 f"{side}; format=png holds more"
             )
+
+    def times(self, size: tuple[int, int]) -> int:
+        """How many times larger a picture of that size (width, height) is saved."""
+        return min(MOST, math.ceil(LEAST / min(size))) if self.enlarge == AUTO else self.enlarge
 
     @property
     def suffix(self) -> str:
@@ -58,6 +66,7 @@ class StillViewer:
         if not frame.last:
             return
         path = self.run.folder / f"image_{frame.index:04d}{self.settings.suffix}"
-        image = picture(self.run.enlarge(frame.image, self.settings.enlarge))
+        height, width = frame.image.shape[2:]
+        image = picture(self.run.enlarge(frame.image, self.settings.times((width, height))))
         chosen = self.settings
         record.save(image, path, made(self.run, frame), chosen.format, chosen.quality)

@@ -112,7 +112,7 @@ class Side:
         for frame in self.studio.frames(plan):
             last = frame
         still = plan.outputs.get("still")
-        image = self.studio.enlarger(last.image, still.enlarge if still else 1)
+        image = self.studio.enlarger(last.image, still.times(plan.size) if still else 1)
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".draft")
         picture(image).save(draft, "png")

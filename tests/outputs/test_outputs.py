@@ -91,6 +91,16 @@ def test_a_picture_too_large_for_its_format_is_told_before_it_is_drawn():
         Still(format="webp", enlarge=2).check((8192, 64))
 
 
+@pytest.mark.parametrize(
+    ("drawn", "saved"),
+    [((32, 32), (512, 512)), ((96, 32), (1536, 512)), ((48, 64), (528, 704)),
+     ((512, 768), (512, 768)), ((16, 16), (256, 256))],
+)  # fmt: skip
+def test_auto_enlarges_until_the_shorter_side_has_512_pixels_but_16_times_at_most(drawn, saved):
+    times = Still(enlarge="auto").times(drawn)
+    assert (drawn[0] * times, drawn[1] * times) == saved
+
+
 def test_steps_are_kept_as_often_as_asked_and_at_the_end(run):
     watch(Steps(every=3), run, all_frames()[:4])
     names = sorted(path.name for path in (run.folder / "steps").iterdir())
