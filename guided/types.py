@@ -96,6 +96,10 @@ class Pull:
 class Guide(Protocol):
     """Sees an image (B, 3, H, W), nominally in [0, 1] and not clamped; never noise or networks."""
 
+    def asks(self, progress: float) -> bool:
+        """Whether it may pull there. Where no guide does, nothing is kept for the way back."""
+        ...
+
     def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull: ...
 
 

@@ -128,6 +128,9 @@ class FixedGuide:
     def __init__(self, grad: Tensor) -> None:
         self.grad = grad
 
+    def asks(self, progress: float) -> bool:
+        return True
+
     def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull:
         return Pull(image.new_zeros(len(image)), self.grad.to(image).expand_as(image).clone())
 

@@ -166,6 +166,7 @@ def test_every_number_of_guides_cutouts_and_samplers_takes_every_form(cutouts, f
     words = [f"cutouts.{name}={form}" for name in names]
     words += [f"guide.clip.scale={form}", f"guide.range.scale={form}", f"sampler.eta={form}"]
     words += [f"sampler.recurrence={form}", f"generator.clamp={form}", f"generator.reach={form}"]
+    words += [f"generator.every={form}"]
     words += [f"clip.embedded_a.weight={form}", f"prompt=[{{text: a, weight: {quoted(form)}}}]"]
     cfg = compose([f"cutouts={cutouts}", *words])
     parts = (
@@ -173,7 +174,11 @@ def test_every_number_of_guides_cutouts_and_samplers_takes_every_form(cutouts, f
         + list(build_all(cfg.guide, "guide").values())
         + list(build_all(cfg.clip, "clip").values())
     )
-    asked = {"cutouts": names, "sampler": ["eta", "recurrence"], "generator": ["clamp", "reach"]}
+    asked = {
+        "cutouts": names,
+        "sampler": ["eta", "recurrence"],
+        "generator": ["clamp", "reach", "every"],
+    }
     for part, group in zip(parts, asked, strict=False):
         for name in asked[group]:
             assert getattr(part, name)(0.7) == 1, (group, name)

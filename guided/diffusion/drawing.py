@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from guided.diffusion.asking import Asking, Pace
 from guided.diffusion.denoiser import ModelDenoiser, noised
 from guided.diffusion.guidance import GuidedDenoiser, auto_clamp
 from guided.diffusion.noise import Dice, timeline
@@ -59,6 +60,7 @@ class Drawing:
     reach: Schedule | None
     device: torch.device
     sight: Sight = field(default_factory=Sight)
+    pace: Pace = field(default_factory=Pace)
     mirror: Mirror = field(default_factory=Mirror)
 
     @torch.no_grad()  # as a decorator, it ends wherever the generator yields
@@ -72,26 +74,30 @@ class Drawing:
         dice = Dice(request.seeds)
         model = ModelDenoiser(self.unet, steps, card.prediction, card.clip_denoised, dice)
         clamp = self._clamp(request.steps)
-        guided = GuidedDenoiser(model, guides, dice, clamp, self.reach, self.sight)
+        asking = Asking(self.pace)
+        guided = GuidedDenoiser(model, guides, dice, clamp, self.reach, self.sight, asking)
         start = len(steps) - 1 - request.skip
         place = Place(self._begin(request, dice, model, start), start)
         mirrored = self.mirror.positions(steps, start)
         if saved is not None:
             place = Place.restored(saved, place)
             dice.go_on(saved["dice"])
+            asking.go_on(saved, self.device)
         yield from self._walk(guided, place, dice, mirrored)
 
     def _walk(
         self, denoiser: GuidedDenoiser, place: Place, dice: Dice, mirrored: set[int]
     ) -> Iterator[Step]:
-        """The sampler's walk, begun anew wherever x is mirrored: what a sampler remembers of the
-        steps before belongs to another image."""
+        """The sampler's walk, begun anew wherever x is mirrored: what a sampler or a guide
+        remembers of the steps before belongs to another image."""
         while place.at >= 0:
             if place.at in mirrored:
                 place = Place(self.mirror(place.x), place.at)
+                denoiser.asking.forget()
             for step in self.sampler.sample(denoiser, place.x, dice, place.at, place.memory):
                 place = Place(step.x, step.i - 1, step.memory)
-                yield replace(step, state=place.state() | {"dice": dice.state()})
+                state = place.state() | denoiser.asking.state() | {"dice": dice.state()}
+                yield replace(step, state=state)
                 if place.at in mirrored:
                     break
 

@@ -12,7 +12,7 @@ towards pure noise, where a guide sees next to nothing: `reach` limits what come
 
 Two stages: each guide gives its gradient with respect to the image, then the sum goes once to x,
 through the network that made it. That equals the direct gradient, and frees each CLIP before the
-next one starts.
+next one starts. Where the guides rest (asking.py), their last sum may go to x once more.
 """
 
 import logging
@@ -22,10 +22,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from guided.diffusion.asking import Answer, Asking
 from guided.diffusion.noise import Dice, Timeline
-from guided.diffusion.sight import Sight
+from guided.diffusion.sight import Sight, View
 from guided.schedule import Schedule
-from guided.types import Denoiser, Guess, Guide, Pull
+from guided.types import Denoiser, Guess, Guide
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class GuidedDenoiser:
     clamp: Schedule | None = None  # largest root mean square of the gradient
     reach: Schedule | None = None  # largest root mean square of the shift that it makes
     sight: Sight = field(default_factory=Sight)
+    asking: Asking = field(default_factory=Asking)
 
     @property
     def timeline(self) -> Timeline:
@@ -52,15 +54,8 @@ class GuidedDenoiser:
 
     def __call__(self, x: Tensor, i: int) -> Guess:
         progress = self.timeline.progress(i)
-        x = x.detach().requires_grad_()
-        guess, seen = self.sight(self.denoiser, x, i)
-        image = (seen.detach() + 1) / 2
-        pulls = self._pulls(image, progress)
-        total = sum((pull.grad for pull in pulls.values()), torch.zeros_like(x))
-        if total.any():  # NaN counts as something
-            (grad,) = torch.autograd.grad(seen, x, total.to(x) / 2)
-        else:
-            grad = torch.zeros_like(x)
+        view, answer = self._answered(x, i, progress)
+        grad = self._back(view, answer)
         grad, norm = self._finite(grad, i), rms(grad)
         if self.clamp is not None:
             grad = clamped(grad, self.clamp(progress))
@@ -69,19 +64,38 @@ class GuidedDenoiser:
         shift = sigma**2 / max(alpha, LEAST_ALPHA) * grad
         if self.reach is not None:
             shift = clamped(shift, self.reach(progress))
+        guess = view.guess
         return Guess(
             pred=guess.pred.detach() - shift,
             plain=guess.plain.detach(),
             spread=None if guess.spread is None else guess.spread.detach(),
-            losses={name: pull.loss.detach() for name, pull in pulls.items()},
-            similarity=similarity(pulls),
+            losses=answer.losses if answer else {},
+            similarity=answer.similarity if answer else None,
             grad_norm=norm,
-            seen=image,
+            seen=None if view.image is None else in_colour(view.image),
             progress=progress,
         )
 
-    def _pulls(self, image: Tensor, progress: float) -> dict[str, Pull]:
-        return {name: guide(image, progress, self.dice) for name, guide in self.guides.items()}
+    def _answered(self, x: Tensor, i: int, progress: float) -> tuple[View, Answer | None]:
+        """The guess, and what the guides say of it; where they rest, what they said last."""
+        if not self.asking.due(progress):
+            answer = self.asking.answer
+            return self.sight(self.denoiser, x, i, look=False, back=answer is not None), answer
+        wanted = any(guide.asks(progress) for guide in self.guides.values())
+        view = self.sight(self.denoiser, x, i, back=wanted)
+        assert view.image is not None
+        image = in_colour(view.image)
+        # Also those that ask for nothing: a stream of random numbers must not depend on it.
+        pulls = {name: guide(image, progress, self.dice) for name, guide in self.guides.items()}
+        answer = Answer.of(pulls, image)
+        self.asking.keep(answer if wanted else None)
+        return view, answer
+
+    def _back(self, view: View, answer: Answer | None) -> Tensor:
+        """The gradient with respect to x."""
+        if answer is None or not answer.grad.any():  # NaN counts as something
+            return torch.zeros_like(view.x)
+        return view.back(answer.grad.to(view.x) / 2)  # from [0, 1] to [-1, 1]
 
     def _finite(self, grad: Tensor, i: int) -> Tensor:
         """An overflowed gradient would blacken the picture: that image's step goes unguided."""
@@ -117,5 +131,6 @@ def clamped(grad: Tensor, limit: float) -> Tensor:
     return torch.where(size > limit, grad * (limit / size), grad)
 
 
-def similarity(pulls: Mapping[str, Pull]) -> Tensor | None:
-    return next((p.similarity for p in pulls.values() if p.similarity is not None), None)
+def in_colour(image: Tensor) -> Tensor:
+    """From [-1, 1] to [0, 1], as guides see it."""
+    return (image.detach() + 1) / 2

@@ -3,6 +3,13 @@
 Knows nothing about guides. The guess may be the denoiser's own, whose gradient goes through the
 whole U-Net, or that of a small secondary model, as in Disco Diffusion: then the U-Net runs without
 gradient, in a fraction of the memory and time.
+
+Or the gradient goes straight back, through no network at all. By Tweedie's formula the derivative
+of the exact guess is alpha / sigma**2 times the covariance of the clean image given the noisy one
+(Boys et al. 2023, https://arxiv.org/abs/2310.06721). Where the pixels of clean images
+were white noise of variance 1, that covariance would be sigma**2, and the derivative alpha. The
+guess then moves by sigma**2 times the gradient of what guides say of it: guidance on the clean
+image, He et al. 2023, "Manifold Preserving Guided Diffusion", https://arxiv.org/abs/2311.16424
 """
 
 from dataclasses import dataclass
@@ -10,9 +17,27 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from guided.diffusion.noise import Timeline
 from guided.diffusion.secondary import SecondaryModel, quick_guess
 from guided.schedule import Schedule
 from guided.types import Denoiser, Guess
+
+
+@dataclass
+class View:
+    """A guess, and the image (B, 3, H, W) in [-1, 1] that guides are to see of it."""
+
+    guess: Guess
+    image: Tensor | None  # None where nobody looks
+    x: Tensor
+    slope: float | None  # d image / d x, where it is taken as a number; None: by autograd
+
+    def back(self, grad: Tensor) -> Tensor:
+        """From the gradient with respect to the image to that with respect to x."""
+        if self.slope is not None:
+            return self.slope * grad
+        assert self.image is not None
+        return torch.autograd.grad(self.image, self.x, grad)[0]
 
 
 @dataclass
@@ -25,25 +50,31 @@ class Sight:
     when: Schedule | None = (
         None  # the secondary model guesses where it is 0.5 or more; None: always
     )
+    through: str = "unet"  # unet: the network that guesses what guides see; or straight
 
-    def __call__(self, denoiser: Denoiser, x: Tensor, i: int) -> tuple[Guess, Tensor]:
-        """x (B, 3, H, W) that requires a gradient -> the denoiser's guess, and the image in
-        [-1, 1] that guides are to see, differentiable in x."""
+    def __call__(
+        self, denoiser: Denoiser, x: Tensor, i: int, look: bool = True, back: bool = True
+    ) -> View:
+        """x (B, 3, H, W). `look`: guides will be shown the image; `back`: a gradient will be sent
+        back from it. What is not wanted is not computed, and nothing is kept for it."""
         timeline = denoiser.timeline
-        if self.secondary is not None and self._quick(timeline.progress(i)):
-            with torch.no_grad():
-                guess = denoiser(x.detach(), i)
-            with torch.enable_grad():
-                seen = quick_guess(self.secondary, x, timeline, i)
-        else:
-            with torch.enable_grad():
-                guess = denoiser(x, i)
-            seen = guess.pred
-        if self.sees == "blend":
-            with torch.enable_grad():
-                _, sigma = timeline.scales(i)
-                seen = sigma * seen + (1 - sigma) * x
-        return guess, seen
+        graph = back and self.through == "unet"
+        x = x.detach().requires_grad_(graph)
+        quick = self.secondary is not None and self._quick(timeline.progress(i))
+        with torch.set_grad_enabled(graph and not quick):
+            guess = denoiser(x, i)
+        image = None
+        if look or graph:
+            with torch.set_grad_enabled(graph):
+                image = quick_guess(self.secondary, x, timeline, i) if quick else guess.pred
+                if self.sees == "blend":
+                    _, sigma = timeline.scales(i)
+                    image = sigma * image + (1 - sigma) * x
+        return View(guess, image, x, None if graph else self._slope(timeline, i))
+
+    def _slope(self, timeline: Timeline, i: int) -> float:
+        alpha, sigma = timeline.scales(i)
+        return sigma * alpha + 1 - sigma if self.sees == "blend" else alpha
 
     def _quick(self, progress: float) -> bool:
         return self.when is None or self.when(progress) >= 0.5

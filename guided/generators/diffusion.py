@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from guided.diffusion.drawing import Drawing
 
 SEES = ("pred", "blend")
+THROUGH = ("unet", "straight")
+BETWEEN = ("again", "nothing")
+CHOICES = {"sees": SEES, "through": THROUGH, "between": BETWEEN, "symmetry": SYMMETRIES}
 
 
 @dataclass
@@ -27,6 +30,9 @@ class Diffusion:
     reach: Any = None  # largest root mean square of the shift of a guess; null: no limit
     sees: str = "pred"  # what guides see: the guess, or its blend with the noisy image
     secondary: Any = 1  # 1 where the secondary model, if one is chosen, guesses; 0 where it rests
+    through: str = "unet"  # the gradient's way back to the noisy image; straight: past the U-Net
+    every: Any = 1  # the guides are asked at every so many passes of the U-Net
+    between: str = "again"  # in between: their last gradient again, or nothing
     symmetry: str = "none"  # horizontal: left half over right; vertical: upper over lower; both
     symmetry_at: Any = field(default_factory=lambda: [0.1, 0.3, 0.5])  # progress, one or several
     checkpointing: bool = False  # less memory for the way back through the U-Net, and slower
@@ -37,7 +43,8 @@ class Diffusion:
         if self.reach is not None:
             self.reach = schedule("reach", self.reach, 0)
         self.secondary = schedule("secondary", self.secondary, 0, 1)
-        for name, choices in (("sees", SEES), ("symmetry", SYMMETRIES)):
+        self.every = schedule("every", self.every, 1, 1000, whole=True)
+        for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(not_one_of(name, getattr(self, name), choices))
         several = isinstance(self.symmetry_at, Sequence) and not isinstance(self.symmetry_at, str)
@@ -54,6 +61,7 @@ class Diffusion:
         dtype: torch.dtype,
         loaded: Loaded,
     ) -> Drawing:
+        from guided.diffusion.asking import Pace
         from guided.diffusion.drawing import Drawing
         from guided.diffusion.sight import Sight
         from guided.models.weights import load_secondary, load_unet
@@ -68,6 +76,7 @@ class Diffusion:
             clamp=self.clamp,
             reach=self.reach,
             device=device,
-            sight=Sight(self.sees, quick, self.secondary),
+            sight=Sight(self.sees, quick, self.secondary, self.through),
+            pace=Pace(self.every, self.between),
             mirror=Mirror(self.symmetry, self.symmetry_at),
         )

@@ -13,6 +13,9 @@ from guided.types import Guide, Pull
 class OneEach:
     guides: list[Guide]
 
+    def asks(self, progress: float) -> bool:
+        return any(guide.asks(progress) for guide in self.guides)
+
     def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull:
         """image (B, 3, H, W), as many as there are guides."""
         pulls = [

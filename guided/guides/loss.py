@@ -18,6 +18,9 @@ class LossGuide:
     loss: Callable[[Tensor], Tensor]
     scale: Schedule
 
+    def asks(self, progress: float) -> bool:
+        return self.scale(progress) != 0
+
     def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull:
         scale = self.scale(progress)
         if scale == 0:

@@ -61,6 +61,9 @@ class ClipSimilarity:
         ]
         return cls(targets, scene.cutouts.prepare(), settings, scene.cutouts.micro_batch)
 
+    def asks(self, progress: float) -> bool:
+        return any(strength for _, strength, _ in self._strengths(progress))
+
     def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull:
         pull = Pull(image.new_zeros(len(image)), torch.zeros_like(image))
         seeds = dice.seeds()

@@ -12,9 +12,11 @@ from guided import checkpoint
 from guided.cutouts import Cutouts
 from guided.dango import Dango
 from guided.diffusion.architecture import UNetConfig
+from guided.diffusion.asking import Pace
 from guided.diffusion.drawing import Drawing
 from guided.diffusion.multistep import PLMS, DPMSolver
 from guided.diffusion.samplers import DDIM, DDPM
+from guided.diffusion.sight import Sight
 from guided.diffusion.symmetry import Mirror
 from guided.diffusion.unet import UNet
 from guided.guides.clip import ClipGuide
@@ -31,6 +33,7 @@ CPU = torch.device("cpu")
 SIZE, STEPS = (8, 6), 6  # width, height
 MIRROR = Mirror("both", (0.3, 0.7))
 TWICE = {"recurrence": [[0, 2], [0.5, 1], [0.8, 3]]}
+SELDOM = Pace(schedule("every", [[0, 4], [0.6, 3]]))
 
 
 @cache
@@ -63,11 +66,15 @@ class Case:
     classes: bool = False
     each: bool = False  # a guide for each image, as wildcards need
     cutouts: Cutouts | Dango = field(default_factory=few)
+    pace: Pace = Pace()
+    sight: Sight = field(default_factory=Sight)
 
     def draw(self, saved: dict[str, Tensor] | None = None) -> Iterator[Step]:
         net = network(5 if self.classes else 0)
         card, clamp = ModelCard(unet=net.config), schedule("clamp", 0.05)
-        drawing = Drawing(net, card, self.sampler, clamp, None, CPU, mirror=self.mirror)
+        drawing = Drawing(
+            net, card, self.sampler, clamp, None, CPU, self.sight, self.pace, self.mirror
+        )
         init = torch.rand(1, 3, SIZE[1], SIZE[0], generator=torch.Generator().manual_seed(1))
         scene = Scene([Prompt("a")], {"a": LinearClip(dtype=torch.float32)}, self.cutouts, CPU)
         scene.init = init
@@ -100,6 +107,12 @@ CASES = {
     "three together, by PLMS": Case(PLMS(order=4), (7, 8, 9), init=True, skip=1),
     "two together that ask for different things": Case(DDIM(), (7, 8), each=True),
     "all augmentations": Case(DDIM(), cutouts=few(grayscale=0.5, jitter=0.1)),
+    "guides that rest": Case(DDIM(**TWICE), pace=SELDOM),
+    "guides that rest, mirrored": Case(DPMSolver(), pace=SELDOM, mirror=MIRROR),
+    "three together, guides that rest, straight": Case(
+        PLMS(), (7, 8, 9), pace=SELDOM, sight=Sight("blend", through="straight")
+    ),
+    "guides that rest without a word": Case(DDIM(), pace=Pace(SELDOM.every, "nothing")),
     "Disco's cutouts": Case(DDIM(), cutouts=Dango(overview=1, inner=1, batches=1)),
     "DiscoArt's cutouts": Case(PLMS(), cutouts=Dango(overview=1, inner=1, shared=False)),
 }  # fmt: skip
@@ -111,7 +124,8 @@ def parts(step: Step) -> dict[str, Tensor]:
     found = {"x": step.x, "pred": guess.pred, "plain": guess.plain, "seen": guess.seen}
     found |= {"similarity": guess.similarity, "norm": guess.grad_norm, "i": torch.tensor(step.i)}
     found |= {f"loss of {name}": loss for name, loss in guess.losses.items()}
-    return found | {f"state: {name}": tensor for name, tensor in step.state.items()}
+    found |= {f"state: {name}": tensor for name, tensor in step.state.items()}
+    return {what: tensor for what, tensor in found.items() if tensor is not None}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -132,7 +146,9 @@ def test_from_any_state_on_every_bit_is_that_of_a_drawing_that_never_stopped(
                 assert torch.equal(mine[what], expected[what]), f"{what} at {i} after step {k + 1}"
 
 
-@pytest.mark.parametrize("name", ["DDIM", "PLMS of order 4", "DPM-Solver++", "three together"])
+@pytest.mark.parametrize(
+    "name", ["DDIM", "PLMS of order 4", "DPM-Solver++", "three together", "guides that rest"]
+)
 def test_without_what_was_remembered_or_drawn_the_rest_would_differ(name: str) -> None:
     """Otherwise the test above could not tell that any of it is kept."""
     steps = list(CASES[name].draw())
@@ -143,8 +159,14 @@ def test_without_what_was_remembered_or_drawn_the_rest_would_differ(name: str) -
             other["dice"] = steps[0].state["dice"]
         else:
             other[forgotten] = torch.zeros_like(saved[forgotten])
-        *_, last = CASES[name].draw(other)
-        assert not torch.equal(last.x, steps[-1].x), forgotten
+        rest = zip(map(parts, CASES[name].draw(other)), map(parts, steps[3:]), strict=True)
+        assert any(differ(*pair) for pair in rest), forgotten
+
+
+def differ(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    """In what a step shows, not only in what it keeps."""
+    shown = [name for name in other if not name.startswith("state: ")]
+    return any(name not in one or not torch.equal(one[name], other[name]) for name in shown)
 
 
 def test_a_state_is_not_changed_by_going_on() -> None:

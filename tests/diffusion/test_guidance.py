@@ -190,6 +190,9 @@ def test_no_graph_is_kept_from_step_to_step() -> None:
 class Noisy:
     """A guide that rolls dice, as one with random views does."""
 
+    def asks(self, progress: float) -> bool:
+        return True
+
     def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull:
         return Pull(image.new_zeros(len(image)), dice.normal_like(image) * image)
 

@@ -44,6 +44,9 @@ class Onlooker:
     def __init__(self) -> None:
         self.shown: list[Tensor] = []
 
+    def asks(self, progress: float) -> bool:
+        return True
+
     def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull:
         self.shown.append(image)
         return Pull(image.new_zeros(len(image)), torch.zeros_like(image))

@@ -1,0 +1,98 @@
+"""How often guides are asked, and what stands for their answer in between.
+
+Counted in evaluations of the denoiser, of which a step that is taken several times (recurrence)
+has several: each costs as much as any other. Knows nothing about networks or noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from guided.schedule import Schedule, schedule
+from guided.types import Pull, State
+
+PREFIX = "guides."  # of what is remembered, in a state
+
+
+@dataclass(frozen=True)
+class Pace:
+    every: Schedule = schedule("every", 1)  # guides are asked at every so many evaluations
+    between: str = "again"  # what holds until then: their last answer, or nothing
+
+    @property
+    def always(self) -> bool:
+        return self.every.highest == 1
+
+
+@dataclass
+class Answer:
+    """What the guides said of the images, all together."""
+
+    grad: Tensor  # (B, 3, H, W), with respect to what they saw, in [0, 1]
+    losses: dict[str, Tensor]  # per guide, (B,)
+    similarity: Tensor | None  # (B,)
+
+    @classmethod
+    def of(cls, pulls: Mapping[str, Pull], image: Tensor) -> Answer:
+        grad = sum((pull.grad for pull in pulls.values()), torch.zeros_like(image))
+        losses = {name: pull.loss.detach() for name, pull in pulls.items()}
+        found = (p.similarity for p in pulls.values() if p.similarity is not None)
+        return cls(grad, losses, next(found, None))
+
+    def state(self) -> State:
+        losses = {f"loss.{name}": loss for name, loss in self.losses.items()}
+        known = {} if self.similarity is None else {"similarity": self.similarity}
+        return {"grad": self.grad, **losses, **known}
+
+    @classmethod
+    def restored(cls, saved: State) -> Answer:
+        losses = {
+            name.removeprefix("loss."): loss
+            for name, loss in saved.items()
+            if name.startswith("loss.")
+        }
+        return cls(saved["grad"], losses, saved.get("similarity"))
+
+
+@dataclass
+class Asking:
+    """The guides of one drawing: when they were asked last, and what they said."""
+
+    pace: Pace = field(default_factory=Pace)
+    since: int | None = None  # evaluations; None: not yet
+    answer: Answer | None = None  # that still holds
+
+    def due(self, progress: float) -> bool:
+        """Whether they are to be asked now. To be called once for each evaluation."""
+        due = self.since is None or self.since >= self.pace.every(progress)
+        self.since = 1 if due else (self.since or 0) + 1
+        return due
+
+    def keep(self, answer: Answer | None) -> None:
+        """Until they are asked again; None where nobody asked for anything."""
+        self.answer = answer if self.pace.between == "again" and not self.pace.always else None
+
+    def forget(self) -> None:
+        """What comes now is another image."""
+        self.since = self.answer = None
+
+    def state(self) -> State:
+        if self.pace.always or self.since is None:
+            return {}
+        found = {"since": torch.tensor(self.since)}
+        found |= self.answer.state() if self.answer else {}
+        return {PREFIX + name: tensor for name, tensor in found.items()}
+
+    def go_on(self, saved: State, device: torch.device) -> None:
+        """From where they were when the state was taken."""
+        found = {
+            name.removeprefix(PREFIX): tensor.to(device)
+            for name, tensor in saved.items()
+            if name.startswith(PREFIX)
+        }
+        self.since = int(found["since"]) if "since" in found else None
+        self.answer = Answer.restored(found) if "grad" in found else None
