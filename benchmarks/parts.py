@@ -57,7 +57,7 @@ def back_and_forth(model: torch.nn.Module, x: Tensor, t: Tensor) -> Work:
 
 
 def encoding(clip: ClipSimilarity, target: Target, image: Tensor) -> Work:
-    views = clip.views(image, target.clip.size, 0.5, 0).detach()
+    views = clip.views(image, target.clip.size, 0.5, 0).views.detach()
 
     def work() -> None:
         for part in views.split(clip.micro_batch or len(views)):
@@ -72,7 +72,7 @@ def cutting(clip: ClipSimilarity, image: Tensor) -> Work:
     def work() -> None:
         for target in clip.targets:
             leaf = image.clone().requires_grad_()
-            views = clip.views(leaf, target.clip.size, 0.5, 0)
+            views = clip.views(leaf, target.clip.size, 0.5, 0).views
             torch.autograd.grad(views, leaf, torch.ones_like(views))
 
     return work

@@ -23,6 +23,9 @@ class Cutouts:
     power: Any = 1.0  # size of inner cutouts: above 1 favours small ones, below 1 large ones
     smallest: Any = None  # of the short side; null: CLIP's own input size in pixels
     gray: Any = field(default_factory=lambda: [[0, 0.2], [0.4, 0.0]])  # share of inner ones
+    # Overviews are alike but for their augmentations: this many at most are shown, and count for
+    # all of them. null: all are shown.
+    merge: Any = None
     batches: Any = 1  # sets of cutouts per step, their gradients averaged
     micro_batch: int | None = None  # cutouts through CLIP at once; fewer need less memory
     augment: bool = True
@@ -39,6 +42,8 @@ class Cutouts:
         self.power = schedule("power", self.power, 0.01, 100)
         self.gray = schedule("gray", self.gray, 0, 1)
         self.batches = schedule("batches", self.batches, 1, 64, whole=True)
+        if self.merge is not None:
+            self.merge = schedule("merge", self.merge, 1, 512, whole=True)
         if self.smallest is not None:
             self.smallest = schedule("smallest", self.smallest, 0.05, 1)
         for name in ("flip", "translate", "noise", "grayscale", "jitter"):

@@ -37,6 +37,9 @@ class Dango:
     # Overviews are plain, grey, mirrored, grey and mirrored: `few` while there are at most four,
     # and otherwise all plain (Disco); `first` for the first four of any number (DiscoArt).
     variants: str = "few"
+    # Plain overviews are alike but for their augmentations: this many at most are shown, and count
+    # for all of them. null: all are shown.
+    merge: Any = None
 
     def __post_init__(self) -> None:
         self.overview = schedule("overview", self.overview, 0, 512, whole=True)
@@ -44,6 +47,8 @@ class Dango:
         self.power = schedule("power", self.power, 0, 100)
         self.gray = schedule("gray", self.gray, 0, 1)
         self.batches = schedule("batches", self.batches, 1, 64, whole=True)
+        if self.merge is not None:
+            self.merge = schedule("merge", self.merge, 1, 512, whole=True)
         if self.micro_batch is not None:
             check_number("micro_batch", self.micro_batch, 1, whole=True)
         if self.variants not in VARIANTS:

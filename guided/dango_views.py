@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from guided.clip import import_open_clip
-from guided.views import resized, seeded
+from guided.types import Shown
+from guided.views import merged, resized, seeded
 
 if TYPE_CHECKING:
     from guided.dango import Dango
@@ -35,31 +36,46 @@ class DangoViews:
         self.gray, self.mirrored = functional.rgb_to_grayscale, functional.hflip
         self.augment = augmentations() if settings.augment else (lambda views: views)
 
-    def __call__(self, image: Tensor, size: tuple[int, int], progress: float, seed: int) -> Tensor:
-        """image (1, 3, H, W) in [0, 1], CLIP's (height, width) -> (N, 3, *size)."""
+    def __call__(self, image: Tensor, size: tuple[int, int], progress: float, seed: int) -> Shown:
+        """image (1, 3, H, W) in [0, 1], CLIP's (height, width) -> views (N, 3, *size)."""
+        sets, inner = int(self.settings.batches(progress)), int(self.settings.inner(progress))
+        whole = self._overviews(progress)
+        kinds = [kind for kind, _ in whole]
         with seeded(seed):
-            batches = range(int(self.settings.batches(progress)))
-            return torch.cat([self._one_set(image, size, progress) for _ in batches])
+            views = torch.cat([self._one_set(image, size, progress, kinds) for _ in range(sets)])
+        return Shown(views, ([count for _, count in whole] + [1] * inner) * sets)
 
-    def _one_set(self, image: Tensor, size: tuple[int, int], progress: float) -> Tensor:
-        cutouts = self._cutouts(image, size, progress)
+    def _one_set(
+        self, image: Tensor, size: tuple[int, int], progress: float, kinds: list[int]
+    ) -> Tensor:
+        cutouts = self._cutouts(image, size, progress, kinds)
         if self.settings.shared:
             return self.augment(torch.cat(list(cutouts)))
         # One by one, because each cutout's place is drawn after the augmentations of the last.
         return torch.cat([self.augment(cutout) for cutout in cutouts])
 
-    def _cutouts(self, image: Tensor, size: tuple[int, int], progress: float) -> Iterator[Tensor]:
-        overview = int(self.settings.overview(progress))
-        if overview:
+    def _cutouts(
+        self, image: Tensor, size: tuple[int, int], progress: float, kinds: list[int]
+    ) -> Iterator[Tensor]:
+        if kinds:
             whole = resize(letter_boxed(image), size)
-            yield from (self._variant(whole, k, overview) for k in range(overview))
+            yield from (self._variant(whole, kind) for kind in kinds)
         yield from self._inner(image, size, progress)
 
-    def _variant(self, whole: Tensor, k: int, overview: int) -> Tensor:
-        if k > 3 or (overview > 4 and self.settings.variants == "few"):
-            return whole
-        view = self.mirrored(whole) if k >= 2 else whole
-        return self.gray(view, 3) if k % 2 else view
+    def _overviews(self, progress: float) -> list[tuple[int, int]]:
+        """The kind of each overview, and for how many it stands."""
+        chosen = self.settings
+        overview = int(chosen.overview(progress))
+        varied = 0 if overview > 4 and chosen.variants == "few" else 4
+        kinds = [k if k < varied else 0 for k in range(overview)]
+        plain = merged(kinds.count(0), chosen.merge and chosen.merge(progress))
+        first = [(kind, plain.pop(0) if kind == 0 else 1) for kind in kinds[:varied]]
+        return first + [(0, count) for count in plain]
+
+    def _variant(self, whole: Tensor, kind: int) -> Tensor:
+        """Plain, grey, mirrored, grey and mirrored."""
+        view = self.mirrored(whole) if kind >= 2 else whole
+        return self.gray(view, 3) if kind % 2 else view
 
     def _inner(self, image: Tensor, size: tuple[int, int], progress: float) -> Iterator[Tensor]:
         """Squares at random places, of random sizes, the first ones grey."""

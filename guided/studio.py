@@ -90,7 +90,9 @@ class Studio:
         """Cutouts like those that the guides look at, for people to look at."""
         views = plan.cutouts.prepare()
         sizes = list(dict.fromkeys(clip.size for clip in self.clips.values()))
-        return lambda image, progress, seed: [views(image, s, progress, seed) for s in sizes]
+        return lambda image, progress, seed: [
+            views(image, size, progress, seed).views for size in sizes
+        ]
 
     def frames(self, plan: Plan) -> Iterator[Frame]:
         """Image k has seed + k and a stream of random numbers of its own. Images that are drawn

@@ -103,12 +103,20 @@ class Guide(Protocol):
     def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull: ...
 
 
+@dataclass
+class Shown:
+    """Cutouts (N, 3, h, w), and for how many each of them stands."""
+
+    views: Tensor
+    counts: list[int]  # N of them
+
+
 class Views(Protocol):
-    """Cutouts: image (1, 3, H, W) in [0, 1], CLIP's (height, width) -> (N, 3, *size)."""
+    """Cutouts of an image (1, 3, H, W) in [0, 1], at CLIP's (height, width)."""
 
     def __call__(
         self, image: Tensor, size: tuple[int, int], progress: float, seed: int
-    ) -> Tensor: ...
+    ) -> Shown: ...
 
 
 class CutoutSettings(Protocol):

@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from guided.types import Shown
+
 if TYPE_CHECKING:
     from guided.cutouts import Cutouts
 
@@ -28,19 +30,25 @@ class Views:
     def __init__(self, settings: Cutouts) -> None:
         self.settings = settings
 
-    def __call__(self, image: Tensor, size: tuple[int, int], progress: float, seed: int) -> Tensor:
-        """image (1, 3, H, W) in [0, 1], CLIP's (height, width) -> (N, 3, *size)."""
-        with seeded(seed):
-            count = round(self.settings.batches(progress))
-            views = torch.cat([self._one_set(image, size, progress) for _ in range(count)])
-            return self._augmented(views, progress) if self.settings.augment else views
-
-    def _one_set(self, image: Tensor, size: tuple[int, int], progress: float) -> Tensor:
+    def __call__(self, image: Tensor, size: tuple[int, int], progress: float, seed: int) -> Shown:
+        """image (1, 3, H, W) in [0, 1], CLIP's (height, width) -> views (N, 3, *size)."""
         chosen = self.settings
+        sets, inner = round(chosen.batches(progress)), round(chosen.inner(progress))
+        whole = merged(round(chosen.overview(progress)), chosen.merge and chosen.merge(progress))
+        with seeded(seed):
+            views = torch.cat(
+                [self._one_set(image, size, progress, len(whole), inner) for _ in range(sets)]
+            )
+            views = self._augmented(views, progress) if chosen.augment else views
+        return Shown(views, (whole + [1] * inner) * sets)
+
+    def _one_set(
+        self, image: Tensor, size: tuple[int, int], progress: float, overview: int, inner: int
+    ) -> Tensor:
         views = []
-        if overview := round(chosen.overview(progress)):
+        if overview:
             views.append(overviews(image, size, overview))
-        if inner := round(chosen.inner(progress)):
+        if inner:
             views.append(self._inner(image, size, progress, inner))
         return torch.cat(views)
 
@@ -107,6 +115,13 @@ def moved(views: Tensor, flip: float, degrees: float, translate: float) -> Tenso
     down = torch.stack([sin / aspect, cos, shift[1]], dim=1)
     grid = F.affine_grid(torch.stack([across, down], 1), [count, 3, height, width], False)
     return F.grid_sample(views, grid.to(views), "bilinear", "border", align_corners=False)
+
+
+def merged(alike: int, most: float | None) -> list[int]:
+    """For how many each of the views stands, where so many alike ones are shown as `most` at
+    most."""
+    shown = alike if most is None else min(alike, round(most))
+    return [alike // shown + (k < alike % shown) for k in range(shown)]
 
 
 def overviews(image: Tensor, size: tuple[int, int], count: int) -> Tensor:

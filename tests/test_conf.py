@@ -160,7 +160,7 @@ FORMS = [
 @pytest.mark.parametrize("form", FORMS)
 def test_every_number_of_guides_cutouts_and_samplers_takes_every_form(cutouts, form):
     """On the command line, past Hydra's merging of what conf/ says with what is typed."""
-    names = ["overview", "inner", "gray", "power", "batches"]
+    names = ["overview", "inner", "gray", "power", "batches", "merge"]
     if cutouts == "standard":
         names += ["smallest", "flip", "degrees", "translate", "noise", "grayscale", "jitter"]
     words = [f"cutouts.{name}={form}" for name in names]

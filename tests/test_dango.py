@@ -24,7 +24,7 @@ def picture(height: int = 48, width: int = 80, dtype: torch.dtype = torch.float3
 
 
 def views(image: Tensor, progress: float = 0.5, seed: int = 3, side: int = SIDE, **more) -> Tensor:
-    return DangoViews(Dango(**more))(image, (side, side), progress, seed)
+    return DangoViews(Dango(**more))(image, (side, side), progress, seed).views
 
 
 # ---- the reference -------------------------------------------------------------------------
@@ -125,6 +125,30 @@ def test_more_than_four_overviews(variants, kinds):
     assert len({tuple(cut.flatten().tolist()) for cut in cuts}) == kinds
 
 
+@pytest.mark.parametrize(
+    ("overview", "variants", "merge", "counts"),
+    [
+        (7, "few", 1, [7]),
+        (7, "few", 2, [4, 3]),
+        (4, "few", 1, [1, 1, 1, 1]),  # no two are alike
+        (7, "first", 1, [4, 1, 1, 1]),  # plain, grey, mirrored, both; three more plain ones
+        (7, "first", 3, [2, 1, 1, 1, 1, 1]),
+        (7, "first", None, [1] * 7),
+        (3, "first", 1, [1, 1, 1]),
+    ],
+)
+def test_only_plain_overviews_are_merged(overview, variants, merge, counts):
+    chosen = Dango(
+        overview=overview, inner=2, batches=2, augment=False, variants=variants, merge=merge
+    )
+    shown = DangoViews(chosen)(picture(), (SIDE, SIDE), 0.5, 3)
+    assert shown.counts == [*counts, 1, 1] * 2 and len(shown.views) == len(shown.counts)
+    plain = shown.views[0]
+    alike = [torch.equal(view, plain) for view in shown.views[: len(counts)]]
+    whole = 1 + max(0, overview - 4) if variants == "first" or overview <= 4 else overview
+    assert sum(count for count, same in zip(counts, alike, strict=True) if same) == whole
+
+
 @pytest.mark.parametrize(("gray", "grays"), [(0, 1), (0.2, 1), (0.5, 3), (1, 4)])
 def test_one_more_inner_cutout_is_grey_than_asked_for(gray, grays):
     cuts = views(picture(), overview=0, inner=4, gray=gray, batches=1, augment=False)
@@ -181,6 +205,7 @@ def test_a_gradient_reaches_every_pixel():
         dict(batches=[[0, 1], [0.5, 0]]),
         dict(micro_batch=0),
         dict(variants="all"),
+        dict(merge=0),
     ],
     ids=str,
 )

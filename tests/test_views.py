@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
@@ -20,7 +21,7 @@ def picture(height: int = 48, width: int = 64, dtype: torch.dtype = torch.float3
 
 
 def views(image: Tensor, size: int = 24, progress: float = 0.5, seed: int = 3, **more) -> Tensor:
-    return Views(Cutouts(**more))(image, (size, size), progress, seed)
+    return Views(Cutouts(**more))(image, (size, size), progress, seed).views
 
 
 # ---- resizing ------------------------------------------------------------------------------
@@ -154,7 +155,7 @@ def test_views_of_the_same_kind_differ_in_flip_place_and_colour() -> None:
     def seen(**chosen) -> Tensor:
         off = dict(flip=0, degrees=0, translate=0, noise=0, grayscale=0, jitter=0)
         views = Views(Cutouts(overview=1, inner=0, batches=32, **{**off, **chosen}))
-        return views(ramp, (24, 24), 0.5, 1)
+        return views(ramp, (24, 24), 0.5, 1).views
 
     assert len(seen().unique(dim=0)) == 1
     flipped = (seen(flip=0.5)[:, 0, 0, 0] > 0.5).sum()
@@ -193,6 +194,27 @@ def test_drawing_views_leaves_every_global_generator_untouched() -> None:
     assert random.getstate() == python_before
     torch.manual_seed(99)  # nor does it matter what state they are in
     assert torch.equal(first, views(picture(), seed=5))
+
+
+@pytest.mark.parametrize(
+    "merge, counts",
+    [(None, [1] * 7), (7, [1] * 7), (9, [1] * 7), (1, [7]), (2, [4, 3]), (3, [3, 2, 2])],
+)
+def test_merged_overviews_are_fewer_and_stand_for_all(merge, counts) -> None:
+    chosen = Cutouts(overview=7, inner=2, batches=2, merge=merge)
+    shown = Views(chosen)(picture(), (24, 24), 0.5, 3)
+    assert shown.counts == [*counts, 1, 1] * 2
+    assert len(shown.views) == len(shown.counts)
+    whole = resize(square(picture()), (24, 24))
+    still = Views(replace(chosen, augment=False))(picture(), (24, 24), 0.5, 3).views
+    assert [torch.equal(view[None], whole) for view in still[: len(counts)]] == [True] * len(
+        counts
+    )
+
+
+def test_the_inner_views_of_a_set_without_overviews_are_not_merged() -> None:
+    shown = Views(Cutouts(overview=0, inner=3, merge=1))(picture(), (24, 24), 0.5, 3)
+    assert shown.counts == [1, 1, 1]
 
 
 # ---- schedules -----------------------------------------------------------------------------
@@ -269,7 +291,7 @@ def test_views_are_differentiable() -> None:
     cutouts = Cutouts(overview=2, inner=1, smallest=0.6, flip=1, jitter=0, noise=0.01)
     shown = Views(cutouts)
     image = picture(7, 7, torch.float64).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: shown(x, (4, 4), 0.1, 7), image, atol=1e-6)
+    assert torch.autograd.gradcheck(lambda x: shown(x, (4, 4), 0.1, 7).views, image, atol=1e-6)
 
 
 def test_every_augmentation_may_vary_over_the_run() -> None:
@@ -277,15 +299,15 @@ def test_every_augmentation_may_vary_over_the_run() -> None:
     off_then_on = {"step": [[0, 0], [0.5, 0.3]]}
     names = ("flip", "translate", "noise", "grayscale", "jitter")
     image = picture()
-    plain = Cutouts(overview=3, inner=0, augment=False).prepare()(image, (8, 8), 0.2, 1)
+    plain = Cutouts(overview=3, inner=0, augment=False).prepare()(image, (8, 8), 0.2, 1).views
     for name in (*names, "degrees"):
         quiet = dict.fromkeys((*names, "degrees"), 0)
         value = {"step": [[0, 0], [0.5, 90]]} if name == "degrees" else off_then_on
         if name in ("flip", "grayscale"):
             value = {"step": [[0, 0], [0.5, 1]]}
         views = Cutouts(overview=3, inner=0, **{**quiet, name: value}).prepare()
-        assert torch.equal(views(image, (8, 8), 0.2, 1), plain), name
-        assert not torch.allclose(views(image, (8, 8), 0.7, 1), plain), name
+        assert torch.equal(views(image, (8, 8), 0.2, 1).views, plain), name
+        assert not torch.allclose(views(image, (8, 8), 0.7, 1).views, plain), name
 
 
 def test_the_number_of_sets_and_the_smallest_square_may_vary() -> None:
@@ -298,7 +320,7 @@ def test_the_number_of_sets_and_the_smallest_square_may_vary() -> None:
         smallest=[[0, 1], [0.5, 0.1]],
     ).prepare()
     image = picture(48, 48)
-    whole, squares = views(image, (8, 8), 0.2, 1), views(image, (8, 8), 0.7, 1)
+    whole, squares = views(image, (8, 8), 0.2, 1).views, views(image, (8, 8), 0.7, 1).views
     assert (len(whole), len(squares)) == (4, 12)
     # With the whole short side, every square is the image itself.
     assert torch.equal(whole, whole[:1].expand_as(whole))
@@ -307,4 +329,4 @@ def test_the_number_of_sets_and_the_smallest_square_may_vary() -> None:
 
 def test_a_count_on_its_way_from_one_number_to_another_is_rounded() -> None:
     views = Cutouts(overview={"linear": [[0, 2], [1, 6]]}, inner=0).prepare()
-    assert [len(views(picture(), (8, 8), p, 1)) for p in (0, 0.4, 0.7, 1)] == [2, 4, 5, 6]
+    assert [len(views(picture(), (8, 8), p, 1).views) for p in (0, 0.4, 0.7, 1)] == [2, 4, 5, 6]

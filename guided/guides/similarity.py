@@ -72,14 +72,14 @@ class ClipSimilarity:
                 continue
             with torch.enable_grad():
                 leaf = image.detach().requires_grad_()
-                views = torch.cat(
-                    [
-                        self.views(leaf[b : b + 1], target.clip.size, progress, seed + k)
-                        for b, seed in enumerate(seeds)
-                    ]
-                )
+                shown = [
+                    self.views(leaf[b : b + 1], target.clip.size, progress, seed + k)
+                    for b, seed in enumerate(seeds)
+                ]
+                views = torch.cat([one.views for one in shown])
             weights = target.weights(progress, self.settings.weights)
-            distances, cosines, grad = self._score(views.detach(), target, weights, len(image))
+            counts = shown[0].counts  # those of every image
+            distances, cosines, grad = self._score(views.detach(), counts, target, weights)
             pull.grad += strength * torch.autograd.grad(views, leaf, grad)[0]
             pull.loss += strength * distances
             cosines = share * cosines
@@ -100,23 +100,27 @@ class ClipSimilarity:
             yield target, scale * (weight if self.settings.combine == "sum" else share), share
 
     def _score(
-        self, views: Tensor, target: Target, weights: Tensor, images: int
+        self, views: Tensor, counts: list[int], target: Target, weights: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Per image: weighted mean distance and cosine; per view: the gradient of the former.
         CLIP's activations are kept for one micro-batch at a time."""
         pulls, distances, cosines = [], [], []
-        per_image = len(views) // images
-        for part in views.split(self.micro_batch or len(views)):
+        images, together = len(views) // len(counts), sum(counts)
+        times = torch.tensor(counts * images).to(views)
+        at_once = self.micro_batch or len(views)
+        for part, often in zip(views.split(at_once), times.split(at_once), strict=True):
             with torch.enable_grad():
                 part = part.requires_grad_()
                 seen = target.clip.encode_image(part)
                 distance = target.distance(seen, weights)
                 # Half precision would lose a gradient this small; scaled up here and down after.
-                (pull,) = torch.autograd.grad(distance.sum() * 1024, part)
-            pulls.append(pull / (1024 * per_image))
+                (pull,) = torch.autograd.grad((distance * often).sum() * 1024, part)
+            pulls.append(pull / (1024 * together))
             distances.append(distance.detach())
             cosines.append((seen.detach() @ target.points.T) @ weights)
-        mean = [torch.cat(x).view(images, per_image).mean(1) for x in (distances, cosines)]
+        mean = [
+            (torch.cat(x) * times).view(images, -1).sum(1) / together for x in (distances, cosines)
+        ]
         return mean[0], mean[1], torch.cat(pulls)
 
 

@@ -165,7 +165,7 @@ def test_the_two_stage_gradient_is_the_direct_one_through_everything(clip_denois
     loss = (30 * total_variation(pred) + 5 * excess(pred)).sum()
     for b in range(2):
         image = (pred[b : b + 1] + 1) / 2
-        views = guide.views(image, clip.size, LINE.progress(i), seeds[b])
+        views = guide.views(image, clip.size, LINE.progress(i), seeds[b]).views
         target = guide.targets[0]
         seen = spherical(clip.encode_image(views), target.points)
         loss = loss + 40 * (seen @ torch.tensor([0.7, -0.3]).to(seen)).mean()

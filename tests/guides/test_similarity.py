@@ -1,18 +1,20 @@
 """The CLIP guide: its distance, its gradient, its weights, and its bounded memory."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
 from guided.cutouts import Cutouts
+from guided.dango import Dango
 from guided.diffusion.noise import Dice
 from guided.guides.clip import ClipGuide
 from guided.guides.similarity import ClipSimilarity, spherical
 from guided.prompt import Prompt
 from guided.schedule import schedule
-from guided.types import Scene
+from guided.types import Pull, Scene
 from tests.doubles import LinearClip, numerical, relative
 
 STILL = Cutouts(overview=1, inner=0, augment=False)  # one view, the image itself
@@ -192,6 +194,7 @@ def test_a_clips_weight_is_its_share_and_may_vary() -> None:
     made = guide(*clips, scale=8, clip_weights={"0": 3, "1": [[0, 1], [0.5, 0]]})
     alone = [guide(clip, scale=8) for clip in clips]
     early, late = made(picture(), 0.2, Dice([1])), made(picture(), 0.7, Dice([1]))
+    assert [len(clip.batches) for clip in clips] == [2, 1]  # with no weight it is not run
     expected = [one(picture(), 0.2, Dice([1])).grad for one in alone]
     assert torch.allclose(early.grad, 0.75 * expected[0] + 0.25 * expected[1])
     assert torch.allclose(late.grad, alone[0](picture(), 0.7, Dice([1])).grad)
@@ -282,6 +285,73 @@ def test_batches_of_cutouts_are_averaged_not_added() -> None:
     pulls = [chosen(picture(), 0.5, Dice([1])) for chosen in (one, four)]
     assert torch.allclose(pulls[0].grad, pulls[1].grad)
     assert torch.allclose(pulls[0].loss, pulls[1].loss)
+
+
+# ---- merged overviews ------------------------------------------------------------------------
+
+
+def pulled(cutouts: Cutouts | Dango, seeds: list[int], clip: LinearClip | None = None) -> Pull:
+    """By gradients of views that differ much, of images of which each has its own dice."""
+    clip = clip or LinearClip(dtype=torch.float32)
+    image = picture(1, 16, 12).float().expand(len(seeds), -1, -1, -1)
+    return guide(clip, cutouts=cutouts)(image, 0.5, Dice(seeds))
+
+
+@pytest.mark.parametrize("micro_batch", [None, 3])
+@pytest.mark.parametrize(
+    "kind, settings",
+    [
+        (Cutouts, dict(overview=7, inner=2, smallest=0.5, batches=2)),
+        (Cutouts, dict(overview=2, inner=0)),
+        (Dango, dict(overview=7, inner=2, batches=2)),
+        (Dango, dict(overview=7, inner=2, batches=2, shared=False, variants="first")),
+        (Dango, dict(overview=4, inner=1)),
+    ],
+    ids=["ours", "ours, few", "disco", "discoart", "disco, few"],
+)
+@pytest.mark.parametrize("merge", [1, 2, 3, [[0, 4], [0.5, 3]], 100])
+def test_merged_overviews_count_as_often_as_they_are(
+    kind: type, settings: dict, merge: object, micro_batch: int | None
+) -> None:
+    """Without augmentations they are alike, and nothing changes but the work."""
+    all_of_them, some = LinearClip(dtype=torch.float32), LinearClip(dtype=torch.float32)
+    plain = dict(settings, augment=False)
+    expected = pulled(kind(**plain), [1, 2], all_of_them)
+    found = pulled(kind(**plain, merge=merge, micro_batch=micro_batch), [1, 2], some)
+    assert relative(found.grad, expected.grad) < 1e-5
+    assert torch.allclose(found.loss, expected.loss)
+    assert torch.allclose(found.similarity, expected.similarity)
+    assert sum(some.batches) <= sum(all_of_them.batches)
+    if merge == 1 and settings["overview"] > 4:
+        assert sum(some.batches) < sum(all_of_them.batches)
+
+
+@pytest.mark.parametrize(
+    "cutouts",
+    [
+        Cutouts(overview=12, inner=2, smallest=0.3, power=4, merge=2, grayscale=0, jitter=0),
+        Dango(overview=12, inner=2, power=4, batches=1, merge=2),
+    ],
+    ids=["ours", "disco"],
+)
+def test_merged_overviews_pull_the_same_way_on_average(cutouts: Cutouts | Dango) -> None:
+    """Over many seeds, within the standard error, along each of some directions; and their
+    counts matter, for without them it would be another way."""
+    count = 150
+    directions = torch.randn(8, 3 * 16 * 12, generator=torch.Generator().manual_seed(2))
+
+    def along(chosen: Cutouts | Dango, first: int) -> tuple[Tensor, Tensor]:
+        """Mean of the gradient along each direction, and the square of its standard error."""
+        grads = pulled(chosen, list(range(first, first + count))).grad.flatten(1) @ directions.T
+        return grads.mean(0), grads.var(0) / count
+
+    def apart(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> float:
+        """The largest difference, in standard errors."""
+        return float(((one[0] - other[0]).abs() / (one[1] + other[1]).sqrt()).max())
+
+    whole = along(replace(cutouts, merge=None), count)
+    assert apart(along(cutouts, 0), whole) < 3.5
+    assert apart(along(replace(cutouts, overview=2, merge=None), 0), whole) > 5
 
 
 def test_views_are_drawn_anew_at_every_step() -> None:
