@@ -31,16 +31,27 @@ class Judge:
         card = ClipCard(name="judge", path=str(folder))
         return cls(clip.load(card, torch.device("cpu"), torch.float32))
 
-    @torch.no_grad()
     def ranks(self, images: Tensor, truths: Sequence[int], choices: Sequence[str]) -> list[int]:
         """images (B, 3, H, W) in [0, 1] -> the place of each one's true text among all, from 1."""
+        scores = self._scores(images, choices)
+        right = scores.gather(1, torch.tensor(truths).view(-1, 1))
+        return ((scores > right).sum(1) + 1).tolist()
+
+    def chances(
+        self, images: Tensor, truths: Sequence[int], choices: Sequence[str]
+    ) -> list[float]:
+        """How probable the judge finds each one's true text, among all."""
+        logits = self.model.logit_scale * self._scores(images, choices)
+        return logits.softmax(1).gather(1, torch.tensor(truths).view(-1, 1))[:, 0].tolist()
+
+    @torch.no_grad()
+    def _scores(self, images: Tensor, choices: Sequence[str]) -> Tensor:
+        """Cosines, (B, choices)."""
         texts = self.model.encode_text(choices)
         if tuple(images.shape[2:]) != self.model.size:
             images = F.interpolate(images, self.model.size, mode="area")
         points = [self.model.encode_image(part) for part in images.clamp(0, 1).split(64)]
-        scores = torch.cat(points) @ texts.T
-        right = scores.gather(1, torch.tensor(truths).view(-1, 1))
-        return ((scores > right).sum(1) + 1).tolist()
+        return torch.cat(points) @ texts.T
 
 
 def firsts(ranks: Sequence[int]) -> dict[str, float | int]:

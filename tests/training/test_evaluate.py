@@ -1,6 +1,7 @@
 """The exam: its questions, the judge's ranking, what a measured run leaves."""
 
 import json
+import math
 import shutil
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,7 +23,7 @@ SHORT = "steps=2 sampler.recurrence=1 cutouts.overview=1 cutouts.inner=0"
 class Eyes:
     """A CLIP whose points are colours: a text names one, a picture has one."""
 
-    size = (8, 8)
+    size, logit_scale = (8, 8), 10.0
 
     def encode_text(self, texts: list[str]) -> torch.Tensor:
         points = {"red": [1.0, 0, 0], "green": [0, 1.0, 0], "blue": [0, 0, 1.0]}
@@ -35,6 +36,13 @@ class Eyes:
 def test_ranks_count_the_texts_that_fit_better() -> None:
     purple = torch.tensor([0.5, 0.1, 0.8]).view(1, 3, 1, 1).expand(3, 3, 32, 32)
     assert Judge(Eyes()).ranks(purple, [0, 1, 2], ["red", "green", "blue"]) == [2, 3, 1]
+
+
+def test_a_chance_is_the_share_of_the_true_text_among_all() -> None:
+    purple = torch.tensor([0.5, 0.1, 0.8]).view(1, 3, 1, 1).expand(3, 3, 32, 32)
+    found = Judge(Eyes()).chances(purple, [0, 1, 2], ["red", "green", "blue"])
+    powers = [math.exp(10 * share) for share in (0.5, 0.1, 0.8)]
+    assert found == pytest.approx([power / sum(powers) for power in powers], rel=1e-4)
 
 
 def test_a_summary_of_ranks() -> None:
