@@ -47,6 +47,10 @@ def stacked(parts: dict[str, float], y: int, scale: float) -> list[str]:
     return bars
 
 
-def text(x: float, y: float, words: str, bold: bool = False, colour: str = "black") -> str:
-    weight = ' font-weight="bold"' if bold else ""
-    return f'<text x="{x:.1f}" y="{y}" fill="{colour}"{weight}>{escape(words)}</text>'
+def text(
+    x: float, y: float, words: str, bold: bool = False, colour: str = "black", at: str = "start"
+) -> str:
+    """`at` x is the words' start, middle or end."""
+    more = ' font-weight="bold"' if bold else ""
+    more += f' text-anchor="{at}"' if at != "start" else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}"{more}>{escape(words)}</text>'

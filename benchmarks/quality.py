@@ -99,7 +99,10 @@ def rows(variants: str) -> list[list[str]]:
     for text in variants.split(";"):
         words, several = expanded(shlex.split(text))
         found += [words + row.words for row in several]
-    return [words for k, words in enumerate(found) if words not in found[:k]]
+    unique: dict[frozenset[str], list[str]] = {}
+    for words in found:
+        unique.setdefault(frozenset(words), words)
+    return list(unique.values())
 
 
 def timed(side: Side, question: Question, seed: int, loaded: Loaded) -> float:

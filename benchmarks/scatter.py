@@ -55,9 +55,9 @@ def svg(points: list[Point], title: str, costs: str) -> str:
         *upward(frame),
         f'<polyline points="{corners}" fill="none" stroke="{FRONT}" stroke-dasharray="4 3"/>',
         *(dot(frame, point) for point in points),
-        *(text(frame.x(p.cost) + 7, frame.y(p.worth) - 7, p.name) for p in front),
+        *(label(frame, point) for point in front),
         text(10, 22, title, bold=True),
-        text(WIDTH - EDGE - 8 * len(costs), HEIGHT - 15, costs),
+        text(WIDTH - EDGE, HEIGHT - 15, costs, at="end"),
     ]
     joined = "\n".join(body)
     return (
@@ -75,13 +75,23 @@ def dot(frame: Frame, point: Point) -> str:
     )
 
 
+def label(frame: Frame, point: Point) -> str:
+    """Beside its dot, on the side where there is room."""
+    x, y = frame.x(point.cost), frame.y(point.worth) - 7
+    if x > WIDTH / 2:
+        return text(x - 7, y, point.name, at="end")
+    return text(x + 7, y, point.name)
+
+
 def across(frame: Frame) -> list[str]:
-    """A line at each power of two."""
-    powers = range(math.ceil(frame.least), math.floor(frame.most) + 1)
+    """Two lines for each doubling."""
+    costs = [
+        2 ** (k / 2) for k in range(math.ceil(2 * frame.least), math.floor(2 * frame.most) + 1)
+    ]
     return [
-        ruled(frame.x(2.0**k), EDGE, frame.x(2.0**k), HEIGHT - EDGE)
-        + text(frame.x(2.0**k) - 8, HEIGHT - EDGE + 18, f"{2.0**k:g}")
-        for k in powers
+        ruled(frame.x(cost), EDGE, frame.x(cost), HEIGHT - EDGE)
+        + text(frame.x(cost), HEIGHT - EDGE + 18, f"{cost:.2g}", at="middle")
+        for cost in costs
     ]
 
 
@@ -90,7 +100,7 @@ def upward(frame: Frame) -> list[str]:
     tenths = range(math.ceil(10 * frame.low), math.floor(10 * frame.high) + 1)
     return [
         ruled(EDGE, frame.y(k / 10), WIDTH - EDGE, frame.y(k / 10))
-        + text(EDGE - 32, frame.y(k / 10) + 4, f"{k / 10:g}")
+        + text(EDGE - 8, frame.y(k / 10) + 4, f"{k / 10:g}", at="end")
         for k in tenths
     ]
 

@@ -1,0 +1,70 @@
+"""Quality against time: what is compared, and what is on the front."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from benchmarks import scatter
+from benchmarks.quality import VARIANTS, compared, on_front, rows
+from guided.command import compose
+from guided.errors import BadInput
+from guided.plan import Plan
+
+
+def test_words_with_several_values_make_every_combination_once_and_none_comes_first() -> None:
+    found = rows("steps=15,25 sampler.eta=0; look=draft; steps=25 sampler.eta=0; ; seed=3")
+    assert [sorted(words) for words in found] == [
+        [],
+        ["sampler.eta=0", "steps=15"],
+        ["sampler.eta=0", "steps=25"],
+        ["look=draft"],
+        ["seed=3"],
+    ]
+
+
+def test_every_variant_can_be_drawn() -> None:
+    for words in rows(VARIANTS):
+        Plan.read(compose(["prompt=x", *words]))
+
+
+def test_without_an_end_there_are_no_variants() -> None:
+    with pytest.raises(BadInput, match="no end"):
+        rows("sampler.eta=interval(0,1)")
+
+
+def test_the_front_has_what_nothing_beats_in_both() -> None:
+    points = {"quick": (1, 0.2), "good": (4, 0.8), "slow": (5, 0.8), "poor": (2, 0.1)}
+    points |= {"between": (2, 0.5), "twin": (4, 0.8)}
+    lines = [
+        {"name": name, "seconds": seconds, "chance": chance}
+        for name, (seconds, chance) in points.items()
+    ]
+    front = {line["name"] for line in lines if on_front(line, lines)}
+    assert front == {"quick", "between", "good", "twin"}
+
+
+def test_pictures_are_compared_one_by_one() -> None:
+    """A difference that each of them has is certain, however much they differ themselves."""
+    assert compared([0.9, 0.1, 0.5], [0.8, 0.0, 0.4]) == {"apart": 0.1, "error": 0.0}
+    mixed = compared([1.0, 0.0], [0.0, 0.0])
+    assert mixed["apart"] == 0.5 and mixed["error"] == 0.5  # sqrt(1/2) / sqrt(2)
+
+
+def test_points_of_the_plot_lie_where_their_values_are() -> None:
+    points = [
+        scatter.Point(1, 0.2, "quick & <rough>", True),
+        scatter.Point(2, 0.3, "other", False),
+        scatter.Point(4, 0.6, "good", True),
+    ]
+    tree = ET.fromstring(scatter.svg(points, "title", "seconds"))
+    name = "{http://www.w3.org/2000/svg}"
+    dots = [(float(c.get("cx")), float(c.get("cy"))) for c in tree.iter(f"{name}circle")]
+    (x1, y1), (x2, y2), (x4, y4) = dots
+    assert x2 - x1 == pytest.approx(x4 - x2, abs=0.2)  # each twice the one before
+    assert (y1 - y4) / (y1 - y2) == pytest.approx(4, abs=0.05)
+    written = [text.text for text in tree.iter(f"{name}text")]
+    assert "quick & <rough>" in written and "good" in written and "other" not in written
+
+
+def test_a_single_point_has_a_plot_too() -> None:
+    ET.fromstring(scatter.svg([scatter.Point(3, 0.5, "one", True)], "t", "s"))
