@@ -32,21 +32,22 @@ class Pace:
 class Answer:
     """What the guides said of the images, all together."""
 
-    grad: Tensor  # (B, 3, H, W), with respect to what they saw, in [0, 1]
-    losses: dict[str, Tensor]  # per guide, (B,)
-    similarity: Tensor | None  # (B,)
+    # (B, 3, H, W), with respect to what they saw, in [0, 1]; None where none asked for anything.
+    grad: Tensor | None = None
+    losses: dict[str, Tensor] = field(default_factory=dict)  # per guide, (B,)
+    similarity: Tensor | None = None  # (B,)
 
     @classmethod
-    def of(cls, pulls: Mapping[str, Pull], image: Tensor) -> Answer:
-        grad = sum((pull.grad for pull in pulls.values()), torch.zeros_like(image))
+    def of(cls, pulls: Mapping[str, Pull], wanted: bool) -> Answer:
+        grad = sum(pull.grad for pull in pulls.values()) if wanted else None
         losses = {name: pull.loss.detach() for name, pull in pulls.items()}
         found = (p.similarity for p in pulls.values() if p.similarity is not None)
         return cls(grad, losses, next(found, None))
 
     def state(self) -> State:
         losses = {f"loss.{name}": loss for name, loss in self.losses.items()}
-        known = {} if self.similarity is None else {"similarity": self.similarity}
-        return {"grad": self.grad, **losses, **known}
+        found = losses | {"grad": self.grad, "similarity": self.similarity}
+        return {name: tensor for name, tensor in found.items() if tensor is not None}
 
     @classmethod
     def restored(cls, saved: State) -> Answer:
@@ -55,7 +56,7 @@ class Answer:
             for name, loss in saved.items()
             if name.startswith("loss.")
         }
-        return cls(saved["grad"], losses, saved.get("similarity"))
+        return cls(saved.get("grad"), losses, saved.get("similarity"))
 
 
 @dataclass
@@ -64,27 +65,27 @@ class Asking:
 
     pace: Pace = field(default_factory=Pace)
     since: int | None = None  # evaluations; None: not yet
-    answer: Answer | None = None  # that still holds
+    answer: Answer = field(default_factory=Answer)  # as far as it still holds
 
     def due(self, progress: float) -> bool:
-        """Whether they are to be asked now. To be called once for each evaluation."""
-        due = self.since is None or self.since >= self.pace.every(progress)
-        self.since = 1 if due else (self.since or 0) + 1
-        return due
+        """Whether they are to be asked now."""
+        return self.since is None or self.since >= self.pace.every(progress)
 
-    def keep(self, answer: Answer | None) -> None:
-        """Until they are asked again; None where nobody asked for anything."""
-        self.answer = answer if self.pace.between == "again" and not self.pace.always else None
+    def went(self, asked: bool, answer: Answer) -> None:
+        """An evaluation is over, with this answer. One that failed does not count."""
+        self.since = 1 if asked else (self.since or 0) + 1
+        if asked:
+            holds = self.pace.between == "again" and not self.pace.always
+            self.answer = answer if holds else Answer()
 
     def forget(self) -> None:
         """What comes now is another image."""
-        self.since = self.answer = None
+        self.since, self.answer = None, Answer()
 
     def state(self) -> State:
         if self.pace.always or self.since is None:
             return {}
-        found = {"since": torch.tensor(self.since)}
-        found |= self.answer.state() if self.answer else {}
+        found = {"since": torch.tensor(self.since)} | self.answer.state()
         return {PREFIX + name: tensor for name, tensor in found.items()}
 
     def go_on(self, saved: State, device: torch.device) -> None:
@@ -94,5 +95,6 @@ class Asking:
             for name, tensor in saved.items()
             if name.startswith(PREFIX)
         }
-        self.since = int(found["since"]) if "since" in found else None
-        self.answer = Answer.restored(found) if "grad" in found else None
+        since = found.pop("since", None)
+        self.since = None if since is None else int(since)
+        self.answer = Answer.restored(found)

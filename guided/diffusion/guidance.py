@@ -54,7 +54,11 @@ class GuidedDenoiser:
 
     def __call__(self, x: Tensor, i: int) -> Guess:
         progress = self.timeline.progress(i)
-        view, answer = self._answered(x, i, progress)
+        asked = self.asking.due(progress)
+        if asked:
+            view, answer = self._asked(x, i, progress)
+        else:
+            view, answer = self._rested(x, i)
         grad = self._back(view, answer)
         grad, norm = self._finite(grad, i), rms(grad)
         if self.clamp is not None:
@@ -64,36 +68,37 @@ class GuidedDenoiser:
         shift = sigma**2 / max(alpha, LEAST_ALPHA) * grad
         if self.reach is not None:
             shift = clamped(shift, self.reach(progress))
+        self.asking.went(asked, answer)
         guess = view.guess
         return Guess(
             pred=guess.pred.detach() - shift,
             plain=guess.plain.detach(),
             spread=None if guess.spread is None else guess.spread.detach(),
-            losses=answer.losses if answer else {},
-            similarity=answer.similarity if answer else None,
+            losses=answer.losses,
+            similarity=answer.similarity,
             grad_norm=norm,
             seen=None if view.image is None else in_colour(view.image),
             progress=progress,
         )
 
-    def _answered(self, x: Tensor, i: int, progress: float) -> tuple[View, Answer | None]:
-        """The guess, and what the guides say of it; where they rest, what they said last."""
-        if not self.asking.due(progress):
-            answer = self.asking.answer
-            return self.sight(self.denoiser, x, i, look=False, back=answer is not None), answer
+    def _asked(self, x: Tensor, i: int, progress: float) -> tuple[View, Answer]:
+        """The guess, and what the guides say of it."""
         wanted = any(guide.asks(progress) for guide in self.guides.values())
         view = self.sight(self.denoiser, x, i, back=wanted)
         assert view.image is not None
         image = in_colour(view.image)
         # Also those that ask for nothing: a stream of random numbers must not depend on it.
         pulls = {name: guide(image, progress, self.dice) for name, guide in self.guides.items()}
-        answer = Answer.of(pulls, image)
-        self.asking.keep(answer if wanted else None)
-        return view, answer
+        return view, Answer.of(pulls, wanted)
 
-    def _back(self, view: View, answer: Answer | None) -> Tensor:
+    def _rested(self, x: Tensor, i: int) -> tuple[View, Answer]:
+        """The guess, and what the guides said last, as far as it holds."""
+        answer = self.asking.answer
+        return self.sight(self.denoiser, x, i, look=False, back=answer.grad is not None), answer
+
+    def _back(self, view: View, answer: Answer) -> Tensor:
         """The gradient with respect to x."""
-        if answer is None or not answer.grad.any():  # NaN counts as something
+        if answer.grad is None or not answer.grad.any():  # NaN counts as something
             return torch.zeros_like(view.x)
         return view.back(answer.grad.to(view.x) / 2)  # from [0, 1] to [-1, 1]
 

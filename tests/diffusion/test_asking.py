@@ -100,6 +100,29 @@ def test_a_step_that_is_taken_again_counts_again() -> None:
     assert guide.times == [LINE.progress(i) for i in evaluations[::2]]
 
 
+def test_an_evaluation_that_failed_has_not_been() -> None:
+    """Whoever tries it again asks as if for the first time."""
+
+    class Failing(Asked):
+        broken = True
+
+        def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull:
+            if self.broken and progress == LINE.progress(7):
+                self.broken = False
+                raise MemoryError
+            return super().__call__(image, progress, dice)
+
+    guide = Failing()
+    denoiser = guided(TinyNet().double(), guide, pace(2))
+    for i in (9, 8):
+        denoiser(noise(), i)
+    with pytest.raises(MemoryError):
+        denoiser(noise(), 7)
+    for i in (7, 6, 5):
+        denoiser(noise(), i)
+    assert guide.times == [LINE.progress(i) for i in (9, 7, 5)]
+
+
 def test_how_often_may_vary_over_the_run() -> None:
     guide = Asked()
     walked(guided(TinyNet().double(), guide, pace([[0, 5], [0.5, 1]])), DDIM(eta=0))
