@@ -22,9 +22,10 @@ def test_words_with_several_values_make_every_combination_once_and_none_comes_fi
     ]
 
 
-def test_every_variant_can_be_drawn() -> None:
-    for words in rows(VARIANTS):
-        Plan.read(compose(["prompt=x", *words]))
+@pytest.mark.parametrize("text", VARIANTS.split(";"))
+def test_the_variants_can_be_drawn(text: str) -> None:
+    """The last of each line; the others have the same names."""
+    assert Plan.read(compose(["prompt=x", *rows(text)[-1]]))
 
 
 def test_without_an_end_there_are_no_variants() -> None:
