@@ -60,7 +60,7 @@ def encoding(clip: ClipSimilarity, target: Target, image: Tensor) -> Work:
     views = clip.views(image, target.clip.size, 0.5, 0).views.detach()
 
     def work() -> None:
-        for part in views.split(clip.micro_batch or len(views)):
+        for part in views.split(clip.thrift.at_once(len(views))):
             leaf = part.clone().requires_grad_()
             seen = target.clip.encode_image(leaf)
             torch.autograd.grad(seen, leaf, torch.ones_like(seen))

@@ -15,7 +15,7 @@ from yaml import YAMLError
 from guided import config, help
 from guided.composing import compose
 from guided.disco.old_names import old_choice, old_setting
-from guided.errors import BadInput, not_one_of
+from guided.errors import BadInput, NoRoom, not_one_of
 from guided.spelling import said
 
 BAD = (BadInput, HydraException, OmegaConfBaseException, YAMLError)
@@ -41,7 +41,7 @@ def composed(words: Sequence[str]) -> DictConfig:
 
 def say(error: Exception) -> str:
     """One line that names the setting, the value and what is allowed."""
-    if isinstance(error, BadInput):
+    if isinstance(error, BadInput | NoRoom):
         return str(error)
     if isinstance(error, MissingConfigException):
         group, _, choice = str(error.missing_cfg_file).rpartition("/")

@@ -12,6 +12,10 @@ class Failed(RuntimeError):
     """Some of what was asked for could not be drawn: what, why, and how to try again, in lines."""
 
 
+class NoRoom(MemoryError):
+    """Memory ran out, and nothing that is left could be made smaller: what to set, in one line."""
+
+
 def nearest(word: str, choices: Iterable[str], cutoff: float = 0.5) -> str:
     """`, did you mean 'steps'?` or nothing; a cutoff nearer to 1 asks for more likeness."""
     found = difflib.get_close_matches(str(word), list(choices), n=1, cutoff=cutoff)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from guided.clip import Clip
     from guided.diffusion.noise import Dice, Timeline
+    from guided.memory.thrift import Thrift
     from guided.prompt import Prompt
     from guided.schedule import Schedule
 
@@ -135,6 +136,7 @@ class Scene:
     device: torch.device
     clip_weights: dict[str, Schedule] = field(default_factory=dict)  # those not named count 1
     init: Tensor | None = None  # (1, 3, H, W) in [0, 1], what the image starts from
+    thrift: Thrift | None = None  # how much is held at once; None: as the cutouts say
 
 
 class GuideSettings(Protocol):

@@ -6,7 +6,6 @@ processes may do it at once. A picture that fails leaves the others to go on.
 
 from __future__ import annotations
 
-import gc
 import logging
 import sys
 import traceback
@@ -24,6 +23,7 @@ from guided.checkpoint import Bookmark
 from guided.complaint import say
 from guided.composing import Composer
 from guided.devices import find_device
+from guided.memory.thrift import free, out_of_memory
 from guided.metadata import SUFFIXES
 from guided.models.loaded import Loaded
 from guided.outputs.still import Still
@@ -176,25 +176,7 @@ class Bench:
         if out_of_memory(error):
             error.__traceback__ = None  # its frames hold the tensors
             self.loaded.clear()
-        gc.collect()
-        free_device_memory()
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Python's, CUDA's, or that of PyTorch's allocator on the CPU."""
-    import torch
-
-    text = str(error)
-    return (
-        isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text
-    )
-
-
-def free_device_memory() -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+        free()
 
 
 def refuse_broken(frame: Frame) -> None:

@@ -16,11 +16,13 @@ from guided.diffusion.denoiser import ModelDenoiser, noised
 from guided.diffusion.guidance import GuidedDenoiser, auto_clamp
 from guided.diffusion.noise import Dice, timeline
 from guided.diffusion.sight import Sight
+from guided.diffusion.sparing import Sparing
 from guided.diffusion.symmetry import Mirror
 from guided.diffusion.unet import UNet
+from guided.memory.thrift import Thrift
 from guided.models.cards import ModelCard
 from guided.schedule import AUTO, Schedule, schedule
-from guided.types import Guide, Request, Sampler, State, Step
+from guided.types import Denoiser, Guide, Request, Sampler, State, Step
 
 
 @dataclass
@@ -62,6 +64,7 @@ class Drawing:
     sight: Sight = field(default_factory=Sight)
     pace: Pace = field(default_factory=Pace)
     mirror: Mirror = field(default_factory=Mirror)
+    thrift: Thrift = field(default_factory=Thrift)
 
     @torch.no_grad()  # as a decorator, it ends wherever the generator yields
     def generate(
@@ -76,6 +79,7 @@ class Drawing:
         clamp = self._clamp(request.steps)
         asking = Asking(self.pace)
         guided = GuidedDenoiser(model, guides, dice, clamp, self.reach, self.sight, asking)
+        sparing = Sparing(guided, self.unet, dice, self.thrift)
         start = len(steps) - 1 - request.skip
         place = Place(self._begin(request, dice, model, start), start)
         mirrored = self.mirror.positions(steps, start)
@@ -83,20 +87,20 @@ class Drawing:
             place = Place.restored(saved, place)
             dice.go_on(saved["dice"])
             asking.go_on(saved, self.device)
-        yield from self._walk(guided, place, dice, mirrored)
+        yield from self._walk(sparing, asking, place, dice, mirrored)
 
     def _walk(
-        self, denoiser: GuidedDenoiser, place: Place, dice: Dice, mirrored: set[int]
+        self, denoiser: Denoiser, asking: Asking, place: Place, dice: Dice, mirrored: set[int]
     ) -> Iterator[Step]:
         """The sampler's walk, begun anew wherever x is mirrored: what a sampler or a guide
         remembers of the steps before belongs to another image."""
         while place.at >= 0:
             if place.at in mirrored:
                 place = Place(self.mirror(place.x), place.at)
-                denoiser.asking.forget()
+                asking.forget()
             for step in self.sampler.sample(denoiser, place.x, dice, place.at, place.memory):
                 place = Place(step.x, step.i - 1, step.memory)
-                state = place.state() | denoiser.asking.state() | {"dice": dice.state()}
+                state = place.state() | asking.state() | {"dice": dice.state()}
                 yield replace(step, state=state)
                 if place.at in mirrored:
                     break

@@ -5,6 +5,7 @@ Knows nothing about diffusion; see guides/clip.py for its settings.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,6 +16,7 @@ from guided.canvas.pictures import read_picture
 from guided.clip import Clip
 from guided.diffusion.noise import Dice
 from guided.guides.sigmoid import mismatch
+from guided.memory.thrift import Thrift, until_it_fits
 from guided.prompt import Prompt, meant_for, shares
 from guided.schedule import Schedule, schedule
 from guided.types import Pull, Scene, Views
@@ -51,7 +53,7 @@ class ClipSimilarity:
     targets: list[Target]
     views: Views
     settings: "ClipGuide"
-    micro_batch: int | None
+    thrift: Thrift
 
     @classmethod
     def prepare(cls, scene: Scene, settings: "ClipGuide") -> "ClipSimilarity":
@@ -59,7 +61,8 @@ class ClipSimilarity:
             target(name, clip, scene, settings.long == "split")
             for name, clip in scene.clips.items()
         ]
-        return cls(targets, scene.cutouts.prepare(), settings, scene.cutouts.micro_batch)
+        thrift = scene.thrift or Thrift(scene.cutouts.micro_batch)
+        return cls(targets, scene.cutouts.prepare(), settings, thrift)
 
     def asks(self, progress: float) -> bool:
         return any(strength for _, strength, _ in self._strengths(progress))
@@ -79,7 +82,11 @@ class ClipSimilarity:
                 views = torch.cat([one.views for one in shown])
             weights = target.weights(progress, self.settings.weights)
             counts = shown[0].counts  # those of every image
-            distances, cosines, grad = self._score(views.detach(), counts, target, weights)
+            with self.thrift.at_hand(target.clip):
+                distances, cosines, grad = until_it_fits(
+                    partial(self._score, views.detach(), counts, target, weights),
+                    partial(self.thrift.halve, len(views)),
+                )
             pull.grad += strength * torch.autograd.grad(views, leaf, grad)[0]
             pull.loss += strength * distances
             cosines = share * cosines
@@ -107,7 +114,7 @@ class ClipSimilarity:
         pulls, distances, cosines = [], [], []
         images, together = len(views) // len(counts), sum(counts)
         times = torch.tensor(counts * images).to(views)
-        at_once = self.micro_batch or len(views)
+        at_once = self.thrift.at_once(len(views))
         for part, often in zip(views.split(at_once), times.split(at_once), strict=True):
             with torch.enable_grad():
                 part = part.requires_grad_()

@@ -269,6 +269,28 @@ def test_micro_batches_bound_what_clip_sees_at_once_and_change_nothing(micro_bat
     assert torch.allclose(found.similarity, expected.similarity)
 
 
+class SmallClip(LinearClip):
+    """Has room for a few views at once."""
+
+    def encode_image(self, views: Tensor) -> Tensor:
+        if len(views) > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().encode_image(views)
+
+
+def test_where_memory_runs_out_fewer_views_go_at_once_and_the_pull_is_the_same() -> None:
+    image, dice = picture(2, 16, 12), Dice([1, 2])
+    expected = guide(LinearClip(), cutouts=Cutouts(**MANY))(image, 0.5, Dice([1, 2]))
+    small = SmallClip()
+    made = guide(small, cutouts=Cutouts(**MANY))
+    found = made(image, 0.5, dice)
+    assert relative(found.grad, expected.grad) < 1e-12
+    assert torch.allclose(found.similarity, expected.similarity)
+    assert sum(small.batches) == 28
+    made(image, 0.6, dice)
+    assert sum(small.batches) == 2 * 28 and max(small.batches) <= 5  # nothing in vain any more
+
+
 def test_an_image_of_a_batch_is_pulled_as_if_it_were_alone() -> None:
     images = picture(3, 16, 12)
     together = guide(LinearClip(), cutouts=Cutouts(**MANY))(images, 0.5, Dice([5, 6, 7]))

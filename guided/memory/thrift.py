@@ -1,0 +1,97 @@
+"""How much of a step is held at once, and how it goes on with less where memory runs out.
+
+Knows nothing about networks or guides. No choice here changes a picture, beyond float error.
+Imports no torch until something runs out.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from guided.clip import Clip
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+# MPS and XPU say so in a RuntimeError, as does the CPU's allocator.
+SAID = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+@dataclass
+class Thrift:
+    """What all that draws one picture shares: whoever runs out of memory makes it smaller."""
+
+    micro_batch: int | None = None  # cutouts through a CLIP at once; None: all
+    checkpointing: bool = False  # the U-Net computes again on the way back what it does not keep
+    one_by_one: bool = False  # CLIPs wait on the CPU for their turn
+    clips: list[Clip] = field(default_factory=list)  # that could
+
+    def at_once(self, views: int) -> int:
+        return min(self.micro_batch or views, views)
+
+    def halve(self, views: int) -> str | None:
+        """Half as many views at once, said; None when it is one already."""
+        now = self.at_once(views)
+        if now == 1:
+            return None
+        self.micro_batch = (now + 1) // 2
+        return f"cutouts.micro_batch={self.micro_batch}"
+
+    def send_away(self) -> None:
+        """From now on, CLIPs are on their device for as long as they look."""
+        self.one_by_one = True
+        for clip in self.clips:
+            clip.visual.to("cpu")
+
+    @contextmanager
+    def at_hand(self, clip: Clip) -> Iterator[None]:
+        """While the CLIP is used: on its device, in any case."""
+        if not self.one_by_one:
+            yield
+            return
+        clip.visual.to(clip.device)
+        try:
+            yield
+        finally:
+            clip.visual.to("cpu")
+
+
+def until_it_fits(work: Callable[[], T], smaller: Callable[[], str | None]) -> T:
+    """work(), and again each time that memory runs out and `smaller` finds something to make
+    smaller, of which it says what. Otherwise what was raised."""
+    while True:
+        try:
+            return work()
+        except Exception as error:
+            said = smaller() if out_of_memory(error) else None
+            if said is None:
+                raise
+        # By now the error is gone, and with it the frames that held the tensors of the failed try.
+        free()
+        log.warning("memory ran out; the step is tried again with %s", said)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Python's own, CUDA's, or that of another device's allocator."""
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(said in str(error) for said in SAID)
+
+
+def free() -> None:
+    """Give back what nothing holds any more."""
+    import torch
+
+    gc.collect()
+    for device in (torch.cuda, torch.mps, torch.xpu):
+        if device is torch.mps and not torch.backends.mps.is_available():
+            continue
+        if device is torch.mps or device.is_available():
+            device.empty_cache()

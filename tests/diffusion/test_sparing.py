@@ -1,0 +1,81 @@
+"""A step that ran out of memory is made again in smaller pieces, and the picture is the same."""
+
+import logging
+
+import pytest
+import torch
+
+from guided.diffusion.architecture import UNetConfig
+from guided.diffusion.drawing import Drawing
+from guided.diffusion.samplers import DDIM
+from guided.diffusion.unet import UNet
+from guided.errors import NoRoom
+from guided.guides.loss import LossGuide
+from guided.memory.thrift import Thrift
+from guided.models.cards import ModelCard
+from guided.schedule import schedule
+from guided.types import Request
+from tests.doubles import randomised
+
+CONFIG = UNetConfig(
+    image_size=8,
+    num_channels=32,
+    channel_mult=[1],
+    num_res_blocks=1,
+    attention_resolutions=[8],
+    num_classes=5,  # so that random numbers are drawn before memory runs out
+)
+
+
+class Greedy(UNet):
+    """From its third pass on it needs more than there is, unless little is kept."""
+
+    passes, hopeless, short = 0, False, False
+
+    def forward(self, *args):
+        self.passes += 1
+        out = super().forward(*args)
+        if self.short and self.passes > 2 and (self.hopeless or not self.checkpointing):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return out
+
+
+def drawing(**how: bool) -> Drawing:
+    net = randomised(Greedy(CONFIG), seed=3).eval().requires_grad_(False)
+    for name, value in how.items():
+        setattr(net, name, value)
+    cpu = torch.device("cpu")
+    return Drawing(net, ModelCard(unet=CONFIG), DDIM(), None, None, cpu, thrift=Thrift())
+
+
+def steps(chosen: Drawing):
+    guide = LossGuide(lambda image: image.square().mean((1, 2, 3)), schedule("scale", 50))
+    return chosen.generate(Request((8, 8), [7], 5), {"it": guide})
+
+
+def test_the_picture_is_the_same_bit_for_bit(caplog):
+    calm, short = drawing(), drawing(short=True)
+    with caplog.at_level(logging.WARNING):
+        pairs = list(zip(steps(calm), steps(short), strict=True))
+    for expected, found in pairs:
+        assert torch.equal(found.x, expected.x)
+        assert torch.equal(found.state["dice"], expected.state["dice"])
+    assert short.unet.passes > calm.unet.passes  # something did fail
+    assert short.thrift.checkpointing
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 1 and "generator.checkpointing=true" in said[0]
+
+
+def test_the_next_picture_begins_with_what_this_one_learned():
+    short = drawing(short=True)
+    list(steps(short))
+    short.unet.passes = 0
+    list(steps(short))
+    assert short.unet.passes == 5  # none in vain
+
+
+def test_when_nothing_smaller_is_left_one_line_says_what_to_set():
+    found = steps(drawing(short=True, hopeless=True))
+    assert [next(found).i, next(found).i] == [4, 3]  # what was drawn before is there
+    with pytest.raises(NoRoom, match=r"size=\[8,8\].*clip=.*secondary=imagenet2"):
+        next(found)
