@@ -1,4 +1,4 @@
-"""A denoiser that goes on with less where memory runs out: another wrapper that no sampler hears of.
+"""A denoiser that goes on with less where memory runs out: one more wrapper no sampler hears of.
 
 A guess that failed is made again, with the same random numbers, in smaller pieces: guides have
 made their own as small as they can by then (guided/guides/similarity.py), so that what is left is
