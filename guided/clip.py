@@ -67,6 +67,7 @@ class Clip:
         self.logit_scale = float(model.logit_scale.detach().exp())
         self.logit_bias = 0.0 if bias is None else float(bias)
         self.points: dict[str, Tensor] = {}  # of texts that were encoded before
+        self.waits = self.used = False
 
     @torch.no_grad()
     def encode_text(self, texts: Sequence[str]) -> Tensor:
@@ -86,7 +87,28 @@ class Clip:
         if tuple(views.shape[2:]) != self.size:
             raise ValueError(f"views of {tuple(views.shape[2:])} do not fit a CLIP of {self.size}")
         seen = ((views - self.mean) / self.std).to(self.dtype)
-        return F.normalize(self.visual(seen).float(), dim=-1)
+        with self.at_hand():
+            return F.normalize(self.visual(seen).float(), dim=-1)
+
+    def wait(self, elsewhere: bool) -> None:
+        """On the CPU while it is not used, or always on its device."""
+        self.waits = elsewhere
+        self.visual.to("cpu" if elsewhere else self.device)
+
+    @contextmanager
+    def at_hand(self) -> Iterator[None]:
+        """While this is entered, the image tower is on its device. To be entered around whatever
+        goes back through the tower too."""
+        if not self.waits or self.used:
+            yield
+            return
+        self.used = True
+        self.visual.to(self.device)
+        try:
+            yield
+        finally:
+            self.used = False
+            self.visual.to("cpu")
 
     def split(self, text: str) -> list[str]:
         """The text in parts that this CLIP reads whole: at commas and stops where there are

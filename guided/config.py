@@ -70,6 +70,7 @@ class Config:
     skip: Any = setting(None, "instead of strength: leave out so many first steps, 10 or 50%")
     device: Any = setting("auto", "auto, cpu, cuda, mps, xpu, cuda:1; several: [cuda:0,cuda:1]")
     precision: str = setting("auto", "auto, float32, bfloat16, float16")
+    memory: Any = setting("auto", "GB to keep within; auto: what the device has left; off")
     deterministic: bool = setting(
         False, "the plain path: no part of a network replaced by a quicker one, no racing sums"
     )

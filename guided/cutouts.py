@@ -27,7 +27,7 @@ class Cutouts:
     # all of them. null: all are shown.
     merge: Any = None
     batches: Any = 1  # sets of cutouts per step, their gradients averaged
-    micro_batch: int | None = None  # cutouts through CLIP at once; fewer need less memory
+    micro_batch: int | None = None  # cutouts through CLIP at once; None: as many as fit
     augment: bool = True
     flip: Any = 0.5  # probability
     degrees: Any = 10.0  # rotation, at most

@@ -31,7 +31,7 @@ class Dango:
     # The first int(gray * inner) + 1 inner ones are grey.
     gray: Any = field(default_factory=lambda: [[0, 0.2], [0.4, 0.0]])
     batches: Any = 4  # sets of cutouts per step, their gradients averaged
-    micro_batch: int | None = None  # cutouts through CLIP at once; fewer need less memory
+    micro_batch: int | None = None  # cutouts through CLIP at once; None: as many as fit
     augment: bool = True
     shared: bool = True  # one draw of the augmentations per set, as Disco; else one per cutout
     # Overviews are plain, grey, mirrored, grey and mirrored: `few` while there are at most four,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
+LIMITS = ("auto", "off")  # of memory, beside a number of GB
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -62,6 +63,14 @@ def check_precision(name: str) -> str:
     if name not in PRECISIONS:
         raise BadInput(not_one_of("precision", name, PRECISIONS))
     return name
+
+
+def check_memory(value: Any) -> float | str:
+    """GB to keep within, or auto, or off."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value in LIMITS or (number and 0 < value < float("inf")):
+        return value
+    raise BadInput(f"memory={value} must be auto, off, or so many GB, as in memory=8")
 
 
 def find_device(name: str) -> torch.device:

@@ -19,7 +19,7 @@ from guided import prompt
 from guided.canvas.init import Init, Photo, read_init, read_skip
 from guided.canvas.pictures import check_picture
 from guided.config import Config, build, build_all
-from guided.devices import check_precision, read_devices
+from guided.devices import check_memory, check_precision, read_devices
 from guided.errors import BadInput, nearest, not_one_of
 from guided.models.cards import ClipCard, ModelCard, SecondaryCard, keep_in, needed_by
 from guided.models.choices import ranking
@@ -56,6 +56,7 @@ class Plan:
     folder: Path
     manner: Manner = field(default_factory=Manner)
     deterministic: bool = False
+    memory: float | str = "auto"  # GB, auto or off
     wildcards: Wildcards = field(default_factory=Wildcards)
     judges: dict[str, ClipCard] = field(default_factory=dict)  # that only rank
     drawn: list[str] | None = None  # the prompts' texts, if their wildcards are decided already
@@ -96,6 +97,7 @@ class Plan:
             devices=read_devices(plain(cfg.device)),
             precision=check_precision(cfg.precision),
             deterministic=cfg.deterministic,
+            memory=check_memory(cfg.memory),
             folder=Path(cfg.folder).expanduser(),
             manner=Manner(
                 read_styles(cfg.artist, "artist", Artist, build),

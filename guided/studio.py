@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from guided.memory.thrift import Thrift
 from guided.models.loaded import Loaded
 from guided.plan import Plan
 from guided.prompt import Prompt
@@ -34,7 +35,7 @@ IDLE = {
     "checkpoint",
     "devices",
 }
-IDLE |= {"seed", "prompts", "wildcards", "init", "device", "precision"}
+IDLE |= {"seed", "prompts", "wildcards", "init", "device", "precision", "memory"}
 
 
 @dataclass
@@ -48,6 +49,8 @@ class Studio:
     precision: str
     judges: dict[str, Clip] = field(default_factory=dict)  # that only rank
     loaded: Loaded = field(default_factory=Loaded)
+    thrift: Thrift = field(default_factory=Thrift)
+    said: str | None = None  # how it fits into memory, for people
 
     @classmethod
     def open(cls, plan: Plan, loaded: Loaded | None = None) -> Studio:
@@ -61,10 +64,11 @@ class Studio:
         dtype = find_precision(plan.precision, device)
         determine(plan.deterministic)
         loaded = loaded or Loaded()
+        thrift = Thrift(plan.cutouts.micro_batch, plan.generator.checkpointing is True)
         cards = (*plan.clips.values(), *plan.judges.values())
         loaded.keep_only([plan.model, plan.secondary, plan.model.upscaler, *cards])
         generator = plan.generator.load(
-            plan.model, plan.secondary, plan.sampler, device, dtype, loaded
+            plan.model, plan.secondary, plan.sampler, device, dtype, loaded, thrift
         )
         clips, judges = (
             {
@@ -75,7 +79,16 @@ class Studio:
         )
         enlarger = loaded.get(Enlarger.load, plan.model.upscaler, device)
         precision = str(dtype).removeprefix("torch.")
-        return cls(generator, clips, enlarger, str(device), precision, judges, loaded)
+        studio = cls(generator, clips, enlarger, str(device), precision, judges, loaded, thrift)
+        studio.fit(plan)
+        return studio
+
+    def fit(self, plan: Plan) -> None:
+        """Into the device's memory; once for all rows that draw with the same."""
+        from guided.memory.settle import settle
+
+        self.thrift.clips = list(self.clips.values())
+        self.said = settle(self, plan)
 
     def guides(self, plan: Plan, prompts: list[Prompt], init: Tensor | None) -> dict[str, Guide]:
         """For one image, because each draws its own wildcards and has its own init."""
@@ -83,7 +96,7 @@ class Studio:
 
         weights = {name: card.weight for name, card in plan.clips.items()}
         device = torch.device(self.device)
-        scene = Scene(prompts, self.clips, plan.cutouts, device, weights, init)
+        scene = Scene(prompts, self.clips, plan.cutouts, device, weights, init, self.thrift)
         return {name: guide.prepare(scene) for name, guide in plan.guides.items()}
 
     def look(self, plan: Plan) -> Look:
@@ -114,20 +127,26 @@ class Studio:
             chosen, seeds, prompts, shown, kind(self.device), self.precision, *inits
         )
 
+    def asked(
+        self, plan: Plan, seeds: list[int]
+    ) -> tuple[list[list[Prompt]], list[Tensor | None], dict[str, Guide]]:
+        """Of the images with these seeds, drawn together: what each should show, what each starts
+        from, and the guides for all of them."""
+        prompts = [plan.prompts_of(seed) for seed in seeds]
+        inits = [plan.init and plan.init.image(plan.size, seed) for seed in seeds]
+        if plan.init is None and all(asked == prompts[0] for asked in prompts):
+            return prompts, inits, self.guides(plan, prompts[0], None)
+        each = zip(prompts, inits, strict=True)
+        return prompts, inits, together([self.guides(plan, *asked) for asked in each])
+
     def batch(
         self, plan: Plan, first: int, seeds: list[int], saved: State | None = None
     ) -> Iterator[Frame]:
         """The frames of images first, first + 1, ...; with the state of a frame, those after."""
-        prompts = [plan.prompts_of(seed) for seed in seeds]
-        inits = [plan.init and plan.init.image(plan.size, seed) for seed in seeds]
+        prompts, inits, guides = self.asked(plan, seeds)
         request = Request(plan.size, seeds, plan.steps, skip=plan.skip)
         if plan.init is not None:
             request.init = joined(inits) * 2 - 1
-        if plan.init is None and all(asked == prompts[0] for asked in prompts):
-            guides = self.guides(plan, prompts[0], None)
-        else:
-            each = zip(prompts, inits, strict=True)
-            guides = together([self.guides(plan, *asked) for asked in each])
         began = time.perf_counter()
         for step in self.generator.generate(request, guides, saved):
             seconds = time.perf_counter() - began

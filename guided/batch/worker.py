@@ -152,6 +152,8 @@ class Bench:
             self.row = row
         if self.studio is None:
             self.studio = Studio.open(self.found.plan, self.loaded)
+            if self.alone and self.studio.said:
+                tell(self.studio.said)
 
     def mark(
         self, worker: Worker, number: int, score: float | None, seconds: float | None

@@ -10,13 +10,14 @@ from guided.diffusion.symmetry import SYMMETRIES, Mirror
 from guided.errors import not_one_of
 from guided.models.cards import ModelCard, SecondaryCard
 from guided.models.loaded import Loaded
-from guided.schedule import automatic, check_number, schedule
+from guided.schedule import AUTO, automatic, check_number, schedule
 from guided.types import Sampler
 
 if TYPE_CHECKING:
     import torch
 
     from guided.diffusion.drawing import Drawing
+    from guided.memory.thrift import Thrift
 
 SEES = ("pred", "blend")
 THROUGH = ("unet", "straight")
@@ -35,7 +36,7 @@ class Diffusion:
     between: str = "again"  # in between: their last gradient again, or nothing
     symmetry: str = "none"  # horizontal: left half over right; vertical: upper over lower; both
     symmetry_at: Any = field(default_factory=lambda: [0.1, 0.3, 0.5])  # progress, one or several
-    checkpointing: bool = False  # less memory for the way back through the U-Net, and slower
+    checkpointing: Any = AUTO  # less memory for the way back through the U-Net, and slower
 
     def __post_init__(self) -> None:
         if self.clamp is not None:
@@ -47,6 +48,8 @@ class Diffusion:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(not_one_of(name, getattr(self, name), choices))
+        if self.checkpointing not in (True, False, AUTO):
+            raise ValueError(f"checkpointing={self.checkpointing} must be true, false or auto")
         several = isinstance(self.symmetry_at, Sequence) and not isinstance(self.symmetry_at, str)
         self.symmetry_at = tuple(self.symmetry_at if several else [self.symmetry_at])
         for share in self.symmetry_at:
@@ -60,6 +63,7 @@ class Diffusion:
         device: torch.device,
         dtype: torch.dtype,
         loaded: Loaded,
+        thrift: Thrift,
     ) -> Drawing:
         from guided.diffusion.asking import Pace
         from guided.diffusion.drawing import Drawing
@@ -67,7 +71,6 @@ class Diffusion:
         from guided.models.weights import load_secondary, load_unet
 
         unet = loaded.get(load_unet, card, device, dtype)
-        unet.checkpointing = self.checkpointing
         quick = None if secondary is None else loaded.get(load_secondary, secondary, device)
         return Drawing(
             unet=unet,
@@ -79,4 +82,5 @@ class Diffusion:
             sight=Sight(self.sees, quick, self.secondary, self.through),
             pace=Pace(self.every, self.between),
             mirror=Mirror(self.symmetry, self.symmetry_at),
+            thrift=thrift,
         )

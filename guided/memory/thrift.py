@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -30,8 +30,10 @@ class Thrift:
     checkpointing: bool = False  # the U-Net computes again on the way back what it does not keep
     one_by_one: bool = False  # CLIPs wait on the CPU for their turn
     clips: list[Clip] = field(default_factory=list)  # that could
+    views: int = 1  # the most that were ever asked for
 
     def at_once(self, views: int) -> int:
+        self.views = max(self.views, views)
         return min(self.micro_batch or views, views)
 
     def halve(self, views: int) -> str | None:
@@ -46,19 +48,11 @@ class Thrift:
         """From now on, CLIPs are on their device for as long as they look."""
         self.one_by_one = True
         for clip in self.clips:
-            clip.visual.to("cpu")
+            clip.wait(True)
 
-    @contextmanager
-    def at_hand(self, clip: Clip) -> Iterator[None]:
-        """While the CLIP is used: on its device, in any case."""
-        if not self.one_by_one:
-            yield
-            return
-        clip.visual.to(clip.device)
-        try:
-            yield
-        finally:
-            clip.visual.to("cpu")
+    def at_hand(self, clip: Clip) -> AbstractContextManager[None]:
+        """While a CLIP is used, back and forth."""
+        return clip.at_hand() if self.one_by_one else nullcontext()
 
 
 def until_it_fits(work: Callable[[], T], smaller: Callable[[], str | None]) -> T:

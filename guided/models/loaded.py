@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from guided.memory.thrift import Thrift
+
 # What of a card changes nothing about the weights: words about them, and settings that are read
 # when they are used.
 ABOUT = (
@@ -20,6 +22,7 @@ ABOUT = (
 @dataclass
 class Loaded:
     kept: dict[str, tuple[str, Any]] = field(default_factory=dict)  # how loaded, and the model
+    thrifts: dict[str, Thrift] = field(default_factory=dict)  # how what was drawn fits memory
 
     def get(self, load: Callable[..., Any], card: Any, *how: Any) -> Any:
         """load(card, *how), or what it gave before."""

@@ -69,7 +69,8 @@ def load_unet(card: ModelCard, device: torch.device, dtype: torch.dtype) -> UNet
     check(unet.state_dict(), tensors, path)
     # Shipped weights are float16 to be small; the network is set to its own precision below.
     unet.load_state_dict({k: t.float() for k, t in tensors.items()}, strict=True, assign=True)
-    return unet.requires_grad_(False).eval().to(device).set_precision(dtype)
+    # In its format before it moves: in float32 it may not fit.
+    return unet.requires_grad_(False).eval().set_precision(dtype).to(device)
 
 
 def load_secondary(card: SecondaryCard, device: torch.device) -> SecondaryModel:

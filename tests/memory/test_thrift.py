@@ -86,33 +86,3 @@ def test_nothing_of_a_failed_try_is_held_when_it_is_tried_again():
 
     assert until_it_fits(work, lambda: "less")
     assert alive == [True] * 3
-
-
-class Tower:
-    def __init__(self):
-        self.place = "gpu"
-
-    def to(self, place):
-        self.place = str(place)
-
-
-class Lonely:
-    """A CLIP of which only the place of its tower counts."""
-
-    def __init__(self):
-        self.visual, self.device = Tower(), "gpu"
-
-
-def test_clips_that_wait_elsewhere_are_there_for_their_turn_only():
-    clips = [Lonely(), Lonely()]
-    thrift = Thrift(clips=clips)
-    with thrift.at_hand(clips[0]):
-        assert [c.visual.place for c in clips] == ["gpu", "gpu"]
-    assert clips[0].visual.place == "gpu"  # nothing is moved as long as all of them have room
-    thrift.send_away()
-    for k in (0, 1, 0):
-        assert [c.visual.place for c in clips] == ["cpu", "cpu"]
-        with pytest.raises(ZeroDivisionError), thrift.at_hand(clips[k]):
-            assert [c.visual.place for c in clips] == ["gpu" if k == j else "cpu" for j in (0, 1)]
-            raise ZeroDivisionError  # whatever happens
-    assert [c.visual.place for c in clips] == ["cpu", "cpu"]

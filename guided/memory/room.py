@@ -1,0 +1,38 @@
+"""How much memory a device has to give. Knows nothing about what it is for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+GB = 2**30
+# What a GPU's driver and a screen take before torch has asked for anything.
+DRIVER = {"cuda": 0.6 * GB, "xpu": 0.6 * GB, "mps": 0.0, "cpu": 0.0}
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def room(device: torch.device) -> float | None:
+    """Bytes that could still be taken, with those that torch keeps for itself and does not use;
+    None where nobody says."""
+    if device.type == "cpu":
+        return ram()
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
+    module = getattr(torch, device.type)
+    if not hasattr(module, "mem_get_info"):
+        return None
+    spare = module.memory_reserved(device) - module.memory_allocated(device)
+    return module.mem_get_info(device)[0] + spare
+
+
+def ram(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = CGROUP) -> float | None:
+    """What the machine has available, or the container, where that is less."""
+    found = []
+    if meminfo.exists():
+        lines = (line.split() for line in meminfo.read_text().splitlines())
+        found += [int(words[1]) * 1024 for words in lines if words[0] == "MemAvailable:"]
+    limit, used = cgroup / "memory.max", cgroup / "memory.current"
+    if limit.exists() and used.exists() and (most := limit.read_text().strip()) != "max":
+        found.append(int(most) - int(used.read_text()))
+    return min(found, default=None)
