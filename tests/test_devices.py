@@ -38,3 +38,14 @@ def test_precision_is_safe_by_default(monkeypatch):
     assert devices.find_precision("auto", torch.device("mps")) == torch.float32
     assert devices.find_precision("auto", torch.device("cuda")) == torch.float16
     assert devices.find_precision("bfloat16", torch.device("cpu")) == torch.bfloat16
+
+
+@pytest.mark.parametrize("value", ["auto", "off", 8, 0.5])
+def test_memory_is_a_number_of_gigabytes_or_left_to_the_program(value):
+    assert devices.check_memory(value) == value
+
+
+@pytest.mark.parametrize("value", ["8GB", 0, -1, True, float("inf"), float("nan"), None, [8]])
+def test_any_other_memory_is_refused_by_name(value):
+    with pytest.raises(BadInput, match=r"memory=.* must be auto, off, or so many GB"):
+        devices.check_memory(value)

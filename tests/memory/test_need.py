@@ -1,0 +1,106 @@
+"""The memory plan against what torch's own allocator counts while the same step is drawn."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from guided.complaint import composed
+from guided.diffusion.architecture import UNetConfig
+from guided.diffusion.unet import UNet
+from guided.memory.hollow import hollow
+from guided.memory.ledger import Ledger
+from guided.memory.need import held
+from guided.memory.settle import Walker, weights_of
+from guided.memory.shapes import kernels
+from guided.plan import Plan
+from guided.studio import Studio
+from guided.types import Request
+from tests.doubles import on_one_thread
+
+
+def allocated(work: Callable[[], object]) -> int:
+    """The most that PyTorch's CPU allocator had given out at once, in bytes."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        kept = work()
+    events = [e for e in seen.profiler.kineto_results.events() if e.name() == "[memory]"]
+    live = peak = 0
+    for event in sorted(events, key=lambda e: e.start_ns()):
+        live += event.nbytes()
+        peak = max(peak, live)
+    del kept
+    return peak
+
+
+def back_and_forth(net: UNet, x: torch.Tensor) -> torch.Tensor:
+    out = net(x, torch.full((1,), 500.0, device=x.device))
+    return torch.autograd.grad(out, x, torch.empty_like(out))[0]
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("old", [False, True])
+def test_a_u_net_needs_what_was_counted_without_numbers(checkpointing: bool, old: bool) -> None:
+    config = UNetConfig(
+        image_size=64,
+        num_channels=32,
+        channel_mult=[1, 2, 2],
+        attention_resolutions=[32, 16],
+        num_head_channels=32,
+        resblock_updown=not old,
+        use_scale_shift_norm=not old,
+    )
+    net = UNet(config).requires_grad_(False).eval().set_precision(torch.float32)
+    net.checkpointing = checkpointing
+    shell = hollow(net)
+    x = torch.empty(1, 3, 64, 64, device="meta", requires_grad=True)
+    with kernels("cpu"), Ledger([*held(shell), x]) as ledger:
+        back_and_forth(shell, x)
+    real = torch.randn(1, 3, 64, 64, requires_grad=True)
+    with on_one_thread():
+        measured = allocated(lambda: back_and_forth(net, real))
+    assert ledger.peak == pytest.approx(measured, rel=0.15)
+    assert ledger.live == 0  # and nothing is left
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["size=128", "generator.checkpointing=true"],
+        ["cutouts=disco", "cutouts.batches=2", "cutouts.micro_batch=8", "guide=[clip,palette]"],
+    ],
+)
+def test_a_guided_step_needs_what_was_planned(words: list[str]) -> None:
+    plan = Plan.read(composed(["prompt=a red heart", "seed=1", "steps=12", *words]))
+    studio = Studio.open(plan)
+    walker = Walker(studio, plan, weights_of(studio))
+    need = walker()
+    request = Request(plan.size, [1], plan.steps, skip=6)
+    _, _, guides = studio.asked(plan, [1])
+    steps = studio.generator.generate(request, guides)
+    with on_one_thread():
+        next(steps)
+        measured = allocated(lambda: next(steps))
+    assert need.step == pytest.approx(measured, rel=0.15)
+
+
+def test_a_network_without_numbers_shares_none_with_the_real_one() -> None:
+    net = UNet(UNetConfig(image_size=8, num_channels=32, channel_mult=[1], num_res_blocks=1))
+    shell = hollow(net)
+    assert all(t.is_meta for t in held(shell)) and not any(t.is_meta for t in held(net))
+    assert [t.shape for t in held(shell)] == [t.shape for t in held(net)]
+
+
+def test_a_limit_cuts_the_step_and_draws_the_same_picture() -> None:
+    words = ["prompt=a red heart", "seed=1", "steps=12", "skip=9", "cutouts=disco"]
+    words += ["cutouts.batches=1", "generator.checkpointing=false"]
+    frames, said = [], []
+    for more in ("memory=off", "memory=0.07"):
+        plan = Plan.read(composed([*words, more]))
+        studio = Studio.open(plan)
+        frames.append(list(studio.frames(plan))[-1])
+        said.append(studio.said)
+    assert said[0] is None and "cutouts.micro_batch=" in said[1]
+    assert 1 <= studio.thrift.micro_batch < 16
+    assert torch.allclose(frames[0].image, frames[1].image, atol=1e-3)
