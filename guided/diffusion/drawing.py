@@ -79,7 +79,9 @@ class Drawing:
         clamp = self._clamp(request.steps)
         asking = Asking(self.pace)
         guided = GuidedDenoiser(model, guides, dice, clamp, self.reach, self.sight, asking)
-        sparing = Sparing(guided, self.unet, dice, self.thrift)
+        sparing = Sparing(
+            guided, self.unet if self.sight.through_unet else None, dice, self.thrift
+        )
         start = len(steps) - 1 - request.skip
         place = Place(self._begin(request, dice, model, start), start)
         mirrored = self.mirror.positions(steps, start)

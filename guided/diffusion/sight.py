@@ -72,6 +72,12 @@ class Sight:
                     image = sigma * image + (1 - sigma) * x
         return View(guess, image, x, None if graph else self._slope(timeline, i))
 
+    @property
+    def through_unet(self) -> bool:
+        """Does a gradient ever go back through the U-Net?"""
+        always = self.when is None or min(self.when.values) >= 0.5
+        return self.through == "unet" and (self.secondary is None or not always)
+
     def _slope(self, timeline: Timeline, i: int) -> float:
         alpha, sigma = timeline.scales(i)
         return sigma * alpha + 1 - sigma if self.sees == "blend" else alpha

@@ -19,12 +19,13 @@ from guided.types import Denoiser, Guess
 @dataclass
 class Sparing:
     denoiser: Denoiser
-    unet: UNet
+    unet: UNet | None  # whose way back may keep less, if there is one
     dice: Dice
     thrift: Thrift
 
     def __post_init__(self) -> None:
-        self.unet.checkpointing = self.thrift.checkpointing
+        if self.unet is not None:
+            self.unet.checkpointing = self.thrift.checkpointing
 
     @property
     def timeline(self) -> Timeline:
@@ -47,7 +48,7 @@ class Sparing:
         raise NoRoom(why)  # out here, so that it holds none of the tensors
 
     def _smaller(self, x: Tensor) -> str | None:
-        if not self.thrift.checkpointing:
+        if self.unet is not None and not self.thrift.checkpointing:
             self.thrift.checkpointing = self.unet.checkpointing = True
             return "generator.checkpointing=true"
         if self.thrift.clips and not self.thrift.one_by_one and x.device.type != "cpu":

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.drawing import Drawing
+from guided.diffusion.guidance import in_colour
 from guided.diffusion.noise import Dice, Timeline
 from guided.memory.hollow import META
 from guided.memory.ledger import Ledger
@@ -70,11 +71,10 @@ def walk(
     drawing.unet.checkpointing = drawing.thrift.checkpointing
     ledger = Ledger([*owned, x])
     with kernels(device), ledger:
-        _, seen = drawing.sight(model, x, 1)
+        view = drawing.sight(model, x, 1)
         found = Need(images=IMAGES * x.numel() * 4, guess=ledger.since(), kept=ledger.live)
-        found.guides = look(guides, (seen.detach() + 1) / 2, progress, dice, ledger)
-        if seen.requires_grad:
-            torch.autograd.grad(seen, x, torch.empty_like(seen))
+        found.guides = look(guides, in_colour(view.image), progress, dice, ledger)
+        view.back(torch.empty_like(view.image))
         found.back = ledger.since()
     return found
 

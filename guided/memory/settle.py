@@ -40,7 +40,7 @@ def settle(studio: Studio, plan: Plan) -> str | None:
         studio.thrift,
         limit,
         cuttable=plan.cutouts.micro_batch is None,
-        recomputing=plan.generator.checkpointing == AUTO,
+        recomputing=plan.generator.checkpointing == AUTO and studio.generator.sight.through_unet,
         waiting=device.type != "cpu" and len(studio.clips) > 1,
     )
     fitting.fit()
