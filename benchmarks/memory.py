@@ -1,0 +1,180 @@
+"""What fits: python -m benchmarks.memory [gb=4,6,8,12,24]
+
+For each amount of a GPU's memory and each choice of models, how a guided step of Disco Diffusion's
+cutouts would be cut so that it fits, and the largest of a few sizes that does. Computed on the CPU
+from the architectures (guided/memory), without weights or a GPU; bfloat16, CUDA's kernels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from benchmarks.cases import Case
+from guided.clip import Clip, import_open_clip
+from guided.dango import Dango
+from guided.diffusion.drawing import Drawing
+from guided.diffusion.noise import Dice
+from guided.diffusion.samplers import DDIM
+from guided.diffusion.secondary import SecondaryModel
+from guided.diffusion.sight import Sight
+from guided.diffusion.unet import UNet
+from guided.errors import BadInput
+from guided.guides.clip import ClipGuide
+from guided.memory.fit import Fitting
+from guided.memory.hollow import META, HollowClip
+from guided.memory.ledger import Ledger
+from guided.memory.need import Need, held, look, size_of, walk
+from guided.memory.room import DRIVER, GB
+from guided.memory.shapes import kernels
+from guided.memory.thrift import Thrift
+from guided.models.cards import ModelCard
+from guided.prompt import Prompt
+from guided.quicker import quicken
+from guided.training.settings import main
+from guided.types import Request, Scene
+
+B32, B16, RN50, L14 = "ViT-B-32-quickgelu", "ViT-B-16-quickgelu", "RN50-quickgelu", "ViT-L-14"
+CHOICES = {
+    "ViT-B/32": (B32,),
+    "ViT-B/32, ViT-B/16, RN50": (B32, B16, RN50),
+    "ViT-B/32, ViT-L/14": (B32, L14),
+}
+MODELS = {"512, secondary": (512, True), "512": (512, False), "256": (256, False)}
+SIZES = {
+    512: ((512, 512), (1280, 768), (1920, 1088)),
+    256: ((256, 256), (512, 512)),
+}
+TEXT, VIEWS = "a red heart", 64  # of Disco's 4 sets of 16 cutouts
+
+
+@dataclass
+class Settings:
+    gb: str = "4,6,8,12,24"
+
+    def amounts(self) -> list[float]:
+        try:
+            return [float(amount) for amount in self.gb.split(",")]
+        except ValueError as error:
+            raise BadInput(f"gb={self.gb} must be numbers with commas between") from error
+
+
+def table(settings: Settings) -> None:
+    amounts = settings.amounts()
+    print("| model | CLIPs | " + " | ".join(f"{amount:g} GB" for amount in amounts) + " |")
+    print("|---" * (2 + len(amounts)) + "|")
+    counters: dict[tuple[int, int], Counter] = {}
+    clips = {name: clip(name) for name in (B32, B16, RN50, L14)}
+    for model, (image_size, quick) in MODELS.items():
+        cells = {label: dict.fromkeys(amounts, "-") for label in CHOICES}
+        for size in SIZES[image_size]:
+            counter = counters.setdefault(size, Counter(size, clips))
+            others, needs = counter.network(image_size, quick)
+            for label, names in CHOICES.items():
+                for amount in amounts:
+                    if said := within(counter, names, others, needs, amount):
+                        cells[label][amount] = said
+        for label, found in cells.items():
+            print(f"| {model} | {label} | " + " | ".join(found.values()) + " |", flush=True)
+
+
+def clip(name: str) -> Clip:
+    """An architecture without trained weights, whose texts mean nothing."""
+    open_clip = import_open_clip()
+    model = open_clip.create_model(name).eval()
+    found = Clip(model, open_clip.get_tokenizer(name), torch.device("cpu"), torch.bfloat16)
+    found.visual = quicken(found.visual)
+    found.encode_text([TEXT])
+    return HollowClip(found)
+
+
+@dataclass
+class Counter:
+    """Guided steps of one size without numbers, each part counted once: a U-Net's pass knows
+    nothing of the CLIPs, and each of them is done before the next one begins."""
+
+    size: tuple[int, int]
+    clips: dict[str, Clip]
+
+    def __post_init__(self) -> None:
+        self.request = Request(self.size, [0], 250)
+        self.looked: dict[tuple[str, bool], int] = {}
+
+    def network(self, image_size: int, quick: bool) -> tuple[int, dict[bool, Need]]:
+        """Bytes of the weights; and what a step without CLIPs needs, with and without a U-Net
+        that computes again on the way back."""
+        config = Case("", self.size, image_size, 256, (), quick, 4).unet
+        with META:
+            unet = UNet(config).requires_grad_(False).eval().set_precision(torch.bfloat16)
+            secondary = SecondaryModel().requires_grad_(False).eval() if quick else None
+        drawing = Drawing(
+            unet, ModelCard(unet=config), DDIM(), None, None, META, Sight("blend", secondary)
+        )
+        ways = (False, True) if drawing.sight.through_unet else (False,)
+        needs = {
+            way: walk(
+                replace(drawing, thrift=Thrift(checkpointing=way)),
+                {},
+                self.request,
+                "cuda",
+                held(unet, secondary),
+            )
+            for way in ways
+        }
+        return size_of(unet) + size_of(secondary), needs
+
+    def look(self, name: str, micro_batch: int | None) -> int:
+        """Bytes that one CLIP needs while it looks at Disco's 64 cutouts, so many at once."""
+        key = name, micro_batch is None
+        for count in (None,) if micro_batch is None else (None, 1):
+            if (name, count is None) not in self.looked:
+                thrift = Thrift(count)
+                scene = Scene(
+                    [Prompt(TEXT)], {name: self.clips[name]}, Dango(), META, thrift=thrift
+                )
+                guides = {"clip": ClipGuide().prepare(scene)}
+                width, height = self.size
+                image = torch.empty(1, 3, height, width, device=META)
+                with kernels("cuda"), Ledger(held(self.clips[name].visual)) as ledger:
+                    self.looked[name, count is None] = look(guides, image, 0.5, Dice([0]), ledger)
+        if micro_batch in (None, 1):
+            return self.looked[key]
+        one, every = self.looked[name, False], self.looked[name, True]
+        return one + (every - one) * (micro_batch - 1) // (VIEWS - 1)
+
+
+def within(
+    counter: Counter, names: tuple[str, ...], others: int, needs: dict[bool, Need], amount: float
+) -> str:
+    """How a step is cut so that it fits so many GB, behind what it then needs; empty where it
+    does not."""
+    thrift = Thrift(views=VIEWS)
+    sizes = [size_of(counter.clips[name].visual) for name in names]
+
+    def count() -> Need:
+        towers = max(sizes) if thrift.one_by_one else sum(sizes)
+        guides = max(counter.look(name, thrift.micro_batch) for name in names)
+        way = thrift.checkpointing and len(needs) > 1
+        return replace(needs[way], weights={"networks": others + towers}, guides=guides)
+
+    fitting = Fitting(
+        count,
+        thrift,
+        amount * GB - DRIVER["cuda"],
+        recomputing=len(needs) > 1,
+        waiting=len(names) > 1,
+    )
+    fitting.fit()
+    if not fitting.fits:
+        return ""
+    marks = [str(thrift.micro_batch)] if thrift.micro_batch else []
+    marks += ["again"] if thrift.checkpointing else []
+    marks += ["waiting"] if thrift.one_by_one else []
+    width, height = counter.size
+    total = f"{width}x{height}: {fitting.need.total / GB:.1f}"
+    return total + (f" ({', '.join(marks)})" if marks else "")
+
+
+if __name__ == "__main__":
+    main(Settings, table)
