@@ -3,9 +3,11 @@
 Knows nothing about diffusion; see guides/clip.py for its settings.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,6 +26,9 @@ from guided.views import resize, square
 
 if TYPE_CHECKING:
     from guided.guides.clip import ClipGuide
+
+SMALL = 64 * 64  # pixels of a view: a tower for so few gains nothing from a second core
+Score = tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass
@@ -49,6 +54,19 @@ class Target:
 
 
 @dataclass
+class Shown:
+    """What one CLIP is to see of all images at a step."""
+
+    target: Target
+    strength: float
+    share: float
+    leaf: Tensor  # the images, (B, 3, H, W)
+    views: Tensor  # (N, 3, h, w), differentiable in `leaf`
+    counts: list[int]  # what each view of an image counts
+    weights: Tensor  # (P,) of the prompts
+
+
+@dataclass
 class ClipSimilarity:
     targets: list[Target]
     views: Views
@@ -69,29 +87,44 @@ class ClipSimilarity:
 
     def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull:
         pull = Pull(image.new_zeros(len(image)), torch.zeros_like(image))
-        seeds = dice.seeds()
+        shown = self._shown(image, progress, dice.seeds())
+        for one, (distances, cosines, grad) in self._scores(shown, image.device):
+            pull.grad += one.strength * torch.autograd.grad(one.views, one.leaf, grad)[0]
+            pull.loss += one.strength * distances
+            cosines = one.share * cosines
+            pull.similarity = cosines if pull.similarity is None else pull.similarity + cosines
+        return pull
+
+    def _shown(self, image: Tensor, progress: float, seeds: list[int]) -> Iterator[Shown]:
+        """One CLIP's after another's, so that they need not be in memory together."""
         for k, (target, strength, share) in enumerate(self._strengths(progress)):
             if not strength:
                 continue
             with torch.enable_grad():
                 leaf = image.detach().requires_grad_()
-                shown = [
+                sets = [
                     self.views(leaf[b : b + 1], target.clip.size, progress, seed + k)
                     for b, seed in enumerate(seeds)
                 ]
-                views = torch.cat([one.views for one in shown])
+                views = torch.cat([one.views for one in sets])
             weights = target.weights(progress, self.settings.weights)
-            counts = shown[0].counts  # those of every image
-            with self.thrift.at_hand(target.clip):
-                distances, cosines, grad = until_it_fits(
-                    partial(self._score, views.detach(), counts, target, weights),
-                    partial(self.thrift.halve, len(views)),
-                )
-            pull.grad += strength * torch.autograd.grad(views, leaf, grad)[0]
-            pull.loss += strength * distances
-            cosines = share * cosines
-            pull.similarity = cosines if pull.similarity is None else pull.similarity + cosines
-        return pull
+            counts = sets[0].counts  # those of every image
+            yield Shown(target, strength, share, leaf, views, counts, weights)
+
+    def _scores(
+        self, shown: Iterable[Shown], device: torch.device
+    ) -> Iterable[tuple[Shown, Score]]:
+        """On the CPU several small towers run side by side, a core each."""
+        small = all(math.prod(target.clip.size) <= SMALL for target in self.targets)
+        if device.type == "cpu" and small and min(len(self.targets), torch.get_num_threads()) > 1:
+            return cores(len(self.targets)).map(self._scored, list(shown))
+        return map(self._scored, shown)
+
+    def _scored(self, shown: Shown) -> tuple[Shown, Score]:
+        with self.thrift.at_hand(shown.target.clip):
+            return shown, until_it_fits(
+                partial(self._score, shown), partial(self.thrift.halve, len(shown.views))
+            )
 
     def _strengths(self, progress: float) -> Iterator[tuple[Target, float, float]]:
         """What each CLIP's distance is multiplied by, 0 for one that is not asked there; and its
@@ -106,11 +139,10 @@ class ClipSimilarity:
             share = weight / together if together else 0.0
             yield target, scale * (weight if self.settings.combine == "sum" else share), share
 
-    def _score(
-        self, views: Tensor, counts: list[int], target: Target, weights: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _score(self, shown: Shown) -> Score:
         """Per image: weighted mean distance and cosine; per view: the gradient of the former.
         CLIP's activations are kept for one micro-batch at a time."""
+        views, target, counts = shown.views.detach(), shown.target, shown.counts
         pulls, distances, cosines = [], [], []
         images, together = len(views) // len(counts), sum(counts)
         times = torch.tensor(counts * images).to(views)
@@ -119,16 +151,22 @@ class ClipSimilarity:
             with torch.enable_grad():
                 part = part.requires_grad_()
                 seen = target.clip.encode_image(part)
-                distance = target.distance(seen, weights)
+                distance = target.distance(seen, shown.weights)
                 # Half precision would lose a gradient this small; scaled up here and down after.
                 (pull,) = torch.autograd.grad((distance * often).sum() * 1024, part)
             pulls.append(pull / (1024 * together))
             distances.append(distance.detach())
-            cosines.append((seen.detach() @ target.points.T) @ weights)
+            cosines.append((seen.detach() @ target.points.T) @ shown.weights)
         mean = [
             (torch.cat(x) * times).view(images, -1).sum(1) / together for x in (distances, cosines)
         ]
         return mean[0], mean[1], torch.cat(pulls)
+
+
+@cache
+def cores(count: int) -> ThreadPoolExecutor:
+    """Threads in each of which torch keeps to one core."""
+    return ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
 
 
 def target(name: str, clip: Clip, scene: Scene, split: bool) -> Target:

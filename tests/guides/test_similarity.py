@@ -404,3 +404,19 @@ def test_a_gradient_too_small_for_half_precision_survives() -> None:
 def test_a_negative_scale_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="scale=-5"):
         ClipGuide(scale=-5)
+
+
+def test_small_towers_side_by_side_pull_as_one_after_another() -> None:
+    """Bit for bit: on one core they take turns, on several each has its own."""
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            made = guide(LinearClip(width=5), LinearClip(), LinearClip(width=7), scale=3.0)
+            found.append(made(picture(2), 0.5, Dice([1, 2])))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(found[0].grad, found[1].grad) and found[0].grad.any()
+    assert torch.equal(found[0].similarity, found[1].similarity)
