@@ -37,6 +37,10 @@ IDLE = {
 }
 IDLE |= {"seed", "prompts", "wildcards", "init", "device", "precision", "memory"}
 
+# What of a plan decides how much memory a step needs.
+NEEDS = ("model", "secondary", "clips", "guides", "generator", "cutouts", "size", "batch_size")
+NEEDS += ("device", "precision", "deterministic", "memory")
+
 
 @dataclass
 class Studio:
@@ -64,7 +68,9 @@ class Studio:
         dtype = find_precision(plan.precision, device)
         determine(plan.deterministic)
         loaded = loaded or Loaded()
-        thrift = Thrift(plan.cutouts.micro_batch, plan.generator.checkpointing is True)
+        facts = str([(name, getattr(plan, name)) for name in NEEDS])
+        known = loaded.thrifts.get(facts)
+        thrift = known or Thrift(plan.cutouts.micro_batch, plan.generator.checkpointing is True)
         cards = (*plan.clips.values(), *plan.judges.values())
         loaded.keep_only([plan.model, plan.secondary, plan.model.upscaler, *cards])
         generator = plan.generator.load(
@@ -80,15 +86,20 @@ class Studio:
         enlarger = loaded.get(Enlarger.load, plan.model.upscaler, device)
         precision = str(dtype).removeprefix("torch.")
         studio = cls(generator, clips, enlarger, str(device), precision, judges, loaded, thrift)
-        studio.fit(plan)
+        studio.fit(plan, known is not None)
+        loaded.thrifts[facts] = thrift
         return studio
 
-    def fit(self, plan: Plan) -> None:
-        """Into the device's memory; once for all rows that draw with the same."""
+    def fit(self, plan: Plan, known: bool) -> None:
+        """Into the device's memory. What is `known` of a row before, running out included, holds
+        for every row that draws with the same."""
         from guided.memory.settle import settle
 
         self.thrift.clips = list(self.clips.values())
-        self.said = settle(self, plan)
+        for clip in self.thrift.clips:
+            if clip.waits != self.thrift.one_by_one:
+                clip.wait(self.thrift.one_by_one)
+        self.said = None if known else settle(self, plan)
 
     def guides(self, plan: Plan, prompts: list[Prompt], init: Tensor | None) -> dict[str, Guide]:
         """For one image, because each draws its own wildcards and has its own init."""

@@ -95,9 +95,9 @@ class Fitting:
     def line(self) -> str:
         """As one reads it before the first step."""
         need = self.need
-        parts = [f"{name} {gb(size)}" for name, size in need.weights.items() if size]
+        parts = [f"{name} {gb(size)}" for name, size in need.weights.items() if size > GB / 100]
         parts += [f"way back {gb(need.kept)}"] if need.kept > 2 * need.images else []
-        parts += [f"cutouts {gb(need.guides)}"] if need.guides else []
+        parts += [f"cutouts {gb(need.guides)}"] if need.guides > GB / 100 else []
         cut = self.thrift.at_once(self.thrift.views)
         chosen = [f"cutouts.micro_batch={cut}"] if cut < self.thrift.views else []
         chosen += ["generator.checkpointing=true"] if self.thrift.checkpointing else []

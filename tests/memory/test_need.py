@@ -14,6 +14,7 @@ from guided.memory.ledger import Ledger
 from guided.memory.need import held
 from guided.memory.settle import Walker, weights_of
 from guided.memory.shapes import kernels
+from guided.models.loaded import Loaded
 from guided.plan import Plan
 from guided.studio import Studio
 from guided.types import Request
@@ -104,3 +105,15 @@ def test_a_limit_cuts_the_step_and_draws_the_same_picture() -> None:
     assert said[0] is None and "cutouts.micro_batch=" in said[1]
     assert 1 <= studio.thrift.micro_batch < 16
     assert torch.allclose(frames[0].image, frames[1].image, atol=1e-3)
+
+
+def test_a_row_like_the_one_before_is_not_counted_again() -> None:
+    words = ["prompt=a red heart", "seed=1", "steps=20", "memory=3"]
+    loaded = Loaded()
+    rows = [
+        Studio.open(Plan.read(composed([*words, *more])), loaded)
+        for more in ([], ["prompt=a sun"], ["cutouts.inner=3"])
+    ]
+    assert [row.said is None for row in rows] == [False, True, False]
+    assert rows[0].thrift is rows[1].thrift is not rows[2].thrift
+    assert rows[1].generator.thrift is rows[0].thrift
