@@ -99,7 +99,7 @@ class Counter:
 
     def __post_init__(self) -> None:
         self.request = Request(self.size, [0], 250)
-        self.looked: dict[tuple[str, bool], int] = {}
+        self.looked: dict[str, tuple[int, int]] = {}
 
     def network(self, image_size: int, quick: bool) -> tuple[int, dict[bool, Need]]:
         """Bytes of the weights; and what a step without CLIPs needs, with and without a U-Net
@@ -126,22 +126,18 @@ class Counter:
 
     def look(self, name: str, micro_batch: int | None) -> int:
         """Bytes that one CLIP needs while it looks at Disco's 64 cutouts, so many at once."""
-        key = name, micro_batch is None
-        for count in (None,) if micro_batch is None else (None, 1):
-            if (name, count is None) not in self.looked:
-                thrift = Thrift(count)
-                scene = Scene(
-                    [Prompt(TEXT)], {name: self.clips[name]}, Dango(), META, thrift=thrift
-                )
-                guides = {"clip": ClipGuide().prepare(scene)}
-                width, height = self.size
-                image = torch.empty(1, 3, height, width, device=META)
-                with kernels("cuda"), Ledger(held(self.clips[name].visual)) as ledger:
-                    self.looked[name, count is None] = look(guides, image, 0.5, Dice([0]), ledger)
-        if micro_batch in (None, 1):
-            return self.looked[key]
-        one, every = self.looked[name, False], self.looked[name, True]
-        return one + (every - one) * (micro_batch - 1) // (VIEWS - 1)
+        if name not in self.looked:
+            self.looked[name] = self._look(name, None), self._look(name, VIEWS // 2)
+        every, half = self.looked[name]
+        return half + (every - half) * ((micro_batch or VIEWS) - VIEWS // 2) // (VIEWS // 2)
+
+    def _look(self, name: str, micro_batch: int | None) -> int:
+        clips, thrift = {name: self.clips[name]}, Thrift(micro_batch)
+        scene = Scene([Prompt(TEXT)], clips, Dango(), META, thrift=thrift)
+        guides = {"clip": ClipGuide().prepare(scene)}
+        image = torch.empty(1, 3, *self.size[::-1], device=META)
+        with kernels("cuda"), Ledger(held(self.clips[name].visual)) as ledger:
+            return look(guides, image, 0.5, Dice([0]), ledger)
 
 
 def within(

@@ -8,7 +8,7 @@ all fits at once none. Knows nothing about how much a network needs: need.py wal
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from guided.memory.need import Need
 from guided.memory.room import GB
@@ -29,6 +29,7 @@ class Way:
     checkpointing: bool
     one_by_one: bool
     most: int = 0
+    need: Need = field(default_factory=Need)  # with as many, or one
 
 
 @dataclass
@@ -55,36 +56,36 @@ class Fitting:
         if self.waiting and not first.one_by_one:
             ways += [Way(way.checkpointing, True) for way in ways]
         for way in ways:
-            way.most = self._most(way)
+            self._try(way)
             if way.most >= min(FEW, self.thrift.views):
                 break
         else:
             way = max(ways, key=lambda way: way.most)  # the first of the best
         self._take(way)
-        self.fits = way.most > 0
+        self.fits, self.need = way.most > 0, way.need
         if self.cuttable and way.most < self.thrift.views:
             self.thrift.micro_batch = even(self.thrift.views, max(way.most, 1))
-        self.need = self.walk()
 
-    def _most(self, way: Way) -> int:
+    def _try(self, way: Way) -> None:
         self._take(way)
-        need = self.walk()
+        way.need = need = self.walk()
         views = self.thrift.views
         if self._left(need) >= 0:
-            return views
-        if not self.cuttable or views == 1:
-            return 0
-        # What guides need grows evenly with the cutouts: two counts say how much for each.
-        self.thrift.micro_batch = 1
-        one = self.walk()
+            way.most = views
+        if way.most or not self.cuttable or views == 1:
+            return
+        # What guides need grows evenly with the cutouts: two counts say how much for each, and
+        # what they need for none.
+        self.thrift.micro_batch = half = -(-views // 2)
+        halved = self.walk()
         self.thrift.micro_batch = None
-        each = (need.guides - one.guides) / (views - 1)
-        left = self._left(one)
-        if left < 0 or each <= 0:
-            return 0
-        above = one.images + one.kept + one.guides  # with one of them
-        unused = max(0, one.step - above)  # while the U-Net works
-        return min(views, 1 + int((left / (1 + SPARE) + unused) / each))
+        each = (need.guides - halved.guides) / (views - half)
+        none = halved.guides - half * each
+        if self._left(replace(need, guides=0)) >= 0:
+            room = (self.limit - sum(need.weights.values())) / (1 + SPARE)
+            fitting = int((room - need.images - need.kept - none) / each) if each > 0 else 0
+            way.most = min(max(fitting, 0), views)
+        way.need = replace(need, guides=round(none + each * even(views, max(way.most, 1))))
 
     def _take(self, way: Way) -> None:
         self.thrift.checkpointing, self.thrift.one_by_one = way.checkpointing, way.one_by_one
