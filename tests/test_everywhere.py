@@ -21,9 +21,12 @@ from guided.memory import need
 from guided.memory.hollow import META, hollow
 from guided.memory.ledger import Ledger
 from guided.memory.settle import Walker, weights_of
+from guided.models.loaded import Loaded
 from guided.plan import Plan
 from guided.studio import Studio
 from guided.types import Guess, Sampler
+
+LOADED = Loaded()  # the models, once for all tests here
 
 
 @cache
@@ -86,7 +89,7 @@ def test_a_guided_step_asks_for_nothing_else(
     words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = Plan.read(composed(["prompt=a red heart", "seed=1", *words]))
-    studio = Studio.open(plan)
+    studio = Studio.open(plan, LOADED)
     walker = Walker(studio, plan, weights_of(studio))
     walker.device = "mps"
     monkeypatch.setattr(need, "Ledger", Apple)

@@ -20,6 +20,8 @@ from guided.studio import Studio
 from guided.types import Request
 from tests.doubles import on_one_thread
 
+LOADED = Loaded()  # the models, once for the tests that only count
+
 
 def allocated(work: Callable[[], object]) -> int:
     """The most that PyTorch's CPU allocator had given out at once, in bytes."""
@@ -74,7 +76,7 @@ def test_a_u_net_needs_what_was_counted_without_numbers(checkpointing: bool, old
 )
 def test_a_guided_step_needs_what_was_planned(words: list[str]) -> None:
     plan = Plan.read(composed(["prompt=a red heart", "seed=1", "steps=12", *words]))
-    studio = Studio.open(plan)
+    studio = Studio.open(plan, LOADED)
     walker = Walker(studio, plan, weights_of(studio))
     need = walker()
     request = Request(plan.size, [1], plan.steps, skip=6)
