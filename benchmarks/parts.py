@@ -50,7 +50,7 @@ def unet(drawing: Drawing, x: Tensor, back: bool) -> Work:
 def back_and_forth(model: torch.nn.Module, x: Tensor, t: Tensor) -> Work:
     def work() -> None:
         leaf = x.clone().requires_grad_()
-        out = model(leaf, t)
+        out = model(leaf.clone(), t)  # operations are not counted back to a leaf
         torch.autograd.grad(out, leaf, torch.ones_like(out))
 
     return work
