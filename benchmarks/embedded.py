@@ -5,6 +5,7 @@ models: what is spent beside them is everything that this program adds.
 from __future__ import annotations
 
 import statistics
+from functools import partial
 from typing import Any
 
 import torch
@@ -32,17 +33,12 @@ def compared(device: torch.device, precision: str) -> dict[str, Any]:
     cutouts = works.pop("cutouts")
     first = seconds(lambda: next(studio.generator.generate(request, guides)), device)
     ours, bare, evaluations = [], [], 0
-    steps = studio.generator.generate(request, guides)
-    recurrence = plan.sampler.recurrence
-    while True:
-        found: list[Any] = []
-        took = seconds(lambda: found.append(next(steps, None)), device)  # noqa: B023
-        if found[0] is None:
-            break
-        times = int(recurrence(found[0].guess.progress))
+    steps, taken = studio.generator.generate(request, guides), []
+    for _ in range(request.drawn):
+        ours.append(seconds(lambda: taken.append(next(steps)), device))
+        times = int(plan.sampler.recurrence(taken[-1].guess.progress))
+        bare.append(seconds(partial(again, list(works.values()), times), device))
         evaluations += times
-        ours.append(took)
-        bare.append(seconds(lambda: again(list(works.values()), times), device))  # noqa: B023
     return {
         "case": CASE,
         "size": list(plan.size),

@@ -7,7 +7,6 @@ tower's own, shared and not copied, but for convolutions that take a norm's scal
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 
 import torch
@@ -58,8 +57,8 @@ def pairs(block: nn.Module) -> list[tuple[str, str]]:
     names = [name for name, _ in block.named_children()]
     if type(block) is nn.Sequential:
         return list(pairwise(names))
-    twins = [(name, re.sub("^conv", "bn", name)) for name in names if name.startswith("conv")]
-    return [(conv, norm) for conv, norm in twins if norm in names]
+    twins = {name: "bn" + name.removeprefix("conv") for name in names if name.startswith("conv")}
+    return [(conv, norm) for conv, norm in twins.items() if norm in names]
 
 
 def plain(part: nn.MultiheadAttention) -> bool:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from guided.diffusion.architecture import UNetConfig
 from guided.diffusion.noise import Dice, Timeline
 from guided.diffusion.samplers import posterior_variance, step_variance
 from guided.types import Guess, Pull, Sampler
@@ -27,6 +28,18 @@ def randomised(module: nn.Module, seed: int = 0) -> nn.Module:
             else:  # biases around 0, the scales of norms around 1
                 parameter.copy_(0.2 * noise + (0 if name.endswith("bias") else 1))
     return module
+
+
+def smallest_unet(classes: int = 0) -> UNetConfig:
+    """Of one level with attention, for images of 8 pixels."""
+    return UNetConfig(
+        image_size=8,
+        num_channels=32,
+        channel_mult=[1],
+        num_res_blocks=1,
+        attention_resolutions=[8],
+        num_classes=classes,
+    )
 
 
 class TinyNet(nn.Module):

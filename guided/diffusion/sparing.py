@@ -12,7 +12,7 @@ from torch import Tensor
 from guided.diffusion.noise import Dice, Timeline
 from guided.diffusion.unet import UNet
 from guided.errors import NoRoom
-from guided.memory.thrift import Thrift, out_of_memory, until_it_fits
+from guided.memory.thrift import LESS, Thrift, out_of_memory, until_it_fits
 from guided.types import Denoiser, Guess
 
 
@@ -62,6 +62,5 @@ def no_room(x: Tensor) -> str:
     fewer = f"batch_size below {images}, " if images > 1 else ""
     return (
         f"memory ran out at size=[{width},{height}], in the smallest pieces that there are: "
-        f"{fewer}a smaller size=, fewer or smaller CLIPs in clip=, secondary=imagenet2 or a "
-        "smaller model= need less"
+        f"{fewer}{LESS}"
     )

@@ -54,7 +54,7 @@ class Target:
 
 
 @dataclass
-class Shown:
+class Glance:
     """What one CLIP is to see of all images at a step."""
 
     target: Target
@@ -87,43 +87,43 @@ class ClipSimilarity:
 
     def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull:
         pull = Pull(image.new_zeros(len(image)), torch.zeros_like(image))
-        shown = self._shown(image, progress, dice.seeds())
-        for one, (distances, cosines, grad) in self._scores(shown, image.device):
+        glances = self._glances(image, progress, dice.seeds())
+        for one, (distances, cosines, grad) in self._scores(glances, image.device):
             pull.grad += one.strength * torch.autograd.grad(one.views, one.leaf, grad)[0]
             pull.loss += one.strength * distances
             cosines = one.share * cosines
             pull.similarity = cosines if pull.similarity is None else pull.similarity + cosines
         return pull
 
-    def _shown(self, image: Tensor, progress: float, seeds: list[int]) -> Iterator[Shown]:
+    def _glances(self, image: Tensor, progress: float, seeds: list[int]) -> Iterator[Glance]:
         """One CLIP's after another's, so that they need not be in memory together."""
         for k, (target, strength, share) in enumerate(self._strengths(progress)):
             if not strength:
                 continue
             with torch.enable_grad():
                 leaf = image.detach().requires_grad_()
-                sets = [
+                shown = [
                     self.views(leaf[b : b + 1], target.clip.size, progress, seed + k)
                     for b, seed in enumerate(seeds)
                 ]
-                views = torch.cat([one.views for one in sets])
+                views = torch.cat([one.views for one in shown])
             weights = target.weights(progress, self.settings.weights)
-            counts = sets[0].counts  # those of every image
-            yield Shown(target, strength, share, leaf, views, counts, weights)
+            counts = shown[0].counts  # those of every image
+            yield Glance(target, strength, share, leaf, views, counts, weights)
 
     def _scores(
-        self, shown: Iterable[Shown], device: torch.device
-    ) -> Iterable[tuple[Shown, Score]]:
+        self, glances: Iterable[Glance], device: torch.device
+    ) -> Iterable[tuple[Glance, Score]]:
         """On the CPU several small towers run side by side, a core each."""
         small = all(math.prod(target.clip.size) <= SMALL for target in self.targets)
         if device.type == "cpu" and small and min(len(self.targets), torch.get_num_threads()) > 1:
-            return cores(len(self.targets)).map(self._scored, list(shown))
-        return map(self._scored, shown)
+            return cores(len(self.targets)).map(self._scored, list(glances))
+        return map(self._scored, glances)
 
-    def _scored(self, shown: Shown) -> tuple[Shown, Score]:
-        with self.thrift.at_hand(shown.target.clip):
-            return shown, until_it_fits(
-                partial(self._score, shown), partial(self.thrift.halve, len(shown.views))
+    def _scored(self, glance: Glance) -> tuple[Glance, Score]:
+        with self.thrift.at_hand(glance.target.clip):
+            return glance, until_it_fits(
+                partial(self._score, glance), partial(self.thrift.halve, len(glance.views))
             )
 
     def _strengths(self, progress: float) -> Iterator[tuple[Target, float, float]]:
@@ -139,10 +139,10 @@ class ClipSimilarity:
             share = weight / together if together else 0.0
             yield target, scale * (weight if self.settings.combine == "sum" else share), share
 
-    def _score(self, shown: Shown) -> Score:
+    def _score(self, glance: Glance) -> Score:
         """Per image: weighted mean distance and cosine; per view: the gradient of the former.
         CLIP's activations are kept for one micro-batch at a time."""
-        views, target, counts = shown.views.detach(), shown.target, shown.counts
+        views, target, counts = glance.views.detach(), glance.target, glance.counts
         pulls, distances, cosines = [], [], []
         images, together = len(views) // len(counts), sum(counts)
         times = torch.tensor(counts * images).to(views)
@@ -151,12 +151,12 @@ class ClipSimilarity:
             with torch.enable_grad():
                 part = part.requires_grad_()
                 seen = target.clip.encode_image(part)
-                distance = target.distance(seen, shown.weights)
+                distance = target.distance(seen, glance.weights)
                 # Half precision would lose a gradient this small; scaled up here and down after.
                 (pull,) = torch.autograd.grad((distance * often).sum() * 1024, part)
             pulls.append(pull / (1024 * together))
             distances.append(distance.detach())
-            cosines.append((seen.detach() @ target.points.T) @ shown.weights)
+            cosines.append((seen.detach() @ target.points.T) @ glance.weights)
         mean = [
             (torch.cat(x) * times).view(images, -1).sum(1) / together for x in (distances, cosines)
         ]

@@ -12,14 +12,11 @@ from dataclasses import dataclass, field, replace
 
 from guided.memory.need import Need
 from guided.memory.room import GB
-from guided.memory.thrift import Thrift
+from guided.memory.thrift import LESS, Thrift
 
 SPARE = 0.12  # of a step's bytes: what kernels take for themselves, and what lies in between
 FEW = 8  # fewer cutouts at once keep a GPU waiting; then the U-Net rather computes again
-HINT = (
-    "more than there is, even in the smallest pieces; a smaller size=, fewer or smaller CLIPs in "
-    "clip=, secondary=imagenet2 or a smaller model= need less"
-)
+HINT = f"more than there is, even in the smallest pieces; {LESS}"
 
 
 @dataclass

@@ -13,11 +13,17 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from guided.devices import available
+
 if TYPE_CHECKING:
     from guided.clip import Clip
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+LESS = (
+    "a smaller size=, fewer or smaller CLIPs in clip=, secondary=imagenet2 or a smaller model= "
+    "need less"
+)
 # MPS and XPU say so in a RuntimeError, as does the CPU's allocator.
 SAID = ("out of memory", "can't allocate memory", "not enough memory")
 
@@ -84,8 +90,6 @@ def free() -> None:
     import torch
 
     gc.collect()
-    for device in (torch.cuda, torch.mps, torch.xpu):
-        if device is torch.mps and not torch.backends.mps.is_available():
-            continue
-        if device is torch.mps or device.is_available():
-            device.empty_cache()
+    for kind in ("cuda", "mps", "xpu"):
+        if available(kind):
+            getattr(torch, kind).empty_cache()

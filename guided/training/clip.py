@@ -128,15 +128,15 @@ def hardened(
         changed = changed.detach().requires_grad_()
         seen = model.clip.encode_image(towers.normalised(changed), normalize=True)
         (grad,) = torch.autograd.grad(losses(seen.float(), read, model, batch), changed)
-        change = changed.detach() + shortened(grad, None) * length * 0.75 - images
-        changed = (images + shortened(change, length)).clamp(0, 1)
+        change = changed.detach() + grad / lengths(grad) * length * 0.75 - images
+        change = change * (length / lengths(change)).clamp(max=1)
+        changed = (images + change).clamp(0, 1)
     return changed
 
 
-def shortened(change: Tensor, length: Tensor | None) -> Tensor:
-    """(B, 3, H, W) with at most that L2 length (B, 1, 1, 1); of length 1 without."""
-    size = change.flatten(1).norm(dim=1).view(-1, 1, 1, 1).clamp(min=1e-12)
-    return change / size if length is None else change * (length / size).clamp(max=1)
+def lengths(change: Tensor) -> Tensor:
+    """(B, 3, H, W) -> L2 lengths (B, 1, 1, 1), above 0."""
+    return change.flatten(1).norm(dim=1).view(-1, 1, 1, 1).clamp(min=1e-12)
 
 
 def told_apart(logits: Tensor, labels: Tensor) -> Tensor:

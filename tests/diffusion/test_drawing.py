@@ -11,7 +11,6 @@ from torch import Tensor
 from guided import checkpoint
 from guided.cutouts import Cutouts
 from guided.dango import Dango
-from guided.diffusion.architecture import UNetConfig
 from guided.diffusion.asking import Pace
 from guided.diffusion.drawing import Drawing
 from guided.diffusion.multistep import PLMS, DPMSolver
@@ -27,7 +26,7 @@ from guided.models.cards import ModelCard
 from guided.prompt import Prompt
 from guided.schedule import schedule
 from guided.types import Request, Sampler, Scene, Step
-from tests.doubles import LinearClip, randomised
+from tests.doubles import LinearClip, randomised, smallest_unet
 
 CPU = torch.device("cpu")
 SIZE, STEPS = (8, 6), 6  # width, height
@@ -38,15 +37,7 @@ SELDOM = Pace(schedule("every", [[0, 4], [0.6, 3]]))
 
 @cache
 def network(classes: int) -> UNet:
-    config = UNetConfig(
-        image_size=8,
-        num_channels=32,
-        channel_mult=[1],
-        num_res_blocks=1,
-        attention_resolutions=[8],
-        num_classes=classes,
-    )
-    return randomised(UNet(config), seed=3).eval().requires_grad_(False)
+    return randomised(UNet(smallest_unet(classes)), seed=3).eval().requires_grad_(False)
 
 
 def few(**settings: float) -> Cutouts:

@@ -15,7 +15,14 @@ from guided.guides.loss import LossGuide
 from guided.models.cards import ModelCard
 from guided.schedule import schedule
 from guided.types import Request, Sampler
-from tests.doubles import GaussianDenoiser, TinyNet, randomised, relative, variance
+from tests.doubles import (
+    GaussianDenoiser,
+    TinyNet,
+    randomised,
+    relative,
+    smallest_unet,
+    variance,
+)
 from tests.oracles import (
     CLAMP,
     SEED,
@@ -95,13 +102,7 @@ def test_guidance_and_clipping_change_the_trajectories_compared() -> None:
 @pytest.mark.parametrize("sampler", SOME, ids=named)
 def test_a_drawing_equals_the_untouched_oracle_in_float32(sampler: Sampler) -> None:
     """With a real U-Net, through the whole of Drawing, with an init image and skipped steps."""
-    chosen = UNetConfig(
-        image_size=8,
-        num_channels=32,
-        channel_mult=[1],
-        num_res_blocks=1,
-        attention_resolutions=[8],
-    )
+    chosen = smallest_unet()
     net = randomised(UNet(chosen), seed=3).eval().requires_grad_(False)
     drawing = Drawing(
         unet=net,

@@ -5,7 +5,6 @@ import logging
 import pytest
 import torch
 
-from guided.diffusion.architecture import UNetConfig
 from guided.diffusion.drawing import Drawing
 from guided.diffusion.samplers import DDIM
 from guided.diffusion.unet import UNet
@@ -15,16 +14,9 @@ from guided.memory.thrift import Thrift
 from guided.models.cards import ModelCard
 from guided.schedule import schedule
 from guided.types import Request
-from tests.doubles import randomised
+from tests.doubles import randomised, smallest_unet
 
-CONFIG = UNetConfig(
-    image_size=8,
-    num_channels=32,
-    channel_mult=[1],
-    num_res_blocks=1,
-    attention_resolutions=[8],
-    num_classes=5,  # so that random numbers are drawn before memory runs out
-)
+CONFIG = smallest_unet(classes=5)  # so that random numbers are drawn before memory runs out
 
 
 class Greedy(UNet):
