@@ -106,7 +106,9 @@ def unchosen(key: str) -> str | None:
     several = ("artist", "look", "clip", "guide", "output")
     if group not in several or option not in help.names(group, sys.argv):
         return None
-    chosen = [str(name) for name in compose([])[group]]
+    # What was typed may choose fewer than the configuration does: output=[still].
+    typed = [word for word in sys.argv[1:] if word.startswith(f"{group}=")]
+    chosen = [str(name) for name in compose(typed)[group]]
     if option in chosen:  # then it is the setting inside that is not one
         return None
     return (

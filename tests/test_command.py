@@ -103,6 +103,12 @@ def test_bad_input_is_named_in_one_line(words, parts):
         assert part in said
 
 
+def test_what_was_typed_says_what_is_chosen(monkeypatch):
+    words = ["output=[still]", "output.steps.every=5"]
+    monkeypatch.setattr("sys.argv", ["run.py", *words])
+    assert "output=[still,steps]" in complaint(*words)
+
+
 def test_a_model_that_is_not_there_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setenv("GUIDED_CACHE", str(tmp_path))
     said = complaint("model=imagenet256")
