@@ -43,18 +43,17 @@ DEFAULT = "default"
 VARIANTS = "; ".join(
     [
         "look=draft,fine",
-        "steps=15,25,35 generator.every=1,2",
-        "generator.every=2,3,4",
+        "steps=25,35",
+        "sampler.recurrence=1,2",
+        "steps=25 sampler.recurrence=2",
+        "generator.every=2,3",
         "generator.every=2 generator.between=nothing",
         # The straight way asks for more scale than the one through the network.
-        "generator.through=straight guide.clip.scale=500,1000",
-        "generator.through=straight guide.clip.scale=1000 generator.every=2,3,4",
-        "generator.through=straight guide.clip.scale=1000 steps=15,25,35 generator.every=1,2",
-        "sampler.recurrence=1,2",
-        "generator.through=straight guide.clip.scale=1000 sampler.recurrence=1,2",
-        "cutouts.merge=1,2,3",
+        "generator.through=straight guide.clip.scale=4000 generator.every=1,2",
+        "generator.through=straight guide.clip.scale=4000 steps=25",
+        "cutouts.merge=2",
         "cutouts.overview=2,4,12",
-        "sampler=dpmpp_2m,dpmpp_sde,plms steps=15,25",
+        "sampler=dpmpp_2m,dpmpp_sde,plms steps=25",
         "'clip.embedded_b.weight=[[0,0],[0.5,1]]'",
     ]
 )

@@ -34,8 +34,13 @@ def quicken(tower: nn.Module) -> nn.Module:
             part.to(memory_format=torch.channels_last)  # what follows is then laid out so too
         elif type(part).__name__ == "QuickGELU" and not any(part.parameters()):
             setattr(tower, name, QuickGELU())
+        elif type(part).__name__ == "AttentionPool2d":
+            setattr(tower, name, MeanAsks(part))
         else:
             quicken(part)
+    if reads_class_token(tower):
+        blocks = tower.transformer.resblocks
+        blocks[-1] = ClassTokenAsks(blocks[-1])
     return tower
 
 
@@ -86,6 +91,28 @@ def cuts_patches(part: nn.Conv2d) -> bool:
     )
 
 
+def reads_class_token(tower: nn.Module) -> bool:
+    """One of open_clip's (timm's have the same name) whose last block only the first position
+    leaves?"""
+    if type(tower).__name__ != "VisionTransformer" or not hasattr(tower, "transformer"):
+        return False
+    blocks = tower.transformer.resblocks
+    return (
+        tower.pool_type == "tok"
+        and tower.attn_pool is None
+        and not tower.output_tokens
+        and len(blocks) > 1
+        and type(blocks[-1]).__name__ == "ResidualAttentionBlock"
+        and type(blocks[-1].attn) is SelfAttention
+    )
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None = None) -> Tensor:
+    """(B, M, D), (B, L, D), (B, L, D) -> (B, M, D)."""
+    parts = (x.unflatten(2, (heads, -1)).transpose(1, 2) for x in (q, k, v))
+    return F.scaled_dot_product_attention(*parts, mask).transpose(1, 2).flatten(2)
+
+
 class SelfAttention(nn.Module):
     """torch's swaps batch and positions first, after which its projection is many small products
     with a copy of the weights for each position, instead of one large product."""
@@ -102,11 +129,42 @@ class SelfAttention(nn.Module):
         whole = self.whole
         if not (query is key is value) or need_weights:
             return whole(query, key, value, need_weights=need_weights, attn_mask=attn_mask)
-        b, length, width = query.shape
-        qkv = F.linear(query, whole.in_proj_weight, whole.in_proj_bias)
-        q, k, v = qkv.view(b, length, 3, whole.num_heads, -1).permute(2, 0, 3, 1, 4)
-        seen = F.scaled_dot_product_attention(q, k, v, attn_mask)
-        return whole.out_proj(seen.transpose(1, 2).reshape(b, length, width)), None
+        qkv = F.linear(query, whole.in_proj_weight, whole.in_proj_bias).chunk(3, dim=2)
+        return whole.out_proj(attention(*qkv, whole.num_heads, attn_mask)), None
+
+
+class ClassTokenAsks(nn.Module):
+    """A vision transformer's last block, of which only the class token is read: no other position
+    need ask, nor go through the layers behind."""
+
+    def __init__(self, block: nn.Module) -> None:
+        super().__init__()
+        self.block = block
+
+    def forward(self, x: Tensor, attn_mask: None = None) -> Tensor:
+        """(B, L, D) -> (B, 1, D)."""
+        block, whole = self.block, self.block.attn.whole
+        normed, weight, bias = block.ln_1(x), whole.in_proj_weight, whole.in_proj_bias
+        width = x.shape[2]
+        q = F.linear(normed[:, :1], weight[:width], bias[:width])
+        k, v = F.linear(normed, weight[width:], bias[width:]).chunk(2, dim=2)
+        x = x[:, :1] + block.ls_1(whole.out_proj(attention(q, k, v, whole.num_heads)))
+        return x + block.ls_2(block.mlp(block.ln_2(x)))
+
+
+class MeanAsks(nn.Module):
+    """CLIP's ResNets end in an attention of which only what their mean has asked is read."""
+
+    def __init__(self, pool: nn.Module) -> None:
+        super().__init__()
+        self.pool = pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, D, H, W) -> (B, E)."""
+        pool, x = self.pool, x.flatten(2).transpose(1, 2)
+        x = torch.cat([x.mean(1, keepdim=True), x], dim=1) + pool.positional_embedding.to(x.dtype)
+        q, k, v = pool.q_proj(x[:, :1]), pool.k_proj(x), pool.v_proj(x)
+        return pool.c_proj(attention(q, k, v, pool.num_heads))[:, 0]
 
 
 class Patches(nn.Module):
