@@ -5,8 +5,10 @@ look at the hardware.
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import re
+import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 LIMITS = ("auto", "off")  # of memory, beside a number of GB
+COMPILERS = ("g++", "clang++", "c++", "cl")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -57,6 +60,13 @@ def cuda_possible() -> bool:
     except OSError:
         return False
     return True
+
+
+def check_compiler() -> None:
+    """ValueError where torch's compiler cannot work: it writes C++, for GPUs as well."""
+    named = os.environ.get("CXX")
+    if not any(map(shutil.which, [named] if named else COMPILERS)):
+        raise ValueError("compile=true needs a C++ compiler, g++ or clang++; there is none here")
 
 
 def check_precision(name: str) -> str:

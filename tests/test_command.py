@@ -87,6 +87,7 @@ def complaint(*words: str) -> str:
         (["generator.sees=all"], ["generator.sees=all", "pred, blend"]),
         (["generator.symmetry=left"], ["generator.symmetry=left", "horizontal"]),
         (["generator.symmetry_at=[2]"], ["generator.symmetry_at=2", "from 0 to 1"]),
+        (["generator.compile=maybe"], ["generator.compile=maybe", "true or false"]),
         (["generator.every=0"], ["generator.every=0", "from 1 to 1000", "the nearest is 1"]),
         (["generator.through=strait"], ["generator.through=strait", "unet, straight"]),
         (["generator.between=none"], ["generator.between=none", "again, nothing"]),
@@ -101,6 +102,12 @@ def test_bad_input_is_named_in_one_line(words, parts):
     assert "\n" not in said
     for part in parts:
         assert part in said
+
+
+def test_without_a_compiler_nothing_can_be_compiled(monkeypatch):
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert "generator.compile=true needs a C++ compiler" in complaint("generator.compile=true")
 
 
 def test_what_was_typed_says_what_is_chosen(monkeypatch):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from guided.devices import check_compiler
 from guided.diffusion.symmetry import SYMMETRIES, Mirror
 from guided.errors import not_one_of
 from guided.models.cards import ModelCard, SecondaryCard
@@ -37,6 +38,7 @@ class Diffusion:
     symmetry: str = "none"  # horizontal: left half over right; vertical: upper over lower; both
     symmetry_at: Any = field(default_factory=lambda: [0.1, 0.3, 0.5])  # progress, one or several
     checkpointing: Any = AUTO  # less memory for the way back through the U-Net, and slower
+    compile: Any = False  # the U-Net by torch's compiler: minutes once, then quicker steps
 
     def __post_init__(self) -> None:
         if self.clamp is not None:
@@ -50,6 +52,10 @@ class Diffusion:
                 raise ValueError(not_one_of(name, getattr(self, name), choices))
         if self.checkpointing not in (True, False, AUTO):
             raise ValueError(f"checkpointing={self.checkpointing} must be true, false or auto")
+        if self.compile not in (True, False):
+            raise ValueError(f"compile={self.compile} must be true or false")
+        if self.compile:
+            check_compiler()
         several = isinstance(self.symmetry_at, Sequence) and not isinstance(self.symmetry_at, str)
         self.symmetry_at = tuple(self.symmetry_at if several else [self.symmetry_at])
         for share in self.symmetry_at:
@@ -68,9 +74,9 @@ class Diffusion:
         from guided.diffusion.asking import Pace
         from guided.diffusion.drawing import Drawing
         from guided.diffusion.sight import Sight
-        from guided.models.weights import load_secondary, load_unet
+        from guided.models.weights import load_compiled, load_secondary, load_unet
 
-        unet = loaded.get(load_unet, card, device, dtype)
+        unet = loaded.get(load_compiled if self.compile else load_unet, card, device, dtype)
         quick = None if secondary is None else loaded.get(load_secondary, secondary, device)
         return Drawing(
             unet=unet,

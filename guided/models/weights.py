@@ -1,5 +1,6 @@
 """Weights from files, safely: tensors only, never code. Knows nothing about networks."""
 
+import logging
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from guided.diffusion.unet import UNet
 from guided.errors import BadInput
 from guided.models.cards import ModelCard, SecondaryCard
 from guided.models.recognise import ANCHOR, find_prefix
+
+log = logging.getLogger(__name__)
 
 
 def read(path: Path, shapes_only: bool = False) -> dict[str, Tensor]:
@@ -71,6 +74,15 @@ def load_unet(card: ModelCard, device: torch.device, dtype: torch.dtype) -> UNet
     unet.load_state_dict({k: t.float() for k, t in tensors.items()}, strict=True, assign=True)
     # In its format before it moves: in float32 it may not fit.
     return unet.requires_grad_(False).eval().set_precision(dtype).to(device)
+
+
+def load_compiled(card: ModelCard, device: torch.device, dtype: torch.dtype) -> UNet:
+    """As `load_unet`; torch's compiler writes it anew when it is first used, and for each number
+    and size of images."""
+    unet = load_unet(card, device, dtype)
+    log.info("the first step compiles the U-Net, once: a minute or more")
+    unet.compile(dynamic=False)
+    return unet
 
 
 def load_secondary(card: SecondaryCard, device: torch.device) -> SecondaryModel:

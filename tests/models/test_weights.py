@@ -12,7 +12,8 @@ from guided.diffusion.secondary import SecondaryModel
 from guided.diffusion.unet import UNet
 from guided.errors import BadInput
 from guided.models.cards import ModelCard, SecondaryCard
-from guided.models.weights import load_secondary, load_unet, read
+from guided.models.weights import load_compiled, load_secondary, load_unet, read
+from tests.doubles import randomised, relative
 
 SMALL = UNetConfig(
     image_size=16, num_channels=32, channel_mult=[1, 1], num_res_blocks=1,
@@ -40,6 +41,21 @@ def test_every_format_of_checkpoint_loads(tmp_path, name):
     loaded = load(path)
     assert all(torch.equal(tensor, tensors[key]) for key, tensor in loaded.state_dict().items())
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
+
+
+@pytest.mark.slow  # the compiler takes a minute
+def test_a_compiled_network_says_the_same_and_sends_back_the_same(tmp_path):
+    path = tmp_path / "w.safetensors"
+    save_file(randomised(UNet(SMALL)).state_dict(), path)
+    found = []
+    for way in (load_unet, load_compiled):
+        unet = way(card(path), torch.device("cpu"), torch.float32)
+        x = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1)).requires_grad_()
+        guess = unet(x, torch.tensor([10.0, 900.0]))
+        (grad,) = torch.autograd.grad(guess.square().sum(), x)
+        found.append((guess.detach(), grad))
+    for plain, compiled in zip(*found, strict=True):
+        assert relative(compiled, plain) < 1e-5
 
 
 def test_half_precision_files_are_computed_in_full_precision(tmp_path):
