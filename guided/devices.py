@@ -77,6 +77,7 @@ def check_precision(name: str) -> str:
 
 def check_memory(value: Any) -> float | str:
     """GB to keep within, or auto, or off."""
+    value = "off" if value is False else value  # as YAML reads it in a file
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if value in LIMITS or (number and 0 < value < float("inf")):
         return value

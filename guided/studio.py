@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from guided.memory.thrift import Thrift
 from guided.models.loaded import Loaded
@@ -38,7 +39,7 @@ IDLE = {
 IDLE |= {"seed", "prompts", "wildcards", "init", "device", "precision", "memory"}
 
 # What of a plan decides how much memory a step needs.
-NEEDS = ("model", "secondary", "clips", "guides", "generator", "cutouts", "size", "batch_size")
+NEEDS = ("model", "secondary", "clips", "judges", "guides", "generator", "cutouts", "size")
 NEEDS += ("device", "precision", "deterministic", "memory")
 
 
@@ -68,7 +69,8 @@ class Studio:
         dtype = find_precision(plan.precision, device)
         determine(plan.deterministic)
         loaded = loaded or Loaded()
-        facts = str([(name, getattr(plan, name)) for name in NEEDS])
+        images = min(plan.batch_size, plan.count)
+        facts = str([images, *((name, getattr(plan, name)) for name in NEEDS)])
         known = loaded.thrifts.get(facts)
         thrift = known or Thrift(plan.cutouts.micro_batch, plan.generator.checkpointing is True)
         cards = (*plan.clips.values(), *plan.judges.values())
@@ -95,8 +97,8 @@ class Studio:
         for every row that draws with the same."""
         from guided.memory.settle import settle
 
-        self.thrift.clips = list(self.clips.values())
-        for clip in self.thrift.clips:
+        self.thrift.clips = [ref(clip) for clip in self.clips.values()]
+        for clip in self.clips.values():
             if clip.waits != self.thrift.one_by_one:
                 clip.wait(self.thrift.one_by_one)
         self.said = None if known else settle(self, plan)

@@ -45,6 +45,11 @@ def test_memory_is_a_number_of_gigabytes_or_left_to_the_program(value):
     assert devices.check_memory(value) == value
 
 
+def test_off_in_a_file_is_off():
+    """YAML reads the word as false."""
+    assert devices.check_memory(False) == "off"
+
+
 @pytest.mark.parametrize("value", ["8GB", 0, -1, True, float("inf"), float("nan"), None, [8]])
 def test_any_other_memory_is_refused_by_name(value):
     with pytest.raises(BadInput, match=r"memory=.* must be auto, off, or so many GB"):

@@ -65,8 +65,8 @@ def work_on(bench: Bench, worker: Worker, stopping: Stopping, debug: bool) -> No
             log.warning("picture %s failed: %s", ", ".join(map(str, mine)), why)
             worker.fail(mine, why)
             bench.recover(error)
-            if "CUDA error" in why:  # nothing works any more in this process
-                break
+            if "CUDA error" in why and not out_of_memory(error):
+                break  # nothing works any more in this process
         bench.count()
 
 

@@ -89,6 +89,8 @@ class Drawing:
             place = Place.restored(saved, place)
             dice.go_on(saved["dice"])
             asking.go_on(saved, self.device)
+            # Cut as before, whatever memory there is now: the last bits follow from it.
+            self.thrift.micro_batch = int(saved.get("micro_batch", 0)) or None
         yield from self._walk(sparing, asking, place, dice, mirrored)
 
     def _walk(
@@ -103,6 +105,8 @@ class Drawing:
             for step in self.sampler.sample(denoiser, place.x, dice, place.at, place.memory):
                 place = Place(step.x, step.i - 1, step.memory)
                 state = place.state() | asking.state() | {"dice": dice.state()}
+                if self.thrift.micro_batch:
+                    state["micro_batch"] = torch.tensor(self.thrift.micro_batch)
                 yield replace(step, state=state)
                 if place.at in mirrored:
                     break

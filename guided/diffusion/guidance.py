@@ -68,9 +68,8 @@ class GuidedDenoiser:
         shift = sigma**2 / max(alpha, LEAST_ALPHA) * grad
         if self.reach is not None:
             shift = clamped(shift, self.reach(progress))
-        self.asking.went(asked, answer)
         guess = view.guess
-        return Guess(
+        bent = Guess(
             pred=guess.pred.detach() - shift,
             plain=guess.plain.detach(),
             spread=None if guess.spread is None else guess.spread.detach(),
@@ -80,6 +79,8 @@ class GuidedDenoiser:
             seen=None if view.image is None else in_colour(view.image),
             progress=progress,
         )
+        self.asking.went(asked, answer)  # last: a step that runs out of memory is taken again
+        return bent
 
     def _asked(self, x: Tensor, i: int, progress: float) -> tuple[View, Answer]:
         """The guess, and what the guides say of it."""

@@ -60,7 +60,7 @@ class Sight:
         timeline = denoiser.timeline
         graph = back and self.through == "unet"
         x = x.detach().requires_grad_(graph)
-        quick = self.secondary is not None and self._quick(timeline.progress(i))
+        quick = self.quick(timeline.progress(i))
         with torch.set_grad_enabled(graph and not quick):
             guess = denoiser(x, i)
         image = None
@@ -78,9 +78,11 @@ class Sight:
         always = self.when is None or min(self.when.values) >= 0.5
         return self.through == "unet" and (self.secondary is None or not always)
 
+    def quick(self, progress: float) -> bool:
+        """Does the secondary model guess there?"""
+        wanted = self.when is None or self.when(progress) >= 0.5
+        return self.secondary is not None and wanted
+
     def _slope(self, timeline: Timeline, i: int) -> float:
         alpha, sigma = timeline.scales(i)
         return sigma * alpha + 1 - sigma if self.sees == "blend" else alpha
-
-    def _quick(self, progress: float) -> bool:
-        return self.when is None or self.when(progress) >= 0.5

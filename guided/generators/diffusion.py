@@ -50,9 +50,9 @@ class Diffusion:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(not_one_of(name, getattr(self, name), choices))
-        if self.checkpointing not in (True, False, AUTO):
+        if not isinstance(self.checkpointing, bool) and self.checkpointing != AUTO:
             raise ValueError(f"checkpointing={self.checkpointing} must be true, false or auto")
-        if self.compile not in (True, False):
+        if not isinstance(self.compile, bool):
             raise ValueError(f"compile={self.compile} must be true or false")
         if self.compile:
             check_compiler()

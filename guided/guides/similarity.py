@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import torch
@@ -166,7 +167,19 @@ class ClipSimilarity:
 @cache
 def cores(count: int) -> ThreadPoolExecutor:
     """Threads in each of which torch keeps to one core."""
-    return ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
+    before, there = torch.get_num_threads(), Barrier(count + 1)
+
+    def keep_to_one() -> None:
+        torch.set_num_threads(1)
+        torch.get_num_threads()  # takes it over, before the process gets its own number back
+        there.wait()
+
+    pool = ThreadPoolExecutor(count, initializer=keep_to_one)
+    for _ in range(count):
+        pool.submit(int)
+    there.wait()
+    torch.set_num_threads(before)  # else threads that begin later had one core as well
+    return pool
 
 
 def target(name: str, clip: Clip, scene: Scene, split: bool) -> Target:

@@ -22,7 +22,6 @@ from guided.memory.ledger import Ledger
 from guided.memory.shapes import kernels
 from guided.types import Guide, Request
 
-LINE = Timeline((0.0, 500.0, 999.0), (0.999, 0.3, 0.001))  # one step of it is like any other
 IMAGES = 12  # of the size of x: of a step and the one before, in outputs and on their way to disk
 
 
@@ -58,16 +57,17 @@ def held(*nets: nn.Module | None) -> list[Tensor]:
 
 def walk(
     drawing: Drawing, guides: Mapping[str, Guide], request: Request, device: str,
-    owned: Iterable[Tensor], progress: float = 0.5,
+    owned: Iterable[Tensor], progress: float,
 ) -> Need:  # fmt: skip
     """One guided step, as guided/diffusion/guidance.py takes it, of a hollow drawing with guides
     that were prepared on the meta device, with the kernels of `device`: "cpu", "cuda", "mps"...
-    `owned`: the weights, which are counted elsewhere. The guides look at `progress` of the run."""
+    `owned`: the weights, which are counted elsewhere. The step is at `progress` of the run."""
     width, height = request.size
     x = torch.empty(len(request.seeds), 3, height, width, device=META, requires_grad=True)
     dice = Dice(request.seeds)
     card = drawing.card
-    model = ModelDenoiser(drawing.unet, LINE, card.prediction, card.clip_denoised, dice)
+    line = Timeline((0.0, 999 - 1000 * progress, 999.0), (0.999, 0.3, 0.001))
+    model = ModelDenoiser(drawing.unet, line, card.prediction, card.clip_denoised, dice)
     drawing.unet.checkpointing = drawing.thrift.checkpointing
     ledger = Ledger([*owned, x])
     with kernels(device), ledger:

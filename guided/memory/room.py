@@ -10,11 +10,12 @@ GB = 2**30
 # What a GPU's driver and a screen take before torch has asked for anything.
 DRIVER = {"cuda": 0.6 * GB, "xpu": 0.6 * GB, "mps": 0.0, "cpu": 0.0}
 CGROUP = Path("/sys/fs/cgroup")
+OURS = 0.8  # of a machine's memory
 
 
 def room(device: torch.device) -> float | None:
     """Bytes that could still be taken, with those that torch keeps for itself and does not use;
-    None where nobody says."""
+    of a CPU all that there are for programs. None where nobody says."""
     if device.type == "cpu":
         return ram()
     if device.type == "mps":
@@ -27,12 +28,13 @@ def room(device: torch.device) -> float | None:
 
 
 def ram(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = CGROUP) -> float | None:
-    """What the machine has available, or the container, where that is less."""
+    """A share of the machine's memory, or of the container's, where that is less: whatever else
+    runs, since the last bits of a picture follow from it."""
     found = []
     if meminfo.exists():
         lines = (line.split() for line in meminfo.read_text().splitlines())
-        found += [int(words[1]) * 1024 for words in lines if words[0] == "MemAvailable:"]
-    limit, used = cgroup / "memory.max", cgroup / "memory.current"
-    if limit.exists() and used.exists() and (most := limit.read_text().strip()) != "max":
-        found.append(int(most) - int(used.read_text()))
-    return min(found, default=None)
+        found += [int(words[1]) * 1024 for words in lines if words[0] == "MemTotal:"]
+    limit = cgroup / "memory.max"
+    if limit.exists() and (most := limit.read_text().strip()) != "max":
+        found.append(int(most))
+    return OURS * min(found) if found else None

@@ -6,6 +6,7 @@ Knows the loaded models of a studio, and nothing about how they draw.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,6 +19,7 @@ from guided.schedule import AUTO
 from guided.types import Request
 
 if TYPE_CHECKING:
+    from guided.diffusion.sight import Sight
     from guided.plan import Plan
     from guided.studio import Studio
 
@@ -52,7 +54,7 @@ def settle(studio: Studio, plan: Plan) -> str | None:
 def limit_of(plan: Plan, device: torch.device, there: int) -> float | None:
     """Bytes for weights, which are there already, and for what a step needs beside them."""
     free = room(device)
-    limits = [] if free is None else [free + there]
+    limits = [] if free is None else [free + (0 if device.type == "cpu" else there)]
     if plan.memory != "auto":
         limits.append(float(plan.memory) * GB - DRIVER[device.type])
     return min(limits, default=None)
@@ -91,24 +93,24 @@ class Walker:
         self.owned = held(self.drawing.unet, self.drawing.sight.secondary, *towers)
         sizes = [size_of(tower) for tower in towers]
         self.waiting = sum(sizes) - max(sizes, default=0)
-        self.busiest = busiest(plan)
+        self.moments = moments(plan, self.drawing.sight)
 
     def __call__(self) -> Need:
-        need = walk(self.drawing, self.guides, self.request, self.device, self.owned, self.busiest)
+        step = partial(walk, self.drawing, self.guides, self.request, self.device, self.owned)
+        need = max(map(step, self.moments), key=lambda need: need.step)
         need.weights = dict(self.weights)
         if self.thrift.one_by_one:
             need.weights["CLIP"] -= self.waiting
         return need
 
 
-def busiest(plan: Plan) -> float:
-    """The progress at which most cutouts are looked at."""
+def moments(plan: Plan, sight: Sight) -> list[float]:
+    """Where a step may be at its largest: of all in which the same CLIPs look at the guess of the
+    same network, the progress of one with most cutouts."""
     chosen, weights = plan.cutouts, [card.weight for card in plan.clips.values()]
-
-    def cutouts(progress: float) -> float:
-        asked = sum(weight(progress) > 0 for weight in weights)
-        return (
-            asked * chosen.batches(progress) * (chosen.overview(progress) + chosen.inner(progress))
-        )
-
-    return max((k / 100 for k in range(100)), key=cutouts)
+    most: dict[tuple[bool, ...], tuple[float, float]] = {}
+    for progress in (k / 100 for k in range(100)):
+        who = (sight.quick(progress), *(weight(progress) > 0 for weight in weights))
+        cutouts = chosen.overview(progress) + chosen.inner(progress)
+        most[who] = max(most.get(who, (-1, 0)), (cutouts * chosen.batches(progress), progress))
+    return [progress for _, progress in most.values()]

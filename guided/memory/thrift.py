@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
+from weakref import ref
 
 from guided.devices import available
 
@@ -24,8 +25,8 @@ LESS = (
     "a smaller size=, fewer or smaller CLIPs in clip=, secondary=imagenet2 or a smaller model= "
     "need less"
 )
-# MPS and XPU say so in a RuntimeError, as does the CPU's allocator.
-SAID = ("out of memory", "can't allocate memory", "not enough memory")
+# MPS and XPU say so in a RuntimeError, as do the CPU's allocator, cuBLAS and cuDNN.
+SAID = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
 
 
 @dataclass
@@ -35,7 +36,8 @@ class Thrift:
     micro_batch: int | None = None  # cutouts through a CLIP at once; None: all
     checkpointing: bool = False  # the U-Net computes again on the way back what it does not keep
     one_by_one: bool = False  # CLIPs wait on the CPU for their turn
-    clips: list[Clip] = field(default_factory=list)  # that could
+    # That could. Not held here: a batch remembers this longer than it keeps its models.
+    clips: list[ref[Clip]] = field(default_factory=list)
     views: int = 1  # the most that were ever asked for
 
     def at_once(self, views: int) -> int:
@@ -53,7 +55,7 @@ class Thrift:
     def send_away(self) -> None:
         """From now on, CLIPs are on their device for as long as they look."""
         self.one_by_one = True
-        for clip in self.clips:
+        for clip in filter(None, (found() for found in self.clips)):
             clip.wait(True)
 
     def at_hand(self, clip: Clip) -> AbstractContextManager[None]:

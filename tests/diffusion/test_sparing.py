@@ -5,7 +5,9 @@ import logging
 import pytest
 import torch
 
+from guided.diffusion.asking import Pace
 from guided.diffusion.drawing import Drawing
+from guided.diffusion.guidance import in_colour
 from guided.diffusion.samplers import DDIM
 from guided.diffusion.unet import UNet
 from guided.errors import NoRoom
@@ -56,6 +58,26 @@ def test_the_picture_is_the_same_bit_for_bit(caplog):
     assert short.thrift.checkpointing
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 1 and "generator.checkpointing=true" in said[0]
+
+
+def test_guides_that_rest_are_asked_when_they_were_meant_to_be(monkeypatch):
+    """Also where the last of a step's memory was not there."""
+    pictures, calls = [], 0
+
+    def short_once(image):
+        nonlocal calls
+        calls += 1
+        if calls == 2:  # of the first step: one for the guides, one for who looks on
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return in_colour(image)
+
+    for colour in (in_colour, short_once):
+        monkeypatch.setattr("guided.diffusion.guidance.in_colour", colour)
+        chosen = drawing()
+        chosen.pace = Pace(schedule("every", 2))
+        pictures.append([step.x for step in steps(chosen)])
+    assert calls > 2
+    assert all(map(torch.equal, *pictures))
 
 
 def test_the_next_picture_begins_with_what_this_one_learned():

@@ -1,6 +1,7 @@
 """The CLIP guide: its distance, its gradient, its weights, and its bounded memory."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -416,6 +417,8 @@ def test_small_towers_side_by_side_pull_as_one_after_another() -> None:
             made = guide(LinearClip(width=5), LinearClip(), LinearClip(width=7), scale=3.0)
             found.append(made(picture(2), 0.5, Dice([1, 2])))
             assert torch.get_num_threads() == threads
+            with ThreadPoolExecutor(1) as later:  # a web program's, say
+                assert later.submit(torch.get_num_threads).result() == threads
     finally:
         torch.set_num_threads(before)
     assert torch.equal(found[0].grad, found[1].grad) and found[0].grad.any()

@@ -1,6 +1,8 @@
 """The memory plan against what torch's own allocator counts while the same step is drawn."""
 
+import gc
 from collections.abc import Callable
+from weakref import ref
 
 import pytest
 import torch
@@ -8,14 +10,17 @@ from torch.profiler import ProfilerActivity, profile
 
 from guided.complaint import composed
 from guided.diffusion.architecture import UNetConfig
+from guided.diffusion.secondary import SecondaryModel
+from guided.diffusion.sight import Sight
 from guided.diffusion.unet import UNet
 from guided.memory.hollow import hollow
 from guided.memory.ledger import Ledger
 from guided.memory.need import held
-from guided.memory.settle import Walker, weights_of
+from guided.memory.settle import Walker, moments, weights_of
 from guided.memory.shapes import kernels
 from guided.models.loaded import Loaded
 from guided.plan import Plan
+from guided.schedule import schedule
 from guided.studio import Studio
 from guided.types import Request
 from tests.doubles import on_one_thread
@@ -119,3 +124,33 @@ def test_a_row_like_the_one_before_is_not_counted_again() -> None:
     assert [row.said is None for row in rows] == [False, True, False]
     assert rows[0].thrift is rows[1].thrift is not rows[2].thrift
     assert rows[1].generator.thrift is rows[0].thrift
+
+
+def test_a_row_lets_go_of_the_clips_of_rows_before() -> None:
+    words, loaded = ["prompt=a red heart", "seed=1", "steps=20"], Loaded()
+    before = Studio.open(Plan.read(composed(words)), loaded)
+    clip = ref(before.clips["embedded_a"])
+    del before
+    Studio.open(Plan.read(composed([*words, "precision=bfloat16"])), loaded)
+    gc.collect()
+    assert clip() is None
+
+
+def test_a_clip_that_comes_later_is_counted() -> None:
+    """The larger one alone, and after the smaller one."""
+    early, late = "[[0,1],[0.5,1],[0.51,0]]", "[[0,0],[0.5,0],[0.51,1]]"
+    needs = []
+    for a, b in ((1, 0), (0, 1), (late, early), (early, late)):
+        weights = [f"clip.embedded_a.weight={a}", f"clip.embedded_b.weight={b}"]
+        plan = Plan.read(composed(["prompt=a red heart", "seed=1", "steps=20", *weights]))
+        studio = Studio.open(plan, LOADED)
+        needs.append(Walker(studio, plan, weights_of(studio))().guides)
+    assert needs[0] != needs[1]
+    assert needs[2] == needs[3] == max(needs[:2])
+
+
+def test_a_secondary_model_that_ends_early_leaves_the_way_back_through_the_u_net() -> None:
+    plan = Plan.read(composed(["prompt=a red heart", "seed=1", "steps=20"]))
+    sight = Sight(secondary=SecondaryModel(), when=schedule("secondary", [[0, 1], [0.5, 0]]))
+    found = moments(plan, sight)
+    assert {sight.quick(progress) for progress in found} == {True, False}
