@@ -28,6 +28,7 @@ class Recommended:
     """Settings that suit a model; conf/ refers to them, and the command line overrides them."""
 
     steps: int = 250
+    fine: int = 500  # steps of look=fine
     scale: float = 5000.0  # of CLIP guidance
     clamp: float = 0.05  # of the gradient's root mean square
     reach: float | None = None  # of the shift of a guess
