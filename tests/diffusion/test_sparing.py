@@ -42,9 +42,9 @@ def drawing(**how: bool) -> Drawing:
     return Drawing(net, ModelCard(unet=CONFIG), DDIM(), None, None, cpu, thrift=Thrift())
 
 
-def steps(chosen: Drawing):
+def steps(chosen: Drawing, saved=None):
     guide = LossGuide(lambda image: image.square().mean((1, 2, 3)), schedule("scale", 50))
-    return chosen.generate(Request((8, 8), [7], 5), {"it": guide})
+    return chosen.generate(Request((8, 8), [7], 5), {"it": guide}, saved)
 
 
 def test_the_picture_is_the_same_bit_for_bit(caplog):
@@ -86,6 +86,14 @@ def test_the_next_picture_begins_with_what_this_one_learned():
     short.unet.passes = 0
     list(steps(short))
     assert short.unet.passes == 5  # none in vain
+
+
+def test_a_picture_that_goes_on_is_cut_as_before():
+    """Another cut may change its last bits."""
+    before, after = drawing(), drawing()
+    before.thrift.micro_batch, after.thrift.micro_batch = 3, 5
+    next(steps(after, next(steps(before)).state))
+    assert after.thrift.micro_batch == 3
 
 
 def test_when_nothing_smaller_is_left_one_line_says_what_to_set():

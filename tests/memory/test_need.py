@@ -126,6 +126,17 @@ def test_a_row_like_the_one_before_is_not_counted_again() -> None:
     assert rows[1].generator.thrift is rows[0].thrift
 
 
+def test_a_row_of_more_images_is_counted_for_itself() -> None:
+    words, loaded = (
+        ["prompt=a red heart", "seed=1", "steps=20", "memory=3", "batch_size=2"],
+        Loaded(),
+    )
+    one, two = (
+        Studio.open(Plan.read(composed([*words, f"count={count}"])), loaded) for count in (1, 2)
+    )
+    assert one.said and two.said and one.said != two.said
+
+
 def test_a_row_lets_go_of_the_clips_of_rows_before() -> None:
     words, loaded = ["prompt=a red heart", "seed=1", "steps=20"], Loaded()
     before = Studio.open(Plan.read(composed(words)), loaded)
