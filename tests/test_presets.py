@@ -76,7 +76,7 @@ def test_the_models_that_suit_a_look_are_there() -> None:
 def test_a_file_names_what_it_is() -> None:
     """Under another name it would be a preset that cannot be listed nor weighted."""
     quality = {look.choice for look in LOOKS if not look.says}
-    assert quality == {"draft", "fine", "disco", "discoart", "han_fav"}
+    assert quality == {"draft", "standard", "fine", "disco", "discoart", "han_fav"}
     assert all(artist.says for artist in ARTISTS)
 
 
