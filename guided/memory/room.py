@@ -13,18 +13,20 @@ CGROUP = Path("/sys/fs/cgroup")
 OURS = 0.8  # of a machine's memory
 
 
-def room(device: torch.device) -> float | None:
-    """Bytes that could still be taken, with those that torch keeps for itself and does not use;
-    of a CPU all that there are for programs. None where nobody says."""
+def room(device: torch.device, there: int) -> float | None:
+    """Bytes for weights and steps, where `there` of them are taken by weights already: those that
+    could still be taken beside, with what torch keeps for itself and does not use; of a CPU all
+    that there are for programs. None where nobody says."""
     if device.type == "cpu":
         return ram()
     if device.type == "mps":
-        return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
+        free = torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
+        return free + there
     module = getattr(torch, device.type)
     if not hasattr(module, "mem_get_info"):
         return None
     spare = module.memory_reserved(device) - module.memory_allocated(device)
-    return module.mem_get_info(device)[0] + spare
+    return module.mem_get_info(device)[0] + spare + there
 
 
 def ram(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = CGROUP) -> float | None:

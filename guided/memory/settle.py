@@ -53,8 +53,8 @@ def settle(studio: Studio, plan: Plan) -> str | None:
 
 def limit_of(plan: Plan, device: torch.device, there: int) -> float | None:
     """Bytes for weights, which are there already, and for what a step needs beside them."""
-    free = room(device)
-    limits = [] if free is None else [free + (0 if device.type == "cpu" else there)]
+    most = room(device, there)
+    limits = [] if most is None else [most]
     if plan.memory != "auto":
         limits.append(float(plan.memory) * GB - DRIVER[device.type])
     return min(limits, default=None)

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from guided import command
+from guided.complaint import composed
 from guided.config import build
 from guided.devices import find_device
 from guided.diffusion.architecture import CHANNEL_MULT, UNetConfig
@@ -72,7 +73,10 @@ class Settings(Training):
             side = self.size or like.unet.image_size
             unet = architecture(side, self.channels)
             return replace(like, unet=unet, size=[side, side], upscaler="", name="new")
-        card = card_of(self.init)
+        try:
+            card = card_of(self.init)
+        except BadInput as error:
+            raise BadInput(f"init={self.init}: {error}") from error
         if card.missing():
             raise BadInput(f"init={self.init}: {card.missing()}")
         if self.channels:
@@ -83,12 +87,9 @@ class Settings(Training):
         return replace(card, size=[size, size])
 
 
-def card_of(init: str) -> ModelCard:
-    """A model as run.py's `model=` names it."""
-    try:
-        return build(command.compose([f"model={init}"]).model, "model")
-    except command.BAD as error:
-        raise BadInput(f"init={init}: {command.say(error)}") from error
+def card_of(model: str) -> ModelCard:
+    """A model as run.py's `model=` names it; BadInput where there is none."""
+    return build(composed([f"model={model}"]).model, "model")
 
 
 def architecture(size: int, channels: int = 0) -> UNetConfig:

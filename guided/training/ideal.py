@@ -21,14 +21,15 @@ import torch
 from torch import Tensor
 
 from guided.devices import find_device
-from guided.diffusion.denoiser import clean, noised
+from guided.diffusion.denoiser import ModelDenoiser, noised
+from guided.diffusion.noise import timeline
 from guided.diffusion.unet import UNet
 from guided.errors import BadInput
 from guided.models.cards import ModelCard
 from guided.models.weights import load_unet
 from guided.training import pictures, sources
 from guided.training.diffusion import card_of
-from guided.training.objective import Objective
+from guided.training.objective import STEPS
 from guided.training.settings import main
 from guided.training.subjects import FILL, Subjects
 
@@ -71,8 +72,6 @@ class Row:
 
 def of_data(folder: str, size: int) -> Ideal:
     """What the embedded model learns, on white, where it stands most of the time."""
-    if not pictures.prepared(folder):
-        raise BadInput(f"data={folder}: python -m guided.training.data makes it")
     book = pictures.load(folder, 64)
     weights = Subjects(book, sources.subjects(), size, recolour=0.0).weights
     rows = weights.nonzero()[:, 0]
@@ -87,12 +86,11 @@ def compare(model: UNet, card: ModelCard, ideal: Ideal, count: int, seed: int) -
     dice = torch.Generator().manual_seed(seed)
     shown = ideal.pictures[torch.multinomial(ideal.weights, count, True, generator=dice)]
     device = next(model.parameters()).device
+    denoiser = ModelDenoiser(model, timeline(card.schedule, STEPS), card.prediction)
     for time in TIMES:
-        t = torch.tensor([time])
-        alpha, sigma = (part.item() for part in Objective(card.schedule, "v").scales(t))
-        x = noised(shown, torch.randn(shown.shape, generator=dice), alpha, sigma)
-        out = model(x.to(device), t.expand(count).to(device, torch.float32)).cpu()[:, :3]
-        guess, best = clean(card.prediction, x, out, alpha, sigma), ideal(x, alpha, sigma)
+        scales = denoiser.timeline.scales(time)
+        x = noised(shown, torch.randn(shown.shape, generator=dice), *scales)
+        guess, best = denoiser(x.to(device), time).plain.cpu(), ideal(x, *scales)
         yield Row(time, *(error(*both) for both in ((best, shown), (guess, shown), (guess, best))))
 
 

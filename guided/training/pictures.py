@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from guided.errors import BadInput
+
 
 @dataclass
 class Pictures:
@@ -42,8 +44,11 @@ def prepared(folder: str | Path) -> bool:
 
 
 def load(folder: str | Path, size: int) -> Pictures:
-    """The prepared set at `size` pixels; shrinking it is done once and kept beside it."""
+    """The prepared set at `size` pixels; shrinking it is done once and kept beside it. BadInput
+    where there is none."""
     folder = Path(folder)
+    if not prepared(folder):
+        raise BadInput(f"data={folder}: python -m guided.training.data makes it")
     book = json.loads((folder / "captions.json").read_text())
     kept = folder / f"pictures-{size}.npy"
     if not kept.exists():

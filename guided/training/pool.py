@@ -16,13 +16,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from guided import command
-from guided.config import build
 from guided.devices import find_device
 from guided.diffusion.denoiser import clean, noised
-from guided.errors import BadInput
 from guided.models.weights import load_unet
 from guided.training import pictures, sources, views
+from guided.training.diffusion import card_of
 from guided.training.objective import Objective
 from guided.training.settings import main
 from guided.training.subjects import FILL, Subjects, grounds
@@ -46,16 +44,14 @@ class Settings:
 def fill(settings: Settings) -> None:
     """Each guess from its own timestep: low ones teach little, so the draw leans towards the
     noisy end."""
-    if not pictures.prepared(settings.data):
-        raise BadInput(f"data={settings.data}: python -m guided.training.data makes it")
+    card = card_of(settings.model)
+    book = pictures.load(settings.data, 64)
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    card = build(command.compose([f"model={settings.model}"]).model, "model")
     card.file = str(Path(settings.weights).absolute()) if settings.weights else card.file
     device = find_device(settings.device)
     model = load_unet(card, device, torch.float32)
     objective = Objective(card.schedule, card.prediction)
-    book = pictures.load(settings.data, 64)
     subjects = Subjects(book, sources.subjects(), card.size[0], recolour=0.0)
     found: dict[str, list[Tensor]] = {}
     for start in tqdm(range(0, settings.count, settings.batch), "guesses", disable=None):

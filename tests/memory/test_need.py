@@ -127,10 +127,8 @@ def test_a_row_like_the_one_before_is_not_counted_again() -> None:
 
 
 def test_a_row_of_more_images_is_counted_for_itself() -> None:
-    words, loaded = (
-        ["prompt=a red heart", "seed=1", "steps=20", "memory=3", "batch_size=2"],
-        Loaded(),
-    )
+    words = ["prompt=a red heart", "seed=1", "steps=20", "memory=3", "batch_size=2"]
+    loaded = Loaded()
     one, two = (
         Studio.open(Plan.read(composed([*words, f"count={count}"])), loaded) for count in (1, 2)
     )
