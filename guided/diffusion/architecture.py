@@ -1,5 +1,5 @@
-"""What one diffusion model is: its network's switches, under guided-diffusion's own names, and the
-kinds of schedule, spacing and prediction that there are. Imports no torch.
+"""What one diffusion model is: its network's switches, under guided-diffusion's own names where it
+has them, and the kinds of schedule, spacing and prediction that there are. Imports no torch.
 """
 
 from dataclasses import dataclass, field
@@ -32,6 +32,8 @@ class UNetConfig:
     learn_sigma: bool = True
     num_classes: int = 0  # 0: unconditional
     dropout: float = 0.0
+    patch: int = 1  # pixels a side that the network reads and writes at once
+    dense: int = 0  # width of fully connected layers that guess the image first; 0: none
 
     def __post_init__(self) -> None:
         if min(self.num_channels, self.num_res_blocks, self.num_heads) < 1:
@@ -40,6 +42,10 @@ class UNetConfig:
             raise ValueError(
                 f"attention_resolutions={self.attention_resolutions} must be sizes in pixels"
             )
+        if self.patch < 1 or self.dense < 0:
+            raise ValueError("patch must be at least 1, and dense at least 0")
+        if self.dense and (self.image_size % 2 or self.learn_sigma):
+            raise ValueError(f"dense={self.dense} needs an even image_size and learn_sigma=false")
         for level, mult in enumerate(self.multipliers):
             channels = self.channels(level)
             product = f"num_channels={self.num_channels} times {mult:g}: {channels} channels"
@@ -63,10 +69,21 @@ class UNetConfig:
     @property
     def divisor(self) -> int:
         """Width and height of an image must be multiples of this many pixels."""
-        return 2 ** (len(self.multipliers) - 1)
+        return self.patch * 2 ** (len(self.multipliers) - 1)
+
+    @property
+    def seen(self) -> int:
+        """Channels that the first layer reads: an image, and the first guess of it."""
+        return (6 if self.dense else 3) * self.patch**2
+
+    @property
+    def said(self) -> int:
+        """Channels that the last layer writes: an image, and how its noise spreads."""
+        return (6 if self.learn_sigma else 3) * self.patch**2
 
     def channels(self, level: int) -> int:
         return int(self.multipliers[level] * self.num_channels)
 
     def attends(self, level: int) -> bool:
-        return 2**level in {self.image_size // size for size in self.attention_resolutions}
+        pixels = self.patch * 2**level
+        return pixels in {self.image_size // size for size in self.attention_resolutions}

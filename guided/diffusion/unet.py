@@ -1,7 +1,8 @@
 """The U-Net of ablated diffusion models (ADM): noisy image and timestep in, a guess out.
 
 Knows nothing about noise schedules, guidance or files. Its state-dict keys are those of OpenAI's
-guided-diffusion, so that every checkpoint of that family loads with `strict=True`.
+guided-diffusion, so that every checkpoint of that family loads with `strict=True`. Two switches
+are ours: `patch`, and `dense`, with which it predicts x0: it mends a first guess.
 
 Dhariwal and Nichol, "Diffusion Models Beat GANs on Image Synthesis", 2021,
 https://arxiv.org/abs/2105.05233
@@ -12,9 +13,11 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 from torch.utils.checkpoint import checkpoint
 
 from guided.diffusion.architecture import UNetConfig
+from guided.diffusion.dense import WAVES, Dense
 
 
 class UNet(nn.Module):
@@ -31,8 +34,12 @@ class UNet(nn.Module):
         if config.num_classes:
             self.label_emb = nn.Embedding(config.num_classes, wide)
 
+        if config.dense:
+            self.dense = Dense(config.image_size, config.dense)
+            self.clear = zero(nn.Linear(WAVES, 1))  # how far the noisy image is clean already
+
         first = ch = config.channels(0)
-        self.input_blocks = nn.ModuleList([Block(nn.Conv2d(3, ch, 3, padding=1))])
+        self.input_blocks = nn.ModuleList([Block(nn.Conv2d(config.seen, ch, 3, padding=1))])
         skips = [ch]
         last = len(config.multipliers) - 1
         for level in range(last + 1):
@@ -57,8 +64,8 @@ class UNet(nn.Module):
                     block.append(up)
                 self.output_blocks.append(block)
 
-        out = 6 if config.learn_sigma else 3
-        self.out = nn.Sequential(norm(ch), nn.SiLU(), zero(nn.Conv2d(first, out, 3, padding=1)))
+        last = zero(nn.Conv2d(first, config.said, 3, padding=1))
+        self.out = nn.Sequential(norm(ch), nn.SiLU(), last)
 
     def _res(self, before: int, after: int, resample: str = "") -> "ResBlock":
         return ResBlock(before, after, self.config, resample)
@@ -71,8 +78,9 @@ class UNet(nn.Module):
         return Block(*layers)
 
     def set_precision(self, dtype: torch.dtype) -> "UNet":
-        """Run the blocks in `dtype`; time embedding and last layer stay in float32 (they are
-        cheap, and rounding there would be seen), or in float64 when that is asked for."""
+        """Run the blocks in `dtype`; time embedding, fully connected layers and last layer stay in
+        float32 (they are cheap, and rounding there would be seen), or in float64 when that is
+        asked for."""
         self.to(torch.float64 if dtype == torch.float64 else torch.float32)
         for part in (self.input_blocks, self.middle_block, self.output_blocks):
             part.to(dtype)
@@ -88,9 +96,26 @@ class UNet(nn.Module):
                 raise ValueError("this network is class-conditional: it needs labels y")
             emb = emb + self.label_emb(y)
 
-        dtype = self.input_blocks[0][0].weight.dtype
-        h = x.to(dtype, memory_format=torch.channels_last)
-        emb = F.silu(emb).to(dtype)  # every residual block begins with this; done once
+        x = x.to(edge)
+        emb = F.silu(emb)  # every residual block begins with this; done once
+        if not self.config.dense:
+            return self._drawn(x, emb)
+        waves = timestep_embedding(timesteps, WAVES).to(edge)
+        guess = self.dense(x, waves)
+        if self.training:  # the fully connected layers have lessons of their own
+            guess = guess.detach()
+        clear = torch.sigmoid(self.clear(waves)).view(-1, 1, 1, 1)
+        return guess.lerp(x, clear) + self._drawn(torch.cat([x, guess], dim=1), emb)
+
+    def first_guess(self, x: Tensor, timesteps: Tensor) -> Tensor:
+        """What the fully connected layers take the clean image for, (B, 3, H, W)."""
+        return self.dense(x, timestep_embedding(timesteps, WAVES).to(x.dtype))
+
+    def _drawn(self, h: Tensor, emb: Tensor) -> Tensor:
+        """The convolutions alone: (B, config.seen / patch**2, H, W) -> (B, 3 or 6, H, W)."""
+        edge, dtype = h.dtype, self.input_blocks[0][0].weight.dtype
+        h = pixel_unshuffle(h, self.config.patch).to(dtype, memory_format=torch.channels_last)
+        emb = emb.to(dtype)
         skips = []
         for block in self.input_blocks:
             h = self._run(block, h, emb)
@@ -98,7 +123,7 @@ class UNet(nn.Module):
         h = self._run(self.middle_block, h, emb)
         for block in self.output_blocks:
             h = self._run(block, torch.cat([h, skips.pop()], dim=1), emb)
-        return self.out(h.to(edge))
+        return pixel_shuffle(self.out(h.to(edge)), self.config.patch)
 
     def _run(self, block: "Block", h: Tensor, emb: Tensor) -> Tensor:
         if self.checkpointing and torch.is_grad_enabled():

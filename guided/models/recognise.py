@@ -6,6 +6,7 @@ many heads the attention has, what the network predicts, and the size that it wa
 are taken from a known model of the same shapes where there is one, and said in any case.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +114,9 @@ def visible(found: Shapes) -> UNetConfig:
     """All of the architecture that shapes tell. KeyError names a tensor that is missing."""
     wide, channels = found[ANCHOR]
     first, seen = found["input_blocks.0.0.weight"][:2]
-    if seen != 3:
+    dense = found["dense.inp.weight"][0] if "dense.inp.weight" in found else 0
+    patch = math.isqrt(seen // (6 if dense else 3))
+    if seen != (6 if dense else 3) * patch**2:
         what = {4: "a latent model (Stable Diffusion)", 6: "a model that enlarges pictures"}
         raise ValueError(f"it reads {seen} channels, not 3: {what.get(seen, 'another kind')}")
     if wide != 4 * channels:
@@ -125,7 +128,9 @@ def visible(found: Shapes) -> UNetConfig:
     firsts = [1 + level * (res_blocks + 1) for level in range(levels)]
     widths = [found[f"input_blocks.{i}.0.out_layers.3.weight"][0] for i in firsts]
     attending = [f"input_blocks.{i}.1.qkv.weight" in found for i in firsts]
-    size = COARSEST * 2 ** (levels - 1)
+    size = COARSEST * patch * 2 ** (levels - 1)
+    if dense:  # which knows one size only
+        size = math.isqrt(found["dense.out.weight"][0] // 3)
     if widths[0] != first:
         raise ValueError(f"its first layer has {first} channels and its first level {widths[0]}")
     return UNetConfig(
@@ -133,11 +138,15 @@ def visible(found: Shapes) -> UNetConfig:
         num_channels=channels,
         channel_mult=[tidy(width / channels) for width in widths],
         num_res_blocks=res_blocks,
-        attention_resolutions=[size >> level for level in range(levels) if attending[level]],
+        attention_resolutions=[
+            size // (patch << level) for level in range(levels) if attending[level]
+        ],
         resblock_updown=any(is_res_block(found, i) for i in ups),
         use_scale_shift_norm=found["input_blocks.1.0.emb_layers.1.weight"][0] == 2 * first,
-        learn_sigma=found["out.2.weight"][0] == 6,
+        learn_sigma=found["out.2.weight"][0] == 6 * patch**2,
         num_classes=found.get("label_emb.weight", (0,))[0],
+        patch=patch,
+        dense=dense,
     )
 
 
@@ -171,6 +180,7 @@ def looks(unet: UNetConfig) -> tuple[Any, ...]:
     return (
         *(unet.num_channels, unet.num_res_blocks, unet.resblock_updown),
         *(unet.use_scale_shift_norm, unet.learn_sigma, unet.num_classes),
+        *(unet.patch, unet.dense, unet.dense and unet.image_size),
         tuple((float(unet.multipliers[level]), unet.attends(level)) for level in levels),
     )
 

@@ -11,6 +11,7 @@ https://arxiv.org/abs/2102.09672
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,8 @@ from guided.diffusion.noise import betas
 STEPS = 1000  # of the forward process
 MIDDLE = (0.25, 0.95)  # of the process: what is decided before is detail, after it nothing
 VARIANCE_WEIGHT = 1e-3  # of the variational bound beside the plain error, per step of the process
+LARGEST = 20.0  # weight of an error of x0
+Guesser = Callable[[Tensor, Tensor], Tensor]  # noisy images, times -> clean ones
 
 
 @dataclass
@@ -39,9 +42,7 @@ class Objective:
 
     def loss(self, model: nn.Module, images: Tensor, dice: torch.Generator) -> Tensor:
         """Mean error at times spread evenly over the batch; images (B, 3, H, W) in [-1, 1]."""
-        t = times(len(images), dice, self.middle)
-        noise = torch.randn(images.shape, generator=dice).to(images.device)
-        alpha, sigma = (part.to(images) for part in self.scales(t))
+        t, noise, alpha, sigma = self.draw(images, dice)
         x = noised(images, noise, alpha, sigma)
         told = [t.to(images.device, torch.float32)]
         if self.classes:
@@ -49,11 +50,25 @@ class Objective:
         said = model(x, *told).float()
         out, spread = said.split(3, 1) if said.shape[1] == 6 else (said, None)
         target = self.target(images, noise, alpha, sigma)
-        error = (out - target).square().mean()
+        error = (self.weight(sigma) * (out - target).square()).mean()
         if spread is None:
             return error
         pred = clean(self.prediction, x, out.detach(), alpha, sigma)
         return error + self.bound(images, x, pred, spread, t) * STEPS * VARIANCE_WEIGHT
+
+    def first_guess(self, guess: Guesser, images: Tensor, dice: torch.Generator) -> Tensor:
+        """Mean error of guesses of the clean images themselves, at times as above."""
+        t, noise, alpha, sigma = self.draw(images, dice)
+        told = t.to(images.device, torch.float32)
+        said = guess(noised(images, noise, alpha, sigma), told)
+        return (said.float() - images).square().mean()
+
+    def draw(self, images: Tensor, dice: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Times (B,), noise like `images`, and alpha and sigma (B, 1, 1, 1)."""
+        t = times(len(images), dice, self.middle)
+        noise = torch.randn(images.shape, generator=dice).to(images.device)
+        alpha, sigma = (part.to(images) for part in self.scales(t))
+        return t, noise, alpha, sigma
 
     def scales(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """(B,) times -> alpha, sigma (B, 1, 1, 1)."""
@@ -65,6 +80,12 @@ class Objective:
         if self.prediction == "v":
             return alpha * noise - sigma * images
         return noise if self.prediction == "eps" else images
+
+    def weight(self, sigma: Tensor) -> Tensor | float:
+        """Of a squared error at noise `sigma`. One of x0 counts as it would for v, until there is
+        so little noise that no error is seen: Hang et al., "Min-SNR weighting", 2023,
+        https://arxiv.org/abs/2303.09556"""
+        return sigma.square().reciprocal().clamp(max=LARGEST) if self.prediction == "x0" else 1.0
 
     def bound(self, images: Tensor, x: Tensor, pred: Tensor, spread: Tensor, t: Tensor) -> Tensor:
         """The variational bound in bits per dimension, as a lesson for `spread` alone: how far

@@ -117,6 +117,52 @@ def test_output_and_input_gradient_equal_the_oracle_in_float64(name: str) -> Non
     assert relative(mine[1], expected[1]) < 1e-9
 
 
+@pytest.mark.parametrize("learn_sigma", [False, True])
+def test_patches_are_the_oracle_on_a_coarser_image(learn_sigma: bool) -> None:
+    chosen = UNetConfig(**{**SMALL, "patch": 2, "learn_sigma": learn_sigma})
+    ours, theirs = patched(chosen)
+    x, t, _ = inputs(chosen, torch.float32)
+    expected = theirs(torch.pixel_unshuffle(x, 2), t)
+    assert relative(ours(x, t), torch.pixel_shuffle(expected, 2)) < 1e-5
+    assert chosen.divisor == 4
+
+
+def test_a_first_guess_is_three_channels_more_and_is_mended() -> None:
+    """Towards the noisy image where that is nearly clean, and by what the convolutions say."""
+    chosen = UNetConfig(**{**SMALL, "patch": 2, "dense": 24, "learn_sigma": False})
+    ours, theirs = patched(chosen)
+    x, t, _ = inputs(chosen, torch.float32)
+    guess = ours.first_guess(x, t)
+    expected = theirs(torch.pixel_unshuffle(torch.cat([x, guess], 1), 2), t)
+    clear = torch.sigmoid(ours.clear(oracle.timestep_embedding(t, 128))).view(2, 1, 1, 1)
+    base = clear * x + (1 - clear) * guess
+    assert relative(ours(x, t), base + torch.pixel_shuffle(expected, 2)) < 1e-5
+
+
+def patched(chosen: UNetConfig) -> tuple[UNet, oracle.UNetModel]:
+    """Ours, and their network on its patches with the same convolutions."""
+    theirs = oracle.UNetModel(
+        image_size=8, in_channels=chosen.seen, model_channels=32, out_channels=chosen.said,
+        num_res_blocks=1, attention_resolutions=[1], channel_mult=(1, 2),
+        use_scale_shift_norm=True,
+    )  # fmt: skip
+    ours = randomised(UNet(chosen), seed=1).eval().set_precision(torch.float32)
+    names = theirs.state_dict()
+    theirs.eval().load_state_dict({k: v for k, v in ours.state_dict().items() if k in names})
+    return ours, theirs
+
+
+def test_the_first_guess_has_lessons_of_its_own() -> None:
+    """In training the U-Net's do not reach it; in drawing the guides' gradient passes it."""
+    chosen = UNetConfig(**{**SMALL, "dense": 24, "learn_sigma": False})
+    net = randomised(UNet(chosen), seed=1).set_precision(torch.float32)
+    x, t, _ = inputs(chosen, torch.float32)
+    net.train()(x, t).square().sum().backward()
+    assert all(p.grad is None for p in net.dense.parameters())
+    net.eval()(x, t).square().sum().backward()
+    assert all(p.grad.abs().max() > 0 for p in net.parameters())
+
+
 @pytest.mark.parametrize("name", ["plain", "new attention order by channels"])
 def test_every_parameter_matters(name: str) -> None:
     """Otherwise the comparisons above could not fail for it."""

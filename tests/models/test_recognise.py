@@ -54,19 +54,24 @@ def test_a_file_of_a_known_name_is_that_model() -> None:
 
 @st.composite
 def networks(draw: st.DrawFn) -> UNetConfig:
-    levels = draw(st.integers(1, 4))
-    size = 8 * 2 ** (levels - 1)
+    levels, patch = draw(st.integers(1, 4)), draw(st.sampled_from([1, 1, 2]))
+    dense = draw(st.sampled_from([0, 0, 16]))
+    size = 8 * patch * 2 ** (levels - 1)
     attending = draw(st.lists(st.booleans(), min_size=levels, max_size=levels))
     return UNetConfig(
         image_size=size,
         num_channels=draw(st.sampled_from([32, 64])),
         channel_mult=draw(st.lists(st.sampled_from([1, 2, 3]), min_size=levels, max_size=levels)),
         num_res_blocks=draw(st.integers(1, 3)),
-        attention_resolutions=[size >> level for level in range(levels) if attending[level]],
+        attention_resolutions=[
+            size // (patch << level) for level in range(levels) if attending[level]
+        ],
         resblock_updown=draw(st.booleans()) if levels > 1 else False,
         use_scale_shift_norm=draw(st.booleans()),
-        learn_sigma=draw(st.booleans()),
+        learn_sigma=draw(st.booleans()) and not dense,
         num_classes=draw(st.sampled_from([0, 7])),
+        patch=patch,
+        dense=dense,
     )
 
 

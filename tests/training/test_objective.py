@@ -33,7 +33,20 @@ def test_the_right_answer_has_no_loss(prediction: str, schedule: str) -> None:
     noise = (probe.x - alpha * images) / sigma
     right = {"v": alpha * noise - sigma * images, "eps": noise, "x0": images}[prediction]
     assert objective.loss(Says(right), images, dice()) < 1e-6
-    assert objective.loss(Says(right + 0.5), images, dice()) == pytest.approx(0.25, rel=1e-3)
+    weight = (1 / sigma**2).clamp(max=20).mean() if prediction == "x0" else 1
+    wrong = objective.loss(Says(right + 0.5), images, dice())
+    assert wrong.item() == pytest.approx(0.25 * float(weight), rel=1e-3)
+
+
+def test_a_right_first_guess_has_no_loss() -> None:
+    """Whatever the network says of noise: a first guess is of the image."""
+    images = torch.rand(6, 3, 8, 8) * 2 - 1
+    objective, probe = Objective("cosine", "v"), Says(images)
+    assert objective.first_guess(probe, images, dice()) == 0
+    assert objective.first_guess(Says(images + 0.5), images, dice()) == pytest.approx(0.25)
+    asked = Says(torch.zeros_like(images))
+    objective.loss(asked, images, dice())
+    assert torch.equal(probe.x, asked.x) and torch.equal(probe.t, asked.t)
 
 
 def test_every_stretch_of_time_is_asked_about() -> None:
