@@ -31,7 +31,7 @@ class Recommended:
     fine: int = 500  # steps of look=fine
     scale: float = 5000.0  # of CLIP guidance
     clamp: float = 0.05  # of the gradient's root mean square
-    reach: float | None = None  # of the shift of a guess
+    reach: Any = None  # of the shift of a guess: null, a number or pairs [progress, number]
     eta: float = 0.8
     recurrence: Any = 1  # a number or pairs [progress, number]
     enlarge: Any = 1  # how many times the finished picture is larger than the drawn one; or auto

@@ -27,9 +27,9 @@ class Subjects:
         colour, alpha = self.book.batch(rows)
         turned = torch.rand(count, generator=dice) < self.recolour
         angle = (torch.rand(count, generator=dice) * 4.2 + 1.0) * turned
-        shift = torch.randint(-1, 2, (count, 2), generator=dice)
+        centred = torch.zeros(count, 2, dtype=torch.long)
         colour, alpha = pictures.placed(
-            pictures.hue_rotated(colour, angle), alpha, self.size, FILL, shift
+            pictures.hue_rotated(colour, angle), alpha, self.size, FILL, centred
         )
         return pictures.over(colour, alpha, grounds(count, dice)[0]) * 2 - 1, rows
 
