@@ -7,19 +7,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from guided.errors import not_one_of
 from guided.schedule import Schedule, check_number, schedule
 
 if TYPE_CHECKING:
     from guided.views import Views
 
+AREAS = ("whole", "middle")
+
 
 @dataclass
 class Cutouts:
-    """Overview cutouts show the whole image, letter-boxed; inner cutouts show random squares.
+    """Overview cutouts show all of the area, letter-boxed; inner cutouts show random squares.
     Every number but micro_batch may vary over the run."""
 
     overview: Any = field(default_factory=lambda: [[0, 12], [0.4, 4]])  # how many
     inner: Any = field(default_factory=lambda: [[0, 4], [0.4, 12]])  # how many
+    area: str = "whole"  # of the image that is cut up; middle: its middle square only
     power: Any = 1.0  # size of inner cutouts: above 1 favours small ones, below 1 large ones
     smallest: Any = None  # of the short side; null: CLIP's own input size in pixels
     gray: Any = field(default_factory=lambda: [[0, 0.2], [0.4, 0.0]])  # share of inner ones
@@ -39,6 +43,8 @@ class Cutouts:
     def __post_init__(self) -> None:
         self.overview = schedule("overview", self.overview, 0, 512, whole=True)
         self.inner = schedule("inner", self.inner, 0, 512, whole=True)
+        if self.area not in AREAS:
+            raise ValueError(not_one_of("area", self.area, AREAS))
         self.power = schedule("power", self.power, 0.01, 100)
         self.gray = schedule("gray", self.gray, 0, 1)
         self.batches = schedule("batches", self.batches, 1, 64, whole=True)

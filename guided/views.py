@@ -34,6 +34,8 @@ class Views:
         """image (1, 3, H, W) in [0, 1], CLIP's (height, width) -> views (N, 3, *size)."""
         chosen = self.settings
         sets, inner = round(chosen.batches(progress)), round(chosen.inner(progress))
+        if chosen.area == "middle":
+            image = middle(image)
         whole = merged(round(chosen.overview(progress)), chosen.merge and chosen.merge(progress))
         with seeded(seed):
             views = torch.cat(
@@ -140,6 +142,14 @@ def square(image: Tensor) -> Tensor:
     top, left = (side - height) // 2, (side - width) // 2
     pad = (left, side - width - left, top, side - height - top)
     return F.pad(image - mean, pad) + mean
+
+
+def middle(image: Tensor) -> Tensor:
+    """The largest square in the middle."""
+    height, width = image.shape[2:]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return image[:, :, top : top + side, left : left + side]
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:

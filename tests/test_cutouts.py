@@ -22,6 +22,7 @@ from guided.cutouts import Cutouts
         dict(merge=0),
         dict(merge=2.5),
         dict(micro_batch=0),
+        dict(area="midle"),
         dict(flip=2),
         dict(degrees=-1),
         dict(translate=True),

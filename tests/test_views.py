@@ -108,6 +108,21 @@ def test_every_overview_is_the_whole_image() -> None:
     assert torch.equal(overviews(picture(), (24, 24), 3), whole.expand(3, -1, -1, -1))
 
 
+@pytest.mark.parametrize("shape", [(24, 60), (60, 24), (24, 24)])
+def test_of_a_wide_image_the_middle_square_may_be_all_that_is_seen(shape: tuple[int, int]) -> None:
+    """For models of single objects: nothing beside the middle is pushed towards the prompt."""
+    image = torch.rand(1, 3, *shape, requires_grad=True)
+    seen = Cutouts(overview=3, inner=2, area="middle").prepare()(image, (16, 16), 0.5, 1)
+    top, left = (shape[0] - 24) // 2, (shape[1] - 24) // 2
+    square = image[:, :, top : top + 24, left : left + 24].detach()
+    same = Cutouts(overview=3, inner=2).prepare()(square, (16, 16), 0.5, 1)
+    assert torch.equal(seen.views, same.views)
+    seen.views.sum().backward()
+    beside = image.grad.clone()
+    beside[:, :, top : top + 24, left : left + 24] = 0
+    assert image.grad.abs().max() > 0 and beside.abs().max() == 0
+
+
 def test_moving_by_nothing_changes_nothing_and_a_flip_is_exact() -> None:
     image = picture(24, 24)
     assert torch.allclose(moved(image, 0, 0, 0), image, atol=1e-6)

@@ -33,6 +33,7 @@ class Recommended:
     clamp: float = 0.05  # of the gradient's root mean square
     reach: Any = None  # of the shift of a guess: null, a number or pairs [progress, number]
     eta: float = 0.8
+    area: str = "whole"  # what CLIP sees of a wide or tall canvas; middle: its middle square
     recurrence: Any = 1  # a number or pairs [progress, number]
     enlarge: Any = 1  # how many times the finished picture is larger than the drawn one; or auto
     preview: int = 1  # the same of steps and of a film's pictures

@@ -64,8 +64,9 @@ def own(tmp_path: Path) -> Path:
     return place
 
 
-@pytest.fixture
-def small_unet(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=["plain", "dense"])
+def small_unet(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What new networks are: one of convolutions alone, or one that mends a first guess."""
     tiny = diffusion.UNetConfig(
         image_size=16,
         num_channels=32,
@@ -73,5 +74,8 @@ def small_unet(monkeypatch: pytest.MonkeyPatch) -> None:
         num_res_blocks=1,
         attention_resolutions=[],
         learn_sigma=False,
+        patch=2 if request.param == "dense" else 1,
+        dense=48 if request.param == "dense" else 0,
     )
     monkeypatch.setattr(diffusion, "architecture", lambda size, channels: tiny)
+    return request.param
