@@ -6,6 +6,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
@@ -126,6 +127,20 @@ def test_wide_and_tall_canvases_are_drawn(tmp_path):
         tmp_path, "size=64x32", "seed=1", "output=[still]", "output.still.enlarge=1"
     )
     assert Image.open(folder / "image_0000.png").size == (64, 32)
+
+
+@pytest.mark.parametrize("size", ["96x32", "32x96"])
+def test_a_wide_canvas_has_one_object_in_its_middle(tmp_path, size):
+    """Beside it is ground, of any colour but plain."""
+    folder = short_run(
+        tmp_path, f"size={size}", "seed=1", "steps=15", "sampler.recurrence=[[0,6],[0.25,1]]",
+        "output=[still]", "output.still.enlarge=1",
+    )  # fmt: skip
+    found = Image.open(folder / "image_0000.png").convert("RGB")
+    image = np.asarray(found if found.width > found.height else found.transpose(4), float)
+    thirds = image[:, :32], image[:, 32:64], image[:, 64:]
+    left, heart, right = (third.std((0, 1)).mean() for third in thirds)
+    assert heart > 2.5 * max(left, right)
 
 
 def test_negative_prompts_change_the_picture(tmp_path):

@@ -42,10 +42,18 @@ class UNetConfig:
             raise ValueError(
                 f"attention_resolutions={self.attention_resolutions} must be sizes in pixels"
             )
-        if self.patch < 1 or self.dense < 0:
-            raise ValueError("patch must be at least 1, and dense at least 0")
-        if self.dense and (self.image_size % 2 or self.learn_sigma):
-            raise ValueError(f"dense={self.dense} needs an even image_size and learn_sigma=false")
+        if self.patch < 1:
+            raise ValueError(f"patch={self.patch} must be at least 1")
+        if self.dense < 0:
+            raise ValueError(f"dense={self.dense} must be 0, for none, or more")
+        if self.dense and self.learn_sigma:
+            raise ValueError(f"dense={self.dense} needs learn_sigma=false: it guesses images only")
+        step = max(2, self.divisor)
+        if self.dense and self.image_size % step:
+            raise ValueError(
+                f"dense={self.dense} needs an image_size that is a multiple of {step}, "
+                f"not {self.image_size}"
+            )
         for level, mult in enumerate(self.multipliers):
             channels = self.channels(level)
             product = f"num_channels={self.num_channels} times {mult:g}: {channels} channels"

@@ -100,21 +100,24 @@ class UNet(nn.Module):
         emb = F.silu(emb)  # every residual block begins with this; done once
         if not self.config.dense:
             return self._drawn(x, emb)
-        waves = timestep_embedding(timesteps, WAVES).to(edge)
-        guess = self.dense(x, waves)
+        guess = self.first_guess(x, timesteps).to(edge)
         if self.training:  # the fully connected layers have lessons of their own
             guess = guess.detach()
-        clear = torch.sigmoid(self.clear(waves)).view(-1, 1, 1, 1)
-        return guess.lerp(x, clear) + self._drawn(torch.cat([x, guess], dim=1), emb)
+        clear = torch.sigmoid(self.clear(timestep_embedding(timesteps, WAVES).to(edge)))
+        base = guess + clear.to(edge).view(-1, 1, 1, 1) * (x - guess)
+        return base + self._drawn(torch.cat([x, guess], dim=1), emb)
 
     def first_guess(self, x: Tensor, timesteps: Tensor) -> Tensor:
         """What the fully connected layers take the clean image for, (B, 3, H, W)."""
-        return self.dense(x, timestep_embedding(timesteps, WAVES).to(x.dtype))
+        edge = self.clear.weight.dtype
+        return self.dense(x.to(edge), timestep_embedding(timesteps, WAVES).to(edge))
 
     def _drawn(self, h: Tensor, emb: Tensor) -> Tensor:
         """The convolutions alone: (B, config.seen / patch**2, H, W) -> (B, 3 or 6, H, W)."""
         edge, dtype = h.dtype, self.input_blocks[0][0].weight.dtype
-        h = pixel_unshuffle(h, self.config.patch).to(dtype, memory_format=torch.channels_last)
+        patch = self.config.patch
+        h = pixel_unshuffle(h, patch) if patch > 1 else h
+        h = h.to(dtype, memory_format=torch.channels_last)
         emb = emb.to(dtype)
         skips = []
         for block in self.input_blocks:
@@ -123,7 +126,8 @@ class UNet(nn.Module):
         h = self._run(self.middle_block, h, emb)
         for block in self.output_blocks:
             h = self._run(block, torch.cat([h, skips.pop()], dim=1), emb)
-        return pixel_shuffle(self.out(h.to(edge)), self.config.patch)
+        out = self.out(h.to(edge))
+        return pixel_shuffle(out, patch) if patch > 1 else out
 
     def _run(self, block: "Block", h: Tensor, emb: Tensor) -> Tensor:
         if self.checkpointing and torch.is_grad_enabled():

@@ -33,7 +33,7 @@ class Recommended:
     clamp: float = 0.05  # of the gradient's root mean square
     reach: Any = None  # of the shift of a guess: null, a number or pairs [progress, number]
     eta: float = 0.8
-    area: str = "whole"  # what CLIP sees of a wide or tall canvas; middle: its middle square
+    area: str = "whole"  # of the canvas, that cutouts=standard shows; middle: its middle square
     recurrence: Any = 1  # a number or pairs [progress, number]
     enlarge: Any = 1  # how many times the finished picture is larger than the drawn one; or auto
     preview: int = 1  # the same of steps and of a film's pictures
@@ -125,6 +125,8 @@ class ModelCard(WeightsCard):
         ):
             if value not in known:
                 raise ValueError(not_one_of(setting, value, known))
+        if self.unet.dense and self.prediction != "x0":
+            raise ValueError(f"prediction={self.prediction} must be x0 where unet.dense is not 0")
         if self.recommended.enlarge != AUTO:
             check_number("recommended.enlarge", self.recommended.enlarge, 1, 16, whole=True)
         check_number("recommended.preview", self.recommended.preview, 1, 16, whole=True)

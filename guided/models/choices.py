@@ -23,7 +23,7 @@ from guided.errors import BadInput, nearest, not_one_of
 from guided.items import split, unquoted
 from guided.models import registry, shelf
 from guided.models.cards import ClipCard, ModelCard, Recommended, locate
-from guided.models.recognise import recognise
+from guided.models.recognise import guess_kind, recognise
 
 log = logging.getLogger(__name__)
 WEIGHTS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
@@ -98,7 +98,11 @@ def card_for(path: Path) -> ModelCard:
             path,
             found.assumed,
         )
-    like = found.like or ModelCard(size=[found.unet.image_size] * 2, recommended=Recommended())
+    prediction, schedule = guess_kind(found.unet)
+    like = found.like or ModelCard(
+        size=[found.unet.image_size] * 2, recommended=Recommended(), prediction=prediction,
+        schedule=schedule,
+    )  # fmt: skip
     return ModelCard(
         name=path.stem,
         file=str(path.absolute()),

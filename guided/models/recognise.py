@@ -106,8 +106,13 @@ def hidden(unet: UNetConfig, like: ModelCard | None) -> str:
     """In words, what tensors do not show."""
     per_head = unet.num_head_channels
     heads = f"{per_head} channels per head" if per_head > 0 else f"{unet.num_heads} heads"
-    says = like.prediction if like else "eps"
+    says = like.prediction if like else guess_kind(unet)[0]
     return f"{heads}, trained at {unet.image_size} pixels, predicts {says}"
+
+
+def guess_kind(unet: UNetConfig) -> tuple[str, str]:
+    """(prediction, schedule): guided-diffusion's own; of what has a first guess, ours."""
+    return ("x0", "cosine") if unet.dense else ("eps", "linear")
 
 
 def visible(found: Shapes) -> UNetConfig:
@@ -116,9 +121,12 @@ def visible(found: Shapes) -> UNetConfig:
     first, seen = found["input_blocks.0.0.weight"][:2]
     dense = found["dense.inp.weight"][0] if "dense.inp.weight" in found else 0
     patch = math.isqrt(seen // (6 if dense else 3))
-    if seen != (6 if dense else 3) * patch**2:
+    if patch < 1 or seen != (6 if dense else 3) * patch**2:
         what = {4: "a latent model (Stable Diffusion)", 6: "a model that enlarges pictures"}
         raise ValueError(f"it reads {seen} channels, not 3: {what.get(seen, 'another kind')}")
+    says = found["out.2.weight"][0]
+    if says not in (3 * patch**2, 6 * patch**2):
+        raise ValueError(f"it writes {says} channels to the {seen} that it reads")
     if wide != 4 * channels:
         raise ValueError(f"{ANCHOR} is {(wide, channels)}, expected four times as tall as wide")
     blocks = 1 + max(block_numbers(found, "output_blocks"))
@@ -143,7 +151,7 @@ def visible(found: Shapes) -> UNetConfig:
         ],
         resblock_updown=any(is_res_block(found, i) for i in ups),
         use_scale_shift_norm=found["input_blocks.1.0.emb_layers.1.weight"][0] == 2 * first,
-        learn_sigma=found["out.2.weight"][0] == 6 * patch**2,
+        learn_sigma=says == 6 * patch**2,
         num_classes=found.get("label_emb.weight", (0,))[0],
         patch=patch,
         dense=dense,

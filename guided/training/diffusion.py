@@ -30,7 +30,7 @@ from guided.diffusion.architecture import CHANNEL_MULT, UNetConfig
 from guided.diffusion.denoiser import clean
 from guided.diffusion.unet import UNet
 from guided.errors import BadInput
-from guided.models.cards import ModelCard
+from guided.models.cards import ModelCard, Recommended
 from guided.models.weights import load_unet
 from guided.training import checkpoint, folder, pictures, sources, watch
 from guided.training.course import Course
@@ -51,7 +51,7 @@ class Settings(Training):
     optimizer: str = "auto"  # muon, adam; auto: muon from scratch, adam from a checkpoint
     lr: float = 0.0  # 0: 0.012 for Muon (convolutions inside), 3e-5 for Adam from a checkpoint
     adam_lr: float = 5e-4  # for everything else from scratch
-    dense_lr: float = 1e-3  # for the fully connected layers, where there are any
+    dense_lr: float = 1e-3  # beside Muon, for fully connected layers, where there are any
     dense_batch: int = 256  # pictures a step that only they learn from; they are quick
     recolour: float = 0.15  # share of the prepared pictures with another hue
     middle: float = 0.5  # share of the lessons amid the process, where shapes are decided
@@ -63,6 +63,8 @@ class Settings(Training):
             raise BadInput(f"optimizer={self.optimizer} is not one of auto, muon, adam")
         if self.size and self.size % 8:
             raise BadInput(f"size={self.size} must be a multiple of 8, as 64 or 256")
+        if self.dense_lr < 0:
+            raise BadInput(f"dense_lr={self.dense_lr} must be 0 or more")
         if self.dense_batch < 1:
             raise BadInput(f"dense_batch={self.dense_batch} must be 1 or more")
         for name in ("middle", "recolour"):
@@ -77,9 +79,11 @@ class Settings(Training):
             side = self.size or like.unet.image_size
             unet = architecture(side, self.channels)
             says = "x0" if unet.dense else "v"
+            likes = recommended(like.recommended, unet, objects=pictures.prepared(self.data))
             return replace(
-                like, unet=unet, size=[side, side], prediction=says, upscaler="", name="new"
-            )
+                like, unet=unet, size=[side, side], prediction=says, upscaler="", name="new",
+                recommended=likes,
+            )  # fmt: skip
         try:
             card = card_of(self.init)
         except BadInput as error:
@@ -97,6 +101,17 @@ class Settings(Training):
 def card_of(model: str) -> ModelCard:
     """A model as run.py's `model=` names it; BadInput where there is none."""
     return build(composed([f"model={model}"]).model, "model")
+
+
+def recommended(embedded: Recommended, unet: UNetConfig, objects: bool) -> Recommended:
+    """What suits a new model: where all is an object in the middle, CLIP looks there; without
+    a first guess shapes come from CLIP, which pulls harder and for longer."""
+    likes = replace(embedded, area="middle" if objects else "whole")
+    return (
+        likes
+        if unet.dense
+        else replace(likes, reach=1.0, recurrence=[[0, 4], [0.45, 2], [0.7, 1]])
+    )
 
 
 def architecture(size: int, channels: int = 0) -> UNetConfig:
@@ -142,21 +157,23 @@ def batches(settings: Settings, size: int) -> Batches:
 
 def optimizers(model: UNet, settings: Settings) -> list[Optimizer]:
     """From scratch Muon for the matrices inside, AdamW for edges, biases and norms; a checkpoint
-    is moved gently, by AdamW alone. Fully connected layers take large steps of AdamW."""
+    is moved gently, by AdamW alone. Beside Muon fully connected layers take larger steps."""
     muon = settings.optimizer == "muon" or (settings.optimizer == "auto" and not settings.init)
     if not muon:
         rate = settings.lr or (3e-5 if settings.init else settings.adam_lr)
         return [AdamW(model.parameters(), rate, betas=(0.9, 0.98), weight_decay=0.0)]
-    edges = ("time_embed", "input_blocks.0.", "out.", "dense.")
+    blocks = ("input_blocks", "middle_block", "output_blocks")
     inside = [
         weight
         for name, weight in model.named_parameters()
-        if weight.ndim > 1 and not name.startswith(edges)
+        if weight.ndim > 1 and name.startswith(blocks) and not name.startswith("input_blocks.0.")
     ]
     dense = list(model.dense.parameters()) if model.config.dense else []
     kept = {id(weight) for weight in (*inside, *dense)}
     rest = [weight for weight in model.parameters() if id(weight) not in kept]
-    groups = [{"params": rest, "lr": settings.adam_lr}, {"params": dense, "lr": settings.dense_lr}]
+    groups = [{"params": rest, "lr": settings.adam_lr}]
+    if dense:
+        groups.append({"params": dense, "lr": settings.dense_lr})
     adam = AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)
     return [Muon(inside, settings.lr or 0.012), adam]
 

@@ -23,7 +23,6 @@ WHEN = torch.linspace(-1, 1, 2 * WAVES).view(2, WAVES)
 def test_it_begins_as_grey_images() -> None:
     torch.manual_seed(0)
     new = Dense(size=16, width=24)
-    torch.nn.init.zeros_(new.out.bias)
     assert new(noise(16, 16), WHEN).abs().max() == 0
 
 

@@ -152,6 +152,36 @@ def patched(chosen: UNetConfig) -> tuple[UNet, oracle.UNetModel]:
     return ours, theirs
 
 
+def test_a_first_guess_learns_in_half_precision_too() -> None:
+    """As on a GPU, under autocast, near what float32 learns."""
+    chosen = UNetConfig(**{**SMALL, "patch": 2, "dense": 24, "learn_sigma": False})
+    net = randomised(UNet(chosen), seed=1).set_precision(torch.float32).train()
+    x, t, _ = inputs(chosen, torch.float32)
+    plain = net(x, t), net.first_guess(x, t)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = net(x, t), net.first_guess(x, t)
+    for near, exact in zip(half, plain, strict=True):
+        assert (near.float() - exact).norm() / exact.norm() < 0.05
+        near.float().square().mean().backward()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"patch": 0}, "patch=0"),
+        ({"dense": -1}, "dense=-1"),
+        ({"dense": 8}, "learn_sigma=false"),
+        (
+            {"dense": 8, "learn_sigma": False, "image_size": 18, "patch": 2},
+            "multiple of 4, not 18",
+        ),
+    ],
+)
+def test_switches_that_cannot_be_are_named(wrong: dict, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        UNetConfig(**{**SMALL, **wrong})
+
+
 def test_the_first_guess_has_lessons_of_its_own() -> None:
     """In training the U-Net's do not reach it; in drawing the guides' gradient passes it."""
     chosen = UNetConfig(**{**SMALL, "dense": 24, "learn_sigma": False})

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from guided.diffusion.unet import UNet
 from guided.errors import BadInput
 from guided.models import shelf
 from guided.models.cards import ModelCard
+from guided.models.choices import card_for
 from guided.models.recognise import find_prefix, from_shapes, looks, recognise, visible
 from guided.models.weights import load_unet
 
@@ -136,6 +138,18 @@ def test_what_the_file_does_not_say_is_said(tmp_path: Path) -> None:
     assumed = recognise(path, list(CARDS.values())).assumed
     for part in ("guess", "head", "16 pixels", "eps"):
         assert part in assumed
+
+
+def test_what_mends_a_first_guess_predicts_the_image(tmp_path: Path) -> None:
+    """Said, and so in its card, with nothing else to go by."""
+    path = tmp_path / "w.safetensors"
+    config = UNetConfig(**{**asdict(SMALL), "dense": 24, "patch": 2})
+    save_file(UNet(config).state_dict(), path)
+    assert "predicts x0" in recognise(path, []).assumed
+    card = card_for(path)
+    assert (card.prediction, card.schedule, card.size) == ("x0", "cosine", [16, 16])
+    with pytest.raises(ValueError, match="prediction=v must be x0"):
+        replace(card, prediction="v")
 
 
 @pytest.mark.parametrize(
