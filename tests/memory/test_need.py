@@ -74,8 +74,8 @@ def test_a_u_net_needs_what_was_counted_without_numbers(checkpointing: bool, old
 @pytest.mark.parametrize(
     "words",
     [
-        [],
-        ["size=128", "generator.checkpointing=true"],
+        ["cutouts.overview=24", "cutouts.inner=8"],  # less is mostly what kernels scratch on
+        ["size=128"],
         ["cutouts=disco", "cutouts.batches=2", "cutouts.micro_batch=8", "guide=[clip,palette]"],
     ],
 )
@@ -104,7 +104,7 @@ def test_a_limit_cuts_the_step_and_draws_the_same_picture() -> None:
     words = ["prompt=a red heart", "seed=1", "steps=12", "skip=9", "cutouts=disco"]
     words += ["cutouts.batches=1", "generator.checkpointing=false"]
     frames, said = [], []
-    for more in ("memory=off", "memory=0.07"):
+    for more in ("memory=off", "memory=0.067"):
         plan = Plan.read(composed([*words, more]))
         studio = Studio.open(plan)
         frames.append(list(studio.frames(plan))[-1])
