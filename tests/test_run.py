@@ -137,7 +137,9 @@ def test_a_wide_canvas_has_one_object_in_its_middle(tmp_path, size):
         "output=[still]", "output.still.enlarge=1",
     )  # fmt: skip
     found = Image.open(folder / "image_0000.png").convert("RGB")
-    image = np.asarray(found if found.width > found.height else found.transpose(4), float)
+    image = np.asarray(
+        found if found.width > found.height else found.transpose(Image.Transpose.ROTATE_90), float
+    )
     thirds = image[:, :32], image[:, 32:64], image[:, 64:]
     left, heart, right = (third.std((0, 1)).mean() for third in thirds)
     assert heart > 2.5 * max(left, right)

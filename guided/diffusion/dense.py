@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from guided.views import middle
+
 WAVES = 128  # sinusoids that tell the time
 COARSE = 2  # noisy pixels are averaged by so many a side before they are compared
 
@@ -41,7 +43,7 @@ class Dense(nn.Module):
 
     def forward(self, x: Tensor, waves: Tensor) -> Tensor:
         time = self.time(waves)
-        h = self.inp(F.avg_pool2d(self.middle(x), COARSE).flatten(1))
+        h = self.inp(F.avg_pool2d(self.square(x), COARSE).flatten(1))
         h = h + self.down(F.gelu(self.up(self.timed(h, time, 0))))
         guess = self.out(F.gelu(self.timed(h, time, 1))).unflatten(1, (3, self.size, self.size))
         if x.shape[2:] == guess.shape[2:]:
@@ -55,14 +57,11 @@ class Dense(nn.Module):
         scale, shift = self.film[i](time).chunk(2, dim=1)
         return torch.addcmul(shift, self.norm(h), 1 + scale)
 
-    def middle(self, x: Tensor) -> Tensor:
+    def square(self, x: Tensor) -> Tensor:
         """The square in the middle, at the known size. Pixels are picked, not averaged: on a large
         canvas the noise must stay as strong as it was."""
-        height, width = x.shape[2:]
-        side = min(height, width)
-        left, top = (width - side) // 2, (height - side) // 2
-        square = x[:, :, top : top + side, left : left + side].contiguous()
-        if side != self.size:
+        square = middle(x).contiguous()
+        if square.shape[2] != self.size:
             square = F.interpolate(square, size=(self.size, self.size), mode="nearest")
         return square
 

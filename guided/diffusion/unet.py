@@ -100,10 +100,11 @@ class UNet(nn.Module):
         emb = F.silu(emb)  # every residual block begins with this; done once
         if not self.config.dense:
             return self._drawn(x, emb)
-        guess = self.first_guess(x, timesteps).to(edge)
+        waves = timestep_embedding(timesteps, WAVES).to(edge)
+        guess = self.dense(x, waves).to(edge)
         if self.training:  # the fully connected layers have lessons of their own
             guess = guess.detach()
-        clear = torch.sigmoid(self.clear(timestep_embedding(timesteps, WAVES).to(edge)))
+        clear = torch.sigmoid(self.clear(waves))
         base = guess + clear.to(edge).view(-1, 1, 1, 1) * (x - guess)
         return base + self._drawn(torch.cat([x, guess], dim=1), emb)
 

@@ -2,7 +2,8 @@
 
 Works on real tensors as well as on those of the meta device, which have a shape and no numbers:
 then what a computation would hold is counted without holding it, by running the very code that
-computes. What a kernel takes for itself while it runs (a convolution's workspace) is not seen.
+computes. What a kernel takes for itself while it runs is not seen, except for one: on a CPU a
+convolution puts its weights into another order.
 """
 
 from __future__ import annotations
@@ -16,16 +17,18 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
-from guided.memory.shapes import RULES
+from guided.memory.shapes import RULES, WEIGHT
 
 
 class Ledger(TorchDispatchMode):
     """While it is entered, `live` is what tensors made since then hold, and `peak` the most that
     they held at once, in bytes. `owned`: tensors from before that do not count, such as weights,
-    of which an operator may give another view."""
+    of which an operator may give another view. `reordering`: convolutions copy their weights, for
+    as long as they run."""
 
-    def __init__(self, owned: Iterable[Tensor] = ()) -> None:
+    def __init__(self, owned: Iterable[Tensor] = (), reordering: bool = False) -> None:
         super().__init__()
+        self.reordering = reordering
         self.live = self.peak = 0
         self.kept = [tensor.untyped_storage() for tensor in owned]
         self.known = {storage._cdata: 0 for storage in self.kept}  # storage -> bytes
@@ -49,6 +52,8 @@ class Ledger(TorchDispatchMode):
         for found in tree_iter(out):
             if isinstance(found, Tensor):
                 self._enter(found.untyped_storage())
+        if self.reordering and op in WEIGHT:
+            self.peak = max(self.peak, self.live + args[WEIGHT[op]].nbytes)
         return out
 
     def _enter(self, storage: torch.UntypedStorage) -> None:

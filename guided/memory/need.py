@@ -22,7 +22,7 @@ from guided.memory.ledger import Ledger
 from guided.memory.shapes import kernels
 from guided.types import Guide, Request
 
-IMAGES = 12  # of the size of x: of a step and the one before, in outputs and on their way to disk
+IMAGES = 6  # of the size of x: of a step and the one before, in outputs and on their way to disk
 
 
 @dataclass
@@ -69,7 +69,7 @@ def walk(
     line = Timeline((0.0, 999 - 1000 * progress, 999.0), (0.999, 0.3, 0.001))
     model = ModelDenoiser(drawing.unet, line, card.prediction, card.clip_denoised, dice)
     drawing.unet.checkpointing = drawing.thrift.checkpointing
-    ledger = Ledger([*owned, x])
+    ledger = Ledger([*owned, x], reordering=device == "cpu")
     with kernels(device), ledger:
         view = drawing.sight(model, x, 1)
         found = Need(images=IMAGES * x.numel() * 4, guess=ledger.since(), kept=ledger.live)

@@ -100,6 +100,7 @@ def attention_back(
     return torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
 
 
+WEIGHT = {aten.convolution.default: 1, aten.convolution_backward.default: 2}  # which argument
 FUSED = aten._scaled_dot_product_flash_attention_for_cpu  # the one that any build of torch has
 RULES: dict[Any, Callable[..., Any]] = {
     aten.convolution.default: convolution,

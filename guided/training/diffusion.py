@@ -107,11 +107,9 @@ def recommended(embedded: Recommended, unet: UNetConfig, objects: bool) -> Recom
     """What suits a new model: where all is an object in the middle, CLIP looks there; without
     a first guess shapes come from CLIP, which pulls harder and for longer."""
     likes = replace(embedded, area="middle" if objects else "whole")
-    return (
-        likes
-        if unet.dense
-        else replace(likes, reach=1.0, recurrence=[[0, 4], [0.45, 2], [0.7, 1]])
-    )
+    if unet.dense:
+        return likes
+    return replace(likes, reach=1.0, recurrence=[[0, 4], [0.45, 2], [0.7, 1]])
 
 
 def architecture(size: int, channels: int = 0) -> UNetConfig:

@@ -68,8 +68,7 @@ def render(book: pictures.Pictures, vendor: str, question: Question) -> Tensor |
     if question.colour:
         colour = coloured(colour, point(question.colour))
     ground = point(question.ground) if question.ground else torch.ones(3)
-    still = torch.zeros(1, 2, dtype=torch.long)
-    placed = pictures.placed(colour, alpha, colour.shape[-1], FILL, still)
+    placed = pictures.placed(colour, alpha, colour.shape[-1], FILL)
     return pictures.over(*placed, ground.view(1, 3, 1, 1))[0]
 
 

@@ -75,8 +75,7 @@ def of_data(folder: str, size: int) -> Ideal:
     book = pictures.load(folder, 64)
     weights = Subjects(book, sources.subjects(), size, recolour=0.0).weights
     rows = weights.nonzero()[:, 0]
-    still = torch.zeros(len(rows), 2, dtype=torch.long)
-    placed = pictures.placed(*book.batch(rows), size, FILL, still)
+    placed = pictures.placed(*book.batch(rows), size, FILL)
     return Ideal(pictures.over(*placed, torch.ones(1, 3, 1, 1)) * 2 - 1, weights[rows])
 
 

@@ -93,17 +93,18 @@ def hue_rotated(colour: Tensor, angle: Tensor) -> Tensor:
 
 
 def placed(
-    colour: Tensor, alpha: Tensor, size: int, scale: float, shift: Tensor
+    colour: Tensor, alpha: Tensor, size: int, scale: float, shift: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The object at `scale` of a `size` canvas, moved by `shift` (B, 2) whole pixels from the
-    centre."""
+    """The object at `scale` of a `size` canvas, in its centre, or moved from there by `shift`
+    (B, 2) whole pixels."""
     side = round(size * scale)
     both = F.interpolate(
         torch.cat([colour, alpha], 1), size=(side, side), mode="bilinear", antialias=True
     )
     free = size - side
     canvas = both.new_zeros(len(both), 4, size, size)
-    for i, (dx, dy) in enumerate(shift.tolist()):
+    shifts = [[0, 0]] * len(both) if shift is None else shift.tolist()
+    for i, (dx, dy) in enumerate(shifts):
         x, y = (min(max(free // 2 + d, 0), free) for d in (dx, dy))
         canvas[i, :, y : y + side, x : x + side] = both[i]
     return canvas[:, :3], canvas[:, 3:]

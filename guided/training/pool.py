@@ -78,8 +78,7 @@ def shown(
     colour, alpha = subjects.book.batch(rows)
     colour = views.recoloured(colour, subjects.book, rows, settings.recolour, dice)
     names = views.colour_names(colour, alpha)
-    still = torch.zeros(settings.batch, 2, dtype=torch.long)
-    placed = pictures.placed(colour, alpha, subjects.size, FILL, still)
+    placed = pictures.placed(colour, alpha, subjects.size, FILL)
     behind, grounds_said = grounds(settings.batch, dice)
     about = {
         "rows": rows,

@@ -27,10 +27,8 @@ class Subjects:
         colour, alpha = self.book.batch(rows)
         turned = torch.rand(count, generator=dice) < self.recolour
         angle = (torch.rand(count, generator=dice) * 4.2 + 1.0) * turned
-        centred = torch.zeros(count, 2, dtype=torch.long)
-        colour, alpha = pictures.placed(
-            pictures.hue_rotated(colour, angle), alpha, self.size, FILL, centred
-        )
+        colour = pictures.hue_rotated(colour, angle)
+        colour, alpha = pictures.placed(colour, alpha, self.size, FILL)
         return pictures.over(colour, alpha, grounds(count, dice)[0]) * 2 - 1, rows
 
 

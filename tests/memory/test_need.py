@@ -74,8 +74,10 @@ def test_a_u_net_needs_what_was_counted_without_numbers(checkpointing: bool, old
 @pytest.mark.parametrize(
     "words",
     [
-        ["cutouts.overview=24", "cutouts.inner=8"],  # less is mostly what kernels scratch on
+        [],
+        ["cutouts.overview=24", "cutouts.inner=8"],
         ["size=128"],
+        ["size=128", "generator.checkpointing=true"],
         ["cutouts=disco", "cutouts.batches=2", "cutouts.micro_batch=8", "guide=[clip,palette]"],
     ],
 )
