@@ -16,6 +16,9 @@ from pathlib import Path
 import yaml
 
 HERE = Path(__file__).parent
+CHINESE = 0.5  # share of the sentences
+MADE_UP = 0.4  # share of those words that exist nowhere
+UNKNOWN = 0.5  # share of them in which the words around the name mean nothing
 COLOURS = {
     "red": "红色",
     "orange": "橙色",
@@ -70,6 +73,7 @@ class Frames:
     after: list[str]
     grounds: list[str]
     styles: list[str]
+    filler: list[str]  # words or characters that mean nothing here
 
 
 def english(book: dict) -> Frames:
@@ -78,13 +82,20 @@ def english(book: dict) -> Frames:
     praise = [f"a {how}" for how in book["praise"]]
     after = [""] * book["bare"] + [f", {how}" for how in book["manners"]] + book["endings"]
     before = book["articles"] + works + wishes + praise
-    return Frames(before, after, book["grounds"], book["styles"])
+    return Frames(before, after, book["grounds"], book["styles"], book["filler"])
 
 
 def chinese(book: dict) -> Frames:
     wishes = [wish + measure for measure in book["measures"] for wish in book["wishes"]]
     after = [""] * book["bare"] + book["endings"]
-    return Frames(book["articles"] + wishes + book["praise"], after, book["grounds"], [])
+    before = book["articles"] + wishes + book["praise"]
+    return Frames(before, after, book["grounds"], [], hanzi())
+
+
+def hanzi() -> list[str]:
+    """The 3,755 most common Chinese characters: GB 2312-80, level 1 (rows 16 to 55)."""
+    codes = (bytes([row + 0xA0, cell + 0xA0]) for row in range(16, 56) for cell in range(1, 95))
+    return [code.decode("gb2312") for code in codes if code < b"\xd7\xfa"]
 
 
 class Captions:
@@ -107,10 +118,14 @@ class Captions:
             for concept, (names, tags) in enumerate(book):
                 for name in [*names, *tags]:
                     self.owners.setdefault(name, set()).add(concept)
+        for frames in (self.frames_en, self.frames_zh):
+            frames.filler = [word for word in frames.filler if word not in self.owners]
+        named = {word for names, _ in self.english for name in names for word in name.split()}
+        self.parts = sorted(named | set(self.frames_en.filler))
 
     def draw(self, seen: Seen, dice: random.Random, ease: float = 0.0) -> tuple[str, str]:
         """(caption, the name in it); a share `ease` of the captions is the bare name."""
-        in_chinese = dice.random() < 0.33
+        in_chinese = dice.random() < CHINESE
         names, tags = (self.chinese if in_chinese else self.english)[seen.concept]
         name = dice.choice(tags) if tags and dice.random() < 0.13 else dice.choice(names)
         if dice.random() < ease:
@@ -139,10 +154,17 @@ class Captions:
         if dice.random() < 0.15:
             before = [word for word in before if dice.random() < 0.6]
         after = dice.choice(frames.after)
+        if dice.random() < UNKNOWN:
+            before = [*self._words(7, dice), *before[-1:]]
+            after = "".join(f" {word}" for word in self._words(5, dice))
         if seen.ground and dice.random() < 0.5:
             after = dice.choice(frames.grounds).format(seen.ground) + after
         if dice.random() < 0.2:
-            after += dice.choice(frames.styles).format(seen.style)
+            style = dice.choice(frames.styles)
+            if style.endswith(" "):
+                thing = style.format(seen.style) + thing
+            else:
+                after += style.format(seen.style)
         return " ".join([*before, thing]) + after
 
     def _chinese(self, name: str, seen: Seen, dice: random.Random) -> str:
@@ -150,13 +172,33 @@ class Captions:
         if seen.colour and not COLOURED.search(name) and dice.random() < 0.5:
             colour = COLOURS[seen.colour]
             thing = dice.choice([f"{colour}的", colour, colour[:-1]]) + name
-        after = dice.choice(frames.after)
+        before, after = dice.choice(frames.before), dice.choice(frames.after)
+        if dice.random() < UNKNOWN:
+            before = self._characters(9, dice) + dice.choice(["", "，", before])
+            after += self._characters(6, dice)
         if seen.ground and dice.random() < 0.5:
             after = dice.choice(frames.grounds).format(COLOURS[seen.ground]) + after
         if dice.random() < 0.2:
             styles = [zh for word, zh in STYLES_ZH.items() if word in seen.style]
-            after += "，" + dice.choice(styles or ["图标风格"])
-        return dice.choice(frames.before) + thing + after
+            style = dice.choice(styles or ["图标风格"])
+            if dice.random() < 0.5:
+                after += f"，{style}"
+            else:
+                thing = f"{style}的{thing}"
+        return before + thing + after
+
+    def _words(self, most: int, dice: random.Random) -> list[str]:
+        """Up to so many words; some are made up of halves of others, as no list has all words."""
+        words = dice.choices(self.frames_en.filler, k=dice.randint(0, most))
+        for i in range(len(words)):
+            if dice.random() < MADE_UP:
+                one, other = dice.choice(self.parts), dice.choice(self.parts)
+                made = one[: len(one) // 2 + 1] + other[len(other) // 2 :]
+                words[i] = words[i] if made in self.owners else made
+        return words
+
+    def _characters(self, most: int, dice: random.Random) -> str:
+        return "".join(dice.choices(self.frames_zh.filler, k=dice.randint(0, most)))
 
 
 def others(seen: Seen, luck: random.Random) -> dict[str, Seen]:

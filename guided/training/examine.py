@@ -25,7 +25,6 @@ from guided.training.settings import main
 from guided.training.subjects import FILL
 from guided.training.views import NAMES, OWNER, POINTS
 
-GREY = torch.tensor([0.3, 0.59, 0.11]).view(3, 1, 1)
 KEPT = "real.json"  # beside the judge's weights, for who has no prepared data
 
 
@@ -66,7 +65,7 @@ def render(book: pictures.Pictures, vendor: str, question: Question) -> Tensor |
         return None
     colour, alpha = book.batch(torch.tensor(rows[:1]))
     if question.colour:
-        colour = coloured(colour, point(question.colour))
+        colour = pictures.shaded(colour, alpha, point(question.colour).view(1, 3))
     ground = point(question.ground) if question.ground else torch.ones(3)
     placed = pictures.placed(colour, alpha, colour.shape[-1], FILL)
     return pictures.over(*placed, ground.view(1, 3, 1, 1))[0]
@@ -75,13 +74,6 @@ def render(book: pictures.Pictures, vendor: str, question: Question) -> Tensor |
 def point(name: str) -> Tensor:
     """(3,) of a palette's colour."""
     return POINTS[OWNER.tolist().index(NAMES.index(name))]
-
-
-def coloured(colour: Tensor, tint: Tensor) -> Tensor:
-    """A picture in shades of one colour: its light is kept, relative to its own mean."""
-    light = (colour * GREY).sum(1, keepdim=True)
-    mean = light[light > 0.02].mean() if (light > 0.02).any() else light.new_tensor(0.5)
-    return (tint.view(1, 3, 1, 1) * (light / mean)).clamp(0, 1)
 
 
 def examine(

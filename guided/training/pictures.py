@@ -20,6 +20,8 @@ from torch import Tensor
 
 from guided.errors import BadInput
 
+LUMA = torch.tensor([0.299, 0.587, 0.114])  # how light red, green and blue are (BT.601)
+
 
 @dataclass
 class Pictures:
@@ -90,6 +92,15 @@ def hue_rotated(colour: Tensor, angle: Tensor) -> Tensor:
         [torch.stack([rows[(j - i) % 3] for j in range(3)], -1) for i in range(3)], -2
     )
     return torch.einsum("bij,bjhw->bihw", matrix, colour).clamp(0, 1)
+
+
+def shaded(colour: Tensor, alpha: Tensor, tint: Tensor) -> Tensor:
+    """Premultiplied colour (B, 3, H, W) in shades of `tint` (B, 3): what was lighter than the
+    object's mean is a lighter shade."""
+    light = torch.einsum("c,bchw->bhw", LUMA, colour)[:, None]
+    mean = light.sum((1, 2, 3), keepdim=True) / alpha.sum((1, 2, 3), keepdim=True).clamp(min=1e-3)
+    shades = tint[:, :, None, None] * light / mean.clamp(min=1e-3)
+    return torch.minimum(shades, alpha)
 
 
 def placed(

@@ -15,7 +15,8 @@ FILL = 0.875  # share of the canvas that an object spans
 
 class Subjects:
     """Which of the prepared pictures are drawn from, and with what probability; made into batches
-    of images in [-1, 1]."""
+    of images in [-1, 1]. Of the share `recolour` half have another hue, and half are in shades of
+    one colour that has a name."""
 
     def __init__(self, book: pictures.Pictures, chosen: dict, size: int, recolour: float) -> None:
         self.book, self.size, self.recolour = book, size, recolour
@@ -25,9 +26,13 @@ class Subjects:
         """(images (B, 3, H, W) in [-1, 1], rows (B,) of the book)."""
         rows = torch.multinomial(self.weights, count, replacement=True, generator=dice)
         colour, alpha = self.book.batch(rows)
-        turned = torch.rand(count, generator=dice) < self.recolour
-        angle = (torch.rand(count, generator=dice) * 4.2 + 1.0) * turned
+        luck = torch.rand(count, generator=dice)
+        angle = (torch.rand(count, generator=dice) * 4.2 + 1.0) * (luck < self.recolour / 2)
         colour = pictures.hue_rotated(colour, angle)
+        tint = POINTS[torch.randint(len(POINTS), (count,), generator=dice)]
+        tint = (tint + 0.05 * torch.randn(count, 3, generator=dice)).clamp(0, 1)
+        painted = (luck > 1 - self.recolour / 2).view(-1, 1, 1, 1)
+        colour = torch.where(painted, pictures.shaded(colour, alpha, tint), colour)
         colour, alpha = pictures.placed(colour, alpha, self.size, FILL)
         return pictures.over(colour, alpha, grounds(count, dice)[0]) * 2 - 1, rows
 

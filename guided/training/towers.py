@@ -16,13 +16,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from guided.clip import import_open_clip
 from guided.training import bpe, checkpoint
 
 WEIGHTS = "open_clip_model.safetensors"
-CONTEXT = 24
+CONTEXT = 48  # tokens; a Chinese character outside the names is up to three
 WIDTH = 256  # of the space that pictures and sentences share
 PREPROCESS = {
     "mean": [0.5] * 3,
@@ -69,6 +70,23 @@ def normalised(images: Tensor) -> Tensor:
     return ((images - PREPROCESS["mean"][0]) / PREPROCESS["std"][0]).to(
         memory_format=torch.channels_last
     )
+
+
+def read(model: nn.Module, tokens: Tensor, groups: int = 4) -> Tensor:
+    """tokens (B, CONTEXT) -> (B, WIDTH) of unit length: encode_text in groups of like length,
+    without the padding behind each group's longest."""
+    order = tokens.argmax(1).argsort()
+    found = [_read(model, part) for part in tokens[order].chunk(groups)]
+    return torch.cat(found)[order.argsort()]
+
+
+def _read(model: nn.Module, tokens: Tensor) -> Tensor:
+    ends = tokens.argmax(1)  # the end has the highest number
+    length = int(ends.max()) + 1
+    h = model.token_embedding(tokens[:, :length]) + model.positional_embedding[:length]
+    h = model.transformer(h, attn_mask=model.attn_mask[:length, :length])
+    h = model.ln_final(h)[torch.arange(len(h)), ends] @ model.text_projection
+    return F.normalize(h, dim=-1)
 
 
 def ship(weights: Mapping[str, Tensor], tower: str, merges: Path, folder: Path) -> None:

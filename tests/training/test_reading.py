@@ -1,0 +1,78 @@
+"""Sentences are read as the plain words in them; the image side is left alone."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from guided.errors import BadInput
+from guided.training import bpe, clip, pictures, reading, towers
+from guided.training.captions import STYLES_ZH
+from guided.training.views import NAMES
+
+CLIP_B = reading.lesson.EMBEDDED.parent / "clip_b"
+
+
+@pytest.fixture
+def tokens():
+    return clip.tokenizer(CLIP_B / bpe.FILE)
+
+
+def test_reading_without_padding_is_what_open_clip_reads(tokens) -> None:
+    torch.manual_seed(0)
+    model = towers.build("b").eval()
+    said = ["a", "a fox, drawn by hand on a winter day in the north", "狐狸", "", "the red fox"]
+    asked = tokens(said, towers.CONTEXT)
+    expected = model.encode_text(asked, normalize=True)
+    assert torch.allclose(towers.read(model, asked), expected, atol=1e-5)
+
+
+def test_the_plain_words_say_what_the_sentence_says(folder: Path) -> None:
+    reader = reading.Reader(pictures.load(folder, 48).words)
+    said, plain = reader.batch(400, torch.Generator().manual_seed(0))
+    assert all(words.isascii() for words in plain)
+    assert any(not words.isascii() for words in said)
+    for sentence, words in zip(said, plain, strict=True):
+        if sentence.isascii():  # what the plain words tell is told, and the other way round
+            for word in (*NAMES, *STYLES_ZH):
+                assert (f" {word} " in f" {words} ") <= (word in sentence)
+            assert ("background" in words) or not any(
+                f" on {colour}" in sentence or f"{colour} background" in sentence
+                for colour in NAMES
+            )
+
+
+def test_a_text_side_learns_and_the_image_side_stays(folder: Path, tmp_path: Path, tokens) -> None:
+    out = tmp_path / "read"
+    told = {"data": str(folder), "steps": 40, "batch": 24, "device": "cpu", "fade": 0.0}
+    reading.train(reading.Settings(tower="b", init=str(CLIP_B), out=str(out), lr=3e-4, **told))
+    before, after = load_file(CLIP_B / towers.WEIGHTS), load_file(out / "shipped" / towers.WEIGHTS)
+    assert all(torch.equal(before[k], after[k]) for k in before if k.startswith("visual."))
+    assert not torch.equal(before["token_embedding.weight"], after["token_embedding.weight"])
+    reader = reading.Reader(pictures.load(folder, 48).words)
+    said, plain = reader.batch(200, torch.Generator().manual_seed(99))
+    old, new = (
+        clip.begin(reading.Settings(tower="b", init=str(place)))
+        for place in (CLIP_B, out / "shipped")
+    )
+    with torch.no_grad():
+        meant = towers.read(old, tokens(plain, towers.CONTEXT))
+        near = [
+            (towers.read(model, tokens(said, towers.CONTEXT)) * meant).sum(1).mean().item()
+            for model in (old, new)
+        ]
+    assert near[1] > near[0]
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"tower": "c"}, "tower=c"),
+        ({"init": "/nowhere"}, "init=/nowhere"),
+        ({"data": "/nowhere"}, "data=/nowhere"),
+    ],
+)
+def test_wrong_settings_are_named(folder: Path, told: dict, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        reading.Settings(**{"data": str(folder), **told}).check()
