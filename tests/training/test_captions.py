@@ -55,3 +55,14 @@ def test_twins_leave_the_captions_as_they_would_be() -> None:
     plain = [captions.draw(seen, one) for _ in range(20)]
     said = [captions.say(seen, two) for _ in range(20)]
     assert [(each.text, each.name) for each in said] == plain
+
+
+def test_words_around_a_name_name_nothing_else() -> None:
+    captions = Captions(WORDS, {"sun": ["will", "阿"], "star": ["whether"]})
+    luck, others = random.Random(0), {"sun", "will", "star", "whether", "夜"}
+    said = [captions.draw(Seen(0, None, None, "flat"), luck)[0] for _ in range(3000)]
+    assert not any(others & set(caption.split()) for caption in said)
+    assert not any("阿" in caption for caption in said)
+    around = {word for caption in said if caption.isascii() for word in caption.split()}
+    assert len(around) > 1500  # more than any list of words: some are made up
+    assert len({c for caption in said for c in caption if not c.isascii()}) > 2500
