@@ -119,6 +119,7 @@ class Counter:
                 self.request,
                 "cuda",
                 held(unet, secondary),
+                progress=0.5,
             )
             for way in ways
         }
