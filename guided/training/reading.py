@@ -1,11 +1,12 @@
 """Teaches a CLIP's text side to read: whatever stands around a name, in English or Chinese, the
-sentence comes to mean what the plain English words meant to it before. Pictures are not needed,
-and the image side stays as it is.
+sentence comes to mean what the plain English words meant to it before. And where it tells no
+colour, it half means the colour that such things have: a strawberry is a red one. The image side
+stays as it is, and is not asked.
 
     python -m guided.training.reading tower=a minutes=20          # the embedded pair's
     python -m guided.training.reading tower=judge minutes=20
 
-Knows nothing about pictures or diffusion.
+Knows nothing about diffusion.
 
 Reimers and Gurevych, "Making Monolingual Sentence Embeddings Multilingual using Knowledge
 Distillation", 2020, https://arxiv.org/abs/2004.09813
@@ -14,6 +15,7 @@ Distillation", 2020, https://arxiv.org/abs/2004.09813
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,11 +28,11 @@ from torch.optim import AdamW
 from guided.devices import find_device
 from guided.errors import BadInput, not_one_of
 from guided.training import bpe, clip, judging, lesson, pictures, sources, towers
-from guided.training.captions import STYLES_ZH, Captions, Seen
+from guided.training.captions import COLOURED, STYLES_ZH, Captions, Seen
 from guided.training.course import Course
 from guided.training.questions import exam
 from guided.training.settings import Training, main
-from guided.training.views import NAMES
+from guided.training.views import NAMES, colour_names
 
 PLAIN = ("a {}", "picture of a {}")
 SHARPNESS = 20.0
@@ -61,9 +63,11 @@ class Settings(Training):
 
 
 class Reader:
-    """Draws sentences about the data's concepts, and plain ones that mean the same."""
+    """Draws sentences about the data's concepts, and plain ones that mean the same. `usual`: the
+    colour that things of a concept have."""
 
-    def __init__(self, words: list[dict]) -> None:
+    def __init__(self, words: list[dict], usual: dict[int, str]) -> None:
+        self.usual = usual
         self.captions = Captions(words, yaml.safe_load((lesson.HERE / "names.yaml").read_text()))
         subjects = sources.subjects()
         # The square root: also what is seldom shown is to be read.
@@ -81,11 +85,23 @@ class Reader:
         seen = Seen(concept, luck.choice([*NAMES, None]), luck.choice([*NAMES, None]), style)
         said = self.captions.say(seen, luck)
         name = said.name if said.name.isascii() else luck.choice(self.captions.english[concept][0])
-        thing = luck.choice(PLAIN).format(
-            f"{seen.colour} {name}" if "colour" in said.told else name
-        )
+        colour = seen.colour if "colour" in said.told else None
+        if not colour and not COLOURED.search(said.name) and luck.random() < 0.5:
+            colour = self.usual.get(concept)
+        thing = luck.choice(PLAIN).format(f"{colour} {name}" if colour else name)
         ground = f" on a {seen.ground} background" if "ground" in said.told else ""
         return said.text, thing + ground + (f", {style} style" if "style" in said.told else "")
+
+
+def usual_colours(book: pictures.Pictures) -> dict[int, str]:
+    """Concept -> the colour of more than half of its pictures, where there is one."""
+    found: dict[int, list[str | None]] = {}
+    for part in torch.arange(len(book)).split(256):
+        names = colour_names(*book.batch(part))
+        for concept, name in zip(book.concepts[part].tolist(), names, strict=True):
+            found.setdefault(concept, []).append(name)
+    most = {concept: Counter(names).most_common(1)[0] for concept, names in found.items()}
+    return {i: name for i, (name, n) in most.items() if name and 2 * n > len(found[i])}
 
 
 def loss(read: Tensor, meant: Tensor) -> Tensor:
@@ -130,7 +146,7 @@ def train(settings: Settings) -> None:
     learning = [weight for weight in model.parameters() if weight.requires_grad]
     course = Course(settings, model, [AdamW(learning, settings.lr, betas=(0.9, 0.98))], 40, 1000)
     book = pictures.load(settings.data, towers.size(settings.tower))
-    reader = Reader(book.words)
+    reader = Reader(book.words, usual_colours(book))
     for (said, plain), _ in course.batches(lambda _, dice: reader.batch(settings.batch, dice)):
         with torch.no_grad():
             meant = towers.read(teacher, tokens(plain, towers.CONTEXT).to(device))

@@ -1,5 +1,6 @@
 """Sentences are read as the plain words in them; the image side is left alone."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from safetensors.torch import load_file
 
 from guided.errors import BadInput
 from guided.training import bpe, clip, pictures, reading, towers
-from guided.training.captions import STYLES_ZH
+from guided.training.captions import COLOURED, STYLES_ZH
 from guided.training.views import NAMES
 
 CLIP_B = reading.lesson.EMBEDDED.parent / "clip_b"
@@ -29,7 +30,7 @@ def test_reading_without_padding_is_what_open_clip_reads(tokens) -> None:
 
 
 def test_the_plain_words_say_what_the_sentence_says(folder: Path) -> None:
-    reader = reading.Reader(pictures.load(folder, 48).words)
+    reader = reading.Reader(pictures.load(folder, 48).words, {})
     said, plain = reader.batch(400, torch.Generator().manual_seed(0))
     assert all(words.isascii() for words in plain)
     assert any(not words.isascii() for words in said)
@@ -43,6 +44,25 @@ def test_the_plain_words_say_what_the_sentence_says(folder: Path) -> None:
             )
 
 
+def test_things_are_half_read_in_the_colour_that_they_have(folder: Path) -> None:
+    """Hearts and suns are green, of stars and cats each is another."""
+    book = pictures.load(folder, 48)
+    tints = torch.tensor([[0, 160, 0], [0, 0, 220], [220, 20, 20]])
+    for row, concept in enumerate(book.concepts.tolist()):
+        tint = tints[0 if concept < 2 else row // 4]
+        book.pixels[row, :3] = book.pixels[row, 3:] // 255 * tint.view(3, 1, 1)
+    usual = reading.usual_colours(book)
+    assert usual == {0: "green", 1: "green"}
+    reader = reading.Reader(book.words, usual)
+    told = [[reader.pair(i, random.Random(n)) for n in range(400)] for i in range(3)]
+    suns, stars = (
+        [plain for said, plain in pairs if not COLOURED.search(said)] for pairs in told[1:]
+    )
+    assert 0.3 < sum("green" in plain for plain in suns) / len(suns) < 0.7
+    assert not any("green" in plain for plain in stars)
+    assert not any("green red" in plain for _, plain in told[0])  # the name says what it is
+
+
 def test_a_text_side_learns_and_the_image_side_stays(folder: Path, tmp_path: Path, tokens) -> None:
     out = tmp_path / "read"
     told = {"data": str(folder), "steps": 40, "batch": 24, "device": "cpu", "fade": 0.0}
@@ -50,7 +70,7 @@ def test_a_text_side_learns_and_the_image_side_stays(folder: Path, tmp_path: Pat
     before, after = load_file(CLIP_B / towers.WEIGHTS), load_file(out / "shipped" / towers.WEIGHTS)
     assert all(torch.equal(before[k], after[k]) for k in before if k.startswith("visual."))
     assert not torch.equal(before["token_embedding.weight"], after["token_embedding.weight"])
-    reader = reading.Reader(pictures.load(folder, 48).words)
+    reader = reading.Reader(pictures.load(folder, 48).words, {})
     said, plain = reader.batch(200, torch.Generator().manual_seed(99))
     old, new = (
         clip.begin(reading.Settings(tower="b", init=str(place)))
