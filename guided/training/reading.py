@@ -84,9 +84,12 @@ class Reader:
         style = luck.choice(list(STYLES_ZH))
         seen = Seen(concept, luck.choice([*NAMES, None]), luck.choice([*NAMES, None]), style)
         said = self.captions.say(seen, luck)
-        name = said.name if said.name.isascii() else luck.choice(self.captions.english[concept][0])
         colour = seen.colour if "colour" in said.told else None
-        if not colour and not COLOURED.search(said.name) and luck.random() < 0.5:
+        names = [said.name] if said.name.isascii() else self.captions.english[concept][0]
+        if colour:  # of a green heart, not of a green red heart
+            names = [name for name in names if not COLOURED.search(name)] or names
+        name = luck.choice(names)
+        if not colour and not COLOURED.search(name) and luck.random() < 0.5:
             colour = self.usual.get(concept)
         thing = luck.choice(PLAIN).format(f"{colour} {name}" if colour else name)
         ground = f" on a {seen.ground} background" if "ground" in said.told else ""
