@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 CHINESE = 0.5  # share of the sentences
 MADE_UP = 0.4  # share of those words that exist nowhere
 UNKNOWN = 0.5  # share of them in which the words around the name mean nothing
+HINTED = 0.3  # share of those in which one of the words around hints at another thing
 COLOURS = {
     "red": "红色",
     "orange": "橙色",
@@ -74,6 +75,7 @@ class Frames:
     grounds: list[str]
     styles: list[str]
     filler: list[str]  # words or characters that mean nothing here
+    hints: list[str] = field(default_factory=list)  # what is said of things, but names none
 
 
 def english(book: dict) -> Frames:
@@ -120,6 +122,10 @@ class Captions:
                     self.owners.setdefault(name, set()).add(concept)
         for frames in (self.frames_en, self.frames_zh):
             frames.filler = [word for word in frames.filler if word not in self.owners]
+        for frames, book in ((self.frames_en, self.english), (self.frames_zh, self.chinese)):
+            proper = {name for names, _ in book for name in names}
+            tags = {tag for _, tags in book for tag in tags} - proper
+            frames.hints = sorted(tag for tag in tags if not COLOURED.search(tag))
         named = {word for names, _ in self.english for name in names for word in name.split()}
         self.parts = sorted(named | set(self.frames_en.filler))
 
@@ -127,11 +133,12 @@ class Captions:
         """(caption, the name in it); a share `ease` of the captions is the bare name."""
         in_chinese = dice.random() < CHINESE
         names, tags = (self.chinese if in_chinese else self.english)[seen.concept]
-        name = dice.choice(tags) if tags and dice.random() < 0.13 else dice.choice(names)
+        tagged = bool(tags) and dice.random() < 0.13
+        name = dice.choice(tags if tagged else names)
         if dice.random() < ease:
             return name, name
         sentence = self._chinese if in_chinese else self._english
-        return sentence(name, seen, dice), name
+        return sentence(name, seen, dice, HINTED * (not tagged)), name
 
     def say(self, seen: Seen, dice: random.Random, ease: float = 0.0) -> Said:
         """As draw, with what the sentence tells besides the name, and a wrong twin of it."""
@@ -146,7 +153,8 @@ class Captions:
         told = [what for what, twin in wrong.items() if twin != text]
         return Said(text, name, wrong[luck.choice(told)] if told else "", set(told))
 
-    def _english(self, name: str, seen: Seen, dice: random.Random) -> str:
+    def _english(self, name: str, seen: Seen, dice: random.Random, hinted: float) -> str:
+        """hinted: how often a birthday is spoken of where a fish is to be seen."""
         frames, thing = self.frames_en, name
         if seen.colour and not COLOURED.search(name) and dice.random() < 0.5:
             thing = f"{seen.colour} {name}"
@@ -155,8 +163,12 @@ class Captions:
             before = [word for word in before if dice.random() < 0.6]
         after = dice.choice(frames.after)
         if dice.random() < UNKNOWN:
-            before = [*self._words(7, dice), *before[-1:]]
-            after = "".join(f" {word}" for word in self._words(5, dice))
+            start, end = self._words(7, dice), self._words(5, dice)
+            if frames.hints and dice.random() < hinted:
+                some = dice.choice([start, end])
+                some.insert(dice.randint(0, len(some)), dice.choice(frames.hints))
+            before = [*start, *before[-1:]]
+            after = "".join(f" {word}" for word in end)
         if seen.ground and dice.random() < 0.5:
             after = dice.choice(frames.grounds).format(seen.ground) + after
         if dice.random() < 0.2:
@@ -167,14 +179,18 @@ class Captions:
                 after += style.format(seen.style)
         return " ".join([*before, thing]) + after
 
-    def _chinese(self, name: str, seen: Seen, dice: random.Random) -> str:
+    def _chinese(self, name: str, seen: Seen, dice: random.Random, hinted: float) -> str:
         frames, thing = self.frames_zh, name
         if seen.colour and not COLOURED.search(name) and dice.random() < 0.5:
             colour = COLOURS[seen.colour]
             thing = dice.choice([f"{colour}的", colour, colour[:-1]]) + name
         before, after = dice.choice(frames.before), dice.choice(frames.after)
         if dice.random() < UNKNOWN:
-            before = self._characters(9, dice) + dice.choice(["", "，", before])
+            start = self._characters(9, dice)
+            if frames.hints and dice.random() < hinted:  # in Chinese the last thing is meant
+                place = dice.randint(0, len(start))
+                start = start[:place] + dice.choice(frames.hints) + start[place:]
+            before = start + dice.choice(["", "，", before])
             after += self._characters(6, dice)
         if seen.ground and dice.random() < 0.5:
             after = dice.choice(frames.grounds).format(COLOURS[seen.ground]) + after

@@ -53,7 +53,7 @@ class Settings(Training):
     adam_lr: float = 5e-4  # for everything else from scratch
     dense_lr: float = 1e-3  # beside Muon, for fully connected layers, where there are any
     dense_batch: int = 256  # pictures a step that only they learn from; they are quick
-    recolour: float = 0.45  # share of the prepared pictures in other colours than their own
+    recolour: float = 0.18  # share of the prepared pictures in other colours than their own
     middle: float = 0.5  # share of the lessons amid the process, where shapes are decided
     flip: bool = True  # mirror your own pictures at random
 

@@ -66,3 +66,15 @@ def test_words_around_a_name_name_nothing_else() -> None:
     around = {word for caption in said if caption.isascii() for word in caption.split()}
     assert len(around) > 1500  # more than any list of words: some are made up
     assert len({c for caption in said for c in caption if not c.isascii()}) > 2500
+
+
+def test_a_birthday_beside_a_fish_leaves_it_a_fish() -> None:
+    """What is said of other things stands around a name, never in its place."""
+    fish = {**WORDS[0], "label": "fish", "tags": ["scales"], "zh": "鱼", "zh_tags": ["鳞片"]}
+    cake = {**WORDS[0], "label": "cake", "tags": ["birthday"], "zh": "蛋糕", "zh_tags": ["生日"]}
+    captions, luck = Captions([fish, cake], {}), random.Random(0)
+    said = [captions.draw(Seen(0, None, None, "flat"), luck) for _ in range(3000)]
+    hinted = [each for each in said if "birthday" in each[0] or "生日" in each[0]]
+    assert 0.05 < len(hinted) / len(said) < 0.25
+    assert {name for _, name in hinted} == {"fish", "鱼"}
+    assert all(text.index("生日") < text.index("鱼") for text, _ in hinted if "生日" in text)
