@@ -1,7 +1,8 @@
 """Teaches a CLIP's text side to read: whatever stands around a name, in English or Chinese, the
 sentence comes to mean what the plain English words meant to it before. And where it tells no
-colour, it half means the colour that such things have: a strawberry is a red one. The image side
-stays as it is, and is not asked.
+colour, it half means the colour that such things have: a strawberry is a red one; where it tells
+no ground, half a white one, before which shapes are found best. The image side stays as it is,
+and is not asked.
 
     python -m guided.training.reading tower=a minutes=20          # the embedded pair's
     python -m guided.training.reading tower=judge minutes=20
@@ -92,8 +93,9 @@ class Reader:
         if not colour and not COLOURED.search(name) and luck.random() < 0.5:
             colour = self.usual.get(concept)
         thing = luck.choice(PLAIN).format(f"{colour} {name}" if colour else name)
-        ground = f" on a {seen.ground} background" if "ground" in said.told else ""
-        return said.text, thing + ground + (f", {style} style" if "style" in said.told else "")
+        ground = seen.ground if "ground" in said.told else luck.choice(["white", None])
+        thing += f" on a {ground} background" if ground else ""
+        return said.text, thing + (f", {style} style" if "style" in said.told else "")
 
 
 def usual_colours(book: pictures.Pictures) -> dict[int, str]:
