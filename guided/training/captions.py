@@ -15,11 +15,13 @@ from pathlib import Path
 
 import yaml
 
+from guided.training import sources
+
 HERE = Path(__file__).parent
 CHINESE = 0.5  # share of the sentences
 MADE_UP = 0.4  # share of those words that exist nowhere
 UNKNOWN = 0.5  # share of them in which the words around the name mean nothing
-HINTED = 0.3  # share of those in which one of the words around hints at another thing
+HINTED = 0.3  # share of those in which one of the words around is half of another name
 COLOURS = {
     "red": "红色",
     "orange": "橙色",
@@ -75,7 +77,7 @@ class Frames:
     grounds: list[str]
     styles: list[str]
     filler: list[str]  # words or characters that mean nothing here
-    hints: list[str] = field(default_factory=list)  # what is said of things, but names none
+    hints: list[str] = field(default_factory=list)  # "birthday", which is no cake yet
 
 
 def english(book: dict) -> Frames:
@@ -122,10 +124,12 @@ class Captions:
                     self.owners.setdefault(name, set()).add(concept)
         for frames in (self.frames_en, self.frames_zh):
             frames.filler = [word for word in frames.filler if word not in self.owners]
+        drawn = sources.subjects()["weights"]
         for frames, book in ((self.frames_en, self.english), (self.frames_zh, self.chinese)):
-            proper = {name for names, _ in book for name in names}
-            tags = {tag for _, tags in book for tag in tags} - proper
-            frames.hints = sorted(tag for tag in tags if not COLOURED.search(tag))
+            shown = [names for word, (names, _) in zip(words, book, strict=True)
+                     if word["label"] in drawn]  # fmt: skip
+            starts = {start(name) for names in shown for name in names} - self.owners.keys()
+            frames.hints = sorted(word for word in starts if word and not COLOURED.search(word))
         named = {word for names, _ in self.english for name in names for word in name.split()}
         self.parts = sorted(named | set(self.frames_en.filler))
 
@@ -154,7 +158,7 @@ class Captions:
         return Said(text, name, wrong[luck.choice(told)] if told else "", set(told))
 
     def _english(self, name: str, seen: Seen, dice: random.Random, hinted: float) -> str:
-        """hinted: how often a birthday is spoken of where a fish is to be seen."""
+        """hinted: how often a birthday is spoken of where no cake is to be seen."""
         frames, thing = self.frames_en, name
         if seen.colour and not COLOURED.search(name) and dice.random() < 0.5:
             thing = f"{seen.colour} {name}"
@@ -224,6 +228,11 @@ def others(seen: Seen, luck: random.Random) -> dict[str, Seen]:
         if right:
             changed[what] = luck.choice([name for name in COLOURS if name != right])
     return {what: replace(seen, **{what: wrong}) for what, wrong in changed.items()}
+
+
+def start(name: str) -> str:
+    """What stands before the last part of a name, if it has parts: birthday, 生日."""
+    return name.rpartition(" ")[0] if name.isascii() else name[:2] if len(name) > 3 else ""
 
 
 def bare(label: str) -> str:

@@ -68,10 +68,10 @@ def test_words_around_a_name_name_nothing_else() -> None:
     assert len({c for caption in said for c in caption if not c.isascii()}) > 2500
 
 
-def test_a_birthday_beside_a_fish_leaves_it_a_fish() -> None:
-    """What is said of other things stands around a name, never in its place."""
+def test_a_birthday_without_a_cake_is_none() -> None:
+    """Half of a name stands around other names, never in their place."""
     fish = {**WORDS[0], "label": "fish", "tags": ["scales"], "zh": "鱼", "zh_tags": ["鳞片"]}
-    cake = {**WORDS[0], "label": "cake", "tags": ["birthday"], "zh": "蛋糕", "zh_tags": ["生日"]}
+    cake = {**WORDS[0], "label": "birthday cake", "zh": "生日蛋糕"}
     captions, luck = Captions([fish, cake], {}), random.Random(0)
     said = [captions.draw(Seen(0, None, None, "flat"), luck) for _ in range(3000)]
     hinted = [each for each in said if "birthday" in each[0] or "生日" in each[0]]
