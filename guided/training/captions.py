@@ -130,6 +130,12 @@ class Captions:
                      if word["label"] in drawn]  # fmt: skip
             starts = {start(name) for names in shown for name in names} - self.owners.keys()
             frames.hints = sorted(word for word in starts if word and not COLOURED.search(word))
+        # Some thousand words more for English, which no list of common characters covers: what is
+        # said of things that are seldom shown.
+        seldom = {part for word in words if word["label"] not in drawn for part in parts(word)}
+        often = {part for word in words if word["label"] in drawn for part in parts(word)}
+        names = {name for names, _ in self.english for name in names}
+        self.frames_en.filler += sorted(seldom - often - names - {*self.frames_en.filler})
         named = {word for names, _ in self.english for name in names for word in name.split()}
         self.parts = sorted(named | set(self.frames_en.filler))
 
@@ -228,6 +234,12 @@ def others(seen: Seen, luck: random.Random) -> dict[str, Seen]:
         if right:
             changed[what] = luck.choice([name for name in COLOURS if name != right])
     return {what: replace(seen, **{what: wrong}) for what, wrong in changed.items()}
+
+
+def parts(word: dict) -> set[str]:
+    """The English words with which something is named or described."""
+    said = " ".join([word["label"], *word["tags"]]).lower().split()
+    return {part for part in said if part.isascii() and part.isalpha()}
 
 
 def start(name: str) -> str:
