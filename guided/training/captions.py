@@ -37,7 +37,7 @@ COLOURS = {
     "black": "黑色",
 }
 COLOURED = re.compile(
-    r"\b(" + "|".join([*COLOURS, "gold", "golden"]) + r")\b|[红橙黄绿蓝紫粉棕白灰黑金青]"
+    r"\b(" + "|".join([*COLOURS, "gray", "gold", "golden", "silver"]) + r")\b|[红橙黄绿蓝紫粉棕白灰黑金青]"
 )
 STYLES_ZH = {
     "flat": "扁平风格",
@@ -122,10 +122,15 @@ class Captions:
             for concept, (names, tags) in enumerate(book):
                 for name in [*names, *tags]:
                     self.owners.setdefault(name, set()).add(concept)
-        for frames in (self.frames_en, self.frames_zh):
-            frames.filler = [word for word in frames.filler if word not in self.owners]
+        self._surround(words)
+        named = {word for names, _ in self.english for name in names for word in name.split()}
+        self.parts = sorted(named | set(self.frames_en.filler))
+
+    def _surround(self, words: list[dict]) -> None:
+        """What may stand around a name: it names nothing that is drawn, and tells no colour."""
         drawn = sources.subjects()["weights"]
         for frames, book in ((self.frames_en, self.english), (self.frames_zh, self.chinese)):
+            frames.filler = [word for word in frames.filler if word not in self.owners]
             shown = [names for word, (names, _) in zip(words, book, strict=True)
                      if word["label"] in drawn]  # fmt: skip
             starts = {start(name) for names in shown for name in names} - self.owners.keys()
@@ -135,9 +140,8 @@ class Captions:
         seldom = {part for word in words if word["label"] not in drawn for part in parts(word)}
         often = {part for word in words if word["label"] in drawn for part in parts(word)}
         names = {name for names, _ in self.english for name in names}
-        self.frames_en.filler += sorted(seldom - often - names - {*self.frames_en.filler})
-        named = {word for names, _ in self.english for name in names for word in name.split()}
-        self.parts = sorted(named | set(self.frames_en.filler))
+        more = seldom - often - names - STYLES_ZH.keys() - {*self.frames_en.filler}
+        self.frames_en.filler += sorted(word for word in more if not COLOURED.search(word))
 
     def draw(self, seen: Seen, dice: random.Random, ease: float = 0.0) -> tuple[str, str]:
         """(caption, the name in it); a share `ease` of the captions is the bare name."""
