@@ -36,9 +36,8 @@ COLOURS = {
     "grey": "灰色",
     "black": "黑色",
 }
-COLOURED = re.compile(
-    r"\b(" + "|".join([*COLOURS, "gray", "gold", "golden", "silver"]) + r")\b|[红橙黄绿蓝紫粉棕白灰黑金青]"
-)
+SHADES = [*COLOURS, "gray", "gold", "golden", "silver"]
+COLOURED = re.compile(r"\b(" + "|".join(SHADES) + r")\b|[红橙黄绿蓝紫粉棕白灰黑金青]")
 STYLES_ZH = {
     "flat": "扁平风格",
     "3d": "立体风格",
