@@ -17,6 +17,7 @@ from guided.errors import BadInput, not_one_of
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 LIMITS = ("auto", "off")  # of memory, beside a number of GB
@@ -117,6 +118,14 @@ def find_precision(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if device.type == "xpu" else torch.float32
 
 
+def sent(x: Tensor, like: Tensor) -> Tensor:
+    """x with the device and dtype of `like`. A copy to a GPU is only asked for, from memory that
+    it reads by itself: one from ordinary memory waits until the GPU has done all before it."""
+    if like.device.type not in ("cuda", "meta"):
+        return x.to(like)
+    return (x.pin_memory() if like.is_cuda else x).to(like, non_blocking=True)
+
+
 def kind(device: str) -> str:
     """Two devices of one kind come to the same last bits: cpu, mps, or the GPU's own name."""
     import torch
@@ -129,5 +138,7 @@ def determine(deterministic: bool) -> None:
     """Sums in one order on every device, where torch has a way to; it warns where it has none."""
     import torch
 
-    torch.use_deterministic_algorithms(deterministic, warn_only=True)
+    # Asked for nothing new, torch would import its compiler all the same: seconds of start-up.
+    if torch.are_deterministic_algorithms_enabled() != deterministic:
+        torch.use_deterministic_algorithms(deterministic, warn_only=True)
     torch.backends.cudnn.deterministic = deterministic

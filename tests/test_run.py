@@ -50,6 +50,16 @@ def test_a_run_leaves_pictures_previews_sheet_metrics_and_settings(four):
     assert four.name.endswith("-a-red-heart")
 
 
+def test_drawing_wakes_no_compiler(tmp_path):
+    """torch imports its compiler and sympy at odd occasions: seconds of every start."""
+    program = f"""
+import sys, guided
+guided.generate("a red heart", *{SHORT}, seed=1, folder={str(tmp_path)!r})
+assert not {{"sympy", "torch._dynamo", "torch._inductor"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
 def test_the_picture_is_enlarged_by_the_models_own_upscaler(four):
     assert Image.open(four / "image_0000.png").size == (512, 512)
     assert Image.open(four / "steps" / "0000_0003.png").size == (128, 128)

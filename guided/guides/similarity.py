@@ -18,6 +18,7 @@ from torch import Tensor
 from guided.canvas.pictures import read_picture
 from guided.clip import Clip
 from guided.diffusion.noise import Dice
+from guided.diffusion.sight import pulled_back
 from guided.guides.sigmoid import mismatch
 from guided.memory.thrift import Thrift, until_it_fits
 from guided.prompt import Prompt, meant_for, shares
@@ -90,7 +91,7 @@ class ClipSimilarity:
         pull = Pull(image.new_zeros(len(image)), torch.zeros_like(image))
         glances = self._glances(image, progress, dice.seeds())
         for one, (distances, cosines, grad) in self._scores(glances, image.device):
-            pull.grad += one.strength * torch.autograd.grad(one.views, one.leaf, grad)[0]
+            pull.grad += one.strength * pulled_back(one.views, one.leaf, grad)
             pull.loss += one.strength * distances
             cosines = one.share * cosines
             pull.similarity = cosines if pull.similarity is None else pull.similarity + cosines
