@@ -19,7 +19,7 @@ from torch import Tensor
 
 from guided.clip import import_open_clip
 from guided.types import Shown
-from guided.views import merged, resized, seeded
+from guided.views import merged, normal_like, resized, seeded
 
 if TYPE_CHECKING:
     from guided.dango import Dango
@@ -111,7 +111,7 @@ def augmentations() -> Callable[[Tensor], Tensor]:
 
 
 def noisy(views: Tensor) -> Tensor:
-    return views + 0.01 * torch.randn(views.shape).to(views)
+    return views + 0.01 * normal_like(views)
 
 
 def letter_boxed(image: Tensor) -> Tensor:

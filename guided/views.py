@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from guided.devices import sent
 from guided.types import Shown
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Views:
         for colour in colours(chosen.grayscale(progress), chosen.jitter(progress)):
             views = colour(views)
         if noise := chosen.noise(progress):
-            views = views + noise * torch.randn(views.shape).to(views)
+            views = views + noise * normal_like(views)
         return views
 
 
@@ -115,8 +116,20 @@ def moved(views: Tensor, flip: float, degrees: float, translate: float) -> Tenso
     cos, sin, aspect = angle.cos(), angle.sin(), height / width
     across = torch.stack([mirror * cos, -mirror * sin * aspect, shift[0]], dim=1)
     down = torch.stack([sin / aspect, cos, shift[1]], dim=1)
-    grid = F.affine_grid(torch.stack([across, down], 1), [count, 3, height, width], False)
-    return F.grid_sample(views, grid.to(views), "bilinear", "border", align_corners=False)
+    turns = sent(torch.stack([across, down], 1), views)
+    grid = F.affine_grid(turns, [count, 3, height, width], False)
+    return F.grid_sample(views, grid, "bilinear", "border", align_corners=False)
+
+
+def normal_like(views: Tensor) -> Tensor:
+    """Standard normal noise, from torch's global generator; on a GPU from one of its own that is
+    seeded from there: a CPU would draw for longer than a GPU looks at the views."""
+    if views.device.type == "cpu":
+        return torch.randn(views.shape, dtype=views.dtype)
+    if views.is_meta:
+        return torch.randn_like(views)
+    dice = torch.Generator(views.device).manual_seed(int(torch.randint(2**62, ())))
+    return torch.randn(views.shape, generator=dice, device=views.device, dtype=views.dtype)
 
 
 def merged(alike: int, most: float | None) -> list[int]:
@@ -163,8 +176,9 @@ def resized(image: Tensor, size: tuple[int, int], weights: Callable[[int, int], 
     As two matrix products, because they are deterministic on every device, and because Apple's
     GPU has no way back through the operator."""
     height, width = image.shape[2:]
-    down = weights(height, size[0]).to(image)
-    across = weights(width, size[1]).to(image)
+    down = sent(weights(height, size[0]), image)
+    square = (height, size[0]) == (width, size[1])
+    across = down if square else sent(weights(width, size[1]), image)
     return down @ image @ across.T
 
 

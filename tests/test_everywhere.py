@@ -1,5 +1,6 @@
 """What only one kind of device has is not used: a whole guided step, walked without numbers, asks
 for nothing that Apple's GPU lacks. There is none here to try; its operators are in torch's list.
+Nor does it wait for a GPU anywhere, so that its next orders are given while it works.
 """
 
 from functools import cache
@@ -13,6 +14,9 @@ from torch import Tensor
 from torch.utils._pytree import tree_iter
 
 from guided.complaint import composed
+from guided.diffusion.asking import Asking
+from guided.diffusion.denoiser import ModelDenoiser
+from guided.diffusion.guidance import GuidedDenoiser
 from guided.diffusion.multistep import PLMS, DPMSolver
 from guided.diffusion.noise import Dice, timeline
 from guided.diffusion.samplers import DDIM, DDPM
@@ -21,6 +25,7 @@ from guided.memory import need
 from guided.memory.hollow import META, hollow
 from guided.memory.ledger import Ledger
 from guided.memory.settle import Walker, weights_of
+from guided.memory.shapes import kernels
 from guided.models.loaded import Loaded
 from guided.plan import Plan
 from guided.studio import Studio
@@ -115,3 +120,61 @@ def test_samplers_ask_for_nothing_else(sampler: Sampler) -> None:
     with Apple():
         x = Dice([1]).normal_like(torch.empty(1, 3, 8, 8, device=META))
         assert len(list(sampler.sample(Guessing(), x, Dice([1]), 7))) == 8
+
+
+STAGED = 64 * 1024  # bytes that CUDA takes from ordinary memory without waiting (its API's word)
+
+
+class Unhurried(Ledger):
+    """Refuses what waits until a GPU has done all that it was told, as the CUDA documentation
+    says ("API synchronization behavior"): reading what it has, and copies to it from memory that
+    it cannot read by itself. The meta device stands for it."""
+
+    def __torch_dispatch__(
+        self, op: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        tensors = [t for t in tree_iter((args, kwargs)) if isinstance(t, Tensor)]
+        there = [t.is_meta for t in tensors]
+        out = super().__torch_dispatch__(op, types, args, kwargs)
+        name = op.name().removeprefix("aten::")
+        if any(there):
+            reads = ("_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "equal")
+            assert not name.startswith(reads), f"{name} waits for what it reads"
+        if name.startswith(("_to_copy", "copy_")) and isinstance(out, Tensor):
+            source = tensors[-1]
+            assert out.is_meta or not source.is_meta, f"{name} waits for what it brings back"
+            if out.is_meta and not source.is_meta and not (kwargs or {}).get("non_blocking"):
+                assert source.nbytes <= STAGED, f"{name} of {tuple(source.shape)} waits"
+        return out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["cutouts=disco", "cutouts.batches=1", "generator.sees=blend"],
+        ["cutouts=discoart", "cutouts.batches=1", "guide=[clip,range,saturation,smooth]"],
+    ],
+)
+def test_a_guided_step_waits_for_no_gpu(words: list[str]) -> None:
+    plan = Plan.read(composed(["prompt=a red heart", "seed=1", "size=512x1024", *words]))
+    studio = Studio.open(plan, LOADED)
+    walker = Walker(studio, plan, weights_of(studio))
+    drawing, dice, line = walker.drawing, Dice([1]), timeline("cosine", 20)
+    model = ModelDenoiser(drawing.unet, line, "x0", dice=dice)
+    guides, sight = walker.guides, drawing.sight
+    guided = GuidedDenoiser(
+        model, guides, dice, drawing.clamp, drawing.reach, sight, Asking(drawing.pace)
+    )
+    with kernels("cuda"), Unhurried():
+        x = dice.normal_like(torch.empty(1, 3, 1024, 512, device=META))
+        guess = guided(x, 10)
+        step = drawing.sampler.step(x, guess, line, 10, dice)
+    assert step.shape == x.shape and guess.grad_norm is not None
+
+
+def test_what_waits_is_refused() -> None:
+    large, there = torch.zeros(STAGED), torch.empty(3, device=META)
+    for waits in (lambda: large.to(META), lambda: torch.equal(there, there), there.nonzero):
+        with Unhurried(), pytest.raises((AssertionError, NotImplementedError)):
+            waits()

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from guided.devices import sent
 from guided.views import middle
 
 WAVES = 128  # sinusoids that tell the time
@@ -50,7 +51,7 @@ class Dense(nn.Module):
             return guess
         # Two products, which have a deterministic way back on every device.
         side = min(x.shape[2:])
-        down, across = (self.spread(length, side).to(guess) for length in x.shape[2:])
+        down, across = (sent(self.spread(length, side), guess) for length in x.shape[2:])
         return down @ guess @ across.T
 
     def timed(self, h: Tensor, time: Tensor, i: int) -> Tensor:

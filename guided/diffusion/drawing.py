@@ -91,7 +91,9 @@ class Drawing:
             asking.go_on(saved, self.device)
             # Cut as before, whatever memory there is now: the last bits follow from it.
             self.thrift.micro_batch = int(saved.get("micro_batch", 0)) or None
-        yield from self._walk(sparing, asking, place, dice, mirrored)
+        for step in self._walk(sparing, asking, place, dice, mirrored):
+            guided.tell()
+            yield step
 
     def _walk(
         self, denoiser: Denoiser, asking: Asking, place: Place, dice: Dice, mirrored: set[int]

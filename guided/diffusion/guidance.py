@@ -47,6 +47,7 @@ class GuidedDenoiser:
     reach: Schedule | None = None  # largest root mean square of the shift that it makes
     sight: Sight = field(default_factory=Sight)
     asking: Asking = field(default_factory=Asking)
+    broken: list[tuple[float, Tensor]] = field(default_factory=list)  # times, and whether it was
 
     @property
     def timeline(self) -> Timeline:
@@ -99,21 +100,29 @@ class GuidedDenoiser:
 
     def _back(self, view: View, answer: Answer) -> Tensor:
         """The gradient with respect to x."""
-        if answer.grad is None or not answer.grad.any():  # NaN counts as something
+        grad = answer.grad
+        # Where a look costs nothing, nothing is sent back for nothing. NaN counts as something.
+        if grad is None or (grad.device.type == "cpu" and not grad.any()):
             return torch.zeros_like(view.x)
-        return view.back(answer.grad.to(view.x) / 2)  # from [0, 1] to [-1, 1]
+        return view.back(grad.to(view.x) / 2)  # from [0, 1] to [-1, 1]
 
     def _finite(self, grad: Tensor, i: int) -> Tensor:
         """An overflowed gradient would blacken the picture: that image's step goes unguided."""
         broken = ~torch.isfinite(rms(grad))
-        if broken.any():
-            log.warning(
-                "the gradient at timestep %.0f is not finite; this step goes on unguided. "
-                "If it happens often, try precision=float32",
-                self.timeline.times[i],
-            )
-            grad = torch.where(broken.view(-1, 1, 1, 1), torch.zeros_like(grad), grad)
-        return grad
+        self.broken.append((self.timeline.times[i], broken.any()))
+        return torch.where(broken.view(-1, 1, 1, 1), torch.zeros_like(grad), grad)
+
+    def tell(self) -> None:
+        """Of what went unguided since this was asked before. Between steps, because the answer
+        waits for a GPU to have done all that it was told."""
+        for time, broken in self.broken:
+            if broken:
+                log.warning(
+                    "the gradient at timestep %.0f is not finite; this step goes on unguided. "
+                    "If it happens often, try precision=float32",
+                    time,
+                )
+        self.broken.clear()
 
 
 # Fitted by progrockdiffusion for runs with a secondary model: up to so many steps, so much.

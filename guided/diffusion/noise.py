@@ -17,6 +17,7 @@ from itertools import accumulate, repeat
 import torch
 from torch import Tensor
 
+from guided.devices import sent
 from guided.diffusion.architecture import SCHEDULES, SPACINGS
 
 
@@ -105,7 +106,7 @@ class Dice:
         noise = [
             torch.randn(x.shape[1:], generator=g, dtype=torch.float32) for g in self.generators
         ]
-        return torch.stack(noise).to(x)
+        return sent(torch.stack(noise), x)
 
     def of(self, b: int) -> "Dice":
         """The stream of image b alone; what is drawn from one is drawn from the other."""
