@@ -1,8 +1,10 @@
-"""Previews: steps/0000_0010.png is image 0 as guessed after step 10, written while it is drawn."""
+"""Previews: steps/0000_0010.png is image 0 as guessed after step 10, written while it is drawn: by
+a thread, because packing a large PNG takes longer than a GPU's step."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +32,10 @@ class Steps:
     def open(self, run: Run) -> Iterator[StepsViewer]:
         folder = run.folder / "steps"
         folder.mkdir(exist_ok=True)
-        yield StepsViewer(self, run, folder)
+        with ThreadPoolExecutor(1) as writer:
+            viewer = StepsViewer(self, run, folder, writer)
+            yield viewer
+            viewer.wait()
 
 
 @dataclass
@@ -38,6 +43,8 @@ class StepsViewer:
     settings: Steps
     run: Run
     folder: Path
+    writer: ThreadPoolExecutor
+    writing: Future[None] | None = None
 
     def see(self, frame: Frame) -> None:
         chosen = self.settings
@@ -45,4 +52,13 @@ class StepsViewer:
         if not (regular or frame.step in chosen.at or frame.last):
             return
         image = picture(self.run.enlarge(frame.image, self.settings.enlarge))
-        record.save_png(image, self.folder / f"{frame.index:04d}_{frame.step:04d}.png")
+        self.wait()  # so that no more than one is held
+        path = self.folder / f"{frame.index:04d}_{frame.step:04d}.png"
+        self.writing = self.writer.submit(record.save_png, image, path)
+        if frame.last:  # where the picture itself is, all else about it is
+            self.wait()
+
+    def wait(self) -> None:
+        """Until the preview before is there; raises what kept it from being written."""
+        if self.writing is not None:
+            self.writing.result()
