@@ -81,7 +81,7 @@ def ours(weights: Weights, case: Case) -> tuple[Drawing, dict[str, Guide], Reque
     return drawing, guides, Request(case.size, [SEED], case.steps)
 
 
-def theirs(weights: Weights, case: Case, art: bool) -> Reference:
+def theirs(weights: Weights, case: Case, art: bool, checkpointing: bool) -> Reference:
     device, dtype = weights.device, weights.dtype
     clips = [copy.deepcopy(model) for model in weights.clips.values()]
     with torch.no_grad():
@@ -93,7 +93,7 @@ def theirs(weights: Weights, case: Case, art: bool) -> Reference:
     ]
     quick = weights.secondary
     return Reference(
-        unet=reference_unet(weights, case),
+        unet=reference_unet(weights, case, checkpointing),
         secondary={k: v.to(device) for k, v in quick.state_dict().items()} if quick else None,
         looks=looks,
         weights=[1.0],
@@ -107,7 +107,7 @@ def theirs(weights: Weights, case: Case, art: bool) -> Reference:
     )
 
 
-def reference_unet(weights: Weights, case: Case) -> UNetModel:
+def reference_unet(weights: Weights, case: Case, checkpointing: bool) -> UNetModel:
     config = case.unet
     model = UNetModel(
         image_size=config.image_size,
@@ -123,6 +123,7 @@ def reference_unet(weights: Weights, case: Case) -> UNetModel:
         resblock_updown=True,
         use_scale_shift_norm=True,
         use_fp16=weights.dtype == torch.float16,
+        use_checkpoint=checkpointing,
     )
     model.load_state_dict(weights.unet.state_dict())
     model = model.to(weights.device).eval().requires_grad_(False)
@@ -142,6 +143,6 @@ def our_steps(weights: Weights, case: Case) -> Iterator[Tensor]:
         yield step.guess.plain
 
 
-def their_steps(weights: Weights, case: Case, art: bool) -> Iterator[Tensor]:
-    for out in theirs(weights, case, art).trajectory():
+def their_steps(weights: Weights, case: Case, art: bool, checkpointing: bool) -> Iterator[Tensor]:
+    for out in theirs(weights, case, art, checkpointing).trajectory():
         yield out["pred_xstart"]

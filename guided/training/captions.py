@@ -20,7 +20,7 @@ from guided.training import sources
 HERE = Path(__file__).parent
 CHINESE = 0.5  # share of the sentences
 MADE_UP = 0.4  # share of those words that exist nowhere
-UNKNOWN = 0.5  # share of them in which the words around the name mean nothing
+UNKNOWN = 0.65  # share of them in which the words around the name mean nothing
 HINTED = 0.3  # share of those in which one of the words around is half of another name
 COLOURS = {
     "red": "红色",
@@ -92,7 +92,7 @@ def chinese(book: dict) -> Frames:
     wishes = [wish + measure for measure in book["measures"] for wish in book["wishes"]]
     after = [""] * book["bare"] + book["endings"]
     before = book["articles"] + wishes + book["praise"]
-    return Frames(before, after, book["grounds"], [], hanzi())
+    return Frames(before, after, book["grounds"], [], hanzi() + 4 * book["filler"])
 
 
 def hanzi() -> list[str]:
@@ -132,6 +132,9 @@ class Captions:
             frames.filler = [word for word in frames.filler if word not in self.owners]
             shown = [names for word, (names, _) in zip(words, book, strict=True)
                      if word["label"] in drawn]  # fmt: skip
+            if book is self.chinese:  # which has no blanks: a word may hold another's name
+                held = {name for names in shown for name in names}
+                frames.filler = [w for w in frames.filler if not any(name in w for name in held)]
             starts = {start(name) for names in shown for name in names} - self.owners.keys()
             frames.hints = sorted(word for word in starts if word and not COLOURED.search(word))
         # Some thousand words more for English, which no list of common characters covers: what is
@@ -190,6 +193,8 @@ class Captions:
                 thing = style.format(seen.style) + thing
             else:
                 after += style.format(seen.style)
+        if before and before[-1] == "a" and thing[0] in "aeio":
+            before[-1] = "an"
         return " ".join([*before, thing]) + after
 
     def _chinese(self, name: str, seen: Seen, dice: random.Random, hinted: float) -> str:

@@ -3,7 +3,10 @@
 import random
 from pathlib import Path
 
+import yaml
+
 from guided.training import bpe, clip
+from guided.training import captions as captions_module
 from guided.training.captions import Captions, Seen
 from tests.training.conftest import WORDS
 
@@ -78,3 +81,19 @@ def test_a_birthday_without_a_cake_is_none() -> None:
     assert 0.05 < len(hinted) / len(said) < 0.25
     assert {name for _, name in hinted} == {"fish", "鱼"}
     assert all(text.index("生日") < text.index("鱼") for text, _ in hinted if "生日" in text)
+
+
+def test_before_a_vowel_it_is_an_owl() -> None:
+    owl = {**WORDS[0], "label": "owl", "tags": ["hoot"]}
+    captions, luck = Captions([owl], {}), random.Random(0)
+    said = [captions.draw(Seen(0, None, None, "flat"), luck)[0] for _ in range(2000)]
+    assert sum(" an owl" in f" {caption}" for caption in said) > 100
+    assert not any(" a owl" in f" {caption}" for caption in said)
+
+
+def test_the_tests_sentences_are_of_words_that_training_adds_nothing_to() -> None:
+    """What stands around a name in the exam was chosen before the longer lists of words."""
+    frames = yaml.safe_load((captions_module.HERE / "frames.yaml").read_text())
+    asked = yaml.safe_load((captions_module.HERE / "prompts.yaml").read_text())["sentences"]
+    said = " ".join(asked["zh"])
+    assert not [word for word in frames["chinese"]["filler"] if len(word) > 1 and word in said]
