@@ -27,6 +27,7 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         self.checkpointing = False
+        self.layout = torch.channels_last  # of images between the blocks
         wide = config.num_channels * 4
         self.time_embed = nn.Sequential(
             nn.Linear(config.num_channels, wide), nn.SiLU(), nn.Linear(wide, wide)
@@ -77,14 +78,17 @@ class UNet(nn.Module):
             layers.append(Attention(after, self.config))
         return Block(*layers)
 
-    def set_precision(self, dtype: torch.dtype) -> "UNet":
+    def set_precision(self, dtype: torch.dtype, plain: bool = False) -> "UNet":
         """Run the blocks in `dtype`; time embedding, fully connected layers and last layer stay in
         float32 (they are cheap, and rounding there would be seen), or in float64 when that is
-        asked for."""
+        asked for. `plain`: images lie in memory as guided-diffusion's. On a CPU torch's group norm
+        rounds worse where channels lie last (mean of squares less square of the mean), which is
+        quicker all the same."""
         self.to(torch.float64 if dtype == torch.float64 else torch.float32)
         for part in (self.input_blocks, self.middle_block, self.output_blocks):
             part.to(dtype)
-        return self.to(memory_format=torch.channels_last)
+        self.layout = torch.contiguous_format if plain else torch.channels_last
+        return self.to(memory_format=self.layout)
 
     def forward(self, x: Tensor, timesteps: Tensor, y: Tensor | None = None) -> Tensor:
         """x (B, 3, H, W), timesteps (B,) possibly fractional, y (B,) class labels if the network
@@ -118,7 +122,7 @@ class UNet(nn.Module):
         edge, dtype = h.dtype, self.input_blocks[0][0].weight.dtype
         patch = self.config.patch
         h = pixel_unshuffle(h, patch) if patch > 1 else h
-        h = h.to(dtype, memory_format=torch.channels_last)
+        h = h.to(dtype, memory_format=self.layout)
         emb = emb.to(dtype)
         skips = []
         for block in self.input_blocks:

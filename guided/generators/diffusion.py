@@ -68,6 +68,7 @@ class Diffusion:
         sampler: Sampler,
         device: torch.device,
         dtype: torch.dtype,
+        plain: bool,
         loaded: Loaded,
         thrift: Thrift,
     ) -> Drawing:
@@ -76,7 +77,8 @@ class Diffusion:
         from guided.diffusion.sight import Sight
         from guided.models.weights import load_compiled, load_secondary, load_unet
 
-        unet = loaded.get(load_compiled if self.compile else load_unet, card, device, dtype)
+        load = load_compiled if self.compile else load_unet
+        unet = loaded.get(load, card, device, dtype, plain)
         quick = None if secondary is None else loaded.get(load_secondary, secondary, device)
         return Drawing(
             unet=unet,

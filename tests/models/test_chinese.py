@@ -103,7 +103,10 @@ def test_pickled_weights_are_read_as_tensors_only(folder, clip, tmp_path) -> Non
     torch.save(state, tmp_path / "pytorch_model.bin")
     card = ClipCard(name="small", path=str(tmp_path))
     again = load(card, CPU, torch.float32)
-    assert torch.equal(again.encode_text(TEXTS), clip.encode_text(TEXTS))
+    found = again.model.state_dict()
+    assert all(torch.equal(found[name], each) for name, each in clip.model.state_dict().items())
+    # Where in memory weights lie decides the last bits of a product on some processors.
+    assert torch.allclose(again.encode_text(TEXTS), clip.encode_text(TEXTS), atol=1e-6)
     torch.save(state | {"x": Touch()}, tmp_path / "pytorch_model.bin")
     with pytest.raises(BadInput, match="cannot be read"):
         load(card, CPU, torch.float32)
