@@ -45,15 +45,16 @@ VARIANTS = "; ".join(
         "look=draft,fine",  # look=standard is what they are compared with
         "steps=25,35",
         "sampler.recurrence=1,2",
-        "steps=25 sampler.recurrence=2",
+        "steps=25 'sampler.recurrence=[[0,8],[0.25,1]]'",
+        "steps=15 'sampler.recurrence=[[0,4],[0.25,1]]'",
         "generator.every=2",
+        "'generator.every=[[0,1],[0.25,2]]'",
         # The straight way asks for more scale than the one through the network.
         "generator.through=straight guide.clip.scale=4000",
-        "generator.through=straight guide.clip.scale=4000 steps=25",
         "cutouts.merge=2",
         "cutouts.overview=4",
         "sampler=dpmpp_2m,plms steps=25",
-        "'clip.embedded_b.weight=[[0,0],[0.5,1]]'",
+        "'clip.embedded_b.weight=[[0,0],[0.25,1]]'",
     ]
 )
 

@@ -127,6 +127,8 @@ def reference_unet(weights: Weights, case: Case, checkpointing: bool) -> UNetMod
     )
     model.load_state_dict(weights.unet.state_dict())
     model = model.to(weights.device).eval().requires_grad_(False)
+    for name, parameter in model.named_parameters():  # as Disco Diffusion, for its checkpoints
+        parameter.requires_grad_(any(part in name for part in ("qkv", "norm", "proj")))
     if weights.dtype == torch.float16:
         model.convert_to_fp16()
     return model

@@ -76,14 +76,7 @@ class Studio:
         cards = (*plan.clips.values(), *plan.judges.values())
         loaded.keep_only([plan.model, plan.secondary, plan.model.upscaler, *cards])
         generator = plan.generator.load(
-            plan.model,
-            plan.secondary,
-            plan.sampler,
-            device,
-            dtype,
-            plan.deterministic,
-            loaded,
-            thrift,
+            plan.model, plan.secondary, plan.sampler, device, dtype, loaded, thrift
         )
         clips, judges = (
             {

@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 
 from guided.diffusion.architecture import UNetConfig
 from guided.diffusion.dense import WAVES, Dense
+from guided.diffusion.norm import GroupNorm
 
 
 class UNet(nn.Module):
@@ -27,7 +28,6 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         self.checkpointing = False
-        self.layout = torch.channels_last  # of images between the blocks
         wide = config.num_channels * 4
         self.time_embed = nn.Sequential(
             nn.Linear(config.num_channels, wide), nn.SiLU(), nn.Linear(wide, wide)
@@ -78,17 +78,14 @@ class UNet(nn.Module):
             layers.append(Attention(after, self.config))
         return Block(*layers)
 
-    def set_precision(self, dtype: torch.dtype, plain: bool = False) -> "UNet":
+    def set_precision(self, dtype: torch.dtype) -> "UNet":
         """Run the blocks in `dtype`; time embedding, fully connected layers and last layer stay in
         float32 (they are cheap, and rounding there would be seen), or in float64 when that is
-        asked for. `plain`: images lie in memory as guided-diffusion's. On a CPU torch's group norm
-        rounds worse where channels lie last (mean of squares less square of the mean), which is
-        quicker all the same."""
+        asked for."""
         self.to(torch.float64 if dtype == torch.float64 else torch.float32)
         for part in (self.input_blocks, self.middle_block, self.output_blocks):
             part.to(dtype)
-        self.layout = torch.contiguous_format if plain else torch.channels_last
-        return self.to(memory_format=self.layout)
+        return self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, timesteps: Tensor, y: Tensor | None = None) -> Tensor:
         """x (B, 3, H, W), timesteps (B,) possibly fractional, y (B,) class labels if the network
@@ -122,7 +119,7 @@ class UNet(nn.Module):
         edge, dtype = h.dtype, self.input_blocks[0][0].weight.dtype
         patch = self.config.patch
         h = pixel_unshuffle(h, patch) if patch > 1 else h
-        h = h.to(dtype, memory_format=self.layout)
+        h = h.to(dtype, memory_format=torch.channels_last)
         emb = emb.to(dtype)
         skips = []
         for block in self.input_blocks:
@@ -243,8 +240,8 @@ class Upsample(nn.Module):
         return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
 
 
-def norm(channels: int) -> nn.GroupNorm:
-    return nn.GroupNorm(32, channels)
+def norm(channels: int) -> GroupNorm:
+    return GroupNorm(32, channels)
 
 
 def zero(module: nn.Module) -> nn.Module:

@@ -68,7 +68,6 @@ class Diffusion:
         sampler: Sampler,
         device: torch.device,
         dtype: torch.dtype,
-        plain: bool,
         loaded: Loaded,
         thrift: Thrift,
     ) -> Drawing:
@@ -77,8 +76,7 @@ class Diffusion:
         from guided.diffusion.sight import Sight
         from guided.models.weights import load_compiled, load_secondary, load_unet
 
-        load = load_compiled if self.compile else load_unet
-        unet = loaded.get(load, card, device, dtype, plain)
+        unet = loaded.get(load_compiled if self.compile else load_unet, card, device, dtype)
         quick = None if secondary is None else loaded.get(load_secondary, secondary, device)
         return Drawing(
             unet=unet,

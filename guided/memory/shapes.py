@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from guided.diffusion import norm
+
 aten = torch.ops.aten
 
 
@@ -145,6 +147,7 @@ def kernels(device: str) -> Iterator[None]:
     with (
         patch.object(F, "scaled_dot_product_attention", attend if fused else ATTEND),
         patch.object(F, "group_norm", grouped if device == "cpu" else GROUPED),
+        patch.object(norm, "on_cpu", lambda x: device == "cpu"),
     ):
         yield
 

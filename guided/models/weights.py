@@ -63,11 +63,8 @@ def is_zip(path: Path) -> bool:
     return zipfile.is_zipfile(path)
 
 
-def load_unet(
-    card: ModelCard, device: torch.device, dtype: torch.dtype, plain: bool = False
-) -> UNet:
-    """The card's network, frozen, on the device; `plain` rounds as guided-diffusion's. BadInput
-    when the file does not fit the card."""
+def load_unet(card: ModelCard, device: torch.device, dtype: torch.dtype) -> UNet:
+    """The card's network, frozen, on the device. BadInput when the file does not fit the card."""
     path = card.path()
     with torch.device("meta"):
         unet = UNet(card.unet)
@@ -76,15 +73,13 @@ def load_unet(
     # Shipped weights are float16 to be small; the network is set to its own precision below.
     unet.load_state_dict({k: t.float() for k, t in tensors.items()}, strict=True, assign=True)
     # In its format before it moves: in float32 it may not fit.
-    return unet.requires_grad_(False).eval().set_precision(dtype, plain).to(device)
+    return unet.requires_grad_(False).eval().set_precision(dtype).to(device)
 
 
-def load_compiled(
-    card: ModelCard, device: torch.device, dtype: torch.dtype, plain: bool = False
-) -> UNet:
+def load_compiled(card: ModelCard, device: torch.device, dtype: torch.dtype) -> UNet:
     """As `load_unet`; torch's compiler writes it anew when it is first used, and for each number
     and size of images."""
-    unet = load_unet(card, device, dtype, plain)
+    unet = load_unet(card, device, dtype)
     log.info("the first step compiles the U-Net, once: a minute or more")
     unet.compile(dynamic=False)
     return unet

@@ -63,7 +63,7 @@ def pair(chosen: UNetConfig, dtype: torch.dtype = torch.float32) -> tuple[UNet, 
     )
     theirs = randomised(theirs, seed=1).eval().to(dtype)
     theirs.dtype = dtype
-    ours = UNet(chosen).eval().set_precision(dtype)
+    ours = UNet(chosen).eval().requires_grad_(False).set_precision(dtype)
     ours.load_state_dict(theirs.state_dict(), strict=True)
     return ours, theirs
 
@@ -147,6 +147,7 @@ def patched(chosen: UNetConfig) -> tuple[UNet, oracle.UNetModel]:
         use_scale_shift_norm=True,
     )  # fmt: skip
     ours = randomised(UNet(chosen), seed=1).eval().set_precision(torch.float32)
+    ours.requires_grad_(False)
     names = theirs.state_dict()
     theirs.eval().load_state_dict({k: v for k, v in ours.state_dict().items() if k in names})
     return ours, theirs
@@ -197,6 +198,7 @@ def test_the_first_guess_has_lessons_of_its_own() -> None:
 def test_every_parameter_matters(name: str) -> None:
     """Otherwise the comparisons above could not fail for it."""
     ours, _ = pair(config(name))
+    ours.requires_grad_(True)
     ours(*inputs(config(name), torch.float32)).square().sum().backward()
     assert all(p.grad.abs().max() > 0 for p in ours.parameters())
 
