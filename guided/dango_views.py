@@ -105,9 +105,38 @@ def augmentations() -> Callable[[Tensor], Tensor]:
             noisy,
             T.RandomGrayscale(p=0.1),
             noisy,
-            T.ColorJitter(brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1),
+            coloured,
         ]
     )
+
+
+def coloured(views: Tensor) -> Tensor:
+    """torchvision's ColorJitter, whose change of hue costs more than all else that is done to
+    views: there every pixel is a product of matrices."""
+    from torchvision.transforms import ColorJitter, functional
+
+    spread, changes = (0.9, 1.1), ("brightness", "contrast", "saturation")
+    order, *factors = ColorJitter.get_params(spread, spread, spread, (-0.1, 0.1))
+    turns = [*(getattr(functional, f"adjust_{name}") for name in changes), hue_turned]
+    for k in order.tolist():
+        views = turns[k](views, factors[k])
+    return views
+
+
+def hue_turned(views: Tensor, turn: float) -> Tensor:
+    """(B, 3, H, W) with the hue of each pixel moved on by `turn` of the circle, in HSV (Smith,
+    "Color Gamut Transform Pairs", 1978, https://doi.org/10.1145/800248.807361). As in torchvision,
+    what the largest channel becomes is kept to [0, 1] where it was not the largest itself."""
+    red, green, blue = views.split(1, dim=1)
+    most, least = views.max(1, keepdim=True).values, views.min(1, keepdim=True).values
+    chroma = most - least
+    steep = torch.where(chroma == 0, 1.0, chroma)
+    past_green = torch.where(most == green, 2 + (blue - red) / steep, 4 + (red - green) / steep)
+    hue = torch.where(most == red, (green - blue) / steep, past_green)  # in sixths of the circle
+    channels = 5 - 2 * torch.arange(3, device=views.device).view(1, 3, 1, 1)
+    away = (hue + (6 * turn + channels)).remainder(6)
+    share = torch.minimum(away, 4 - away).clamp(0, 1)  # of the way from the most to the least
+    return torch.where(share == 0, most, (most - chroma * share).clamp(0, 1))
 
 
 def noisy(views: Tensor) -> Tensor:

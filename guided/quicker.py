@@ -2,11 +2,12 @@
 
 Guidance goes forward and back through the tower at every step, so what torch's own modules spend
 there is the step's time. Knows nothing about CLIP's texts or about guidance; the weights are the
-tower's own, shared and not copied, but for convolutions that take a norm's scale into themselves.
+tower's own, shared and not copied, but for layers that take a scale into themselves.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from copy import deepcopy
 from itertools import pairwise
 
@@ -32,8 +33,8 @@ def quicken(tower: nn.Module) -> nn.Module:
             setattr(tower, name, Patches(part))
         elif type(part) is nn.Conv2d:
             part.to(memory_format=torch.channels_last)  # what follows is then laid out so too
-        elif type(part).__name__ == "QuickGELU" and not any(part.parameters()):
-            setattr(tower, name, QuickGELU())
+        elif swells(part):
+            setattr(tower, name, steeper(part))
         elif type(part).__name__ == "AttentionPool2d":
             setattr(tower, name, MeanAsks(part))
         else:
@@ -105,6 +106,26 @@ def reads_class_token(tower: nn.Module) -> bool:
         and type(blocks[-1]).__name__ == "ResidualAttentionBlock"
         and type(blocks[-1].attn) is SelfAttention
     )
+
+
+def swells(part: nn.Module) -> bool:
+    """The two layers of a transformer's block with CLIP's activation between them?"""
+    kinds = [type(inside).__name__ for inside in part.children()]
+    return type(part) is nn.Sequential and kinds == ["Linear", "QuickGELU", "Linear"]
+
+
+def steeper(part: nn.Sequential) -> nn.Sequential:
+    """QuickGELU, x * sigmoid(1.702 x), is silu(1.702 x) / 1.702: the layers around it multiply."""
+    (first, wide), (act, _), (last, narrow) = part.named_children()
+    wide, narrow = scaled(wide, 1.702, 1.702), scaled(narrow, 1 / 1.702, 1)
+    return nn.Sequential(OrderedDict([(first, wide), (act, nn.SiLU()), (last, narrow)]))
+
+
+def scaled(layer: nn.Linear, weight: float, bias: float) -> nn.Linear:
+    layer = deepcopy(layer).requires_grad_(False)
+    layer.weight.mul_(weight)
+    layer.bias.mul_(bias)
+    return layer
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None = None) -> Tensor:
@@ -182,10 +203,3 @@ class Patches(nn.Module):
         x = x[:, :, : rows * p, : columns * q].unflatten(3, (columns, q)).unflatten(2, (rows, p))
         flat = x.permute(0, 2, 4, 1, 3, 5).flatten(3)  # (B, rows, columns, C * p * q)
         return F.linear(flat, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
-
-
-class QuickGELU(nn.Module):
-    """x * sigmoid(1.702 x), with less to remember for the way back."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.silu(1.702 * x) / 1.702

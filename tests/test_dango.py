@@ -10,7 +10,7 @@ from torch import Tensor
 
 from guided.clip import import_open_clip
 from guided.dango import Dango
-from guided.dango_views import DangoViews, resize
+from guided.dango_views import DangoViews, hue_turned, resize
 
 import_open_clip()
 from torchvision import transforms as T  # noqa: E402
@@ -91,6 +91,20 @@ def test_cutouts_equal_the_references(shape, overview, inner, art):
         torch.manual_seed(3)
         sets = [reference(image, SIDE, overview, inner, 2, 0.4, not art, art) for _ in range(2)]
     assert (ours - torch.cat(sets)).abs().max() < 2e-5
+
+
+@pytest.mark.parametrize("turn", [-0.1, -0.03, 0.0, 0.07, 0.1])
+def test_hue_turns_as_in_torchvision_also_outside_the_range_and_on_the_way_back(turn):
+    image = 1.4 * picture(64, 64) - 0.2
+    image[..., :4] = image[:, :1, :, :4]  # greys have none
+    mine, theirs = image.clone().requires_grad_(), image.clone().requires_grad_()
+    ours, expected = hue_turned(mine, turn), TF.adjust_hue(theirs, turn)
+    assert (ours - expected).abs().max() < 2e-5
+    pull = torch.linspace(-1, 2, image.numel()).view_as(image)
+    (back,) = torch.autograd.grad(ours, mine, pull)
+    (true,) = torch.autograd.grad(expected, theirs, pull)
+    colourful = image.amax(1, keepdim=True) - image.amin(1, keepdim=True) > 0.01
+    assert ((back - true) * colourful).abs().max() < 1e-3 * true.abs().max()
 
 
 @pytest.mark.parametrize("before", [(48, 48), (33, 70), (24, 24), (10, 16), (200, 31)])

@@ -50,6 +50,7 @@ def test_the_same_points_and_the_same_way_back(arch: str) -> None:
         assert (after - before).abs().max() < 1e-10 * before.abs().max()
     if arch.startswith("ViT"):
         assert {SelfAttention, Patches, ClassTokenAsks} <= kinds(quick)
+        assert "QuickGELU" not in {kind.__name__ for kind in kinds(quick)}
     else:
         assert MeanAsks in kinds(quick) or not arch.startswith("RN50")
         norms = [part for part in quick.modules() if isinstance(part, nn.BatchNorm2d)]
