@@ -15,6 +15,7 @@ from benchmarks.cases import Case
 from benchmarks.reference import CLAMP, ETA, Look, Reference
 from guided.clip import Clip, import_open_clip
 from guided.dango import Dango
+from guided.devices import keep_freed
 from guided.diffusion.drawing import Drawing
 from guided.diffusion.noise import Dice
 from guided.diffusion.samplers import DDIM
@@ -57,6 +58,7 @@ class Weights:
 def ours(weights: Weights, case: Case) -> tuple[Drawing, dict[str, Guide], Request]:
     """What Studio would load for look=disco, without files."""
     device, dtype = weights.device, weights.dtype
+    keep_freed(device)  # for the reference too: they share a process
     unet = copy.deepcopy(weights.unet).eval().requires_grad_(False)
     quick = copy.deepcopy(weights.secondary)
     quick = quick.to(device).eval().requires_grad_(False) if quick else None

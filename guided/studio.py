@@ -63,11 +63,12 @@ class Studio:
         from there; the others are let go before any new one is loaded."""
         from guided import clip
         from guided.canvas.enlarge import Enlarger
-        from guided.devices import determine, find_device, find_precision
+        from guided.devices import determine, find_device, find_precision, keep_freed
 
         device = find_device(plan.device)
         dtype = find_precision(plan.precision, device)
         determine(plan.deterministic)
+        keep_freed(device)
         loaded = loaded or Loaded()
         images = min(plan.batch_size, plan.count)
         facts = str([images, *((name, getattr(plan, name)) for name in NEEDS)])

@@ -1,5 +1,9 @@
 """Devices that are not there are refused; precision follows the device."""
 
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -54,3 +58,25 @@ def test_off_in_a_file_is_off():
 def test_any_other_memory_is_refused_by_name(value):
     with pytest.raises(BadInput, match=r"memory=.* must be auto, off, or so many GB"):
         devices.check_memory(value)
+
+
+AGAIN = """
+import resource, torch
+from guided.devices import keep_freed
+keep_freed(torch.device("{device}"))
+def pages(megabytes):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(megabytes * 2**20 // 4)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+first = pages(200)
+print(pages(100) / first)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="its allocator is meant")
+@pytest.mark.parametrize(("device", "kept"), [("cpu", True), ("cuda", False)])
+def test_a_cpu_has_what_it_freed_at_hand(device, kept):
+    """Counted are the pages of memory that the system had to bring."""
+    code = AGAIN.format(device=device)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (float(ran.stdout) < 0.01) == kept
