@@ -35,6 +35,7 @@ from guided.studio import Studio
 from tests.doubles import nothing_cast_to_float32, randomised
 
 open_clip = import_open_clip()
+from torchvision.transforms import _functional_tensor as torchvision  # noqa: E402
 
 STEPS, SKIP, SEED, WIDTH, HEIGHT = 25, 2, 7, 64, 32
 TV = 100.0
@@ -174,14 +175,18 @@ def embedded(clip: torch.nn.Module) -> Tensor:
 
 @contextmanager
 def precision(dtype: torch.dtype) -> Iterator[None]:
-    """Both sides in float32 or in float64."""
+    """Both sides in float32 or in float64; torchvision would change hues in float32 anyway."""
     if dtype == torch.float32:
         yield
         return
     resizing.cache_clear()
     torch.set_default_dtype(dtype)
     try:
-        with nothing_cast_to_float32(), patch.object(devices, "find_precision", double):
+        with (
+            nothing_cast_to_float32(),
+            patch.object(torchvision, "convert_image_dtype", lambda image, dtype: image),
+            patch.object(devices, "find_precision", double),
+        ):
             yield
     finally:
         torch.set_default_dtype(torch.float32)
