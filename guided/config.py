@@ -72,7 +72,7 @@ class Config:
     precision: str = setting("auto", "auto, float32, bfloat16, float16")
     memory: Any = setting("auto", "GB to keep within; auto: what the device has left; off")
     deterministic: bool = setting(
-        False, "the plain path: no part of a network replaced by a quicker one, no racing sums"
+        False, "the plain path: no part of a CLIP replaced by a quicker one, no racing sums"
     )
     folder: str = setting("outputs", "where runs are kept")
     name: str | None = setting(None, "of the run's own folder; null: the prompt's first words")

@@ -126,7 +126,7 @@ def coloured(views: Tensor) -> Tensor:
 def hue_turned(views: Tensor, turn: float) -> Tensor:
     """(B, 3, H, W) with the hue of each pixel moved on by `turn` of the circle, in HSV (Smith,
     "Color Gamut Transform Pairs", 1978, https://doi.org/10.1145/800248.807361). As in torchvision,
-    what the largest channel becomes is kept to [0, 1] where it was not the largest itself."""
+    all channels but the one that is then the largest are kept to [0, 1]."""
     red, green, blue = views.split(1, dim=1)
     most, least = views.max(1, keepdim=True).values, views.min(1, keepdim=True).values
     chroma = most - least

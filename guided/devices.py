@@ -153,5 +153,5 @@ def keep_freed(device: torch.device) -> None:
         return
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):  # musl has none
-        libc.mallopt(M_MMAP_MAX, 0)
-        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        libc.mallopt(M_MMAP_MAX, 0)  # all of it from the heap,
+        libc.mallopt(M_TRIM_THRESHOLD, -1)  # whose end is never given back

@@ -124,7 +124,8 @@ def steeper(part: nn.Sequential) -> nn.Sequential:
 def scaled(layer: nn.Linear, weight: float, bias: float) -> nn.Linear:
     layer = deepcopy(layer).requires_grad_(False)
     layer.weight.mul_(weight)
-    layer.bias.mul_(bias)
+    if layer.bias is not None:
+        layer.bias.mul_(bias)
     return layer
 
 

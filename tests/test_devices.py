@@ -79,4 +79,4 @@ def test_a_cpu_has_what_it_freed_at_hand(device, kept):
     """Counted are the pages of memory that the system had to bring."""
     code = AGAIN.format(device=device)
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (float(ran.stdout) < 0.01) == kept
+    assert (float(ran.stdout) < 0.1) == kept

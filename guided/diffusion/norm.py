@@ -6,6 +6,7 @@ Wu and He, "Group Normalization", 2018, https://arxiv.org/abs/1803.08494
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 SAMPLES = 8  # rows and columns of pixels that tell about where a group's numbers lie
 LARGE = 2**17  # numbers of an image from which on whole passes over it are what costs
@@ -15,7 +16,8 @@ class GroupNorm(nn.GroupNorm):
     """(B, C, H, W) or (B, C, L) -> the same. As torch's, but for images with channels last on a
     CPU: there torch's variance is the mean of the squares less the square of the mean, of which
     little is left where the mean is large, and its way back takes ten times as long as its way
-    there. Small ones are turned around for it, which costs next to nothing."""
+    there. Small ones, which costs next to nothing, and those of networks that learn are turned
+    around for it."""
 
     def forward(self, x: Tensor) -> Tensor:
         last = x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last)
@@ -45,6 +47,7 @@ class Levelled(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         """With n = (x - mean) * rstd and g = weight * grad, averages going over a group:
         rstd * (g - average(g) - n * average(g * n))."""

@@ -141,8 +141,8 @@ RULES: dict[Any, Callable[..., Any]] = {
 @contextmanager
 def kernels(device: str) -> Iterator[None]:
     """On the meta device, the kernels of a real one: attention that is fused, except on Apple's
-    GPU; and on a CPU a normalisation of groups that takes channels last as they are, where the
-    others make a copy."""
+    GPU; and on a CPU a normalisation of groups that takes what it is given as it is, where the
+    others copy what has channels last."""
     fused = device != "mps"
     with (
         patch.object(F, "scaled_dot_product_attention", attend if fused else ATTEND),

@@ -45,6 +45,6 @@ def test_far_from_zero_it_is_as_exact_as_near(
 
 def test_weights_that_learn_get_their_gradient() -> None:
     layer = GroupNorm(32, 64)
-    x = torch.randn(2, 64, 4, 4).to(memory_format=torch.channels_last).requires_grad_()
+    x = torch.randn(2, 64, 40, 72).to(memory_format=torch.channels_last).requires_grad_()
     layer(x).square().sum().backward()
     assert layer.weight.grad is not None and layer.bias.grad is not None
