@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from guided.clip import import_open_clip
+from guided.devices import sent
 from guided.types import Shown
 from guided.views import merged, normal_like, resized, seeded
 
@@ -156,18 +157,31 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     return resized(image, size, resizing)
 
 
-@lru_cache(maxsize=128)
-def resizing(before: int, after: int) -> Tensor:
-    """(after, before): the weights of resize-right, rounded as it rounds them. They sum to 1 with
-    those of the black pixels around the line, which then are left out: borders darken."""
+def resizing(before: int, after: int, like: Tensor) -> Tensor:
+    """(after, before): the weights with which pixels of one line make those of the resized one.
+    They sum to 1 with those of the black pixels around the line, which are left out: borders
+    darken. Put in place where `like` lies, since hundreds of them may be asked for in a step, and
+    few numbers of each are not 0."""
+    first, weights = taps(before, after)
+    count = weights.shape[1]
+    places = first.to(like.device)[:, None] + torch.arange(count, device=like.device)
+    line = like.new_zeros(after, before + count)
+    line.scatter_(1, places, sent(weights, like))
+    return line[:, count // 2 : count // 2 + before]
+
+
+@lru_cache(maxsize=1024)
+def taps(before: int, after: int) -> tuple[Tensor, Tensor]:
+    """(after,), (after, T): for each pixel of the resized line the first that it is made of, T / 2
+    black ones before the line counted, and the weights of resize-right, rounded as it does."""
     scale = after / before
     shrink = min(scale, 1.0)  # antialiasing: the kernel is as wide as the coarser grid's
-    reach = math.ceil(2 / shrink) + 1
+    reach = math.ceil(2 / shrink)
     centres = torch.arange(after) / scale + (before - 1) / 2 - (after - 1) / (2 * scale)
-    pixels = torch.arange(-reach, before + reach)
-    weights = shrink * cubic(shrink * (centres[:, None] - pixels[None]))
-    weights = weights / weights.sum(1, keepdim=True)
-    return weights[:, reach:-reach]
+    first = centres.floor().long() + 1 - reach
+    pixels = first[:, None] + torch.arange(2 * reach)
+    weights = shrink * cubic(shrink * (centres[:, None] - pixels))
+    return first + reach, weights / weights.sum(1, keepdim=True)
 
 
 def cubic(x: Tensor) -> Tensor:

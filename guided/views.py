@@ -167,18 +167,21 @@ def middle(image: Tensor) -> Tensor:
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     """Bicubic, antialiased when it shrinks; the same values as resize-right inside the border."""
-    return resized(image, size, resizing)
+    return resized(image, size, lambda before, after, like: sent(resizing(before, after), like))
 
 
-def resized(image: Tensor, size: tuple[int, int], weights: Callable[[int, int], Tensor]) -> Tensor:
-    """(1, 3, H, W) -> (1, 3, *size), with the weights that make one line of another.
+def resized(
+    image: Tensor, size: tuple[int, int], weights: Callable[[int, int, Tensor], Tensor]
+) -> Tensor:
+    """(1, 3, H, W) -> (1, 3, *size), with the weights that make one line of another, where the
+    image is.
 
     As two matrix products, because they are deterministic on every device, and because Apple's
     GPU has no way back through the operator."""
     height, width = image.shape[2:]
-    down = sent(weights(height, size[0]), image)
+    down = weights(height, size[0], image)
     square = (height, size[0]) == (width, size[1])
-    across = down if square else sent(weights(width, size[1]), image)
+    across = down if square else weights(width, size[1], image)
     return down @ image @ across.T
 
 

@@ -27,7 +27,7 @@ from benchmarks.reference import Look, Reference
 from guided import devices
 from guided.clip import import_open_clip
 from guided.command import compose
-from guided.dango_views import resizing
+from guided.dango_views import taps
 from guided.diffusion.noise import Dice
 from guided.diffusion.secondary import SecondaryModel
 from guided.plan import Plan
@@ -179,7 +179,7 @@ def precision(dtype: torch.dtype) -> Iterator[None]:
     if dtype == torch.float32:
         yield
         return
-    resizing.cache_clear()
+    taps.cache_clear()
     torch.set_default_dtype(dtype)
     try:
         with (
@@ -190,7 +190,7 @@ def precision(dtype: torch.dtype) -> Iterator[None]:
             yield
     finally:
         torch.set_default_dtype(torch.float32)
-        resizing.cache_clear()
+        taps.cache_clear()
 
 
 def double(name: str, device: torch.device) -> torch.dtype:
