@@ -185,7 +185,7 @@ class LinearClip:
 
 def relative(ours: Tensor, theirs: Tensor) -> float:
     """Largest difference, as a share of the largest value."""
-    return float((ours - theirs).abs().max() / theirs.abs().max())
+    return float(((ours - theirs).abs().max() / theirs.abs().max()).detach())
 
 
 def numerical(function: Callable[[Tensor], Tensor], x: Tensor, h: float = 1e-6) -> Tensor:
