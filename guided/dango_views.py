@@ -114,13 +114,18 @@ def augmentations() -> Callable[[Tensor], Tensor]:
 def coloured(views: Tensor) -> Tensor:
     """torchvision's ColorJitter, whose change of hue costs more than all else that is done to
     views: there every pixel is a product of matrices."""
-    from torchvision.transforms import ColorJitter, functional
+    from torchvision.transforms import ColorJitter
+    from torchvision.transforms.functional import (
+        adjust_brightness,
+        adjust_contrast,
+        adjust_saturation,
+    )
 
-    spread, changes = (0.9, 1.1), ("brightness", "contrast", "saturation")
+    changes = adjust_brightness, adjust_contrast, adjust_saturation, hue_turned
+    spread = (0.9, 1.1)
     order, *factors = ColorJitter.get_params(spread, spread, spread, (-0.1, 0.1))
-    turns = [*(getattr(functional, f"adjust_{name}") for name in changes), hue_turned]
     for k in order.tolist():
-        views = turns[k](views, factors[k])
+        views = changes[k](views, factors[k])
     return views
 
 

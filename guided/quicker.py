@@ -7,7 +7,6 @@ tower's own, shared and not copied, but for layers that take a scale into themse
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from copy import deepcopy
 from itertools import pairwise
 
@@ -34,7 +33,7 @@ def quicken(tower: nn.Module) -> nn.Module:
         elif type(part) is nn.Conv2d:
             part.to(memory_format=torch.channels_last)  # what follows is then laid out so too
         elif swells(part):
-            setattr(tower, name, steeper(part))
+            steepen(part)
         elif type(part).__name__ == "AttentionPool2d":
             setattr(tower, name, MeanAsks(part))
         else:
@@ -114,11 +113,11 @@ def swells(part: nn.Module) -> bool:
     return type(part) is nn.Sequential and kinds == ["Linear", "QuickGELU", "Linear"]
 
 
-def steeper(part: nn.Sequential) -> nn.Sequential:
+def steepen(part: nn.Sequential) -> None:
     """QuickGELU, x * sigmoid(1.702 x), is silu(1.702 x) / 1.702: the layers around it multiply."""
-    (first, wide), (act, _), (last, narrow) = part.named_children()
-    wide, narrow = scaled(wide, 1.702, 1.702), scaled(narrow, 1 / 1.702, 1)
-    return nn.Sequential(OrderedDict([(first, wide), (act, nn.SiLU()), (last, narrow)]))
+    part[0] = scaled(part[0], 1.702, 1.702)
+    part[1] = nn.SiLU()
+    part[2] = scaled(part[2], 1 / 1.702, 1)
 
 
 def scaled(layer: nn.Linear, weight: float, bias: float) -> nn.Linear:
