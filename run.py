@@ -9,16 +9,17 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from guided import command, config, literal
+from guided.cli import main as cli_main
+from guided.config import interpolation, schema
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(cfg: DictConfig) -> None:
-    command.run(cfg)
+    cli_main.run(cfg)
 
 
 if __name__ == "__main__":
-    config.register()
-    literal.forget_environment()
+    schema.register()
+    interpolation.forget_environment()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, to be said in one line
-    sys.exit(command.guard(main, sys.argv))
+    sys.exit(cli_main.guard(main, sys.argv))

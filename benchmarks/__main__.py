@@ -26,7 +26,7 @@ from benchmarks.parts import operations, parts, peak
 from benchmarks.sides import Weights, our_steps, ours, their_steps
 from guided.devices import check_device, check_precision, find_device, find_precision
 from guided.errors import BadInput, not_one_of
-from guided.training.settings import main
+from guided.training.common.settings import main
 
 REFERENCES = ("disco", "discoart", "none")
 

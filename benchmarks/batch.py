@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from guided.batch.manifest import Manifest
+from guided.runs.manifest import Manifest
 
 ROOT = Path(__file__).parent.parent
 SUBJECTS = ("heart", "sun", "star", "fish", "tree", "car", "apple", "cat", "house", "moon")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from guided.diffusion.architecture import UNetConfig
+from guided.diffusion.unet_config import UNetConfig
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ import torch
 
 from benchmarks.clock import seconds
 from benchmarks.parts import Work, parts
-from guided import command
-from guided.plan import Plan
-from guided.studio import Studio
-from guided.types import Request
+from guided.cli import main
+from guided.config.plan import Plan
+from guided.interfaces import Request
+from guided.pipeline import Studio
 
 CASE = "embedded"
 WORDS = ("prompt=a red heart", "seed=0")
@@ -25,7 +25,7 @@ def compared(device: torch.device, precision: str) -> dict[str, Any]:
     """Every step of one picture, and after each the passes of the U-Net and the CLIPs that it is
     made of, forward and back, as often as the step needs them."""
     words = [*WORDS, f"device={device}", f"precision={precision}"]
-    plan = Plan.read(command.compose(words))
+    plan = Plan.read(main.compose(words))
     studio = Studio.open(plan)
     guides = studio.guides(plan, plan.prompts_of(plan.seed), None)
     request = Request(plan.size, [plan.seed], plan.steps)

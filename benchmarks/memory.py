@@ -12,28 +12,28 @@ from dataclasses import dataclass, replace
 import torch
 
 from benchmarks.cases import Case
-from guided.clip import Clip, import_open_clip
-from guided.dango import Dango
-from guided.diffusion.drawing import Drawing
-from guided.diffusion.noise import Dice
+from guided.clip.fast_tower import quicken
+from guided.clip.model import Clip, import_open_clip
+from guided.cutouts.disco_settings import Dango
+from guided.diffusion.guidance_target import Sight
+from guided.diffusion.noise_schedule import Dice
 from guided.diffusion.samplers import DDIM
 from guided.diffusion.secondary import SecondaryModel
-from guided.diffusion.sight import Sight
 from guided.diffusion.unet import UNet
 from guided.errors import BadInput
+from guided.generators.diffusion.generator import Drawing
 from guided.guides.clip import ClipGuide
-from guided.memory.fit import Fitting
-from guided.memory.hollow import META, HollowClip
-from guided.memory.ledger import Ledger
-from guided.memory.need import Need, held, look, size_of, walk
-from guided.memory.room import DRIVER, GB
-from guided.memory.shapes import kernels
-from guided.memory.thrift import Thrift
+from guided.interfaces import Request, Scene
+from guided.memory.allocations import Ledger
+from guided.memory.available import DRIVER, GB
+from guided.memory.estimate import Need, held, look, size_of, walk
+from guided.memory.meta_copies import META, HollowClip
+from guided.memory.meta_kernels import kernels
+from guided.memory.strategies import Fitting
 from guided.models.cards import ModelCard
-from guided.prompt import Prompt
-from guided.quicker import quicken
-from guided.training.settings import main
-from guided.types import Request, Scene
+from guided.oom import Thrift
+from guided.prompts.prompt import Prompt
+from guided.training.common.settings import main
 
 B32, B16, RN50, L14 = "ViT-B-32-quickgelu", "ViT-B-16-quickgelu", "RN50-quickgelu", "ViT-L-14"
 CHOICES = {

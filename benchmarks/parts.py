@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.clock import seconds
-from guided.diffusion.drawing import Drawing
-from guided.guides.similarity import ClipSimilarity, Target
-from guided.types import Guide, Request
+from guided.generators.diffusion.generator import Drawing
+from guided.guides.clip_loss import ClipSimilarity, Target
+from guided.interfaces import Guide, Request
 
 Work = Callable[[], None]
 

@@ -1,8 +1,8 @@
 """Quality against time: python -m benchmarks.quality [out=runs/quality] [every=8]
 
 Draws prompts of the exam with each of many settings through the ordinary program, measures the
-seconds of a picture, and has the judge of guided/training/evaluate.py say how well it shows what
-was asked for. Prints a table; leaves quality.json and quality.svg in `out`.
+seconds of a picture, and has the judge of guided.training.evaluation say how well it shows
+what was asked for. Prints a table; leaves quality.json and quality.svg in `out`.
 
     python -m benchmarks.quality
     python -m benchmarks.quality variants="look=draft; generator.every=1,2,4 steps=25,50"
@@ -27,15 +27,15 @@ from tqdm import tqdm
 
 from benchmarks import scatter
 from guided.batch.sweep import expanded
+from guided.config.plan import Plan
 from guided.errors import BadInput
-from guided.models.loaded import Loaded
-from guided.plan import Plan
-from guided.studio import Studio
-from guided.training import judging
-from guided.training.evaluate import Side, load
-from guided.training.judging import Judge
-from guided.training.questions import Exam, Question, exam
-from guided.training.settings import main
+from guided.models.model_cache import Loaded
+from guided.pipeline import Studio
+from guided.training.common.settings import main
+from guided.training.evaluation import judging
+from guided.training.evaluation.evaluate import Side, load
+from guided.training.evaluation.judging import Judge
+from guided.training.evaluation.questions import Exam, Question, exam
 
 DEFAULT = "default"
 # Words of a run, between semicolons; those with several values make every combination, as behind

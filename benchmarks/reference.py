@@ -2,7 +2,7 @@
 drew with: guided-diffusion, resize-right, torchvision and open_clip.
 
 Nothing of ours is in it but the random numbers, so that a test can follow both value by value
-(tests/test_trajectory.py) and a benchmark can time both on the same weights.
+(tests/generators/test_trajectory.py) and a benchmark can time both on the same weights.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from guided_diffusion.gaussian_diffusion import (
 from guided_diffusion.respace import SpacedDiffusion, space_timesteps
 from torch import Tensor
 
-from guided.clip import import_open_clip
-from guided.diffusion.noise import Dice
+from guided.clip.model import import_open_clip
+from guided.diffusion.noise_schedule import Dice
 
 import_open_clip()  # knows how to import torchvision where its operators are missing
 from torchvision import transforms as T  # noqa: E402

@@ -13,21 +13,21 @@ from torch import Tensor, nn
 
 from benchmarks.cases import Case
 from benchmarks.reference import CLAMP, ETA, Look, Reference
-from guided.clip import Clip, import_open_clip
-from guided.dango import Dango
+from guided.clip.fast_tower import quicken
+from guided.clip.model import Clip, import_open_clip
+from guided.cutouts.disco_settings import Dango
 from guided.devices import keep_freed
-from guided.diffusion.drawing import Drawing
-from guided.diffusion.noise import Dice
+from guided.diffusion.guidance_target import Sight
+from guided.diffusion.noise_schedule import Dice
 from guided.diffusion.samplers import DDIM
 from guided.diffusion.secondary import SecondaryModel
-from guided.diffusion.sight import Sight
 from guided.diffusion.unet import UNet
+from guided.generators.diffusion.generator import Drawing
 from guided.guides.clip import ClipGuide
+from guided.interfaces import Guide, Request, Scene
 from guided.models.cards import ModelCard
-from guided.prompt import Prompt
-from guided.quicker import quicken
+from guided.prompts.prompt import Prompt
 from guided.schedule import schedule
-from guided.types import Guide, Request, Scene
 
 TEXT, SEED = "a red heart", 0
 

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-    from guided.types import Frame
+    from guided.interfaces import Frame
 
-__version__ = "0.1.0"
+from guided.version import __version__
+
+__all__ = ["__version__", "frames", "generate"]
 
 
 def generate(prompt: Any, *overrides: str, **settings: Any) -> list[Image]:
@@ -30,11 +32,11 @@ def generate(prompt: Any, *overrides: str, **settings: Any) -> list[Image]:
     """
     from PIL import Image
 
-    from guided.batch.fitting import check_called
-    from guided.batch.manifest import Manifest
-    from guided.complaint import BAD, say, words_for
+    from guided.batch.request_checks import check_called
+    from guided.batch.run import draw
+    from guided.config.messages import BAD, say, words_for
     from guided.errors import BadInput
-    from guided.pipeline import draw
+    from guided.runs.manifest import Manifest
 
     try:
         words = words_for(prompt, overrides, settings)
@@ -56,10 +58,10 @@ def frames(prompt: Any, *overrides: str, **settings: Any) -> Iterator[Frame]:
 
     Settings and errors as for `generate`.
     """
-    from guided.batch.fitting import check_called, check_shown
-    from guided.complaint import composed, words_for
-    from guided.plan import Plan
-    from guided.studio import Studio
+    from guided.batch.request_checks import check_called, check_shown
+    from guided.config.messages import composed, words_for
+    from guided.config.plan import Plan
+    from guided.pipeline import Studio
 
     words = words_for(prompt, overrides, settings)
     check_called(words, "frames")

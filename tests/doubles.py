@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from guided.diffusion.architecture import UNetConfig
-from guided.diffusion.noise import Dice, Timeline
+from guided.diffusion.noise_schedule import Dice, Timeline
 from guided.diffusion.samplers import posterior_variance, step_variance
-from guided.types import Guess, Pull, Sampler
+from guided.diffusion.unet_config import UNetConfig
+from guided.interfaces import Guess, Pull, Sampler
 
 # ---- networks ------------------------------------------------------------------------------
 

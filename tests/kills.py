@@ -54,7 +54,7 @@ OF_WORK = ("worker", "seconds")  # of a picture in the manifest
 
 def die_writing(pattern: str, when: str, nth: int) -> None:
     """Make this process kill itself at the nth time that it writes such a file."""
-    from guided import record
+    from guided.runs import record
 
     write, left = record.write, nth
 

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from guided.diffusion.denoiser import ModelDenoiser, noised
 from guided.diffusion.guidance import GuidedDenoiser, clamped
-from guided.diffusion.multistep import PLMS
-from guided.diffusion.noise import Dice, timeline
+from guided.diffusion.multistep_samplers import PLMS
+from guided.diffusion.noise_schedule import Dice, timeline
 from guided.diffusion.samplers import DDIM, DDPM
 from guided.guides.loss import LossGuide
+from guided.interfaces import Sampler, Step
 from guided.schedule import schedule
-from guided.types import Sampler, Step
 from tests.doubles import nothing_cast_to_float32, relative
 
 SHAPE = (1, 3, 6, 8)

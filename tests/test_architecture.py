@@ -85,7 +85,9 @@ def imports(path: Path) -> set[str]:
 
 def test_the_imports_of_a_file_are_seen_in_every_form(tmp_path):
     path = tmp_path / "room.py"
-    path.write_text("from guided import clip\nimport guided.views\nfrom guided.a.b import c\n")
+    path.write_text(
+        "from guided import clip\nimport guided.cutouts.standard\nfrom guided.a.b import c\n"
+    )
     assert imports(path) == {"clip", "views", "a.b"}
 
 

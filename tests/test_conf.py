@@ -11,11 +11,12 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from guided import presets
-from guided.command import compose
-from guided.config import build, build_all, conf_folder
+from guided.cli import models
+from guided.cli.main import compose
+from guided.config import presets
+from guided.config.schema import build, build_all
 from guided.diffusion.unet import UNet
-from guided.models import shelf
+from guided.paths import conf_folder
 
 CONF = conf_folder()
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "local")
@@ -81,7 +82,7 @@ def test_settings_follow_the_model():
 def test_everything_is_checked_without_torch():
     """Torch takes seconds to import; a typo must not."""
     program = (
-        "import sys; from guided.command import compose; from guided.plan import Plan;"
+        "import sys; from guided.cli.main import compose; from guided.config.plan import Plan;"
         "Plan.read(compose(['prompt=x'])); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
@@ -120,7 +121,7 @@ SIZES = {
 
 @pytest.mark.parametrize("name", SIZES)
 def test_a_card_describes_its_checkpoint(name):
-    card = dict(shelf.models())[name]
+    card = dict(models.models())[name]
     with torch.device("meta"):
         unet = UNet(card.unet)
     parameters = sum(tensor.numel() for tensor in unet.parameters())
@@ -128,11 +129,11 @@ def test_a_card_describes_its_checkpoint(name):
 
 
 def test_every_card_is_counted_except_the_embedded_one():
-    assert {name for name, _ in shelf.models()} - {"embedded"} == set(SIZES)
+    assert {name for name, _ in models.models()} - {"embedded"} == set(SIZES)
 
 
 def test_every_card_can_be_fetched_or_is_here():
-    for name, card in shelf.models():
+    for name, card in models.models():
         assert card.urls or Path(card.file).parent.name == "embedded", name
         assert all(url.startswith("https://") for url in card.urls), name
         assert not card.sha256 or re.fullmatch("[0-9a-f]{64}", card.sha256), name
@@ -140,7 +141,7 @@ def test_every_card_can_be_fetched_or_is_here():
 
 
 def test_checksums_are_not_shared_by_mistake():
-    sums = [card.sha256 for _, card in shelf.models() if card.sha256]
+    sums = [card.sha256 for _, card in models.models() if card.sha256]
     assert len(sums) == len(set(sums))
 
 

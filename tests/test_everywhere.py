@@ -13,23 +13,23 @@ import yaml
 from torch import Tensor
 from torch.utils._pytree import tree_iter
 
-from guided.complaint import composed
-from guided.diffusion.asking import Asking
+from guided.config.messages import composed
+from guided.config.plan import Plan
 from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.guidance import GuidedDenoiser
-from guided.diffusion.multistep import PLMS, DPMSolver
-from guided.diffusion.noise import Dice, timeline
+from guided.diffusion.guidance_cache import Asking
+from guided.diffusion.multistep_samplers import PLMS, DPMSolver
+from guided.diffusion.noise_schedule import Dice, timeline
 from guided.diffusion.samplers import DDIM, DDPM
 from guided.diffusion.secondary import SecondaryModel, quick_guess
-from guided.memory import need
-from guided.memory.hollow import META, hollow
-from guided.memory.ledger import Ledger
-from guided.memory.settle import Walker, weights_of
-from guided.memory.shapes import kernels
-from guided.models.loaded import Loaded
-from guided.plan import Plan
-from guided.studio import Studio
-from guided.types import Guess, Sampler
+from guided.interfaces import Guess, Sampler
+from guided.memory import estimate
+from guided.memory.allocations import Ledger
+from guided.memory.meta_copies import META, hollow
+from guided.memory.meta_kernels import kernels
+from guided.memory.planner import Walker, weights_of
+from guided.models.model_cache import Loaded
+from guided.pipeline import Studio
 
 LOADED = Loaded()  # the models, once for all tests here
 
@@ -68,7 +68,7 @@ class Apple(Ledger):
 
 def test_the_list_knows_what_apples_gpu_can_do() -> None:
     assert {"convolution_overrideable", "mm", "native_layer_norm", "silu"} <= operators()
-    # The way back through torch's own antialiased resizing, which guided/views.py goes without.
+    # The gradient of torch's own antialiased resizing, which guided.cutouts does not use.
     assert "_upsample_bicubic2d_aa_backward" not in operators()
 
 
@@ -97,7 +97,7 @@ def test_a_guided_step_asks_for_nothing_else(
     studio = Studio.open(plan, LOADED)
     walker = Walker(studio, plan, weights_of(studio))
     walker.device = "mps"
-    monkeypatch.setattr(need, "Ledger", Apple)
+    monkeypatch.setattr(estimate, "Ledger", Apple)
     assert walker().guides > 0
 
 

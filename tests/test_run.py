@@ -13,13 +13,13 @@ from omegaconf import OmegaConf
 from PIL import Image, ImageChops, ImageStat
 
 import guided
-from guided import record
-from guided.command import compose
+from guided.batch.run import draw
+from guided.cli.main import compose
+from guided.config.plan import Plan
 from guided.diffusion.secondary import SecondaryModel
 from guided.errors import BadInput
-from guided.pipeline import draw
-from guided.plan import Plan
-from guided.studio import Studio
+from guided.pipeline import Studio
+from guided.runs import record
 
 ROOT = Path(__file__).parent.parent
 SHORT = ("steps=3", "sampler.recurrence=1", "cutouts.overview=2", "cutouts.inner=1")

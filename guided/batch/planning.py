@@ -16,13 +16,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from guided import __version__
-from guided.batch.manifest import FAILED, Manifest, Picture, Row, grouped
-from guided.complaint import BAD, say
-from guided.composing import Composed, Composer
+from guided.config.composition import Composed, Composer
+from guided.config.messages import BAD, say
+from guided.config.plan import Plan
 from guided.errors import BadInput
-from guided.plan import Plan
-from guided.record import TODAYS, fingerprint
+from guided.runs.manifest import FAILED, Manifest, Picture, Row, grouped
+from guided.runs.record import TODAYS, fingerprint
+from guided.version import __version__
 
 log = logging.getLogger(__name__)
 MOST = 100_000  # pictures

@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guided.batch.manifest import Row
 from guided.batch.sweep import WHOLE, expanded
+from guided.config.values import said
 from guided.errors import BadInput, shown
-from guided.spelling import said
+from guided.runs.manifest import Row
 
 MOST = 10_000
 NAME = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)

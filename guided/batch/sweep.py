@@ -13,12 +13,12 @@ from typing import Any
 
 from hydra.core.override_parser.types import Glob, Override
 
-from guided import help
-from guided.batch.manifest import Row
+from guided.config import choices
+from guided.config.items import split
+from guided.config.overrides import name_of, parsed, quote_one
+from guided.config.presets import GROUPS
 from guided.errors import BadInput
-from guided.items import split
-from guided.presets import GROUPS
-from guided.quoting import name_of, parsed, quote_one
+from guided.runs.manifest import Row
 
 # Whose values may be paths, or names in any script, which Hydra's grammar cannot read.
 NAMED = ("model", "clip", *GROUPS)
@@ -67,7 +67,7 @@ def variants(word: str, flags: Sequence[str] = ()) -> list[str] | None:
 
 def options(word: str, found: Override, flags: Sequence[str]) -> list[str]:
     """The choices of a group that a pattern names."""
-    names = help.names(found.key_or_group, flags)
+    names = choices.names(found.key_or_group, flags)
     if not names:
         raise BadInput(f"{word}: glob is for groups of choices, as in sampler=glob(*)")
     return found.value().filter(names)

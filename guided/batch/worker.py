@@ -13,23 +13,24 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from guided import gallery, record
-from guided.batch.claims import WORK, Worker
-from guided.batch.manifest import RUNNING, Manifest, Picture
+from guided import gallery
+from guided.batch.interrupts import Stopping
 from guided.batch.planning import Drawable, drawable, tell_if_changed, where_asked
-from guided.batch.stopping import Stopping
-from guided.batch.tally import Tally
-from guided.checkpoint import Bookmark
-from guided.complaint import say
-from guided.composing import Composer
+from guided.batch.queue import WORK, Worker
+from guided.batch.throughput import Tally
+from guided.config.composition import Composer
+from guided.config.messages import say
+from guided.console import tell
 from guided.devices import find_device
-from guided.memory.thrift import free, out_of_memory
-from guided.metadata import SUFFIXES
-from guided.models.loaded import Loaded
+from guided.interfaces import Frame, Run
+from guided.models.model_cache import Loaded
+from guided.oom import free, out_of_memory
 from guided.outputs.still import Still
-from guided.studio import Studio
-from guided.telling import tell
-from guided.types import Frame, Run
+from guided.pipeline import Studio
+from guided.runs import record
+from guided.runs.checkpoint import Bookmark
+from guided.runs.manifest import RUNNING, Manifest, Picture
+from guided.runs.metadata import SUFFIXES
 
 log = logging.getLogger(__name__)
 

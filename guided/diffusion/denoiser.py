@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from guided.diffusion.architecture import PREDICTIONS
-from guided.diffusion.noise import Dice, Timeline
+from guided.diffusion.noise_schedule import Dice, Timeline
 from guided.diffusion.unet import UNet
-from guided.types import Guess
+from guided.diffusion.unet_config import PREDICTIONS
+from guided.interfaces import Guess
 
 
 @dataclass

@@ -22,11 +22,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from guided.diffusion.asking import Answer, Asking
-from guided.diffusion.noise import Dice, Timeline
-from guided.diffusion.sight import Sight, View
+from guided.diffusion.guidance_cache import Answer, Asking
+from guided.diffusion.guidance_target import Sight, View
+from guided.diffusion.noise_schedule import Dice, Timeline
+from guided.interfaces import Denoiser, Guess, Guide
 from guided.schedule import Schedule
-from guided.types import Denoiser, Guess, Guide
 
 log = logging.getLogger(__name__)
 

@@ -17,13 +17,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from guided.interfaces import Denoiser, Guess, State, Step
 from guided.schedule import AUTO, Schedule, automatic, schedule
-from guided.types import Denoiser, Guess, State, Step
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from guided.diffusion.noise import Dice, Timeline
+    from guided.diffusion.noise_schedule import Dice, Timeline
 
 
 class OneStep(Protocol):

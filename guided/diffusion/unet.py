@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 from torch.utils.checkpoint import checkpoint
 
-from guided.diffusion.architecture import UNetConfig
-from guided.diffusion.dense import WAVES, Dense
-from guided.diffusion.norm import GroupNorm
+from guided.diffusion.first_guess import WAVES, Dense
+from guided.diffusion.group_norm import GroupNorm
+from guided.diffusion.unet_config import UNetConfig
 
 
 class UNet(nn.Module):

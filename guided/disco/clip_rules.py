@@ -4,10 +4,10 @@ open_clip's ARCH::TAG, which clip= takes too. Loads nothing; imports no torch.""
 import re
 from typing import Any
 
-from guided.disco.names import clip_card, open_clip_name
+from guided.disco.model_names import clip_card, open_clip_name
 from guided.disco.table import data
-from guided.disco.timed import text, timed, truth
 from guided.disco.translation import Given, Translation
+from guided.disco.values import text, timed, truth
 from guided.errors import shown
 
 NO_CARD = "a CLIP without a card has no setting of its own; write it a card, as in conf/clip"

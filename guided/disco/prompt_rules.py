@@ -8,11 +8,11 @@ import re
 from typing import Any
 
 from guided.disco.clip_rules import chosen_clips, our_clip
-from guided.disco.timed import number, product, text, tidy, timed
 from guided.disco.translation import Given, Translation
+from guided.disco.values import number, product, text, tidy, timed
 from guided.errors import shown
-from guided.prompt import split_weight
-from guided.wildcards import literal
+from guided.prompts.prompt import split_weight
+from guided.prompts.wildcards import literal
 
 FILMS = "belongs to films; this program draws stills"
 

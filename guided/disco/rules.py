@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from guided.disco.clip_rules import clips
-from guided.disco.names import model_card
+from guided.disco.model_names import model_card
 from guided.disco.prompt_rules import prompts
 from guided.disco.table import data, rows
-from guided.disco.timed import number, product, text, timed, truth
 from guided.disco.translation import Given, Translation, grouped
+from guided.disco.values import number, product, text, timed, truth
 from guided.errors import shown
 from guided.schedule import AUTO
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from guided import record
 from guided.gallery import page, script
 from guided.gallery.locks import lock
+from guided.runs import record
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 # How a line begins, with the folder of its batch.

@@ -12,7 +12,7 @@ import logging
 from functools import cache
 from pathlib import Path
 
-from guided import record
+from guided.runs import record
 
 log = logging.getLogger(__name__)
 NAME = "index.html"

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from guided import record
-from guided.ranking import ASIDE
+from guided.guides.ranking import ASIDE
+from guided.runs import record
 
 MANIFEST = "manifest.json"
 STATES = ("queued", "running", "done", "failed", "skipped")

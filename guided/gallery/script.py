@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from guided import record
+from guided.runs import record
 
 DATA = "gallery-data.js"
 VERSION = 2  # of the data's form

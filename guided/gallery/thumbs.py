@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from guided import record
+from guided.runs import record
 
 SIDE = 320  # pixels, the longer one
 BYTES = 12 * 1024  # a thousand of them stay under 12 MB

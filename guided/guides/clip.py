@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from guided.errors import not_one_of
-from guided.prompt import RULES
+from guided.interfaces import Guide, Scene
+from guided.prompts.prompt import RULES
 from guided.schedule import AUTO, automatic, schedule
-from guided.types import Guide, Scene
 
 COMBINATIONS = ("mean", "sum")
 LONG = ("cut", "split")
@@ -20,7 +20,7 @@ LONG = ("cut", "split")
 class ClipGuide:
     scale: Any = 5000.0  # the whole strength; auto: by the number of pixels
     combine: str = "mean"  # mean: CLIPs share the strength; sum: each has all of it, as in Disco
-    weights: str = "sizes"  # how the prompts' weights are normalised: guided.prompt.RULES
+    weights: str = "sizes"  # how the prompts' weights are normalised: guided.prompts.prompt.RULES
     long: str = "cut"  # a prompt longer than a CLIP reads: cut its end off, or split it in parts
 
     def __post_init__(self) -> None:
@@ -37,6 +37,6 @@ class ClipGuide:
             self.scale = schedule("scale", 2500 + 47_500 * min(max(share, 0.0), 1.0), 0)
 
     def prepare(self, scene: Scene) -> Guide:
-        from guided.guides.similarity import ClipSimilarity
+        from guided.guides.clip_loss import ClipSimilarity
 
         return ClipSimilarity.prepare(scene, self)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from guided.diffusion.noise import Dice
-from guided.types import Guide, Pull
+from guided.diffusion.noise_schedule import Dice
+from guided.interfaces import Guide, Pull
 
 
 @dataclass

@@ -12,9 +12,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from guided.errors import BadInput, not_one_of
+from guided.interfaces import Guide, Scene
 from guided.models.cards import VGG16, WeightsCard
 from guided.schedule import schedule
-from guided.types import Guide, Scene
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,7 +52,7 @@ class Likeness:
         init = scene.init.to(scene.device) * 2 - 1
         distance = pixels
         if self.metric == "lpips":
-            from guided.guides.perceptual import perceptual
+            from guided.guides.lpips import perceptual
 
             distance = perceptual(VGG16.path(), scene.device)
         return LossGuide(lambda image: distance(image, init), self.scale)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from guided.diffusion.noise import Dice
+from guided.diffusion.noise_schedule import Dice
+from guided.interfaces import Pull
 from guided.schedule import Schedule
-from guided.types import Pull
 
 
 @dataclass

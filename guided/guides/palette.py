@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from guided.interfaces import Guide, Scene
 from guided.schedule import schedule
-from guided.types import Guide, Scene
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from guided.interfaces import Guide, Scene
 from guided.schedule import schedule
-from guided.types import Guide, Scene
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,10 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from guided.diffusion.architecture import PREDICTIONS, SCHEDULES, SPACINGS, UNetConfig
+from guided.diffusion.unet_config import PREDICTIONS, SCHEDULES, SPACINGS, UNetConfig
 from guided.errors import BadInput, not_one_of
-from guided.models import hub, registry
-from guided.models.integrity import damage
+from guided.models import hub, open_clip_registry
+from guided.models.weights_file import damage
 from guided.schedule import AUTO, check_number, schedule
 
 OPEN_CLIP, CHINESE = "open_clip_config.json", "chinese_clip"
@@ -189,7 +189,7 @@ class ClipCard:
         """What is not there, what it is, how large, and where it would come from; or None.
         BadInput when it can never be had."""
         if self.arch and not self.chinese and not self.path:
-            registry.find_tag(f"clip={self.name}", self.arch, self.tag)
+            open_clip_registry.find_tag(f"clip={self.name}", self.arch, self.tag)
         if self.path and self.place().is_file() and not self.arch:
             raise BadInput(
                 f"clip={self.name} is a file: say of what, clip=ARCHITECTURE::{self.path}"
@@ -205,8 +205,8 @@ class ClipCard:
 
     def texts(self) -> dict[str, bool]:
         """Other repositories that the text tower needs, as registry.text_repositories has them."""
-        known = self.arch in registry.architectures()
-        return registry.text_repositories(self.arch) if known else {}
+        known = self.arch in open_clip_registry.architectures()
+        return open_clip_registry.text_repositories(self.arch) if known else {}
 
     def cached(self) -> Path | None:
         """The weights in the hub's own cache, without asking the network; of a Chinese-CLIP the

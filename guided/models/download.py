@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from guided.errors import BadInput
-from guided.models import hub, integrity
+from guided.models import hub, weights_file
 from guided.models.cards import ClipCard, WeightsCard, cache, is_path, locate
 from guided.models.transfer import NoRoom, transfer
 
@@ -28,12 +28,12 @@ def fetch(card: WeightsCard) -> Path:
     present = locate(card.file)
     if is_path(card.file) or present not in (None, target):  # the package's or the user's own file
         present = card.path()
-        if (wrong := integrity.verify(present, card.sha256)) is not None:
+        if (wrong := weights_file.verify(present, card.sha256)) is not None:
             raise BadInput(f"{card.GROUP}={card.name}: {present} is damaged: {wrong}")
         return present
     with alone(target):
         if target.exists():
-            wrong = integrity.verify(target, card.sha256)
+            wrong = weights_file.verify(target, card.sha256)
             if wrong is None:
                 return target
             log.warning("%s is fetched again: %s", target, wrong)

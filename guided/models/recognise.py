@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from guided.diffusion.architecture import UNetConfig
+from guided.diffusion.unet_config import UNetConfig
 from guided.errors import BadInput
 from guided.models.cards import ModelCard
-from guided.models.integrity import damage, header
+from guided.models.weights_file import damage, header
 
 Shapes = Mapping[str, tuple[int, ...]]
 ANCHOR = "time_embed.0.weight"  # every U-Net of guided-diffusion's family has it

@@ -22,8 +22,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from guided import __version__
-from guided.models import integrity
+from guided.models import weights_file
+from guided.version import __version__
 
 log = logging.getLogger(__name__)
 TIMEOUT = 30.0  # seconds without a byte
@@ -85,12 +85,12 @@ def transfer(url: str, target: Path, sha256: str) -> Path:
     if sha256 and digest != sha256:
         part.discard()
         raise Altered(f"its SHA-256 is {digest}, expected {sha256}")
-    if (wrong := integrity.misshapen(part.path, target.suffix)) is not None:
+    if (wrong := weights_file.misshapen(part.path, target.suffix)) is not None:
         part.discard()  # a page that says sorry, perhaps
         raise Altered(wrong)
     os.replace(part.path, target)
     part.discard()
-    integrity.remember(target, digest)
+    weights_file.remember(target, digest)
     return target
 
 
@@ -134,7 +134,7 @@ def request(url: str, part: Part, sha256: str) -> str:
         if error.code != 416:
             raise
         if error.headers.get("Content-Range") == f"bytes */{kept}":  # it is all here
-            return integrity.file_hash(part.path)
+            return weights_file.file_hash(part.path)
         part.discard()  # what is here is longer than what is there
         raise
     with answer:
@@ -175,10 +175,10 @@ def receive(answer: HTTPResponse, part: Part, kept: int, total: int) -> str:
     digest: Any = hashlib.sha256()
     with part.path.open("r+b" if kept else "w+b") as sink:
         while sink.tell() < kept:
-            digest.update(sink.read(min(integrity.BLOCK, kept - sink.tell())))
+            digest.update(sink.read(min(weights_file.BLOCK, kept - sink.tell())))
         bar = dict(unit="B", unit_scale=True, disable=None, desc=part.path.name[1:-5])
         with tqdm(total=total or None, initial=kept, **bar) as shown:
-            while block := answer.read(integrity.BLOCK):
+            while block := answer.read(weights_file.BLOCK):
                 sink.write(block)
                 digest.update(block)
                 shown.update(len(block))

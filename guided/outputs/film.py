@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from guided import metadata
+from guided.runs import metadata
 
 GIF_UNIT = 10  # milliseconds: what a GIF counts in
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from guided.types import Frame, Run
+from guided.interfaces import Frame, Run
 
 if TYPE_CHECKING:
     from torch import Tensor

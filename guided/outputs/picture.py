@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from guided.record import words_of_one
-from guided.types import Frame, Run
+from guided.interfaces import Frame, Run
+from guided.runs.record import words_of_one
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from guided.types import Frame, Overall, Run
+from guided.interfaces import Frame, Overall, Run
 
 LOOK = "{desc}: {percentage:3.0f}%|{bar}|{postfix}"
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from guided import record
+from guided.interfaces import Frame, Run
 from guided.outputs.picture import picture
+from guided.runs import record
 from guided.schedule import check_number
-from guided.types import Frame, Run
 
 STRIPS = "strips"  # the folder
 GAP = 4  # pixels around and between pictures

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from guided import record
+from guided.interfaces import Frame, Run
 from guided.outputs.picture import picture
+from guided.runs import record
 from guided.schedule import check_number
-from guided.types import Frame, Run
 
 
 @dataclass

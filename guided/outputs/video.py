@@ -14,12 +14,12 @@ from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
-from guided import record
 from guided.errors import not_one_of
+from guided.interfaces import Frame, Run
 from guided.outputs.film import Film
 from guided.outputs.picture import made, picture
+from guided.runs import record
 from guided.schedule import check_number
-from guided.types import Frame, Run
 
 FASTEST = {"mp4": 120, "gif": 50, "webp": 120}  # pictures a second; browsers slow a GIF above it
 LARGEST = {"mp4": 8192, "gif": 65_535, "webp": 16_383}  # pixels a side

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from guided.batch.manifest import Row
 from guided.batch.planning import drawable, plan_batch, tell_if_changed, where_asked
-from guided.composing import Composer, compose
+from guided.config.composition import Composer, compose
 from guided.errors import BadInput
+from guided.runs.manifest import Row
 
 
 def plan(*rows, words=("steps=20",)):
@@ -73,7 +73,7 @@ def test_rows_that_are_all_bad_are_bad_input_with_the_first_line():
 def test_artists_of_ones_own_are_in_wildcards_wherever_a_batch_is_worked_on(tmp_path):
     (tmp_path / "artist").mkdir()
     (tmp_path / "artist" / "me.yaml").write_text(
-        "me:\n  _target_: guided.styles.Artist\n  name: {en: Mina Ona}\n"
+        "me:\n  _target_: guided.prompts.styles.Artist\n  name: {en: Mina Ona}\n"
     )
     composer = Composer(["prompt=by __artist__", "steps=20"], ["--config-dir", str(tmp_path)])
     base = plan_batch(composer, [Row()], "").manifest.base
@@ -121,8 +121,9 @@ def test_a_row_whose_settings_have_changed_since_is_told(tmp_path, caplog):
 
 def test_rows_are_checked_without_torch():
     program = (
-        "import sys; from guided.batch.manifest import Row;"
-        "from guided.batch.planning import plan_batch; from guided.composing import Composer;"
+        "import sys; from guided.runs.manifest import Row;"
+        "from guided.batch.planning import plan_batch;"
+        "from guided.config.composition import Composer;"
         "plan_batch(Composer(['steps=20']), [Row(['prompt=x'])], '');"
         "assert 'torch' not in sys.modules"
     )

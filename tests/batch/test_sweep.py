@@ -4,10 +4,10 @@ import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from guided import help
 from guided.batch.sweep import expanded
+from guided.config import choices
+from guided.config.overrides import quote_one
 from guided.errors import BadInput
-from guided.quoting import quote_one
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,9 @@ def settings(words):
 
 def test_glob_names_the_choices_of_a_group():
     _, rows = expanded(["sampler=glob(*)"])
-    assert [row.words for row in rows] == [[f"sampler={name}"] for name in help.names("sampler")]
+    assert [row.words for row in rows] == [
+        [f"sampler={name}"] for name in choices.names("sampler")
+    ]
     _, rows = expanded(["sampler=glob(dpm*)"])
     assert [row.words for row in rows] == [["sampler=dpmpp_2m"], ["sampler=dpmpp_sde"]]
 

@@ -11,14 +11,15 @@ import pytest
 import torch
 from PIL import Image
 
-from guided import gallery, record
-from guided.batch.manifest import Manifest, Row
+from guided import gallery
 from guided.batch.planning import plan_batch
+from guided.batch.run import begin, draw, resume
 from guided.batch.worker import Bench
-from guided.composing import Composer
+from guided.config.composition import Composer
 from guided.errors import Failed
-from guided.pipeline import begin, draw, resume
-from guided.studio import Studio
+from guided.pipeline import Studio
+from guided.runs import record
+from guided.runs.manifest import Manifest, Row
 
 ROOT = Path(__file__).parent.parent.parent
 SHORT = [

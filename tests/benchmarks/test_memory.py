@@ -1,8 +1,8 @@
 """The table of what fits which GPU, on one small size of it."""
 
 from benchmarks.memory import Counter, within
-from guided.memory.fit import SPARE
-from guided.memory.room import DRIVER, GB
+from guided.memory.available import DRIVER, GB
+from guided.memory.strategies import SPARE
 
 
 def test_a_published_u_net_is_counted_and_cut_to_fit() -> None:

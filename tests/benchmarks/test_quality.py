@@ -6,9 +6,9 @@ import pytest
 
 from benchmarks import scatter
 from benchmarks.quality import VARIANTS, compared, on_front, rows
-from guided.command import compose
+from guided.cli.main import compose
+from guided.config.plan import Plan
 from guided.errors import BadInput
-from guided.plan import Plan
 
 
 def test_words_with_several_values_make_every_combination_once_and_none_comes_first() -> None:

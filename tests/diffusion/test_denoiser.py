@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from guided.diffusion.architecture import UNetConfig
 from guided.diffusion.denoiser import ModelDenoiser, clean, noised
-from guided.diffusion.noise import Dice, timeline
+from guided.diffusion.noise_schedule import Dice, timeline
+from guided.diffusion.unet_config import UNetConfig
 from tests.doubles import TinyNet
 
 LINE = timeline("linear", 20)

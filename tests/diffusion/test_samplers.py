@@ -6,15 +6,15 @@ import pytest
 import torch
 
 from benchmarks.reference import spaced as oracle
-from guided.diffusion.architecture import UNetConfig
-from guided.diffusion.drawing import Drawing
-from guided.diffusion.noise import Dice, timeline
+from guided.diffusion.noise_schedule import Dice, timeline
 from guided.diffusion.samplers import DDIM, DDPM
 from guided.diffusion.unet import UNet
+from guided.diffusion.unet_config import UNetConfig
+from guided.generators.diffusion.generator import Drawing
 from guided.guides.loss import LossGuide
+from guided.interfaces import Request, Sampler
 from guided.models.cards import ModelCard
 from guided.schedule import schedule
-from guided.types import Request, Sampler
 from tests.doubles import (
     GaussianDenoiser,
     TinyNet,

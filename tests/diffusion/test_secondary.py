@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from guided.diffusion.noise import Dice, timeline
+from guided.diffusion.noise_schedule import Dice, timeline
 from guided.diffusion.secondary import SecondaryModel, quick_guess
 from tests.doubles import randomised, relative
 

@@ -7,9 +7,9 @@ import torch
 from guided_diffusion import unet as oracle
 from torch import Tensor
 
-from guided.diffusion import norm
-from guided.diffusion.architecture import UNetConfig
+from guided.diffusion import group_norm
 from guided.diffusion.unet import UNet, timestep_embedding
+from guided.diffusion.unet_config import UNetConfig
 from tests.doubles import nothing_cast_to_float32, randomised, relative
 
 SMALL = dict(
@@ -92,12 +92,14 @@ def test_keys_and_shapes_are_those_of_guided_diffusion(name: str) -> None:
     assert shapes[0] == shapes[1]
 
 
-@pytest.mark.parametrize("large", [norm.LARGE, 0], ids=["as small images", "as large ones"])
+@pytest.mark.parametrize("large", [group_norm.LARGE, 0], ids=["as small images", "as large ones"])
 @pytest.mark.parametrize("name", CONFIGS)
 def test_output_and_input_gradient_equal_the_oracle_in_float32(
     name: str, large: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(norm, "LARGE", large)  # the least of those that group norm does otherwise
+    monkeypatch.setattr(
+        group_norm, "LARGE", large
+    )  # the least of those that group norm does otherwise
     ours, theirs = pair(config(name))
     given = inputs(config(name), torch.float32)
     for mine, expected in zip(

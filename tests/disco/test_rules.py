@@ -3,13 +3,13 @@
 import pytest
 import yaml
 
-from guided import config
-from guided.disco.importing import command
+from guided.cli.import_settings import command
 from guided.disco.rules import translate
 from guided.disco.table import data, rows
-from guided.models import registry
+from guided.models import open_clip_registry
+from guided.paths import conf_folder
+from guided.prompts.wildcards import Wildcards
 from guided.schedule import schedule
-from guided.wildcards import Wildcards
 
 HELD = ["clip", "range", "smooth", "saturation", "likeness"]
 
@@ -182,10 +182,10 @@ def test_schedules_of_clips_go_to_their_cards():
 def test_every_switch_of_disco_becomes_a_clip_of_the_same_weights(switch):
     (name,) = said(**{switch: True}).choices["clip"]
     if "::" in name:
-        registry.find_tag("clip", *name.split("::"))  # open_clip knows it
+        open_clip_registry.find_tag("clip", *name.split("::"))  # open_clip knows it
         assert name == data()["clips"][switch]
     else:
-        card = yaml.safe_load((config.conf_folder() / "clip" / f"{name}.yaml").read_text())[name]
+        card = yaml.safe_load((conf_folder() / "clip" / f"{name}.yaml").read_text())[name]
         assert f"{card['arch']}::{card['tag']}" == data()["clips"][switch]
 
 

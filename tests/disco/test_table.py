@@ -7,11 +7,12 @@ from functools import cache
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from guided import command, plan
-from guided.command import compose
+from guided.cli import main
+from guided.cli.main import compose
+from guided.config import plan
+from guided.config.plan import Plan
 from guided.disco.rules import translate
 from guided.disco.table import SETTINGS, defaults, markdown, rows
-from guided.plan import Plan
 from guided.schedule import Schedule, schedule
 
 ROWS = [row for row in rows() if row.ours]
@@ -55,8 +56,8 @@ def test_legal_and_border_values_are_taken(row):
 def test_an_illegal_value_is_refused_in_one_line_that_names_the_setting(row):
     with pytest.raises(Exception) as caught:
         read(row, row.illegal)
-    assert isinstance(caught.value, command.BAD), caught.value
-    said = command.say(caught.value)
+    assert isinstance(caught.value, main.BAD), caught.value
+    said = main.say(caught.value)
     assert "\n" not in said
     assert row.ours.rpartition(".")[2] in said
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from guided import record
+from guided.runs import record
 
 MADE = 1_795_357_353  # 2026-11-22T14:22:33+00:00
 

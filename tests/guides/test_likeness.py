@@ -10,16 +10,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from guided.clip import import_past_missing_operators
-from guided.command import compose
-from guided.diffusion.noise import Dice
+from guided.cli.main import compose
+from guided.clip.model import import_past_missing_operators
+from guided.config.plan import Plan
+from guided.diffusion.noise_schedule import Dice
 from guided.errors import BadInput
 from guided.guides import likeness
 from guided.guides.likeness import Likeness
-from guided.guides.perceptual import perceptual
+from guided.guides.lpips import perceptual
+from guided.interfaces import Scene
 from guided.models.cards import VGG16
-from guided.plan import Plan
-from guided.types import Scene
 from tests.doubles import numerical, relative
 
 CPU = torch.device("cpu")

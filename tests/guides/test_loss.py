@@ -5,13 +5,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from guided.diffusion.noise import Dice
+from guided.diffusion.noise_schedule import Dice
 from guided.guides.loss import LossGuide
 from guided.guides.range import Range, outside
 from guided.guides.saturation import Saturation, excess
 from guided.guides.smooth import Smooth, total_variation
+from guided.interfaces import Guide, Scene
 from guided.schedule import schedule
-from guided.types import Guide, Scene
 from tests.doubles import numerical, relative
 
 SCENE = Scene(prompts=[], clips={}, cutouts=None, device=torch.device("cpu"))

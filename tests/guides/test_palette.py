@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from guided.diffusion.noise import Dice
+from guided.diffusion.noise_schedule import Dice
 from guided.guides.palette import Palette, distance
-from guided.types import Scene
+from guided.interfaces import Scene
 from tests.doubles import numerical, relative
 
 SCENE = Scene(prompts=[], clips={}, cutouts=None, device=torch.device("cpu"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from guided.errors import BadInput
-from guided.models import integrity, transfer
+from guided.models import transfer, weights_file
 from guided.models.cards import ModelCard, keep_in, locate
 from guided.models.download import fetch
 
@@ -230,7 +230,7 @@ def test_a_file_of_unknown_checksum_must_stay_as_it_was_fetched(server):
 
 def test_what_was_hashed_is_not_hashed_again(server, monkeypatch):
     hashed = []
-    monkeypatch.setattr(integrity, "file_hash", lambda path: hashed.append(path) or SHA256)
+    monkeypatch.setattr(weights_file, "file_hash", lambda path: hashed.append(path) or SHA256)
     path = fetch(card(server, "/whole"))
     fetch(card(server, "/whole"))
     assert hashed == []
@@ -255,12 +255,12 @@ def test_safetensors_that_break_off_are_seen(tmp_path):
 
     path = tmp_path / "w.safetensors"
     save_file({"a": torch.zeros(100), "b": torch.zeros(3, 4)}, path)
-    assert integrity.damage(path) is None
-    assert integrity.header(path)["b"]["shape"] == [3, 4]
+    assert weights_file.damage(path) is None
+    assert weights_file.header(path)["b"]["shape"] == [3, 4]
     whole = path.read_bytes()
     for part in (whole[:-1], whole[:50], whole[:4], b"", b"\xff" * 200, whole + b"x"):
         path.write_bytes(part)
-        assert integrity.damage(path), len(part)
+        assert weights_file.damage(path), len(part)
 
 
 @pytest.mark.parametrize(
@@ -282,9 +282,9 @@ def test_safetensors_that_break_off_are_seen(tmp_path):
 def test_a_safetensors_header_that_lies_is_told_as_damage(tmp_path, told):
     path = tmp_path / "w.safetensors"
     path.write_bytes(len(told).to_bytes(8, "little") + told.encode())
-    assert integrity.damage(path) == "its safetensors header is broken"
+    assert weights_file.damage(path) == "its safetensors header is broken"
     with pytest.raises(ValueError, match="header is broken"):
-        integrity.header(path)
+        weights_file.header(path)
 
 
 # ---- where from and where to ---------------------------------------------------------------

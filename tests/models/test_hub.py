@@ -12,9 +12,9 @@ import torch
 from huggingface_hub import constants
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from guided.clip import import_open_clip, load
+from guided.clip.model import import_open_clip, load
 from guided.errors import BadInput
-from guided.models import hub, registry
+from guided.models import hub, open_clip_registry
 from guided.models.cards import ClipCard
 from guided.models.download import fetch_clip
 from tests.doubles import randomised
@@ -168,7 +168,7 @@ def test_a_text_tower_needs_its_description_and_a_mere_tokenizer_does_not(
     server, arch, whole
 ) -> None:
     pytest.importorskip("transformers")
-    (found,) = registry.text_repositories(arch).items()
+    (found,) = open_clip_registry.text_repositories(arch).items()
     server.files[found[0], "tokenizer.json"] = b"{}"
     hub.fetch(found[0], hub.TOKENIZERS)
     assert hub.has_text(*found) is whole

@@ -7,10 +7,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from guided.diffusion import norm
-from guided.diffusion.architecture import UNetConfig
+from guided.diffusion import group_norm
 from guided.diffusion.secondary import SecondaryModel
 from guided.diffusion.unet import UNet
+from guided.diffusion.unet_config import UNetConfig
 from guided.errors import BadInput
 from guided.models.cards import ModelCard, SecondaryCard
 from guided.models.weights import load_compiled, load_secondary, load_unet, read
@@ -45,9 +45,9 @@ def test_every_format_of_checkpoint_loads(tmp_path, name):
 
 
 @pytest.mark.slow  # the compiler takes a minute
-@pytest.mark.parametrize("large", [norm.LARGE, 0], ids=["small images", "large ones"])
+@pytest.mark.parametrize("large", [group_norm.LARGE, 0], ids=["small images", "large ones"])
 def test_a_compiled_network_says_the_same_and_sends_back_the_same(tmp_path, monkeypatch, large):
-    monkeypatch.setattr(norm, "LARGE", large)
+    monkeypatch.setattr(group_norm, "LARGE", large)
     path = tmp_path / "w.safetensors"
     save_file(randomised(UNet(SMALL)).state_dict(), path)
     found = []

@@ -6,14 +6,14 @@ import pytest
 import torch
 from PIL import Image
 
-from guided import record
+from guided.interfaces import Frame, Guess, Run
 from guided.outputs.cuts import Cuts
 from guided.outputs.metrics import Metrics
 from guided.outputs.picture import picture
 from guided.outputs.sheet import GAP, Sheet
 from guided.outputs.steps import Steps
 from guided.outputs.still import Still
-from guided.types import Frame, Guess, Run
+from guided.runs import record
 
 SETTINGS = {
     "prompt": "x", "steps": 4, "seed": 9, "size": [6, 4], "model": {"name": "m"},

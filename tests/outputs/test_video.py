@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from guided import metadata, record
+from guided.interfaces import Frame, Guess, Run
 from guided.outputs import video
 from guided.outputs.video import Video
-from guided.types import Frame, Guess, Run
+from guided.runs import metadata, record
 
 SETTINGS = {
     "prompt": "一颗 <red> heart", "steps": 5, "seed": 9, "size": [7, 5], "model": {"name": "m"},

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from guided.training import diffusion
+from guided.training.diffusion import train
 from tests.doubles import on_one_thread
 
 WORDS = [
@@ -67,7 +67,7 @@ def own(tmp_path: Path) -> Path:
 @pytest.fixture(params=["plain", "dense"])
 def small_unet(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """What new networks are: one of convolutions alone, or one that mends a first guess."""
-    tiny = diffusion.UNetConfig(
+    tiny = train.UNetConfig(
         image_size=16,
         num_channels=32,
         channel_mult=[1, 1],
@@ -77,5 +77,5 @@ def small_unet(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         patch=2 if request.param == "dense" else 1,
         dense=48 if request.param == "dense" else 0,
     )
-    monkeypatch.setattr(diffusion, "architecture", lambda size, channels: tiny)
+    monkeypatch.setattr(train, "architecture", lambda size, channels: tiny)
     return request.param

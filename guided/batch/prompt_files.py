@@ -1,0 +1,194 @@
+"""Rows from a file: `prompts=prompts.txt`, a prompt a line; `.csv`, settings by the names in its
+first line; `.yaml`, a list of prompts or of mappings, or {list: [...], product: {...}}.
+
+Knows nothing about what the settings mean; imports no torch.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from guided.batch.rows import MOST, check_name, combined, from_mapping
+from guided.batch.sweep import settings_of
+from guided.config.overrides import PROSE, is_grammar, parsed
+from guided.config.values import said, untrusted
+from guided.errors import BadInput, not_one_of, shown
+from guided.runs.manifest import Row
+from guided.runs.metadata import whole
+from guided.runs.record import LOADER, check_shape
+
+LARGEST = 16 << 20  # bytes
+HALVES = re.compile(r"(\\u[dD][89a-fA-F][0-9a-fA-F]{2})+")
+KINDS = (".txt", ".csv", ".yaml", ".yml")
+
+
+def read(name: str, flags: Sequence[str] = ()) -> list[Row]:
+    """The rows of a file; BadInput names the file and, where it can, the line."""
+    path = Path(name).expanduser()
+    kind = path.suffix.lower()
+    if kind not in KINDS:
+        raise BadInput(not_one_of("the ending of prompts", path.name, KINDS))
+    text = text_of(path)
+    if kind == ".txt":
+        found = from_lines(text, path.name)
+    elif kind == ".csv":
+        found = from_table(text, path.name)
+    else:
+        found = from_yaml(text, path.name, flags)
+    if not found:
+        raise BadInput(f"prompts={name} has nothing in it to draw")
+    if len(found) > MOST:
+        raise BadInput(f"prompts={name} has {len(found)} rows; at most {MOST} at once")
+    return [harmless(row) for row in found]
+
+
+def harmless(row: Row) -> Row:
+    """A file may come from anyone: nothing in it is looked up elsewhere."""
+    try:
+        return replace(row, words=[untrusted(word) for word in row.words])
+    except BadInput as error:
+        return replace(row, words=[], wrong=row.wrong or str(error))
+
+
+def text_of(path: Path) -> str:
+    """UTF-8, with or without a mark at its beginning."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise BadInput(f"prompts={path} is larger than {LARGEST >> 20} MB")
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise BadInput(f"prompts={path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise BadInput(f"{path.name}:{line} is not UTF-8; save the file as UTF-8") from error
+
+
+def from_lines(text: str, name: str) -> list[Row]:
+    """A prompt a line, as it would be typed; empty lines and those that begin with # are none."""
+    rows = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if (line := line.strip()) and not line.startswith("#"):
+            rows.append(Row([prose("prompt", line)], {"prompt": line}, f"{name}:{number}"))
+    return rows
+
+
+def prose(name: str, text: str) -> str:
+    """A text as typed behind `name=`; what is well-formed as a list or mapping is one, but a
+    sweep is a text here."""
+    typed = f"{name}={text}"
+    found = parsed(typed) if is_grammar(typed, text) else None
+    return said(name, text) if found is None or found.is_sweep_override() else typed
+
+
+def from_table(text: str, name: str) -> list[Row]:
+    """The first line has the names of settings, every other one their values, as they would be
+    typed; what is empty is not set."""
+    first = text.lstrip().partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)  # ; is what spreadsheets write in half of the world
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    names: list[str] = []
+    rows = []
+    line = 1
+    try:
+        for cells in reader:
+            cells, here, line = [cell.strip() for cell in cells], line, reader.line_num + 1
+            if not any(cells):
+                continue
+            if not names:
+                names = header(cells, f"{name}:{here}")
+            else:
+                rows.append(from_cells(names, cells, f"{name}:{here}"))
+    except csv.Error as error:
+        raise BadInput(f"{name}:{reader.line_num}: {error}") from error
+    return rows
+
+
+def header(names: list[str], where: str) -> list[str]:
+    for name in names:
+        if not name or names.count(name) > 1:
+            raise BadInput(f"{where}: every column needs a name of its own, not {shown(names)}")
+        try:
+            check_name(name, None)
+        except BadInput as error:
+            raise BadInput(f"{where}: {error}") from error
+    return names
+
+
+def from_cells(names: list[str], cells: list[str], where: str) -> Row:
+    if len(cells) > len(names):
+        return Row(
+            where=where, wrong=f"{len(cells)} values for {len(names)} columns; quote commas"
+        )
+    filled = [(name, cell) for name, cell in zip(names, cells, strict=False) if cell]
+    words = [prose(n, cell) if n in PROSE else f"{n}={cell}" for n, cell in filled]
+    return Row(words, settings_of(words), where)
+
+
+def from_yaml(text: str, name: str, flags: Sequence[str]) -> list[Row]:
+    try:
+        text = whole_escapes(text)
+        check_shape(text, name)
+        root = yaml.compose(text, LOADER)
+        if isinstance(root, yaml.SequenceNode):
+            return [from_node(node, f"{name}:{node.start_mark.line + 1}") for node in root.value]
+        found = None if root is None else built(root)
+    except yaml.YAMLError as error:
+        raise BadInput(f"{name}{why(error)}") from error
+    if not isinstance(found, dict) or found.keys() - {"list", "product"}:
+        raise BadInput(f"{name} must be a list of prompts or settings, or have list: and product:")
+    return combined(found, flags, name)
+
+
+def whole_escapes(text: str) -> str:
+    """JSON's escapes say an emoji in two halves, which the loader refuses."""
+    return HALVES.sub(lambda halves: whole(json.loads(f'"{halves[0]}"')), text)
+
+
+def why(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or error
+    return f"{f':{mark.line + 1}' if mark else ''}: {' '.join(str(problem).split())}"
+
+
+def from_node(node: yaml.Node, where: str) -> Row:
+    """A prompt, or settings. What cannot be read is this row's own fault."""
+    try:
+        return from_mapping(settings_in(node), where)
+    except yaml.YAMLError as error:
+        return Row(where=where, wrong=why(error).partition(": ")[2])
+
+
+def settings_in(node: yaml.Node) -> dict[Any, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        return {"prompt": as_written(node)}
+    if isinstance(node, yaml.SequenceNode):  # several prompts of one picture
+        return {"prompt": [as_written(n) for n in node.value]}
+    if any(not isinstance(key, yaml.ScalarNode) for key, _ in node.value):
+        raise yaml.YAMLError("a list or mapping is not the name of a setting")
+    pairs = [(built(key), value) for key, value in node.value]
+    return {name: as_written(node) if name in PROSE else built(node) for name, node in pairs}
+
+
+def as_written(node: yaml.Node) -> Any:
+    """A text also where YAML would read `no` or `12:30` as something else."""
+    null = node.tag == "tag:yaml.org,2002:null"
+    return node.value if isinstance(node, yaml.ScalarNode) and not null else built(node)
+
+
+def built(node: yaml.Node) -> Any:
+    """Plain data only; YAMLError, with its line, for what is none."""
+    try:
+        return yaml.constructor.SafeConstructor().construct_document(node)
+    except (ValueError, TypeError, KeyError, OverflowError) as error:  # 2026-02-30, say
+        text = shown(node.value) if isinstance(node, yaml.ScalarNode) else "a value"
+        reason = f"{text} is not what it looks like to YAML ({error}); quote it"
+        raise yaml.MarkedYAMLError(problem=reason, problem_mark=node.start_mark) from error

@@ -1,0 +1,20 @@
+"""`batch=seeds`: rows that have a name. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from guided.batch.rows import combined
+from guided.runs.manifest import Row
+
+
+@dataclass
+class Preset:
+    list: Any = field(default_factory=list)  # prompts, or mappings of settings
+    product: Any = field(default_factory=dict)  # {setting: values}, each with each
+
+    def rows(self, flags: Sequence[str], name: str) -> list[Row]:
+        """BadInput when there is nothing in it."""
+        return combined({"list": self.list, "product": self.product}, flags, f"batch={name}")

@@ -1,0 +1,258 @@
+"""The recipe: from what was typed to a folder of pictures.
+
+Everything is checked first (batch/planning.py); then the folder is made, with a manifest that
+says what will be in it, and worked on (batch/worker.py) until nothing is left.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from guided.batch import launchers, multi_device, prompt_files, queue, request_checks, worker
+from guided.batch.launchers import Launch
+from guided.batch.planning import Batch, lasting_settings, plan_batch, where_asked
+from guided.batch.rows import crossed
+from guided.batch.sweep import expanded
+from guided.config import choices
+from guided.config.catalog import unquoted
+from guided.config.composition import MANY, Composer, lasting
+from guided.config.overrides import name_of
+from guided.config.plan import plain
+from guided.config.replay import Recorded
+from guided.config.schema import build
+from guided.console import tell
+from guided.devices import find_device, find_precision, read_devices
+from guided.errors import BadInput, Failed
+from guided.runs import record
+from guided.runs.manifest import DONE, QUEUED, RUNNING, Manifest, Row
+from guided.schedule import check_number
+
+log = logging.getLogger(__name__)
+SHOWN, FEW = 50, 5  # lines
+UNHEARD = 8  # choices that are composed within two seconds
+
+
+def draw(
+    words: Sequence[str],
+    flags: Sequence[str] = (),
+    recorded: Recorded | None = None,
+    launch: Launch | None = None,
+) -> Path:
+    """Draw all that was asked for; the folder that it is in. `recorded` is what a picture or a run
+    was made with, which the words then vary; `launch` runs Hydra where one of its launchers is
+    asked for.
+
+    BadInput, or one of Hydra's errors, before anything is made, when none of it can be drawn;
+    Failed, after all else was drawn, when something could not be; KeyboardInterrupt when it was
+    stopped."""
+    hydras, words = launchers.apart(words)
+    launched = launchers.wanted(hydras)
+    request_checks.check_launching(hydras, words, launched)
+    words, swept = expanded(words, flags) if set(MANY) & set(flags) else (list(words), [])
+    composer = Composer(words, lasting(flags), recorded)
+    with composer.row() as composed:
+        cfg = composed.cfg
+        listed = prompt_files.read(cfg.prompts, flags) if cfg.prompts else rows_of(recorded, words)
+        preset = build(cfg.batch, "batch").rows(flags, chosen(words)) if cfg.batch else []
+        rows = crossed(listed, preset, swept)
+        root, debug, workers = Path(cfg.folder).expanduser(), cfg.debug, read_workers(cfg.workers)
+        title = cfg.name or (Path(cfg.prompts).stem if cfg.prompts else "")
+    if len({choices_in(row, flags) for row in rows}) > UNHEARD:
+        tell(f"checking {len(rows)} rows ...")
+    batch = plan_batch(composer, rows, title)
+    for why in list(batch.wrong.values())[:FEW]:
+        log.warning("%s", why)
+    if batch.wrong:
+        log.warning("%d of %d rows cannot be drawn; the others are", len(batch.wrong), len(rows))
+    folder = begin(batch, composer, root)
+    tell(f"drawing in {folder}")
+    if launched and launch is not None:
+        return by_launcher(folder, launch, launchers.arguments(folder, hydras, [], workers))
+    bench = worker.Bench(folder, composer, [], batch.first_row, batch.first)
+    return finish(folder, bench, batch.first.plan.devices, debug)
+
+
+def choices_in(row: Row, flags: Sequence[str]) -> tuple[str, ...]:
+    """What of a row Hydra must compose anew."""
+    return tuple(word for word in row.words if choices.folders(name_of(word), flags))
+
+
+def read_workers(workers: int) -> int:
+    try:
+        check_number("workers", workers, 1, 1000, whole=True)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    return workers
+
+
+def by_launcher(folder: Path, launch: Launch, arguments: list[str]) -> Path:
+    try:
+        launch(arguments)
+    except KeyboardInterrupt:
+        tell(f"interrupted; to go on: {again(folder)}")
+        raise
+    return conclude(folder)
+
+
+def rows_of(recorded: Recorded | None, words: Sequence[str]) -> list[Row]:
+    """Those of a run that is drawn again, where it had several."""
+    return recorded.rows_with(words) if recorded else []
+
+
+def chosen(words: Sequence[str]) -> str:
+    """The preset's name, for what is said of it."""
+    return next((word[6:] for word in words if word.startswith("batch=")), "")
+
+
+def join(words: Sequence[str]) -> None:
+    """Be one of a launcher's workers on a folder."""
+    said, more = beside(words)
+    folder = Path(unquoted(said["resume"]))
+    composer = Composer.kept(Manifest.read(folder).base)
+    worker.work(worker.Bench(folder, composer, more, alone=False))
+
+
+def resume(words: Sequence[str], launch: Launch | None = None) -> Path:
+    """Go on with a folder: what is not there yet, and what failed. As `draw`."""
+    hydras, words = launchers.apart(words)
+    launched = launchers.wanted(hydras)
+    said, more = beside(words)
+    request_checks.check_resuming(said)
+    request_checks.check_launching(hydras, words, launched)
+    folder = found_folder(said["resume"], said.get("folder", "outputs"))
+    base = Manifest.read(folder).base
+    composer = Composer.kept(base)
+    queue.retry(folder)
+    with where_asked(base), composer.row(more) as composed:
+        devices = read_devices(plain(composed.cfg.device))
+        workers = read_workers(composed.cfg.workers)
+    if launched and launch is not None:
+        return by_launcher(folder, launch, launchers.arguments(folder, hydras, more, workers))
+    bench = worker.Bench(folder, composer, more)
+    return finish(folder, bench, devices, said.get("debug", "").lower() == "true")
+
+
+def beside(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """What is said with resume=, and of it what every row then has too."""
+    said = dict(word.partition("=")[::2] for word in words)
+    return said, [f"{name}={said[name]}" for name in ("device", "workers") if name in said]
+
+
+def found_folder(name: str, root: str) -> Path:
+    """A batch's folder by its path, or `latest`."""
+    folder = Path(name).expanduser()
+    if name == "latest" and not folder.exists():
+        root = Path(root).expanduser()
+        pointer = root / "latest.txt"  # where there are no links
+        folder = Path(pointer.read_text()) if pointer.exists() else (root / "latest").resolve()
+    if not folder.is_dir():
+        raise BadInput(f"resume={name}: there is no folder {folder}")
+    return folder
+
+
+def finish(folder: Path, bench: worker.Bench, devices: Sequence[str], debug: bool) -> Path:
+    """Work on the folder until nothing is left, and say what there is."""
+    try:
+        if len(devices) > 1:
+            multi_device.work(folder, devices, debug)
+        else:
+            worker.work(bench, debug)
+    except KeyboardInterrupt:
+        tell(f"interrupted; to go on: {again(folder)}")
+        raise
+    return conclude(folder)
+
+
+def conclude(folder: Path) -> Path:
+    """Say what there is; Failed, when something is not that should be."""
+    manifest = Manifest.read(folder)
+    if manifest.count(RUNNING):  # by others, or by such as were killed
+        manifest = queue.freed(folder)
+    tell_what_is_there(folder, manifest)
+    if manifest.failed or manifest.count(QUEUED):
+        raise Failed(summary(folder, manifest))
+    if running := manifest.count(RUNNING):
+        tell(f"{running} more are being drawn by others")
+    return folder
+
+
+def tell_what_is_there(folder: Path, manifest: Manifest) -> None:
+    """Each picture that is kept, the best first where only the best are."""
+    kept = [p for p in manifest.pictures if p.state == DONE and p.file and "/" not in p.file]
+    if len(kept) > SHOWN:
+        tell(f"{len(kept)} pictures in {folder}")
+        return
+    chosen = {picture.row for picture in manifest.pictures if "/" in (picture.file or "")}
+    for picture in sorted(kept, key=lambda p: (p.row, -(p.score or 0) * (p.row in chosen))):
+        score = f"  {picture.score:.3f}" if picture.row in chosen else ""
+        tell(f"{folder / picture.file}{score}")
+
+
+def summary(folder: Path, manifest: Manifest) -> str:
+    """What failed and why, and the command that tries just that again."""
+    failed = manifest.failed
+    whys: dict[tuple[int, str | None], list[int]] = {}
+    for picture in failed:
+        whys.setdefault((picture.row, picture.why), []).append(picture.number)
+    lines = [f"{len(failed)} of {len(manifest.pictures)} pictures failed"]
+    if left := manifest.count(QUEUED):
+        lines.append(f"{left} were not begun, because who should draw them stopped early")
+    lines += [f"  {numbers(found)}: {why}" for (_, why), found in list(whys.items())[:SHOWN]]
+    lines += [f"  and {len(whys) - SHOWN} more rows"] if len(whys) > SHOWN else []
+    rows = [manifest.rows[picture.row] for picture in failed]
+    if places := dict.fromkeys(row.where for row in rows if row.where):
+        named = ", ".join(list(places)[:FEW]) + (", ..." if len(places) > FEW else "")
+        lines.append(
+            "resume= takes rows as they were read: what is wrong in "
+            f"{named} itself, mend there and draw those rows with prompts= again"
+        )
+    if left or not all(row.wrong for row in rows):
+        lines.append(f"to try these again: {again(folder)}")
+    return "\n".join(lines)
+
+
+def numbers(found: list[int]) -> str:
+    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+
+
+def again(folder: Path) -> str:
+    return f"python run.py {shlex.quote(f'resume={folder}')}"
+
+
+def begin(batch: Batch, composer: Composer, root: Path) -> Path:
+    """The batch's folder with manifest.json and run.yaml in it, before the first step."""
+    first = batch.first
+    resolved = {}
+    if len(first.plan.devices) == 1:  # else this process loads no torch
+        device = find_device(first.plan.device)
+        precision = str(find_precision(first.plan.precision, device)).removeprefix("torch.")
+        resolved = {"device": str(device), "precision": precision}
+    make_root(root)
+    folder = record.new_folder(root, batch.manifest.title, datetime.now())
+    if len(batch.manifest.rows) == 1:
+        settings = dict(first.settings)
+    else:
+        with composer.row() as composed:
+            settings = lasting_settings(composed.cfg)
+    settings |= {"words": composer.typed([]), **resolved}
+    if settings["seed"] is None:
+        settings["seed"] = batch.manifest.base["seed"]  # of the rows that say none
+    record.write(folder / "run.yaml", record.as_yaml(settings).encode())
+    batch.manifest.write(folder)
+    record.point_latest(folder, root)
+    return folder
+
+
+def make_root(folder: Path) -> None:
+    """The folder of all runs; BadInput when it cannot be made or written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"folder={folder} cannot be made: {error.strerror}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BadInput(f"folder={folder} cannot be written to")

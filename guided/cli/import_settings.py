@@ -1,0 +1,158 @@
+"""`python run.py import=settings.txt`: the command that draws the same here, and a preset.
+
+What it prints is a shell script: comments, and one command. Loads no model; imports no torch.
+"""
+
+import re
+import shlex
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.override_parser.types import Quote, QuotedString
+
+from guided.config import choices as config_choices
+from guided.config.overrides import escaped
+from guided.config.schema import Config
+from guided.disco.reading import read
+from guided.disco.rules import translate
+from guided.disco.translation import Translation, beyond
+from guided.errors import BadInput
+
+PROGRAMS = {"disco": "Disco Diffusion", "discoart": "DiscoArt"}
+COMPANIONS = ("folder", "debug")  # what may be said beside import=
+KEYWORDS = ("null", "true", "false", "inf", "nan")  # of Hydra's grammar
+
+
+def run(words: Sequence[str]) -> None:
+    """Read the file that `import=` names, print the command, write the preset."""
+    said = dict(word.split("=", 1) for word in words if "=" in word)
+    others = [word for word in words if word.split("=")[0] not in ("import", *COMPANIONS)]
+    if others:
+        raise BadInput(
+            f"import= stands alone, but for folder=; say {' '.join(others)} behind the command "
+            "that it prints"
+        )
+    path = Path(said["import"]).expanduser()
+    root = Path(said.get("folder", Config.folder)).expanduser() / "presets"
+    program, settings = read(path)
+    found = imported(path, program, settings)
+    preset = write_preset(root, path, found)
+    print(report(path, program, len(settings), found, root, preset))
+
+
+def imported(path: Path, program: str, settings: dict[str, Any]) -> Translation:
+    """What a file says beyond its program's look; BadInput when a value makes no sense."""
+    try:
+        return beyond(translate(program, settings), translate(program, {}))
+    except ValueError as error:
+        raise BadInput(f"import={path}: {error}") from error
+
+
+def command(found: Translation) -> list[str]:
+    """The words behind `python run.py`."""
+    words = [choice(*chosen) for chosen in ({"look": found.look} | found.choices).items()]
+    return words + [f"{name}={spelt(value)}" for name, value in found.settings.items()]
+
+
+def choice(group: str, names: Any) -> str:
+    return f"{group}=[{','.join(names)}]" if isinstance(names, list) else f"{group}={names}"
+
+
+def spelt(value: Any) -> str:
+    """In Hydra's grammar, with double quotes, so that a shell's single ones may be around it."""
+    if isinstance(value, list):
+        return f"[{','.join(map(spelt, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {spelt(one)}' for key, one in value.items())}}}"
+    if isinstance(value, str):
+        plain = re.fullmatch(r"[a-z]\w*|\d+%", value, re.ASCII) and value not in KEYWORDS
+        return value if plain else QuotedString(escaped(value), Quote.double).with_quotes()
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else str(value)
+
+
+def report(
+    path: Path, program: str, count: int, found: Translation, root: Path, preset: Path
+) -> str:
+    lines = [f"# {path.name}: {count} settings of {PROGRAMS[program]}"]
+    lines.append(shlex.join(["python", "run.py", *command(found)]))
+    lines.append("# the same, as a preset that further settings can follow:")
+    beside = [choice(*chosen) for chosen in found.choices.items() if not in_a_preset(chosen[1])]
+    flag = ["--config-dir", str(root), f"look={preset.stem}"]
+    lines.append("# " + shlex.join(["python", "run.py", *flag, *beside]))
+    lines += [
+        f"# note: a preset can name neither files nor CLIPs without a card; "
+        f"{shlex.quote(word)} must stand beside it"
+        for word in beside
+    ]
+    lines += [f"# note: {note}" for note in dict.fromkeys(found.notes)]
+    for why, names in found.left.items():
+        lines += ["# without equivalent: " + why]
+        lines += [f"#   {line}" for line in textwrap.wrap(", ".join(names), 95)]
+    # What comes from a file must neither end a comment nor speak to the terminal.
+    return "\n".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", line) for line in lines)
+
+
+def write_preset(root: Path, source: Path, found: Translation) -> Path:
+    """root/look/NAME.yaml, under a name that is not taken."""
+    folder = root / "look"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in (folder / f"{name}.yaml" for name in free_names(source)):
+            try:
+                with path.open("x", encoding="utf-8") as file:
+                    file.write(preset_text(source, found, root, path.stem))
+            except FileExistsError:
+                continue
+            return path
+    except OSError as error:
+        raise BadInput(f"folder={root.parent} cannot be written to: {error.strerror}") from error
+    raise BadInput(f"{folder} has no free name left for {source.name}")
+
+
+def free_names(source: Path) -> list[str]:
+    """Letters and digits of the file's name, which must not be one of the looks there are."""
+    name = re.sub(r"[^a-z0-9]+", "-", source.stem.lower()).strip("-") or "imported"
+    name = name if name[0].isalpha() else f"from-{name}"
+    names = [name[:60], *(f"{name[:60]}-{n}" for n in range(2, 1000))]
+    return [name for name in names if name not in config_choices.names("look")]
+
+
+def preset_text(source: Path, found: Translation, root: Path, name: str) -> str:
+    beside = [choice(*chosen) for chosen in found.choices.items() if not in_a_preset(chosen[1])]
+    where = shlex.join(["--config-dir", str(root), f"look={name}", *beside])
+    comment = f"# From {source.name}: python run.py {where}"
+    comment = re.sub(r"[\x00-\x1f]", " ", comment)
+    defaults: list[Any] = [found.look]
+    choices = {g: names for g, names in found.choices.items() if in_a_preset(names)}
+    defaults += [{f"override /{group}": names} for group, names in choices.items()]
+    body: dict[str, Any] = {"defaults": [*defaults, "_self_"]}
+    for dotted, value in found.settings.items():
+        node, names = body, dotted.split(".")
+        for part in names[:-1]:
+            node = node.setdefault(part, {})
+        node[names[-1]] = without_interpolation(value)
+    text = yaml.safe_dump(body, allow_unicode=True, sort_keys=False, width=95)
+    return f"# @package _global_\n{comment}\n{text}"
+
+
+def in_a_preset(names: Any) -> bool:
+    """Neither a checkpoint's path nor a CLIP's ARCH::TAG, which the command line takes, but
+    Hydra's lists of defaults do not."""
+    listed = names if isinstance(names, list) else [names]
+    return not any(re.search(r"[./:\\]", name) for name in listed)
+
+
+def without_interpolation(value: Any) -> Any:
+    """A dollar and a brace in a text are text."""
+    if isinstance(value, str):
+        return escaped(value)
+    if isinstance(value, list):
+        return [without_interpolation(item) for item in value]
+    if isinstance(value, dict):
+        return {key: without_interpolation(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,99 @@
+"""models=list shows what there is and could be; models=download fetches what is chosen.
+
+Imports no torch.
+"""
+
+from collections.abc import Iterator
+
+from omegaconf import DictConfig, OmegaConf
+
+from guided.config.schema import build, build_all
+from guided.errors import BadInput, not_one_of
+from guided.models.cards import (
+    VGG16,
+    ClipCard,
+    ModelCard,
+    WeightsCard,
+    cache,
+    keep_in,
+    locate,
+    needed_by,
+)
+from guided.paths import conf_folder
+
+ACTIONS = ("list", "download")
+
+
+def run(action: str, cfg: DictConfig) -> None:
+    """BadInput when there is no such action, or what is chosen cannot be had."""
+    if action not in ACTIONS:
+        raise BadInput(not_one_of("models", action, ACTIONS))
+    keep_in(cfg.cache)
+    if action == "list":
+        show()
+    else:
+        download(cfg)
+
+
+def download(cfg: DictConfig) -> None:
+    """All that is chosen and can be wrong is looked at before the first byte is fetched."""
+    from guided.config.catalog import ranking
+    from guided.models.download import fetch, fetch_clip
+
+    cards = [build(cfg.model, "model")]
+    cards += [build(cfg.secondary, "secondary")] if cfg.secondary else []
+    for guide in build_all(cfg.guide, "guide").values():
+        cards += needed_by(guide)
+    clips = build_all(cfg.clip, "clip") | ranking(cfg.rank)
+    for card in clips.values():
+        card.missing()
+    for card in cards:
+        print(f"{card.GROUP}={card.name}: {fetch(card)}", flush=True)
+    for name, card in clips.items():
+        fetch_clip(card)
+        print(f"clip={name}: {card.place() if card.path else card.cached()}", flush=True)
+
+
+def show() -> None:
+    """One line each: here or not, name, size on disk and of its pictures, character, licence."""
+    for group in ("model", "secondary"):
+        for name, card in weights(group):
+            size = "x".join(map(str, card.size)) if isinstance(card, ModelCard) else ""
+            print(line(group, name, state(card), size, card))
+    print(line(VGG16.GROUP, VGG16.name, state(VGG16), "", VGG16))
+    for name, cards in clips():
+        for card in cards:
+            reads = f"reads {', '.join(card.reads)}" if card.reads else ""
+            print(line("clip", name, "here" if card.here() else "", reads, card))
+    print(f"Models are kept in {cache()}, CLIPs in the hub's own cache; to fetch some:")
+    print("  python run.py models=download model=imagenet512 clip=[vit_b32,vit_b16,rn50]")
+    print("Others: model=path/to/file.pt, clip=[ViT-B-32::laion400m_e32], clip=[path/to/folder]")
+
+
+def state(card: WeightsCard) -> str:
+    if locate(card.file) is None:
+        return ""
+    return "here" if card.missing() is None else "damaged"
+
+
+def line(group: str, name: str, state: str, size: str, card: WeightsCard | ClipCard) -> str:
+    choice, about = f"{group}={name}", f"{card.character} ({card.licence})"
+    if isinstance(card, WeightsCard) and card.urls and not card.sha256:
+        about += ", no checksum known"
+    return f"{state:<7}  {choice:<29} {card.megabytes:>5} MB  {size:<17} {about}"
+
+
+def weights(group: str) -> Iterator[tuple[str, WeightsCard]]:
+    """The cards of a group: model or secondary."""
+    for path in sorted((conf_folder() / group).glob("*.yaml")):
+        if config := OmegaConf.load(path):  # secondary=none is empty
+            yield path.stem, build(config, f"{group}={path.stem}")
+
+
+def models() -> Iterator[tuple[str, ModelCard]]:
+    yield from weights("model")
+
+
+def clips() -> Iterator[tuple[str, list[ClipCard]]]:
+    for path in sorted((conf_folder() / "clip").glob("*.yaml")):
+        yield path.stem, list(build_all(OmegaConf.load(path), "clip").values())

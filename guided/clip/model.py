@@ -1,0 +1,242 @@
+"""CLIP, through open_clip: texts and views to points on the unit sphere.
+
+Knows nothing about guidance or diffusion. Tokenizer, normalisation, input size and activation
+always come from the model, never from a table here.
+
+Radford et al. 2021, https://arxiv.org/abs/2103.00020
+"""
+
+import copy
+import logging
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from pickle import UnpicklingError
+from types import ModuleType
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from guided.clip.fast_tower import quicken
+from guided.errors import BadInput
+from guided.models import hub
+from guided.models.cards import ClipCard
+
+log = logging.getLogger(__name__)
+PREPROCESS = ("mean", "std", "interpolation", "resize_mode")
+MERGES = "bpe_simple_vocab.txt.gz"  # in a local directory: the model's own tokenizer merges
+
+
+class Clip:
+    """One frozen CLIP. The text tower stays on the CPU in float32, where it is needed for a
+    moment per prompt; the image tower goes to `device` in `dtype`.
+
+    `kind` is "contrastive" (a text is told from other texts: only the order of cosines means
+    something) or "sigmoid" (a pair is judged alone, SigLIP: picture and text match with the chance
+    sigmoid(logit_scale * cosine + logit_bias)).
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, device: torch.device, dtype: torch.dtype):
+        model.eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.words = getattr(
+            tokenizer, "tokenizer", tokenizer
+        )  # open_clip wraps transformers' own
+        # A text tower of transformers could read more than it was trained to.
+        self.context = int(getattr(tokenizer, "context_length", None) or model.context_length)
+        marks = getattr(self.words, "num_special_tokens_to_add", lambda: 2)()  # start and end
+        self.room = self.context - marks
+        image_size = model.visual.image_size
+        self.size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+        preprocess = model.visual.preprocess_cfg
+        shape = dict(device=device, dtype=torch.float32)
+        self.mean = torch.tensor(preprocess["mean"], **shape).view(1, 3, 1, 1)
+        self.std = torch.tensor(preprocess["std"], **shape).view(1, 3, 1, 1)
+        on_cpu = device.type == "cpu" and dtype == torch.float32
+        self.visual = model.visual if on_cpu else copy.deepcopy(model.visual).to(device, dtype)
+        self.dtype = dtype
+        self.device = device
+        self.model = model
+        bias = getattr(model, "logit_bias", None)
+        self.kind = "contrastive" if bias is None else "sigmoid"
+        self.logit_scale = float(model.logit_scale.detach().exp())
+        self.logit_bias = 0.0 if bias is None else float(bias)
+        self.points: dict[str, Tensor] = {}  # of texts that were encoded before
+        self.waits = self.used = False
+
+    @torch.no_grad()
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """P texts -> (P, D) unit vectors, float32, on the device. Each text is encoded once,
+        however many images of a run ask for it."""
+        new = [text for text in dict.fromkeys(texts) if text not in self.points]
+        for text in new:
+            self._warn_if_cut(text)
+            # One by one: how many texts share a pass changes the last bits of each.
+            tokens = self.tokenizer([text], context_length=self.context)
+            point = F.normalize(self.model.encode_text(tokens).float(), dim=-1)
+            self.points[text] = point[0].to(self.device)
+        return torch.stack([self.points[text] for text in texts])
+
+    def encode_image(self, views: Tensor) -> Tensor:
+        """views (N, 3, *size), nominally in [0, 1] -> (N, D) unit vectors, float32."""
+        if tuple(views.shape[2:]) != self.size:
+            raise ValueError(f"views of {tuple(views.shape[2:])} do not fit a CLIP of {self.size}")
+        seen = ((views - self.mean) / self.std).to(self.dtype)
+        with self.at_hand():
+            return F.normalize(self.visual(seen).float(), dim=-1)
+
+    def wait(self, elsewhere: bool) -> None:
+        """On the CPU while it is not used, or always on its device."""
+        self.waits = elsewhere
+        self.visual.to("cpu" if elsewhere else self.device)
+
+    @contextmanager
+    def at_hand(self) -> Iterator[None]:
+        """While this is entered, the image tower is on its device. To be entered around whatever
+        goes back through the tower too."""
+        if not self.waits or self.used:
+            yield
+            return
+        self.used = True
+        self.visual.to(self.device)
+        try:
+            yield
+        finally:
+            self.used = False
+            self.visual.to("cpu")
+
+    def split(self, text: str) -> list[str]:
+        """The text in parts that this CLIP reads whole: at commas and stops where there are
+        some, else at blanks, else anywhere, as Chinese has to be."""
+        if self._fits(text):
+            return [text]
+        for pattern in (r"(?<=[,;.!?，；。！？、])", r"(?<=\s)", ""):
+            pieces = [piece for piece in re.split(pattern, text) if piece]
+            if all(map(self._fits, pieces)):
+                break
+        parts = [""]
+        for piece in pieces:
+            if parts[-1] and not self._fits(parts[-1] + piece):
+                parts.append("")
+            parts[-1] += piece
+        return [part.strip() for part in parts if part.strip()]
+
+    def _fits(self, text: str) -> bool:
+        return len(self._tokens(text)) <= self.room
+
+    def _tokens(self, text: str) -> list[int]:
+        """Without the ones that mark start and end, which transformers would add."""
+        bare = {} if self.words is self.tokenizer else {"add_special_tokens": False}
+        return self.words.encode(text, **bare)
+
+    def _warn_if_cut(self, text: str) -> None:
+        if self._fits(text):
+            return
+        lost = self.words.decode(self._tokens(text)[self.room :]).strip()
+        log.warning("the prompt is longer than this CLIP reads; it does not see: %r", lost)
+
+
+def load(card: ClipCard, device: torch.device, dtype: torch.dtype, plain: bool = False) -> Clip:
+    """The CLIP that a card names, from the package, a local folder or file, or the hub's cache;
+    `plain` leaves its image tower as its library made it. BadInput when it is not there, or is
+    something else than the card says."""
+    clip = found(card, device, dtype)
+    clip.visual = clip.visual if plain else quicken(clip.visual)
+    return clip
+
+
+def found(card: ClipCard, device: torch.device, dtype: torch.dtype) -> Clip:
+    if (missing := card.missing()) is not None:
+        raise BadInput(missing)
+    open_clip = import_open_clip()
+    if card.chinese:
+        from guided.clip import chinese
+
+        return Clip(*chinese.load(card.folder() or card.cached()), device, dtype)
+    folder = card.folder()
+    with hub.offline():
+        if folder is not None:
+            name = f"local-dir:{folder}"
+            model = open_clip.create_model(name, require_pretrained=True)
+        else:
+            name, model = card.arch, from_file(card)
+        return Clip(model, tokenizer(name, folder), device, dtype)
+
+
+def from_file(card: ClipCard) -> Any:
+    """An open_clip model with the weights of a tag or of a file of one's own."""
+    open_clip = import_open_clip()
+    known = open_clip.get_pretrained_cfg(card.arch, card.tag) or {}
+    weights = card.place() if card.path else card.cached()
+    try:
+        return open_clip.create_model(
+            card.arch,
+            pretrained=str(
+                weights
+            ),  # the file, not the tag: a tag would ask the network each time
+            # The tag knows whether its weights were trained with QuickGELU; open_clip only warns.
+            force_quick_gelu=bool(known.get("quick_gelu", False)),
+            force_preprocess_cfg={key: known[key] for key in PREPROCESS if key in known},
+            pretrained_text=False,
+            require_pretrained=True,
+        )
+    except (RuntimeError, KeyError, OSError, UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise BadInput(f"clip={card.name}: {weights} is no {card.arch}: {reason}") from error
+
+
+def tokenizer(name: str, folder: Path | None) -> Any:
+    open_clip = import_open_clip()
+    if folder is not None and (folder / MERGES).exists():
+        return open_clip.get_tokenizer(name, bpe_path=str(folder / MERGES))
+    return open_clip.get_tokenizer(name)
+
+
+def import_open_clip() -> ModuleType:
+    """open_clip, past two obstacles in what it imports."""
+    try:
+        with dynamo_asleep():
+            return import_past_missing_operators("open_clip")
+    except (ImportError, AttributeError):  # a release that asks dynamo something else
+        return import_past_missing_operators("open_clip")
+
+
+def import_past_missing_operators(name: str) -> ModuleType:
+    """A module that imports torchvision, whose CUDA build beside a CPU build of torch lacks some
+    operators and does not import. Nothing here needs them: declare each that is missed, and import
+    again."""
+    while True:
+        try:
+            return import_module(name)
+        except RuntimeError as error:
+            missing = re.search(r"operator (torchvision::\w+) does not exist", str(error))
+            if missing is None:
+                raise
+            # Declaring one twice raises, so this ends.
+            torch.library.define(
+                missing[1], "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            )
+
+
+@contextmanager
+def dynamo_asleep() -> Iterator[None]:
+    """torchvision and timm, while they are imported, ask torch's compiler whether it works here
+    and to leave one function of theirs alone. That would import all of it, a third of a run's
+    start-up, for nothing: answer in its place. Whoever compiles imports the real one after."""
+    if "torch._dynamo" in sys.modules:
+        yield
+        return
+    dynamo, utils = ModuleType("torch._dynamo"), ModuleType("torch._dynamo.utils")
+    dynamo.__path__ = []  # a package
+    dynamo.disable = lambda fn=None, recursive=True, **_: fn if fn else (lambda f: f)
+    utils.is_compile_supported = lambda device: False
+    sys.modules |= {"torch._dynamo": dynamo, "torch._dynamo.utils": utils}
+    try:
+        yield
+    finally:
+        del sys.modules["torch._dynamo"], sys.modules["torch._dynamo.utils"]

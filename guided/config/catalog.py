@@ -1,0 +1,202 @@
+"""`model=` and `clip=` by other names than those of conf/: a file, a folder, a card of one's own,
+an architecture and tag of open_clip.
+
+Each becomes a card, kept in Hydra's store under a name of its own, before Hydra reads the command
+line; from there on it is a choice like any other. Knows nothing about loading; imports no torch
+(a .pt file needs it to be looked into, a .safetensors file does not).
+"""
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import MISSING, asdict, fields
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from guided.cli import models
+from guided.config import choices, presets
+from guided.config.items import split, unquoted
+from guided.config.schema import build, build_all
+from guided.errors import BadInput, nearest, not_one_of
+from guided.models import open_clip_registry
+from guided.models.cards import ClipCard, ModelCard, Recommended, locate
+from guided.models.recognise import guess_kind, recognise
+from guided.paths import conf_folder
+
+log = logging.getLogger(__name__)
+WEIGHTS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
+CARDS = (".yaml", ".yml")
+OPENAI = re.compile(r"(ViT-[BL])/(\d\d)(@336px)?")  # OpenAI's own spelling
+
+
+def spelt_out(overrides: Sequence[str], flags: Sequence[str] | None = None) -> list[str]:
+    """The command line with names that conf/ does not have replaced by ones that the store has,
+    and those of presets by their files'. `flags` say where one's own presets are; unsaid, they
+    stand among the overrides. BadInput when there is no such preset, file, architecture or tag, or
+    the file is something else."""
+    flags = overrides if flags is None else flags
+    return [plain for word in overrides for plain in spelt_out_one(word, flags)]
+
+
+def spelt_out_one(word: str, flags: Sequence[str]) -> list[str]:
+    group, equals, value = word.partition("=")
+    if equals and group in presets.GROUPS:
+        return presets.spelt_out(group, value, flags)
+    own = {"model": own_model, "clip": own_clip}.get(group)
+    if not equals or own is None:
+        return [word]
+    left, inner, right = re.fullmatch(r"(\s*\[?)(.*?)(\]?\s*)", value, re.DOTALL).groups()
+    whole = unquoted(inner)
+    items = [whole] if Path(whole).expanduser().exists() else split(inner)
+    names = [own(item) for item in items]
+    if not any(names):
+        return [word]
+    chosen = [name or item for name, item in zip(names, items, strict=True)]
+    return [f"{group}={left}{','.join(chosen)}{right}"]
+
+
+def is_path(text: str) -> bool:
+    """Not a name of conf/, which may have a slash in it too."""
+    return (
+        text.startswith((".", "~"))
+        or text.lower().endswith(WEIGHTS + CARDS)
+        or Path(text).is_absolute()
+        or (any(sign in text for sign in "/\\") and Path(text).exists())
+    )
+
+
+def keep(group: str, typed: str, node: Any) -> str:
+    """Into Hydra's store, under a name that its grammar can read."""
+    slug = re.sub(r"[^A-Za-z0-9]+", "_", Path(typed).stem).strip("_")
+    name = f"{slug or group}_{crc32(typed.encode()):08x}"
+    ConfigStore.instance().store(group=group, name=name, node=node)
+    return name
+
+
+# ---- models --------------------------------------------------------------------------------
+
+
+def own_model(typed: str) -> str | None:
+    """The name under which the store has it; None for one of conf/'s own."""
+    if not is_path(typed):
+        return None
+    path = existing("model", typed)
+    if path.suffix in CARDS:
+        return keep("model", typed, card_of_ones_own(path))
+    return keep("model", typed, as_node(card_for(path)))
+
+
+def card_for(path: Path) -> ModelCard:
+    """A card that describes a checkpoint, with the settings of the known model that it is like."""
+    found = recognise(path, [card for _, card in models.models()])
+    if found.assumed:
+        log.warning(
+            "model=%s: what the file does not say is taken %s; model.unet.num_heads=... and "
+            "model.prediction=... change it",
+            path,
+            found.assumed,
+        )
+    prediction, schedule = guess_kind(found.unet)
+    like = found.like or ModelCard(
+        size=[found.unet.image_size] * 2, recommended=Recommended(), prediction=prediction,
+        schedule=schedule,
+    )  # fmt: skip
+    return ModelCard(
+        name=path.stem,
+        file=str(path.absolute()),
+        unet=found.unet,
+        prediction=like.prediction,
+        schedule=like.schedule,
+        spacing=like.spacing,
+        clip_denoised=like.clip_denoised,
+        size=like.size,
+        recommended=like.recommended,
+        character="" if found.assumed else like.character,
+        upscaler=like.upscaler,
+    )
+
+
+def as_node(card: ModelCard) -> dict[str, Any]:
+    return {"_target_": "guided.models.cards.ModelCard", **asdict(card)}
+
+
+def card_of_ones_own(path: Path) -> dict[str, Any]:
+    """A YAML anywhere, like those in conf/model; what it leaves out is as in ModelCard, and a
+    file that lies beside it needs no full path."""
+    card = build(OmegaConf.load(path), "model")
+    if not isinstance(card, ModelCard):
+        raise BadInput(f"model={path} is a card of something else than a model")
+    beside = path.absolute().parent / card.file
+    card.file = str(beside) if beside.is_file() else card.file
+    return as_node(card)
+
+
+def existing(group: str, typed: str) -> Path:
+    """The file or folder of that name, in the current folder or in the cache."""
+    path = Path(typed).expanduser()
+    if path.exists():
+        return path
+    if (found := locate(typed)) is not None:
+        return found
+    there = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = nearest(path.name, there) or nearest(path.stem, choices.names(group))
+    raise BadInput(f"{group}={typed}: there is no such file or folder{near}")
+
+
+# ---- CLIPs ---------------------------------------------------------------------------------
+
+
+def own_clip(typed: str) -> str | None:
+    """The name under which the store has it; None for one of conf/'s own."""
+    if found := OPENAI.fullmatch(typed):
+        arch = f"{found[1]}-{found[2]}{'-336' if found[3] else ''}"
+        return keep("clip", typed, clip_node(typed, **tagged(typed, arch, "openai")))
+    if "::" in typed:
+        arch, _, tag = typed.partition("::")
+        if is_path(tag) or "/" in tag:
+            open_clip_registry.check_arch(f"clip={typed}", arch)
+            path = str(existing("clip", tag).absolute())
+            found = dict(arch=arch, path=path, reads=open_clip_registry.reads(arch))
+            return keep("clip", typed, clip_node(typed, **found))
+        return keep("clip", typed, clip_node(typed, **tagged(typed, arch, tag)))
+    if is_path(typed):
+        path = existing("clip", typed)
+        if path.suffix in CARDS:
+            return keep("clip", typed, OmegaConf.load(path))
+        return keep("clip", typed, clip_node(typed, path=str(path.absolute())))
+    if typed in open_clip_registry.architectures() and typed not in choices.names(
+        "clip"
+    ):  # without a tag
+        open_clip_registry.find_tag(f"clip={typed}", typed, "")
+    return None
+
+
+def ranking(typed: Any) -> dict[str, ClipCard]:
+    """The cards that `rank=` names, by any name that `clip=` takes; BadInput when there are
+    none."""
+    if typed is None:
+        return {}
+    if not isinstance(typed, str):
+        raise BadInput(f"rank={typed} must be one name, as in rank=vit_l14")
+    name = own_clip(typed)
+    if name is not None:
+        return build_all(ConfigStore.instance().load(f"clip/{name}.yaml").node, "rank")
+    path = conf_folder() / "clip" / f"{typed}.yaml"
+    if not re.fullmatch(r"\w+", typed) or not path.exists():
+        raise BadInput(not_one_of("rank", typed, choices.names("clip")))
+    return build_all(OmegaConf.load(path), "rank")
+
+
+def tagged(typed: str, arch: str, tag: str) -> dict[str, Any]:
+    hub = open_clip_registry.find_tag(f"clip={typed}", arch, tag)
+    return dict(arch=arch, tag=tag, hub=hub, reads=open_clip_registry.reads(arch, tag))
+
+
+def clip_node(typed: str, **found: Any) -> dict[str, Any]:
+    unsaid = {f.name: f.default for f in fields(ClipCard) if f.default is not MISSING}
+    card = {**unsaid, "reads": [], "name": typed, **found}
+    return {typed: {"_target_": "guided.models.cards.ClipCard", **card}}

@@ -1,0 +1,83 @@
+"""What --help prints: examples, every group with its choices, every setting at the top.
+
+Read from conf/'s first lines and from Config, not composed by Hydra, whose own help takes seconds
+over this many files. Knows nothing about what the choices do.
+"""
+
+import itertools
+import textwrap
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from guided.config.schema import Config
+from guided.paths import conf_folder
+
+EXAMPLES = """\
+Draws what a sentence says.
+
+  python run.py prompt="a red heart"
+  python run.py "a cat, sitting: 一只猫"
+  python run.py prompt="a sun" negative="a face" seed=7 count=4 steps=60
+  python run.py prompt='["a castle:2", "fog", "people:-0.5"]' model=imagenet512 clip=[vit_b32,rn50]
+  python run.py from=picture.png seed=9  the same picture again, varied; show=true: its settings
+  python run.py prompt="a lighthouse" artist=[hokusai:2,turner] look=[draft,ink_wash]
+  python run.py artist=list              also look=list, models=list
+  python run.py gallery=outputs          the gallery's pages anew; each run makes its own
+  python run.py import=settings.txt      what Disco Diffusion or DiscoArt saved, as a command here
+"""
+MORE = """\
+Settings inside a choice: name.of.setting=value, as in guide.clip.scale=2000 sampler.eta=0;
+  all of them with their values: python run.py --cfg job
+One's own model: model=path/to/file.pt; any CLIP that open_clip has: clip=[ViT-B-32::laion400m_e32]
+One's own presets: python run.py --config-dir mine look=dusk artist=me (mine/look/dusk.yaml, ...)
+Many: python run.py -m prompt="a sun" seed=1,2,3; prompts=prompts.txt (.csv, .yaml); batch=seeds
+Going on after a stop, and trying again what failed: python run.py resume=latest
+Completion: eval "$(python run.py -sc install=bash)" (also zsh, fish)
+Traceback when something fails: debug=true. Hydra's own flags: --hydra-help"""
+
+
+def text(arguments: Sequence[str]) -> str:
+    return f"{EXAMPLES}\n{settings()}\n\n{choices(arguments)}\n\n{MORE}"
+
+
+def settings() -> str:
+    lines = ["Settings (default):"]
+    for setting in fields(Config):
+        if not folders(setting.name):
+            lines.append(f"  {setting.name:<10} {setting.metadata['help']} ({setting.default})")
+    return "\n".join(lines)
+
+
+def choices(arguments: Sequence[str]) -> str:
+    """Groups in Config's order, then those that only presets have."""
+    meanings = {f.name: f.metadata["help"] for f in fields(Config)}
+    root = conf_folder()
+    found = {path.name for path in root.iterdir() if path.is_dir() and path.name != "local"}
+    groups = [name for name in meanings if name in found] + sorted(found - meanings.keys())
+    lines = ["Choices, [a,b] where several go together:"]
+    for name in groups:
+        meaning = meanings.get(name, "presets that set several things at once")
+        lines.append(f"  {name}: {meaning}")
+        lines += [f"    {line}" for line in options(name, arguments)]
+    return "\n".join(lines)
+
+
+def options(group: str, arguments: Sequence[str]) -> list[str]:
+    return textwrap.wrap(", ".join(names(group, arguments)), 92, break_on_hyphens=False)
+
+
+def names(group: str, arguments: Sequence[str] = ()) -> list[str]:
+    """The choices of a group."""
+    found = folders(group, arguments)
+    return sorted({path.stem for folder in found for path in folder.glob("*.yaml")})
+
+
+def folders(group: str, arguments: Sequence[str] = ()) -> list[Path]:
+    """conf/ and the user's own folder, where they have this group."""
+    roots = [conf_folder()]
+    for flag, value in itertools.pairwise([*arguments, ""]):
+        name, equals, inside = flag.partition("=")
+        if name in ("--config-dir", "-cd"):
+            roots.append(Path(inside if equals else value))
+    return [root / group for root in roots if (root / group).is_dir()]

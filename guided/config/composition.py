@@ -1,0 +1,213 @@
+"""Settings as they are typed into a configuration.
+
+A batch composes many rows: Hydra does it once for each set of choices, which takes it a quarter
+of a second, and plain values are put in place after it, which is what Hydra does with them too.
+Imports no torch.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override
+from hydra.errors import ConfigCompositionException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from guided.config import catalog, schema
+from guided.config import choices as config_choices
+from guided.config import overrides as config_overrides
+from guided.config.values import spelt, trusted_words
+from guided.errors import BadInput
+from guided.paths import conf_folder
+from guided.runs.record import TODAYS
+
+if TYPE_CHECKING:
+    from guided.config.replay import Recorded
+
+MANY = ("-m", "--multirun")
+FOLDERS, PATHS, NAMES = ("--config-dir", "-cd"), ("--config-path", "-cp"), ("--config-name", "-cn")
+KEPT = 64  # configurations
+PLAIN = re.compile(r"(?P<name>[A-Za-z_][\w.]*)=", re.ASCII)  # name.of.setting=value
+
+
+def compose(overrides: Sequence[str], flags: Sequence[str] = ()) -> DictConfig:
+    """The configuration that `python run.py *flags *overrides` would draw."""
+    schema.register()
+    root, name, folders = sources(flags)
+    words = config_overrides.quote(catalog.spelt_out(overrides, flags))
+    if folders:
+        words.append(f"hydra.searchpath={spelt([f'file://{folder}' for folder in folders])}")
+    with outside_of_hydra(), initialize_config_dir(root, version_base="1.3"):
+        try:
+            return hydra_compose(name, overrides=words)
+        except ValueError as error:
+            if "Config group override" not in str(error):
+                raise
+            raise BadInput(
+                "null is no choice for a group; ~name leaves it out, and --help lists the choices"
+            ) from error
+
+
+@contextmanager
+def outside_of_hydra() -> Iterator[None]:
+    """Composing also works in a job that Hydra itself runs."""
+    running = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = running
+
+
+def sources(flags: Sequence[str]) -> tuple[str, str, list[str]]:
+    """Where the configuration is read from: its folder, its name, and folders of presets beside
+    it."""
+    root, name, folders = str(conf_folder()), "config", []
+    for flag, value in itertools.pairwise(separated(flags)):
+        if flag in FOLDERS:
+            folders.append(str(Path(value).expanduser().absolute()))
+        elif flag in PATHS:
+            root = str(Path(value).expanduser().absolute())
+        elif flag in NAMES:
+            name = value
+    return root, name, folders
+
+
+def lasting(flags: Sequence[str]) -> list[str]:
+    """Of Hydra's flags those that say where the configuration is, from wherever it is asked."""
+    root, name, folders = sources(flags)
+    said = [part for folder in folders for part in (FOLDERS[0], folder)]
+    said += [PATHS[0], root] if set(PATHS) & set(separated(flags)) else []
+    return said + ([NAMES[0], name] if set(NAMES) & set(separated(flags)) else [])
+
+
+def separated(flags: Sequence[str]) -> list[str]:
+    """--flag=value as two words."""
+    return [part for flag in flags for part in (flag.split("=", 1) if flag[:1] == "-" else [flag])]
+
+
+def fingerprint_of(cfg: DictConfig) -> str:
+    """Of all settings that a picture depends on but the device, which may be another when it is
+    resumed."""
+    left_out = ("device", *TODAYS)
+    settings = {k: v for k, v in OmegaConf.to_container(cfg).items() if k not in left_out}
+    return hashlib.sha256(repr(settings).encode(errors="replace")).hexdigest()[:16]
+
+
+@dataclass
+class Composed:
+    """A configuration, and what was made of the parts of it that rows leave alone."""
+
+    cfg: DictConfig
+    built: dict[str, Any] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)  # what the row at hand changes
+    referred: set[str] = field(default_factory=set)  # what some part takes its values from
+    fingerprint: str = ""  # of what its choices say, before a row's plain values are in place
+
+    def __post_init__(self) -> None:
+        text = OmegaConf.to_yaml(self.cfg, resolve=False)
+        self.fingerprint = fingerprint_of(self.cfg)
+        self.referred = set(re.findall(r"\$\{\.*(\w+)", text))
+
+    def build(self, node: DictConfig, where: str) -> Any:
+        """As config.build, but only once where no row makes a difference."""
+        if self.touched & (self.referred | {where.split(".")[0]}):
+            return schema.build(node, where)
+        if where not in self.built:
+            self.built[where] = schema.build(node, where)
+        # Some parts take on what the row says of size and steps.
+        found = self.built[where]
+        return copy.deepcopy(found) if hasattr(found, "settle") else found
+
+
+@dataclass
+class Composer:
+    """The rows of a batch, composed."""
+
+    words: list[str]  # what holds for every row
+    flags: list[str] = field(default_factory=list)
+    recorded: Recorded | None = None  # what it began with, of a picture or a run
+    composed: dict[tuple[str, ...], Composed] = field(default_factory=dict)  # by choices
+
+    @classmethod
+    def kept(cls, base: Mapping[str, Any]) -> Composer:
+        """As a batch's manifest has it."""
+        from guided.config.replay import Recorded
+
+        recorded = Recorded.kept(base.get("settings"))
+        return cls(trusted_words(base["words"]), list(base.get("flags", [])), recorded)
+
+    @contextmanager
+    def row(self, words: Sequence[str] = ()) -> Iterator[Composed]:
+        """The configuration of a row, for as long as the block lasts."""
+        plain, chosen = [], []
+        for word in words:
+            found = config_overrides.parsed(config_overrides.quote_one(word))
+            if found is not None and self.is_plain(word, found):
+                plain.append(found)
+            else:
+                chosen.append(word)
+        key = tuple(chosen)
+        composed = self.composed.pop(key, None) or Composed(self.compose(chosen))
+        self.composed[key] = composed  # the last one that was asked for stands last
+        if len(self.composed) > KEPT:
+            del self.composed[next(iter(self.composed))]
+        composed.touched = {override.key_or_group.split(".")[0] for override in plain}
+        with ExitStack() as stack:
+            for override in plain:
+                stack.enter_context(changed(composed.cfg, override))
+            yield composed
+
+    def compose(self, words: Sequence[str]) -> DictConfig:
+        if self.recorded is None:
+            return compose([*self.words, *words], self.flags)
+        return self.recorded.config([*self.words, *words], self.flags)
+
+    def typed(self, words: Sequence[str]) -> list[str]:
+        """What one would type for a row."""
+        typed = [*self.words, *words]
+        return typed if self.recorded is None else self.recorded.typed_with(typed)
+
+    def is_plain(self, word: str, override: Override) -> bool:
+        """A value to be put in place, and no choice of a group."""
+        name = PLAIN.match(word)
+        # In a record, one setting may make another forgotten.
+        if name is None or override.is_sweep_override() or self.recorded is not None:
+            return False
+        return not config_choices.folders(name["name"], self.flags)
+
+
+@contextmanager
+def changed(cfg: DictConfig, override: Override) -> Iterator[None]:
+    """One value put in place, and the one before put back. Raises what Hydra would."""
+    key = override.key_or_group
+    parent, _, name = key.rpartition(".")
+    node = OmegaConf.select(cfg, parent) if parent else cfg
+    if not isinstance(node, DictConfig) or name not in node:
+        raise ConfigCompositionException(f"Could not override '{key}'.")
+    before = copy.deepcopy(node._get_node(name))
+    try:
+        put(cfg, override)
+        yield
+    finally:
+        node[name] = before
+
+
+def put(cfg: DictConfig, override: Override) -> None:
+    try:
+        OmegaConf.update(cfg, override.key_or_group, override.value(), merge=True)
+    except OmegaConfBaseException as error:
+        line = f"Error merging override {override.input_line}"
+        raise ConfigCompositionException(line) from error

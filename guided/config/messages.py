@@ -1,0 +1,116 @@
+"""Whatever goes wrong, said in one line. Knows nothing about exit codes; imports no torch."""
+
+import difflib
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from guided.config import choices, schema
+from guided.config.composition import compose
+from guided.config.values import said
+from guided.disco.setting_names import old_choice, old_setting
+from guided.errors import BadInput, NoRoom, not_one_of
+
+BAD = (BadInput, HydraException, OmegaConfBaseException, YAMLError)
+
+
+def words_for(text: Any, overrides: Sequence[str], settings: Mapping[str, Any]) -> list[str]:
+    """A prompt and settings given as Python values, as one would type them; BadInput when there
+    is no such setting."""
+    unknown = [name for name in settings if name not in schema.known_names()]
+    if unknown:
+        raise BadInput(unknown_setting(unknown[0]))
+    given = {**settings, "prompt": text}
+    return [*overrides, *(said(name, value) for name, value in given.items())]
+
+
+def composed(words: Sequence[str]) -> DictConfig:
+    """As `compose`, with BadInput for whatever is wrong."""
+    try:
+        return compose(words)
+    except BAD as error:
+        raise BadInput(say(error)) from error
+
+
+def say(error: Exception) -> str:
+    """One line that names the setting, the value and what is allowed."""
+    if isinstance(error, BadInput | NoRoom):
+        return str(error)
+    if isinstance(error, MissingConfigException):
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        hint = "; models=list describes them" if group in ("model", "clip") else ""
+        if ours := old_choice(group, choice):
+            return f"{group}={choice} is {group}={ours} here"
+        return not_one_of(group, choice, error.options or choices.names(group, sys.argv)) + hint
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return say_hydra(error)
+    if isinstance(error, YAMLError):
+        return " ".join(str(error).split())
+    kind = type(error).__name__
+    return f"{kind}: {error} (debug=true shows where)"
+
+
+def say_hydra(error: Exception) -> str:
+    """Hydra's and OmegaConf's messages, whose cause often is the better one."""
+    text = str(error)
+    if found := re.search(r"Ambiguous value for argument '(\w+)=([^']*)'", text):
+        return (
+            f"{found[1]}={found[2]}: several go together in brackets, {found[1]}=[{found[2]}]; "
+            "a sweep over them needs -m"
+        )
+    if found := re.search(r"Could not override '([^']+)'", text):
+        return unknown_setting(found[1])
+    cause = error.__cause__
+    if isinstance(cause, OmegaConfBaseException):
+        return schema.explain(cause)
+    if found := re.search(r"Key '([^']+)' (?:is )?not in", text):
+        return unknown_setting(getattr(error, "full_key", None) or found[1])
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(lines[:2]) if lines else type(error).__name__
+
+
+def unknown_setting(key: str) -> str:
+    """Nearest among what the configuration has at that level, else among its top names."""
+    parent, _, name = key.rpartition(".")
+    if (line := old_setting(key)) is not None:
+        return f"{line}; SETTINGS.md has them all"
+    if (line := unchosen(key)) is not None:
+        return line
+    if key in schema.known_names():
+        return f"what conf/{key} sets must begin with the line `# @package _global_`"
+    known = [*(f.name for f in fields(schema.Config)), *schema.COMMANDS]
+    if parent:
+        node = compose([])
+        for part in parent.split("."):
+            node = node.get(part) if isinstance(node, DictConfig) and part in node else None
+            if node is None:
+                return unknown_setting(parent)
+        known = [str(k) for k in node] if isinstance(node, DictConfig) else []
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    dotted = f"{parent}.{near[0]}" if near and parent else (near[0] if near else "")
+    hint = f", did you mean '{dotted}'?" if dotted else f"; there are {', '.join(known)}"
+    return f"'{key}' is not a setting{hint}"
+
+
+def unchosen(key: str) -> str | None:
+    """guide.smooth.scale where the guide `smooth` is one, but was not chosen."""
+    group, _, rest = key.partition(".")
+    option = rest.partition(".")[0]
+    several = ("artist", "look", "clip", "guide", "output")
+    if group not in several or option not in choices.names(group, sys.argv):
+        return None
+    # What was typed may choose fewer than the configuration does: output=[still].
+    typed = [word for word in sys.argv[1:] if word.startswith(f"{group}=")]
+    chosen = [str(name) for name in compose(typed)[group]]
+    if option in chosen:  # then it is the setting inside that is not one
+        return None
+    return (
+        f"'{key}': {option} is not chosen; choose it with {group}=[{','.join([*chosen, option])}]"
+    )

@@ -1,0 +1,303 @@
+"""A checked configuration: whatever can be wrong with it is found here, in a moment and without
+torch, before a weight is loaded.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from guided.canvas.init import Init, Photo, read_init, read_skip
+from guided.config.catalog import ranking
+from guided.config.schema import Config, build, build_all
+from guided.devices import check_memory, check_precision, read_devices
+from guided.errors import BadInput, nearest, not_one_of
+from guided.images import check_picture
+from guided.interfaces import CutoutSettings, GuideSettings, Output
+from guided.models.cards import ClipCard, ModelCard, SecondaryCard, keep_in, needed_by
+from guided.prompts import prompt
+from guided.prompts.prompt import Prompt, meant_for
+from guided.prompts.scripts import unread
+from guided.prompts.styles import Artist, Manner, Style
+from guided.prompts.wildcards import Wildcards
+from guided.schedule import Schedule, check_number
+
+log = logging.getLogger(__name__)
+Build = Callable[[DictConfig, str], Any]
+
+
+@dataclass
+class Plan:
+    """A checked configuration: whatever can be wrong with it has been found by now."""
+
+    prompts: list[Prompt]
+    model: ModelCard
+    secondary: SecondaryCard | None
+    clips: dict[str, ClipCard]
+    cutouts: CutoutSettings
+    sampler: Any
+    guides: dict[str, GuideSettings]
+    generator: Any
+    outputs: dict[str, Output]
+    size: tuple[int, int]
+    steps: int
+    seed: int
+    count: int
+    device: str
+    precision: str
+    folder: Path
+    manner: Manner = field(default_factory=Manner)
+    deterministic: bool = False
+    memory: float | str = "auto"  # GB, auto or off
+    wildcards: Wildcards = field(default_factory=Wildcards)
+    judges: dict[str, ClipCard] = field(default_factory=dict)  # that only rank
+    drawn: list[str] | None = None  # the prompts' texts, if their wildcards are decided already
+    batch_size: int = 1
+    devices: list[str] = field(default_factory=list)  # that share the batch
+    keep: int | None = None
+    checkpoint: float = 30.0  # seconds
+    name: str | None = None
+    init: Init | None = None
+    skip: int = 0
+
+    @classmethod
+    def read(cls, cfg: DictConfig, build: Build = build, flags: Sequence[str] = ()) -> Plan:
+        """BadInput names the first setting that is not right. `build` makes an object of a node,
+        for the many plans of a batch perhaps the one that it made before; Hydra's `flags` say
+        where presets of one's own are, for wildcards."""
+        known = [f.name for f in fields(Config)]
+        for key in cfg:  # `+name=` gets past Hydra's own check
+            if key not in known:
+                raise BadInput(f"'{key}' is not a setting{nearest(str(key), known)}")
+        keep_in(cfg.cache)
+        model = build(cfg.model, "model")
+        plan = cls(
+            prompts=prompt.parse(plain(cfg.prompt), plain(cfg.negative), plain(cfg.image_prompt)),
+            model=model,
+            secondary=build(cfg.secondary, "secondary") if cfg.secondary else None,
+            clips=build_all(cfg.clip, "clip", build),
+            cutouts=build(cfg.cutouts, "cutouts"),
+            sampler=build(cfg.sampler, "sampler"),
+            guides=build_all(cfg.guide, "guide", build),
+            generator=build(cfg.generator, "generator"),
+            outputs=build_all(cfg.output, "output", build),
+            size=read_size(plain(cfg.size), model),
+            steps=model.recommended.steps if cfg.steps is None else cfg.steps,
+            seed=secrets.randbelow(2**32) if cfg.seed is None else cfg.seed,
+            count=cfg.count,
+            device=read_devices(plain(cfg.device))[0],
+            devices=read_devices(plain(cfg.device)),
+            precision=check_precision(cfg.precision),
+            deterministic=cfg.deterministic,
+            memory=check_memory(cfg.memory),
+            folder=Path(cfg.folder).expanduser(),
+            manner=Manner(
+                read_styles(cfg.artist, "artist", Artist, build),
+                read_styles(cfg.look, "look", Style, build),
+            ),
+            wildcards=Wildcards.read(cfg.wildcards, flags),
+            drawn=plain(cfg.drawn),
+            judges=ranking(cfg.rank),
+            batch_size=cfg.batch_size,
+            keep=cfg.keep,
+            checkpoint=cfg.checkpoint,
+            name=cfg.name,
+            init=read_init(cfg.init, cfg.init_fit),
+        )
+        plan.settle()
+        plan.check()
+        plan.skip = read_skip(plan.steps, plan.init, cfg.skip, cfg.strength)
+        if plan.steps - plan.skip < 12:
+            less = f" less skip={plan.skip}" if plan.skip else ""
+            log.warning("steps=%d%s is too few; 20 make a sketch", plan.steps, less)
+        return plan
+
+    def settle(self) -> None:
+        """Tell every part whose settings may be `auto` what they depend on."""
+        for part in (self.generator, self.sampler, self.cutouts, *self.guides.values()):
+            if hasattr(part, "settle"):
+                part.settle(self.size, self.steps)
+
+    def check(self) -> None:
+        try:
+            check_number("steps", self.steps, 1, 100_000, whole=True)
+            check_number("count", self.count, 1, 10_000, whole=True)
+            check_number("seed", self.seed, 0, 2**63 - 1 - self.count, whole=True)
+            check_number("batch_size", self.batch_size, 1, 256, whole=True)
+            check_number("checkpoint", self.checkpoint, 0)
+            if self.keep is not None:
+                check_number("keep", self.keep, 1, self.count, whole=True)
+                self.check_keep()
+        except ValueError as error:
+            raise BadInput(str(error)) from error
+        if self.secondary and any(side % self.secondary.DIVISOR for side in self.size):
+            raise BadInput(
+                f"size={list(self.size)}: secondary={self.secondary.name} needs a width and a "
+                f"height that are multiples of {self.secondary.DIVISOR}"
+            )
+        self.check_prompts()
+        for guide in self.guides.values():
+            if hasattr(guide, "check"):
+                guide.check(self.init is not None)
+        self.check_outputs()
+        check_models(self.model, self.secondary, self.clips | self.judges, self.guides)
+        if self.size[0] * self.size[1] > 4 * self.model.size[0] * self.model.size[1]:
+            log.warning(
+                "size=%s is far above the %s that suit %s: expect fragments of several pictures",
+                list(self.size),
+                self.model.size,
+                self.model.name,
+            )
+        if not self.clips and "clip" in self.guides:
+            raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
+
+    def check_keep(self) -> None:
+        if "still" not in self.outputs:
+            raise BadInput(f"keep={self.keep} needs pictures to choose from: output=[still]")
+        if not self.judges and len(self.clips) > 1:
+            log.warning(
+                "keep=%d: the CLIPs that guide a picture also judge it; rank=vit_l14, say, asks "
+                "one that does not",
+                self.keep,
+            )
+
+    def check_outputs(self) -> None:
+        for name, output in self.outputs.items():
+            if hasattr(output, "check"):
+                try:
+                    output.check(self.size)
+                except ValueError as error:
+                    raise BadInput(f"output.{name}.{error}") from error
+
+    def check_prompts(self) -> None:
+        """What a prompt refers to is there, and its weights can be normalised."""
+        for asked in self.prompts:
+            for name in asked.clips:
+                if name not in self.clips:
+                    raise BadInput(not_one_of("a prompt's clips", name, self.clips))
+            if asked.image:
+                check_picture("image_prompt", asked.image)
+        if self.drawn is not None and len(self.drawn) != len(self.prompts):
+            raise BadInput(
+                f"drawn has {len(self.drawn)} texts for {len(self.prompts)} prompts; drawn=null "
+                "decides wildcards anew"
+            )
+        drawn = self.prompts_of(self.seed)  # every wildcard has its list
+        texts = [(asked.text, asked.clips) for asked in drawn if not asked.image]
+        if warning := unread(texts, {name: card.reads for name, card in self.clips.items()}):
+            log.warning(warning)
+        for name in self.clips:
+            self.check_weights(name)
+
+    def check_weights(self, clip: str) -> None:
+        """Where Disco's rule is chosen, what it divides by must not be 0 at any time at which
+        this CLIP is asked something; elsewhere that is only worth a word."""
+        meant = meant_for(self.prompts, clip)
+        if all(not isinstance(p.weight, Schedule) and p.weight > 0 for p in meant):
+            return
+        for k in range(1001):
+            weights = [weight for p in meant if (weight := p.at(k / 1000))]
+            if weights and abs(sum(weights)) < 1e-3 * max(map(abs, weights)):
+                break
+        else:
+            return
+        if any(getattr(guide, "weights", "") == "sum" for guide in self.guides.values()):
+            raise BadInput(
+                "guide.clip.weights=sum divides by the sum of the prompts' weights, which is 0 "
+                f"for clip={clip} at progress {k / 1000:g}; use weights=sizes or other weights"
+            )
+        if k == 0:
+            log.warning(
+                "the prompts' weights sum to 0 for clip=%s: what is asked for and what is kept "
+                "away pull equally hard",
+                clip,
+            )
+
+    @property
+    def files(self) -> list[str]:
+        """The pictures of others that it needs."""
+        photo = [self.init.path] if isinstance(self.init, Photo) else []
+        return photo + [asked.image for asked in self.prompts if asked.image]
+
+    @property
+    def suffix(self) -> str:
+        """Of the finished pictures' files."""
+        return getattr(self.outputs.get("still"), "suffix", ".png")
+
+    def prompts_of(self, seed: int) -> list[Prompt]:
+        """The prompts of the image with this seed: decided, and with artists and styles said."""
+        return self.manner.applied(
+            self.decided(seed), lambda words, name: self.wildcards.draw(words, seed, name)
+        )
+
+    def decided(self, seed: int) -> list[Prompt]:
+        """The prompts, their wildcards decided for the image with this seed."""
+        if self.drawn is not None:
+            decided = zip(self.prompts, self.drawn, strict=True)
+            return [replace(asked, text=text) for asked, text in decided]
+        return [
+            asked if asked.image else replace(asked, text=self.wildcards.draw(asked.text, seed, k))
+            for k, asked in enumerate(self.prompts)
+        ]
+
+
+def check_models(
+    model: ModelCard,
+    secondary: SecondaryCard | None,
+    clips: dict[str, ClipCard],
+    guides: dict[str, GuideSettings],
+) -> None:
+    """BadInput that names everything that is not there, and the one command that fetches it."""
+    needed = {name: needed_by(guide) for name, guide in guides.items()}
+    weights = [card for card in (model, secondary, *chain(*needed.values())) if card is not None]
+    texts = [text for card in (*weights, *clips.values()) if (text := card.missing())]
+    if not texts:
+        return
+    words = [f"{card.GROUP}={card.name}" for card in weights if card.missing()]
+    lacking = [name for name, cards in needed.items() if any(card.missing() for card in cards)]
+    words += [f"guide=[{','.join(lacking)}]"] if lacking else []
+    names = [name for name, card in clips.items() if card.missing()]
+    words += [f"clip=[{','.join(names)}]"] if names else []
+    fetch = f"python run.py models=download {' '.join(words)}"
+    raise BadInput(f"{'; '.join(texts)}. Fetch with: {fetch}")
+
+
+def read_styles(nodes: DictConfig, group: str, kind: type, build: Build) -> dict[str, Any]:
+    """What the presets of a group say; those that only set something else say nothing."""
+    found = build_all(nodes, group, build)
+    for name, preset in found.items():
+        if not isinstance(preset, kind):
+            raise BadInput(f"{group}.{name} must be a guided.prompts.styles.{kind.__name__}")
+    return found
+
+
+def plain(node: Any) -> Any:
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+
+
+def read_size(size: Any, model: ModelCard) -> tuple[int, int]:
+    """[768, 512], 512 or 768x512 -> (width, height) that the model can draw."""
+    if isinstance(size, str) and (found := re.fullmatch(r"\s*(\d+)\s*[x×*]\s*(\d+)\s*", size)):
+        size = [int(found[1]), int(found[2])]
+    if isinstance(size, int) and not isinstance(size, bool):
+        size = [size, size]
+    size = model.size if size is None else size
+    whole = isinstance(size, list) and all(type(side) is int for side in size)
+    if not whole or len(size) != 2:
+        raise BadInput(f"size={size} must be [width, height], as in size=[768,512], or size=512")
+    step, most = model.unet.divisor, 8192
+    fitting = [min(max(round(side / step), 1) * step, most // step * step) for side in size]
+    if fitting != size:
+        raise BadInput(
+            f"size={size}: {model.name} draws widths and heights from {step} to {most} that are "
+            f"multiples of {step}; the nearest is size=[{fitting[0]},{fitting[1]}]"
+        )
+    return size[0], size[1]

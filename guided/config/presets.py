@@ -1,0 +1,203 @@
+"""artist= and look=: where their presets are, the names and weights by which they are asked for,
+and the tables that artist=list and look=list print.
+
+Reads conf/artist and conf/look, and one's own folder, as plain YAML, not through Hydra: a table of
+two hundred presets must not take longer than a look at it. Imports no torch.
+"""
+
+import re
+import shutil
+import sys
+import unicodedata
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from wcwidth import wcswidth, wcwidth
+
+from guided.config import choices
+from guided.config.items import split, unquoted
+from guided.errors import BadInput, nearest
+from guided.prompts.prompt import split_weight
+from guided.text import CHINESE, ENGLISH
+
+GROUPS = ("artist", "look")
+LIST = "list"
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a preset's file says of it, for people and wildcards."""
+
+    choice: str  # how it is chosen
+    says: dict[str, Any]  # the settings of its Artist or Style; none where it only sets others
+    about: str  # its first comment, without the command
+
+    def name(self, language: str) -> str:
+        names = self.says.get("name") or {}
+        return str(names.get(language) or names.get(ENGLISH) or self.choice)
+
+    def called(self) -> set[str]:
+        """By what it may be asked for: its names in both scripts, and their last words."""
+        names = {self.choice, self.name(ENGLISH), self.name(CHINESE)}
+        return {plain(called) for name in names for called in (name, re.split("[ ·]", name)[-1])}
+
+
+# ---- files ---------------------------------------------------------------------------------
+
+
+def presets(group: str, arguments: Sequence[str] = ()) -> list[Preset]:
+    """Those of the program and of one's own folder, which come later in `arguments`."""
+    folders = choices.folders(group, arguments)
+    paths = {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
+    return [read(group, path) for _, path in sorted(paths.items())]
+
+
+@cache
+def read(group: str, path: Path) -> Preset:
+    """BadInput when it is no YAML."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        node = yaml.load(text, LOADER)  # a safe one in any case
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    inside = node if isinstance(node, dict) else {}
+    inside = inside.get(group, inside)
+    says = inside.get(path.stem) if isinstance(inside, dict) else None
+    comments = [line.lstrip("# ") for line in text.splitlines() if line.startswith("#")]
+    about = next((line for line in comments if not line.startswith("@package")), "")
+    return Preset(path.stem, says if isinstance(says, dict) else {}, about.split(": python")[0])
+
+
+@cache
+def names(kind: str, language: str, arguments: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """For wildcards: of all artists, or of all styles of a kind; of one's own folder's too."""
+    group = "artist" if kind == "artist" else "look"
+    found = [p for p in presets(group, arguments) if kind in ("artist", p.says.get("kind"))]
+    return tuple(preset.name(language) for preset in found)
+
+
+# ---- what is typed -------------------------------------------------------------------------
+
+
+def spelt_out(group: str, value: str, arguments: Sequence[str] = ()) -> list[str]:
+    """`[hokusai:2,van gogh]` as Hydra understands it: the choices, and a word for each weight. A
+    sweep is left as it is; each of its rows comes by here when it is drawn. BadInput names the
+    nearest when there is no such preset."""
+    left, inner, right = re.fullmatch(r"\s*(\[?)(.*?)(\]?)\s*", value, re.DOTALL).groups()
+    sweeps = "(" in inner or "[" in inner or (not left and len(split(inner)) > 1)
+    if sweeps or bool(left) != bool(right):
+        return [f"{group}={value}"]
+    items = [] if not inner.strip() or (inner == "null" and not left) else split(inner)
+    chosen, weights = [], []
+    for item in items:
+        item = re.sub(r"\\(.)", r"\1", item)  # as Hydra writes a sweep's `hokusai:2`
+        name, weight = split_weight(item)
+        chosen.append(found := choice(group, unquoted(name), arguments))
+        if name != item:
+            check_says(group, found, item, arguments)
+            # Added where a preset of one's own does not list it.
+            weights.append(f"++{group}.{found}.weight={weight:g}")
+    return [f"{group}=[{','.join(dict.fromkeys(chosen))}]", *weights]
+
+
+def choice(group: str, typed: str, arguments: Sequence[str]) -> str:
+    """The preset that is called that, in either script."""
+    known = choices.names(group, arguments)
+    if typed in known:
+        return typed
+    found = presets(group, arguments)
+    same = [preset.choice for preset in found if plain(typed) in preset.called()]
+    if len(same) == 1:
+        return same[0]
+    if same:
+        raise BadInput(f"{group}={typed} may be {' or '.join(same)}")
+    near = nearest(typed, known) or nearest(plain(typed), {n for p in found for n in p.called()})
+    raise BadInput(f"{group}={typed} is not one of the {len(known)} of {group}=list{near}")
+
+
+def check_says(group: str, choice: str, typed: str, arguments: Sequence[str]) -> None:
+    if not any(preset.says for preset in presets(group, arguments) if preset.choice == choice):
+        raise BadInput(f"{group}={typed}: {choice} says nothing that could count more or less")
+
+
+def plain(name: str) -> str:
+    """Letters and digits alone, without accents and capitals: Dürer and durer are the same."""
+    decomposed = unicodedata.normalize("NFKD", name).casefold()
+    return "".join(letter for letter in decomposed if letter.isalnum())
+
+
+# ---- the tables ----------------------------------------------------------------------------
+
+
+def asked(arguments: Sequence[str]) -> str | None:
+    """`artist` when artist=list is among the arguments."""
+    return next((group for group in GROUPS if f"{group}={LIST}" in arguments), None)
+
+
+def table(group: str, arguments: Sequence[str], width: int | None = None) -> str:
+    """A line for each preset, in columns; not wider than `width`, if given."""
+    rows = sorted((row(group, preset) for preset in presets(group, arguments)), key=order)
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(across, column)) for column in columns]
+    lines = []
+    for cells in rows:
+        padded = [
+            cell + " " * (most - across(cell)) for cell, most in zip(cells, widths, strict=True)
+        ]
+        line = "  ".join(padded).rstrip()
+        lines.append(line if width is None else cut(line, width))
+    return "\n".join([*lines, "", *closing(group)])
+
+
+def row(group: str, preset: Preset) -> tuple[str, ...]:
+    words = (preset.says.get("words") or {}).get(ENGLISH) or preset.about
+    both = preset.name(ENGLISH), preset.name(CHINESE) if preset.says else ""
+    if group == "artist":
+        facts = [str(preset.says.get(key, "")) for key in ("years", "place")]
+        return preset.choice, *both, *facts, words
+    models = " ".join(f"model={name}" for name in preset.says.get("models") or [])
+    kind = str(preset.says.get("kind", "")) if preset.says else "quality"
+    return kind, preset.choice, *both, f"{words} ({models})" if models else words
+
+
+def order(cells: tuple[str, ...]) -> tuple[str, ...]:
+    return cells[:2]
+
+
+def closing(group: str) -> list[str]:
+    first, second = ("hokusai", "turner") if group == "artist" else ("ink_wash", "serene")
+    every = "glob(*)" if group == "artist" else "glob(*,exclude=[disco*,han_fav])"
+    return [
+        f'One: prompt="a lighthouse" {group}={first}    several: {group}=[{first}:2,{second}]',
+        f"All on one prompt: python run.py -m prompt=\"a lighthouse\" seed=7 '{group}={every}'",
+    ]
+
+
+def across(text: str) -> int:
+    """Columns of a terminal: a Chinese character takes two."""
+    return max(0, wcswidth(text))
+
+
+def cut(line: str, width: int) -> str:
+    if across(line) <= width:
+        return line
+    kept, used = "", 0
+    for letter in line:
+        used += max(0, wcwidth(letter))
+        if used > width - 1:
+            break
+        kept += letter
+    return kept.rstrip() + "…"
+
+
+def show(group: str, arguments: Sequence[str]) -> None:
+    """Print; a terminal's lines are not wrapped, a pipe gets all of it."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    with suppress(BrokenPipeError):  # `| head` has seen enough
+        print(table(group, arguments, width), flush=True)

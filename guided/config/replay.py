@@ -1,0 +1,288 @@
+"""`from=image.png`: the settings that a picture or a run was made with, as a configuration again.
+
+Whatever is recorded may come from anyone and from any version: it is plain data, its parts must
+be ones that conf/ has, and what this version does not know is said and left out. What is typed
+beside it counts as the difference that it makes to what was typed then, so that presets and
+choices of groups work as they do without a record. Loads no model; imports no torch, unless the
+record names a GPU.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from guided.config import choices
+from guided.config.composition import compose
+from guided.config.overrides import name_of
+from guided.config.plan import plain
+from guided.config.replay_known import ONE, SEVERAL, clean, is_here
+from guided.config.replay_reading import read_settings, rows_of, trusted
+from guided.config.schema import Config
+from guided.config.values import escaped
+from guided.errors import BadInput, shown
+from guided.runs import record
+from guided.runs.manifest import Row
+from guided.runs.record import TODAYS
+from guided.version import __version__
+
+log = logging.getLogger(__name__)
+FACTS = ("version", "words", "score", "files")  # in a record, and no settings
+SAYS = ("prompt", "negative", "image_prompt", "wildcards")  # what `drawn` was decided from
+
+# What tells one choice of a group from another: a model of that name may be another file here.
+IDENTITY = ("_target_", "name", "file", "path", "arch", "tag")
+
+
+@dataclass
+class Recorded:
+    """What a picture or a run was made with."""
+
+    where: str
+    settings: dict[str, Any]
+    words: list[str] = field(default_factory=list)  # what was typed
+    rows: list[Row] = field(default_factory=list)  # of a run that has several
+    files: dict[str, str] = field(default_factory=dict)  # fingerprints of init= and the like
+    before: dict[str, Any] | None = None  # what was typed, as it is composed today
+
+    @classmethod
+    def read(cls, path: str) -> Recorded:
+        """Of a picture, a run.yaml or a run's folder; BadInput when there are no settings."""
+        where = f"from={path}"
+        place = Path(path).expanduser()
+        found = read_settings(place, where)
+        settings = {name: value for name, value in found.items() if name not in FACTS + TODAYS}
+        files = found.get("files")
+        files = {str(k): v for k, v in files.items()} if isinstance(files, dict) else {}
+        if (version := found.get("version")) != __version__:
+            log.warning(
+                "%s was recorded by guided %s, and this is %s: the picture may differ",
+                *(where, shown(version), __version__),
+            )
+        if settings.get("count") == 1 and is_above_one(settings.get("batch_size")):
+            log.warning(
+                "%s was drawn together with others (batch_size=%s): drawn alone, it may differ "
+                "in the last bits",
+                *(where, settings["batch_size"]),
+            )
+            settings["batch_size"] = 1
+        return cls(where, settings, trusted(found.get("words")), rows_of(place), files)
+
+    @classmethod
+    def kept(cls, base: dict[str, Any] | None) -> Recorded | None:
+        """From a batch's manifest, as `as_base` put it there."""
+        if not base:
+            return None
+        where, text, files = (base.get(key) for key in ("where", "settings", "files"))
+        if not isinstance(where, str) or not isinstance(text, str):
+            raise BadInput("the manifest has no record that this version reads; from= begins anew")
+        files = files if isinstance(files, dict) else {}
+        return cls(where, record.from_yaml(text, where), trusted(base.get("words")), files=files)
+
+    def as_base(self) -> dict[str, Any]:
+        """YAML in it, because JSON makes texts of numbers that are keys: {0.5: a tree}."""
+        settings = record.as_yaml(self.settings)
+        return {
+            "where": self.where,
+            "settings": settings,
+            "words": self.words,
+            "files": self.files,
+        }
+
+    def typed_with(self, words: Sequence[str]) -> list[str]:
+        """What one would have typed to get this with `words`."""
+        return merged(self.words or chosen_words(self.settings), words)
+
+    def rows_with(self, words: Sequence[str]) -> list[Row]:
+        """All of the run's, where `words` say nothing of what they say."""
+        said = {name_of(word) for word in words}
+        kept = [[word for word in row.words if name_of(word) not in said] for row in self.rows]
+        return [replace(row, words=own) for row, own in zip(self.rows, kept, strict=True)]
+
+    def config(self, words: Sequence[str] = (), flags: Sequence[str] = ()) -> DictConfig:
+        """The configuration with `words` typed beside it. BadInput names what cannot be had."""
+        before, after = self.composed(words, flags)
+        settings = copy.deepcopy(self.settings)
+        changes = list(differences(before, after)) + list(said_outright(words, after))
+        for path, value in changes:
+            take(settings, path, value)
+        touched = {path[0] for path, _ in changes}
+        forget_what_followed(settings, touched, before)
+        clean(settings, self.where)
+        self.tell_of_changed_files(settings)
+        settings |= {name: after[name] for name in TODAYS if name in after}
+        if "device" not in touched and not is_here(settings.get("device", "auto"), self.where):
+            settings["device"] = "auto"
+            if "precision" not in touched:
+                settings["precision"] = "auto"
+        return OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(escaped(settings)))
+
+    def tell_of_changed_files(self, settings: dict[str, Any]) -> None:
+        """A picture that it began with, or was like, may have been overwritten since."""
+        needed = repr([settings.get(name) for name in ("init", "prompt", "image_prompt")])
+        for path, before in self.files.items():
+            now = record.fingerprint(Path(path).expanduser()) if str(path) in needed else None
+            if now not in (None, before):
+                log.warning(
+                    "%s: %s is not the file that it was: the picture will differ",
+                    *(self.where, shown(path)),
+                )
+
+    def composed(
+        self, words: Sequence[str], flags: Sequence[str]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What was typed, as it is composed today, without `words` and with them."""
+        if not words:
+            return {}, plain(compose([], flags))
+        if self.before is None:
+            self.before = self.composed_then(flags)
+        return self.before, plain(compose(self.typed_with(words), flags))
+
+    def composed_then(self, flags: Sequence[str]) -> dict[str, Any]:
+        """The words of the record alone; those choices that still are, where it is too old."""
+        try:
+            return plain(compose(self.typed_with([]), flags))
+        except Exception as error:  # a preset, a file or a choice that is no longer there
+            reason = " ".join(str(error).split())
+            log.warning("%s: what was typed cannot be composed today: %s", self.where, reason)
+            self.words = []
+            return plain(compose(self.typed_with([]), flags))
+
+
+def is_above_one(value: Any) -> bool:
+    return isinstance(value, int) and value > 1
+
+
+# ---- what is typed beside it ---------------------------------------------------------------
+
+
+def merged(before: Sequence[str], after: Sequence[str]) -> list[str]:
+    """Both, where the second say nothing of what the first said."""
+    said = {name_of(word) for word in after}
+    return [word for word in before if name_of(word) not in said] + list(after)
+
+
+def chosen_words(settings: dict[str, Any]) -> list[str]:
+    """The choices in a record without words, as far as their names can be told from it."""
+    words = []
+    for group in SEVERAL:
+        names = settings.get(group)
+        if isinstance(names, dict) and set(names) <= set(choices.names(group)):
+            words.append(f"{group}=[{','.join(names)}]")
+    model = settings.get("model")
+    name = model.get("name") if isinstance(model, dict) else None
+    return words + ([f"model={name}"] if name in choices.names("model") else [])
+
+
+Change = tuple[tuple[str, ...], Any]
+GONE = object()
+
+
+def differences(
+    before: dict[str, Any], after: dict[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[Change]:
+    """Which settings are others, each as a whole: a schedule's mapping is one value."""
+    if not before:
+        return
+    for name in dict.fromkeys([*before, *after]):  # in one order, in every process
+        here, old, new = (*path, name), before.get(name, GONE), after.get(name, GONE)
+        if old == new or here[0] in TODAYS:
+            continue
+        if opens(here) and isinstance(old, dict) and isinstance(new, dict) and alike(old, new):
+            yield from differences(old, new, here)
+        else:
+            yield here, new
+
+
+def opens(path: tuple[str, ...]) -> bool:
+    """Does it hold settings, and is none itself?"""
+    depth = {**dict.fromkeys(ONE, 1), **dict.fromkeys(SEVERAL, 2), "model": 9}
+    return len(path) <= depth.get(path[0], 0)
+
+
+def alike(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    return old.get("_target_") == new.get("_target_") and old.get("name") == new.get("name")
+
+
+def said_outright(words: Sequence[str], after: dict[str, Any]) -> Iterator[Change]:
+    """What was typed counts also where it makes no difference."""
+    for word in words:
+        path = tuple(name_of(word).split("."))
+        value: Any = after
+        for name in path:
+            value = value.get(name, GONE) if isinstance(value, dict) else GONE
+        if "=" in word and value is not GONE and path[0] not in TODAYS:
+            yield path, value
+
+
+def take(settings: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    """A change of the settings. Where a choice is made that the record has too, it stays as it is
+    there, and is not today's."""
+    if path[0] in SEVERAL and len(path) == 1 and isinstance(value, dict):
+        there = settings.get(path[0])
+        nodes = there if isinstance(there, dict) else {}
+        chosen = {name: kept(nodes.get(name), node) for name, node in value.items()}
+        put(settings, path, chosen)
+    elif len(path) == (2 if path[0] in SEVERAL else 1) and isinstance(value, dict):
+        node: Any = settings
+        for name in path:
+            node = node.get(name) if isinstance(node, dict) else None
+        put(settings, path, kept(node, value))
+    else:
+        put(settings, path, value)
+
+
+def kept(recorded: Any, chosen: Any) -> Any:
+    """The record's node, if it is the same choice."""
+    if not isinstance(recorded, dict) or not isinstance(chosen, dict):
+        return chosen
+    named = "_target_" in chosen
+    same = named and all((recorded.get(key) or "") == (chosen.get(key) or "") for key in IDENTITY)
+    return recorded if same else chosen
+
+
+def put(settings: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    *parents, name = path
+    node = settings
+    for parent in parents:
+        inner = node.get(parent)
+        node[parent] = node = inner if isinstance(inner, dict) else {}
+    if value is GONE:
+        node.pop(name, None)
+    else:
+        node[name] = copy.deepcopy(value)
+
+
+def forget_what_followed(
+    settings: dict[str, Any], touched: set[str], before: dict[str, Any]
+) -> None:
+    """What a record has because of something that is now another."""
+    for name in ("size", "steps"):  # nobody asked for them: they suited the model
+        if "model" in touched and name not in touched and before.get(name) is None:
+            settings[name] = None
+    if touched & set(SAYS) and "drawn" not in touched:
+        settings["drawn"] = None
+
+
+# ---- showing -------------------------------------------------------------------------------
+
+
+def text(recorded: Recorded, words: Sequence[str], flags: Sequence[str] = ()) -> str:
+    """The settings as YAML, and the command in a comment."""
+    settings = plain(recorded.config(words, flags))
+    command = ["python", "run.py", *recorded.typed_with(words)]
+    if not recorded.words:
+        command = ["python", "run.py", recorded.where, *words]
+    lasting = {name: value for name, value in settings.items() if name not in TODAYS}
+    facts = {"version": __version__, "words": recorded.typed_with(words)}
+    body = record.as_yaml(lasting | facts)
+    # What comes from a file must neither end a comment nor speak to the terminal.
+    line = "".join(letter if letter.isprintable() else " " for letter in shlex.join(command))
+    return f"# {line}\n{body}"

@@ -1,0 +1,101 @@
+"""What of a record this version knows: the rest is said and taken out, or refused where the
+picture would be quite another without it.
+
+Only parts that conf/ has are ever made, whatever a record names.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Any, get_type_hints
+
+from guided.config import choices
+from guided.config.schema import Config, dataclass_of
+from guided.devices import check_device, find_device
+from guided.errors import BadInput, shown
+from guided.paths import conf_folder
+
+log = logging.getLogger(__name__)
+ONE = ("generator", "model", "secondary", "cutouts", "sampler")  # groups with one choice
+SEVERAL = ("clip", "guide", "output", "artist", "look")  # and those whose choices go together
+YOUNGER = ("artist", "look")  # than some records
+
+
+def clean(settings: dict[str, Any], where: str) -> None:
+    """Take out what this version does not know, and say so. BadInput where the picture would be
+    quite another without it."""
+    known = {f.name for f in fields(Config)}
+    for name in [name for name in settings if name not in known]:
+        tell_left_out(where, name)
+        del settings[name]
+    for group in ONE:
+        if settings.get(group) or group != "secondary":
+            clean_node(settings[group], group, group, where)
+    for group in SEVERAL:
+        if settings.get(group) is None and group in YOUNGER:
+            settings[group] = {}
+        nodes = settings.get(group)
+        if not isinstance(nodes, dict):
+            raise BadInput(f"{where}: {group}={shown(nodes)} is no choice of what {group} has")
+        for name, node in [(n, node) for n, node in nodes.items() if node is not None]:
+            if group == "output" and not known_target(node, group):
+                tell_left_out(where, f"output.{name}")
+                del nodes[name]
+            else:
+                clean_node(node, group, f"{group}.{name}", where)
+
+
+def clean_node(node: Any, group: str, name: str, where: str) -> None:
+    if not known_target(node, group):
+        target = node.get("_target_") if isinstance(node, dict) else node
+        raise BadInput(
+            f"{where}: {name} is {shown(target)}, which this version does not have; choose "
+            f"another: {group}={choices.names(group)[0]}, say"
+        )
+    clean_keys(node, dataclass_of(node["_target_"], name), name, where)
+
+
+def clean_keys(node: dict[str, Any], cls: type, name: str, where: str) -> None:
+    types = get_type_hints(cls)
+    for key in [key for key in node if key != "_target_"]:
+        if key not in types:
+            tell_left_out(where, f"{name}.{key}")
+            del node[key]
+        elif is_dataclass(types[key]) and isinstance(node[key], dict):
+            clean_keys(node[key], types[key], f"{name}.{key}", where)
+
+
+def tell_left_out(where: str, name: str) -> None:
+    log.warning("%s: %s is not a setting of this version and is left out", where, shown(name))
+
+
+def known_target(node: Any, group: str) -> bool:
+    return isinstance(node, dict) and node.get("_target_") in targets(group)
+
+
+@cache
+def targets(group: str) -> set[str]:
+    """What the choices of a group are made of."""
+    files = (conf_folder() / group).glob("*.yaml")
+    texts = [path.read_text(encoding="utf-8") for path in files]
+    return {target for text in texts for target in re.findall(r"_target_: *(\S+)", text)}
+
+
+def is_here(device: Any, where: str) -> bool:
+    """Is the record's device, or are all of several, one of this machine's?"""
+    names = device if isinstance(device, list) and device else [device]
+    try:
+        for name in names:
+            if name not in ("auto", "cpu"):  # these need no look, and no torch
+                check_device(str(name))
+                find_device(str(name))
+    except BadInput:
+        log.warning(
+            "%s was drawn on device=%s, which is not here: the picture will differ in its bits",
+            *(where, shown(device)),
+        )
+        return False
+    return True

@@ -1,0 +1,176 @@
+"""Config, the typed root of a run, and build(), which makes an object of a node of it.
+
+Imports no torch: a typo must cost a moment, not a start-up.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from guided.config import interpolation
+from guided.errors import BadInput, nearest
+from guided.paths import conf_folder
+
+TRUSTED = "guided."
+COMMANDS = ("from", "show", "import")  # no settings: command.py takes them off the line
+
+
+def setting(default: Any, meaning: str) -> Any:
+    """A setting at the top, with the line that --help shows."""
+    return field(default=default, metadata={"help": meaning})
+
+
+def group(meaning: str) -> Any:
+    """A node that a folder of conf/ fills."""
+    return field(default_factory=dict, metadata={"help": meaning})
+
+
+@dataclass
+class Config:
+    """What can be said on the command line."""
+
+    prompt: Any = setting(None, 'what to draw; several with weights: \'["a castle:2", "fog"]\'')
+    negative: Any = setting(None, "what to keep away from; counts -0.5 unless it says otherwise")
+    image_prompt: Any = setting(
+        None, "pictures that it should be like in CLIP's eyes: photo.jpg:0.5"
+    )
+    wildcards: str | None = setting(
+        None, "a folder with lists of one's own for __name__ in prompts"
+    )
+    drawn: list[str] | None = setting(
+        None, "the prompts with their wildcards decided, as from= takes them over; null: by seed"
+    )
+    seed: int | None = setting(None, "same seed, same picture; image k of a run has seed + k")
+    count: int = setting(1, "how many pictures")
+    batch_size: int = setting(1, "how many are drawn at once; above 1 the last bits may differ")
+    keep: int | None = setting(None, "of these, how many of the best; the rest go into others/")
+    rank: Any = setting(None, "a CLIP that only says which are best; null: those that guide")
+    size: Any = setting(None, "[width,height], 512 or 512x384; null: what suits the model")
+    steps: int | None = setting(None, "1 to 1000 and more; null: what suits the model")
+    prompts: str | None = setting(
+        None, "a file with a prompt a line; or .csv or .yaml, with settings for each"
+    )
+    resume: str | None = setting(None, "go on with a folder's unfinished pictures; or latest")
+    workers: int = setting(1, "with hydra/launcher=...: how many jobs share the batch")
+    checkpoint: float = setting(30.0, "seconds after which a picture in the middle is saved")
+    init: str | None = setting(
+        None, "what to start from: a picture's path, perlin, perlin:color or perlin:gray"
+    )
+    init_fit: str = setting("cover", "a picture of another shape: cover cuts it, stretch bends it")
+    strength: float | None = setting(
+        None, "with init, the share of the steps that is drawn; null: 0.5; 1 keeps least of it"
+    )
+    skip: Any = setting(None, "instead of strength: leave out so many first steps, 10 or 50%")
+    device: Any = setting("auto", "auto, cpu, cuda, mps, xpu, cuda:1; several: [cuda:0,cuda:1]")
+    precision: str = setting("auto", "auto, float32, bfloat16, float16")
+    memory: Any = setting("auto", "GB to keep within; auto: what the device has left; off")
+    deterministic: bool = setting(
+        False, "the plain path: no part of a CLIP replaced by a quicker one, no racing sums"
+    )
+    folder: str = setting("outputs", "where runs are kept")
+    name: str | None = setting(None, "of the run's own folder; null: the prompt's first words")
+    cache: str | None = setting(None, "where fetched models are kept; null: GUIDED_CACHE")
+    models: str | None = setting(None, "list or download models, instead of drawing")
+    gallery: str | None = setting(
+        None, "make the pages of a folder of runs anew, instead of drawing"
+    )
+    debug: bool = setting(False, "show the traceback when something fails")
+
+    batch: Any = group("several pictures by a name: rows of settings, each with each")
+    artist: dict[str, Any] = group("whose hand, several at once; artist=list shows them")
+    look: dict[str, Any] = group("media, styles, moods and qualities; look=list shows them")
+    generator: Any = group("what makes the image")
+    model: Any = group("the diffusion model")
+    secondary: Any = group("a small network whose quick guesses the guides look at; none: as made")
+    clip: dict[str, Any] = group("the CLIPs that look at it, several at once")
+    cutouts: Any = group("how they look")
+    sampler: Any = group("how the noise is removed")
+    guide: dict[str, Any] = group("what the image should be, several at once")
+    output: dict[str, Any] = group("what is kept, several at once")
+
+
+def register() -> None:
+    ConfigStore.instance().store(name="schema", node=Config)
+
+
+def known_names() -> set[str]:
+    """Settings at the top and groups, which presets may add, Hydra's own, and what stands for
+    whole commands."""
+    groups = {path.name for path in conf_folder().iterdir() if path.is_dir()}
+    return {field.name for field in dataclasses.fields(Config)} | groups | {"hydra", *COMMANDS}
+
+
+def build(node: DictConfig, where: str) -> Any:
+    """The dataclass that `_target_` names, filled in, every key and type checked.
+
+    `where` is the node's name on the command line, for BadInput's message.
+    """
+    if not isinstance(node, DictConfig):
+        raise BadInput(f"{where}={node} is no choice; the ones there are: python run.py --help")
+    settings = OmegaConf.to_container(node, resolve=True)
+    cls = dataclass_of(settings.pop("_target_", None), where)
+    check_keys(cls, settings, where)
+    try:
+        return OmegaConf.to_object(filled(OmegaConf.structured(cls), settings))
+    except OmegaConfBaseException as error:
+        raise BadInput(explain(error, where)) from error
+    except ValueError as error:
+        raise BadInput(f"{where}.{error}") from error
+
+
+def dataclass_of(target: Any, where: str) -> type:
+    """The settings' class that a `_target_` names; BadInput when it is none of ours."""
+    if not isinstance(target, str) or not target.startswith(TRUSTED):
+        raise BadInput(f"{where}._target_={target} is not from {TRUSTED}*")
+    try:
+        cls = getattr(import_module(target.rpartition(".")[0]), target.rpartition(".")[2])
+    except (ImportError, AttributeError) as error:
+        raise BadInput(f"{where}._target_={target} does not exist: {error}") from error
+    if not dataclasses.is_dataclass(cls):
+        raise BadInput(f"{where}._target_={target} holds no settings")
+    return cls
+
+
+def filled(node: DictConfig, settings: dict[str, Any]) -> DictConfig:
+    """Each setting in its place, its type checked. Merging would not let a mapping take the place
+    of a list, and both are ways to write a schedule."""
+    for key, value in settings.items():
+        now = None if OmegaConf.is_missing(node, key) else node[key]
+        nested = isinstance(now, DictConfig) and isinstance(value, dict)
+        value = interpolation.escaped(value)  # it was looked up already, and is not a second time
+        node[key] = OmegaConf.merge(now, value) if nested else value
+    return node
+
+
+def check_keys(cls: type, settings: dict[str, Any], where: str) -> None:
+    known = [f.name for f in dataclasses.fields(cls)]
+    for key in settings:
+        if key not in known:
+            raise BadInput(f"{where}.{key} is not a setting{nearest(str(key), known)}")
+
+
+KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
+
+
+def explain(error: OmegaConfBaseException, where: str = "") -> str:
+    """OmegaConf's first line with the setting's full name."""
+    key = ".".join(part for part in (where, getattr(error, "full_key", None)) if part)
+    first = (getattr(error, "msg", None) or str(error)).splitlines()[0]
+    if found := re.match(r"Value '(.*?)' .*could not be converted to (\w+)", first):
+        return f"{key}={found[1]} must be {KINDS.get(found[2], found[2])}"
+    return f"{key}: {first}" if key else first
+
+
+def build_all(
+    nodes: DictConfig, group: str, build: Callable[[DictConfig, str], Any] = build
+) -> dict[str, Any]:
+    """Every option chosen in a group; an option set to null is left out."""
+    chosen = {str(name): node for name, node in nodes.items() if node is not None}
+    return {name: build(node, f"{group}.{name}") for name, node in chosen.items()}

@@ -1,0 +1,75 @@
+"""Cutouts: how CLIP looks at an image. Settings only, so that they are checked before torch is
+imported; the work is in views.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from guided.errors import not_one_of
+from guided.schedule import Schedule, check_number, schedule
+
+if TYPE_CHECKING:
+    from guided.cutouts.standard import Views
+
+AREAS = ("whole", "middle")
+
+
+@dataclass
+class Cutouts:
+    """Overview cutouts show all of the area, letter-boxed; inner cutouts show random squares.
+    Every number but micro_batch may vary over the run."""
+
+    overview: Any = field(default_factory=lambda: [[0, 12], [0.4, 4]])  # how many
+    inner: Any = field(default_factory=lambda: [[0, 4], [0.4, 12]])  # how many
+    area: str = "whole"  # of the image that is cut up; middle: its middle square only
+    power: Any = 1.0  # size of inner cutouts: above 1 favours small ones, below 1 large ones
+    smallest: Any = None  # of the short side; null: CLIP's own input size in pixels
+    gray: Any = field(default_factory=lambda: [[0, 0.2], [0.4, 0.0]])  # share of inner ones
+    # Overviews are alike but for their augmentations: this many at most are shown, and count for
+    # all of them. null: all are shown.
+    merge: Any = None
+    batches: Any = 1  # sets of cutouts per step, their gradients averaged
+    micro_batch: int | None = None  # cutouts through CLIP at once; None: as many as fit
+    augment: bool = True
+    flip: Any = 0.5  # probability
+    degrees: Any = 10.0  # rotation, at most
+    translate: Any = 0.05  # shift, at most, of the side
+    noise: Any = 0.01  # standard deviation
+    grayscale: Any = 0.1  # probability
+    jitter: Any = 0.1  # brightness and contrast, by at most this much
+
+    def __post_init__(self) -> None:
+        self.overview = schedule("overview", self.overview, 0, 512, whole=True)
+        self.inner = schedule("inner", self.inner, 0, 512, whole=True)
+        if self.area not in AREAS:
+            raise ValueError(not_one_of("area", self.area, AREAS))
+        self.power = schedule("power", self.power, 0.01, 100)
+        self.gray = schedule("gray", self.gray, 0, 1)
+        self.batches = schedule("batches", self.batches, 1, 64, whole=True)
+        if self.merge is not None:
+            self.merge = schedule("merge", self.merge, 1, 512, whole=True)
+        if self.smallest is not None:
+            self.smallest = schedule("smallest", self.smallest, 0.05, 1)
+        for name in ("flip", "translate", "noise", "grayscale", "jitter"):
+            setattr(self, name, schedule(name, getattr(self, name), 0, 1))
+        self.degrees = schedule("degrees", self.degrees, 0, 180)
+        if self.micro_batch is not None:
+            check_number("micro_batch", self.micro_batch, 1, whole=True)
+        refuse_blindness(self.overview, self.inner)
+
+    def prepare(self) -> Views:
+        from guided.cutouts.standard import Views
+
+        return Views(self)
+
+
+def refuse_blindness(overview: Schedule, inner: Schedule) -> None:
+    """ValueError where no cutout at all would be shown. Steps lie on thousandths of the run."""
+    for progress in (k / 1000 for k in range(1000)):
+        if overview(progress) + inner(progress) == 0:
+            raise ValueError(
+                f"overview and inner are both 0 at progress {progress:g}: "
+                "CLIP would see nothing there"
+            )

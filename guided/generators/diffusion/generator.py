@@ -1,0 +1,128 @@
+"""Drawing images: noise, a guided denoiser and a sampler put together.
+
+Knows nothing about CLIP, files or the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from guided.diffusion.denoiser import ModelDenoiser, noised
+from guided.diffusion.guidance import GuidedDenoiser, auto_clamp
+from guided.diffusion.guidance_cache import Asking, Pace
+from guided.diffusion.guidance_target import Sight
+from guided.diffusion.noise_schedule import Dice, timeline
+from guided.diffusion.oom_retry import Sparing
+from guided.diffusion.symmetry import Mirror
+from guided.diffusion.unet import UNet
+from guided.interfaces import Denoiser, Guide, Request, Sampler, State, Step
+from guided.models.cards import ModelCard
+from guided.oom import Thrift
+from guided.schedule import AUTO, Schedule, schedule
+
+
+@dataclass
+class Place:
+    """How far a walk has come: x at position `at`, and what its sampler remembers."""
+
+    x: Tensor
+    at: int
+    memory: State = field(default_factory=dict)
+
+    def state(self) -> State:
+        memory = {f"memory.{name}": tensor for name, tensor in self.memory.items()}
+        return {"x": self.x, "at": torch.tensor(self.at), **memory}
+
+    @classmethod
+    def restored(cls, saved: State, start: Place) -> Place:
+        """From a state of the walk that began at `start`; ValueError when it is of another."""
+        names = [name for name in saved if name == "x" or name.startswith("memory.")]
+        if not {"x", "at", "dice"} <= set(saved) or not -1 <= int(saved["at"]) < start.at:
+            raise ValueError("the saved state is not of this request")
+        if any(saved[name].shape != start.x.shape for name in names):
+            raise ValueError("the saved state is of images of another size or number")
+        found = {name: saved[name].to(start.x.device) for name in names}
+        x = found.pop("x")
+        memory = {name.removeprefix("memory."): tensor for name, tensor in found.items()}
+        return cls(x, int(saved["at"]), memory)
+
+
+@dataclass
+class Drawing:
+    """A loaded model, ready to draw requests."""
+
+    unet: UNet
+    card: ModelCard
+    sampler: Sampler
+    clamp: Schedule | str | None  # or auto
+    reach: Schedule | None
+    device: torch.device
+    sight: Sight = field(default_factory=Sight)
+    pace: Pace = field(default_factory=Pace)
+    mirror: Mirror = field(default_factory=Mirror)
+    thrift: Thrift = field(default_factory=Thrift)
+
+    @torch.no_grad()  # as a decorator, it ends wherever the generator yields
+    def generate(
+        self, request: Request, guides: Mapping[str, Guide], saved: State | None = None
+    ) -> Iterator[Step]:
+        """One Step after each of the request's steps, less those that it skips; and less those up
+        to the one whose state is `saved`."""
+        card = self.card
+        steps = timeline(card.schedule, request.steps, card.spacing)
+        dice = Dice(request.seeds)
+        model = ModelDenoiser(self.unet, steps, card.prediction, card.clip_denoised, dice)
+        clamp = self._clamp(request.steps)
+        asking = Asking(self.pace)
+        guided = GuidedDenoiser(model, guides, dice, clamp, self.reach, self.sight, asking)
+        sparing = Sparing(
+            guided, self.unet if self.sight.through_unet else None, dice, self.thrift
+        )
+        start = len(steps) - 1 - request.skip
+        place = Place(self._begin(request, dice, model, start), start)
+        mirrored = self.mirror.positions(steps, start)
+        if saved is not None:
+            place = Place.restored(saved, place)
+            dice.go_on(saved["dice"])
+            asking.go_on(saved, self.device)
+            # Cut as before, whatever memory there is now: the last bits follow from it.
+            self.thrift.micro_batch = int(saved.get("micro_batch", 0)) or None
+        for step in self._walk(sparing, asking, place, dice, mirrored):
+            guided.tell()
+            yield step
+
+    def _walk(
+        self, denoiser: Denoiser, asking: Asking, place: Place, dice: Dice, mirrored: set[int]
+    ) -> Iterator[Step]:
+        """The sampler's walk, begun anew wherever x is mirrored: what a sampler or a guide
+        remembers of the steps before belongs to another image."""
+        while place.at >= 0:
+            if place.at in mirrored:
+                place = Place(self.mirror(place.x), place.at)
+                asking.forget()
+            for step in self.sampler.sample(denoiser, place.x, dice, place.at, place.memory):
+                place = Place(step.x, step.i - 1, step.memory)
+                state = place.state() | asking.state() | {"dice": dice.state()}
+                if self.thrift.micro_batch:
+                    state["micro_batch"] = torch.tensor(self.thrift.micro_batch)
+                yield replace(step, state=state)
+                if place.at in mirrored:
+                    break
+
+    def _clamp(self, steps: int) -> Schedule | None:
+        if self.clamp == AUTO:
+            return schedule("clamp", auto_clamp(steps, self.sight.secondary is not None))
+        return self.clamp
+
+    def _begin(self, request: Request, dice: Dice, model: ModelDenoiser, start: int) -> Tensor:
+        """Pure noise; or the init image under the noise of the first step that is not skipped."""
+        width, height = request.size
+        x = dice.normal_like(torch.empty(len(request.seeds), 3, height, width, device=self.device))
+        if request.init is None and not request.skip:
+            return x
+        init = torch.zeros_like(x) if request.init is None else request.init.to(x).expand_as(x)
+        return noised(init, x, *model.timeline.scales(start))

@@ -1,0 +1,92 @@
+"""Guided diffusion in pixels: settings. The work is in guided/diffusion/."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from guided.devices import check_compiler
+from guided.diffusion.symmetry import SYMMETRIES, Mirror
+from guided.errors import not_one_of
+from guided.interfaces import Sampler
+from guided.models.cards import ModelCard, SecondaryCard
+from guided.models.model_cache import Loaded
+from guided.schedule import AUTO, automatic, check_number, schedule
+
+if TYPE_CHECKING:
+    import torch
+
+    from guided.generators.diffusion.generator import Drawing
+    from guided.oom import Thrift
+
+SEES = ("pred", "blend")
+THROUGH = ("unet", "straight")
+BETWEEN = ("again", "nothing")
+CHOICES = {"sees": SEES, "through": THROUGH, "between": BETWEEN, "symmetry": SYMMETRIES}
+
+
+@dataclass
+class Diffusion:
+    clamp: Any = 0.05  # largest root mean square of the guides' gradient; null: no limit; or auto
+    reach: Any = None  # largest root mean square of the shift of a guess; null: no limit
+    sees: str = "pred"  # what guides see: the guess, or its blend with the noisy image
+    secondary: Any = 1  # 1 where the secondary model, if one is chosen, guesses; 0 where it rests
+    through: str = "unet"  # the gradient's way back to the noisy image; straight: past the U-Net
+    every: Any = 1  # the guides are asked at every so many passes of the U-Net
+    between: str = "again"  # in between: their last gradient again, or nothing
+    symmetry: str = "none"  # horizontal: left half over right; vertical: upper over lower; both
+    symmetry_at: Any = field(default_factory=lambda: [0.1, 0.3, 0.5])  # progress, one or several
+    checkpointing: Any = AUTO  # less memory for the way back through the U-Net, and slower
+    compile: Any = False  # the U-Net by torch's compiler: minutes once, then quicker steps
+
+    def __post_init__(self) -> None:
+        if self.clamp is not None:
+            self.clamp = automatic("clamp", self.clamp, 0)
+        if self.reach is not None:
+            self.reach = schedule("reach", self.reach, 0)
+        self.secondary = schedule("secondary", self.secondary, 0, 1)
+        self.every = schedule("every", self.every, 1, 1000, whole=True)
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(not_one_of(name, getattr(self, name), choices))
+        if not isinstance(self.checkpointing, bool) and self.checkpointing != AUTO:
+            raise ValueError(f"checkpointing={self.checkpointing} must be true, false or auto")
+        if not isinstance(self.compile, bool):
+            raise ValueError(f"compile={self.compile} must be true or false")
+        if self.compile:
+            check_compiler()
+        several = isinstance(self.symmetry_at, Sequence) and not isinstance(self.symmetry_at, str)
+        self.symmetry_at = tuple(self.symmetry_at if several else [self.symmetry_at])
+        for share in self.symmetry_at:
+            check_number("symmetry_at", share, 0, 1)
+
+    def load(
+        self,
+        card: ModelCard,
+        secondary: SecondaryCard | None,
+        sampler: Sampler,
+        device: torch.device,
+        dtype: torch.dtype,
+        loaded: Loaded,
+        thrift: Thrift,
+    ) -> Drawing:
+        from guided.diffusion.guidance_cache import Pace
+        from guided.diffusion.guidance_target import Sight
+        from guided.generators.diffusion.generator import Drawing
+        from guided.models.weights import load_compiled, load_secondary, load_unet
+
+        unet = loaded.get(load_compiled if self.compile else load_unet, card, device, dtype)
+        quick = None if secondary is None else loaded.get(load_secondary, secondary, device)
+        return Drawing(
+            unet=unet,
+            card=card,
+            sampler=sampler,
+            clamp=self.clamp,
+            reach=self.reach,
+            device=device,
+            sight=Sight(self.sees, quick, self.secondary, self.through),
+            pace=Pace(self.every, self.between),
+            mirror=Mirror(self.symmetry, self.symmetry_at),
+            thrift=thrift,
+        )

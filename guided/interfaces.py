@@ -1,0 +1,243 @@
+"""What the parts promise each other. Imports nothing of theirs.
+
+Torch is imported for type checkers only: settings are checked before torch's seconds of start-up
+are spent, and every module that holds settings imports this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from guided.clip.model import Clip
+    from guided.diffusion.noise_schedule import Dice, Timeline
+    from guided.oom import Thrift
+    from guided.prompts.prompt import Prompt
+    from guided.schedule import Schedule
+
+# What can be written down in the middle of a picture, and gone on from.
+State = dict[str, "Tensor"]
+
+
+@dataclass
+class Guess:
+    """A denoiser's guess of the clean image at one step. Images are (B, 3, H, W) in [-1, 1]."""
+
+    pred: Tensor  # bent by the guides: what the sampler goes on with
+    plain: Tensor  # as the model made it: what a person looks at
+    spread: Tensor | None = None  # learned variance, in [-1, 1] between the two fixed ones
+    losses: dict[str, Tensor] = field(default_factory=dict)  # per guide, (B,)
+    similarity: Tensor | None = None  # cosine of image and prompts, (B,)
+    grad_norm: Tensor | None = None  # root mean square of the gradient before clamping, (B,)
+    seen: Tensor | None = None  # what the guides looked at, nominally in [0, 1]
+    progress: float = 0.0  # of the run, 0..1, as schedules count it
+
+    def of(self, b: int) -> Guess:
+        """The one about image b of the batch."""
+        one = slice(b, b + 1)
+        return Guess(
+            self.pred[one],
+            self.plain[one],
+            None if self.spread is None else self.spread[one],
+            {name: loss[one] for name, loss in self.losses.items()},
+            None if self.similarity is None else self.similarity[one],
+            None if self.grad_norm is None else self.grad_norm[one],
+            None if self.seen is None else self.seen[one],
+            self.progress,
+        )
+
+
+class Denoiser(Protocol):
+    """From a noisy image at a position of the timeline to the clean one."""
+
+    timeline: Timeline
+
+    def __call__(self, x: Tensor, i: int) -> Guess: ...
+
+
+@dataclass
+class Step:
+    """One finished step: position i of the timeline, and the image on its way to i - 1."""
+
+    i: int
+    x: Tensor
+    guess: Guess
+    memory: State = field(default_factory=dict)  # of the sampler: what its next step looks back at
+    state: State = field(default_factory=dict)  # of the generator: see Generator.generate
+
+
+class Sampler(Protocol):
+    """Walks x from a position of the denoiser's timeline down to the clean image."""
+
+    def sample(
+        self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int, memory: State | None = None
+    ) -> Iterator[Step]:
+        """With the memory of the step before, `start` is as good as any position in between:
+        every later step has the same bits as if the sampler had never stopped. Without one, it is
+        the first."""
+        ...
+
+
+@dataclass
+class Pull:
+    """What a guide says of an image: how far off, and in which direction it gets worse."""
+
+    loss: Tensor  # (B,)
+    grad: Tensor  # (B, 3, H, W), d loss / d image
+    similarity: Tensor | None = None  # (B,)
+
+
+class Guide(Protocol):
+    """Sees an image (B, 3, H, W), nominally in [0, 1] and not clamped; never noise or networks."""
+
+    def asks(self, progress: float) -> bool:
+        """Whether it may pull there. Where no guide does, nothing is kept for the way back."""
+        ...
+
+    def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull: ...
+
+
+@dataclass
+class Shown:
+    """Cutouts (N, 3, h, w), and for how many each of them stands."""
+
+    views: Tensor
+    counts: list[int]  # N of them
+
+
+class Views(Protocol):
+    """Cutouts of an image (1, 3, H, W) in [0, 1], at CLIP's (height, width)."""
+
+    def __call__(
+        self, image: Tensor, size: tuple[int, int], progress: float, seed: int
+    ) -> Shown: ...
+
+
+class CutoutSettings(Protocol):
+    micro_batch: int | None  # cutouts through CLIP at once
+
+    def prepare(self) -> Views: ...
+
+
+@dataclass
+class Scene:
+    """What guides are given to work with, once per image."""
+
+    prompts: list[Prompt]
+    clips: dict[str, Clip]
+    cutouts: CutoutSettings
+    device: torch.device
+    clip_weights: dict[str, Schedule] = field(default_factory=dict)  # those not named count 1
+    init: Tensor | None = None  # (1, 3, H, W) in [0, 1], what the image starts from
+    thrift: Thrift | None = None  # how much is held at once; None: as the cutouts say
+
+
+class GuideSettings(Protocol):
+    """May also have `check(has_init)`, which raises BadInput before anything is loaded, and
+    `networks()`, the cards of what it loads."""
+
+    def prepare(self, scene: Scene) -> Guide: ...
+
+
+@dataclass
+class Request:
+    """Images asked for, one for each seed. `init` is (1 or B, 3, H, W) in [-1, 1]; `skip` drops
+    the noisiest steps."""
+
+    size: tuple[int, int]  # width, height
+    seeds: Sequence[int]
+    steps: int
+    init: Tensor | None = None
+    skip: int = 0
+
+    @property
+    def drawn(self) -> int:
+        """How many steps are taken."""
+        return self.steps - self.skip
+
+
+@dataclass
+class Frame:
+    """The image so far, after one step."""
+
+    index: int  # which image of the run
+    seed: int
+    step: int  # 1 .. steps
+    steps: int  # that are taken: skipped ones do not count
+    progress: float
+    image: Tensor  # (1, 3, H, W), nominally in [0, 1], not clamped
+    guess: Guess
+    seconds: float  # this step's, shared among the images that were drawn together
+    prompts: list[Prompt] = field(default_factory=list)  # this image's, as its CLIPs heard them
+    decided: list[str] = field(default_factory=list)  # the asked texts, their wildcards decided
+    score: float | None = None  # of the finished picture: how well CLIP finds it fits the prompts
+    # To go on from, once this frame has been seen: that of all that are drawn together, with the
+    # last of them. None where there is nothing to go on to.
+    state: State | None = None
+
+    @property
+    def last(self) -> bool:
+        return self.step == self.steps
+
+
+class Generator(Protocol):
+    def generate(
+        self, request: Request, guides: dict[str, Guide], saved: State | None = None
+    ) -> Iterator[Step]:
+        """One Step after each of the request's steps. With the state of one of them, the steps
+        after it, bit for bit as if nothing had stopped; its tensors may be on any device.
+        ValueError when the state belongs to another request."""
+        ...
+
+
+@dataclass
+class Run:
+    """The folder of a run and how its pictures are made, for outputs."""
+
+    folder: Path
+    settings: dict[str, Any]  # the resolved configuration
+    prompts: list[Prompt]
+    count: int
+    steps: int  # of each image, that are taken
+    enlarge: Enlarge
+    look: Look | None = None
+    overall: Overall | None = None  # how the batch is doing that this is a part of
+
+
+class Overall(Protocol):
+    pictures: int
+    over: int  # pictures that are no longer to be drawn
+
+    def text(self, part: float = 0.0) -> str:
+        """Pictures done, an hour, and time left; `part` counts as drawn beside them."""
+        ...
+
+
+class Look(Protocol):
+    """Cutouts of an image (1, 3, H, W) as each CLIP might be shown them: (N, 3, h, w) for each."""
+
+    def __call__(self, image: Tensor, progress: float, seed: int) -> list[Tensor]: ...
+
+
+class Enlarge(Protocol):
+    """(1, 3, H, W) -> (1, 3, times * H, times * W)."""
+
+    def __call__(self, image: Tensor, times: int) -> Tensor: ...
+
+
+class Viewer(Protocol):
+    def see(self, frame: Frame) -> None: ...
+
+
+class Output(Protocol):
+    """Watches a run: opened once, sees every frame, closed also when the run breaks off. May
+    also have `check(size)`, which raises ValueError before anything is loaded."""
+
+    def open(self, run: Run) -> AbstractContextManager[Viewer]: ...

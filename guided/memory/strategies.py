@@ -1,0 +1,114 @@
+"""Making a step fit into the memory there is, before it is taken: how many cutouts go through CLIP
+at once, whether the U-Net keeps what it needs on the way back, and where CLIPs wait.
+
+What the user has set stays. Each way costs time, so the first that is enough is taken, and where
+all fits at once none. Knows nothing about how much a network needs: need.py walks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from guided.memory.available import GB
+from guided.memory.estimate import Need
+from guided.oom import LESS, Thrift
+
+SPARE = 0.12  # of a step's bytes: what kernels take for themselves, and what lies in between
+FEW = 8  # fewer cutouts at once keep a GPU waiting; then the U-Net rather computes again
+HINT = f"more than there is, even in the smallest pieces; {LESS}"
+
+
+@dataclass
+class Way:
+    """One way to cut a step, and the most cutouts at once that then fit; 0: not even one."""
+
+    checkpointing: bool
+    one_by_one: bool
+    most: int = 0
+    need: Need = field(default_factory=Need)  # with as many, or one
+
+
+@dataclass
+class Fitting:
+    """`walk` counts a step as `thrift` then cuts it; `limit` is for weights and steps, in bytes.
+    `cuttable`: may the number of cutouts at once be chosen? `recomputing`: may the U-Net keep
+    less? `waiting`: is there a CPU beside the device, for CLIPs to wait on?"""
+
+    walk: Callable[[], Need]
+    thrift: Thrift
+    limit: float
+    cuttable: bool = True
+    recomputing: bool = True
+    waiting: bool = True
+    need: Need = field(default_factory=Need)
+    fits: bool = True
+
+    def fit(self) -> None:
+        """Settle `thrift`, `need` and whether it fits."""
+        first = Way(self.thrift.checkpointing, self.thrift.one_by_one)
+        ways = [first]
+        if self.recomputing and not first.checkpointing:
+            ways.append(Way(True, first.one_by_one))
+        if self.waiting and not first.one_by_one:
+            ways += [Way(way.checkpointing, True) for way in ways]
+        for way in ways:
+            self._try(way)
+            if way.most >= min(FEW, self.thrift.views):
+                break
+        else:
+            way = max(ways, key=lambda way: way.most)  # the first of the best
+        self._take(way)
+        self.fits, self.need = way.most > 0, way.need
+        if self.cuttable and way.most < self.thrift.views:
+            self.thrift.micro_batch = even(self.thrift.views, max(way.most, 1))
+
+    def _try(self, way: Way) -> None:
+        self._take(way)
+        way.need = need = self.walk()
+        views = self.thrift.views
+        if self._left(need) >= 0:
+            way.most = views
+        if way.most or not self.cuttable or views == 1:
+            return
+        # What guides need grows evenly with the cutouts: two counts say how much for each, and
+        # what they need for none.
+        self.thrift.micro_batch = half = -(-views // 2)
+        halved = self.walk()
+        self.thrift.micro_batch = None
+        each = (need.guides - halved.guides) / (views - half)
+        none = halved.guides - half * each
+        if self._left(replace(need, guides=0)) >= 0:
+            room = (self.limit - sum(need.weights.values())) / (1 + SPARE)
+            fitting = int((room - need.images - need.kept - none) / each) if each > 0 else 0
+            way.most = min(max(fitting, 0), views)
+        way.need = replace(need, guides=round(none + each * even(views, max(way.most, 1))))
+
+    def _take(self, way: Way) -> None:
+        self.thrift.checkpointing, self.thrift.one_by_one = way.checkpointing, way.one_by_one
+
+    def _left(self, need: Need) -> float:
+        return self.limit - sum(need.weights.values()) - need.step * (1 + SPARE)
+
+    def line(self) -> str:
+        """As one reads it before the first step."""
+        need = self.need
+        parts = [f"{name} {gb(size)}" for name, size in need.weights.items() if size > GB / 100]
+        parts += [f"way back {gb(need.kept)}"] if need.kept > 2 * need.images else []
+        parts += [f"cutouts {gb(need.guides)}"] if need.guides > GB / 100 else []
+        cut = self.thrift.at_once(self.thrift.views)
+        chosen = [f"cutouts.micro_batch={cut}"] if cut < self.thrift.views else []
+        chosen += ["generator.checkpointing=true"] if self.thrift.checkpointing else []
+        chosen += ["CLIPs one after another"] if self.thrift.one_by_one else []
+        text = f"memory: {gb(need.total)} of {gb(self.limit)} GB: {', '.join(parts)}"
+        text += f" ({', '.join(chosen)})" if chosen else ""
+        return text if self.fits else f"{text}; {HINT}"
+
+
+def even(views: int, most: int) -> int:
+    """At most so many at once, in parts of about the same size."""
+    return -(-views // -(-views // most))
+
+
+def gb(size: float) -> str:
+    return f"{size / GB:.1f}" if size >= GB else f"{size / GB:.2f}"

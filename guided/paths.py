@@ -1,0 +1,13 @@
+"""Folders of the package and of the repository that it may lie in."""
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+EMBEDDED = PACKAGE / "models" / "embedded"  # the models that come with the program
+
+
+def conf_folder() -> Path:
+    """Return the folder of configuration files: inside the package in an installed copy, beside
+    it in a checkout."""
+    inside = PACKAGE / "conf"
+    return inside if inside.exists() else PACKAGE.parent / "conf"

@@ -1,0 +1,122 @@
+"""Wildcards in prompts: {a|b} is one of the two, __artist__ a line of the list artist.txt.
+
+Drawn anew for every image, from that image's own seed, so that image k of a run is the same alone
+or among many. Knows nothing about weights or CLIP; imports no torch.
+
+    {red|blue} car      {3::oak|birch}: oak three times as often      {a|{b|c}}: one in another
+    __artist__          \\{not|a wildcard\\}      \\__nor_this\\__
+
+The names of conf/artist, and of the media, styles and moods in conf/look, are lists too:
+__artist__, __medium__, __style__, __mood__; in Chinese within a Chinese text.
+
+A backslash before {, } or |, or before two underscores, makes them text, and is not drawn.
+"""
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
+from pathlib import Path
+
+from guided.config import presets
+from guided.errors import BadInput, nearest
+from guided.text import ENGLISH, language
+
+LISTS = Path(__file__).parent / "words"
+OF_PRESETS = ("artist", "medium", "style", "mood")
+CHOICE = re.compile(
+    r"(?<!\\)\{([^{}|\\]*(?:\\.[^{}|\\]*)*(?:\|[^{}|\\]*(?:\\.[^{}|\\]*)*)+)(?<!\\)\}"
+)
+NAME = re.compile(r"(?<!\\)__(?P<name>[\w-]+?)__")
+ESCAPE = re.compile(r"\\(__|[{}|])")
+SHARE = re.compile(r"(?P<share>\d+\.?\d*|\.\d+)::(?P<word>.*)", re.DOTALL)
+DEEPEST, LONGEST = 20, 10_000  # lists may name lists; more than this is a circle
+
+
+@dataclass(frozen=True)
+class Wildcards:
+    """The lists there are: one's own folder's before the program's."""
+
+    folder: Path | None = None
+    flags: tuple[str, ...] = ()  # Hydra's, which say where presets of one's own are
+
+    @classmethod
+    def read(cls, folder: str | None, flags: Sequence[str] = ()) -> "Wildcards":
+        """BadInput when there is no such folder."""
+        if folder is None:
+            return cls(flags=tuple(flags))
+        path = Path(folder).expanduser()
+        if not path.is_dir():
+            raise BadInput(f"wildcards={folder} is no folder; lists are NAME.txt, a choice a line")
+        return cls(path, tuple(flags))
+
+    def words(self, name: str, language: str = ENGLISH) -> tuple[str, ...]:
+        """The lines of a list; BadInput when there is none of that name, or nothing in it."""
+        for folder in (self.folder, LISTS):
+            if folder is not None and (folder / f"{name}.txt").is_file():
+                return read_list(folder / f"{name}.txt")
+        if name in OF_PRESETS:
+            return presets.names(name, language, self.flags)
+        known = self.names()
+        raise BadInput(
+            f"prompt has __{name}__, and there is no list {name}.txt{nearest(name, known)}; "
+            f"there are {', '.join(known)}"
+        )
+
+    def names(self) -> list[str]:
+        folders = [folder for folder in (self.folder, LISTS) if folder is not None]
+        files = {path.stem for folder in folders for path in folder.glob("*.txt")}
+        return sorted(files.union(OF_PRESETS))
+
+    def draw(self, text: str, seed: int, place: int | str = 0) -> str:
+        """The text with every wildcard decided; `place` tells several texts of one image
+        apart. BadInput when a list is missing."""
+        # random() is promised to be the same in every version of Python; choice() is not.
+        dice = random.Random(f"{seed} {place}")
+        tongue = language(NAME.sub("", text))
+        for _ in range(DEEPEST):
+            before = text[:LONGEST]
+            text = NAME.sub(lambda found: pick(self.words(found["name"], tongue), dice), text)
+            while CHOICE.search(text):
+                text = CHOICE.sub(lambda found: pick(options(found[1]), dice), text)
+            if text == before:
+                return ESCAPE.sub(r"\1", text)
+            if len(text) > LONGEST:
+                break
+        raise BadInput(f"prompt={before[:80]}: its wildcards name each other in a circle")
+
+
+def literal(text: str) -> str:
+    """What `draw` makes `text` of: the text itself, where nothing in it would be decided."""
+    if any(pattern.search(text) for pattern in (NAME, CHOICE, ESCAPE)):
+        return re.sub(r"__|[{}|]", r"\\\g<0>", text)
+    return text
+
+
+def options(inside: str) -> tuple[str, ...]:
+    return tuple(re.split(r"(?<!\\)\|", inside))
+
+
+def pick(choices: tuple[str, ...], dice: random.Random) -> str:
+    """One of them, `3::` before one makes it three times as likely."""
+    found = [SHARE.fullmatch(choice) for choice in choices]
+    weights = [float(f["share"]) if f else 1.0 for f in found]
+    at = dice.random() * sum(weights)
+    reached = [k for k, end in enumerate(accumulate(weights)) if at < end]
+    k = reached[0] if reached else len(choices) - 1
+    match = found[k]
+    return match["word"] if match else choices[k]
+
+
+@cache
+def read_list(path: Path) -> tuple[str, ...]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} cannot be read as text: {error}") from error
+    words = tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+    if not words:
+        raise BadInput(f"{path} has no choice in it: one a line")
+    return words

@@ -1,0 +1,212 @@
+"""How a picture was made: the run's folder, the settings inside a picture, the YAML beside it.
+
+Knows nothing about models; imports no torch.
+"""
+
+import hashlib
+import os
+import re
+import secrets
+import unicodedata
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from PIL import Image
+
+from guided.errors import BadInput
+from guided.runs import metadata
+from guided.version import __version__
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # plain data only; the first is quicker
+LONGEST = 1_000_000  # characters of settings
+DEEPEST = 100  # mappings and lists in each other
+# Settings of the machine, the folder and the way there, which a picture does not depend on.
+TODAYS = (
+    *("debug", "folder", "gallery", "models", "cache", "name", "prompts", "batch", "resume"),
+    *("checkpoint", "workers"),
+)
+# Of a run, and not of a picture in it.
+ELSEWHERE = ("seed", "count", "keep", *TODAYS)
+
+
+def new_folder(root: Path, title: str, now: datetime) -> Path:
+    """root/2026-11-21/142233-a-red-heart, made here and nobody else's."""
+    name = f"{now:%H%M%S}-{slug(title)}"
+    day = root / f"{now:%Y-%m-%d}"
+    day.mkdir(parents=True, exist_ok=True)
+    for n in range(1, 10_000):
+        folder = day / (name if n == 1 else f"{name}-{n}")
+        try:
+            folder.mkdir()
+        except FileExistsError:  # another run in the same second
+            continue
+        return folder
+    raise OSError(f"{day / name} and its numbers are all taken")
+
+
+def slug(text: str, length: int = 40) -> str:
+    """A prompt as a file name: letters and digits of any script, joined by hyphens."""
+    text = unicodedata.normalize("NFC", text).lower()
+    words = re.sub(r"[\W_]+", "-", text).strip("-")
+    while len(words.encode()) > length * 2 or len(words) > length:
+        words = words[:-1]
+    return words.strip("-") or "picture"
+
+
+def point_latest(folder: Path, root: Path) -> None:
+    """root/latest -> folder; where links need privileges (Windows), a text file says it."""
+    latest, beside, said = root / "latest", root / f".latest-{unique()}", root / "latest.txt"
+    try:
+        os.symlink(os.path.relpath(folder, root), beside, target_is_directory=True)
+        os.replace(beside, latest)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink()
+        write(said, os.fsencode(folder))
+    else:
+        with suppress(OSError):  # of a time before there were links, it would be believed first
+            said.unlink()
+
+
+def write(path: Path, data: bytes) -> None:
+    """All of it or nothing: a reader never meets half a file."""
+    part = path.with_name(f".{path.name}.{unique()}.part")
+    part.write_bytes(data)
+    os.replace(part, path)
+
+
+def unique() -> str:
+    """For a name beside others': processes in two containers may have the same number."""
+    return f"{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def save_png(image: Image.Image, path: Path) -> None:
+    write(path, metadata.encode(image, "png", None))
+
+
+def save(
+    image: Image.Image,
+    path: Path,
+    settings: dict[str, Any],
+    format: str = "png",
+    quality: int | None = None,
+) -> None:
+    """A picture with its settings inside."""
+    write(path, metadata.encode(image, format, quality, texts(settings, image.size)))
+
+
+def texts(settings: dict[str, Any], size: tuple[int, int]) -> dict[str, str]:
+    """What goes into a file, for other programs and for this one."""
+    return {"parameters": parameters(settings, size), "guided": as_yaml(settings)}
+
+
+def words_of_one(words: Iterable[str], seed: int) -> list[str]:
+    """What one would type for one picture of a run, wherever it is kept."""
+    kept = [word for word in words if word.partition("=")[0] not in ELSEWHERE]
+    return [*kept, f"seed={seed}"]
+
+
+def parameters(settings: dict[str, Any], size: tuple[int, int]) -> str:
+    """The settings in the layout that AUTOMATIC1111's web UI made common; `size` is the file's."""
+    lines = [as_text(settings.get("drawn") or settings["prompt"])]
+    if settings.get("negative"):
+        lines.append(f"Negative prompt: {as_text(settings['negative'])}")
+    sampler = str(settings["sampler"].get("_target_", "")).rpartition(".")[2]
+    width, height = settings["size"]
+    facts = {
+        "Steps": settings["steps"],
+        "Sampler": sampler,
+        "Seed": settings["seed"],
+        "Size": f"{size[0]}x{size[1]}",
+        "Drawn at": f"{width}x{height}",
+        "Model": settings["model"].get("name", ""),
+        "CLIP": " ".join(settings["clip"]),
+        **{
+            group.capitalize(): " ".join(settings[group])
+            for group in ("artist", "look")
+            if settings.get(group)
+        },
+        **({"Score": f"{settings['score']:.4f}"} if settings.get("score") is not None else {}),
+        "Version": f"guided {__version__}",
+    }
+    lines.append(", ".join(f"{key}: {value}" for key, value in facts.items()))
+    return "\n".join(lines)
+
+
+def as_text(prompt: Any) -> str:
+    if isinstance(prompt, list | tuple):
+        return "; ".join(str(item) for item in prompt)
+    return "" if prompt is None else str(prompt)
+
+
+def fingerprint(path: Path) -> str | None:
+    """Of what is in a file; None where there is none, or none that can be read."""
+    try:
+        return _fingerprint(path, path.stat().st_mtime_ns) if path.is_file() else None
+    except OSError:
+        return None
+
+
+@cache
+def _fingerprint(path: Path, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def as_yaml(settings: dict[str, Any]) -> str:
+    """Plain YAML, in which a prompt's `${` is no interpolation."""
+    return yaml.dump(
+        settings, Dumper=WholeTexts, allow_unicode=True, sort_keys=False, width=10_000
+    )
+
+
+class WholeTexts(yaml.SafeDumper):
+    """Without halves of surrogate pairs, which YAML would keep as two characters."""
+
+    def represent_data(self, data: Any) -> yaml.Node:
+        return super().represent_data(metadata.whole(data) if isinstance(data, str) else data)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The settings inside a picture that this program saved; {} when there are none. BadInput
+    when the file is no picture, or what is inside cannot be settings."""
+    text = metadata.read(path)
+    return from_yaml(text, str(path)) if text else {}
+
+
+def from_yaml(text: str, where: str) -> dict[str, Any]:
+    """Settings that anyone may have written: as plain data, of a size that cannot hurt. BadInput
+    names `where` they are from."""
+    if len(text) > LONGEST:
+        raise BadInput(f"{where} has settings of more than {LONGEST // 1000} kB; ours have less")
+    try:
+        check_shape(text, where)
+        settings = yaml.load(text, Loader=LOADER)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        if isinstance(error, BadInput):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise BadInput(f"{where} has settings that cannot be read: {reason}") from error
+    if not isinstance(settings, dict):
+        raise BadInput(f"{where} has settings that are no mapping of names to values")
+    return settings
+
+
+def check_shape(text: str, where: str) -> None:
+    """BadInput for YAML whose parts refer to each other, a few lines of which would fill the
+    memory, or which is nested deeper than LOADER's stack can bear; YAMLError for what is none."""
+    depth = 0
+    for event in yaml.parse(text, Loader=LOADER):
+        if isinstance(event, yaml.AliasEvent):
+            line = event.start_mark.line + 1
+            raise BadInput(f"{where}:{line} has parts that refer to each other, which is not read")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            line = event.start_mark.line + 1
+            raise BadInput(f"{where}:{line} cannot be read: nested more than {DEEPEST} deep")

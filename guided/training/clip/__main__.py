@@ -1,0 +1,7 @@
+"""Run `train` of this folder: python -m guided.training.clip setting=value ..."""
+
+from guided.training.clip.train import Settings, train
+from guided.training.common.settings import main
+
+if __name__ == "__main__":
+    main(Settings, train)

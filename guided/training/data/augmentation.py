@@ -1,0 +1,222 @@
+"""What CLIP is shown while it learns: objects moved, turned, recoloured, on all sorts of
+ground, blurred and noisy, the way cutouts of a half-finished picture look. Also says what
+colour things ended up with.
+
+Knows nothing about models or sentences.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from guided.training.data import sources
+from guided.training.data.captions import COLOURED
+from guided.training.data.pictures import Pictures, hue_rotated, over
+
+# Reference points in RGB; a picture's colour is the nearest one to most of its pixels.
+PALETTE = {
+    "red": [(0.88, 0.15, 0.18), (0.7, 0.1, 0.15)],
+    "orange": [(0.97, 0.58, 0.15)],
+    "yellow": [(1.0, 0.83, 0.25), (0.95, 0.9, 0.4)],
+    "green": [(0.3, 0.7, 0.25), (0.1, 0.45, 0.2), (0.6, 0.8, 0.3)],
+    "light blue": [(0.55, 0.8, 0.95), (0.3, 0.8, 0.85)],
+    "blue": [(0.2, 0.45, 0.85), (0.1, 0.2, 0.6)],
+    "purple": [(0.5, 0.25, 0.7), (0.65, 0.45, 0.85)],
+    "pink": [(0.97, 0.55, 0.7), (0.93, 0.3, 0.6)],
+    "brown": [(0.5, 0.32, 0.2), (0.65, 0.45, 0.3)],
+    "white": [(0.96, 0.96, 0.96)],
+    "grey": [(0.6, 0.62, 0.65), (0.42, 0.44, 0.47)],
+    "black": [(0.12, 0.12, 0.14)],
+}
+NAMES = list(PALETTE)
+POINTS = torch.tensor([point for points in PALETTE.values() for point in points])
+OWNER = torch.tensor([i for i, points in enumerate(PALETTE.values()) for _ in points])
+CLEAR = 0.5  # share of an object's pixels that must agree before its colour is named
+
+
+def colour_names(colour: Tensor, alpha: Tensor) -> list[str | None]:
+    """The colour of most of each object, where one is clear."""
+    small, cover = F.adaptive_avg_pool2d(colour, 16), F.adaptive_avg_pool2d(alpha, 16)
+    pixels = (
+        (small / cover.clamp(min=1e-3)).flatten(2).transpose(1, 2)
+    )  # (B, 256, 3), straight colour
+    nearest = OWNER[(pixels[:, :, None] - POINTS).square().sum(-1).argmin(-1)]
+    votes = F.one_hot(nearest, len(NAMES)).float() * cover.flatten(2).transpose(1, 2)
+    share, winner = (votes.sum(1) / votes.sum((1, 2)).clamp(min=1e-3)[:, None]).max(-1)
+    return [
+        NAMES[w] if s > CLEAR else None
+        for w, s in zip(winner.tolist(), share.tolist(), strict=True)
+    ]
+
+
+def numbers(names: list[str | None]) -> Tensor:
+    """Colour names as indices of NAMES, -1 for None."""
+    return torch.tensor([NAMES.index(name) if name else -1 for name in names])
+
+
+def named(indices: Tensor) -> list[str | None]:
+    """The way back."""
+    return [NAMES[i] if i >= 0 else None for i in indices.tolist()]
+
+
+def recoloured(
+    colour: Tensor, book: Pictures, rows: Tensor, share: float, dice: torch.Generator
+) -> Tensor:
+    """Another hue for some, but never where the name says the colour."""
+    fixed = torch.tensor(
+        [bool(COLOURED.search(book.words[i]["label"])) for i in book.concepts[rows].tolist()]
+    )
+    turned = (torch.rand(len(rows), generator=dice) < share) & ~fixed
+    return hue_rotated(colour, (torch.rand(len(rows), generator=dice) * 4.2 + 1.0) * turned)
+
+
+def grounds(count: int, size: int, dice: torch.Generator) -> tuple[Tensor, list[str | None]]:
+    """Backgrounds (B, 3, S, S): white, plain of a named colour, a gradient, a smooth mess; and
+    the names of the plain ones."""
+    kind = torch.rand(count, generator=dice)
+    which = torch.randint(len(POINTS), (count,), generator=dice)
+    plain = (POINTS[which] + 0.08 * torch.randn(count, 3, generator=dice)).clamp(0, 1)[
+        :, :, None, None
+    ]
+    corners = torch.rand(count, 3, 2, 2, generator=dice)
+    mess = torch.rand(count, 3, 5, 5, generator=dice)
+    spread = {"size": (size, size), "mode": "bilinear", "align_corners": True}
+    pick = kind.view(-1, 1, 1, 1)
+    out = torch.where(pick < 0.45, torch.ones_like(plain), plain).expand(-1, -1, size, size)
+    out = torch.where(pick > 0.78, F.interpolate(corners, **spread), out)
+    out = torch.where(pick > 0.90, F.interpolate(mess, **spread), out)
+    names = [
+        NAMES[OWNER[w]] if 0.45 <= k <= 0.78 else "white" if k < 0.45 else None
+        for w, k in zip(which.tolist(), kind.tolist(), strict=True)
+    ]
+    return out, names
+
+
+def moved(both: Tensor, dice: torch.Generator) -> Tensor:
+    """Flip, turn, stretch, shift and zoom (B, C, H, W); what comes in from outside is empty."""
+    count = len(both)
+    draw = lambda low, high: torch.rand(count, generator=dice) * (high - low) + low  # noqa: E731
+    zoom = torch.where(
+        draw(0, 1) < 0.12, draw(0.5, 0.8), draw(0.85, 1.7)
+    )  # below 1 is a close look at a part
+    turn = draw(-0.3, 0.3) * (draw(0, 1) < 0.6)
+    stretch = draw(-0.12, 0.12).exp()
+    flip = (draw(0, 1) < 0.5).float() * 2 - 1
+    room = (zoom - 0.9).clamp(min=0.05) + 0.08
+    cos, sin = turn.cos() * zoom, turn.sin() * zoom
+    across = torch.stack([cos * stretch * flip, -sin, draw(-1, 1) * room], -1)
+    down = torch.stack([sin * flip, cos / stretch, draw(-1, 1) * room], -1)
+    grid = F.affine_grid(torch.stack([across, down], 1), list(both.shape), align_corners=False)
+    return F.grid_sample(both, grid, align_corners=False)
+
+
+def worn(images: Tensor, dice: torch.Generator, mild: bool = False) -> Tensor:
+    """Blur, noise, contrast and brightness, each for some; mildly as in a finished picture, or as
+    much as in one that is still half noise."""
+    count, size = len(images), images.shape[-1]
+    kind = torch.rand(count, generator=dice) * (0.8 if mild else 1.0)
+    out = images.clone()
+    for low, high, side in (
+        (0.40, 0.65, size // 2),
+        (0.65, 0.82, size // 4),
+        (0.82, 0.92, size // 6),
+        (0.92, 1.0, size // 9),
+    ):
+        some = (kind >= low) & (kind < high)
+        if some.any():
+            small = F.interpolate(images[some], size=(side, side), mode="area")
+            out[some] = F.interpolate(
+                small, size=(size, size), mode="bilinear", align_corners=False
+            )
+    level = (torch.rand(count, 1, 1, 1, generator=dice) - 0.6).clamp(min=0)
+    level *= 0.1 if mild else 0.35
+    contrast = 1 + 0.3 * torch.randn(count, 1, 1, 1, generator=dice).clamp(-2, 2) * 0.7
+    mean = out.mean((1, 2, 3), keepdim=True)
+    return ((out - mean) * contrast + mean + level * torch.randn(out.shape, generator=dice)).clamp(
+        0, 1
+    )
+
+
+def shown(
+    book: Pictures, rows: Tensor, dice: torch.Generator, ease: float, hard: bool = False
+) -> tuple[Tensor, list[str | None], list[str | None]]:
+    """rows (B,) -> views (B, 3, S, S) in [0, 1], the objects' colours, the grounds' colours; a
+    share `ease` of them clean. `hard` ones are also bent, faded and partly covered."""
+    colour, alpha = book.batch(rows)
+    colour = tinted(colour, alpha, book, rows, dice)
+    colour = recoloured(colour, book, rows, 0.3, dice)
+    names = colour_names(colour, alpha)
+    both = torch.cat([faded(colour, alpha, dice) if hard else colour, alpha], 1)
+    both = moved(bent(both, dice) if hard else both, dice)
+    behind, ground_names = grounds(len(rows), both.shape[-1], dice)
+    clean = over(both[:, :3], both[:, 3:], behind)
+    easy = torch.rand(len(rows), 1, 1, 1, generator=dice) < ease
+    used = worn(covered(clean, dice) if hard else clean, dice, mild=hard)
+    return torch.where(easy, clean, used), names, ground_names
+
+
+def tinted(
+    colour: Tensor, alpha: Tensor, book: Pictures, rows: Tensor, dice: torch.Generator
+) -> Tensor:
+    """A colour of the palette for pictures of one colour only, which come in black."""
+    plain = sources.tinted()
+    some = torch.tensor([book.vendors[row] in plain for row in rows.tolist()])
+    tint = POINTS[torch.randint(len(POINTS), (len(rows),), generator=dice)][:, :, None, None]
+    return torch.where(some.view(-1, 1, 1, 1), tint * alpha, colour)
+
+
+def faded(colour: Tensor, alpha: Tensor, dice: torch.Generator) -> Tensor:
+    """Premultiplied colour with other saturation, light and balance: a name must not hang on one
+    vendor's shade."""
+    shape = (len(colour), 1, 1, 1)
+    dull = torch.rand(shape, generator=dice) < 0.15
+    much = torch.rand(shape, generator=dice)
+    saturation = torch.where(dull, 0.4 * much, 0.7 + 0.6 * much)
+    light = 0.8 + 0.4 * torch.rand(shape, generator=dice)
+    balance = 0.85 + 0.3 * torch.rand(len(colour), 3, 1, 1, generator=dice)
+    grey = colour.mean(1, keepdim=True)
+    lit = (grey + (colour - grey) * saturation) * light * balance
+    return torch.minimum(lit.clamp(min=0), alpha)
+
+
+def bent(both: Tensor, dice: torch.Generator, most: float = 0.12) -> Tensor:
+    """(B, C, H, W) under a smooth random displacement of up to `most` of half its side."""
+    count = len(both)
+    coarse = (torch.rand(count, 2, 4, 4, generator=dice) * 2 - 1) * most
+    smooth = F.interpolate(coarse, both.shape[-2:], mode="bicubic", align_corners=True)
+    still = F.affine_grid(torch.eye(2, 3).expand(count, 2, 3), list(both.shape), False)
+    return F.grid_sample(both, still + smooth.permute(0, 2, 3, 1), align_corners=False)
+
+
+def covered(images: Tensor, dice: torch.Generator, share: float = 0.25) -> Tensor:
+    """A patch of plain colour over some."""
+    out, size = images.clone(), images.shape[-1]
+    sides = torch.randint(size // 8, size // 3, (len(out), 2), generator=dice).tolist()
+    places = torch.rand(len(out), 3, generator=dice).tolist()
+    fill = torch.rand(len(out), 3, 1, 1, generator=dice)
+    for i, ((height, width), (luck, y, x)) in enumerate(zip(sides, places, strict=True)):
+        if luck < share:
+            top, left = int(y * (size - height)), int(x * (size - width))
+            out[i, :, top : top + height, left : left + width] = fill[i]
+    return out
+
+
+def worn_guess(images: Tensor, size: int, dice: torch.Generator) -> Tensor:
+    """A denoiser's guesses (B, 3, s, s) as a cutout shows them: enlarged, moved a little,
+    clamped."""
+    large = F.interpolate(images, size=(size, size), mode="bilinear", align_corners=False)
+    shift = torch.rand(len(images), 2, generator=dice) * 0.3 - 0.15
+    zoom = torch.rand(len(images), generator=dice) * 0.35 + 0.75
+    flip = (torch.rand(len(images), generator=dice) < 0.5).float() * 2 - 1
+    zero = torch.zeros_like(zoom)
+    grid = torch.stack(
+        [
+            torch.stack([zoom * flip, zero, shift[:, 0]], -1),
+            torch.stack([zero, zoom, shift[:, 1]], -1),
+        ],
+        1,
+    )
+    grid = F.affine_grid(grid, list(large.shape), align_corners=False)
+    return F.grid_sample(large, grid, padding_mode="border", align_corners=False)

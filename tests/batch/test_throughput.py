@@ -1,0 +1,47 @@
+"""How a batch is doing: what is left at the rate so far."""
+
+from guided.batch.throughput import Tally, duration
+from guided.runs.manifest import Manifest, Picture
+
+
+def manifest(*states):
+    return Manifest("x", {}, [], [Picture(k, 0, 1, state=s) for k, s in enumerate(states)])
+
+
+def test_time_left_follows_from_the_rate_since_this_process_began():
+    tally = Tally()
+    tally.count(manifest("done", "running", "queued", "queued", "queued"))
+    tally.began -= 100  # a hundred seconds ago
+    tally.count(manifest("done", "done", "done", "running", "queued"))
+    # Two in a hundred seconds: 72 an hour, and a hundred seconds for two more.
+    assert tally.text() == "3 of 5 pictures, 72 an hour, 2 min left"
+
+
+def test_what_failed_is_no_longer_waited_for():
+    tally = Tally()
+    tally.count(manifest("queued", "queued", "queued"))
+    tally.began -= 60
+    tally.count(manifest("done", "failed", "queued"))
+    assert tally.text() == "1 of 3 pictures, 60 an hour, 60 s left"
+
+
+def test_a_line_is_told_now_and_then_and_once_at_the_end():
+    tally = Tally()
+    tally.count(manifest("queued", "queued"))
+    assert tally.line() is None
+    tally.told -= 60
+    assert tally.line() is not None
+    assert tally.line() is None
+    tally.count(manifest("done", "done"))
+    assert tally.line() is not None
+    assert tally.line() is None
+
+
+def test_one_picture_needs_no_lines():
+    tally = Tally()
+    tally.count(manifest("done"))
+    assert tally.line() is None
+
+
+def test_durations_are_read_at_a_glance():
+    assert [duration(s) for s in (5, 300, 7200)] == ["5 s", "5 min", "2.0 h"]

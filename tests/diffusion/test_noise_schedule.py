@@ -1,0 +1,162 @@
+"""Timelines against guided-diffusion's respacing, and random numbers per image."""
+
+import math
+
+import pytest
+import torch
+from guided_diffusion.gaussian_diffusion import (
+    LossType,
+    ModelMeanType,
+    ModelVarType,
+    get_named_beta_schedule,
+)
+from guided_diffusion.respace import SpacedDiffusion, space_timesteps
+
+from guided.diffusion.noise_schedule import Dice, betas, ddim_spacing, even_spacing, timeline
+
+# 2 .. 1000 and beyond; many that do not divide 1000.
+COUNTS = [2, 3, 7, 10, 21, 25, 48, 99, 150, 240, 250, 333, 499, 501, 640, 777, 999, 1000, 1500]
+
+
+def disco_total(steps: int) -> int:
+    """Disco Diffusion's diffusion_steps."""
+    return (1000 // steps) * steps if steps < 1000 else steps
+
+
+def spaced(schedule: str, total: int, respacing: str) -> SpacedDiffusion:
+    return SpacedDiffusion(
+        use_timesteps=space_timesteps(total, respacing),
+        betas=get_named_beta_schedule(schedule, total),
+        model_mean_type=ModelMeanType.EPSILON,
+        model_var_type=ModelVarType.FIXED_LARGE,
+        loss_type=LossType.MSE,
+        rescale_timesteps=True,
+    )
+
+
+def told_times(diffusion: SpacedDiffusion) -> list[float]:
+    """The times that the oracle tells a network."""
+    wrapped = diffusion._wrap_model(lambda x, t: t)
+    return wrapped(None, torch.arange(diffusion.num_timesteps)).tolist()
+
+
+def agree(ours, oracle: SpacedDiffusion) -> None:
+    assert len(ours) == oracle.num_timesteps
+    assert list(ours.times) == pytest.approx(told_times(oracle), rel=1e-6)  # theirs is float32
+    assert list(ours.alpha_bar) == pytest.approx(oracle.alphas_cumprod.tolist(), rel=1e-10)
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+@pytest.mark.parametrize("steps", COUNTS)
+def test_ddim_timeline_is_the_oracles(schedule: str, steps: int) -> None:
+    total = disco_total(steps)
+    agree(timeline(schedule, steps, "ddim"), spaced(schedule, total, f"ddim{steps}"))
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+@pytest.mark.parametrize("steps", COUNTS)
+def test_even_timeline_is_the_oracles(schedule: str, steps: int) -> None:
+    agree(timeline(schedule, steps, "even"), spaced(schedule, max(1000, steps), str(steps)))
+
+
+def test_even_spacing_is_the_oracles_for_every_count() -> None:
+    wrong = [
+        n for n in range(1, 1001) if even_spacing(1000, n) != sorted(space_timesteps(1000, str(n)))
+    ]
+    assert wrong == []
+
+
+def test_ddim_spacing_is_the_oracles_for_every_count() -> None:
+    for n in range(2, 1001):
+        total = disco_total(n)
+        assert ddim_spacing(total, n) == sorted(space_timesteps(total, f"ddim{n}")), n
+
+
+def test_disco_diffusion_with_250_steps_of_which_10_are_skipped() -> None:
+    """Figures that Disco Diffusion itself shows."""
+    line = timeline("linear", 250)
+    run = [line.times[i] for i in range(250 - 10 - 1, -1, -1)]
+    assert len(run) == 240 and run[0] == 956
+    assert line.alpha_bar[239] == pytest.approx(9.44588e-05, rel=1e-5)
+    index = [round(line.progress(i) * 1000) for i in range(239, -1, -1)]
+    assert index[0] == 43 and index[-1] == 999
+    assert sum(k < 400 for k in index) == 90
+
+
+@pytest.mark.parametrize(
+    "steps, i, t", [(240, 229, 954.1667), (25, 24, 960), (1500, 1499, 999.33)]
+)
+def test_networks_are_told_rescaled_times(steps: int, i: int, t: float) -> None:
+    assert timeline("linear", steps).times[i] == pytest.approx(t, abs=0.01)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 50, 999, 1000, 1500])
+@pytest.mark.parametrize("spacing", ["ddim", "even"])
+def test_any_count_gives_as_many_steps_of_falling_noise(steps: int, spacing: str) -> None:
+    line = timeline("linear", steps, spacing)
+    assert len(line) == steps
+    sigmas = [line.scales(i)[1] for i in range(-1, steps)]
+    assert sigmas == sorted(sigmas) and sigmas[0] == 0
+    assert all(math.isclose(a * a + s * s, 1) for a, s in map(line.scales, range(steps)))
+    progress = [line.progress(i) for i in range(steps)]
+    assert progress == sorted(progress, reverse=True) and 0 <= progress[-1] <= progress[0] < 1
+
+
+def test_progress_means_the_same_however_many_steps_there_are() -> None:
+    few, many = timeline("linear", 20), timeline("linear", 500)
+    assert few.progress(10) == many.progress(250) == pytest.approx(0.499)
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_renoising_undoes_a_step(schedule: str) -> None:
+    """Of x at i - 1 = alpha_s * image + sigma_s * noise it makes x at i, by its own definition."""
+    line = timeline(schedule, 20)
+    for i in range(20):
+        scale, extra = line.renoise(i)
+        (alpha, sigma), (alpha_s, sigma_s) = line.scales(i), line.scales(i - 1)
+        assert scale * alpha_s == pytest.approx(alpha, rel=1e-12)
+        assert (scale * sigma_s) ** 2 + extra**2 == pytest.approx(sigma**2, rel=1e-12)
+
+
+@pytest.mark.parametrize("steps", [1000, 960, 4000])
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_betas_are_float64_and_the_oracles(schedule: str, steps: int) -> None:
+    ours = betas(schedule, steps)
+    assert ours.dtype == torch.float64
+    expected = get_named_beta_schedule(schedule, steps).tolist()
+    assert ours.tolist() == pytest.approx(expected, rel=1e-11)
+
+
+@pytest.mark.parametrize(
+    "arguments, named",
+    [
+        (("linear", 0), "steps=0"),
+        (("linear", 10, "odd"), "spacing=odd"),
+        (("quadratic", 10), "schedule=quadratic"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(arguments: tuple, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        timeline(*arguments)
+
+
+def test_an_image_has_the_same_noise_alone_and_in_a_batch() -> None:
+    batch, alone = Dice([3, 4, 5]), Dice([4])
+    for _ in range(3):
+        together = batch.normal_like(torch.empty(3, 3, 4, 6))
+        assert torch.equal(together[1:2], alone.normal_like(torch.empty(1, 3, 4, 6)))
+        assert batch.seeds()[1:2] == alone.seeds()
+    assert not torch.equal(together[0], together[2])
+
+
+def test_noise_has_the_images_shape_and_type_whatever_the_type_is() -> None:
+    double = Dice([1]).normal_like(torch.empty(1, 3, 2, 2, dtype=torch.float64))
+    assert double.dtype == torch.float64
+    assert torch.equal(double.float(), Dice([1]).normal_like(torch.empty(1, 3, 2, 2)))
+
+
+def test_dice_leave_the_global_generator_alone() -> None:
+    before = torch.get_rng_state()
+    Dice([1]).normal_like(torch.empty(1, 3, 2, 2))
+    Dice([1]).seeds()
+    assert torch.equal(torch.get_rng_state(), before)

@@ -1,0 +1,178 @@
+"""A drawing goes on from any of its states as if it had never stopped: every bit of every step."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import pytest
+import torch
+from torch import Tensor
+
+from guided.cutouts.disco_settings import Dango
+from guided.cutouts.settings import Cutouts
+from guided.diffusion.guidance_cache import Pace
+from guided.diffusion.guidance_target import Sight
+from guided.diffusion.multistep_samplers import PLMS, DPMSolver
+from guided.diffusion.samplers import DDIM, DDPM
+from guided.diffusion.symmetry import Mirror
+from guided.diffusion.unet import UNet
+from guided.generators.diffusion.generator import Drawing
+from guided.guides.clip import ClipGuide
+from guided.guides.each import OneEach
+from guided.guides.likeness import Likeness
+from guided.guides.range import Range
+from guided.interfaces import Request, Sampler, Scene, Step
+from guided.models.cards import ModelCard
+from guided.prompts.prompt import Prompt
+from guided.runs import checkpoint
+from guided.schedule import schedule
+from tests.doubles import LinearClip, randomised, smallest_unet
+
+CPU = torch.device("cpu")
+SIZE, STEPS = (8, 6), 6  # width, height
+MIRROR = Mirror("both", (0.3, 0.7))
+TWICE = {"recurrence": [[0, 2], [0.5, 1], [0.8, 3]]}
+SELDOM = Pace(schedule("every", [[0, 4], [0.6, 3]]))
+
+
+@cache
+def network(classes: int) -> UNet:
+    return randomised(UNet(smallest_unet(classes)), seed=3).eval().requires_grad_(False)
+
+
+def few(**settings: float) -> Cutouts:
+    """Without kornia's colours, which take longest."""
+    return Cutouts(overview=1, inner=1, **({"grayscale": 0, "jitter": 0} | settings))
+
+
+@dataclass
+class Case:
+    """A picture or several; all that could hold anything back is made anew for each drawing."""
+
+    sampler: Sampler
+    seeds: tuple[int, ...] = (7,)
+    mirror: Mirror = Mirror()
+    skip: int = 0
+    init: bool = False
+    classes: bool = False
+    each: bool = False  # a guide for each image, as wildcards need
+    cutouts: Cutouts | Dango = field(default_factory=few)
+    pace: Pace = Pace()
+    sight: Sight = field(default_factory=Sight)
+
+    def draw(self, saved: dict[str, Tensor] | None = None) -> Iterator[Step]:
+        net = network(5 if self.classes else 0)
+        card, clamp = ModelCard(unet=net.config), schedule("clamp", 0.05)
+        drawing = Drawing(
+            net, card, self.sampler, clamp, None, CPU, self.sight, self.pace, self.mirror
+        )
+        init = torch.rand(1, 3, SIZE[1], SIZE[0], generator=torch.Generator().manual_seed(1))
+        scene = Scene([Prompt("a")], {"a": LinearClip(dtype=torch.float32)}, self.cutouts, CPU)
+        scene.init = init
+        settings = {"clip": ClipGuide(), "range": Range(), "likeness": Likeness()}
+        guides = {name: chosen.prepare(scene) for name, chosen in settings.items()}
+        if self.each:
+            others = replace(scene, prompts=[Prompt("b")])
+            guides["clip"] = OneEach([settings["clip"].prepare(s) for s in (scene, others)])
+        request = Request(SIZE, self.seeds, STEPS, init * 2 - 1 if self.init else None, self.skip)
+        return drawing.generate(request, guides, saved)
+
+
+CASES = {
+    "DDIM": Case(DDIM(eta=0.8)),
+    "DDIM without noise": Case(DDIM(eta=0)),
+    "DDIM, steps taken again": Case(DDIM(eta=1, **TWICE)),
+    "DDPM": Case(DDPM()),
+    "DDPM, mirrored, steps taken again": Case(DDPM(**TWICE), mirror=MIRROR),
+    "PLMS": Case(PLMS()),
+    "PLMS of order 4": Case(PLMS(order=4)),
+    "PLMS of order 3, mirrored": Case(PLMS(order=3), mirror=MIRROR),
+    "DPM-Solver++": Case(DPMSolver()),
+    "DPM-Solver++ with noise": Case(DPMSolver(eta=1)),
+    "DPM-Solver++, mirrored, steps taken again": Case(DPMSolver(eta=0.5, **TWICE), mirror=MIRROR),
+    "an init image": Case(DPMSolver(), init=True, skip=2),
+    "an init image, mirrored": Case(PLMS(order=4), init=True, skip=2, mirror=MIRROR),
+    "steps skipped": Case(PLMS(), skip=3),
+    "random classes": Case(DDIM(), classes=True),
+    "three together": Case(DPMSolver(eta=0.5, **TWICE), (7, 8, 9), mirror=MIRROR),
+    "three together, by PLMS": Case(PLMS(order=4), (7, 8, 9), init=True, skip=1),
+    "two together that ask for different things": Case(DDIM(), (7, 8), each=True),
+    "all augmentations": Case(DDIM(), cutouts=few(grayscale=0.5, jitter=0.1)),
+    "guides that rest": Case(DDIM(**TWICE), pace=SELDOM),
+    "guides that rest, mirrored": Case(DPMSolver(), pace=SELDOM, mirror=MIRROR),
+    "three together, guides that rest, straight": Case(
+        PLMS(), (7, 8, 9), pace=SELDOM, sight=Sight("blend", through="straight")
+    ),
+    "guides that rest without a word": Case(DDIM(), pace=Pace(SELDOM.every, "nothing")),
+    "Disco's cutouts": Case(DDIM(), cutouts=Dango(overview=1, inner=1, batches=1)),
+    "DiscoArt's cutouts": Case(PLMS(), cutouts=Dango(overview=1, inner=1, shared=False)),
+}  # fmt: skip
+
+
+def parts(step: Step) -> dict[str, Tensor]:
+    """Everything about a step that is a number."""
+    guess = step.guess
+    found = {"x": step.x, "pred": guess.pred, "plain": guess.plain, "seen": guess.seen}
+    found |= {"similarity": guess.similarity, "norm": guess.grad_norm, "i": torch.tensor(step.i)}
+    found |= {f"loss of {name}": loss for name, loss in guess.losses.items()}
+    found |= {f"state: {name}": tensor for name, tensor in step.state.items()}
+    return {what: tensor for what, tensor in found.items() if tensor is not None}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_from_any_state_on_every_bit_is_that_of_a_drawing_that_never_stopped(
+    name: str, tmp_path
+) -> None:
+    case, path = CASES[name], tmp_path / "state.safetensors"
+    whole = [(step.i, parts(step)) for step in case.draw()]
+    assert len(whole) == STEPS - case.skip
+    for k, step in enumerate(case.draw()):
+        checkpoint.save(path, step.state, "x")  # a file between, and nothing else
+        torch.manual_seed(k)  # no stream of the process is used
+        rest = [(later.i, parts(later)) for later in case.draw(checkpoint.load(path, "x"))]
+        assert [i for i, _ in rest] == [i for i, _ in whole[k + 1 :]]
+        for (i, mine), (_, expected) in zip(rest, whole[k + 1 :], strict=True):
+            assert mine.keys() == expected.keys()
+            for what in expected:
+                assert torch.equal(mine[what], expected[what]), f"{what} at {i} after step {k + 1}"
+
+
+@pytest.mark.parametrize(
+    "name", ["DDIM", "PLMS of order 4", "DPM-Solver++", "three together", "guides that rest"]
+)
+def test_without_what_was_remembered_or_drawn_the_rest_would_differ(name: str) -> None:
+    """Otherwise the test above could not tell that any of it is kept."""
+    steps = list(CASES[name].draw())
+    saved = steps[2].state
+    for forgotten in [key for key in saved if key not in ("x", "at")]:
+        other = dict(saved)
+        if forgotten == "dice":
+            other["dice"] = steps[0].state["dice"]
+        else:
+            other[forgotten] = torch.zeros_like(saved[forgotten])
+        rest = zip(map(parts, CASES[name].draw(other)), map(parts, steps[3:]), strict=True)
+        assert any(differ(*pair) for pair in rest), forgotten
+
+
+def differ(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    """In what a step shows, not only in what it keeps."""
+    shown = [name for name in other if not name.startswith("state: ")]
+    return any(name not in one or not torch.equal(one[name], other[name]) for name in shown)
+
+
+def test_a_state_is_not_changed_by_going_on() -> None:
+    """So that it can be written down later, when there is time."""
+    steps = list(CASES["PLMS of order 4"].draw())
+    before = {name: tensor.clone() for name, tensor in steps[2].state.items()}
+    list(CASES["PLMS of order 4"].draw(steps[2].state))
+    assert all(torch.equal(steps[2].state[name], before[name]) for name in before)
+
+
+def test_a_state_of_another_request_is_refused() -> None:
+    one = next(CASES["DDIM"].draw())
+    with pytest.raises(ValueError, match="size or number"):
+        next(CASES["three together"].draw(one.state))
+    with pytest.raises(ValueError, match="not of this request"):
+        next(replace(CASES["DDIM"], skip=3).draw(one.state))
+    with pytest.raises(ValueError, match="not of this request"):
+        next(CASES["DDIM"].draw({"x": one.x}))

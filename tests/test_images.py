@@ -1,0 +1,90 @@
+"""Pictures of every kind become upright RGB; what is none is refused by name."""
+
+import pytest
+import torch
+from PIL import Image
+
+from guided.errors import BadInput
+from guided.images import check_picture, open_picture, read_picture
+
+CAMERA_TURNED = 6  # EXIF: to be turned clockwise by a quarter
+
+
+def saved(picture: Image.Image, path, **how) -> str:
+    picture.save(path, **how)
+    return str(path)
+
+
+def test_a_photo_is_turned_as_its_camera_says(tmp_path):
+    picture = Image.new("RGB", (40, 20), "red")
+    picture.paste("blue", (0, 0, 20, 20))  # left in the file, so on top when it is turned
+    exif = Image.Exif()
+    exif[0x0112] = CAMERA_TURNED
+    read = open_picture("init", saved(picture, tmp_path / "turned.jpg", exif=exif, quality=95))
+    assert read.size == (20, 40)
+    top, bottom = read.getpixel((10, 5)), read.getpixel((10, 35))
+    assert top[2] > 200 > 60 > top[0]
+    assert bottom[0] > 200 > 60 > bottom[2]
+
+
+def test_what_is_transparent_is_white(tmp_path):
+    picture = Image.new("RGBA", (2, 1), (255, 0, 0, 0))
+    picture.putpixel((1, 0), (0, 0, 0, 128))
+    clear, half = read_picture(saved(picture, tmp_path / "a.png"))[0].permute(2, 1, 0)
+    assert torch.equal(clear[0], torch.ones(3))
+    assert half[0].tolist() == pytest.approx([127 / 255] * 3, abs=1 / 255)
+    palette = picture.convert("P")
+    palette.info["transparency"] = palette.getpixel((0, 0))
+    path = saved(palette, tmp_path / "p.png", transparency=palette.getpixel((0, 0)))
+    assert open_picture("init", path).getpixel((0, 0)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_every_mode_keeps_its_colours(mode, tmp_path):
+    gray = Image.new("L", (8, 4), 64)
+    if mode == "I;16":
+        gray = Image.new(mode, (8, 4), 64 * 257)
+    elif mode == "1":
+        gray = Image.new("1", (8, 4), 1)
+    else:
+        gray = gray.convert(mode)
+    path = saved(gray, tmp_path / ("x.tiff" if mode == "CMYK" else "x.png"))
+    image = read_picture(path)
+    assert image.shape == (1, 3, 4, 8)
+    level = 1.0 if mode == "1" else 64 / 255
+    assert torch.allclose(image, torch.full_like(image, level), atol=1.5 / 255)
+
+
+def test_rows_are_the_height_and_red_is_first(tmp_path):
+    picture = Image.new("RGB", (3, 2))
+    picture.putpixel((2, 1), (255, 0, 51))
+    image = read_picture(saved(picture, tmp_path / "x.png"))
+    assert image[0, :, 1, 2].tolist() == pytest.approx([1, 0, 0.2])
+    assert image.sum().item() == pytest.approx(1.2)
+
+
+def test_of_an_animation_the_first_frame_is_taken(tmp_path):
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    path = saved(frames[0], tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert open_picture("init", path).getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_what_is_no_picture_is_refused_by_name(tmp_path):
+    (tmp_path / "text.png").write_text("not at all")
+    (tmp_path / "script.eps").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    whole = tmp_path / "whole.png"
+    Image.effect_noise((64, 64), 50).save(whole)
+    (tmp_path / "half.png").write_bytes(whole.read_bytes()[:800])
+    for name, words in (
+        ("none.png", "is not there"),
+        (".", "is a folder"),
+        ("text.png", "is no picture"),
+        ("script.eps", "is no picture"),  # would be run by Ghostscript
+        ("half.png", "cannot be read"),
+    ):
+        with pytest.raises(BadInput, match=words) as caught:
+            check_picture("init", str(tmp_path / name))
+        assert str(caught.value).startswith(f"init={tmp_path}")
+        assert "\n" not in str(caught.value)
+    with pytest.raises(BadInput, match="is a link"):
+        check_picture("init", "https://example.org/a.png")

@@ -1,0 +1,122 @@
+"""Sentences are read as the plain words in them; the image side is left alone."""
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from guided.errors import BadInput
+from guided.paths import EMBEDDED
+from guided.training.clip import architectures, bpe, text_training, train
+from guided.training.data import pictures
+from guided.training.data.augmentation import NAMES
+from guided.training.data.captions import COLOURED, STYLES_ZH
+
+WHITE = " on a white background"
+CLIP_B = EMBEDDED / "clip_b"
+
+
+@pytest.fixture
+def tokens():
+    return train.tokenizer(CLIP_B / bpe.FILE)
+
+
+def test_reading_without_padding_is_what_open_clip_reads(tokens) -> None:
+    torch.manual_seed(0)
+    model = architectures.build("b").eval()
+    said = ["a", "a fox, drawn by hand on a winter day in the north", "狐狸", "", "the red fox"]
+    asked = tokens(said, architectures.CONTEXT)
+    expected = model.encode_text(asked, normalize=True)
+    assert torch.allclose(architectures.read(model, asked), expected, atol=1e-5)
+
+
+def test_the_plain_words_say_what_the_sentence_says(folder: Path) -> None:
+    reader = text_training.Reader(pictures.load(folder, 48).words, {})
+    said, plain = reader.batch(400, torch.Generator().manual_seed(0))
+    assert all(words.isascii() for words in plain)
+    assert any(not words.isascii() for words in said)
+    for sentence, words in zip(said, plain, strict=True):
+        if sentence.isascii():  # what the plain words tell is told, and the other way round
+            if "white" not in sentence:
+                words = words.replace(WHITE, "")
+            for word in (*NAMES, *STYLES_ZH):
+                assert (f" {word} " in f" {words} ") <= (word in sentence)
+            assert ("background" in words) or not any(
+                f" on {colour}" in sentence or f"{colour} background" in sentence
+                for colour in NAMES
+            )
+
+
+def test_things_are_half_read_in_the_colour_that_they_have(folder: Path) -> None:
+    """Hearts and suns are green, of stars and cats each is another."""
+    book = pictures.load(folder, 48)
+    tints = torch.tensor([[0, 160, 0], [0, 0, 220], [220, 20, 20]])
+    for row, concept in enumerate(book.concepts.tolist()):
+        tint = tints[0 if concept < 2 else row // 4]
+        book.pixels[row, :3] = book.pixels[row, 3:] // 255 * tint.view(3, 1, 1)
+    usual = text_training.usual_colours(book)
+    assert usual == {0: "green", 1: "green"}
+    reader = text_training.Reader(book.words, usual)
+    told = [[reader.pair(i, random.Random(n)) for n in range(400)] for i in range(3)]
+    suns, stars = (
+        [plain for said, plain in pairs if not COLOURED.search(said)] for pairs in told[1:]
+    )
+    assert 0.3 < sum("green" in plain for plain in suns) / len(suns) < 0.7
+    assert not any("green" in plain for plain in stars)
+    assert not any("green red" in plain for _, plain in told[0])  # the name says what it is
+
+
+def test_what_stands_nowhere_half_stands_on_white(folder: Path) -> None:
+    reader = text_training.Reader(pictures.load(folder, 48).words, {})
+    said, plain = reader.batch(3000, torch.Generator().manual_seed(0))
+    untold = [
+        words for sentence, words in zip(said, plain, strict=True)
+        if sentence.isascii() and not any(colour in sentence for colour in NAMES)
+    ]  # fmt: skip
+    assert 0.4 < sum(WHITE in words for words in untold) / len(untold) < 0.6
+    assert not any("background" in words.replace(WHITE, "") for words in untold)
+
+
+def test_a_text_side_learns_and_the_image_side_stays(folder: Path, tmp_path: Path, tokens) -> None:
+    out = tmp_path / "read"
+    told = {"data": str(folder), "steps": 40, "batch": 24, "device": "cpu", "fade": 0.0}
+    text_training.train(
+        text_training.Settings(tower="b", init=str(CLIP_B), out=str(out), lr=3e-4, **told)
+    )
+    before, after = (
+        load_file(CLIP_B / architectures.WEIGHTS),
+        load_file(out / "shipped" / architectures.WEIGHTS),
+    )
+    assert all(torch.equal(before[k], after[k]) for k in before if k.startswith("visual."))
+    assert not torch.equal(before["token_embedding.weight"], after["token_embedding.weight"])
+    reader = text_training.Reader(pictures.load(folder, 48).words, {})
+    said, plain = reader.batch(200, torch.Generator().manual_seed(99))
+    old, new = (
+        train.begin(text_training.Settings(tower="b", init=str(place)))
+        for place in (CLIP_B, out / "shipped")
+    )
+    with torch.no_grad():
+        meant = architectures.read(old, tokens(plain, architectures.CONTEXT))
+        near = [
+            (architectures.read(model, tokens(said, architectures.CONTEXT)) * meant)
+            .sum(1)
+            .mean()
+            .item()
+            for model in (old, new)
+        ]
+    assert near[1] > near[0]
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"tower": "c"}, "tower=c"),
+        ({"init": "/nowhere"}, "init=/nowhere"),
+        ({"data": "/nowhere"}, "data=/nowhere"),
+    ],
+)
+def test_wrong_settings_are_named(folder: Path, told: dict, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        text_training.Settings(**{"data": str(folder), **told}).check()
