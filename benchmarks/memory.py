@@ -14,9 +14,8 @@ import torch
 from benchmarks.cases import Case
 from guided.clip.fast_tower import quicken
 from guided.clip.model import Clip, import_open_clip
-from guided.cutouts.disco_settings import Dango
+from guided.cutouts.settings import Dango
 from guided.diffusion.guidance_target import Sight
-from guided.diffusion.noise_schedule import Dice
 from guided.diffusion.samplers import DDIM
 from guided.diffusion.secondary import SecondaryModel
 from guided.diffusion.unet import UNet
@@ -26,13 +25,14 @@ from guided.guides.clip import ClipGuide
 from guided.interfaces import Request, Scene
 from guided.memory.allocations import Ledger
 from guided.memory.available import DRIVER, GB
-from guided.memory.estimate import Need, held, look, size_of, walk
-from guided.memory.meta_copies import META, HollowClip
+from guided.memory.estimate import Need, held, look, measure_step, size_of
+from guided.memory.meta_copies import META
 from guided.memory.meta_kernels import kernels
 from guided.memory.strategies import Fitting
 from guided.models.cards import ModelCard
 from guided.oom import Thrift
 from guided.prompts.prompt import Prompt
+from guided.rng import Dice
 from guided.training.common.settings import main
 
 B32, B16, RN50, L14 = "ViT-B-32-quickgelu", "ViT-B-16-quickgelu", "RN50-quickgelu", "ViT-L-14"
@@ -86,7 +86,7 @@ def clip(name: str) -> Clip:
     found = Clip(model, open_clip.get_tokenizer(name), torch.device("cpu"), torch.bfloat16)
     found.visual = quicken(found.visual)
     found.encode_text([TEXT])
-    return HollowClip(found)
+    return found.on_meta()
 
 
 @dataclass
@@ -113,7 +113,7 @@ class Counter:
         )
         ways = (False, True) if drawing.sight.through_unet else (False,)
         needs = {
-            way: walk(
+            way: measure_step(
                 replace(drawing, thrift=Thrift(checkpointing=way)),
                 {},
                 self.request,

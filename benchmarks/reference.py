@@ -26,7 +26,7 @@ from guided_diffusion.respace import SpacedDiffusion, space_timesteps
 from torch import Tensor
 
 from guided.clip.model import import_open_clip
-from guided.diffusion.noise_schedule import Dice
+from guided.rng import Dice
 
 import_open_clip()  # knows how to import torchvision where its operators are missing
 from torchvision import transforms as T  # noqa: E402

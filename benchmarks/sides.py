@@ -15,10 +15,9 @@ from benchmarks.cases import Case
 from benchmarks.reference import CLAMP, ETA, Look, Reference
 from guided.clip.fast_tower import quicken
 from guided.clip.model import Clip, import_open_clip
-from guided.cutouts.disco_settings import Dango
+from guided.cutouts.settings import Dango
 from guided.devices import keep_freed
 from guided.diffusion.guidance_target import Sight
-from guided.diffusion.noise_schedule import Dice
 from guided.diffusion.samplers import DDIM
 from guided.diffusion.secondary import SecondaryModel
 from guided.diffusion.unet import UNet
@@ -27,6 +26,7 @@ from guided.guides.clip import ClipGuide
 from guided.interfaces import Guide, Request, Scene
 from guided.models.cards import ModelCard
 from guided.prompts.prompt import Prompt
+from guided.rng import Dice
 from guided.schedule import schedule
 
 TEXT, SEED = "a red heart", 0

@@ -8,9 +8,15 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps
+from torch import Tensor
 
 from guided.errors import BadInput
+
+if TYPE_CHECKING:
+    pass
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,8 +70,28 @@ def read_picture(path: str) -> Tensor:
 
 def tensor(picture: Image.Image) -> Tensor:
     """RGB -> (1, 3, H, W) in [0, 1]."""
-    import torch
 
     pixels = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
     shaped = pixels.view(picture.height, picture.width, 3)
     return shaped.permute(2, 0, 1)[None].float() / 255
+
+
+def square(image: Tensor) -> Tensor:
+    """Letter-boxed to a square with the image's mean colour, so that CLIP sees all of it in its
+    true shape, and bars that are no part of any object."""
+    height, width = image.shape[2:]
+    if height == width:
+        return image
+    side = max(height, width)
+    mean = image.detach().mean((2, 3), keepdim=True)
+    top, left = (side - height) // 2, (side - width) // 2
+    pad = (left, side - width - left, top, side - height - top)
+    return F.pad(image - mean, pad) + mean
+
+
+def middle(image: Tensor) -> Tensor:
+    """The largest square in the middle."""
+    height, width = image.shape[2:]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return image[:, :, top : top + side, left : left + side]

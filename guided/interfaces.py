@@ -1,12 +1,12 @@
-"""What the parts promise each other. Imports nothing of theirs.
+"""Protocols and records that the parts of the program share.
 
-Torch is imported for type checkers only: settings are checked before torch's seconds of start-up
-are spent, and every module that holds settings imports this one.
+Imports torch for type checkers only, because modules of settings import this one and must not pay
+for torch's start-up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
-    from guided.clip.model import Clip
-    from guided.diffusion.noise_schedule import Dice, Timeline
     from guided.oom import Thrift
     from guided.prompts.prompt import Prompt
+    from guided.rng import Dice
     from guided.schedule import Schedule
+    from guided.timeline import Timeline
 
 # What can be written down in the middle of a picture, and gone on from.
 State = dict[str, "Tensor"]
@@ -122,8 +122,50 @@ class Views(Protocol):
 
 class CutoutSettings(Protocol):
     micro_batch: int | None  # cutouts through CLIP at once
+    overview: Schedule  # cutouts of the whole image in a set
+    inner: Schedule  # cutouts of parts of it in a set
+    batches: Schedule  # sets a step
 
     def prepare(self) -> Views: ...
+
+
+class ClipModel(Protocol):
+    """A frozen CLIP: texts and views become points on the unit sphere."""
+
+    size: tuple[int, int]  # (height, width) of the views that it takes
+    kind: str  # "contrastive" or "sigmoid" (SigLIP)
+    logit_scale: float
+    logit_bias: float
+    device: torch.device
+    waits: bool  # whether it is on the CPU while it is not used
+
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """Return (P, D) unit vectors, float32, on the device."""
+        ...
+
+    def encode_image(self, views: Tensor) -> Tensor:
+        """Return (N, D) unit vectors, float32, of views (N, 3, *size) in [0, 1]."""
+        ...
+
+    def split(self, text: str) -> list[str]:
+        """Return the text in parts that the text encoder reads whole."""
+        ...
+
+    def wait(self, elsewhere: bool) -> None:
+        """Keep the image tower on the CPU while it is not used, or always on its device."""
+        ...
+
+    def at_hand(self) -> AbstractContextManager[None]:
+        """Keep the image tower on its device for as long as the block lasts."""
+        ...
+
+    def towers(self) -> nn.Module:
+        """Return the network on the device, for counting its memory."""
+        ...
+
+    def on_meta(self) -> ClipModel:
+        """Return a copy whose image tower is on torch's meta device, for counting memory."""
+        ...
 
 
 @dataclass
@@ -131,7 +173,7 @@ class Scene:
     """What guides are given to work with, once per image."""
 
     prompts: list[Prompt]
-    clips: dict[str, Clip]
+    clips: Mapping[str, ClipModel]
     cutouts: CutoutSettings
     device: torch.device
     clip_weights: dict[str, Schedule] = field(default_factory=dict)  # those not named count 1
@@ -187,9 +229,56 @@ class Frame:
         return self.step == self.steps
 
 
-class Generator(Protocol):
+class StepMeter(Protocol):
+    """Counts the memory of one guided step while `LoadedGenerator.trace_step` takes it."""
+
+    def begin(self, x: Tensor) -> None:
+        """Leave x, the generator's state (B, ...), out of the count: it is counted apart."""
+        ...
+
+    def predicted(self) -> None:
+        """Mark that the image is predicted, and what the backward pass needs is kept."""
+        ...
+
+    def look(
+        self, guides: Mapping[str, Guide], image: Tensor, progress: float, dice: Dice
+    ) -> None:
+        """Call the guides with the image (B, 3, H, W)."""
+        ...
+
+    def finished(self) -> None:
+        """Mark the end of the backward pass."""
+        ...
+
+
+class LoadedGenerator(Protocol):
+    """A generator whose networks are loaded."""
+
+    thrift: Thrift
+    recomputes: bool  # whether recomputing activations in the backward pass would save memory
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Return its networks by the name that people know them by."""
+        ...
+
+    def on_meta(self) -> LoadedGenerator:
+        """Return a copy whose networks are on torch's meta device, for counting memory."""
+        ...
+
+    def phase(self, progress: float) -> Hashable:
+        """Return which of its networks a step at `progress` (0..1) uses: steps of one phase need
+        the same memory."""
+        ...
+
+    def trace_step(
+        self, guides: Mapping[str, Guide], request: Request, progress: float, meter: StepMeter
+    ) -> None:
+        """Take one guided step at `progress` on the meta device, and tell the meter of its
+        phases."""
+        ...
+
     def generate(
-        self, request: Request, guides: dict[str, Guide], saved: State | None = None
+        self, request: Request, guides: Mapping[str, Guide], saved: State | None = None
     ) -> Iterator[Step]:
         """One Step after each of the request's steps. With the state of one of them, the steps
         after it, bit for bit as if nothing had stopped; its tensors may be on any device.

@@ -11,13 +11,10 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 from weakref import ref
 
 from guided.devices import available
-
-if TYPE_CHECKING:
-    from guided.clip.model import Clip
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -29,6 +26,14 @@ LESS = (
 SAID = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
 
 
+class Offloadable(Protocol):
+    """A network that can be kept on the CPU while it is not used."""
+
+    def wait(self, elsewhere: bool) -> None: ...
+
+    def at_hand(self) -> AbstractContextManager[None]: ...
+
+
 @dataclass
 class Thrift:
     """What all that draws one picture shares: whoever runs out of memory makes it smaller."""
@@ -37,7 +42,7 @@ class Thrift:
     checkpointing: bool = False  # the U-Net computes again on the way back what it does not keep
     one_by_one: bool = False  # CLIPs wait on the CPU for their turn
     # That could. Not held here: a batch remembers this longer than it keeps its models.
-    clips: list[ref[Clip]] = field(default_factory=list)
+    clips: list[ref[Offloadable]] = field(default_factory=list)
     views: int = 1  # the most that were ever asked for
 
     def at_once(self, views: int) -> int:
@@ -58,7 +63,7 @@ class Thrift:
         for clip in filter(None, (found() for found in self.clips)):
             clip.wait(True)
 
-    def at_hand(self, clip: Clip) -> AbstractContextManager[None]:
+    def at_hand(self, clip: Offloadable) -> AbstractContextManager[None]:
         """While a CLIP is used, back and forth."""
         return clip.at_hand() if self.one_by_one else nullcontext()
 

@@ -6,23 +6,25 @@ Torch and the models are imported when a studio is opened.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from guided.config.plan import Plan
 from guided.guides.ranking import score
-from guided.interfaces import Frame, Guide, Look, Request, Scene, State
+from guided.interfaces import ClipModel, Frame, Guide, Look, Request, Scene, State
 from guided.models.model_cache import Loaded
 from guided.oom import Thrift
 from guided.prompts.prompt import Prompt
+from guided.schedule import AUTO
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from guided.clip.model import Clip
+    from guided.memory.planner import MemoryRequest
 
 # What of a plan changes no step of a picture; its seed, prompts and init count one by one.
 IDLE = {
@@ -94,15 +96,42 @@ class Studio:
         return studio
 
     def fit(self, plan: Plan, known: bool) -> None:
-        """Into the device's memory. What is `known` of a row before, running out included, holds
-        for every row that draws with the same."""
-        from guided.memory.planner import settle
-
+        """Plan the memory of a step, unless a row with the same models already did (`known`)."""
         self.thrift.clips = [ref(clip) for clip in self.clips.values()]
         for clip in self.clips.values():
             if clip.waits != self.thrift.one_by_one:
                 clip.wait(self.thrift.one_by_one)
-        self.said = None if known else settle(self, plan)
+        if known:
+            self.said = None
+            return
+        from guided.memory.planner import plan_memory
+
+        self.said = plan_memory(self.memory_request(plan), self.thrift)
+
+    def memory_request(self, plan: Plan) -> MemoryRequest:
+        """Return what the memory plan is made for: the images of one batch."""
+        import torch
+
+        from guided.memory.planner import MemoryRequest
+
+        seeds = [plan.seed + k for k in range(min(plan.batch_size, plan.count))]
+
+        def prepare(clips: Mapping[str, ClipModel]) -> Mapping[str, Guide]:
+            return replace(self, clips=dict(clips), device="meta").asked(plan, seeds)[2]
+
+        return MemoryRequest(
+            generator=self.generator,
+            clips=self.clips,
+            request=Request(plan.size, seeds, plan.steps),
+            device=torch.device(self.device),
+            cutouts=plan.cutouts,
+            prepare=prepare,
+            clip_weights=[card.weight for card in plan.clips.values()],
+            judges=self.judges,
+            upscaler=self.enlarger.upscaler,
+            setting=plan.memory,
+            recompute=plan.generator.checkpointing == AUTO,
+        )
 
     def guides(self, plan: Plan, prompts: list[Prompt], init: Tensor | None) -> dict[str, Guide]:
         """For one image, because each draws its own wildcards and has its own init."""
@@ -188,7 +217,7 @@ class Studio:
 
 def together(each: list[dict[str, Guide]]) -> dict[str, Guide]:
     """The guides of images that are drawn together."""
-    from guided.guides.each import OneEach
+    from guided.guides.base import OneEach
 
     return {name: OneEach([guides[name] for guides in each]) for name in each[0]}
 

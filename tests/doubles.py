@@ -9,10 +9,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from guided.diffusion.noise_schedule import Dice, Timeline
+from guided.config.plan import Plan
 from guided.diffusion.samplers import posterior_variance, step_variance
 from guided.diffusion.unet_config import UNetConfig
 from guided.interfaces import Guess, Pull, Sampler
+from guided.memory.planner import StepCounter
+from guided.pipeline import Studio
+from guided.rng import Dice
+from guided.timeline import Timeline
+
+# ---- memory --------------------------------------------------------------------------------
+
+
+def counter_of(studio: Studio, plan: Plan) -> StepCounter:
+    """What counts a step of the plan."""
+    job = studio.memory_request(plan)
+    return StepCounter(job, studio.thrift, job.weights())
+
 
 # ---- networks ------------------------------------------------------------------------------
 

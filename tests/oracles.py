@@ -9,13 +9,15 @@ import torch
 from guided_diffusion.respace import SpacedDiffusion
 from torch import Tensor
 
-from guided.diffusion.denoiser import ModelDenoiser, noised
+from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.guidance import GuidedDenoiser, clamped
 from guided.diffusion.multistep_samplers import PLMS
-from guided.diffusion.noise_schedule import Dice, timeline
+from guided.diffusion.noise_schedule import timeline
+from guided.diffusion.parametrisation import noised
 from guided.diffusion.samplers import DDIM, DDPM
-from guided.guides.loss import LossGuide
+from guided.guides.base import LossGuide
 from guided.interfaces import Sampler, Step
+from guided.rng import Dice
 from guided.schedule import schedule
 from tests.doubles import nothing_cast_to_float32, relative
 

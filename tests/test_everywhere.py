@@ -19,7 +19,7 @@ from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.guidance import GuidedDenoiser
 from guided.diffusion.guidance_cache import Asking
 from guided.diffusion.multistep_samplers import PLMS, DPMSolver
-from guided.diffusion.noise_schedule import Dice, timeline
+from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.samplers import DDIM, DDPM
 from guided.diffusion.secondary import SecondaryModel, quick_guess
 from guided.interfaces import Guess, Sampler
@@ -27,9 +27,10 @@ from guided.memory import estimate
 from guided.memory.allocations import Ledger
 from guided.memory.meta_copies import META, hollow
 from guided.memory.meta_kernels import kernels
-from guided.memory.planner import Walker, weights_of
 from guided.models.model_cache import Loaded
 from guided.pipeline import Studio
+from guided.rng import Dice
+from tests.doubles import counter_of
 
 LOADED = Loaded()  # the models, once for all tests here
 
@@ -95,7 +96,7 @@ def test_a_guided_step_asks_for_nothing_else(
 ) -> None:
     plan = Plan.read(composed(["prompt=a red heart", "seed=1", *words]))
     studio = Studio.open(plan, LOADED)
-    walker = Walker(studio, plan, weights_of(studio))
+    walker = counter_of(studio, plan)
     walker.device = "mps"
     monkeypatch.setattr(estimate, "Ledger", Apple)
     assert walker().guides > 0
@@ -159,8 +160,8 @@ class Unhurried(Ledger):
 def test_a_guided_step_waits_for_no_gpu(words: list[str]) -> None:
     plan = Plan.read(composed(["prompt=a red heart", "seed=1", "size=512x1024", *words]))
     studio = Studio.open(plan, LOADED)
-    walker = Walker(studio, plan, weights_of(studio))
-    drawing, dice, line = walker.drawing, Dice([1]), timeline("cosine", 20)
+    walker = counter_of(studio, plan)
+    drawing, dice, line = walker.generator, Dice([1]), timeline("cosine", 20)
     model = ModelDenoiser(drawing.unet, line, "x0", dice=dice)
     guides, sight = walker.guides, drawing.sight
     guided = GuidedDenoiser(

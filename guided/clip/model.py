@@ -6,6 +6,8 @@ always come from the model, never from a table here.
 Radford et al. 2021, https://arxiv.org/abs/2103.00020
 """
 
+from __future__ import annotations
+
 import copy
 import logging
 import re
@@ -20,10 +22,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from guided.clip.fast_tower import quicken
 from guided.errors import BadInput
+from guided.memory.meta_copies import META, hollow
 from guided.models import hub
 from guided.models.cards import ClipCard
 
@@ -79,8 +82,8 @@ class Clip:
             # One by one: how many texts share a pass changes the last bits of each.
             tokens = self.tokenizer([text], context_length=self.context)
             point = F.normalize(self.model.encode_text(tokens).float(), dim=-1)
-            self.points[text] = point[0].to(self.device)
-        return torch.stack([self.points[text] for text in texts])
+            self.points[text] = point[0]
+        return torch.stack([self.points[text] for text in texts]).to(self.device)
 
     def encode_image(self, views: Tensor) -> Tensor:
         """views (N, 3, *size), nominally in [0, 1] -> (N, D) unit vectors, float32."""
@@ -89,6 +92,17 @@ class Clip:
         seen = ((views - self.mean) / self.std).to(self.dtype)
         with self.at_hand():
             return F.normalize(self.visual(seen).float(), dim=-1)
+
+    def towers(self) -> nn.Module:
+        """Return the network on the device: the image tower."""
+        return self.visual
+
+    def on_meta(self) -> Clip:
+        """Return a copy whose image tower is on the meta device; texts are still encoded."""
+        twin = copy.copy(self)
+        twin.visual, twin.device = hollow(self.visual), META
+        twin.mean, twin.std = self.mean.to(META), self.std.to(META)
+        return twin
 
     def wait(self, elsewhere: bool) -> None:
         """On the CPU while it is not used, or always on its device."""

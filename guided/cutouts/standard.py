@@ -7,7 +7,7 @@ for all cutouts of a step, they show CLIP nearly the same picture many times ove
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -16,7 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from guided.cutouts.resize import resize
 from guided.devices import sent
+from guided.images import middle, square
 from guided.interfaces import Shown
 
 if TYPE_CHECKING:
@@ -142,54 +144,6 @@ def merged(alike: int, most: float | None) -> list[int]:
 def overviews(image: Tensor, size: tuple[int, int], count: int) -> Tensor:
     """The whole image `count` times; augmentation tells them apart."""
     return resize(square(image), size).expand(count, -1, -1, -1)
-
-
-def square(image: Tensor) -> Tensor:
-    """Letter-boxed to a square with the image's mean colour, so that CLIP sees all of it in its
-    true shape, and bars that are no part of any object."""
-    height, width = image.shape[2:]
-    if height == width:
-        return image
-    side = max(height, width)
-    mean = image.detach().mean((2, 3), keepdim=True)
-    top, left = (side - height) // 2, (side - width) // 2
-    pad = (left, side - width - left, top, side - height - top)
-    return F.pad(image - mean, pad) + mean
-
-
-def middle(image: Tensor) -> Tensor:
-    """The largest square in the middle."""
-    height, width = image.shape[2:]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return image[:, :, top : top + side, left : left + side]
-
-
-def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bicubic, antialiased when it shrinks; the same values as resize-right inside the border."""
-    return resized(image, size, lambda before, after, like: sent(resizing(before, after), like))
-
-
-def resized(
-    image: Tensor, size: tuple[int, int], weights: Callable[[int, int, Tensor], Tensor]
-) -> Tensor:
-    """(1, 3, H, W) -> (1, 3, *size), with the weights that make one line of another, where the
-    image is.
-
-    As two matrix products, because they are deterministic on every device, and because Apple's
-    GPU has no way back through the operator."""
-    height, width = image.shape[2:]
-    down = weights(height, size[0], image)
-    square = (height, size[0]) == (width, size[1])
-    across = down if square else weights(width, size[1], image)
-    return down @ image @ across.T
-
-
-@lru_cache(maxsize=1024)
-def resizing(before: int, after: int) -> Tensor:
-    """(after, before): the weights with which pixels of one line make those of the resized one."""
-    lines = torch.eye(before)[None, None]
-    return F.interpolate(lines, (after, before), mode="bicubic", antialias=True)[0, 0]
 
 
 def grayscale(image: Tensor) -> Tensor:

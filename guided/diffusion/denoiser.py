@@ -7,21 +7,33 @@ v: Salimans and Ho, "Progressive Distillation", 2022, https://arxiv.org/abs/2202
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from guided.diffusion.noise_schedule import Dice, Timeline
-from guided.diffusion.unet import UNet
-from guided.diffusion.unet_config import PREDICTIONS
+from guided.diffusion.parametrisation import clean
+from guided.diffusion.unet_config import UNetConfig
 from guided.interfaces import Guess
+from guided.rng import Dice
+from guided.timeline import Timeline
+
+
+class Network(Protocol):
+    """A frozen network that a model card describes."""
+
+    config: UNetConfig
+
+    def __call__(self, x: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
+        """Return (B, 3 or 6, H, W) for x (B, 3, H, W), times t (B,) and classes y (B,) or None."""
+        ...
 
 
 @dataclass
 class ModelDenoiser:
     """The frozen U-Net at one timeline. Differentiable in x where gradients are enabled."""
 
-    model: UNet
+    model: Network
     timeline: Timeline
     prediction: str = "eps"
     clip_denoised: bool = False  # clamp every guess to [-1, 1]
@@ -44,19 +56,3 @@ class ModelDenoiser:
             return None
         seeds = self.dice.seeds() if self.dice else [0] * len(x)
         return torch.tensor([seed % classes for seed in seeds], device=x.device)
-
-
-def clean(prediction: str, x: Tensor, out: Tensor, alpha: float, sigma: float) -> Tensor:
-    """What a network's output says of the clean image."""
-    if prediction == "eps":
-        return (x - sigma * out) / alpha
-    if prediction == "v":
-        return alpha * x - sigma * out
-    if prediction == "x0":
-        return out
-    raise ValueError(f"prediction={prediction} is not one of {', '.join(PREDICTIONS)}")
-
-
-def noised(image: Tensor, noise: Tensor, alpha: float, sigma: float) -> Tensor:
-    """The forward process: what `image` looks like at noise level (alpha, sigma)."""
-    return alpha * image + sigma * noise

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from guided.cutouts.standard import middle
 from guided.devices import sent
+from guided.images import middle
 
 WAVES = 128  # sinusoids that tell the time
 COARSE = 2  # noisy pixels are averaged by so many a side before they are compared

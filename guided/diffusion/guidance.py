@@ -24,9 +24,10 @@ from torch import Tensor
 
 from guided.diffusion.guidance_cache import Answer, Asking
 from guided.diffusion.guidance_target import Sight, View
-from guided.diffusion.noise_schedule import Dice, Timeline
 from guided.interfaces import Denoiser, Guess, Guide
+from guided.rng import Dice
 from guided.schedule import Schedule
+from guided.timeline import Timeline
 
 log = logging.getLogger(__name__)
 

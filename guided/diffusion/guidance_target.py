@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from guided.diffusion.noise_schedule import Timeline
 from guided.diffusion.secondary import SecondaryModel, quick_guess
 from guided.interfaces import Denoiser, Guess
 from guided.schedule import Schedule
+from guided.timeline import Timeline
 
 
 @dataclass

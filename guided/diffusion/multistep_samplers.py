@@ -22,7 +22,8 @@ from guided.schedule import Schedule, check_number, is_number, schedule
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from guided.diffusion.noise_schedule import Dice, Timeline
+    from guided.rng import Dice
+    from guided.timeline import Timeline
 
 # Adams and Bashforth's weights of the latest guess of the noise, the one before it, and so on.
 ADAMS_BASHFORTH = {

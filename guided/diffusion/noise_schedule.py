@@ -10,15 +10,13 @@ Nichol and Dhariwal 2021 (cosine, respacing), https://arxiv.org/abs/2102.09672
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate, repeat
 
 import torch
 from torch import Tensor
 
-from guided.devices import sent
 from guided.diffusion.unet_config import SCHEDULES, SPACINGS
+from guided.timeline import Timeline
 
 
 def betas(schedule: str, steps: int) -> Tensor:
@@ -31,35 +29,6 @@ def betas(schedule: str, steps: int) -> Tensor:
         bar = torch.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2
         return (1 - bar[1:] / bar[:-1]).clamp(max=0.999)
     raise ValueError(f"schedule={schedule} is not one of {', '.join(SCHEDULES)}")
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """The steps of one run. Position i counts from 0 (nearly clean) to len - 1 (nearly all
-    noise); position -1 is the clean image."""
-
-    times: tuple[float, ...]  # what the network is told, 0..1000
-    alpha_bar: tuple[float, ...]  # alpha**2 at each position
-
-    def __len__(self) -> int:
-        return len(self.times)
-
-    def scales(self, i: int) -> tuple[float, float]:
-        """(alpha, sigma) at position i."""
-        if i < 0:
-            return 1.0, 0.0
-        return math.sqrt(self.alpha_bar[i]), math.sqrt(1 - self.alpha_bar[i])
-
-    def progress(self, i: int) -> float:
-        """How far a run is at position i, 0..1: by time, not by steps taken, so that schedules
-        mean the same however many steps there are."""
-        return (999 - int(self.times[i])) / 1000
-
-    def renoise(self, i: int) -> tuple[float, float]:
-        """(scale, sigma) that take x from position i - 1 back to i: x * scale + sigma * noise."""
-        (alpha, sigma), (alpha_s, sigma_s) = self.scales(i), self.scales(i - 1)
-        scale = alpha / alpha_s
-        return scale, math.sqrt(max(0.0, sigma**2 - scale**2 * sigma_s**2))
 
 
 def timeline(schedule: str, steps: int, spacing: str = "ddim") -> Timeline:
@@ -92,37 +61,3 @@ def even_spacing(total: int, steps: int) -> list[int]:
     which steps checkpoints were respaced to."""
     stride = (total - 1) / max(steps - 1, 1)
     return [round(at) for at in accumulate(repeat(stride, steps - 1), initial=0.0)]
-
-
-class Dice:
-    """Random numbers with one stream per image, so that an image does not depend on its
-    neighbours in a batch. Drawn on the CPU: every device starts from the same noise."""
-
-    def __init__(self, seeds: Sequence[int]) -> None:
-        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-
-    def normal_like(self, x: Tensor) -> Tensor:
-        """Standard normal noise of x's shape (B, ...), dtype and device."""
-        noise = [
-            torch.randn(x.shape[1:], generator=g, dtype=torch.float32) for g in self.generators
-        ]
-        return sent(torch.stack(noise), x)
-
-    def of(self, b: int) -> "Dice":
-        """The stream of image b alone; what is drawn from one is drawn from the other."""
-        one = Dice([])
-        one.generators = [self.generators[b]]
-        return one
-
-    def state(self) -> Tensor:
-        """(B, bytes): where each stream is by now."""
-        return torch.stack([g.get_state() for g in self.generators])
-
-    def go_on(self, state: Tensor) -> None:
-        """From where the streams were when their state was taken."""
-        for g, bytes_ in zip(self.generators, state.cpu(), strict=True):
-            g.set_state(bytes_.clone())
-
-    def seeds(self) -> list[int]:
-        """A fresh seed per image, for libraries that only know the global generator."""
-        return [int(torch.randint(2**62, (), generator=g)) for g in self.generators]

@@ -6,20 +6,27 @@ the way back through the U-Net, and which CLIPs wait elsewhere. Knows nothing ab
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
 
-from guided.diffusion.noise_schedule import Dice, Timeline
-from guided.diffusion.unet import UNet
 from guided.errors import NoRoom
 from guided.interfaces import Denoiser, Guess
 from guided.oom import LESS, Thrift, out_of_memory, until_it_fits
+from guided.rng import Dice
+from guided.timeline import Timeline
+
+
+class Checkpointed(Protocol):
+    """A network that can recompute activations in the backward pass instead of keeping them."""
+
+    checkpointing: bool
 
 
 @dataclass
 class Sparing:
     denoiser: Denoiser
-    unet: UNet | None  # whose way back may keep less, if there is one
+    unet: Checkpointed | None  # whose way back may keep less, if there is one
     dice: Dice
     thrift: Thrift
 

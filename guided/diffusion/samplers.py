@@ -23,7 +23,8 @@ from guided.schedule import AUTO, Schedule, automatic, schedule
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from guided.diffusion.noise_schedule import Dice, Timeline
+    from guided.rng import Dice
+    from guided.timeline import Timeline
 
 
 class OneStep(Protocol):

@@ -12,8 +12,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from guided.diffusion.denoiser import clean
-from guided.diffusion.noise_schedule import Timeline
+from guided.diffusion.parametrisation import clean
+from guided.timeline import Timeline
 
 WIDTHS = (64, 128, 128, 256, 256, 512)  # channels, from the finest size to the coarsest
 TIME_CHANNELS = 16

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from guided.diffusion.noise_schedule import Timeline
+    from guided.timeline import Timeline
 
 SYMMETRIES = ("none", "horizontal", "vertical", "both")
 

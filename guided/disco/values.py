@@ -5,8 +5,7 @@ import math
 from typing import Any
 
 from guided.errors import shown
-from guided.schedule import STEP, Schedule, is_number, schedule
-from guided.schedule_text import Runs
+from guided.schedule import STEP, Runs, Schedule, is_number, schedule
 
 STEPS = 1000  # entries of their lists, whatever the number of steps
 

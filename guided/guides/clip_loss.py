@@ -16,14 +16,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from guided.clip.model import Clip
-from guided.cutouts.standard import resize, square
+from guided.cutouts.resize import resize
 from guided.diffusion.guidance_target import pulled_back
-from guided.diffusion.noise_schedule import Dice
-from guided.guides.sigmoid import mismatch
-from guided.images import read_picture
+from guided.images import read_picture, square
 from guided.interfaces import Pull, Scene, Views
 from guided.oom import Thrift, until_it_fits
 from guided.prompts.prompt import Prompt, meant_for, shares
+from guided.rng import Dice
 from guided.schedule import Schedule, schedule
 
 if TYPE_CHECKING:
@@ -233,3 +232,13 @@ def spherical(x: Tensor, y: Tensor) -> Tensor:
     half_chord = (x[:, None] - y[None]).norm(dim=-1) / 2
     # At exactly opposite points rounding may exceed 1, where arcsin is not defined.
     return half_chord.clamp(max=1 - 1e-6).arcsin().square() * 2
+
+
+def mismatch(cosines: Tensor, weights: Tensor, scale: float, bias: float) -> Tensor:
+    """cosines (N, P) of views and prompts, weights (P,) -> (N,): the weighted surprise of a model
+    that expects each pair to match, or not to match where the weight is negative.
+
+    Divided by the scale, so that its slope against a cosine is at most the weight, about as steep
+    as the spherical distance of other CLIPs; it fades where the model is already convinced."""
+    logits = scale * cosines + bias
+    return F.softplus(-weights.sign() * logits) @ weights.abs() / scale

@@ -46,7 +46,7 @@ class Likeness:
         return [VGG16] if self.metric == "lpips" else []
 
     def prepare(self, scene: Scene) -> Guide:
-        from guided.guides.loss import LossGuide
+        from guided.guides.base import LossGuide
 
         assert scene.init is not None  # checked
         init = scene.init.to(scene.device) * 2 - 1

@@ -35,7 +35,7 @@ class Palette:
     def prepare(self, scene: Scene) -> Guide:
         import torch
 
-        from guided.guides.loss import LossGuide
+        from guided.guides.base import LossGuide
 
         values = [[int(c[k : k + 2], 16) / 127.5 - 1 for k in (1, 3, 5)] for c in self.colours]
         return LossGuide(

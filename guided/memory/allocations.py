@@ -37,6 +37,15 @@ class Ledger(TorchDispatchMode):
     def _should_skip_dynamo(cls) -> bool:
         return False  # else torch imports its compiler, for seconds, to tell it to look away
 
+    def disown(self, tensor: Tensor) -> None:
+        """Leave a tensor that was made since out of the count."""
+        storage = tensor.untyped_storage()
+        held = self.known.get(storage._cdata, 0)
+        self.known[storage._cdata] = 0
+        self.kept.append(storage)
+        self.live -= held
+        self.peak = self.live
+
     def since(self) -> int:
         """The peak since this was asked before."""
         peak, self.peak = self.peak, self.live

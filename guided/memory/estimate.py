@@ -10,17 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor, nn
 
-from guided.diffusion.denoiser import ModelDenoiser
-from guided.diffusion.guidance import in_colour
-from guided.diffusion.noise_schedule import Dice, Timeline
-from guided.generators.diffusion.generator import Drawing
-from guided.interfaces import Guide, Request
+from guided.interfaces import Guide, LoadedGenerator, Request
 from guided.memory.allocations import Ledger
-from guided.memory.meta_copies import META
 from guided.memory.meta_kernels import kernels
+from guided.rng import Dice
 
 IMAGES = 6  # of the size of x: of a step and the one before, in outputs and on their way to disk
 
@@ -55,28 +50,49 @@ def held(*nets: nn.Module | None) -> list[Tensor]:
     return [t for net in nets if net is not None for t in (*net.parameters(), *net.buffers())]
 
 
-def walk(
-    drawing: Drawing, guides: Mapping[str, Guide], request: Request, device: str,
-    owned: Iterable[Tensor], progress: float,
-) -> Need:  # fmt: skip
-    """One guided step, as guided/diffusion/guidance.py takes it, of a hollow drawing with guides
-    that were prepared on the meta device, with the kernels of `device`: "cpu", "cuda", "mps"...
-    `owned`: the weights, which are counted elsewhere. The step is at `progress` of the run."""
-    width, height = request.size
-    x = torch.empty(len(request.seeds), 3, height, width, device=META, requires_grad=True)
-    dice = Dice(request.seeds)
-    card = drawing.card
-    line = Timeline((0.0, 999 - 1000 * progress, 999.0), (0.999, 0.3, 0.001))
-    model = ModelDenoiser(drawing.unet, line, card.prediction, card.clip_denoised, dice)
-    drawing.unet.checkpointing = drawing.thrift.checkpointing
-    ledger = Ledger([*owned, x], reordering=device == "cpu")
-    with kernels(device), ledger:
-        view = drawing.sight(model, x, 1)
-        found = Need(images=IMAGES * x.numel() * 4, guess=ledger.since(), kept=ledger.live)
-        found.guides = look(guides, in_colour(view.image), progress, dice, ledger)
-        view.back(torch.empty_like(view.image))
-        found.back = ledger.since()
-    return found
+class StepMeter:
+    """Counts the bytes of one guided step while a generator traces it."""
+
+    def __init__(self, device: str, owned: Iterable[Tensor]) -> None:
+        self.need = Need()
+        self.ledger = Ledger(owned, reordering=device == "cpu")
+
+    def begin(self, x: Tensor) -> None:
+        """Leave x (B, ...) out of the count: the images of a step are counted apart."""
+        self.ledger.disown(x)
+        self.need.images = IMAGES * x.numel() * 4
+
+    def predicted(self) -> None:
+        """Mark that the image is predicted, and what the backward pass needs is kept."""
+        self.need.guess, self.need.kept = self.ledger.since(), self.ledger.live
+
+    def look(
+        self, guides: Mapping[str, Guide], image: Tensor, progress: float, dice: Dice
+    ) -> None:
+        """Call the guides with the image (B, 3, H, W)."""
+        self.need.guides = look(guides, image, progress, dice, self.ledger)
+
+    def finished(self) -> None:
+        """Mark the end of the backward pass."""
+        self.need.back = self.ledger.since()
+
+
+def measure_step(
+    generator: LoadedGenerator,
+    guides: Mapping[str, Guide],
+    request: Request,
+    device: str,
+    owned: Iterable[Tensor],
+    progress: float,
+) -> Need:
+    """Return the memory of one guided step at `progress` (0..1) of the run.
+
+    The generator and the guides are on the meta device; the kernels are those of `device` ("cpu",
+    "cuda", "mps", ...). `owned`: the weights, which are counted elsewhere."""
+    meter = StepMeter(device, owned)
+    with kernels(device), meter.ledger:
+        generator.trace_step(guides, request, progress, meter)
+    return meter.need
 
 
 def look(

@@ -1,102 +1,110 @@
-"""Before the first step: what a plan needs of its device's memory, and how it is made to fit.
-
-Knows the loaded models of a studio, and nothing about how they draw.
-"""
+"""Planning the memory of a guided step before the first one is taken."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
-from guided.interfaces import Request
+from guided.interfaces import ClipModel, CutoutSettings, Guide, LoadedGenerator, Request
 from guided.memory.available import DRIVER, GB, room
-from guided.memory.estimate import Need, held, size_of, walk
-from guided.memory.meta_copies import HollowClip, hollow_drawing
+from guided.memory.estimate import Need, held, measure_step, size_of
 from guided.memory.strategies import Fitting
-from guided.schedule import AUTO
+from guided.oom import Thrift
+from guided.schedule import Schedule
 
-if TYPE_CHECKING:
-    from guided.config.plan import Plan
-    from guided.diffusion.guidance_target import Sight
-    from guided.pipeline import Studio
-
-# What is smaller than all of this fits anywhere, and is not counted.
+# Weights, pixels and a limit at which a step fits without being counted.
 LITTLE, FEW_PIXELS, ENOUGH = 256 * 2**20, 256 * 256, 4 * GB
 
 
-def settle(studio: Studio, plan: Plan) -> str | None:
-    """Make the studio's thrift fit; a line that says how, or None where that needs no word."""
-    if plan.memory == "off":
+@dataclass
+class MemoryRequest:
+    """What will be drawn, with which networks, and how much memory it may take.
+
+    `prepare` makes the guides for given CLIPs. `setting` is `memory=`: "auto", "off" or GB.
+    `recompute`: whether the generator may be told to recompute activations."""
+
+    generator: LoadedGenerator
+    clips: Mapping[str, ClipModel]
+    request: Request
+    device: torch.device
+    cutouts: CutoutSettings
+    prepare: Callable[[Mapping[str, ClipModel]], Mapping[str, Guide]]
+    clip_weights: list[Schedule] = field(default_factory=list)
+    judges: Mapping[str, ClipModel] = field(default_factory=dict)
+    upscaler: nn.Module | None = None
+    setting: float | str = "auto"
+    recompute: bool = True
+
+    def weights(self) -> dict[str, int]:
+        """Return the bytes of weights by network."""
+        towers = {id(net): net for net in towers_of([*self.clips.values(), *self.judges.values()])}
+        own = {name: size_of(net) for name, net in self.generator.networks().items()}
+        clips = sum(map(size_of, towers.values()))
+        return {**own, "CLIP": clips, "upscaler": size_of(self.upscaler)}
+
+    def limit(self, weights: int) -> float | None:
+        """Return the budget in bytes for weights, `weights` of which are loaded, and steps; None
+        where the device cannot tell and `memory=` sets none."""
+        most = room(self.device, weights)
+        limits = [] if most is None else [most]
+        if isinstance(self.setting, int | float):
+            limits.append(float(self.setting) * GB - DRIVER[self.device.type])
+        return min(limits, default=None)
+
+
+def plan_memory(job: MemoryRequest, thrift: Thrift) -> str | None:
+    """Make the policy `thrift` fit the memory that there is. Return a line that says how, or None
+    where nothing needs to be said."""
+    if job.setting == "off":
         return None
-    weights = weights_of(studio)
-    there = sum(weights.values())
-    device = torch.device(studio.device)
-    limit = limit_of(plan, device, there)
-    if limit is None or (plan.memory == "auto" and obvious(plan, there, limit)):
+    weights = job.weights()
+    limit = job.limit(sum(weights.values()))
+    if limit is None or (job.setting == "auto" and obvious(job, sum(weights.values()), limit)):
         return None
     fitting = Fitting(
-        Walker(studio, plan, weights),
-        studio.thrift,
+        StepCounter(job, thrift, weights),
+        thrift,
         limit,
-        cuttable=plan.cutouts.micro_batch is None,
-        recomputing=plan.generator.checkpointing == AUTO and studio.generator.sight.through_unet,
-        waiting=device.type != "cpu" and len(studio.clips) > 1,
+        cuttable=job.cutouts.micro_batch is None,
+        recomputing=job.recompute and job.generator.recomputes,
+        waiting=job.device.type != "cpu" and len(job.clips) > 1,
     )
     fitting.fit()
-    if studio.thrift.one_by_one:
-        studio.thrift.send_away()
+    if thrift.one_by_one:
+        thrift.send_away()
     return fitting.line()
 
 
-def limit_of(plan: Plan, device: torch.device, there: int) -> float | None:
-    """Bytes for weights, which are there already, and for what a step needs beside them."""
-    most = room(device, there)
-    limits = [] if most is None else [most]
-    if plan.memory != "auto":
-        limits.append(float(plan.memory) * GB - DRIVER[device.type])
-    return min(limits, default=None)
-
-
-def obvious(plan: Plan, weights: int, limit: float) -> bool:
-    width, height = plan.size
-    pixels = width * height * plan.batch_size
+def obvious(job: MemoryRequest, weights: int, limit: float) -> bool:
+    """Return whether everything fits without being counted."""
+    width, height = job.request.size
+    pixels = width * height * len(job.request.seeds)
     return weights <= LITTLE and pixels <= FEW_PIXELS and limit >= ENOUGH
 
 
-def weights_of(studio: Studio) -> dict[str, int]:
-    drawing, clips = studio.generator, [*studio.clips.values(), *studio.judges.values()]
-    towers = {id(clip): clip.visual for clip in clips}
-    return {
-        "U-Net": size_of(drawing.unet),
-        "secondary": size_of(drawing.sight.secondary),
-        "CLIP": sum(map(size_of, towers.values())),
-        "upscaler": size_of(studio.enlarger.upscaler),
-    }
+class StepCounter:
+    """Counts a step as the policy `thrift` divides it, on the meta device."""
 
-
-class Walker:
-    """Counts a step of a plan as its thrift cuts it."""
-
-    def __init__(self, studio: Studio, plan: Plan, weights: dict[str, int]) -> None:
-        self.thrift, self.weights = studio.thrift, weights
-        self.device = torch.device(studio.device).type
-        clips = {name: HollowClip(clip) for name, clip in studio.clips.items()}
-        self.drawing = hollow_drawing(studio.generator)
-        shell = replace(studio, generator=self.drawing, clips=clips, device="meta")
-        seeds = [plan.seed + k for k in range(min(plan.batch_size, plan.count))]
-        _, _, self.guides = shell.asked(plan, seeds)
-        self.request = Request(plan.size, seeds, plan.steps)
-        towers = [clip.visual for clip in clips.values()]
-        self.owned = held(self.drawing.unet, self.drawing.sight.secondary, *towers)
+    def __init__(self, job: MemoryRequest, thrift: Thrift, weights: dict[str, int]) -> None:
+        self.thrift, self.weights = thrift, weights
+        self.device, self.request = job.device.type, job.request
+        clips = {name: clip.on_meta() for name, clip in job.clips.items()}
+        self.generator = job.generator.on_meta()
+        self.guides = job.prepare(clips)
+        towers = towers_of(clips.values())
+        self.owned = held(*self.generator.networks().values(), *towers)
         sizes = [size_of(tower) for tower in towers]
         self.waiting = sum(sizes) - max(sizes, default=0)
-        self.moments = moments(plan, self.drawing.sight)
+        self.moments = moments(job.cutouts, job.clip_weights, self.generator.phase)
 
     def __call__(self) -> Need:
-        step = partial(walk, self.drawing, self.guides, self.request, self.device, self.owned)
+        step = partial(
+            measure_step, self.generator, self.guides, self.request, self.device, self.owned
+        )
         need = max(map(step, self.moments), key=lambda need: need.step)
         need.weights = dict(self.weights)
         if self.thrift.one_by_one:
@@ -104,13 +112,19 @@ class Walker:
         return need
 
 
-def moments(plan: Plan, sight: Sight) -> list[float]:
-    """Where a step may be at its largest: of all in which the same CLIPs look at the guess of the
-    same network, the progress of one with most cutouts."""
-    chosen, weights = plan.cutouts, [card.weight for card in plan.clips.values()]
-    most: dict[tuple[bool, ...], tuple[float, float]] = {}
+def towers_of(clips: Iterable[ClipModel]) -> list[nn.Module]:
+    """Return the networks of CLIPs that are on the device."""
+    return [clip.towers() for clip in clips]
+
+
+def moments(
+    cutouts: CutoutSettings, clip_weights: list[Schedule], phase: Callable[[float], Hashable]
+) -> list[float]:
+    """Return the progress (0..1) of each step that may be the largest: for every combination of
+    networks and CLIPs in use, one with most cutouts."""
+    most: dict[Hashable, tuple[float, float]] = {}
     for progress in (k / 100 for k in range(100)):
-        who = (sight.quick(progress), *(weight(progress) > 0 for weight in weights))
-        cutouts = chosen.overview(progress) + chosen.inner(progress)
-        most[who] = max(most.get(who, (-1, 0)), (cutouts * chosen.batches(progress), progress))
+        used = (phase(progress), *(weight(progress) > 0 for weight in clip_weights))
+        count = cutouts.overview(progress) + cutouts.inner(progress)
+        most[used] = max(most.get(used, (-1, 0)), (count * cutouts.batches(progress), progress))
     return [progress for _, progress in most.values()]

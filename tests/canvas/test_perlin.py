@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from guided.canvas.perlin import clouds, gradient_noise
-from guided.diffusion.noise_schedule import Dice
+from guided.rng import Dice
 
 
 @pytest.mark.parametrize("size", [(8, 8), (32, 32), (96, 64), (40, 72)])

@@ -10,8 +10,10 @@ import resize_right
 import torch
 from torch import Tensor
 
+from guided.cutouts.resize import resize
 from guided.cutouts.settings import Cutouts
-from guided.cutouts.standard import Views, grayscale, moved, overviews, resize, square
+from guided.cutouts.standard import Views, grayscale, moved, overviews
+from guided.images import square
 
 SHAPES = [(48, 48), (32, 64), (70, 40), (16, 80)]  # height, width
 
@@ -250,7 +252,7 @@ def sides(progress: float = 0.0, **more) -> list[int]:
         found.append(image.shape[2:])
         return resize(image, size)
 
-    with patch("guided.cutouts.standard.resize", watched):
+    with patch("guided.cutouts.resize.resize", watched):
         views(picture(64, 96), 8, progress, overview=0, inner=300, augment=False, **more)
     assert all(height == width for height, width in found)
     return [height for height, _ in found]

@@ -4,9 +4,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from guided.diffusion.denoiser import ModelDenoiser, clean, noised
-from guided.diffusion.noise_schedule import Dice, timeline
+from guided.diffusion.denoiser import ModelDenoiser
+from guided.diffusion.noise_schedule import timeline
+from guided.diffusion.parametrisation import clean, noised
 from guided.diffusion.unet_config import UNetConfig
+from guided.rng import Dice
 from tests.doubles import TinyNet
 
 LINE = timeline("linear", 20)

@@ -9,15 +9,15 @@ from torch import Tensor
 from guided.cutouts.settings import Cutouts
 from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.guidance import LEAST_ALPHA, GuidedDenoiser, clamped, rms
-from guided.diffusion.noise_schedule import Dice, timeline
+from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.samplers import DDIM, DDPM
+from guided.guides.base import LossGuide
 from guided.guides.clip import ClipGuide
 from guided.guides.clip_loss import ClipSimilarity, spherical
-from guided.guides.loss import LossGuide
-from guided.guides.saturation import excess
-from guided.guides.smooth import total_variation
+from guided.guides.regularisers import excess, total_variation
 from guided.interfaces import Guess, Pull, Scene
 from guided.prompts.prompt import Prompt
+from guided.rng import Dice
 from guided.schedule import schedule
 from tests.doubles import FixedDenoiser, FixedGuide, LinearClip, TinyNet, relative
 

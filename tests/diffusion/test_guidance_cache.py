@@ -10,16 +10,16 @@ from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.guidance import GuidedDenoiser
 from guided.diffusion.guidance_cache import Asking, Pace
 from guided.diffusion.guidance_target import Sight
-from guided.diffusion.noise_schedule import Dice, timeline
+from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.samplers import DDIM
 from guided.diffusion.secondary import SecondaryModel
 from guided.diffusion.symmetry import Mirror
 from guided.generators.diffusion.generator import Drawing
 from guided.generators.diffusion.settings import Diffusion
-from guided.guides.each import OneEach
-from guided.guides.loss import LossGuide
+from guided.guides.base import LossGuide, OneEach
 from guided.interfaces import Pull, Request
 from guided.models.cards import ModelCard
+from guided.rng import Dice
 from guided.schedule import schedule
 from tests.doubles import FixedGuide, GaussianDenoiser, TinyNet, randomised, relative
 from tests.oracles import wavy

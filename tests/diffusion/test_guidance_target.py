@@ -7,10 +7,11 @@ from torch import Tensor, nn
 from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.guidance import GuidedDenoiser, auto_clamp
 from guided.diffusion.guidance_target import Sight
-from guided.diffusion.noise_schedule import Dice, timeline
+from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.secondary import SecondaryModel, quick_guess
-from guided.guides.loss import LossGuide
+from guided.guides.base import LossGuide
 from guided.interfaces import Guide, Pull
+from guided.rng import Dice
 from guided.schedule import schedule
 from tests.doubles import FixedGuide, TinyNet, randomised, relative
 from tests.oracles import wavy

@@ -9,9 +9,11 @@ from torch import Tensor
 
 from benchmarks.reference import spaced as oracle
 from guided.diffusion.multistep_samplers import PLMS, DPMSolver
-from guided.diffusion.noise_schedule import Dice, Timeline, timeline
+from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.samplers import DDIM
 from guided.interfaces import Sampler
+from guided.rng import Dice
+from guided.timeline import Timeline
 from tests.doubles import (
     FixedDenoiser,
     GaussianDenoiser,

@@ -12,7 +12,8 @@ from guided_diffusion.gaussian_diffusion import (
 )
 from guided_diffusion.respace import SpacedDiffusion, space_timesteps
 
-from guided.diffusion.noise_schedule import Dice, betas, ddim_spacing, even_spacing, timeline
+from guided.diffusion.noise_schedule import betas, ddim_spacing, even_spacing, timeline
+from guided.rng import Dice
 
 # 2 .. 1000 and beyond; many that do not divide 1000.
 COUNTS = [2, 3, 7, 10, 21, 25, 48, 99, 150, 240, 250, 333, 499, 501, 640, 777, 999, 1000, 1500]

@@ -11,7 +11,7 @@ from guided.diffusion.samplers import DDIM
 from guided.diffusion.unet import UNet
 from guided.errors import NoRoom
 from guided.generators.diffusion.generator import Drawing
-from guided.guides.loss import LossGuide
+from guided.guides.base import LossGuide
 from guided.interfaces import Request
 from guided.models.cards import ModelCard
 from guided.oom import Thrift

@@ -6,14 +6,15 @@ import pytest
 import torch
 
 from benchmarks.reference import spaced as oracle
-from guided.diffusion.noise_schedule import Dice, timeline
+from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.samplers import DDIM, DDPM
 from guided.diffusion.unet import UNet
 from guided.diffusion.unet_config import UNetConfig
 from guided.generators.diffusion.generator import Drawing
-from guided.guides.loss import LossGuide
+from guided.guides.base import LossGuide
 from guided.interfaces import Request, Sampler
 from guided.models.cards import ModelCard
+from guided.rng import Dice
 from guided.schedule import schedule
 from tests.doubles import (
     GaussianDenoiser,

@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 
-from guided.diffusion.noise_schedule import Dice, timeline
+from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.secondary import SecondaryModel, quick_guess
+from guided.rng import Dice
 from tests.doubles import randomised, relative
 
 LINE = timeline("linear", 20)

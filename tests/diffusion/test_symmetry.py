@@ -7,13 +7,14 @@ from torch import Tensor
 
 from benchmarks.reference import spaced as oracle
 from guided.diffusion.multistep_samplers import PLMS, DPMSolver
-from guided.diffusion.noise_schedule import Dice, timeline
+from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.samplers import DDIM, DDPM
 from guided.diffusion.symmetry import Mirror
 from guided.diffusion.unet_config import UNetConfig
 from guided.generators.diffusion.generator import Drawing
 from guided.interfaces import Request, Sampler
 from guided.models.cards import ModelCard
+from guided.rng import Dice
 from tests.doubles import TinyNet, relative
 from tests.oracles import SEED, SHAPE
 

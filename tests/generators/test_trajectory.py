@@ -28,10 +28,10 @@ from guided import devices
 from guided.cli.main import compose
 from guided.clip.model import import_open_clip
 from guided.config.plan import Plan
-from guided.cutouts.disco import taps
-from guided.diffusion.noise_schedule import Dice
+from guided.cutouts.resize_right import taps
 from guided.diffusion.secondary import SecondaryModel
 from guided.pipeline import Studio
+from guided.rng import Dice
 from tests.doubles import nothing_cast_to_float32, randomised
 
 open_clip = import_open_clip()

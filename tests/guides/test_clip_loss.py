@@ -8,13 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from guided.cutouts.disco_settings import Dango
-from guided.cutouts.settings import Cutouts
-from guided.diffusion.noise_schedule import Dice
+from guided.cutouts.settings import Cutouts, Dango
 from guided.guides.clip import ClipGuide
 from guided.guides.clip_loss import ClipSimilarity, spherical
 from guided.interfaces import Pull, Scene
 from guided.prompts.prompt import Prompt
+from guided.rng import Dice
 from guided.schedule import schedule
 from tests.doubles import LinearClip, numerical, relative
 

@@ -13,13 +13,13 @@ from torch import Tensor
 from guided.cli.main import compose
 from guided.clip.model import import_past_missing_operators
 from guided.config.plan import Plan
-from guided.diffusion.noise_schedule import Dice
 from guided.errors import BadInput
 from guided.guides import likeness
 from guided.guides.likeness import Likeness
 from guided.guides.lpips import perceptual
 from guided.interfaces import Scene
 from guided.models.cards import VGG16
+from guided.rng import Dice
 from tests.doubles import numerical, relative
 
 CPU = torch.device("cpu")

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from guided.diffusion.noise_schedule import Dice
 from guided.guides.palette import Palette, distance
 from guided.interfaces import Scene
+from guided.rng import Dice
 from tests.doubles import numerical, relative
 
 SCENE = Scene(prompts=[], clips={}, cutouts=None, device=torch.device("cpu"))

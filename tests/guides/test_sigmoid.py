@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from guided.guides.sigmoid import mismatch
+from guided.guides.clip_loss import mismatch
 
 SCALE, BIAS = 110.0, -12.0  # about what SigLIP learned
 

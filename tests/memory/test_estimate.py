@@ -19,11 +19,11 @@ from guided.memory.allocations import Ledger
 from guided.memory.estimate import held
 from guided.memory.meta_copies import hollow
 from guided.memory.meta_kernels import kernels
-from guided.memory.planner import Walker, moments, weights_of
+from guided.memory.planner import moments
 from guided.models.model_cache import Loaded
 from guided.pipeline import Studio
 from guided.schedule import schedule
-from tests.doubles import on_one_thread
+from tests.doubles import counter_of, on_one_thread
 
 LOADED = Loaded()  # the models, once for the tests that only count
 
@@ -84,7 +84,7 @@ def test_a_u_net_needs_what_was_counted_without_numbers(checkpointing: bool, old
 def test_a_guided_step_needs_what_was_planned(words: list[str]) -> None:
     plan = Plan.read(composed(["prompt=a red heart", "seed=1", "steps=12", *words]))
     studio = Studio.open(plan, LOADED)
-    walker = Walker(studio, plan, weights_of(studio))
+    walker = counter_of(studio, plan)
     need = walker()
     request = Request(plan.size, [1], plan.steps, skip=6)
     _, _, guides = studio.asked(plan, [1])
@@ -155,7 +155,7 @@ def test_a_clip_that_comes_later_is_counted() -> None:
         weights = [f"clip.embedded_a.weight={a}", f"clip.embedded_b.weight={b}"]
         plan = Plan.read(composed(["prompt=a red heart", "seed=1", "steps=20", *weights]))
         studio = Studio.open(plan, LOADED)
-        needs.append(Walker(studio, plan, weights_of(studio))().guides)
+        needs.append(counter_of(studio, plan)().guides)
     assert needs[0] != needs[1]
     assert needs[2] == needs[3] == max(needs[:2])
 
@@ -163,5 +163,6 @@ def test_a_clip_that_comes_later_is_counted() -> None:
 def test_a_secondary_model_that_ends_early_leaves_the_way_back_through_the_u_net() -> None:
     plan = Plan.read(composed(["prompt=a red heart", "seed=1", "steps=20"]))
     sight = Sight(secondary=SecondaryModel(), when=schedule("secondary", [[0, 1], [0.5, 0]]))
-    found = moments(plan, sight)
+    weights = [card.weight for card in plan.clips.values()]
+    found = moments(plan.cutouts, weights, sight.quick)
     assert {sight.quick(progress) for progress in found} == {True, False}

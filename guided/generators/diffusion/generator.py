@@ -5,24 +5,28 @@ Knows nothing about CLIP, files or the command line.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from guided.diffusion.denoiser import ModelDenoiser, noised
-from guided.diffusion.guidance import GuidedDenoiser, auto_clamp
+from guided.diffusion.denoiser import ModelDenoiser
+from guided.diffusion.guidance import GuidedDenoiser, auto_clamp, in_colour
 from guided.diffusion.guidance_cache import Asking, Pace
 from guided.diffusion.guidance_target import Sight
-from guided.diffusion.noise_schedule import Dice, timeline
+from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.oom_retry import Sparing
+from guided.diffusion.parametrisation import noised
 from guided.diffusion.symmetry import Mirror
 from guided.diffusion.unet import UNet
-from guided.interfaces import Denoiser, Guide, Request, Sampler, State, Step
+from guided.interfaces import Denoiser, Guide, Request, Sampler, State, Step, StepMeter
+from guided.memory.meta_copies import META, hollow
 from guided.models.cards import ModelCard
 from guided.oom import Thrift
+from guided.rng import Dice
 from guided.schedule import AUTO, Schedule, schedule
+from guided.timeline import Timeline
 
 
 @dataclass
@@ -65,6 +69,45 @@ class Drawing:
     pace: Pace = field(default_factory=Pace)
     mirror: Mirror = field(default_factory=Mirror)
     thrift: Thrift = field(default_factory=Thrift)
+
+    @property
+    def recomputes(self) -> bool:
+        """Whether gradients ever go back through the U-Net, which could recompute for them."""
+        return self.sight.through_unet
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Return the U-Net, and the secondary model where there is one."""
+        secondary = {} if self.sight.secondary is None else {"secondary": self.sight.secondary}
+        return {"U-Net": self.unet, **secondary}
+
+    def on_meta(self) -> Drawing:
+        """Return a copy whose networks are on the meta device."""
+        secondary = self.sight.secondary
+        sight = replace(self.sight, secondary=None if secondary is None else hollow(secondary))
+        return replace(self, unet=hollow(self.unet), sight=sight, device=META)
+
+    def phase(self, progress: float) -> Hashable:
+        """Return whether the secondary model makes the prediction that guides see."""
+        return self.sight.quick(progress)
+
+    def trace_step(
+        self, guides: Mapping[str, Guide], request: Request, progress: float, meter: StepMeter
+    ) -> None:
+        """Take one guided step at `progress`, as guidance.py takes it, and tell the meter."""
+        width, height = request.size
+        shape = (len(request.seeds), 3, height, width)
+        x = torch.empty(shape, device=self.device, requires_grad=True)
+        meter.begin(x)
+        dice, card = Dice(request.seeds), self.card
+        line = Timeline((0.0, 999 - 1000 * progress, 999.0), (0.999, 0.3, 0.001))
+        model = ModelDenoiser(self.unet, line, card.prediction, card.clip_denoised, dice)
+        self.unet.checkpointing = self.thrift.checkpointing
+        view = self.sight(model, x, 1)
+        meter.predicted()
+        assert view.image is not None
+        meter.look(guides, in_colour(view.image), progress, dice)
+        view.back(torch.empty_like(view.image))
+        meter.finished()
 
     @torch.no_grad()  # as a decorator, it ends wherever the generator yields
     def generate(

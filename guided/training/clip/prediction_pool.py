@@ -18,7 +18,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from guided.devices import find_device
-from guided.diffusion.denoiser import clean, noised
+from guided.diffusion.parametrisation import clean, noised
 from guided.models.weights import load_unet
 from guided.training.common.settings import main
 from guided.training.data import augmentation, pictures, sources

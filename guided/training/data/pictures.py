@@ -1,8 +1,8 @@
 """The prepared pictures in memory: chosen, composited on backgrounds, recoloured, as float
 batches.
 
-Reads the files that `guided.training.data.prepare` writes. Every random choice comes from the generator that the caller passes, so step n of a training is the
-same after a resume.
+Reads the files that `guided.training.data.prepare` writes. Every random choice comes
+from the generator that the caller passes, so step n of a training is the same after a resume.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from guided.diffusion.denoiser import clean, noised
 from guided.diffusion.noise_schedule import betas
+from guided.diffusion.parametrisation import clean, noised
 
 STEPS = 1000  # of the forward process
 MIDDLE = (0.25, 0.95)  # of the process: what is decided before is detail, after it nothing

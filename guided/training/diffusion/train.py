@@ -26,7 +26,7 @@ from guided.cli import main as cli_main
 from guided.config.messages import composed
 from guided.config.schema import build
 from guided.devices import find_device
-from guided.diffusion.denoiser import clean
+from guided.diffusion.parametrisation import clean
 from guided.diffusion.unet import UNet
 from guided.diffusion.unet_config import CHANNEL_MULT, UNetConfig
 from guided.errors import BadInput

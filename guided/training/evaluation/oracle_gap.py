@@ -21,8 +21,9 @@ import torch
 from torch import Tensor
 
 from guided.devices import find_device
-from guided.diffusion.denoiser import ModelDenoiser, noised
+from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.noise_schedule import timeline
+from guided.diffusion.parametrisation import noised
 from guided.diffusion.unet import UNet
 from guided.errors import BadInput
 from guided.models.cards import ModelCard

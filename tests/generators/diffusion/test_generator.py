@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from guided.cutouts.disco_settings import Dango
-from guided.cutouts.settings import Cutouts
+from guided.cutouts.settings import Cutouts, Dango
 from guided.diffusion.guidance_cache import Pace
 from guided.diffusion.guidance_target import Sight
 from guided.diffusion.multistep_samplers import PLMS, DPMSolver
@@ -17,10 +16,10 @@ from guided.diffusion.samplers import DDIM, DDPM
 from guided.diffusion.symmetry import Mirror
 from guided.diffusion.unet import UNet
 from guided.generators.diffusion.generator import Drawing
+from guided.guides.base import OneEach
 from guided.guides.clip import ClipGuide
-from guided.guides.each import OneEach
 from guided.guides.likeness import Likeness
-from guided.guides.range import Range
+from guided.guides.regularisers import Range
 from guided.interfaces import Request, Sampler, Scene, Step
 from guided.models.cards import ModelCard
 from guided.prompts.prompt import Prompt

@@ -5,12 +5,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from guided.diffusion.noise_schedule import Dice
-from guided.guides.loss import LossGuide
-from guided.guides.range import Range, outside
-from guided.guides.saturation import Saturation, excess
-from guided.guides.smooth import Smooth, total_variation
+from guided.guides.base import LossGuide
+from guided.guides.regularisers import Range, Saturation, Smooth, excess, outside, total_variation
 from guided.interfaces import Guide, Scene
+from guided.rng import Dice
 from guided.schedule import schedule
 from tests.doubles import numerical, relative
 

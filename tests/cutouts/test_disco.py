@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from guided.clip.model import import_open_clip
-from guided.cutouts.disco import DangoViews, hue_turned, resize
-from guided.cutouts.disco_settings import Dango
+from guided.cutouts.disco import DangoViews, hue_turned
+from guided.cutouts.resize_right import resize
+from guided.cutouts.settings import Dango
 
 import_open_clip()
 from torchvision import transforms as T  # noqa: E402
@@ -235,7 +236,7 @@ def test_cutouts_that_show_nothing_at_some_time_are_refused():
 
 def test_settings_are_checked_without_torch():
     code = (
-        "import sys; from guided.cutouts.disco_settings import Dango; Dango(overview=3); "
+        "import sys; from guided.cutouts.settings import Dango; Dango(overview=3); "
         "assert 'torch' not in sys.modules and 'torchvision' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

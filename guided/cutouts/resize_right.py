@@ -1,0 +1,59 @@
+"""Resizing with the numbers of resize-right: cubic, antialiased, black around the image.
+
+Assaf Shocher, "ResizeRight", 2021, https://github.com/assafshocher/ResizeRight
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from guided.cutouts.resize import resized
+from guided.devices import sent
+
+if TYPE_CHECKING:
+    pass
+
+
+def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """(1, 3, H, W) -> (1, 3, *size), the same values as resize-right."""
+    return resized(image, size, resizing)
+
+
+def resizing(before: int, after: int, like: Tensor) -> Tensor:
+    """(after, before): the weights with which pixels of one line make those of the resized one.
+    They sum to 1 with those of the black pixels around the line, which are left out: borders
+    darken. Put in place where `like` lies, since hundreds of them may be asked for in a step, and
+    few numbers of each are not 0."""
+    first, weights = taps(before, after)
+    count = weights.shape[1]
+    places = first.to(like.device)[:, None] + torch.arange(count, device=like.device)
+    line = like.new_zeros(after, before + count)
+    line.scatter_(1, places, sent(weights, like))
+    return line[:, count // 2 : count // 2 + before]
+
+
+@lru_cache(maxsize=1024)
+def taps(before: int, after: int) -> tuple[Tensor, Tensor]:
+    """(after,), (after, T): for each pixel of the resized line the first that it is made of, T / 2
+    black ones before the line counted, and the weights of resize-right, rounded as it does."""
+    scale = after / before
+    shrink = min(scale, 1.0)  # antialiasing: the kernel is as wide as the coarser grid's
+    reach = math.ceil(2 / shrink)
+    centres = torch.arange(after) / scale + (before - 1) / 2 - (after - 1) / (2 * scale)
+    first = centres.floor().long() + 1 - reach
+    pixels = first[:, None] + torch.arange(2 * reach)
+    weights = shrink * cubic(shrink * (centres[:, None] - pixels))
+    return first + reach, weights / weights.sum(1, keepdim=True)
+
+
+def cubic(x: Tensor) -> Tensor:
+    """Keys's kernel (1981, https://doi.org/10.1109/TASSP.1981.1163711) with a = -0.5."""
+    x = x.abs()
+    near = 1.5 * x**3 - 2.5 * x**2 + 1
+    far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+    return torch.where(x <= 1, near, torch.where(x <= 2, far, torch.zeros_like(x)))
