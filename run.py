@@ -6,11 +6,23 @@ Imports nothing heavy: --help and completion answer at once.
 import os
 import sys
 
-import hydra
-from omegaconf import DictConfig
+# Nothing that lies beside this file or in the current folder is imported but `guided` itself:
+# torch.py may have come with somebody's pictures. Python has loaded `os` before it begins.
+root = os.path.dirname(os.path.realpath(__file__))
+sys.path[:] = [place for place in sys.path if os.path.realpath(place) != root]
+sys.path.insert(0, os.path.join(root, "guided", "loader"))
+from guided import search_path  # noqa: E402
+
+search_path.restrict()
+
+import hydra  # noqa: E402
+from omegaconf import DictConfig  # noqa: E402
 
 from guided.cli import main as cli_main
-from guided.config import interpolation, schema
+from guided.config import (
+    interpolation,  # noqa: E402
+    schema,
+)
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")

@@ -58,13 +58,13 @@ def die_writing(pattern: str, when: str, nth: int) -> None:
 
     write, left = record.write, nth
 
-    def writing(path: Path, data: bytes) -> None:
+    def writing(path: Path, data: bytes, durable: bool = False) -> None:
         nonlocal left
         left -= fnmatch(path.name, pattern)
         if left or not fnmatch(path.name, pattern):
-            return write(path, data)
+            return write(path, data, durable)
         if when == "after":
-            write(path, data)
+            write(path, data, durable)
         else:
             part = path.with_name(f".{path.name}.{record.unique()}.part")
             part.write_bytes(data if when == "whole" else data[: len(data) // 2])

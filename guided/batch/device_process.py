@@ -1,24 +1,37 @@
-"""One of several processes on a folder: python -m guided.batch.device_process FOLDER DEVICE"""
+"""One of several processes on a folder (batch/processes.py): it ends when its parent is gone."""
 
 from __future__ import annotations
 
+import _thread
 import logging
+import os
 import sys
+import threading
+import time
+import traceback
 from pathlib import Path
 
 from guided.batch import worker
+from guided.batch.launchers import JOBS
 from guided.config import interpolation, schema
 from guided.config.composition import Composer
 from guided.config.messages import BAD, say
+from guided.errors import Failed
+from guided.regular_files import check_folder
 from guided.runs.manifest import Manifest
+
+PATIENCE = 60  # seconds for the step at hand, when the parent is gone
+ROOM = 10  # seconds for what has to be put away after that
 
 
 def main(folder: str, device: str, *more: str) -> int:
     logging.basicConfig(format=f"%(levelname)s: {device}: %(message)s", level=logging.WARNING)
     schema.register()
     interpolation.forget_environment()
+    end_with_parent()
     try:
         path = Path(folder)
+        check_folder(path, JOBS)
         composer = Composer.kept(Manifest.read(path).base)
         bench = worker.Bench(path, composer, [f"device={device}"], alone=False)
         worker.work(bench, "debug" in more)
@@ -27,8 +40,25 @@ def main(folder: str, device: str, *more: str) -> int:
     except BAD as error:
         print(f"error: {say(error)}", file=sys.stderr)
         return 2
+    except (Failed, OSError) as error:  # of the world: a full disk, a folder that was removed
+        if "debug" in more:
+            traceback.print_exception(error)
+        print(f"error: {say(error)}", file=sys.stderr)
+        return 1
     return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+def end_with_parent() -> None:
+    """Begin to watch standard input, which ends when the parent does."""
+    threading.Thread(target=wait_for_end, daemon=True).start()
+
+
+def wait_for_end() -> None:
+    """Once standard input ends, stop as Ctrl-C would, once and after a while again; leave at once
+    after that."""
+    while os.read(0, 1024):
+        pass
+    for seconds in (PATIENCE, ROOM):
+        _thread.interrupt_main()
+        time.sleep(seconds)
+    os._exit(130)

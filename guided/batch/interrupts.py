@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,4 +51,5 @@ class Stopping:
             raise KeyboardInterrupt
         self.asked = True
         # Not print(), which may be in the middle of a line itself.
-        os.write(2, b"\nfinishing this step; once more stops at once\n")
+        with suppress(OSError):  # the terminal may be gone
+            os.write(2, b"\nfinishing this step; once more stops at once\n")

@@ -13,7 +13,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from guided import search_path
 from guided.batch.interrupts import SIGNALS
+from guided.batch.queue import check_there
 from guided.batch.throughput import Tally
 from guided.console import tell
 from guided.runs.manifest import Manifest
@@ -24,11 +26,15 @@ GLANCE = 0.5  # seconds between looks at who is still there
 
 def work(folder: Path, devices: Sequence[str], debug: bool = False) -> None:
     """Until all have left. A signal is passed on to each; KeyboardInterrupt when one came."""
-    program = [sys.executable, "-m", "guided.batch.device_process", str(folder)]
     more = ["debug"] if debug else []
-    # In sessions of their own, or a terminal's Ctrl-C would reach them twice.
+    # In sessions of their own, or a terminal's Ctrl-C would reach them twice. Nothing is written
+    # to their standard input: that it ends tells them that this process is gone.
     children = [
-        subprocess.Popen([*program, device, *more], start_new_session=sys.platform != "win32")
+        subprocess.Popen(
+            search_path.command([str(folder), device, *more]),
+            stdin=subprocess.PIPE,
+            start_new_session=sys.platform != "win32",
+        )
         for device in devices
     ]
     asked = []
@@ -48,6 +54,7 @@ def work(folder: Path, devices: Sequence[str], debug: bool = False) -> None:
         for child in children:
             if child.poll() is None:
                 child.kill()
+            child.stdin.close()
     if asked:
         raise KeyboardInterrupt
 
@@ -56,6 +63,7 @@ def watch(folder: Path, children: Sequence[subprocess.Popen[bytes]]) -> None:
     """Say how it is going while they work."""
     tally = Tally()
     while any(child.poll() is None for child in children):
+        check_there(folder)
         tally.count(Manifest.read(folder))
         if line := tally.line():
             tell(line)

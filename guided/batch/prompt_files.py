@@ -22,6 +22,7 @@ from guided.batch.sweep import settings_of
 from guided.config.overrides import PROSE, is_grammar, parsed
 from guided.config.values import said, untrusted
 from guided.errors import BadInput, not_one_of, shown
+from guided.regular_files import read_bytes
 from guided.runs.manifest import Row
 from guided.runs.metadata import whole
 from guided.runs.record import LOADER, check_shape
@@ -62,9 +63,7 @@ def harmless(row: Row) -> Row:
 def text_of(path: Path) -> str:
     """UTF-8, with or without a mark at its beginning."""
     try:
-        if path.stat().st_size > LARGEST:
-            raise BadInput(f"prompts={path} is larger than {LARGEST >> 20} MB")
-        return path.read_bytes().decode("utf-8-sig")
+        return read_bytes(path, LARGEST).decode("utf-8-sig")
     except OSError as error:
         raise BadInput(f"prompts={path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -22,8 +22,18 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from guided.errors import Failed
 from guided.guides.ranking import ASIDE, put_aside
-from guided.runs.manifest import DONE, FAILED, QUEUED, RUNNING, SKIPPED, Manifest, Picture
+from guided.runs.manifest import (
+    DONE,
+    FAILED,
+    NAME,
+    QUEUED,
+    RUNNING,
+    SKIPPED,
+    Manifest,
+    Picture,
+)
 
 WORK = ".work"  # the folder of locks and of pictures in the middle
 LOCK = ".manifest.lock"
@@ -31,7 +41,15 @@ PATIENCE = 120  # seconds for the manifest's lock, which is held for millisecond
 
 
 def locked(folder: Path) -> FileLock:
+    """Return the manifest's lock; Failed when the folder is gone, which the lock would make."""
+    check_there(folder)
     return FileLock(folder / LOCK, timeout=PATIENCE)
+
+
+def check_there(folder: Path) -> None:
+    """Raise Failed if a folder that was begun has no manifest any more."""
+    if not (folder / NAME).exists():
+        raise Failed(f"{folder} was removed while it was drawn in: nothing more is drawn")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from guided import search_path
 from guided.batch import launchers, multi_device, prompt_files, queue, request_checks, worker
 from guided.batch.launchers import Launch
 from guided.batch.planning import Batch, lasting_settings, plan_batch, where_asked
@@ -28,6 +29,7 @@ from guided.config.schema import build
 from guided.console import tell
 from guided.devices import find_device, find_precision, read_devices
 from guided.errors import BadInput, Failed
+from guided.regular_files import MB, check_folder, read_text
 from guided.runs import record
 from guided.runs.manifest import DONE, QUEUED, RUNNING, Manifest, Row
 from guided.schedule import check_number
@@ -69,7 +71,12 @@ def draw(
         log.warning("%s", why)
     if batch.wrong:
         log.warning("%d of %d rows cannot be drawn; the others are", len(batch.wrong), len(rows))
-    folder = begin(batch, composer, root)
+    try:
+        folder = begin(batch, composer, root)
+    except OSError as error:
+        if not record.disk_is_full(error):
+            raise
+        raise Failed(f"folder={root}: {error.strerror}; nothing was begun") from error
     tell(f"drawing in {folder}")
     if launched and launch is not None:
         return by_launcher(folder, launch, launchers.arguments(folder, hydras, [], workers))
@@ -91,6 +98,7 @@ def read_workers(workers: int) -> int:
 
 
 def by_launcher(folder: Path, launch: Launch, arguments: list[str]) -> Path:
+    search_path.guard_children()
     try:
         launch(arguments)
     except KeyboardInterrupt:
@@ -113,6 +121,7 @@ def join(words: Sequence[str]) -> None:
     """Be one of a launcher's workers on a folder."""
     said, more = beside(words)
     folder = Path(unquoted(said["resume"]))
+    check_folder(folder, launchers.JOBS)
     composer = Composer.kept(Manifest.read(folder).base)
     worker.work(worker.Bench(folder, composer, more, alone=False))
 
@@ -125,6 +134,7 @@ def resume(words: Sequence[str], launch: Launch | None = None) -> Path:
     request_checks.check_resuming(said)
     request_checks.check_launching(hydras, words, launched)
     folder = found_folder(said["resume"], said.get("folder", "outputs"))
+    check_folder(folder, launchers.JOBS)  # before anything is written: it may be somebody else's
     base = Manifest.read(folder).base
     composer = Composer.kept(base)
     queue.retry(folder)
@@ -149,7 +159,12 @@ def found_folder(name: str, root: str) -> Path:
     if name == "latest" and not folder.exists():
         root = Path(root).expanduser()
         pointer = root / "latest.txt"  # where there are no links
-        folder = Path(pointer.read_text()) if pointer.exists() else (root / "latest").resolve()
+        try:
+            folder = Path(read_text(pointer, MB))
+        except FileNotFoundError:
+            folder = (root / "latest").resolve()
+        except (OSError, ValueError) as error:
+            raise BadInput(f"resume=latest: {pointer} cannot be read: {error}") from error
     if not folder.is_dir():
         raise BadInput(f"resume={name}: there is no folder {folder}")
     return folder
@@ -165,11 +180,17 @@ def finish(folder: Path, bench: worker.Bench, devices: Sequence[str], debug: boo
     except KeyboardInterrupt:
         tell(f"interrupted; to go on: {again(folder)}")
         raise
+    except OSError as error:
+        queue.check_there(folder)
+        if not record.disk_is_full(error):
+            raise
+        raise Failed(f"{error.strerror}; once there is room, to go on: {again(folder)}") from error
     return conclude(folder)
 
 
 def conclude(folder: Path) -> Path:
     """Say what there is; Failed, when something is not that should be."""
+    queue.check_there(folder)
     manifest = Manifest.read(folder)
     if manifest.count(RUNNING):  # by others, or by such as were killed
         manifest = queue.freed(folder)

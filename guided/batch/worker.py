@@ -16,7 +16,7 @@ from pathlib import Path
 from guided import gallery
 from guided.batch.interrupts import Stopping
 from guided.batch.planning import Drawable, drawable, tell_if_changed, where_asked
-from guided.batch.queue import WORK, Worker
+from guided.batch.queue import WORK, Worker, check_there
 from guided.batch.throughput import Tally
 from guided.config.composition import Composer
 from guided.config.messages import say
@@ -26,6 +26,7 @@ from guided.interfaces import Frame, Run
 from guided.models.model_cache import Loaded
 from guided.oom import free, out_of_memory
 from guided.outputs.still import Still
+from guided.outputs.video import damaged_frame, remove_frames
 from guided.pipeline import Studio
 from guided.runs import record
 from guided.runs.checkpoint import Bookmark
@@ -50,7 +51,8 @@ def work(bench: Bench, debug: bool = False) -> None:
         ):
             work_on(bench, worker, stopping, debug)
     finally:
-        gallery.update(bench.folder, now=True)
+        if bench.folder.is_dir():  # it may have been removed
+            gallery.update(bench.folder, now=True)
 
 
 def work_on(bench: Bench, worker: Worker, stopping: Stopping, debug: bool) -> None:
@@ -62,6 +64,9 @@ def work_on(bench: Bench, worker: Worker, stopping: Stopping, debug: bool) -> No
         except Exception as error:
             if debug:
                 traceback.print_exception(error)
+            check_there(bench.folder)
+            if record.disk_is_full(error):
+                raise  # no other picture could be kept either
             why = say(error)
             log.warning("picture %s failed: %s", ", ".join(map(str, mine)), why)
             worker.fail(mine, why)
@@ -89,6 +94,7 @@ class Bench:
         self.folder = self.folder.absolute()  # relative paths are from where it was asked for
 
     def count(self) -> None:
+        check_there(self.folder)
         self.tally.count(Manifest.read(self.folder))
         if self.alone and not sys.stderr.isatty() and (line := self.tally.line()):
             tell(line)
@@ -121,6 +127,10 @@ class Bench:
             lambda: studio.fingerprint(plan, seeds),
             plan.checkpoint,
         )
+        if bad := damaged_frame(self.folder, mine):
+            log.warning("%s is damaged; that picture is begun anew", bad)
+            bookmark.remove()
+            remove_frames(self.folder, mine)
         with ExitStack() as stack:
             viewers = [stack.enter_context(output.open(run)) for output in outputs]
             stack.enter_context(stopping.between_steps())

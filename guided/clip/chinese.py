@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from guided.errors import BadInput
 from guided.models import hub
+from guided.regular_files import MB, read_text
 
 CONTEXT = 52  # tokens that the models were trained to read, with the first and the last
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -95,7 +96,7 @@ def load(folder: Path) -> tuple[ChineseClip, Tokenizer]:
 def preprocessing(folder: Path) -> dict[str, Any]:
     """Mean and standard deviation that the folder names, else OpenAI's, as in training."""
     try:
-        found = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
+        found = json.loads(read_text(folder / "preprocessor_config.json", MB))
     except OSError:
         found = {}
     return {"mean": found.get("image_mean", MEAN), "std": found.get("image_std", STD)}

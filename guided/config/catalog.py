@@ -26,6 +26,7 @@ from guided.models import open_clip_registry
 from guided.models.cards import ClipCard, ModelCard, Recommended, locate
 from guided.models.recognise import guess_kind, recognise
 from guided.paths import conf_folder
+from guided.regular_files import check_regular
 
 log = logging.getLogger(__name__)
 WEIGHTS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
@@ -139,8 +140,10 @@ def existing(group: str, typed: str) -> Path:
     """The file or folder of that name, in the current folder or in the cache."""
     path = Path(typed).expanduser()
     if path.exists():
+        check_regular(group, path)
         return path
     if (found := locate(typed)) is not None:
+        check_regular(group, found)
         return found
     there = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
     near = nearest(path.name, there) or nearest(path.stem, choices.names(group))

@@ -16,7 +16,7 @@ from guided.config import choices, schema
 from guided.config.composition import compose
 from guided.config.values import said
 from guided.disco.setting_names import old_choice, old_setting
-from guided.errors import BadInput, NoRoom, not_one_of
+from guided.errors import BadInput, Failed, NoRoom, not_one_of
 
 BAD = (BadInput, HydraException, OmegaConfBaseException, YAMLError)
 
@@ -41,7 +41,7 @@ def composed(words: Sequence[str]) -> DictConfig:
 
 def say(error: Exception) -> str:
     """One line that names the setting, the value and what is allowed."""
-    if isinstance(error, BadInput | NoRoom):
+    if isinstance(error, BadInput | Failed | NoRoom):
         return str(error)
     if isinstance(error, MissingConfigException):
         group, _, choice = str(error.missing_cfg_file).rpartition("/")

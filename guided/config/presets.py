@@ -23,6 +23,7 @@ from guided.config import choices
 from guided.config.items import split, unquoted
 from guided.errors import BadInput, nearest
 from guided.prompts.prompt import split_weight
+from guided.regular_files import MB, read_text
 from guided.text import CHINESE, ENGLISH
 
 GROUPS = ("artist", "look")
@@ -61,7 +62,11 @@ def presets(group: str, arguments: Sequence[str] = ()) -> list[Preset]:
 @cache
 def read(group: str, path: Path) -> Preset:
     """BadInput when it is no YAML."""
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = read_text(path, MB)
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise BadInput(f"{path} cannot be read: {why}") from error
     try:
         node = yaml.load(text, LOADER)  # a safe one in any case
     except yaml.YAMLError as error:

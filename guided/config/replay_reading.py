@@ -13,6 +13,7 @@ from typing import Any
 from guided.config.overrides import PROSE, name_of
 from guided.config.values import untrusted
 from guided.errors import BadInput, nearest
+from guided.regular_files import read_text
 from guided.runs import manifest, record
 from guided.runs.manifest import Row
 from guided.runs.record import TODAYS
@@ -27,11 +28,11 @@ def read_settings(path: Path, where: str) -> dict[str, Any]:
     if not path.is_file():
         raise BadInput(f"{where}: there is no such file{similar(path)}")
     if path.suffix.lower() in (".yaml", ".yml"):
-        if path.stat().st_size > LARGEST:
-            raise BadInput(f"{where} is larger than {LARGEST >> 20} MB; settings are not")
         try:
-            found = record.from_yaml(path.read_text(encoding="utf-8"), where)
-        except (OSError, UnicodeDecodeError) as error:
+            found = record.from_yaml(read_text(path, LARGEST), where)
+        except OSError as error:
+            raise BadInput(f"{where} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
             raise BadInput(f"{where} cannot be read: {error}") from error
     else:
         try:

@@ -13,6 +13,7 @@ import yaml
 
 from guided.disco.table import data, rows
 from guided.errors import BadInput
+from guided.regular_files import read_bytes
 
 LARGEST = 256 * 2**20  # bytes; a DocArray as JSON carries its pictures
 LARGEST_YAML = 2**20  # characters; it is read slowly, and settings alone are a few thousand
@@ -42,12 +43,9 @@ def read(path: Path) -> tuple[str, dict[str, Any]]:
 
 def text_of(path: Path) -> str:
     try:
-        with path.open("rb") as file:  # a pipe or a device does not know its size
-            content = file.read(LARGEST + 1)
+        content = read_bytes(path, LARGEST)
     except OSError as error:
         raise BadInput(f"import={path} cannot be read: {error.strerror}") from error
-    if len(content) > LARGEST:
-        raise BadInput(f"import={path} is too large for a settings file")
     if path.suffix in (".lz4", ".protobuf", ".bin"):
         raise BadInput(f"import={path} {BINARY.format(path.name)}")
     try:

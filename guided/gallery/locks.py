@@ -9,6 +9,8 @@ from filelock import FileLock
 def lock(path: Path, wait: float) -> FileLock:
     """Timeout, on entering, when another has held it for so many seconds."""
     refuse_link(path)
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is no plain file, and cannot be a lock")
     return FileLock(path, timeout=wait)
 
 

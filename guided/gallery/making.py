@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 
 from guided.gallery import plots
-from guided.gallery.reading import settings_of, text
+from guided.gallery.reading import files_in, settings_of, text
 from guided.gallery.script import link
 from guided.outputs.sheet import GAP, STRIPS, chosen
 
@@ -31,11 +31,9 @@ class Making:
     @classmethod
     def look(cls, folder: Path) -> Making:
         steps: dict[int, list[tuple[int, str]]] = {}
-        if (folder / "steps").is_dir():
-            for path in (folder / "steps").iterdir():
-                if match := STEP.fullmatch(path.name):
-                    step = (int(match[2]), link(f"steps/{path.name}"))
-                    steps.setdefault(int(match[1]), []).append(step)
+        for file, _ in files_in(folder, "steps"):
+            if match := STEP.fullmatch(file.removeprefix("steps/")):
+                steps.setdefault(int(match[1]), []).append((int(match[2]), link(file)))
         return cls(folder, {number: sorted(found) for number, found in steps.items()})
 
     def latest(self, number: int) -> str | None:
@@ -67,6 +65,8 @@ class Making:
     ) -> dict[str, Any] | None:
         """The sheet's row of this picture; None where there is none, or of a single tile."""
         path = self.folder / STRIPS / f"{number:04d}.png"
+        if any(place.is_symlink() for place in (path, path.parent)) or not path.is_file():
+            return None
         try:
             with Image.open(path, formats=("PNG",)) as image:
                 count, width, height = tiles(image.size, size)

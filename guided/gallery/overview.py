@@ -55,10 +55,7 @@ def newest_first(root: Path, built: dict[Path, dict[str, Any]]) -> Iterable[tupl
 
 def lines_there(root: Path) -> dict[bytes, bytes]:
     """By the addresses of their folders. What is no line of ours might be a program."""
-    try:
-        lines = (root / script.DATA).read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return {}
+    lines = (script.read(root / script.DATA) or b"").split(b"\n")
     found = {
         match[1]: line for line in lines if (match := LINE.match(line)) and script.is_call(line)
     }

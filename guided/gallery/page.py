@@ -12,6 +12,7 @@ import logging
 from functools import cache
 from pathlib import Path
 
+from guided.gallery import script
 from guided.runs import record
 
 log = logging.getLogger(__name__)
@@ -25,10 +26,10 @@ def write(folder: Path) -> None:
     """Once, and again where it is not the page of this program; somebody else's stays."""
     path = folder / NAME
     new = render().encode()
-    there = path.read_bytes() if path.is_file() else None
+    there = script.read(path)
     if there == new:
         return
-    if there is not None and MARK not in there:
+    if path.is_symlink() or (there is not None and MARK not in there):
         tell_of_other(path)
         return
     record.write(path, new)

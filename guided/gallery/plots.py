@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+from guided.gallery import script
 from guided.gallery.reading import finite, mapping, whole
 
 WIDTH, HEIGHT, MARGIN = 300, 64, 3
@@ -23,9 +24,9 @@ Curves = dict[str, dict[int, float]]  # name -> step -> value
 def curves(path: Path, numbers: Collection[int]) -> dict[int, Curves]:
     """Of these pictures; the last line about a step counts, and torn lines do not."""
     found: dict[int, Curves] = {number: {} for number in numbers}
-    if not numbers or not path.is_file():
+    if not numbers:
         return found
-    for line in path.read_bytes().splitlines():
+    for line in (script.read(path) or b"").splitlines():
         match = IMAGE.search(line)
         if match and int(match[1]) in found:
             add(line, found)

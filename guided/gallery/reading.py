@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from guided.guides.ranking import ASIDE
+from guided.regular_files import read_bytes
 from guided.runs import record
 
 MANIFEST = "manifest.json"
+LARGEST = 1 << 28  # bytes of it
 STATES = ("queued", "running", "done", "failed", "skipped")
 PICTURE = re.compile(r"image_(\d{1,9})\.(?:png|webp|jpe?g)")
 WORD = re.compile(r"\+{0,2}([A-Za-z_][\w.@/]*)=(.*)", re.DOTALL)
@@ -59,13 +61,14 @@ def read(folder: Path) -> Batch:
     """OSError or ValueError where there is a manifest that cannot be read."""
     files = {name: stamp for place in ("", ASIDE) for name, stamp in files_in(folder, place)}
     if MANIFEST in files:
-        return from_manifest(folder, json.loads((folder / MANIFEST).read_bytes()), files)
+        content = read_bytes(folder / MANIFEST, LARGEST, follow=False)
+        return from_manifest(folder, json.loads(content), files)
     return from_pictures(folder, files)
 
 
 def files_in(folder: Path, place: str) -> Iterator[tuple[str, float]]:
     """Links, which may lead anywhere, are none."""
-    if (folder / place).is_dir():
+    if (folder / place).is_dir() and not (place and (folder / place).is_symlink()):
         with os.scandir(folder / place) as entries:
             for entry in entries:
                 if entry.is_file(follow_symlinks=False):

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from guided.regular_files import read_bytes
 from guided.runs import record
 
 DATA = "gallery-data.js"
 VERSION = 2  # of the data's form
+LARGEST = 1 << 30  # bytes
 CALL = "guidedGallery"
 # So that it is safe inside a page, too, and in browsers that end lines at U+2028.
 UNSAFE = {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
@@ -29,16 +31,24 @@ def dumps(data: Any) -> str:
 def save(path: Path, data: Any) -> None:
     """Where nothing has changed, nothing is written."""
     new = dumps(data).encode("utf-8", "replace")
-    if path.is_symlink() or not path.is_file() or path.read_bytes() != new:
+    if read(path) != new:
         record.write(path, new)
+
+
+def read(path: Path) -> bytes | None:
+    """Return what is in a plain file; None where there is none, for a link or anything else."""
+    try:
+        return read_bytes(path, LARGEST, follow=False)
+    except OSError:
+        return None
 
 
 def load(path: Path) -> Any:
     """What `save` saved; None where there is none, or it cannot be read."""
+    line = (read(path) or b"").removesuffix(b"\n")
     try:
-        line = path.read_bytes().removesuffix(b"\n")
         return json.loads(json.loads(line[len(CALL) + 1 : -1])) if is_call(line) else None
-    except (OSError, ValueError):
+    except (ValueError, RecursionError):
         return None
 
 
@@ -58,10 +68,7 @@ def is_call(line: bytes) -> bool:
 def is_data(path: Path, stamp: tuple[int, int]) -> bool:
     """Nothing but data: a file that came with a folder may be a program. Looked at once for each
     stamp, which says when it was written and how long it is."""
-    try:
-        return is_call(path.read_bytes().removesuffix(b"\n"))
-    except OSError:
-        return False
+    return is_call((read(path) or b"").removesuffix(b"\n"))
 
 
 def link(path: str) -> str:

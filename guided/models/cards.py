@@ -17,6 +17,7 @@ from guided.diffusion.unet_config import PREDICTIONS, SCHEDULES, SPACINGS, UNetC
 from guided.errors import BadInput, not_one_of
 from guided.models import hub, open_clip_registry
 from guided.models.weights_file import damage
+from guided.regular_files import MB, read_text
 from guided.schedule import AUTO, check_number, schedule
 
 OPEN_CLIP, CHINESE = "open_clip_config.json", "chinese_clip"
@@ -227,8 +228,8 @@ def needed_by(guide: Any) -> list[WeightsCard]:
 def model_type(folder: Path) -> str:
     """What a folder in transformers' format says that it holds."""
     try:
-        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = json.loads(read_text(folder / "config.json", MB))
+    except (OSError, ValueError, RecursionError):
         return ""
     return str(found.get("model_type", "")) if isinstance(found, dict) else ""
 

@@ -16,6 +16,8 @@ BLOCK = 1 << 20
 
 def damage(path: Path) -> str | None:
     """What is visibly wrong with a file of weights, without reading it all; or None."""
+    if not path.is_file():
+        return "it is no plain file"
     size, noted = path.stat().st_size, note(path)
     if noted and noted["size"] != size:
         return f"it has {size} bytes and had {noted['size']} when it was fetched"

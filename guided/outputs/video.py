@@ -7,12 +7,14 @@ with its film; then they are put together and thrown away.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
+
+from PIL import Image
 
 from guided.errors import not_one_of
 from guided.interfaces import Frame, Run
@@ -60,6 +62,28 @@ class Video:
     @contextmanager
     def open(self, run: Run) -> Iterator[VideoViewer]:
         yield VideoViewer(self, run)
+
+
+def damaged_frame(folder: Path, numbers: Iterable[int]) -> Path | None:
+    """Return a frame of these pictures of a run's folder that cannot be read as a whole, or is of
+    another size than those before it; None when there is none."""
+    for number in numbers:
+        size = None
+        for path in sorted((folder / FRAMES / f"{number:04d}").glob("*.png")):
+            try:
+                with Image.open(path, formats=("PNG",)) as image:
+                    image.load()
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+                return path
+            if image.size != (size := size or image.size):
+                return path
+    return None
+
+
+def remove_frames(folder: Path, numbers: Iterable[int]) -> None:
+    """Remove what waits for the films of these pictures, which are begun anew."""
+    for number in numbers:
+        shutil.rmtree(folder / FRAMES / f"{number:04d}", ignore_errors=True)
 
 
 @dataclass

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from guided.config import presets
 from guided.errors import BadInput, nearest
+from guided.regular_files import MB, read_text
 from guided.text import ENGLISH, language
 
 LISTS = Path(__file__).parent / "words"
@@ -113,9 +114,10 @@ def pick(choices: tuple[str, ...], dice: random.Random) -> str:
 @cache
 def read_list(path: Path) -> tuple[str, ...]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(path, 16 * MB).removeprefix("\ufeff").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} cannot be read as text: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise BadInput(f"{path} cannot be read as text: {why}") from error
     words = tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
     if not words:
         raise BadInput(f"{path} has no choice in it: one a line")

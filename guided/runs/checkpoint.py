@@ -34,7 +34,7 @@ def save(path: Path, state: State, fingerprint: str) -> None:
     # Cloned, because two of them may be one, which safetensors refuses.
     tensors = {name: plain(tensor) for name, tensor in state.items()}
     metadata = {"fingerprint": fingerprint, "sum": checksum(tensors)}
-    record.write(path, packed(tensors, metadata))
+    record.write(path, packed(tensors, metadata), durable=True)
 
 
 def load(path: Path, fingerprint: str) -> State | None:

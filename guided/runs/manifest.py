@@ -18,11 +18,13 @@ from typing import Any
 from guided.config.values import trusted_words
 from guided.errors import BadInput
 from guided.guides.ranking import ASIDE
+from guided.regular_files import read_text
 from guided.runs import record
 from guided.runs.metadata import SUFFIXES, whole
 from guided.version import __version__
 
 NAME = "manifest.json"
+LARGEST = 1 << 28  # bytes; 100,000 pictures are fewer than 100 million
 QUEUED, RUNNING, DONE, FAILED, SKIPPED = STATES = (
     *("queued", "running", "done", "failed", "skipped"),
 )
@@ -109,7 +111,7 @@ class Manifest:
         Anyone may have written it: no name in it leads out of the folder."""
         path = folder / NAME
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = json.loads(read_text(path, LARGEST, follow=False))
             own = {**known(cls, found), "base": dict(found.get("base") or {})}
             own["rows"] = [Row(**known(Row, row)) for row in found["rows"]]
             own["pictures"] = [Picture(**known(Picture, one)) for one in found["pictures"]]
@@ -123,7 +125,8 @@ class Manifest:
         except (
             *(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError),
         ) as error:
-            raise BadInput(f"{path} cannot be read: {error}") from error
+            why = getattr(error, "strerror", None) or error
+            raise BadInput(f"{path} cannot be read: {why}") from error
 
     def check(self) -> None:
         """ValueError for what cannot be, before anything believes it."""
@@ -152,7 +155,7 @@ class Manifest:
         for key, entries in (("rows", self.rows), ("pictures", self.pictures)):
             lines = ",\n".join(as_json(asdict(entry)) for entry in entries)
             parts.append(f'"{key}": [\n{lines}\n]')
-        record.write(folder / NAME, whole("{" + ",\n".join(parts) + "}\n").encode())
+        record.write(folder / NAME, whole("{" + ",\n".join(parts) + "}\n").encode(), durable=True)
 
     def of_row(self, row: int) -> Iterator[Picture]:
         return (picture for picture in self.pictures if picture.row == row)

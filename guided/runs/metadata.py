@@ -154,17 +154,22 @@ def with_xmp(jpeg: bytes, text: str) -> bytes:
 def read(path: Path) -> str | None:
     """The text `guided` of a picture; None where there is none. BadInput when the file is no
     picture of these kinds, or broken."""
-    if path.stat().st_size > LARGEST_FILE:
-        raise BadInput(f"{path} is larger than {LARGEST_FILE >> 20} MB; pictures are not")
-    if is_mp4(path):
-        return read_mp4(path)
     try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise BadInput(f"{path} is larger than {LARGEST_FILE >> 20} MB; pictures are not")
+        if not path.is_file():
+            raise BadInput(f"{path} is no file")
+        if is_mp4(path):
+            return read_mp4(path)
         with of_any_size(), Image.open(path, formats=("PNG", "JPEG", "WEBP", "GIF")) as image:
             return text_of(image)
     except Image.UnidentifiedImageError as error:
         raise BadInput(f"{path} is no PNG, WebP, JPEG, GIF or MP4") from error
+    except BadInput:
+        raise
     except (OSError, ValueError, SyntaxError) as error:
-        raise BadInput(f"{path} cannot be read as a picture: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise BadInput(f"{path} cannot be read as a picture: {why}") from error
 
 
 def is_mp4(path: Path) -> bool:

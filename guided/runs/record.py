@@ -3,6 +3,7 @@
 Knows nothing about models; imports no torch.
 """
 
+import errno
 import hashlib
 import os
 import re
@@ -73,11 +74,38 @@ def point_latest(folder: Path, root: Path) -> None:
             said.unlink()
 
 
-def write(path: Path, data: bytes) -> None:
-    """All of it or nothing: a reader never meets half a file."""
+def write(path: Path, data: bytes, durable: bool = False) -> None:
+    """Write all of a file or nothing: a reader never meets half of it. Where it is `durable`, not
+    even after the power failed: on return the file is on disk under its name."""
     part = path.with_name(f".{path.name}.{unique()}.part")
-    part.write_bytes(data)
-    os.replace(part, path)
+    try:
+        part.write_bytes(data)
+        if durable:
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError:
+        with suppress(OSError):  # on a full disk, half a file would be in the way
+            part.unlink()
+        raise
+    if durable:
+        sync_folder(path.parent)
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Return whether the disk, or the user's share of it, was full."""
+    full = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+    return isinstance(error, OSError) and error.errno in full
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on disk, where the system can be asked for it."""
+    with suppress(OSError):  # Windows opens no folder
+        file = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
 
 
 def unique() -> str:
@@ -97,7 +125,8 @@ def save(
     quality: int | None = None,
 ) -> None:
     """A picture with its settings inside."""
-    write(path, metadata.encode(image, format, quality, texts(settings, image.size)))
+    data = metadata.encode(image, format, quality, texts(settings, image.size))
+    write(path, data, durable=True)  # the manifest will say that it is there
 
 
 def texts(settings: dict[str, Any], size: tuple[int, int]) -> dict[str, str]:

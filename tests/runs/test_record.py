@@ -1,14 +1,20 @@
 """Folders, names and the text inside pictures."""
 
+import errno
+import os
+import stat
 from datetime import datetime
+from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from guided.errors import BadInput
-from guided.runs import record
+from guided.runs import checkpoint, record
+from guided.runs.manifest import Manifest, Picture, Row
 
 NOW = datetime(2026, 11, 21, 14, 22, 33)
 SETTINGS = {
@@ -91,6 +97,45 @@ def test_processes_of_the_same_number_do_not_write_to_the_same_half_file(tmp_pat
         record.point_latest(tmp_path, tmp_path)
     assert len(set(parts)) == 4
     assert all(name.startswith(".kept.") and name.endswith(".part") for name in parts[::2])
+
+
+def test_what_is_durable_is_on_disk_before_it_has_its_name_and_the_name_after_it(
+    tmp_path, monkeypatch
+):
+    """https://man7.org/linux/man-pages/man2/fsync.2.html: a file's name needs its folder's."""
+    done, fsync, replace = [], record.os.fsync, record.os.replace
+
+    def synced(number):
+        about = os.fstat(number)
+        done.append("folder" if stat.S_ISDIR(about.st_mode) else about.st_size)
+        fsync(number)
+
+    def replaced(part, path):
+        done.append("name")
+        replace(part, path)
+
+    monkeypatch.setattr(record.os, "fsync", synced)
+    monkeypatch.setattr(record.os, "replace", replaced)
+    Manifest("x", {"words": []}, [Row()], [Picture(0, 0, 7)]).write(tmp_path)
+    assert done == [(tmp_path / "manifest.json").stat().st_size, "name", "folder"]
+    done.clear()
+    checkpoint.save(tmp_path / "0000.safetensors", {"x": torch.zeros(9)}, "settings")
+    assert done == [(tmp_path / "0000.safetensors").stat().st_size, "name", "folder"]
+
+
+def test_a_full_disk_leaves_no_half_file_and_the_one_before(tmp_path, monkeypatch):
+    record.write(tmp_path / "kept", b"before")
+
+    def full(path, data):
+        with path.open("wb") as file:
+            file.write(data[:2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError):
+        record.write(tmp_path / "kept", b"after")
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert (tmp_path / "kept").read_bytes() == b"before"
 
 
 @pytest.mark.parametrize(("text", "kept"), [("\ud83d\ude00", "😀"), ("a\udce9", "a?")])

@@ -1,0 +1,95 @@
+"""Files and folders that may come from anyone: plain files read up to a limit, and folders without
+links, pipes and devices. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from guided.errors import BadInput
+
+MB = 1 << 20
+CHUNK = 4 * MB  # bytes read at once, so that a limit takes no memory before there are data
+# A named pipe without a writer would block open() for ever.
+FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def read_bytes(path: Path, limit: int, follow: bool = True) -> bytes:
+    """Return the content of a regular file of at most `limit` bytes.
+
+    OSError, whose `strerror` says it in words, for a folder, a named pipe, a device, a larger
+    file, and for a symbolic link unless `follow`."""
+    if not follow and os.path.islink(path):
+        raise OSError(errno.ELOOP, "it is a link", str(path))
+    with open(os.open(path, FLAGS | (0 if follow else getattr(os, "O_NOFOLLOW", 0))), "rb") as f:
+        about = os.fstat(f.fileno())
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError(errno.EINVAL, f"it is {kind(about.st_mode)}", str(path))
+        too_large = OSError(errno.EFBIG, f"it is larger than {limit // MB} MB", str(path))
+        if about.st_size > limit:
+            raise too_large
+        content = bytearray()  # files of /proc have a size of 0, and content
+        while part := f.read(min(CHUNK, limit + 1 - len(content))):
+            content += part
+            if len(content) > limit:
+                raise too_large
+        return bytes(content)
+
+
+def read_text(path: Path, limit: int, follow: bool = True) -> str:
+    """Return the text of a regular file in UTF-8, as `read_bytes`; UnicodeDecodeError too."""
+    return read_bytes(path, limit, follow).decode("utf-8")
+
+
+def check_regular(setting: str, path: Path) -> None:
+    """Raise BadInput for a named pipe, a device or a socket where a file or folder is needed."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise BadInput(f"{setting}={path} is {kind(mode)}; give a file")
+
+
+def kind(mode: int) -> str:
+    """Return what a file's mode says that it is, in words."""
+    kinds = (
+        (stat.S_ISLNK, "a link"),
+        (stat.S_ISDIR, "a folder"),
+        (stat.S_ISFIFO, "a named pipe"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISREG, "a file"),
+    )
+    return next((words for test, words in kinds if test(mode)), "a device")
+
+
+def check_folder(folder: Path, own_links: str = "") -> None:
+    """Raise BadInput if anything inside a run's folder, at any depth, is not a plain file or
+    folder: a link may lead anywhere, and whoever writes to it writes there.
+
+    In the folder named `own_links` symbolic links to files inside of it are let stand."""
+    waiting = [folder] if folder.is_dir() else []
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                mode = entry.stat(follow_symlinks=False).st_mode
+                path = Path(entry.path)
+                if stat.S_ISDIR(mode):
+                    waiting.append(path)
+                elif not (stat.S_ISREG(mode) or (own_links and is_own(path, folder, own_links))):
+                    raise BadInput(
+                        f"{path} is {kind(mode)}: a run's folder has only plain files and "
+                        "folders in it; if it is yours, remove it and try again"
+                    )
+
+
+def is_own(path: Path, folder: Path, name: str) -> bool:
+    """Is this a link inside folder/name to a plain file inside folder/name?"""
+    inside = (folder / name).resolve()
+    target = path.resolve()
+    return (
+        path.is_symlink()
+        and path.parent.resolve().is_relative_to(inside)
+        and target.is_relative_to(inside)
+        and target.is_file()
+    )

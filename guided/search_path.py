@@ -1,0 +1,57 @@
+"""Where modules are imported from: never from the current folder, nor from beside run.py, where
+pictures and whatever came with them may lie.
+
+Imports only what Python itself has loaded before a program begins.
+"""
+
+import os
+import site
+import sys
+from collections.abc import Sequence
+
+PACKAGE = os.path.dirname(os.path.realpath(__file__))
+ROOT = os.path.dirname(PACKAGE)  # of the repository, or site-packages
+LOADER = os.path.join(PACKAGE, "loader")  # where `guided` is found, and nothing else
+# For `python -c`; its first argument is LOADER.
+CHILD = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+from guided import search_path
+search_path.restrict()
+from guided.batch import process
+sys.exit(process.main(*sys.argv[1:]))
+"""
+
+
+def restrict() -> None:
+    """Remove the current folder and ROOT from sys.path, unless they are Python's own. `guided` is
+    found all the same, because it is loaded."""
+    removed = {ROOT, os.path.realpath(os.curdir)} - installed()
+    sys.path[:] = [place for place in sys.path if os.path.realpath(place) not in removed]
+
+
+def installed() -> set[str]:
+    """Return the folders of the standard library and of installed packages."""
+    library = os.path.dirname(os.path.realpath(os.__file__))
+    places = [library, *site.getsitepackages(), site.getusersitepackages()]
+    return {os.path.realpath(place) for place in places}
+
+
+def command(arguments: Sequence[str]) -> list[str]:
+    """Return the command line of a process that runs guided.batch.device_process with these arguments
+    and imports nothing from the current folder."""
+    return [sys.executable, "-P", "-c", CHILD, LOADER, *arguments]
+
+
+def guard_children() -> None:
+    """Have Python processes that others start from here, as Hydra's launchers do, find `guided`
+    and import nothing from the current folder."""
+    os.environ["PYTHONSAFEPATH"] = "1"
+    os.environ["PYTHONPATH"] = os.pathsep.join([LOADER, *paths_of_environment()])
+
+
+def paths_of_environment() -> list[str]:
+    """Return the folders of PYTHONPATH without the current one, which an empty entry means."""
+    removed = {ROOT, os.path.realpath(os.curdir)}
+    places = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return [place for place in places if os.path.realpath(place) not in removed]
