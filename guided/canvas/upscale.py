@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from guided.canvas.upscaler_network import Upscaler
 
+MOST = 1024  # channels, and blocks, of an upscaler
+
 
 @dataclass
 class Enlarger:
@@ -27,17 +29,27 @@ class Enlarger:
         """`name` as a model card gives it; empty: none. The weights say how large the net is."""
         if not name:
             return cls(None)
+        import torch
+
         from guided.canvas.upscaler_network import Upscaler
         from guided.models.weights import check, read
 
         path = locate(name)
         if path is None:
             raise BadInput(f"model.upscaler={name} is not there")
-        tensors = {key: tensor.float() for key, tensor in read(path).items()}
+        tensors = read(path)
         blocks = sum(key.endswith("first.weight") for key in tensors)
-        upscaler = Upscaler(len(tensors.get("head.bias", ())), blocks)
+        channels = tensors["head.bias"].numel() if "head.bias" in tensors else 0
+        if not (1 <= channels <= MOST and 1 <= blocks <= MOST):
+            raise BadInput(
+                f"model.upscaler={name}: {path} has {channels} channels and {blocks} blocks, and "
+                f"from 1 to {MOST} of each can be read"
+            )
+        with torch.device("meta"):
+            upscaler = Upscaler(channels, blocks)
         check(upscaler.state_dict(), tensors, path)
-        upscaler.load_state_dict(tensors)
+        floats = {key: tensor.float() for key, tensor in tensors.items()}
+        upscaler.load_state_dict(floats, assign=True)
         return cls(upscaler.requires_grad_(False).eval().to(device))
 
     def __call__(self, image: Tensor, times: int) -> Tensor:

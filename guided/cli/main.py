@@ -124,9 +124,14 @@ def do(
         raise BadInput("show=true needs a picture or a run: from=image.png show=true")
     if "models" in said:
         cfg = compose(words, flags)
-        models.run(cfg.models, cfg)
+        models.run(cfg.models, cfg, cfg.trust and is_typed("trust", words))
         return None
     return batch_run.draw(words, flags, None, launch)
+
+
+def is_typed(name: str, words: Sequence[str]) -> bool:
+    """Does the command itself set this name, and not only a preset or a file?"""
+    return any(overrides.name_of(word) == name for word in words)
 
 
 def pages_of(folder: str, words: list[str]) -> None:

@@ -24,32 +24,38 @@ from guided.paths import conf_folder
 ACTIONS = ("list", "download")
 
 
-def run(action: str, cfg: DictConfig) -> None:
-    """BadInput when there is no such action, or what is chosen cannot be had."""
+def run(action: str, cfg: DictConfig, trust: bool = False) -> None:
+    """List or download models. With `trust`, which the user must have typed, also what has no
+    checksum. BadInput when there is no such action, or what is chosen cannot be had."""
     if action not in ACTIONS:
         raise BadInput(not_one_of("models", action, ACTIONS))
     keep_in(cfg.cache)
     if action == "list":
         show()
     else:
-        download(cfg)
+        download(cfg, trust)
 
 
-def download(cfg: DictConfig) -> None:
+def download(cfg: DictConfig, trust: bool = False) -> None:
     """All that is chosen and can be wrong is looked at before the first byte is fetched."""
     from guided.config.catalog import ranking
-    from guided.models.download import fetch, fetch_clip
+    from guided.models.download import check, check_clip, fetch, fetch_clip
 
     cards = [build(cfg.model, "model")]
     cards += [build(cfg.secondary, "secondary")] if cfg.secondary else []
     for guide in build_all(cfg.guide, "guide").values():
         cards += needed_by(guide)
-    clips = build_all(cfg.clip, "clip") | ranking(cfg.rank)
-    for card in clips.values():
+    chosen = build_all(cfg.clip, "clip") | ranking(cfg.rank)
+    for card in chosen.values():
         card.missing()
+    known = {card.hub for _, cards in clips() for card in cards}
+    for card in chosen.values():
+        check_clip(card, known, trust)
+    for card in cards:
+        check(card, trust)
     for card in cards:
         print(f"{card.GROUP}={card.name}: {fetch(card)}", flush=True)
-    for name, card in clips.items():
+    for name, card in chosen.items():
         fetch_clip(card)
         print(f"clip={name}: {card.place() if card.path else card.cached()}", flush=True)
 
@@ -79,7 +85,7 @@ def state(card: WeightsCard) -> str:
 def line(group: str, name: str, state: str, size: str, card: WeightsCard | ClipCard) -> str:
     choice, about = f"{group}={name}", f"{card.character} ({card.licence})"
     if isinstance(card, WeightsCard) and card.urls and not card.sha256:
-        about += ", no checksum known"
+        about += ", no checksum known: trust=true downloads it"
     return f"{state:<7}  {choice:<29} {card.megabytes:>5} MB  {size:<17} {about}"
 
 

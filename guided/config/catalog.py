@@ -21,9 +21,10 @@ from guided.cli import models
 from guided.config import choices, presets
 from guided.config.items import split, unquoted
 from guided.config.schema import build, build_all
-from guided.errors import BadInput, nearest, not_one_of
+from guided.errors import BadInput, nearest, not_one_of, shown
 from guided.models import open_clip_registry
 from guided.models.cards import ClipCard, ModelCard, Recommended, locate
+from guided.models.cards import existing as present
 from guided.models.recognise import guess_kind, recognise
 from guided.paths import conf_folder
 from guided.regular_files import check_regular
@@ -31,6 +32,7 @@ from guided.regular_files import check_regular
 log = logging.getLogger(__name__)
 WEIGHTS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
 CARDS = (".yaml", ".yml")
+REPOSITORY = re.compile(r"(?:hf-hub:|hf_hub:|https://huggingface\.co/)?([\w.-]+/[\w./-]+)")
 OPENAI = re.compile(r"(ViT-[BL])/(\d\d)(@336px)?")  # OpenAI's own spelling
 
 
@@ -50,14 +52,41 @@ def spelt_out_one(word: str, flags: Sequence[str]) -> list[str]:
     own = {"model": own_model, "clip": own_clip}.get(group)
     if not equals or own is None:
         return [word]
+    own_folders = len(choices.folders(group, flags)) > 1
     left, inner, right = re.fullmatch(r"(\s*\[?)(.*?)(\]?\s*)", value, re.DOTALL).groups()
     whole = unquoted(inner)
-    items = [whole] if Path(whole).expanduser().exists() else split(inner)
+    items = [whole] if present(Path(whole)) else split(inner)
+    for item in items:
+        if not own_folders:
+            refuse_repository(group, item)
     names = [own(item) for item in items]
     if not any(names):
         return [word]
     chosen = [name or item for name, item in zip(names, items, strict=True)]
     return [f"{group}={left}{','.join(chosen)}{right}"]
+
+
+def refuse_repository(group: str, typed: str) -> None:
+    """Raise BadInput if a repository of the hub is typed where only names of conf/, files and
+    open_clip's tags are taken; it names those with the same weights."""
+    found = REPOSITORY.fullmatch(typed)
+    if found is None or is_path(typed) or "::" in typed or OPENAI.fullmatch(typed):
+        return
+    if (conf_folder() / group / f"{typed}.yaml").exists():
+        return
+    taken = "a name that models=list shows, or a file"
+    if group == "clip":
+        same = [
+            f"{a}::{t}"
+            for a, tags in open_clip_registry.table().items()
+            for t in tags
+            if tags[t] == found[1]
+        ]
+        taken = f"clip=[{same[0]}], the same weights" if same else f"{taken}, or ARCHITECTURE::TAG"
+    raise BadInput(
+        f"{group}={shown(typed)}: there is no such file, and repositories of the hub are not "
+        f"taken by name; what is taken is {taken}"
+    )
 
 
 def is_path(text: str) -> bool:
@@ -66,7 +95,7 @@ def is_path(text: str) -> bool:
         text.startswith((".", "~"))
         or text.lower().endswith(WEIGHTS + CARDS)
         or Path(text).is_absolute()
-        or (any(sign in text for sign in "/\\") and Path(text).exists())
+        or (any(sign in text for sign in "/\\") and present(Path(text)) is not None)
     )
 
 
@@ -86,7 +115,7 @@ def own_model(typed: str) -> str | None:
     if not is_path(typed):
         return None
     path = existing("model", typed)
-    if path.suffix in CARDS:
+    if path.suffix.lower() in CARDS:
         return keep("model", typed, card_of_ones_own(path))
     return keep("model", typed, as_node(card_for(path)))
 
@@ -94,14 +123,17 @@ def own_model(typed: str) -> str | None:
 def card_for(path: Path) -> ModelCard:
     """A card that describes a checkpoint, with the settings of the known model that it is like."""
     found = recognise(path, [card for _, card in models.models()])
+    prediction, schedule = guess_kind(found.unet)
     if found.assumed:
         log.warning(
-            "model=%s: what the file does not say is taken %s; model.unet.num_heads=... and "
-            "model.prediction=... change it",
+            "model=%s: what the file does not say is taken %s; model.unet.num_heads=..., "
+            "model.prediction=... and model.schedule=%s change it",
             path,
             found.assumed,
+            "linear"
+            if (found.like.schedule if found.like else schedule) == "cosine"
+            else "cosine",
         )
-    prediction, schedule = guess_kind(found.unet)
     like = found.like or ModelCard(
         size=[found.unet.image_size] * 2, recommended=Recommended(), prediction=prediction,
         schedule=schedule,
@@ -138,16 +170,16 @@ def card_of_ones_own(path: Path) -> dict[str, Any]:
 
 def existing(group: str, typed: str) -> Path:
     """The file or folder of that name, in the current folder or in the cache."""
-    path = Path(typed).expanduser()
-    if path.exists():
-        check_regular(group, path)
-        return path
-    if (found := locate(typed)) is not None:
+    path = Path(typed)
+    if (found := present(path) or locate(typed)) is not None:
         check_regular(group, found)
         return found
-    there = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    try:
+        there = [p.name for p in path.expanduser().parent.iterdir()]
+    except (OSError, ValueError, RuntimeError):  # no such folder, or none that can be read
+        there = []
     near = nearest(path.name, there) or nearest(path.stem, choices.names(group))
-    raise BadInput(f"{group}={typed}: there is no such file or folder{near}")
+    raise BadInput(f"{group}={shown(typed)}: there is no such file or folder{near}")
 
 
 # ---- CLIPs ---------------------------------------------------------------------------------
@@ -168,7 +200,7 @@ def own_clip(typed: str) -> str | None:
         return keep("clip", typed, clip_node(typed, **tagged(typed, arch, tag)))
     if is_path(typed):
         path = existing("clip", typed)
-        if path.suffix in CARDS:
+        if path.suffix.lower() in CARDS:
             return keep("clip", typed, OmegaConf.load(path))
         return keep("clip", typed, clip_node(typed, path=str(path.absolute())))
     if typed in open_clip_registry.architectures() and typed not in choices.names(

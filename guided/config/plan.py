@@ -266,6 +266,8 @@ def check_models(
     words += [f"guide=[{','.join(lacking)}]"] if lacking else []
     names = [name for name, card in clips.items() if card.missing()]
     words += [f"clip=[{','.join(names)}]"] if names else []
+    unsure = any(card.missing() and not card.sha256 and card.urls for card in weights)
+    words += ["trust=true"] if unsure else []
     fetch = f"python run.py models=download {' '.join(words)}"
     raise BadInput(f"{'; '.join(texts)}. Fetch with: {fetch}")
 

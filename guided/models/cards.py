@@ -7,6 +7,7 @@ then in the cache folder, so that no model needs a path of its own through the c
 
 import json
 import os
+import re
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from guided.diffusion.unet_config import PREDICTIONS, SCHEDULES, SPACINGS, UNetConfig
-from guided.errors import BadInput, not_one_of
+from guided.errors import BadInput, not_one_of, shown
 from guided.models import hub, open_clip_registry
 from guided.models.weights_file import damage
 from guided.regular_files import MB, read_text
@@ -22,6 +23,11 @@ from guided.schedule import AUTO, check_number, schedule
 
 OPEN_CLIP, CHINESE = "open_clip_config.json", "chinese_clip"
 CHOSEN: ContextVar[str | None] = ContextVar("cache", default=None)
+LONGEST_NAME = 200  # bytes of a file name, which leaves room for the names beside it
+LARGEST = 20_000  # MB of a file of weights
+SHA256 = re.compile(r"[0-9a-fA-F]{64}|")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+UNFIT = re.compile(r'[\\:*"<>|]')  # for the name of a file on some system
 
 
 @dataclass
@@ -54,12 +60,39 @@ class WeightsCard:
 
     GROUP = "weights"  # the choice's name on the command line
 
+    def __post_init__(self) -> None:
+        check_place("file", self.file)
+        for url in self.urls:
+            check_text("urls", url)
+        if not SHA256.fullmatch(self.sha256):
+            raise ValueError(f"sha256={shown(repr(self.sha256))} must be 64 hexadecimal digits")
+        self.sha256 = self.sha256.lower()
+        if not 0 <= self.megabytes <= LARGEST:
+            raise ValueError(f"megabytes={shown(self.megabytes)} must be from 0 to {LARGEST}")
+
     def path(self) -> Path:
         """Where the weights are; BadInput that says how to get them when they are not there."""
         found = locate(self.file)
         if found is None:
             raise BadInput(self.missing() or "")
         return found
+
+    def target(self) -> Path:
+        """Return where a download of the weights is kept: one name directly in the cache.
+        BadInput when `file` is anything else, or when a link there leads out of the cache."""
+        if is_path(self.file) or "/" in self.file:
+            raise BadInput(
+                f"{self.GROUP}.file={shown(self.file)}: a download is kept in {cache()} under one "
+                f"name, as in file: {Path(self.file).name}"
+            )
+        folder = cache().resolve()
+        found = (folder / self.file).resolve()
+        if found.parent != folder:
+            raise BadInput(
+                f"{self.GROUP}={self.name}: {folder / self.file} is a link to {found}, outside of "
+                f"{folder}, so nothing is downloaded there"
+            )
+        return cache() / self.file
 
     def missing(self) -> str | None:
         """What is not there or not whole, what it is, how large, and where it would come from; or
@@ -68,10 +101,13 @@ class WeightsCard:
         if found is not None:
             wrong = damage(found)
             return wrong and f"{self.GROUP}={self.name}: {found} is damaged: {wrong}"
+        if is_path(self.file):
+            return f"{self.GROUP}={self.name}: there is no file {self.file}"
         source = f"from {self.urls[0]}" if self.urls else "from no mirror that is known"
+        unsure = "" if self.sha256 or not self.urls else "without a checksum that is known, "
         return (
             f"{self.GROUP}={self.name} ({self.character}) is not here: {self.file}, "
-            f"{self.megabytes} MB, {source} into {cache()}"
+            f"{self.megabytes} MB, {unsure}{source} into {cache()}"
         )
 
 
@@ -91,18 +127,6 @@ class MetricCard(WeightsCard):
     GROUP = "guide.likeness.metric"
 
 
-# torchvision's. What LPIPS looks at: its authors' package has only the small weights on top.
-VGG16 = MetricCard(
-    name="lpips",
-    file="vgg16-397923af.pth",
-    urls=["https://download.pytorch.org/models/vgg16-397923af.pth"],
-    sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
-    megabytes=553,
-    licence="BSD-3-Clause",
-    character="VGG16, which sees how alike pictures are",
-)
-
-
 @dataclass
 class ModelCard(WeightsCard):
     """A diffusion checkpoint in guided-diffusion's format."""
@@ -119,6 +143,9 @@ class ModelCard(WeightsCard):
     GROUP = "model"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.upscaler:
+            check_place("upscaler", self.upscaler)
         for setting, value, known in (
             ("prediction", self.prediction, PREDICTIONS),
             ("schedule", self.schedule, SCHEDULES),
@@ -151,6 +178,10 @@ class ClipCard:
 
     def __post_init__(self) -> None:
         self.weight = schedule("weight", self.weight, 0)
+        if self.path:
+            check_place("path", self.path)
+        if self.hub:
+            hub.check("hub", self.hub)
 
     @property
     def chinese(self) -> bool:
@@ -234,13 +265,50 @@ def model_type(folder: Path) -> str:
     return str(found.get("model_type", "")) if isinstance(found, dict) else ""
 
 
+def check_text(setting: str, value: str) -> None:
+    """Raise ValueError if a card's text is empty or holds spaces or control characters."""
+    if not value or CONTROL.search(value) or re.search(r"[\s\\]", value):
+        raise ValueError(
+            f"{setting}={shown(ascii(value))} must be an address without spaces, backslashes or "
+            "control characters"
+        )
+
+
+def check_place(setting: str, name: str) -> None:
+    """Raise ValueError if a card's `name` is neither a path of the user's own (which is only read)
+    nor a name inside the package or the cache."""
+    parts = re.split(r"[/\\]" if os.name == "nt" else "/", name)
+    inside = not is_path(name)
+    longest = LONGEST_NAME if inside else 255
+    if not name or any(len(part.encode(errors="replace")) > longest for part in parts):
+        wrong = f"must be a name of 1 to {longest} bytes"
+    elif CONTROL.search(name) or (inside and (not name.isprintable() or UNFIT.search(name))):
+        wrong = 'must be a name without control characters or any of \\ : * " < > |'
+    elif inside and not {"", ".", ".."}.isdisjoint(parts):
+        wrong = (
+            f"must be a name inside the folder of models, as in {setting}: "
+            f"{shown(parts[-1].strip('.') or 'model.pt')}"
+        )
+    else:
+        return
+    raise ValueError(f"{setting}={shown(ascii(name))} {wrong}")
+
+
 def locate(name: str) -> Path | None:
     """A file or folder by the name that a card gives it, or None."""
     if is_path(name):
-        places = [Path(name).expanduser()]
-    else:
-        places = [Path(__file__).parent / name, cache() / name]
-    return next((place for place in places if place.exists()), None)
+        return existing(Path(name))
+    return existing(Path(__file__).parent / name) or existing(cache() / name)
+
+
+def existing(path: Path) -> Path | None:
+    """Return the file or folder, ~ expanded; None when there is none, or can be none of that
+    name."""
+    try:
+        path = path.expanduser()
+        return path if path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL, ~ of nobody, not allowed
+        return None
 
 
 def is_path(name: str) -> bool:
@@ -256,6 +324,23 @@ def keep_in(folder: str | None) -> None:
 def cache() -> Path:
     """The folder of fetched models: the setting `cache=`, or GUIDED_CACHE, or `guided` in the
     user's cache folder."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    chosen = CHOSEN.get() or os.environ.get("GUIDED_CACHE")
-    return Path(chosen or Path(home) / "guided").expanduser()
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    chosen = CHOSEN.get() or os.environ.get("GUIDED_CACHE") or f"{home}/guided"
+    try:
+        return Path(chosen).expanduser()
+    except RuntimeError as error:
+        raise BadInput(
+            f"cache={shown(chosen)}: nobody has this home folder; cache=FOLDER names another"
+        ) from error
+
+
+# torchvision's. What LPIPS looks at: its authors' package has only the small weights on top.
+VGG16 = MetricCard(
+    name="lpips",
+    file="vgg16-397923af.pth",
+    urls=["https://download.pytorch.org/models/vgg16-397923af.pth"],
+    sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+    megabytes=553,
+    licence="BSD-3-Clause",
+    character="VGG16, which sees how alike pictures are",
+)

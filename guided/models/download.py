@@ -7,15 +7,16 @@ when a user asks for it.
 import logging
 import os
 import socket
+from collections.abc import Iterable
 from http.client import HTTPException
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from guided.errors import BadInput
-from guided.models import hub, weights_file
-from guided.models.cards import ClipCard, WeightsCard, cache, is_path, locate
-from guided.models.transfer import NoRoom, transfer
+from guided.errors import BadInput, shown
+from guided.models import hub, open_clip_registry, weights_file
+from guided.models.cards import LARGEST, ClipCard, WeightsCard, cache, is_path, locate
+from guided.models.transfer import ADDRESSES, NoRoom, may_ask, transfer
 
 log = logging.getLogger(__name__)
 HUB = "https://huggingface.co"
@@ -24,21 +25,86 @@ HUB = "https://huggingface.co"
 def fetch(card: WeightsCard) -> Path:
     """The card's weights, verified, and fetched if they are not here or not whole. BadInput when
     no mirror has them."""
-    target = cache() / card.file
-    present = locate(card.file)
-    if is_path(card.file) or present not in (None, target):  # the package's or the user's own file
-        present = card.path()
-        if (wrong := weights_file.verify(present, card.sha256)) is not None:
-            raise BadInput(f"{card.GROUP}={card.name}: {present} is damaged: {wrong}")
+    present = whole(card)
+    if present is not None:
         return present
+    target = card.target()
+    refuse_addresses(card)
     with alone(target):
+        if (present := whole(card)) is not None:  # another process has fetched it
+            return present
         if target.exists():
-            wrong = weights_file.verify(target, card.sha256)
-            if wrong is None:
-                return target
-            log.warning("%s is fetched again: %s", target, wrong)
+            refuse_others(card, target)
+            log.warning("%s is fetched again: it is not as it should be", target)
         refuse_offline()
         return from_mirrors(card, target)
+
+
+def whole(card: WeightsCard) -> Path | None:
+    """Return where the card's weights are, verified; None where a download has to bring them.
+    BadInput when a file of the package's or of the user's own is damaged or not there."""
+    present = locate(card.file)
+    wrong = weights_file.verify(present, card.sha256) if present else None
+    if present and not wrong:
+        return present
+    if is_path(card.file) or present not in (None, cache() / card.file):
+        raise BadInput(
+            f"{card.GROUP}={card.name}: {present} is damaged: {wrong}"
+            if present
+            else card.missing()
+        )
+    return None
+
+
+def refuse_others(card: WeightsCard, target: Path) -> None:
+    """Raise BadInput if what is there was fetched with another checksum than this card has."""
+    noted = weights_file.note(target)
+    if noted and card.sha256 and noted["sha256"] != card.sha256:
+        raise BadInput(
+            f"{card.GROUP}={card.name}: {target} is the file of another card, of SHA-256 "
+            f"{noted['sha256']}; another name in {card.GROUP}.file keeps both"
+        )
+
+
+def check(card: WeightsCard, trust: bool) -> None:
+    """Raise BadInput if the card's weights would be downloaded, and may not be: to another place
+    than the cache, from an address that is none to ask, or, unless the user typed trust=true,
+    without a checksum."""
+    if whole(card) is not None:
+        return
+    card.target()
+    refuse_addresses(card)
+    if card.urls and not card.sha256 and not trust:
+        raise BadInput(
+            f"{card.GROUP}={card.name}: its card has no checksum (sha256), so nothing tells what "
+            f"{shown(card.urls[0])} sends; trust=true in the command downloads it all the same, "
+            f"and {card.GROUP}.sha256=... or sha256: ... in the card checks it"
+        )
+
+
+def check_clip(card: ClipCard, known: Iterable[str], trust: bool) -> None:
+    """Raise BadInput if a CLIP would be downloaded from a repository of the hub that is neither
+    open_clip's for its tag nor among the `known` ones, unless the user typed trust=true."""
+    if card.path or not card.hub or trust or card.hub in known or card.here():
+        return
+    if not card.chinese and open_clip_registry.tags(card.arch).get(card.tag) == card.hub:
+        return
+    raise BadInput(
+        f"clip={card.name}: nothing is known of huggingface.co/{card.hub}; trust=true in the "
+        "command downloads it all the same; models=list shows known ones"
+    )
+
+
+def refuse_addresses(card: WeightsCard) -> None:
+    for url in map(mirrored, card.urls):
+        if not may_ask(url):
+            raise BadInput(f"{card.GROUP}.urls={shown(ascii(url))}: {ADDRESSES}")
+
+
+def most_bytes(card: WeightsCard) -> int:
+    """Return how many bytes a download may have: a quarter more than the card says, which rounds;
+    the general maximum where it says nothing."""
+    return int(card.megabytes * 1.25e6) + 16_000_000 if card.megabytes else LARGEST * 1_000_000
 
 
 def from_mirrors(card: WeightsCard, target: Path) -> Path:
@@ -47,7 +113,7 @@ def from_mirrors(card: WeightsCard, target: Path) -> Path:
         if failures:
             log.warning("%s; trying the next mirror", why(*list(failures.items())[-1]))
         try:
-            return transfer(url, target, card.sha256)
+            return transfer(url, target, card.sha256, most_bytes(card))
         except NoRoom as error:
             raise BadInput(
                 f"{card.GROUP}={card.name}: {error}; cache=FOLDER keeps models elsewhere"
@@ -69,13 +135,23 @@ def from_mirrors(card: WeightsCard, target: Path) -> Path:
 
 def why(url: str, error: Exception) -> str:
     """`reason` is what urllib wraps."""
-    return f"{url} ({getattr(error, 'reason', error)})"
+    text = f"{url} ({getattr(error, 'reason', error)})"
+    return "".join(sign if sign.isprintable() else "?" for sign in text)[:500]
 
 
 def alone(target: Path) -> FileLock:
     """Holds off other processes that fetch the same file; the system frees it when one dies."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(target.with_name(f".{target.name}.lock"))
+    place = target.with_name(f".{target.name}.lock")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if place.is_symlink():
+            place.unlink()
+    except OSError as error:
+        raise BadInput(
+            f"cache={target.parent} cannot be written to ({error.strerror}); cache=FOLDER or "
+            "GUIDED_CACHE names another"
+        ) from error
+    lock = FileLock(place)
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -5,9 +5,12 @@ proxies of the environment hold as huggingface_hub reads them.
 """
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from guided.errors import shown
 
 log = logging.getLogger(__name__)
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
@@ -15,6 +18,17 @@ TRANSFORMERS_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 # Any of these is a tokenizer.
 TOKENIZERS = ("tokenizer.json", "sentencepiece.bpe.model", "spiece.model", "vocab.txt")
 DESCRIPTION = "config.json"
+
+
+def check(setting: str, place: str) -> None:
+    """Raise ValueError if `place` is no owner/name or owner/name/file of the hub."""
+    parts = place.split("/")
+    plain = all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}", part) for part in parts)
+    if not plain or not 2 <= len(parts) <= 8 or ".." in place:
+        raise ValueError(
+            f"{setting}={shown(ascii(place))} must be a repository of huggingface.co, as in "
+            f"{setting}: owner/name or owner/name/file"
+        )
 
 
 def cached(repository: str, *names: str) -> Path | None:

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from guided.diffusion.unet_config import UNetConfig
-from guided.errors import BadInput
+from guided.errors import BadInput, shown
 from guided.models.cards import ModelCard
-from guided.models.weights_file import damage, header
+from guided.models.weights_file import SAFETENSORS, damage, header
 
 Shapes = Mapping[str, tuple[int, ...]]
 ANCHOR = "time_embed.0.weight"  # every U-Net of guided-diffusion's family has it
+MOST_LEVELS = 12
 COARSEST = 8  # pixels at the coarsest level of guided-diffusion's own networks
 # What other files are, told by the name of one tensor.
 OTHERS = {
@@ -49,7 +50,7 @@ def recognise(path: Path, known: Iterable[ModelCard]) -> Recognised:
     inner = {key.removeprefix(prefix): s for key, s in found.items() if key.startswith(prefix)}
     try:
         return from_shapes(inner, path, list(known))
-    except (KeyError, IndexError, ValueError) as error:
+    except (ArithmeticError, KeyError, IndexError, TypeError, ValueError) as error:
         reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         raise BadInput(f"model={path} is no U-Net that can be read: {reason}") from error
 
@@ -60,7 +61,7 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]]:
         raise BadInput(f"model={path} is a folder; expected is a file of weights")
     if (wrong := damage(path)) is not None:
         raise BadInput(f"model={path} is damaged, or no file of weights: {wrong}")
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == SAFETENSORS:
         return {key: tuple(tensor["shape"]) for key, tensor in header(path).items()}
     from guided.models.weights import read
 
@@ -106,8 +107,8 @@ def hidden(unet: UNetConfig, like: ModelCard | None) -> str:
     """In words, what tensors do not show."""
     per_head = unet.num_head_channels
     heads = f"{per_head} channels per head" if per_head > 0 else f"{unet.num_heads} heads"
-    says = like.prediction if like else guess_kind(unet)[0]
-    return f"{heads}, trained at {unet.image_size} pixels, predicts {says}"
+    says, noise = (like.prediction, like.schedule) if like else guess_kind(unet)
+    return f"{heads}, trained at {unet.image_size} pixels, predicts {says}, {noise} noise"
 
 
 def guess_kind(unet: UNetConfig) -> tuple[str, str]:
@@ -129,10 +130,14 @@ def visible(found: Shapes) -> UNetConfig:
         raise ValueError(f"it writes {says} channels to the {seen} that it reads")
     if wide != 4 * channels:
         raise ValueError(f"{ANCHOR} is {(wide, channels)}, expected four times as tall as wide")
+    if min(channels, first, patch) < 1:
+        raise ValueError(f"its first layers have {channels} and {first} channels")
     blocks = 1 + max(block_numbers(found, "output_blocks"))
     ups = [i for i in range(blocks) if grows(found, i)]
     res_blocks = ups[0] if ups else blocks - 1
     levels = blocks // (res_blocks + 1)
+    if not 1 <= levels <= MOST_LEVELS:
+        raise ValueError(f"it has {levels} levels, expected 1 to {MOST_LEVELS}")
     firsts = [1 + level * (res_blocks + 1) for level in range(levels)]
     widths = [found[f"input_blocks.{i}.0.out_layers.3.weight"][0] for i in firsts]
     attending = [f"input_blocks.{i}.1.qkv.weight" in found for i in firsts]
@@ -159,11 +164,16 @@ def visible(found: Shapes) -> UNetConfig:
 
 
 def block_numbers(found: Shapes, part: str) -> set[int]:
-    names = (key.split(".") for key in found if key.startswith(f"{part}."))
-    numbers = {int(name[1]) for name in names if name[1].isdigit()}
-    if not numbers:
+    """Return the numbers of a part's blocks. ValueError when they do not follow each other, as in
+    a file that names a block which its tensors cannot fill."""
+    names = {key.split(".")[1] for key in found if key.startswith(f"{part}.")}
+    known = {str(number) for number in range(len(names))}
+    if not names:
         raise KeyError(f"{part}.0")
-    return numbers
+    if names != known:
+        odd = min(names - known)
+        raise ValueError(f"{part}.{shown(odd)} is not one of {len(names)} blocks in a row")
+    return set(map(int, names))
 
 
 def grows(found: Shapes, i: int) -> bool:

@@ -7,11 +7,17 @@ and structure only, `models=download` hashes whatever has changed since the note
 
 import hashlib
 import json
+import logging
 import zipfile
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
+log = logging.getLogger(__name__)
 BLOCK = 1 << 20
+SAFETENSORS = ".safetensors"
+MOST_BYTES = 1 << 48  # of a file and of a tensor's side
 
 
 def damage(path: Path) -> str | None:
@@ -27,12 +33,14 @@ def damage(path: Path) -> str | None:
 def misshapen(path: Path, suffix: str) -> str | None:
     """What is wrong with the structure of a file of this format; or None."""
     size = path.stat().st_size
-    if suffix == ".safetensors":
+    if suffix.lower() == SAFETENSORS:
         try:
             end = data_end(header(path), path)
         except ValueError as error:
             return str(error)
-        return None if size == end else f"it has {size} bytes, its header asks for {end}"
+        if size != end:
+            return f"it has {size} bytes, its header asks for {end}"
+        return None if is_consistent(path) else "its safetensors header is broken"
     with path.open("rb") as file:
         begins = file.read(2)
     if begins == b"PK":
@@ -64,10 +72,20 @@ def describes(tensor: Any) -> bool:
         return False
     shape, offsets = tensor.get("shape"), tensor.get("data_offsets")
     numbers = all(
-        isinstance(found, list) and all(type(n) is int and n >= 0 for n in found)
+        isinstance(found, list) and all(type(n) is int and 0 <= n < MOST_BYTES for n in found)
         for found in (shape, offsets)
     )
     return numbers and len(offsets) == 2
+
+
+def is_consistent(path: Path) -> bool:
+    """Do shapes, types and offsets of a safetensors file agree, as the library that reads it has
+    it?"""
+    try:
+        with safe_open(path, framework="np"):
+            return True
+    except (SafetensorError, OSError):
+        return False
 
 
 def data_end(tensors: dict[str, Any], path: Path) -> int:
@@ -98,16 +116,27 @@ def file_hash(path: Path) -> str:
 
 
 def remember(path: Path, sha256: str) -> None:
-    """Note that the file as it is now has this hash."""
-    beside(path).write_text(json.dumps(about(path, sha256)), encoding="utf-8")
+    """Note that the file as it is now has this hash, where its folder can be written to."""
+    try:
+        write_new(beside(path), json.dumps(about(path, sha256)))
+    except OSError as error:
+        log.info("%s: no note of its hash is kept: %s", path, error)
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file in place of what has its name; a link there is replaced, not followed."""
+    path.unlink(missing_ok=True)
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
 
 
 def note(path: Path) -> dict[str, Any] | None:
     try:
         found = json.loads(beside(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) and "size" in found else None
+    whole = isinstance(found, dict) and isinstance(found.get("sha256"), str)
+    return found if whole and type(found.get("size")) is int else None
 
 
 def about(path: Path, sha256: str) -> dict[str, Any]:

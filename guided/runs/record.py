@@ -29,7 +29,7 @@ DEEPEST = 100  # mappings and lists in each other
 # Settings of the machine, the folder and the way there, which a picture does not depend on.
 TODAYS = (
     *("debug", "folder", "gallery", "models", "cache", "name", "prompts", "batch", "resume"),
-    *("checkpoint", "workers"),
+    *("checkpoint", "workers", "trust"),
 )
 # Of a run, and not of a picture in it.
 ELSEWHERE = ("seed", "count", "keep", *TODAYS)

@@ -1,14 +1,21 @@
 """models=list and models=download."""
 
+import os
 import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
 
 import pytest
 
 from guided.cli import models
-from guided.cli.main import compose
+from guided.cli.main import compose, do
 from guided.config import choices
 from guided.errors import BadInput
 from guided.models.cards import VGG16
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +74,67 @@ def test_what_a_guide_needs_is_fetched_with_the_models(monkeypatch) -> None:
 def test_other_actions_are_told() -> None:
     with pytest.raises(BadInput, match="did you mean 'download'"):
         models.run("downlod", compose([]))
+
+
+def test_a_card_that_would_overwrite_a_file_of_the_users_does_not(tmp_path) -> None:
+    """The whole way, with a home of its own: anything may stand before a ZIP archive's end, so
+    that a script can look like a checkpoint."""
+    home = tmp_path / "home"
+    (home / ".cache" / "guided" / "models").mkdir(parents=True)
+    (home / ".bashrc").write_text("mine")
+    with zipfile.ZipFile(tmp_path / "evil", "w") as made:
+        made.writestr("a", "b")
+    (tmp_path / "evil").write_bytes(b"PK=1; touch owned\n" + (tmp_path / "evil").read_bytes())
+    environment = {k: v for k, v in os.environ.items() if "CACHE" not in k} | {"HOME": str(home)}
+    for file in ("models/../../../.bashrc", "../../.bashrc", str(home / ".bashrc"), "~/.bashrc"):
+        lines = ("_target_: guided.models.cards.ModelCard", "name: x", f"file: '{file}'",
+                 f"urls: ['file://{tmp_path}/evil']")  # fmt: skip
+        (tmp_path / "card.yaml").write_text("\n".join(lines))
+        command = [sys.executable, str(ROOT / "run.py"), "models=download", "model=card.yaml"]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 2, done
+        assert done.stderr.startswith("error: model") and done.stderr.count("\n") == 1
+        assert (home / ".bashrc").read_text() == "mine"
+
+
+def test_trust_must_be_typed_in_the_command(monkeypatch, tmp_path) -> None:
+    asked = []
+    monkeypatch.setattr("guided.models.download.fetch", lambda card: asked.append(card.name))
+    words = ["models=download", "model=classes64"]
+    (tmp_path / "look").mkdir()
+    (tmp_path / "look" / "sly.yaml").write_text("# @package _global_\ntrust: true\n")
+    sly = ["look=sly"], ["--config-dir", str(tmp_path)]
+    for more, flags in (([], []), (["trust=false"], []), sly):
+        with pytest.raises(BadInput, match=r"model=classes64: .* no checksum .* trust=true"):
+            do([*words, *more], flags)
+    assert asked == []
+    do([*words, "trust=true"], [])
+    assert asked == ["classes64"]
+
+
+def test_a_repository_that_nobody_knows_needs_trust(monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr("guided.models.download.fetch_clip", lambda card: asked.append(card.hub))
+    monkeypatch.setattr("guided.models.cards.ClipCard.cached", lambda card: None)
+    for choice in ("vit_b32", "rn50"):
+        models.run("download", compose([f"clip={choice}"]))
+    cfg = compose(["clip=vit_b32"])
+    cfg.clip.vit_b32.hub = "someone/else"
+    with pytest.raises(BadInput, match=r"clip=vit_b32: nothing is known of .*someone/else"):
+        models.run("download", cfg)
+    assert len(asked) == 2
+    models.run("download", cfg, trust=True)
+    assert asked[-1] == "someone/else"
+
+
+def test_the_comics_card_has_the_checksum_of_its_own_address() -> None:
+    """Two releases: 0.1.0 has the first hash, 0.1.1 the second."""
+    card = dict(models.models())["comics_faces"]
+    released = {
+        "v0.1.0/256x256_openai_comics_faces_by_alex_spirin_084000.pt": "f587fd6d",
+        "v0.1.1/256x256_openai_comics_faces_v2.by_alex_spirin_114k.pt": "7bac9334",
+    }
+    for url in card.urls:
+        assert card.sha256.startswith(released[url.partition("/download/")[2]])

@@ -206,3 +206,29 @@ def test_chinese_for_an_english_clip_is_warned_of_before_anything_is_fetched(
     caplog.clear()
     Plan.read(compose(["prompt=一只猫"]))  # the embedded ones do
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("group", "typed", "taken"),
+    [
+        ("clip", "hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "ViT-B-32::laion2b_s34b_b79k"),
+        ("clip", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "ViT-B-32::laion2b_s34b_b79k"),
+        ("clip", "foo/bar", "ARCHITECTURE::TAG"),
+        ("model", "foo/bar", "models=list"),
+        ("model", "hf-hub:foo/bar", "models=list"),
+    ],
+)
+def test_names_of_the_hub_are_told_with_what_is_taken_instead(group, typed, taken) -> None:
+    value = f"[{typed}]" if group == "clip" else typed
+    with pytest.raises(BadInput) as caught:
+        spelt_out([f"{group}={value}"])
+    assert f"{group}={typed}" in str(caught.value)
+    assert taken in str(caught.value)
+
+
+@pytest.mark.parametrize("typed", ["a" * 300 + ".pt", "~nosuchuser/m.pt", "x/" * 3000 + "m.pt"])
+@pytest.mark.parametrize("group", ["model", "clip"])
+def test_names_that_can_be_no_file_are_told(group, typed) -> None:
+    with pytest.raises(BadInput, match="there is no such file or folder") as caught:
+        spelt_out([f"{group}={typed}"])
+    assert len(str(caught.value)) < 300

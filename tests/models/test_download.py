@@ -308,9 +308,10 @@ def test_a_proxy_of_the_environment_is_used(server, monkeypatch):
     monkeypatch.setenv("http_proxy", address(server))
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
-    urls = ["http://models.example/whole"]
+    monkeypatch.setenv("HF_ENDPOINT", "http://mirror.example")  # http, because the user says so
+    urls = ["https://huggingface.co/whole"]
     fetch(ModelCard(name="m", file="m.pt", urls=urls, sha256=SHA256))
-    assert server.asked == [("http://models.example/whole", None)]
+    assert server.asked == [("http://mirror.example/whole", None)]
 
 
 def test_a_full_disk_is_told_before_anything_is_written(server, own_cache, monkeypatch):

@@ -198,6 +198,77 @@ def test_a_header_that_lies_is_bad_input(tmp_path: Path) -> None:
         recognise(path, [])
 
 
+SMALLEST = {"time_embed.0.weight": (128, 32), "input_blocks.0.0.weight": (32, 3, 3, 3),
+            "out.2.weight": (3, 32, 3, 3), "input_blocks.1.0.out_layers.3.weight": (32, 32, 3, 3),
+            "input_blocks.1.0.emb_layers.1.weight": (64, 128)}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "number", ["999999999", "1000000000000000000000", "9" * 5000, "-1", "²", "01", "x", ""]
+)
+def test_a_block_whose_number_is_huge_or_none_is_one_line(tmp_path: Path, number: str) -> None:
+    found = SMALLEST | {f"output_blocks.{number}.0.weight": (1,), "output_blocks.0.0.weight": (1,)}
+    with pytest.raises(ValueError, match="blocks in a row"):
+        visible(found)
+
+
+def test_a_tiny_file_with_a_huge_block_index_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    tensors = {"time_embed.0.weight": torch.zeros(4, 1), "out.2.weight": torch.zeros(3, 1, 1, 1),
+               "input_blocks.0.0.weight": torch.zeros(1, 3, 1, 1),
+               "output_blocks.99999999999.0.x": torch.zeros(1)}  # fmt: skip
+    save_file(tensors, path)
+    with pytest.raises(BadInput, match="blocks in a row"):
+        recognise(path, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("time_embed.0.weight", (0, 0)),
+        ("time_embed.0.weight", (4,)),
+        ("time_embed.0.weight", ()),
+        ("time_embed.0.weight", (4 * 10**400, 10**400)),
+        ("input_blocks.0.0.weight", (32,)),
+        ("input_blocks.0.0.weight", (0, 3, 3, 3)),
+        ("input_blocks.0.0.weight", (32, 3 * 10**400, 3, 3)),
+        ("out.2.weight", ()),
+        ("input_blocks.1.0.out_layers.3.weight", (10**400, 1)),
+    ],
+)
+def test_odd_shapes_are_one_line(monkeypatch, tmp_path: Path, name, shape) -> None:
+    found = SMALLEST | {"output_blocks.0.0.weight": (1,), "output_blocks.1.0.weight": (1,)}
+    monkeypatch.setattr("guided.models.recognise.shapes", lambda _: found | {name: shape})
+    with pytest.raises(BadInput, match="is no U-Net that can be read") as caught:
+        recognise(tmp_path / "w.safetensors", [])
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 0]},
+        {"dtype": "F32", "shape": [10**400, 0], "data_offsets": [0, 0]},
+        {"dtype": "X", "shape": [0], "data_offsets": [0, 0]},
+        {"dtype": "F32", "shape": [0], "data_offsets": [5, 0]},
+    ],
+)
+def test_a_header_whose_numbers_do_not_agree_is_refused(tmp_path: Path, tensor) -> None:
+    header = json.dumps({"time_embed.0.weight": tensor}).encode()
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(BadInput, match="header is broken"):
+        recognise(path, [])
+
+
+def test_the_noise_schedule_that_is_guessed_is_said(tmp_path: Path, caplog) -> None:
+    path = tmp_path / "w.safetensors"
+    save_file(UNet(SMALL).state_dict(), path)
+    card = card_for(path)
+    assert f"{card.schedule} noise" in caplog.text
+    assert "model.schedule=cosine" in caplog.text
+
+
 def test_prefixes_are_whole_names() -> None:
     assert find_prefix(["xa.b", "c"], "a.b") is None
     assert find_prefix(["x.a.b", "ema.x.a.b", "a.b"], "a.b") == "ema.x."

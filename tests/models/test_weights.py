@@ -1,6 +1,9 @@
 """Weights are read as tensors and nothing else, and must fit their card exactly."""
 
+import argparse
 import pickle
+import warnings
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from guided.diffusion.unet import UNet
 from guided.diffusion.unet_config import UNetConfig
 from guided.errors import BadInput
 from guided.models.cards import ModelCard, SecondaryCard
+from guided.models.recognise import recognise
 from guided.models.weights import load_compiled, load_secondary, load_unet, read
 from tests.doubles import randomised, relative
 
@@ -80,6 +84,135 @@ def test_a_file_with_code_in_it_is_refused(tmp_path):
         with pytest.raises(BadInput, match=name):
             read(tmp_path / name)
     assert not marker.exists()
+
+
+def archive(path: Path, pickled: bytes) -> Path:
+    """A checkpoint as torch writes it, with another pickle in it."""
+    torch.save({"w": torch.zeros(2)}, path)
+    with zipfile.ZipFile(path) as source:
+        parts = {part.filename: source.read(part) for part in source.infolist()}
+    with zipfile.ZipFile(path, "w") as made:
+        for name, content in parts.items():
+            made.writestr(name, pickled if name.endswith("data.pkl") else content)
+    return path
+
+
+def refusal(path: Path, shapes_only: bool = False) -> str:
+    with pytest.raises(BadInput) as caught:
+        read(path, shapes_only)
+    text = str(caught.value)
+    assert text.isprintable() and len(text) < 400
+    assert str(path) in text
+    assert "weights_only" not in text
+    return text
+
+
+def nested(levels: int, width: int) -> dict:
+    found: dict = {"w": torch.zeros(2)}
+    for _ in range(levels):
+        found = dict.fromkeys(map(str, range(width)), found)
+    return found
+
+
+def itself() -> dict:
+    found: dict = {"w": torch.zeros(2)}
+    found["again"] = found
+    return found
+
+
+ATTACKS = {
+    "more tensors by reference than could be counted": nested(15, 20) | {"deep": nested(30, 2)},
+    "a dictionary in itself": itself(),
+    "deep": nested(200, 1),
+    "more numbers than bytes": {"w": torch.zeros(1).expand(10**9)},
+    "sparse": {
+        "w": torch.sparse_coo_tensor(
+            torch.zeros(2, 1), [1.0], (10**9, 10**9), check_invariants=True
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_small_files_that_say_they_are_large_are_refused(tmp_path, attack, zipped):
+    path = tmp_path / "w.pt"
+    torch.save(ATTACKS[attack], path, _use_new_zipfile_serialization=zipped)
+    refusal(path)
+    refusal(path, shapes_only=True)
+
+
+def test_a_dictionary_in_many_places_is_read_once(tmp_path):
+    """14 levels of 20 names would be 20 to the power of 14 tensors."""
+    torch.save(nested(14, 20), tmp_path / "w.pt")
+    assert len(read(tmp_path / "w.pt")) == 1
+
+
+TUPLES = {
+    "of tuples by reference": b"\x80\x02)q\x00"
+    + b"".join(b"h%ch%c\x86q%c" % (k, k, k + 1) for k in range(60))
+    + b"0" * 60
+    + b"0}h\x3cK\x01s.",
+    "too deep for the stack": b"\x80\x02})" + b"\x85" * 500_000 + b"K\x01s.",
+    "by memoize": b"\x80\x04})\x94" + b"2\x86" * 60 + b"K\x01s.",
+}
+
+
+@pytest.mark.parametrize("how", TUPLES)
+def test_keys_that_take_forever_to_hash_are_refused(tmp_path, how):
+    assert "a tuple of more than 1000" in refusal(archive(tmp_path / "w.pt", TUPLES[how]))
+
+
+@pytest.mark.parametrize(
+    "pickled", [b"", b"\x80\x02}", b"\x80\x020000.", b"\x80\x02h\x05.", b"junk"]
+)
+def test_broken_pickles_are_told(tmp_path, pickled):
+    refusal(archive(tmp_path / "w.pt", pickled))
+    (tmp_path / "old.pt").write_bytes(pickled)
+    refusal(tmp_path / "old.pt")
+
+
+def test_an_archive_that_unpacks_to_far_more_is_refused(tmp_path):
+    path = tmp_path / "w.pt"
+    torch.save({"w": torch.zeros(2)}, path)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("archive/data/1", bytes(50_000_000))
+    assert "unpacks to far more" in refusal(path)
+
+
+def test_a_storage_that_is_larger_than_its_bytes_is_refused(tmp_path):
+    torch.save({"w": torch.zeros(1000)}, tmp_path / "w.pt")
+    with zipfile.ZipFile(tmp_path / "w.pt") as source:
+        (name,) = (n for n in source.namelist() if n.endswith("data.pkl"))
+        pickled = source.read(name)
+    large = pickled.replace(b"M\xe8\x03", b"J\x00\xe1\xf5\x05")  # 1000 -> 100,000,000
+    assert large != pickled
+    path = archive(tmp_path / "large.pt", large)
+    refusal(path)
+    refusal(path, shapes_only=True)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_what_is_in_a_file_besides_tensors_is_named_with_a_remedy(tmp_path, zipped):
+    path = tmp_path / "trained.pt"
+    found = {"state_dict": {"w": torch.zeros(1)}, "args": argparse.Namespace(lr=1)}
+    torch.save(found, path, _use_new_zipfile_serialization=zipped)
+    text = refusal(path)
+    assert "argparse.Namespace" in text and "torch.save(model.state_dict()" in text
+
+
+def test_torchscript_is_told_as_such(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.jit is on its way out
+        torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), tmp_path / "m.pt")
+    assert "TorchScript" in refusal(tmp_path / "m.pt")
+
+
+def test_capitals_in_a_suffix_are_no_other_format(tmp_path):
+    tensors = UNet(SMALL).state_dict()
+    save_file(tensors, tmp_path / "MODEL.SAFETENSORS")
+    assert read(tmp_path / "MODEL.SAFETENSORS").keys() == tensors.keys()
+    assert recognise(tmp_path / "MODEL.SAFETENSORS", []).unet.num_channels == 32
 
 
 def test_a_damaged_file_is_named(tmp_path):

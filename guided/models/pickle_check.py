@@ -1,0 +1,81 @@
+"""Look at a pickled checkpoint before it is read: no code, no archive that unpacks to far more
+than it is, no tuples that are built to take forever.
+
+Imports no torch. torch.load(weights_only=True) makes no objects but tensors and plain data; yet
+hashing a tuple visits all that is in it, so that a few bytes of tuples of the same tuples, used as
+a key, stop it for good, or overflow the stack.
+"""
+
+import pickletools
+import zipfile
+from pathlib import Path
+from typing import IO
+
+from guided.errors import BadInput
+
+SLACK = 1 << 20  # bytes that a small archive may be wrong by
+LARGEST_TUPLE = 1000  # values, with those of the tuples in it
+PICKLES = 5  # at the beginning of a file from before torch 1.6
+
+
+def check_pickles(path: Path) -> None:
+    """Raise BadInput if a .pt file holds code or is built to exhaust memory or time; ValueError or
+    IndexError if its pickles are broken."""
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            for _ in range(PICKLES):
+                check_tuples(file, path)
+        return
+    with zipfile.ZipFile(path) as archive:
+        parts = archive.infolist()
+        if any(part.filename.endswith("/constants.pkl") for part in parts):
+            raise BadInput(
+                f"{path} is a TorchScript archive, which holds code, and is not opened; "
+                "torch.jit.load(...).state_dict(), saved with torch.save, holds the tensors alone"
+            )
+        if sum(part.file_size for part in parts) > 2 * path.stat().st_size + SLACK:
+            raise BadInput(f"{path} unpacks to far more than it is large, and is not opened")
+        for part in parts:
+            if part.filename.endswith(".pkl"):
+                with archive.open(part) as file:
+                    check_tuples(file, path)
+
+
+def check_tuples(file: IO[bytes], path: Path) -> None:
+    """Raise BadInput if one of the next pickle's tuples holds too many values. Lists and
+    dictionaries count as one, since they can be no keys.
+
+    Follows the stack and the memo of the pickle machine with the number of values in place of
+    each value."""
+    stack: list[int | None] = []  # None: a mark
+    memo: dict[int, int | None] = {}
+    for code, argument, _ in pickletools.genops(file):
+        if code.name in ("BINGET", "LONG_BINGET", "GET"):
+            stack.append(memo[int(argument)])
+        elif code.name in ("BINPUT", "LONG_BINPUT", "PUT"):
+            memo[int(argument)] = stack[-1]
+        elif code.name == "MEMOIZE":
+            memo[len(memo)] = stack[-1]
+        elif code.name == "MARK":
+            stack.append(None)
+        else:
+            popped = pop(stack, code)
+            sums = code.name in ("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "REDUCE", "NEWOBJ", "DUP")
+            values = 1 + sum(popped) if sums else 1
+            if values > LARGEST_TUPLE:
+                raise BadInput(
+                    f"{path} is not opened: it holds a tuple of more than {LARGEST_TUPLE} values"
+                )
+            stack += [values] * len(code.stack_after)
+
+
+def pop(stack: list[int | None], code: pickletools.OpcodeInfo) -> list[int]:
+    """Take from the stack what an operation takes; the numbers of values."""
+    before = code.stack_before
+    popped = []
+    if pickletools.markobject in before:
+        while (top := stack.pop()) is not None:
+            popped.append(top)
+        before = before[: before.index(pickletools.markobject)]
+    popped += [stack.pop() or 1 for _ in before]
+    return popped

@@ -1,0 +1,132 @@
+"""Cards are untrusted: what they name stays inside the cache, and is told in one line if not."""
+
+from pathlib import Path
+
+import pytest
+
+from guided.cli import models
+from guided.config.schema import build_all
+from guided.errors import BadInput
+from guided.models import cards
+from guided.models.cards import VGG16, ClipCard, MetricCard, ModelCard, SecondaryCard, locate
+
+OUTSIDE = [
+    "models/../../../.bashrc",
+    "x/..",
+    "a//b.pt",
+    "a/./b.pt",
+    "",
+    "m\0.pt",
+    "m\n.pt",
+    "m\x1b[2J.pt",
+    "m\u202e.pt",
+    "a" * 300 + ".pt",
+    "猫" * 100,
+    "a\\..\\b.pt",
+    "C:m.pt",
+]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("GUIDED_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    return tmp_path / "cache"
+
+
+@pytest.mark.parametrize("kind", [ModelCard, SecondaryCard, MetricCard])
+@pytest.mark.parametrize("file", OUTSIDE)
+def test_a_file_outside_the_cache_is_refused_by_every_kind_of_card(kind, file) -> None:
+    with pytest.raises(ValueError, match=r"^file=") as caught:
+        kind(name="m", file=file)
+    text = str(caught.value)
+    assert text.isprintable() and text.isascii() and len(text) < 250
+
+
+@pytest.mark.parametrize("place", [place for place in OUTSIDE if place])
+def test_other_places_that_cards_name_are_inside_too(place) -> None:
+    with pytest.raises(ValueError, match=r"^upscaler="):
+        ModelCard(name="m", file="m.pt", upscaler=place)
+    with pytest.raises(ValueError, match=r"^path="):
+        ClipCard(name="c", path=place)
+
+
+@pytest.mark.parametrize("file", ["/etc/m.pt", "~/m.pt", "../m.pt", "./m.pt", "folder/m.pt"])
+def test_paths_are_read_and_never_downloaded_to(file) -> None:
+    with pytest.raises(BadInput, match=r"under one name, as in file: m\.pt"):
+        ModelCard(name="m", file=file).target()
+
+
+def test_a_download_is_kept_under_one_name_in_the_cache(own_cache) -> None:
+    assert ModelCard(name="m", file="猫 v1.5 (ema).pt").target() == own_cache / "猫 v1.5 (ema).pt"
+
+
+def test_a_cache_that_is_a_link_works_and_a_link_out_of_it_does_not(
+    own_cache, tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "link").symlink_to(own_cache)
+    monkeypatch.setenv("GUIDED_CACHE", str(tmp_path / "link"))
+    assert ModelCard(name="m", file="m.pt").target() == tmp_path / "link" / "m.pt"
+    (own_cache / "m.pt").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BadInput, match=r"is a link to .*elsewhere, outside of"):
+        ModelCard(name="m", file="m.pt").target()
+
+
+@pytest.mark.parametrize("sha256", ["x", "12", "g" * 64, "0" * 63, "0" * 65])
+def test_a_checksum_that_is_none_is_told(sha256) -> None:
+    with pytest.raises(ValueError, match="must be 64 hexadecimal digits"):
+        ModelCard(name="m", file="m.pt", sha256=sha256)
+
+
+def test_a_checksum_in_capitals_is_the_same() -> None:
+    assert ModelCard(name="m", file="m.pt", sha256="AB" * 32).sha256 == "ab" * 32
+
+
+@pytest.mark.parametrize("megabytes", [-1, cards.LARGEST + 1, 10**400])
+def test_sizes_are_bounded(megabytes) -> None:
+    with pytest.raises(ValueError, match=r"^megabytes=") as caught:
+        ModelCard(name="m", file="m.pt", megabytes=megabytes)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    "hub",
+    ["../../x", "..", "a", "a/..", "a/../b", "/a/b", "a/b\0", "a/b c", "a/b\n", "a/b?x=1",
+     "https://evil.example/a", "a/" + "b" * 300, "é/b", "a/b/" + "c/" * 20 + "d"],
+)  # fmt: skip
+def test_weird_names_of_the_hub_are_refused(hub) -> None:
+    with pytest.raises(ValueError, match=r"must be a repository of huggingface\.co") as caught:
+        ClipCard(name="c", arch="ViT-B-32", tag="openai", hub=hub)
+    assert str(caught.value).isprintable()
+
+
+def test_names_of_the_hub_that_open_clip_knows_are_taken() -> None:
+    for arch in cards.registry.architectures():
+        for tag, hub in cards.registry.tags(arch).items():
+            ClipCard(name="c", arch=arch, tag=tag, hub=hub)
+
+
+def test_all_shipped_cards_are_right() -> None:
+    assert dict(models.models()) and dict(models.weights("secondary")) and dict(models.clips())
+    assert VGG16.target().name == VGG16.file
+    for _, card in (*models.models(), *models.weights("secondary")):
+        assert locate(card.file) or card.target().name == card.file, card.name
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b", "~nosuchuser/m.pt", "/proc/1/root/m.pt"])
+def test_what_can_be_no_file_is_not_there(name) -> None:
+    assert locate(name) is None
+
+
+def test_a_cache_in_the_home_of_nobody_is_told(monkeypatch) -> None:
+    monkeypatch.setenv("GUIDED_CACHE", "~nosuchuser/x")
+    with pytest.raises(BadInput, match="cache=~nosuchuser/x"):
+        cards.cache()
+
+
+def test_the_name_of_the_setting_is_in_the_line() -> None:
+    from omegaconf import OmegaConf
+
+    target = {"_target_": "guided.models.cards.ClipCard", "name": "c", "hub": "../../x"}
+    with pytest.raises(BadInput, match=r"clip\.mine\.hub='\.\./\.\./x' must be"):
+        build_all(OmegaConf.create({"mine": target}), "clip")
