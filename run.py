@@ -1,3 +1,4 @@
+# ruff: noqa: E402
 """Draws what a sentence says: python run.py prompt="a red heart"; --help shows the rest.
 
 Imports nothing heavy: --help and completion answer at once.
@@ -11,18 +12,15 @@ import sys
 root = os.path.dirname(os.path.realpath(__file__))
 sys.path[:] = [place for place in sys.path if os.path.realpath(place) != root]
 sys.path.insert(0, os.path.join(root, "guided", "loader"))
-from guided import search_path  # noqa: E402
+from guided import search_path
 
 search_path.restrict()
 
-import hydra  # noqa: E402
-from omegaconf import DictConfig  # noqa: E402
+import hydra
+from omegaconf import DictConfig
 
 from guided.cli import main as cli_main
-from guided.config import (
-    interpolation,  # noqa: E402
-    schema,
-)
+from guided.config import interpolation, schema
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")

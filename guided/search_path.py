@@ -18,8 +18,8 @@ import sys
 sys.path.insert(0, sys.argv.pop(1))
 from guided import search_path
 search_path.restrict()
-from guided.batch import process
-sys.exit(process.main(*sys.argv[1:]))
+from guided.batch import device_process
+sys.exit(device_process.main(*sys.argv[1:]))
 """
 
 
@@ -38,8 +38,8 @@ def installed() -> set[str]:
 
 
 def command(arguments: Sequence[str]) -> list[str]:
-    """Return the command line of a process that runs guided.batch.device_process with these arguments
-    and imports nothing from the current folder."""
+    """Return the command line of a process that runs guided.batch.device_process with these
+    arguments and imports nothing from the current folder."""
     return [sys.executable, "-P", "-c", CHILD, LOADER, *arguments]
 
 

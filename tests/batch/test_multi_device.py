@@ -17,8 +17,8 @@ from guided.runs.manifest import Manifest, Row
 PROGRAM = """
 import sys
 from pathlib import Path
-from guided.batch import processes
-processes.work(Path(sys.argv[1]), ["cpu", "cpu"])
+from guided.batch import multi_device
+multi_device.work(Path(sys.argv[1]), ["cpu", "cpu"])
 """
 
 
