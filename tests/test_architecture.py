@@ -14,10 +14,11 @@ GROUND = {
     "schedule": {"errors", "schedule_text"},
     "language": set(),
     "items": set(),
+    "trust": {"errors", "items"},
     "prompt": {"errors", "schedule"},
     "styles": {"errors", "language", "prompt", "schedule"},
     "presets": {"errors", "help", "items", "language", "prompt"},
-    "wildcards": {"errors", "language", "presets"},
+    "wildcards": {"errors", "language", "presets", "trust"},
 }
 # For each other room, the rooms that it must know nothing of.
 STRANGERS = {

@@ -11,6 +11,7 @@ import time
 import traceback
 from pathlib import Path
 
+from guided import trust
 from guided.batch import worker
 from guided.batch.launchers import JOBS
 from guided.config import interpolation, schema
@@ -32,9 +33,11 @@ def main(folder: str, device: str, *more: str) -> int:
     try:
         path = Path(folder)
         check_folder(path, JOBS)
-        composer = Composer.kept(Manifest.read(path).base)
-        bench = worker.Bench(path, composer, [f"device={device}"], alone=False)
-        worker.work(bench, "debug" in more)
+        own, _ = trust.apart(more)
+        with trust.limited(f"resume={path}", own, []):
+            composer = Composer.kept(Manifest.read(path).base)
+            bench = worker.Bench(path, composer, [f"device={device}"], alone=False)
+            worker.work(bench, "debug" in more)
     except KeyboardInterrupt:
         return 130
     except BAD as error:

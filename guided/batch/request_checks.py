@@ -14,9 +14,10 @@ from guided.config.composition import compose
 from guided.config.overrides import name_of
 from guided.errors import BadInput
 
-RESUMING = ("resume", "device", "workers", "debug", "folder")  # what may be said when going on
+# What may be said when going on.
+RESUMING = ("resume", "device", "workers", "debug", "folder", "trust")
 # Done on the command line, instead of drawing a prompt.
-INSTEAD = ("from", "show", "import", "resume", "gallery", "models", "prompts")
+INSTEAD = ("from", "show", "import", "resume", "gallery", "models", "prompts", "trust")
 MANY = ("batch", "keep", "workers")  # for which something must be saved
 LAUNCHERS = "hydra/launcher=joblib, ray, submitit_local or submitit_slurm"
 

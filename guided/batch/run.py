@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from guided import search_path
+from guided import search_path, trust
 from guided.batch import launchers, multi_device, prompt_files, queue, request_checks, worker
 from guided.batch.launchers import Launch
 from guided.batch.planning import Batch, lasting_settings, plan_batch, where_asked
@@ -21,7 +21,7 @@ from guided.batch.rows import crossed
 from guided.batch.sweep import expanded
 from guided.config import choices
 from guided.config.catalog import unquoted
-from guided.config.composition import MANY, Composer, lasting
+from guided.config.composition import MANY, Composer, lasting, own_folders
 from guided.config.overrides import name_of
 from guided.config.plan import plain
 from guided.config.replay import Recorded
@@ -52,6 +52,19 @@ def draw(
     BadInput, or one of Hydra's errors, before anything is made, when none of it can be drawn;
     Failed, after all else was drawn, when something could not be; KeyboardInterrupt when it was
     stopped."""
+    own, words = trust.apart(words)
+    prompts = [word for word in words if name_of(word) == "prompts"]
+    if recorded is None and not prompts:
+        return draw_typed(words, flags, recorded, launch)
+    source = recorded.where if recorded else prompts[0]
+    with trust.limited(source, own, words, own_folders(flags)):
+        return draw_typed(words, flags, recorded, launch)
+
+
+def draw_typed(
+    words: Sequence[str], flags: Sequence[str], recorded: Recorded | None, launch: Launch | None
+) -> Path:
+    """As `draw`, with what may be opened decided."""
     hydras, words = launchers.apart(words)
     launched = launchers.wanted(hydras)
     request_checks.check_launching(hydras, words, launched)
@@ -79,7 +92,9 @@ def draw(
         raise Failed(f"folder={root}: {error.strerror}; nothing was begun") from error
     tell(f"drawing in {folder}")
     if launched and launch is not None:
-        return by_launcher(folder, launch, launchers.arguments(folder, hydras, [], workers))
+        return by_launcher(
+            folder, launch, launchers.arguments(folder, hydras, [trust.word()], workers)
+        )
     bench = worker.Bench(folder, composer, [], batch.first_row, batch.first)
     return finish(folder, bench, batch.first.plan.devices, debug)
 
@@ -119,15 +134,25 @@ def chosen(words: Sequence[str]) -> str:
 
 def join(words: Sequence[str]) -> None:
     """Be one of a launcher's workers on a folder."""
+    own, words = trust.apart(words)
     said, more = beside(words)
     folder = Path(unquoted(said["resume"]))
     check_folder(folder, launchers.JOBS)
-    composer = Composer.kept(Manifest.read(folder).base)
-    worker.work(worker.Bench(folder, composer, more, alone=False))
+    with trust.limited(f"resume={folder}", own, []):
+        composer = Composer.kept(Manifest.read(folder).base)
+        worker.work(worker.Bench(folder, composer, more, alone=False))
 
 
 def resume(words: Sequence[str], launch: Launch | None = None) -> Path:
     """Go on with a folder: what is not there yet, and what failed. As `draw`."""
+    own, words = trust.apart(words)
+    said = dict(word.partition("=")[::2] for word in words)
+    with trust.limited(f"resume={said['resume']}", own, [], own_folders([])):
+        return resume_typed(words, launch)
+
+
+def resume_typed(words: Sequence[str], launch: Launch | None) -> Path:
+    """As `resume`, with what may be opened decided."""
     hydras, words = launchers.apart(words)
     launched = launchers.wanted(hydras)
     said, more = beside(words)
@@ -137,12 +162,14 @@ def resume(words: Sequence[str], launch: Launch | None = None) -> Path:
     check_folder(folder, launchers.JOBS)  # before anything is written: it may be somebody else's
     base = Manifest.read(folder).base
     composer = Composer.kept(base)
-    queue.retry(folder)
     with where_asked(base), composer.row(more) as composed:
         devices = read_devices(plain(composed.cfg.device))
         workers = read_workers(composed.cfg.workers)
+    queue.retry(folder)
     if launched and launch is not None:
-        return by_launcher(folder, launch, launchers.arguments(folder, hydras, more, workers))
+        return by_launcher(
+            folder, launch, launchers.arguments(folder, hydras, [*more, trust.word()], workers)
+        )
     bench = worker.Bench(folder, composer, more)
     return finish(folder, bench, devices, said.get("debug", "").lower() == "true")
 

@@ -24,7 +24,7 @@ from guided.runs.manifest import Row
 NAMED = ("model", "clip", *GROUPS)
 # Of the batch or of the machine: no row can have its own.
 WHOLE = (
-    *("folder", "name", "cache", "models", "trust", "debug", "device"),
+    *("folder", "name", "cache", "models", "debug", "device", "trust"),
     *("prompts", "batch", "resume", "from", "show", "import", "gallery", "workers", "hydra"),
 )
 CALL = re.compile(r"\w+\(.*\)", re.DOTALL)

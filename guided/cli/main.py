@@ -13,6 +13,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from guided import trust
 from guided.config import catalog, composition, interpolation, overrides, presets
 from guided.config import choices as config_choices
 from guided.config.composition import MANY, compose
@@ -117,7 +118,9 @@ def do(
         recorded = Recorded.read(said["from"])
         words = [word for word in words if not word.startswith(("from=", "show="))]
         if said.get("show") == "true":
-            print(replay.text(recorded, words, flags), end="")
+            own, words = trust.apart(words)
+            with trust.limited(recorded.where, own, words, composition.own_folders(flags)):
+                print(replay.text(recorded, words, flags), end="")
             return None
         return batch_run.draw(words, flags, recorded, launch)
     if "show" in said:

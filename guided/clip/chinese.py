@@ -7,18 +7,17 @@ Yang et al., "Chinese CLIP: Contrastive Vision-Language Pretraining in Chinese",
 https://arxiv.org/abs/2211.01335
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from guided.errors import BadInput
-from guided.models import hub
-from guided.regular_files import MB, read_text
+from guided.models import clip_config, hub
+from guided.models.clip_folder import word_pieces
+from guided.models.weights import read
 
 CONTEXT = 52  # tokens that the models were trained to read, with the first and the last
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -60,9 +59,7 @@ class Tokenizer:
     context_length = CONTEXT
 
     def __init__(self, folder: Path):
-        from transformers import BertTokenizer
-
-        self.words = BertTokenizer.from_pretrained(folder, local_files_only=True)
+        self.words = word_pieces(folder)
 
     def __call__(self, texts: Sequence[str], context_length: int = CONTEXT) -> Tensor:
         """P texts -> (P, context_length), cut to fit, padded with 0."""
@@ -77,26 +74,34 @@ class Tokenizer:
 
 
 def load(folder: Path) -> tuple[ChineseClip, Tokenizer]:
-    """From a folder in transformers' format; BadInput when it holds something else."""
-    from transformers import ChineseCLIPModel
+    """From a folder in transformers' format; BadInput when it holds something else.
+
+    Of its configuration only checked values are passed on (clip_config.py): transformers would
+    also follow keys of it to code, to other folders and to the network."""
+    from transformers import ChineseCLIPConfig, ChineseCLIPModel
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # of a second, on every run, in pipes too
     try:
         with hub.offline():
-            model = ChineseCLIPModel.from_pretrained(
-                folder, local_files_only=True, weights_only=True, dtype=torch.float32
+            config = ChineseCLIPConfig(**clip_config.chinese_settings(folder))
+            weights = clip_config.transformers_weights(folder)
+            model, loaded = ChineseCLIPModel.from_pretrained(
+                None,  # no folder: it would be followed to other files
+                config=config,
+                state_dict=read(weights),
+                dtype=torch.float32,
+                output_loading_info=True,
             )
+            if loaded["missing_keys"]:
+                raise BadInput(f"{weights.name} has no {min(loaded['missing_keys'])}")
             return ChineseClip(model, preprocessing(folder)), Tokenizer(folder)
-    except (OSError, ValueError, RuntimeError, UnpicklingError) as error:
-        reason = str(error).splitlines()[0]
-        raise BadInput(f"{folder} cannot be read as a Chinese-CLIP: {reason}") from error
+    except (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError) as error:
+        why = " ".join(str(error).split())[:300]
+        raise BadInput(f"{folder} cannot be read as a Chinese-CLIP: {why}") from error
 
 
 def preprocessing(folder: Path) -> dict[str, Any]:
     """Mean and standard deviation that the folder names, else OpenAI's, as in training."""
-    try:
-        found = json.loads(read_text(folder / "preprocessor_config.json", MB))
-    except OSError:
-        found = {}
+    found = clip_config.preprocessor(folder)
     return {"mean": found.get("image_mean", MEAN), "std": found.get("image_std", STD)}

@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from guided.clip.fast_tower import quicken
@@ -32,7 +33,11 @@ from guided.models.cards import ClipCard
 
 log = logging.getLogger(__name__)
 PREPROCESS = ("mean", "std", "interpolation", "resize_mode")
-MERGES = "bpe_simple_vocab.txt.gz"  # in a local directory: the model's own tokenizer merges
+# What libraries raise for a damaged file, or one of another model.
+UNREADABLE = (
+    *(RuntimeError, KeyError, OSError, UnpicklingError, SafetensorError, AssertionError),
+    *(AttributeError, IndexError, TypeError, ValueError, ArithmeticError),
+)
 
 
 class Clip:
@@ -167,7 +172,7 @@ def load(card: ClipCard, device: torch.device, dtype: torch.dtype, plain: bool =
 def found(card: ClipCard, device: torch.device, dtype: torch.dtype) -> Clip:
     if (missing := card.missing()) is not None:
         raise BadInput(missing)
-    open_clip = import_open_clip()
+    import_open_clip()
     if card.chinese:
         from guided.clip import chinese
 
@@ -175,11 +180,21 @@ def found(card: ClipCard, device: torch.device, dtype: torch.dtype) -> Clip:
     folder = card.folder()
     with hub.offline():
         if folder is not None:
-            name = f"local-dir:{folder}"
-            model = open_clip.create_model(name, require_pretrained=True)
-        else:
-            name, model = card.arch, from_file(card)
-        return Clip(model, tokenizer(name, folder), device, dtype)
+            return Clip(*from_folder(card, folder), device, dtype)
+        return Clip(from_file(card), tokenizer(card), device, dtype)
+
+
+def from_folder(card: ClipCard, folder: Path) -> tuple[Any, Any]:
+    """Return the model and the tokenizer of a folder in open_clip's format, which anyone may have
+    written."""
+    from guided.models import clip_folder
+
+    try:
+        return clip_folder.load(folder)
+    except BadInput as error:
+        raise BadInput(f"clip={card.name}: {error}") from error
+    except UNREADABLE as error:
+        raise BadInput(f"clip={card.name}: {folder} holds no CLIP: {reason(error)}") from error
 
 
 def from_file(card: ClipCard) -> Any:
@@ -199,16 +214,24 @@ def from_file(card: ClipCard) -> Any:
             pretrained_text=False,
             require_pretrained=True,
         )
-    except (RuntimeError, KeyError, OSError, UnpicklingError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise BadInput(f"clip={card.name}: {weights} is no {card.arch}: {reason}") from error
+    except UNREADABLE as error:
+        raise BadInput(
+            f"clip={card.name}: {weights} is no {card.arch}: {reason(error)}"
+        ) from error
 
 
-def tokenizer(name: str, folder: Path | None) -> Any:
-    open_clip = import_open_clip()
-    if folder is not None and (folder / MERGES).exists():
-        return open_clip.get_tokenizer(name, bpe_path=str(folder / MERGES))
-    return open_clip.get_tokenizer(name)
+def reason(error: Exception) -> str:
+    """Return a library's message in one line, without its advice to trust what it refused."""
+    if isinstance(error, UnpicklingError):
+        return "it holds more than tensors and is not opened"
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def tokenizer(card: ClipCard) -> Any:
+    """Return the tokenizer of one of open_clip's own architectures."""
+    # A tokenizer of transformers could come with code.
+    how = {"trust_remote_code": False} if card.texts() else {}
+    return import_open_clip().get_tokenizer(card.arch, **how)
 
 
 def import_open_clip() -> ModuleType:

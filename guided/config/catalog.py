@@ -17,6 +17,7 @@ from zlib import crc32
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
+from guided import trust
 from guided.cli import models
 from guided.config import choices, presets
 from guided.config.items import split, unquoted
@@ -171,7 +172,11 @@ def card_of_ones_own(path: Path) -> dict[str, Any]:
 def existing(group: str, typed: str) -> Path:
     """The file or folder of that name, in the current folder or in the cache."""
     path = Path(typed)
-    if (found := present(path) or locate(typed)) is not None:
+    if (found := present(path)) is not None:
+        trust.check(found)
+        check_regular(group, found)
+        return found
+    if (found := locate(typed)) is not None:
         check_regular(group, found)
         return found
     try:

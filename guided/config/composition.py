@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 MANY = ("-m", "--multirun")
 FOLDERS, PATHS, NAMES = ("--config-dir", "-cd"), ("--config-path", "-cp"), ("--config-name", "-cn")
+WITH_PATHS = ("", "model", "clip", "secondary", "look", "local")  # groups, and the root
 KEPT = 64  # configurations
 PLAIN = re.compile(r"(?P<name>[A-Za-z_][\w.]*)=", re.ASCII)  # name.of.setting=value
 
@@ -83,6 +84,12 @@ def sources(flags: Sequence[str]) -> tuple[str, str, list[str]]:
         elif flag in NAMES:
             name = value
     return root, name, folders
+
+
+def own_folders(flags: Sequence[str]) -> list[Path]:
+    """Return the folders of the user's own configuration in which models may be named."""
+    root, _, folders = sources(flags)
+    return [Path(place) / group for place in (root, *folders) for group in WITH_PATHS]
 
 
 def lasting(flags: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from guided import trust
 from guided.canvas.init import Init, Photo, read_init, read_skip
 from guided.config.catalog import ranking
 from guided.config.schema import Config, build, build_all
@@ -22,7 +23,7 @@ from guided.devices import check_memory, check_precision, read_devices
 from guided.errors import BadInput, nearest, not_one_of
 from guided.images import check_picture
 from guided.interfaces import CutoutSettings, GuideSettings, Output
-from guided.models.cards import ClipCard, ModelCard, SecondaryCard, keep_in, needed_by
+from guided.models.cards import ClipCard, ModelCard, SecondaryCard, keep_in, locate, needed_by
 from guided.prompts import prompt
 from guided.prompts.prompt import Prompt, meant_for
 from guided.prompts.scripts import unread
@@ -77,6 +78,10 @@ class Plan:
         for key in cfg:  # `+name=` gets past Hydra's own check
             if key not in known:
                 raise BadInput(f"'{key}' is not a setting{nearest(str(key), known)}")
+        if cfg.trust is not None:  # the command's own was taken off it
+            raise BadInput(
+                "trust= counts on the command line only, beside from=, prompts=, resume="
+            )
         keep_in(cfg.cache)
         model = build(cfg.model, "model")
         plan = cls(
@@ -112,6 +117,8 @@ class Plan:
             name=cfg.name,
             init=read_init(cfg.init, cfg.init_fit),
         )
+        for picture in plan.files:
+            trust.tell_of_picture(picture)
         plan.settle()
         plan.check()
         plan.skip = read_skip(plan.steps, plan.init, cfg.skip, cfg.strength)
@@ -148,6 +155,8 @@ class Plan:
             if hasattr(guide, "check"):
                 guide.check(self.init is not None)
         self.check_outputs()
+        if self.model.upscaler and locate(self.model.upscaler) is None:
+            raise BadInput(f"model.upscaler={self.model.upscaler} is not there")
         check_models(self.model, self.secondary, self.clips | self.judges, self.guides)
         if self.size[0] * self.size[1] > 4 * self.model.size[0] * self.model.size[1]:
             log.warning(

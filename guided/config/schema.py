@@ -78,12 +78,8 @@ class Config:
     name: str | None = setting(None, "of the run's own folder; null: the prompt's first words")
     cache: str | None = setting(None, "where fetched models are kept; null: GUIDED_CACHE")
     models: str | None = setting(None, "list or download models, instead of drawing")
-    trust: bool = setting(
-        False,
-        "allow local model files that a record or row names, and downloads without a checksum",
-    )
-    gallery: str | None = setting(
-        None, "make the pages of a folder of runs anew, instead of drawing"
+    trust: Any = setting(
+        None, "what records and rows may open: true, or files and folders; only as typed"
     )
     debug: bool = setting(False, "show the traceback when something fails")
 

@@ -5,7 +5,6 @@ YAML in conf/model and conf/clip. A name is looked for in the package first (the
 then in the cache folder, so that no model needs a path of its own through the code.
 """
 
-import json
 import os
 import re
 from contextvars import ContextVar
@@ -14,14 +13,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from guided import trust
 from guided.diffusion.unet_config import PREDICTIONS, SCHEDULES, SPACINGS, UNetConfig
 from guided.errors import BadInput, not_one_of, shown
-from guided.models import hub, open_clip_registry
+from guided.models import clip_config, hub, open_clip_registry
 from guided.models.weights_file import damage
-from guided.regular_files import MB, read_text
 from guided.schedule import AUTO, check_number, schedule
 
-OPEN_CLIP, CHINESE = "open_clip_config.json", "chinese_clip"
+OPEN_CLIP, CHINESE = clip_config.OPEN_CLIP, "chinese_clip"
 CHOSEN: ContextVar[str | None] = ContextVar("cache", default=None)
 LONGEST_NAME = 200  # bytes of a file name, which leaves room for the names beside it
 LARGEST = 20_000  # MB of a file of weights
@@ -220,8 +219,10 @@ class ClipCard:
     def missing(self) -> str | None:
         """What is not there, what it is, how large, and where it would come from; or None.
         BadInput when it can never be had."""
-        if self.arch and not self.chinese and not self.path:
-            open_clip_registry.find_tag(f"clip={self.name}", self.arch, self.tag)
+        if self.arch and not self.chinese:
+            open_clip_registry.check_arch(f"clip={self.name}", self.arch)
+            if not self.path:
+                open_clip_registry.find_tag(f"clip={self.name}", self.arch, self.tag)
         if self.path and self.place().is_file() and not self.arch:
             raise BadInput(
                 f"clip={self.name} is a file: say of what, clip=ARCHITECTURE::{self.path}"
@@ -229,11 +230,25 @@ class ClipCard:
         if (self.texts() or self.chinese) and find_spec("transformers") is None:
             raise BadInput(f'clip={self.name} needs transformers: pip install "guided[languages]"')
         if self.here():
+            self.check_folder()
             return None
         size = f", {self.megabytes} MB" if self.megabytes else ""
         about = f" ({self.character})" if self.character else ""
         what = self.hub if self.chinese else f"{self.arch} {self.tag}"
         return f"clip={self.name}{about} is not here: {what}{size}, from huggingface.co/{self.hub}"
+
+    def check_folder(self) -> None:
+        """BadInput when a folder's configuration is refused: see clip_config.py."""
+        folder = self.folder() or (self.cached() if self.chinese else None)
+        if folder is None:
+            return
+        try:
+            if self.chinese:
+                clip_config.chinese_settings(folder)
+            else:
+                clip_config.open_clip_settings(folder)
+        except BadInput as error:
+            raise BadInput(f"clip={self.name}: {error}") from error
 
     def texts(self) -> dict[str, bool]:
         """Other repositories that the text tower needs, as registry.text_repositories has them."""
@@ -259,10 +274,10 @@ def needed_by(guide: Any) -> list[WeightsCard]:
 def model_type(folder: Path) -> str:
     """What a folder in transformers' format says that it holds."""
     try:
-        found = json.loads(read_text(folder / "config.json", MB))
-    except (OSError, ValueError, RecursionError):
+        found = clip_config.read_json(folder / clip_config.TRANSFORMERS)
+    except BadInput:
         return ""
-    return str(found.get("model_type", "")) if isinstance(found, dict) else ""
+    return str(found.get("model_type", ""))
 
 
 def check_text(setting: str, value: str) -> None:
@@ -295,7 +310,10 @@ def check_place(setting: str, name: str) -> None:
 
 
 def locate(name: str) -> Path | None:
-    """A file or folder by the name that a card gives it, or None."""
+    """A file or folder by the name that a card gives it, or None. BadInput when it is a path of
+    the user's that may not be opened (trust.py)."""
+    if is_path(name) or ".." in Path(name).parts:
+        trust.check(Path(name).expanduser() if is_path(name) else cache() / name)
     if is_path(name):
         return existing(Path(name))
     return existing(Path(__file__).parent / name) or existing(cache() / name)
@@ -317,7 +335,10 @@ def is_path(name: str) -> bool:
 
 
 def keep_in(folder: str | None) -> None:
-    """The setting `cache=` of the run that begins; None: the environment decides."""
+    """The setting `cache=` of the run that begins; None: the environment decides. BadInput when
+    it is not the user's (trust.py)."""
+    if folder:
+        trust.check(Path(folder))
     CHOSEN.set(folder)
 
 

@@ -20,6 +20,7 @@ from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
+from guided import trust
 from guided.config import presets
 from guided.errors import BadInput, nearest
 from guided.regular_files import MB, read_text
@@ -49,6 +50,7 @@ class Wildcards:
         if folder is None:
             return cls(flags=tuple(flags))
         path = Path(folder).expanduser()
+        trust.check(path)
         if not path.is_dir():
             raise BadInput(f"wildcards={folder} is no folder; lists are NAME.txt, a choice a line")
         return cls(path, tuple(flags))

@@ -17,9 +17,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from guided.clip import model as clip_model
-from guided.clip.model import MERGES, Clip, import_open_clip, load
+from guided.clip.model import Clip, import_open_clip, load
 from guided.errors import BadInput
 from guided.models.cards import ClipCard
+from guided.models.clip_config import MERGES
 from tests.doubles import randomised, relative
 
 open_clip = import_open_clip()

@@ -1,0 +1,143 @@
+"""Records, rows and manifests open no local model and no list that the command does not name."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from guided import trust
+from guided.batch.planning import plan_batch
+from guided.cli.main import do
+from guided.config.composition import Composer
+from guided.errors import BadInput
+from guided.models.cards import locate
+from guided.prompts.wildcards import Wildcards
+from guided.runs.manifest import NAME, Manifest, Row
+
+HEAD = ["prompt=a red heart", "steps=12"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder beside which the command is given, with a CLIP's folder, weights and a list."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clip").mkdir()
+    (tmp_path / "clip" / "open_clip_config.json").write_text("{}")
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "secret.txt").write_text("a line of mine\n")
+    (tmp_path / "own.safetensors").write_bytes(b"")
+    return tmp_path
+
+
+def limited(source: str = "from=x.png", own=(), words=(), folders=()):
+    return trust.limited(source, list(own), list(words), list(folders))
+
+
+@pytest.mark.parametrize(
+    "own, words, allowed",
+    [
+        ([], [], False),
+        (["trust=true"], [], True),
+        (["trust=false"], [], False),
+        (["trust=./clip"], [], True),
+        (["trust=[lists,./clip]"], [], True),
+        ([], ["clip=[./clip]"], True),
+        ([], ["clip=[vit_b32, ./clip]"], True),
+        ([], ["rank=./clip"], True),
+        ([], ["prompt=./clip"], False),
+        ([], ["name=./clip"], False),
+        # The name of a choice is not the folder of that name, which lies beside a picture.
+        ([], ["clip=[clip]"], False),
+    ],
+)
+def test_what_the_command_names_is_opened(folder, own, words, allowed):
+    with limited(own=own, words=words):
+        if allowed:
+            assert locate("./clip") == Path("clip")
+        else:
+            with pytest.raises(BadInput, match=r"from=x.png needs .*clip.*trust="):
+                locate("./clip")
+    assert locate("./clip") == Path("clip")  # without a record all is the user's
+
+
+def test_dots_do_not_lead_out_of_the_cache(folder, monkeypatch):
+    monkeypatch.setenv("GUIDED_CACHE", str(folder / "cache"))
+    with limited(), pytest.raises(BadInput, match="trust="):
+        locate("models/../../own.safetensors")
+
+
+def test_trust_names_what_is_there(folder):
+    with pytest.raises(BadInput, match="trust=nope"), limited(own=["trust=nope"]):
+        pass
+
+
+def test_ones_own_configuration_is_trusted_but_not_names_in_it(folder):
+    (folder / "mine").mkdir()
+    card = f"path: {folder / 'clip'}\nhub: ./own.safetensors\ncharacter: lists/secret.txt\n"
+    (folder / "mine" / "a.yaml").write_text(card)
+    with limited(folders=[folder / "mine"]):
+        assert locate(str(folder / "clip"))
+        with pytest.raises(BadInput):
+            locate("./lists/secret.txt")
+
+
+def test_lists_of_wildcards_are_not_read_for_a_record(folder):
+    with limited(), pytest.raises(BadInput, match=r"needs .*lists"):
+        Wildcards.read("lists")
+    with limited(words=["wildcards=lists"]):
+        assert Wildcards.read("lists").words("secret") == ("a line of mine",)
+
+
+def test_another_process_is_told_the_same(folder):
+    with limited(own=["trust=./clip"]):
+        word = trust.word()
+    with limited(own=[word]):
+        assert locate("./clip")
+        with pytest.raises(BadInput):
+            locate("./own.safetensors")
+    assert trust.word() == "trust=true"
+
+
+def test_a_local_picture_is_told_of_and_read(folder, caplog):
+    with limited():
+        trust.tell_of_picture("photo.png")
+    assert "from=x.png names a local picture, which is read: photo.png" in caplog.text
+    caplog.clear()
+    with limited(words=["init=photo.png"]):
+        trust.tell_of_picture("photo.png")
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("rank", "./clip"),
+        ("clip", "[./clip]"),
+        ("model", "./own.safetensors"),
+        ("model.file", "./own.safetensors"),
+        ("model.upscaler", "./own.safetensors"),
+        ("wildcards", "lists"),
+    ],
+)
+def test_a_row_of_a_file_opens_nothing_that_the_command_does_not_name(folder, name, value):
+    (folder / "rows.csv").write_text(f"prompt,{name}\na red heart,{value}\n")
+    with pytest.raises(BadInput, match=r"prompts=rows.csv needs .*trust="):
+        do(["prompts=rows.csv", "steps=12", f"folder={folder / 'out'}"], [])
+    assert not (folder / "out").exists()
+
+
+def test_a_row_cannot_trust_itself(folder):
+    (folder / "rows.csv").write_text("prompt,rank,trust\na red heart,./clip,true\n")
+    with pytest.raises(BadInput, match="trust"):
+        do(["prompts=rows.csv", "steps=12"], [])
+
+
+def test_a_manifest_opens_nothing_by_itself_and_cannot_trust_itself(folder):
+    plan_batch(Composer(HEAD), [Row()], "x").manifest.write(folder)
+    found = json.loads((folder / NAME).read_text())
+    for words in (["clip=[./clip]"], ["clip=[./clip]", "trust=true"]):
+        found["base"]["words"] = HEAD + words
+        (folder / NAME).write_text(json.dumps(found))
+        with pytest.raises(BadInput, match=r"resume=.* needs .*clip.*trust="):
+            do([f"resume={folder}"], [])
+        assert [one.state for one in Manifest.read(folder).pictures] == ["queued"]
