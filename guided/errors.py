@@ -1,7 +1,18 @@
 """What a user did wrong, said in one line. Knows nothing about where it happened."""
 
 import difflib
+import re
 from collections.abc import Iterable
+
+LONGEST = 2000  # characters of a message
+# C0 and C1; marks of direction; separators of lines; halves of surrogate pairs; byte order.
+# Joiners (U+200C, U+200D), which Persian and emoji need, and the tags of a flag (U+E0020 on) stay.
+UNPRINTABLE = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e"
+    "\u2060-\u206f\ufeff\ufff0-\ufffb\ufffe\uffff\ud800-\udfff"
+)
+CONTROL = re.compile(f"[{UNPRINTABLE}]")
+CONTROL_OR_BREAK = re.compile(f"[\t\n{UNPRINTABLE}]")
 
 
 class BadInput(ValueError):
@@ -24,10 +35,26 @@ def nearest(word: str, choices: Iterable[str], cutoff: float = 0.5) -> str:
 
 def not_one_of(setting: str, value: object, choices: Iterable[str]) -> str:
     choices = [str(choice) for choice in choices]
-    return f"{setting}={value} is not one of {', '.join(choices)}{nearest(str(value), choices)}"
+    value = shown(value)
+    return f"{setting}={value} is not one of {', '.join(choices)}{nearest(value, choices)}"
 
 
 def shown(value: object) -> str:
-    """The value, not longer than a line."""
-    text = str(value)
+    """Return the value as text that is printable and not longer than a line."""
+    try:
+        text = str(value)
+    except ValueError:  # of an integer of thousands of digits
+        return "a number of thousands of digits"
+    text = printable(text)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def printable(text: str, lines: bool = False) -> str:
+    """Return `text` with control characters, changes of the direction of writing and separators
+    of lines escaped as in Python; `lines` leaves line breaks and tabs. What is longer than a
+    message should be is shortened in its middle. Letters of every script and emoji stay."""
+    pattern = CONTROL if lines else CONTROL_OR_BREAK
+    text = pattern.sub(lambda found: ascii(found[0])[1:-1], text)
+    if lines or len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST * 2 // 3]} ... {text[-LONGEST // 3 :]}"

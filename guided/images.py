@@ -5,7 +5,6 @@ tensor is asked for.
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,6 +13,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from guided.errors import BadInput
+from guided.paths import expand
 
 if TYPE_CHECKING:
     pass
@@ -35,7 +35,7 @@ def open_picture(setting: str, path: str) -> Image.Image:
     first. BadInput names the setting when that cannot be had of the file."""
     if path.startswith(("http://", "https://")):
         raise BadInput(f"{setting}={path} is a link: fetch it, and give the file")
-    place = Path(path).expanduser()
+    place = expand(setting, path)
     if not place.is_file():
         what = "is a folder" if place.is_dir() else "is not there"
         raise BadInput(f"{setting}={path}: the file {what}")

@@ -10,6 +10,7 @@ Progress goes from 0 (pure noise) to 1 (done). A schedule is written as
 
 import math
 import re
+import sys
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Any, NoReturn
 
 from guided.errors import not_one_of, shown
 
+HEAVIEST = 1e9  # of weights, whose sums and squares then are finite
 AUTO = "auto"  # for settings that know a good value by themselves
 STEP, LINEAR, COSINE = "step", "linear", "cosine"
 WAYS = (STEP, LINEAR, COSINE)
@@ -67,7 +69,7 @@ def schedule(
     if isinstance(value, Mapping):
         way, pairs = read_way(name, value)
     if isinstance(value, bool):
-        raise ValueError(f"{name}={value} must be {forms(low, high, whole)}")
+        raise ValueError(f"{name}={shown(value)} must be {forms(low, high, whole)}")
     if is_number(pairs):
         pairs = [[0.0, pairs]]
     elif isinstance(pairs, str):
@@ -75,8 +77,8 @@ def schedule(
         way = LINEAR if linear else STEP
     if not is_pairs(pairs):
         raise ValueError(f"{name}={shown(value)} must be {forms(low, high, whole)}")
-    starts = [float(start) for start, _ in pairs]
-    if starts != sorted(set(starts)) or not all(0 <= start <= 1 for start in starts):
+    starts = [float(start) if 0 <= start <= 1 else math.nan for start, _ in pairs]
+    if starts != sorted(set(starts)) or any(map(math.isnan, starts)):
         raise ValueError(
             f"{name}={shown(value)}: progress must rise from pair to pair, within 0 and 1"
         )
@@ -118,14 +120,16 @@ def check_number(
     name: str, value: Any, low: float = -math.inf, high: float = math.inf, whole: bool = False
 ) -> None:
     """ValueError naming the setting unless value is finite, in [low, high] and whole if asked."""
-    fits = is_number(value) and math.isfinite(value) and low <= value <= high
+    fits = is_number(value) and is_finite(value) and low <= value <= high
     if not fits or (whole and value != int(value)):
-        near = (
-            f"; the nearest is {min(max(value, low), high):g}"
-            if is_number(value) and not (math.isnan(value) or low <= value <= high)
-            else ""
-        )
+        beyond = is_number(value) and (value < low or value > high)
+        near = f"; the nearest is {min(max(value, low), high):g}" if beyond else ""
         raise ValueError(f"{name}={shown(value)} must be {kind_of(low, high, whole)}{near}")
+
+
+def is_finite(value: float) -> bool:
+    """Is it a number that a float can hold? An integer may be too large for one."""
+    return -sys.float_info.max <= value <= sys.float_info.max
 
 
 def is_number(value: Any) -> bool:

@@ -17,6 +17,7 @@ from guided.batch.launchers import JOBS
 from guided.config import interpolation, schema
 from guided.config.composition import Composer
 from guided.config.messages import BAD, say
+from guided.console import Printable
 from guided.errors import Failed
 from guided.regular_files import check_folder
 from guided.runs.manifest import Manifest
@@ -26,7 +27,9 @@ ROOM = 10  # seconds for what has to be put away after that
 
 
 def main(folder: str, device: str, *more: str) -> int:
-    logging.basicConfig(format=f"%(levelname)s: {device}: %(message)s", level=logging.WARNING)
+    told = logging.StreamHandler()
+    told.setFormatter(Printable(f"%(levelname)s: {device}: %(message)s"))
+    logging.basicConfig(handlers=[told], level=logging.WARNING)
     schema.register()
     interpolation.forget_environment()
     end_with_parent()

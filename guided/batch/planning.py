@@ -20,6 +20,7 @@ from guided.config.composition import Composed, Composer
 from guided.config.messages import BAD, say
 from guided.config.plan import Plan
 from guided.errors import BadInput
+from guided.paths import expand
 from guided.runs.manifest import FAILED, Manifest, Picture, Row, grouped
 from guided.runs.record import TODAYS, fingerprint
 from guided.version import __version__
@@ -71,7 +72,7 @@ def planned(
 def remembered(cfg: DictConfig, plan: Plan) -> dict[str, Any]:
     """The settings as a picture has them inside, resolved as far as that goes without torch."""
     size_and_steps = {"size": list(plan.size), "steps": plan.steps}
-    files = {path: fingerprint(Path(path).expanduser()) for path in plan.files}
+    files = {path: fingerprint(expand("init", path)) for path in plan.files}
     facts = {"version": __version__} | ({"files": files} if files else {})
     return lasting_settings(cfg) | size_and_steps | facts
 

@@ -17,15 +17,17 @@ from typing import Any
 
 import yaml
 
+from guided import untrusted_yaml
 from guided.batch.rows import MOST, check_name, combined, from_mapping
 from guided.batch.sweep import settings_of
 from guided.config.overrides import PROSE, is_grammar, parsed
 from guided.config.values import said, untrusted
 from guided.errors import BadInput, not_one_of, shown
+from guided.paths import expand
 from guided.regular_files import read_bytes
 from guided.runs.manifest import Row
 from guided.runs.metadata import whole
-from guided.runs.record import LOADER, check_shape
+from guided.untrusted_yaml import Unreadable
 
 LARGEST = 16 << 20  # bytes
 HALVES = re.compile(r"(\\u[dD][89a-fA-F][0-9a-fA-F]{2})+")
@@ -34,7 +36,7 @@ KINDS = (".txt", ".csv", ".yaml", ".yml")
 
 def read(name: str, flags: Sequence[str] = ()) -> list[Row]:
     """The rows of a file; BadInput names the file and, where it can, the line."""
-    path = Path(name).expanduser()
+    path = expand("prompts", name)
     kind = path.suffix.lower()
     if kind not in KINDS:
         raise BadInput(not_one_of("the ending of prompts", path.name, KINDS))
@@ -133,15 +135,10 @@ def from_cells(names: list[str], cells: list[str], where: str) -> Row:
 
 
 def from_yaml(text: str, name: str, flags: Sequence[str]) -> list[Row]:
-    try:
-        text = whole_escapes(text)
-        check_shape(text, name)
-        root = yaml.compose(text, LOADER)
-        if isinstance(root, yaml.SequenceNode):
-            return [from_node(node, f"{name}:{node.start_mark.line + 1}") for node in root.value]
-        found = None if root is None else built(root)
-    except yaml.YAMLError as error:
-        raise BadInput(f"{name}{why(error)}") from error
+    root = untrusted_yaml.compose(whole_escapes(text), name, tags=True, longest=LARGEST)
+    if isinstance(root, yaml.SequenceNode):
+        return [from_node(node, name) for node in root.value]
+    found = None if root is None else untrusted_yaml.value_of(root, name)
     if not isinstance(found, dict) or found.keys() - {"list", "product"}:
         raise BadInput(f"{name} must be a list of prompts or settings, or have list: and product:")
     return combined(found, flags, name)
@@ -152,42 +149,33 @@ def whole_escapes(text: str) -> str:
     return HALVES.sub(lambda halves: whole(json.loads(f'"{halves[0]}"')), text)
 
 
-def why(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or error
-    return f"{f':{mark.line + 1}' if mark else ''}: {' '.join(str(problem).split())}"
-
-
-def from_node(node: yaml.Node, where: str) -> Row:
+def from_node(node: yaml.Node, name: str) -> Row:
     """A prompt, or settings. What cannot be read is this row's own fault."""
+    where = f"{name}:{untrusted_yaml.line_of(node)}"
     try:
-        return from_mapping(settings_in(node), where)
-    except yaml.YAMLError as error:
-        return Row(where=where, wrong=why(error).partition(": ")[2])
+        return from_mapping(settings_in(node, name), where)
+    except Unreadable as error:
+        return Row(where=where, wrong=error.reason)
 
 
-def settings_in(node: yaml.Node) -> dict[Any, Any]:
+def settings_in(node: yaml.Node, name: str) -> dict[Any, Any]:
     if isinstance(node, yaml.ScalarNode):
-        return {"prompt": as_written(node)}
+        return {"prompt": as_written(node, name, "prompt")}
     if isinstance(node, yaml.SequenceNode):  # several prompts of one picture
-        return {"prompt": [as_written(n) for n in node.value]}
-    if any(not isinstance(key, yaml.ScalarNode) for key, _ in node.value):
-        raise yaml.YAMLError("a list or mapping is not the name of a setting")
-    pairs = [(built(key), value) for key, value in node.value]
-    return {name: as_written(node) if name in PROSE else built(node) for name, node in pairs}
+        return {"prompt": [as_written(n, name, "prompt") for n in node.value]}
+    known: set[Any] = set()
+    keys = [untrusted_yaml.check_key(key, name, "", known) for key, _ in node.value]
+    values = [value for _, value in node.value]
+    return {
+        key: as_written(value, name, key)
+        if key in PROSE
+        else untrusted_yaml.value_of(value, name, key)
+        for key, value in zip(keys, values, strict=True)
+    }
 
 
-def as_written(node: yaml.Node) -> Any:
+def as_written(node: yaml.Node, name: str, key: str) -> Any:
     """A text also where YAML would read `no` or `12:30` as something else."""
     null = node.tag == "tag:yaml.org,2002:null"
-    return node.value if isinstance(node, yaml.ScalarNode) and not null else built(node)
-
-
-def built(node: yaml.Node) -> Any:
-    """Plain data only; YAMLError, with its line, for what is none."""
-    try:
-        return yaml.constructor.SafeConstructor().construct_document(node)
-    except (ValueError, TypeError, KeyError, OverflowError) as error:  # 2026-02-30, say
-        text = shown(node.value) if isinstance(node, yaml.ScalarNode) else "a value"
-        reason = f"{text} is not what it looks like to YAML ({error}); quote it"
-        raise yaml.MarkedYAMLError(problem=reason, problem_mark=node.start_mark) from error
+    plain = isinstance(node, yaml.ScalarNode) and not null
+    return node.value if plain else untrusted_yaml.value_of(node, name, key)

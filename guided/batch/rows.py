@@ -10,12 +10,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guided.batch.sweep import WHOLE, expanded
+from guided.batch.sweep import MOST, WHOLE, expanded
 from guided.config.values import said
 from guided.errors import BadInput, shown
 from guided.runs.manifest import Row
 
-MOST = 10_000
 NAME = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 
 

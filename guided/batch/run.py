@@ -21,7 +21,7 @@ from guided.batch.rows import crossed
 from guided.batch.sweep import expanded
 from guided.config import choices
 from guided.config.catalog import unquoted
-from guided.config.composition import MANY, Composer, lasting, own_folders
+from guided.config.composition import Composer, lasting, own_folders
 from guided.config.overrides import name_of
 from guided.config.plan import plain
 from guided.config.replay import Recorded
@@ -29,6 +29,8 @@ from guided.config.schema import build
 from guided.console import tell
 from guided.devices import find_device, find_precision, read_devices
 from guided.errors import BadInput, Failed
+from guided.flags import MANY
+from guided.paths import expand
 from guided.regular_files import MB, check_folder, read_text
 from guided.runs import record
 from guided.runs.manifest import DONE, QUEUED, RUNNING, Manifest, Row
@@ -75,7 +77,7 @@ def draw_typed(
         listed = prompt_files.read(cfg.prompts, flags) if cfg.prompts else rows_of(recorded, words)
         preset = build(cfg.batch, "batch").rows(flags, chosen(words)) if cfg.batch else []
         rows = crossed(listed, preset, swept)
-        root, debug, workers = Path(cfg.folder).expanduser(), cfg.debug, read_workers(cfg.workers)
+        root, debug, workers = expand("folder", cfg.folder), cfg.debug, read_workers(cfg.workers)
         title = cfg.name or (Path(cfg.prompts).stem if cfg.prompts else "")
     if len({choices_in(row, flags) for row in rows}) > UNHEARD:
         tell(f"checking {len(rows)} rows ...")
@@ -182,9 +184,9 @@ def beside(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
 
 def found_folder(name: str, root: str) -> Path:
     """A batch's folder by its path, or `latest`."""
-    folder = Path(name).expanduser()
+    folder = expand("resume", name)
     if name == "latest" and not folder.exists():
-        root = Path(root).expanduser()
+        root = expand("folder", root)
         pointer = root / "latest.txt"  # where there are no links
         try:
             folder = Path(read_text(pointer, MB))

@@ -16,10 +16,12 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from guided.config import choices as config_choices
 from guided.config.overrides import escaped
 from guided.config.schema import Config
+from guided.console import show
 from guided.disco.reading import read
 from guided.disco.rules import translate
 from guided.disco.translation import Translation, beyond
-from guided.errors import BadInput
+from guided.errors import CONTROL_OR_BREAK, BadInput
+from guided.paths import expand
 
 PROGRAMS = {"disco": "Disco Diffusion", "discoart": "DiscoArt"}
 COMPANIONS = ("folder", "debug")  # what may be said beside import=
@@ -35,12 +37,12 @@ def run(words: Sequence[str]) -> None:
             f"import= stands alone, but for folder=; say {' '.join(others)} behind the command "
             "that it prints"
         )
-    path = Path(said["import"]).expanduser()
-    root = Path(said.get("folder", Config.folder)).expanduser() / "presets"
+    path = expand("import", said["import"])
+    root = expand("folder", said.get("folder", Config.folder)) / "presets"
     program, settings = read(path)
     found = imported(path, program, settings)
     preset = write_preset(root, path, found)
-    print(report(path, program, len(settings), found, root, preset))
+    show(report(path, program, len(settings), found, root, preset))
 
 
 def imported(path: Path, program: str, settings: dict[str, Any]) -> Translation:
@@ -94,7 +96,7 @@ def report(
         lines += ["# without equivalent: " + why]
         lines += [f"#   {line}" for line in textwrap.wrap(", ".join(names), 95)]
     # What comes from a file must neither end a comment nor speak to the terminal.
-    return "\n".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", line) for line in lines)
+    return "\n".join(CONTROL_OR_BREAK.sub(" ", line) for line in lines)
 
 
 def write_preset(root: Path, source: Path, found: Translation) -> Path:

@@ -5,31 +5,28 @@ interrupted.
 """
 
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from guided import trust
-from guided.config import catalog, composition, interpolation, overrides, presets
-from guided.config import choices as config_choices
-from guided.config.composition import MANY, compose
+from guided import console, flags, preset_source, trust
+from guided.config import choices, composition, interpolation, overrides, presets
+from guided.config.composition import compose
 from guided.config.messages import BAD, say
-from guided.errors import BadInput, Failed
+from guided.errors import BadInput, Failed, printable, shown
+from guided.paths import expand
 from guided.runs.manifest import Manifest
+from guided.version import __version__
 
 log = logging.getLogger(__name__)
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-COMPLETION = {"-sc", "--shell-completion"}
-OURS = (
-    *MANY,
-    *composition.FOLDERS,
-    *composition.PATHS,
-    *composition.NAMES,
-)  # flags; the rest is Hydra's
+HYDRAS = re.compile(r"hydra[./](launcher|sweeper|sweep)\b")  # settings of Hydra's that may be set
 
 
 @dataclass
@@ -47,58 +44,95 @@ class Once(logging.Filter):
 
 def guard(main: Callable[[], None], argv: list[str]) -> int:
     """Do what the command line asks for; the exit code. `main` is Hydra's way to `run`."""
-    told = logging.StreamHandler()
-    told.addFilter(Once())
-    form = "%(levelname)s: %(message)s"
-    logging.basicConfig(handlers=[told], format=form, level=logging.WARNING)
-    for stream in (sys.stdout, sys.stderr):  # a console that cannot show 猫 must not stop a run
-        stream.reconfigure(errors="backslashreplace")
-    if {"--help", "-h"} & set(argv[1:]):
-        print(config_choices.text(argv[1:]))
-        return 0
+    log_to_terminal()
     debug = "debug=true" in (word.lower() for word in argv)
     try:
-        if any(word.startswith("import=") for word in argv[1:]):
-            from guided.cli import import_settings
-
-            import_settings.run(argv[1:])
-            return 0
-        flags, words = overrides.apart(argv[1:])
-        if group := presets.asked(words):
-            presets.show(group, flags)
-            return 0
-        if for_hydra(flags, words):
-            argv[1:] = overrides.quote(catalog.spelt_out(argv[1:]))
-            main()
-        else:
-
-            def launch(arguments: list[str]) -> None:
-                argv[1:] = arguments
-                main()
-
-            do(words, flags, launch)
+        with suppress(SystemExit) if set(flags.COMPLETION) & set(argv) else nullcontext():
+            obey(main, argv)
+        console.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else FAILED
     except Exception as error:
-        if COMPLETION & set(argv):  # a line that is still being typed need not be right
-            return 0
+        if set(flags.COMPLETION) & set(argv):  # a line still being typed need not be right
+            return DONE
         return report(error, debug)
-    return 0
+    return DONE
 
 
-def for_hydra(flags: Sequence[str], words: Sequence[str]) -> bool:
-    """Its own flags, as --cfg job, and sweepers other than the plain one."""
-    own = [part for part in composition.separated(flags) if part.startswith("-")]
-    other = any(
-        word.startswith("hydra/sweeper=") and not word.endswith("=basic") for word in words
-    )
-    return other or any(flag not in OURS for flag in own)
+def log_to_terminal() -> None:
+    """Print warnings, each once and on one line; a console that cannot show a letter gets its
+    number."""
+    told = logging.StreamHandler()
+    told.addFilter(Once())
+    told.setFormatter(console.Printable("%(levelname)s: %(message)s"))
+    logging.basicConfig(handlers=[told], level=logging.WARNING)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")
+
+
+def obey(main: Callable[[], None], argv: list[str]) -> None:
+    """Do what the command line asks for; raises what went wrong."""
+    if {*flags.HELP} & set(argv[1:]):
+        console.show(choices.text(argv[1:]))
+    elif {*flags.VERSION} & set(argv[1:]):
+        console.show(f"guided {__version__}")
+    elif set(flags.COMPLETION) & set(argv[1:]):
+        main()
+    elif any(word.startswith("import=") for word in argv[1:]):
+        from guided.cli import import_settings
+
+        import_settings.run(argv[1:])
+    else:
+        given, words = overrides.apart(argv[1:])
+        given = composition.separated(given)
+        flags.check(given)
+        check_hydras(words)
+        composition.sources(given)
+        if group := presets.asked(words):
+            presets.show(group, given)
+        elif {*flags.CFG} & set(given):
+            console.show(printable(OmegaConf.to_yaml(compose(words, given)), lines=True))
+        else:
+            through_hydra_or_not(main, argv, given, words)
+
+
+def through_hydra_or_not(
+    main: Callable[[], None], argv: list[str], given: list[str], words: list[str]
+) -> None:
+    """Draw: Hydra is the one who runs its launchers, and its sweepers but for the plain one."""
+
+    def launch(arguments: list[str]) -> None:
+        preset_source.register()
+        argv[1:] = arguments
+        main()
+
+    many = [flag for flag in given if flag in flags.MANY]
+    if for_hydra(words):
+        launch([*many, *composition.checked(words, given), *composition.searched(given)])
+    else:
+        do(words, given, launch)
+
+
+def check_hydras(words: Sequence[str]) -> None:
+    """Raise BadInput for settings of Hydra's own, but those of launchers and sweepers."""
+    for word in words:
+        name = overrides.name_of(word)
+        if re.match(r"hydra\b", name) and not HYDRAS.match(name):
+            raise BadInput(
+                f"{shown(name)} is Hydra's own; of its settings there are hydra/launcher=, "
+                "hydra/sweeper= and what is inside of these"
+            )
+
+
+def for_hydra(words: Sequence[str]) -> bool:
+    """Is a sweeper chosen that is not the plain one?"""
+    return any(word.startswith("hydra/sweeper=") and not word.endswith("=basic") for word in words)
 
 
 def do(
-    words: list[str], flags: list[str], launch: Callable[[list[str]], None] | None = None
+    words: list[str], given: list[str], launch: Callable[[list[str]], None] | None = None
 ) -> Path | None:
     """What was typed; the folder of what was drawn. Raises what went wrong."""
     said = dict(word.partition("=")[::2] for word in words)
@@ -113,23 +147,23 @@ def do(
     if "resume" in said:
         return batch_run.resume(words, launch)
     if said.get("show", "false") not in ("true", "false"):
-        raise BadInput(f"show={said['show']} must be true or false")
+        raise BadInput(f"show={shown(said['show'])} must be true or false")
     if "from" in said:
         recorded = Recorded.read(said["from"])
         words = [word for word in words if not word.startswith(("from=", "show="))]
         if said.get("show") == "true":
             own, words = trust.apart(words)
-            with trust.limited(recorded.where, own, words, composition.own_folders(flags)):
-                print(replay.text(recorded, words, flags), end="")
+            with trust.limited(recorded.where, own, words, composition.own_folders(given)):
+                console.show(replay.text(recorded, words, given).rstrip("\n"))
             return None
-        return batch_run.draw(words, flags, recorded, launch)
+        return batch_run.draw(words, given, recorded, launch)
     if "show" in said:
         raise BadInput("show=true needs a picture or a run: from=image.png show=true")
     if "models" in said:
-        cfg = compose(words, flags)
-        models.run(cfg.models, cfg, cfg.trust and is_typed("trust", words))
+        cfg = compose(words, given)
+        models.run(cfg.models, cfg, cfg.trust is True and is_typed("trust", words))
         return None
-    return batch_run.draw(words, flags, None, launch)
+    return batch_run.draw(words, given, None, launch)
 
 
 def is_typed(name: str, words: Sequence[str]) -> bool:
@@ -143,15 +177,28 @@ def pages_of(folder: str, words: list[str]) -> None:
 
     if len(words) > 1:
         raise BadInput("gallery= stands alone, because it draws nothing")
-    print(gallery.rebuild(Path(folder).expanduser()))
+    console.tell(str(gallery.rebuild(expand("gallery", folder))))
 
 
 def report(error: Exception, debug: bool) -> int:
     """Say what went wrong; the exit code."""
     if debug:
-        traceback.print_exception(error)
-    print(error if isinstance(error, Failed) else f"error: {say(error)}", file=sys.stderr)
+        lines = "".join(traceback.format_exception(error))
+        print(printable(lines, lines=True), end="", file=sys.stderr)
+    lines = isinstance(error, Failed)
+    text = str(error) if lines else f"error: {say(error)}"
+    with suppress(OSError):  # nobody reads it
+        print(printable(text, lines), file=sys.stderr, flush=True)
     return BAD_INPUT if isinstance(error, BAD) else FAILED
+
+
+def folders_of_presets() -> list[str]:
+    """Return the flags that name them, in a job of Hydra's."""
+    from hydra.core.hydra_config import HydraConfig
+
+    sources = HydraConfig.get().runtime.config_sources
+    found = [source.path for source in sources if source.schema == preset_source.SCHEME]
+    return [part for path in found for part in (flags.FOLDERS[0], path)]
 
 
 def run(cfg: DictConfig) -> float | None:
@@ -169,7 +216,7 @@ def run(cfg: DictConfig) -> float | None:
         if cfg.resume is not None:
             batch_run.join(words)
             return None
-        folder = do(words, overrides.apart(sys.argv[1:])[0])
+        folder = do(words, folders_of_presets())
     except Exception as error:
         raise SystemExit(report(error, cfg.debug)) from None
     return folder and Manifest.read(folder).mean_score()

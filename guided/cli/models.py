@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from omegaconf import DictConfig, OmegaConf
 
 from guided.config.schema import build, build_all
+from guided.console import tell
 from guided.errors import BadInput, not_one_of
 from guided.models.cards import (
     VGG16,
@@ -54,10 +55,10 @@ def download(cfg: DictConfig, trust: bool = False) -> None:
     for card in cards:
         check(card, trust)
     for card in cards:
-        print(f"{card.GROUP}={card.name}: {fetch(card)}", flush=True)
+        tell(f"{card.GROUP}={card.name}: {fetch(card)}")
     for name, card in chosen.items():
         fetch_clip(card)
-        print(f"clip={name}: {card.place() if card.path else card.cached()}", flush=True)
+        tell(f"clip={name}: {card.place() if card.path else card.cached()}")
 
 
 def show() -> None:
@@ -65,15 +66,15 @@ def show() -> None:
     for group in ("model", "secondary"):
         for name, card in weights(group):
             size = "x".join(map(str, card.size)) if isinstance(card, ModelCard) else ""
-            print(line(group, name, state(card), size, card))
-    print(line(VGG16.GROUP, VGG16.name, state(VGG16), "", VGG16))
+            tell(line(group, name, state(card), size, card))
+    tell(line(VGG16.GROUP, VGG16.name, state(VGG16), "", VGG16))
     for name, cards in clips():
         for card in cards:
             reads = f"reads {', '.join(card.reads)}" if card.reads else ""
-            print(line("clip", name, "here" if card.here() else "", reads, card))
-    print(f"Models are kept in {cache()}, CLIPs in the hub's own cache; to fetch some:")
-    print("  python run.py models=download model=imagenet512 clip=[vit_b32,vit_b16,rn50]")
-    print("Others: model=path/to/file.pt, clip=[ViT-B-32::laion400m_e32], clip=[path/to/folder]")
+            tell(line("clip", name, "here" if card.here() else "", reads, card))
+    tell(f"Models are kept in {cache()}, CLIPs in the hub's own cache; to fetch some:")
+    tell("  python run.py models=download model=imagenet512 clip=[vit_b32,vit_b16,rn50]")
+    tell("Others: model=path/to/file.pt, clip=[ViT-B-32::laion400m_e32], clip=[path/to/folder]")
 
 
 def state(card: WeightsCard) -> str:

@@ -15,7 +15,6 @@ from typing import Any
 from zlib import crc32
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import OmegaConf
 
 from guided import trust
 from guided.cli import models
@@ -27,8 +26,9 @@ from guided.models import open_clip_registry
 from guided.models.cards import ClipCard, ModelCard, Recommended, locate
 from guided.models.cards import existing as present
 from guided.models.recognise import guess_kind, recognise
-from guided.paths import conf_folder
+from guided.paths import conf_folder, expand
 from guided.regular_files import check_regular
+from guided.untrusted_yaml import read_config
 
 log = logging.getLogger(__name__)
 WEIGHTS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
@@ -161,7 +161,7 @@ def as_node(card: ModelCard) -> dict[str, Any]:
 def card_of_ones_own(path: Path) -> dict[str, Any]:
     """A YAML anywhere, like those in conf/model; what it leaves out is as in ModelCard, and a
     file that lies beside it needs no full path."""
-    card = build(OmegaConf.load(path), "model")
+    card = build(read_config(path, f"model={path}"), "model")
     if not isinstance(card, ModelCard):
         raise BadInput(f"model={path} is a card of something else than a model")
     beside = path.absolute().parent / card.file
@@ -171,9 +171,12 @@ def card_of_ones_own(path: Path) -> dict[str, Any]:
 
 def existing(group: str, typed: str) -> Path:
     """The file or folder of that name, in the current folder or in the cache."""
-    path = Path(typed)
-    if (found := present(path)) is not None:
-        trust.check(found)
+    path = expand(group, typed)
+    if path.exists():
+        trust.check(path)
+        check_regular(group, path)
+        return path
+    if (found := locate(typed)) is not None:
         check_regular(group, found)
         return found
     if (found := locate(typed)) is not None:
@@ -206,7 +209,7 @@ def own_clip(typed: str) -> str | None:
     if is_path(typed):
         path = existing("clip", typed)
         if path.suffix.lower() in CARDS:
-            return keep("clip", typed, OmegaConf.load(path))
+            return keep("clip", typed, read_config(path, f"clip={path}"))
         return keep("clip", typed, clip_node(typed, path=str(path.absolute())))
     if typed in open_clip_registry.architectures() and typed not in choices.names(
         "clip"
@@ -228,7 +231,7 @@ def ranking(typed: Any) -> dict[str, ClipCard]:
     path = conf_folder() / "clip" / f"{typed}.yaml"
     if not re.fullmatch(r"\w+", typed) or not path.exists():
         raise BadInput(not_one_of("rank", typed, choices.names("clip")))
-    return build_all(OmegaConf.load(path), "rank")
+    return build_all(read_config(path), "rank")
 
 
 def tagged(typed: str, arch: str, tag: str) -> dict[str, Any]:

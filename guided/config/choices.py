@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from guided import flags
 from guided.config.schema import Config
-from guided.paths import conf_folder
+from guided.paths import conf_folder, expand, impossible
 
 EXAMPLES = """\
 Draws what a sentence says.
@@ -34,11 +35,11 @@ One's own presets: python run.py --config-dir mine look=dusk artist=me (mine/loo
 Many: python run.py -m prompt="a sun" seed=1,2,3; prompts=prompts.txt (.csv, .yaml); batch=seeds
 Going on after a stop, and trying again what failed: python run.py resume=latest
 Completion: eval "$(python run.py -sc install=bash)" (also zsh, fish)
-Traceback when something fails: debug=true. Hydra's own flags: --hydra-help"""
+Traceback when something fails: debug=true. Flags: {flags}"""
 
 
 def text(arguments: Sequence[str]) -> str:
-    return f"{EXAMPLES}\n{settings()}\n\n{choices(arguments)}\n\n{MORE}"
+    return f"{EXAMPLES}\n{settings()}\n\n{choices(arguments)}\n\n{MORE.format(flags=flags.SAID)}"
 
 
 def settings() -> str:
@@ -75,9 +76,11 @@ def names(group: str, arguments: Sequence[str] = ()) -> list[str]:
 
 def folders(group: str, arguments: Sequence[str] = ()) -> list[Path]:
     """conf/ and the user's own folder, where they have this group."""
+    if impossible(group) is not None:
+        return []
     roots = [conf_folder()]
     for flag, value in itertools.pairwise([*arguments, ""]):
         name, equals, inside = flag.partition("=")
         if name in ("--config-dir", "-cd"):
-            roots.append(Path(inside if equals else value))
+            roots.append(expand(name, inside if equals else value))
     return [root / group for root in roots if (root / group).is_dir()]

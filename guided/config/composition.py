@@ -20,25 +20,26 @@ from typing import TYPE_CHECKING, Any
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, QuotedString
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from guided.config import catalog, schema
+from guided import preset_source
+from guided.config import catalog, interpolation, schema
 from guided.config import choices as config_choices
 from guided.config import overrides as config_overrides
-from guided.config.values import spelt, trusted_words
-from guided.errors import BadInput
-from guided.paths import conf_folder
+from guided.config.values import plain_value, spelt, trusted_words
+from guided.errors import BadInput, shown
+from guided.flags import FOLDERS
+from guided.paths import conf_folder, expand
 from guided.runs.record import TODAYS
 
 if TYPE_CHECKING:
     from guided.config.replay import Recorded
 
-MANY = ("-m", "--multirun")
-FOLDERS, PATHS, NAMES = ("--config-dir", "-cd"), ("--config-path", "-cp"), ("--config-name", "-cn")
 WITH_PATHS = ("", "model", "clip", "secondary", "look", "local")  # groups, and the root
+ALONE = ("generator", "model", "secondary", "cutouts", "sampler", "batch")  # groups: one choice
 KEPT = 64  # configurations
 PLAIN = re.compile(r"(?P<name>[A-Za-z_][\w.]*)=", re.ASCII)  # name.of.setting=value
 
@@ -46,19 +47,91 @@ PLAIN = re.compile(r"(?P<name>[A-Za-z_][\w.]*)=", re.ASCII)  # name.of.setting=v
 def compose(overrides: Sequence[str], flags: Sequence[str] = ()) -> DictConfig:
     """The configuration that `python run.py *flags *overrides` would draw."""
     schema.register()
-    root, name, folders = sources(flags)
-    words = config_overrides.quote(catalog.spelt_out(overrides, flags))
-    if folders:
-        words.append(f"hydra.searchpath={spelt([f'file://{folder}' for folder in folders])}")
+    preset_source.register()
+    words = checked(overrides, flags)
+    root = str(conf_folder())
     with outside_of_hydra(), initialize_config_dir(root, version_base="1.3"):
         try:
-            return hydra_compose(name, overrides=words)
-        except ValueError as error:
-            if "Config group override" not in str(error):
-                raise
+            return hydra_compose("config", overrides=[*words, *searched(flags)])
+        except BadInput:
+            raise
+        except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
+            # Hydra's and OmegaConf's own, about a value that they did not expect.
+            if "Config group override" in str(error):
+                reason = "null is no choice of a group; ~GROUP leaves it out; --help has them all"
+            else:
+                reason = f"{shown(' '.join(overrides))} cannot be composed: {first_line(error)}"
+            raise BadInput(reason) from error
+
+
+def checked(overrides: Sequence[str], flags: Sequence[str]) -> list[str]:
+    """Return the words as Hydra can read them; BadInput for what none of them may be."""
+    for word in overrides:
+        check_choice(word, flags)
+    words = config_overrides.quote(catalog.spelt_out(overrides, flags))
+    for word in words:
+        if (found := config_overrides.parsed(word)) is not None:
+            check_override(found)
+    return words
+
+
+def check_choice(word: str, flags: Sequence[str]) -> None:
+    """Raise BadInput unless what is chosen from a group is a name, or a list of names."""
+    group = config_overrides.name_of(word)
+    if "=" not in word or not config_choices.folders(group, flags):
+        return
+    found = config_overrides.parsed(config_overrides.quote_one(word))
+    if found is None or found.is_sweep_override():
+        return
+    typed, value = shown(word.partition("=")[2]), found.value()
+    several = isinstance(value, list)
+    for name in value if several else [value]:
+        if not isinstance(name, str | QuotedString) and (several or name is not None):
+            said = "null" if name is None else shown(name)
             raise BadInput(
-                "null is no choice for a group; ~name leaves it out, and --help lists the choices"
-            ) from error
+                f"{group}={typed}: {said} is not the name of a choice; --help lists the names"
+            )
+    if several and group in ALONE:
+        raise BadInput(f"{group}={typed}: it has one choice, which stands without brackets")
+
+
+def check_override(found: Override) -> None:
+    """Raise BadInput for numbers that no setting can have, and for what is looked up anywhere but
+    among the settings."""
+    name = found.key_or_group
+    if found.is_sweep_override():
+        return
+    value = plain_value(found.value())
+    for inside in values_in(value):
+        if isinstance(inside, int) and not -(2**63) <= inside < 2**63:
+            raise BadInput(f"{name}={shown(value)}: {shown(inside)} is larger than any setting")
+    if interpolation.inert(value, references=True) != value:
+        raise BadInput(
+            f"{name}={shown(value)} may refer to other settings only, as ${{size}} does"
+        )
+
+
+def values_in(value: Any) -> Iterator[Any]:
+    """Yield the values, and the keys, that are in it."""
+    if isinstance(value, dict):
+        for key, inside in value.items():
+            yield key
+            yield from values_in(inside)
+    elif isinstance(value, list):
+        for inside in value:
+            yield from values_in(inside)
+    else:
+        yield value
+
+
+def first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def searched(flags: Sequence[str]) -> list[str]:
+    """Return the word that tells Hydra of the user's own folders of presets."""
+    folders = [preset_source.searchpath(folder) for folder in sources(flags)]
+    return [f"hydra.searchpath={spelt(folders)}"] if folders else []
 
 
 @contextmanager
@@ -72,32 +145,28 @@ def outside_of_hydra() -> Iterator[None]:
         GlobalHydra.instance().hydra = running
 
 
-def sources(flags: Sequence[str]) -> tuple[str, str, list[str]]:
-    """Where the configuration is read from: its folder, its name, and folders of presets beside
-    it."""
-    root, name, folders = str(conf_folder()), "config", []
+def sources(flags: Sequence[str]) -> list[str]:
+    """Return the user's own folders of presets; BadInput if one is no folder."""
+    folders = []
     for flag, value in itertools.pairwise(separated(flags)):
         if flag in FOLDERS:
-            folders.append(str(Path(value).expanduser().absolute()))
-        elif flag in PATHS:
-            root = str(Path(value).expanduser().absolute())
-        elif flag in NAMES:
-            name = value
-    return root, name, folders
+            folder = expand(FOLDERS[0], value).absolute()
+            if not folder.is_dir():
+                raise BadInput(f"--config-dir {shown(value)} is no folder")
+            folders.append(str(folder))
+    return folders
 
 
 def own_folders(flags: Sequence[str]) -> list[Path]:
     """Return the folders of the user's own configuration in which models may be named."""
-    root, _, folders = sources(flags)
-    return [Path(place) / group for place in (root, *folders) for group in WITH_PATHS]
+    folders = [conf_folder(), *sources(flags)]
+    return [Path(place) / group for place in folders for group in WITH_PATHS]
 
 
 def lasting(flags: Sequence[str]) -> list[str]:
-    """Of Hydra's flags those that say where the configuration is, from wherever it is asked."""
-    root, name, folders = sources(flags)
-    said = [part for folder in folders for part in (FOLDERS[0], folder)]
-    said += [PATHS[0], root] if set(PATHS) & set(separated(flags)) else []
-    return said + ([NAMES[0], name] if set(NAMES) & set(separated(flags)) else [])
+    """Return the flags that name folders of presets, from wherever they are read again; all
+    others are of one command only."""
+    return [part for folder in sources(flags) for part in (FOLDERS[0], folder)]
 
 
 def separated(flags: Sequence[str]) -> list[str]:
@@ -154,7 +223,7 @@ class Composer:
         from guided.config.replay import Recorded
 
         recorded = Recorded.kept(base.get("settings"))
-        return cls(trusted_words(base["words"]), list(base.get("flags", [])), recorded)
+        return cls(trusted_words(base["words"]), lasting(base.get("flags", [])), recorded)
 
     @contextmanager
     def row(self, words: Sequence[str] = ()) -> Iterator[Composed]:
@@ -200,6 +269,7 @@ class Composer:
 def changed(cfg: DictConfig, override: Override) -> Iterator[None]:
     """One value put in place, and the one before put back. Raises what Hydra would."""
     key = override.key_or_group
+    check_override(override)
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(cfg, parent) if parent else cfg
     if not isinstance(node, DictConfig) or name not in node:
@@ -215,6 +285,10 @@ def changed(cfg: DictConfig, override: Override) -> Iterator[None]:
 def put(cfg: DictConfig, override: Override) -> None:
     try:
         OmegaConf.update(cfg, override.key_or_group, override.value(), merge=True)
+    except (ArithmeticError, RecursionError) as error:
+        raise BadInput(
+            f"{shown(override.input_line)} cannot be read: {first_line(error)}"
+        ) from error
     except OmegaConfBaseException as error:
         line = f"Error merging override {override.input_line}"
         raise ConfigCompositionException(line) from error

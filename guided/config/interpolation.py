@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 # Behind an even number of backslashes, each two of which are one, `${` is looked up.
 LOOKED_UP = re.compile(r"(?<!\\)((?:\\\\)*)\$\{")
-REFERENCE = re.compile(r"\$\{\.*[A-Za-z_][\w.]*\}", re.ASCII)  # to another setting
+REFERENCE = re.compile(r"\$\{\.*[A-Za-z_][\w.\[\]]*\}", re.ASCII)  # to another setting
 
 
 def escaped(value: Any) -> Any:

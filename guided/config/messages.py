@@ -16,7 +16,7 @@ from guided.config import choices, schema
 from guided.config.composition import compose
 from guided.config.values import said
 from guided.disco.setting_names import old_choice, old_setting
-from guided.errors import BadInput, Failed, NoRoom, not_one_of
+from guided.errors import BadInput, Failed, NoRoom, not_one_of, printable, shown
 
 BAD = (BadInput, HydraException, OmegaConfBaseException, YAMLError)
 
@@ -40,7 +40,11 @@ def composed(words: Sequence[str]) -> DictConfig:
 
 
 def say(error: Exception) -> str:
-    """One line that names the setting, the value and what is allowed."""
+    """Return one printable line that names the setting, the value and what is allowed."""
+    return printable(reason(error))
+
+
+def reason(error: Exception) -> str:
     if isinstance(error, BadInput | Failed | NoRoom):
         return str(error)
     if isinstance(error, MissingConfigException):
@@ -62,7 +66,8 @@ def say_hydra(error: Exception) -> str:
     text = str(error)
     if found := re.search(r"Ambiguous value for argument '(\w+)=([^']*)'", text):
         return (
-            f"{found[1]}={found[2]}: several go together in brackets, {found[1]}=[{found[2]}]; "
+            f"{found[1]}={shown(found[2])}: several go together in brackets, "
+            f"{found[1]}=[{shown(found[2])}]; "
             "a sweep over them needs -m"
         )
     if found := re.search(r"Could not override '([^']+)'", text):
@@ -96,7 +101,7 @@ def unknown_setting(key: str) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     dotted = f"{parent}.{near[0]}" if near and parent else (near[0] if near else "")
     hint = f", did you mean '{dotted}'?" if dotted else f"; there are {', '.join(known)}"
-    return f"'{key}' is not a setting{hint}"
+    return f"'{shown(key)}' is not a setting{hint}"
 
 
 def unchosen(key: str) -> str | None:

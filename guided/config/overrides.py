@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
+from itertools import accumulate
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -19,7 +19,8 @@ from hydra.errors import HydraException
 from guided.config import interpolation
 from guided.config.schema import known_names
 from guided.disco.setting_names import old_setting
-from guided.errors import BadInput, nearest
+from guided.errors import BadInput, nearest, shown
+from guided.paths import expand
 from guided.prompts.prompt import KEYS
 from guided.runs.metadata import whole
 
@@ -30,6 +31,7 @@ TAKES_VALUE = {
     *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
     *("--cfg", "-c", "--package", "-p", "--info", "-i"),
 }
+DEEPEST = 40  # lists and mappings in each other
 FLAG = re.compile(r"--?[A-Za-z][\w-]*(=.*)?", re.ASCII | re.DOTALL)
 OVERRIDE = re.compile(r"\+{0,2}(?P<name>[A-Za-z_][\w./@:-]*)=", re.ASCII)
 DELETION = re.compile(r"~[\w./@:-]+(=.*)?", re.ASCII)
@@ -106,11 +108,13 @@ def quote_one(argument: str) -> str:
     if key in PROSE:  # and not in paths, which may be no UTF-8
         argument, value = whole(argument), whole(value)
     if key == "folder":
-        value = str(Path(value).expanduser()) if value.startswith("~") else value
+        value = str(expand("folder", value)) if value.startswith("~") else value
         argument = f"{key}={value}"
     readable = is_grammar(argument, value) if key in PROSE else parsed(argument) is not None
     if not equals or readable:
         return argument
+    if value.startswith(("[", "{")) and depth(value) > DEEPEST:
+        raise BadInput(f"{key}={shown(value)}: brackets more than {DEEPEST} deep")
     if key in PROSE:
         warn_of_broken_list(value)
     return f"{key}={QuotedString(escaped(value), Quote.single).with_quotes()}"
@@ -154,7 +158,17 @@ def warn_of_broken_list(value: str) -> None:
 
 @lru_cache(4096)  # the parser is slow, and a batch asks it the same of row after row
 def parsed(argument: str) -> Override | None:
+    """Return what Hydra's grammar reads; None if it is not of that grammar, or nested so deep that
+    its parser, which is recursive, would take minutes or fail."""
+    if depth(argument) > DEEPEST:
+        return None
     try:
         return OverridesParser.create().parse_override(argument)
-    except HydraException:
+    except (HydraException, ValueError, RecursionError):
         return None
+
+
+def depth(text: str) -> int:
+    """Return how many brackets are open at once, at most."""
+    opened = (1 if letter in "([{" else -1 if letter in ")]}" else 0 for letter in text)
+    return max(accumulate(opened), default=0)

@@ -18,12 +18,13 @@ from omegaconf import DictConfig, OmegaConf
 from guided import trust
 from guided.canvas.init import Init, Photo, read_init, read_skip
 from guided.config.catalog import ranking
-from guided.config.schema import Config, build, build_all
+from guided.config.schema import Config, build, build_all, resolved
 from guided.devices import check_memory, check_precision, read_devices
-from guided.errors import BadInput, nearest, not_one_of
+from guided.errors import BadInput, nearest, not_one_of, shown
 from guided.images import check_picture
 from guided.interfaces import CutoutSettings, GuideSettings, Output
 from guided.models.cards import ClipCard, ModelCard, SecondaryCard, keep_in, locate, needed_by
+from guided.paths import expand
 from guided.prompts import prompt
 from guided.prompts.prompt import Prompt, meant_for
 from guided.prompts.scripts import unread
@@ -33,6 +34,7 @@ from guided.schedule import Schedule, check_number
 
 log = logging.getLogger(__name__)
 Build = Callable[[DictConfig, str], Any]
+SIZE = re.compile(r"\s*(\d{1,9})\s*[x×*]\s*(\d{1,9})\s*")  # 768x512
 
 
 @dataclass
@@ -103,7 +105,7 @@ class Plan:
             precision=check_precision(cfg.precision),
             deterministic=cfg.deterministic,
             memory=check_memory(cfg.memory),
-            folder=Path(cfg.folder).expanduser(),
+            folder=expand("folder", cfg.folder),
             manner=Manner(
                 read_styles(cfg.artist, "artist", Artist, build),
                 read_styles(cfg.look, "look", Style, build),
@@ -194,6 +196,8 @@ class Plan:
                     raise BadInput(not_one_of("a prompt's clips", name, self.clips))
             if asked.image:
                 check_picture("image_prompt", asked.image)
+        if not all(isinstance(text, str) for text in self.drawn or ()):
+            raise BadInput(f"drawn={shown(self.drawn)} must be a list of texts, or null")
         if self.drawn is not None and len(self.drawn) != len(self.prompts):
             raise BadInput(
                 f"drawn has {len(self.drawn)} texts for {len(self.prompts)} prompts; drawn=null "
@@ -291,19 +295,21 @@ def read_styles(nodes: DictConfig, group: str, kind: type, build: Build) -> dict
 
 
 def plain(node: Any) -> Any:
-    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+    return resolved(node, "") if OmegaConf.is_config(node) else node
 
 
 def read_size(size: Any, model: ModelCard) -> tuple[int, int]:
     """[768, 512], 512 or 768x512 -> (width, height) that the model can draw."""
-    if isinstance(size, str) and (found := re.fullmatch(r"\s*(\d+)\s*[x×*]\s*(\d+)\s*", size)):
+    if isinstance(size, str) and (found := SIZE.fullmatch(size)):
         size = [int(found[1]), int(found[2])]
     if isinstance(size, int) and not isinstance(size, bool):
         size = [size, size]
     size = model.size if size is None else size
     whole = isinstance(size, list) and all(type(side) is int for side in size)
     if not whole or len(size) != 2:
-        raise BadInput(f"size={size} must be [width, height], as in size=[768,512], or size=512")
+        raise BadInput(
+            f"size={shown(size)} must be [width, height], as in size=[768,512], or size=512"
+        )
     step, most = model.unet.divisor, 8192
     fitting = [min(max(round(side / step), 1) * step, most // step * step) for side in size]
     if fitting != size:

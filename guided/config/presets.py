@@ -10,25 +10,22 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from wcwidth import wcswidth, wcwidth
 
+from guided import console, untrusted_yaml
 from guided.config import choices
 from guided.config.items import split, unquoted
-from guided.errors import BadInput, nearest
+from guided.errors import BadInput, nearest, printable, shown
 from guided.prompts.prompt import split_weight
-from guided.regular_files import MB, read_text
 from guided.text import CHINESE, ENGLISH
 
 GROUPS = ("artist", "look")
 LIST = "list"
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -62,15 +59,8 @@ def presets(group: str, arguments: Sequence[str] = ()) -> list[Preset]:
 @cache
 def read(group: str, path: Path) -> Preset:
     """BadInput when it is no YAML."""
-    try:
-        text = read_text(path, MB)
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise BadInput(f"{path} cannot be read: {why}") from error
-    try:
-        node = yaml.load(text, LOADER)  # a safe one in any case
-    except yaml.YAMLError as error:
-        raise BadInput(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    text = untrusted_yaml.text_of(path, str(path), untrusted_yaml.LONGEST_CONFIG)
+    node = untrusted_yaml.read(text, str(path), aliases=True, dates=True)
     inside = node if isinstance(node, dict) else {}
     inside = inside.get(group, inside)
     says = inside.get(path.stem) if isinstance(inside, dict) else None
@@ -121,14 +111,16 @@ def choice(group: str, typed: str, arguments: Sequence[str]) -> str:
     if len(same) == 1:
         return same[0]
     if same:
-        raise BadInput(f"{group}={typed} may be {' or '.join(same)}")
+        raise BadInput(f"{group}={shown(typed)} may be {' or '.join(same)}")
     near = nearest(typed, known) or nearest(plain(typed), {n for p in found for n in p.called()})
-    raise BadInput(f"{group}={typed} is not one of the {len(known)} of {group}=list{near}")
+    raise BadInput(f"{group}={shown(typed)} is not one of the {len(known)} of {group}=list{near}")
 
 
 def check_says(group: str, choice: str, typed: str, arguments: Sequence[str]) -> None:
     if not any(preset.says for preset in presets(group, arguments) if preset.choice == choice):
-        raise BadInput(f"{group}={typed}: {choice} says nothing that could count more or less")
+        raise BadInput(
+            f"{group}={shown(typed)}: {choice} says nothing that could count more or less"
+        )
 
 
 def plain(name: str) -> str:
@@ -204,5 +196,4 @@ def cut(line: str, width: int) -> str:
 def show(group: str, arguments: Sequence[str]) -> None:
     """Print; a terminal's lines are not wrapped, a pipe gets all of it."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    with suppress(BrokenPipeError):  # `| head` has seen enough
-        print(table(group, arguments, width), flush=True)
+    console.show(printable(table(group, arguments, width), lines=True))

@@ -14,7 +14,6 @@ import logging
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -28,6 +27,7 @@ from guided.config.replay_reading import read_settings, rows_of, trusted
 from guided.config.schema import Config
 from guided.config.values import escaped
 from guided.errors import BadInput, shown
+from guided.paths import expand
 from guided.runs import record
 from guided.runs.manifest import Row
 from guided.runs.record import TODAYS
@@ -56,7 +56,7 @@ class Recorded:
     def read(cls, path: str) -> Recorded:
         """Of a picture, a run.yaml or a run's folder; BadInput when there are no settings."""
         where = f"from={path}"
-        place = Path(path).expanduser()
+        place = expand("from", path)
         found = read_settings(place, where)
         settings = {name: value for name, value in found.items() if name not in FACTS + TODAYS}
         files = found.get("files")
@@ -128,7 +128,7 @@ class Recorded:
         """A picture that it began with, or was like, may have been overwritten since."""
         needed = repr([settings.get(name) for name in ("init", "prompt", "image_prompt")])
         for path, before in self.files.items():
-            now = record.fingerprint(Path(path).expanduser()) if str(path) in needed else None
+            now = record.fingerprint(expand("init", path)) if str(path) in needed else None
             if now not in (None, before):
                 log.warning(
                     "%s: %s is not the file that it was: the picture will differ",

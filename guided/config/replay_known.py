@@ -33,7 +33,7 @@ def clean(settings: dict[str, Any], where: str) -> None:
         del settings[name]
     for group in ONE:
         if settings.get(group) or group != "secondary":
-            clean_node(settings[group], group, group, where)
+            clean_node(settings.get(group), group, group, where)
     for group in SEVERAL:
         if settings.get(group) is None and group in YOUNGER:
             settings[group] = {}
@@ -73,7 +73,8 @@ def tell_left_out(where: str, name: str) -> None:
 
 
 def known_target(node: Any, group: str) -> bool:
-    return isinstance(node, dict) and node.get("_target_") in targets(group)
+    target = node.get("_target_") if isinstance(node, dict) else None
+    return isinstance(target, str) and target in targets(group)
 
 
 @cache

@@ -10,16 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from guided import untrusted_yaml
 from guided.config.overrides import PROSE, name_of
 from guided.config.values import untrusted
 from guided.errors import BadInput, nearest
-from guided.regular_files import read_text
 from guided.runs import manifest, record
 from guided.runs.manifest import Row
 from guided.runs.record import TODAYS
 
 RUN = "run.yaml"
-LARGEST = 2**24  # bytes of a run.yaml
 
 
 def read_settings(path: Path, where: str) -> dict[str, Any]:
@@ -28,12 +27,7 @@ def read_settings(path: Path, where: str) -> dict[str, Any]:
     if not path.is_file():
         raise BadInput(f"{where}: there is no such file{similar(path)}")
     if path.suffix.lower() in (".yaml", ".yml"):
-        try:
-            found = record.from_yaml(read_text(path, LARGEST), where)
-        except OSError as error:
-            raise BadInput(f"{where} cannot be read: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise BadInput(f"{where} cannot be read: {error}") from error
+        found = record.from_yaml(untrusted_yaml.text_of(path, where), where)
     else:
         try:
             found = record.read(path)

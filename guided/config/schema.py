@@ -11,11 +11,11 @@ from importlib import import_module
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from guided.config import interpolation
-from guided.errors import BadInput, nearest
+from guided.errors import BadInput, nearest, shown
 from guided.paths import conf_folder
 
 TRUSTED = "guided."
@@ -113,8 +113,10 @@ def build(node: DictConfig, where: str) -> Any:
     `where` is the node's name on the command line, for BadInput's message.
     """
     if not isinstance(node, DictConfig):
-        raise BadInput(f"{where}={node} is no choice; the ones there are: python run.py --help")
-    settings = OmegaConf.to_container(node, resolve=True)
+        raise BadInput(
+            f"{where}={shown(node)} is no choice; the ones there are: python run.py --help"
+        )
+    settings = resolved(node, where)
     cls = dataclass_of(settings.pop("_target_", None), where)
     check_keys(cls, settings, where)
     try:
@@ -123,18 +125,32 @@ def build(node: DictConfig, where: str) -> Any:
         raise BadInput(explain(error, where)) from error
     except ValueError as error:
         raise BadInput(f"{where}.{error}") from error
+    except (TypeError, ArithmeticError, AttributeError) as error:
+        # A setting of type Any that its class reads without looking at what it is.
+        raise BadInput(f"{where} has a value of a wrong type or size: {error}") from error
+
+
+def resolved(node: DictConfig | ListConfig, where: str) -> Any:
+    """Return the plain values of a node, what it refers to looked up; BadInput if that is not
+    there or refers to itself."""
+    try:
+        return OmegaConf.to_container(node, resolve=True)
+    except OmegaConfBaseException as error:
+        raise BadInput(explain(error, where)) from error
+    except RecursionError as error:
+        raise BadInput(f"{where} refers to itself, or is nested too deep") from error
 
 
 def dataclass_of(target: Any, where: str) -> type:
     """The settings' class that a `_target_` names; BadInput when it is none of ours."""
     if not isinstance(target, str) or not target.startswith(TRUSTED):
-        raise BadInput(f"{where}._target_={target} is not from {TRUSTED}*")
+        raise BadInput(f"{where}._target_={shown(target)} is not from {TRUSTED}*")
     try:
         cls = getattr(import_module(target.rpartition(".")[0]), target.rpartition(".")[2])
     except (ImportError, AttributeError) as error:
-        raise BadInput(f"{where}._target_={target} does not exist: {error}") from error
+        raise BadInput(f"{where}._target_={shown(target)} does not exist") from error
     if not dataclasses.is_dataclass(cls):
-        raise BadInput(f"{where}._target_={target} holds no settings")
+        raise BadInput(f"{where}._target_={shown(target)} holds no settings")
     return cls
 
 
@@ -153,7 +169,7 @@ def check_keys(cls: type, settings: dict[str, Any], where: str) -> None:
     known = [f.name for f in dataclasses.fields(cls)]
     for key in settings:
         if key not in known:
-            raise BadInput(f"{where}.{key} is not a setting{nearest(str(key), known)}")
+            raise BadInput(f"{where}.{shown(key)} is not a setting{nearest(str(key), known)}")
 
 
 KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
@@ -164,7 +180,7 @@ def explain(error: OmegaConfBaseException, where: str = "") -> str:
     key = ".".join(part for part in (where, getattr(error, "full_key", None)) if part)
     first = (getattr(error, "msg", None) or str(error)).splitlines()[0]
     if found := re.match(r"Value '(.*?)' .*could not be converted to (\w+)", first):
-        return f"{key}={found[1]} must be {KINDS.get(found[2], found[2])}"
+        return f"{key}={shown(found[1])} must be {KINDS.get(found[2], found[2])}"
     return f"{key}: {first}" if key else first
 
 

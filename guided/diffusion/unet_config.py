@@ -4,6 +4,9 @@ has them, and the kinds of schedule, spacing and prediction that there are. Impo
 
 from dataclasses import dataclass, field
 
+from guided.errors import shown
+from guided.schedule import check_number
+
 SCHEDULES = ("linear", "cosine")  # of the noise
 SPACINGS = ("ddim", "even")  # of the steps
 PREDICTIONS = ("eps", "v", "x0")  # what the network says
@@ -14,6 +17,11 @@ CHANNEL_MULT = {
     256: [1, 1, 2, 2, 4, 4],
     128: [1, 1, 2, 3, 4],
     64: [1, 2, 3, 4],
+}
+DEEPEST = 12  # levels
+MOST = {
+    **{"num_channels": 8192, "num_res_blocks": 100, "num_heads": 1024},
+    **{"image_size": 8192, "patch": 64},
 }
 
 
@@ -36,16 +44,19 @@ class UNetConfig:
     dense: int = 0  # width of fully connected layers that guess the image first; 0: none
 
     def __post_init__(self) -> None:
-        if min(self.num_channels, self.num_res_blocks, self.num_heads) < 1:
-            raise ValueError("num_channels, num_res_blocks and num_heads must be at least 1")
+        for name, most in MOST.items():
+            check_number(name, getattr(self, name), 1, most, whole=True)
+        check_number("num_classes", self.num_classes, 0, 10**6, whole=True)
+        check_number("dropout", self.dropout, 0, 1)
+        check_number("dense", self.dense, 0, 10**5, whole=True)
+        if len(self.channel_mult) > DEEPEST:
+            raise ValueError(f"channel_mult={shown(self.channel_mult)}: at most {DEEPEST} levels")
+        for mult in self.channel_mult:
+            check_number("channel_mult", mult, 0, 64)
         if min(self.attention_resolutions, default=1) < 1:
             raise ValueError(
                 f"attention_resolutions={self.attention_resolutions} must be sizes in pixels"
             )
-        if self.patch < 1:
-            raise ValueError(f"patch={self.patch} must be at least 1")
-        if self.dense < 0:
-            raise ValueError(f"dense={self.dense} must be 0, for none, or more")
         if self.dense and self.learn_sigma:
             raise ValueError(f"dense={self.dense} needs learn_sigma=false: it guesses images only")
         step = max(2, self.divisor)

@@ -9,11 +9,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from guided import untrusted_yaml
 from guided.disco.table import data, rows
 from guided.errors import BadInput
 from guided.regular_files import read_bytes
+from guided.untrusted_yaml import Unreadable
 
 LARGEST = 256 * 2**20  # bytes; a DocArray as JSON carries its pictures
 LARGEST_YAML = 2**20  # characters; it is read slowly, and settings alone are a few thousand
@@ -65,10 +65,11 @@ def parsed(text: str, path: Path) -> Any:
     if len(text) > LARGEST_YAML:
         raise BadInput(f"import={path} is no JSON, and too large for settings in YAML")
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        said = " ".join(str(error).split())
-        raise BadInput(f"import={path} is neither JSON nor YAML: {said}") from error
+        return untrusted_yaml.read(
+            text, f"import={path}", aliases=True, dates=True, longest=LARGEST_YAML
+        )
+    except Unreadable as error:
+        raise BadInput(f"import={path} is neither JSON nor YAML: {error.reason}") from error
 
 
 def extent(value: Any, known: dict[int, float], depth: int = 0) -> float:

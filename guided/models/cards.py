@@ -18,7 +18,8 @@ from guided.diffusion.unet_config import PREDICTIONS, SCHEDULES, SPACINGS, UNetC
 from guided.errors import BadInput, not_one_of, shown
 from guided.models import clip_config, hub, open_clip_registry
 from guided.models.weights_file import damage
-from guided.schedule import AUTO, check_number, schedule
+from guided.paths import expand
+from guided.schedule import AUTO, HEAVIEST, check_number, schedule
 
 OPEN_CLIP, CHINESE = clip_config.OPEN_CLIP, "chinese_clip"
 CHOSEN: ContextVar[str | None] = ContextVar("cache", default=None)
@@ -152,6 +153,11 @@ class ModelCard(WeightsCard):
         ):
             if value not in known:
                 raise ValueError(not_one_of(setting, value, known))
+        check_number("megabytes", self.megabytes, 0, 10**9, whole=True)
+        if len(self.size) != 2:
+            raise ValueError(f"size={shown(self.size)} must be [width, height]")
+        for side in self.size:
+            check_number("size", side, 1, 8192, whole=True)
         if self.unet.dense and self.prediction != "x0":
             raise ValueError(f"prediction={self.prediction} must be x0 where unet.dense is not 0")
         if self.recommended.enlarge != AUTO:
@@ -176,7 +182,7 @@ class ClipCard:
     weight: Any = 1.0  # among the CLIPs that guide; 0 leaves it out, a schedule for a while
 
     def __post_init__(self) -> None:
-        self.weight = schedule("weight", self.weight, 0)
+        self.weight = schedule("weight", self.weight, 0, HEAVIEST)
         if self.path:
             check_place("path", self.path)
         if self.hub:
@@ -346,13 +352,8 @@ def cache() -> Path:
     """The folder of fetched models: the setting `cache=`, or GUIDED_CACHE, or `guided` in the
     user's cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    chosen = CHOSEN.get() or os.environ.get("GUIDED_CACHE") or f"{home}/guided"
-    try:
-        return Path(chosen).expanduser()
-    except RuntimeError as error:
-        raise BadInput(
-            f"cache={shown(chosen)}: nobody has this home folder; cache=FOLDER names another"
-        ) from error
+    chosen = CHOSEN.get() or os.environ.get("GUIDED_CACHE")
+    return expand("cache", chosen or f"{home}/guided")
 
 
 # torchvision's. What LPIPS looks at: its authors' package has only the small weights on top.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from guided.errors import BadInput, nearest, shown
-from guided.schedule import Schedule, is_number, schedule
+from guided.schedule import HEAVIEST, Schedule, is_number, schedule
 
 NEGATIVE_WEIGHT = -0.5
 KEYS = {"text", "image", "weight", "clips", "from", "until"}  # of a prompt that is a mapping
@@ -59,23 +59,25 @@ def parse(prompt: Any, negative: Any = None, image_prompt: Any = None) -> list[P
     if not as_list(prompt) and not as_list(image_prompt):
         raise BadInput('prompt is empty: say what to draw, as in prompt="a red heart"')
     if not any(prompt.at(k / 1000) for prompt in prompts for k in range(1001)):
-        raise BadInput(f"prompt={prompt}: every weight is 0, so nothing would be drawn")
+        raise BadInput(f"prompt={shown(prompt)}: every weight is 0, so nothing would be drawn")
     return prompts
 
 
 def as_list(value: Any) -> list[Any]:
-    if value is None or value == "":
+    if value is None or value in ("", {}):
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def read_all(value: Any, setting: str, unsaid: float) -> list[Prompt]:
     """One prompt, several, or some for each part of the run."""
-    if not isinstance(value, dict) or value.keys() & KEYS:
+    if not isinstance(value, dict) or not value or value.keys() & KEYS:
         return [read(item, setting, unsaid) for item in as_list(value)]
     starts = [read_progress(key, setting) for key in value]
     if starts != sorted(set(starts)):
-        raise BadInput(f"{setting}: progress must rise from one entry to the next, not {starts}")
+        raise BadInput(
+            f"{setting}: progress must rise from one entry to the next, not {shown(starts)}"
+        )
     if 1.0 in starts:
         raise BadInput(f"{setting}: progress 1 is the end of the run, where nothing is drawn")
     prompts = []
@@ -94,7 +96,7 @@ def read_progress(value: Any, setting: str) -> float:
         progress = math.nan
     if isinstance(value, bool) or not 0 <= progress <= 1:
         raise BadInput(
-            f"{setting} has {value!r} where progress is meant, from 0 to 1 or from 0% to 100%"
+            f"{setting} has {shown(value)} where progress is meant, from 0 to 1 or from 0% to 100%"
         )
     return progress
 
@@ -102,10 +104,12 @@ def read_progress(value: Any, setting: str) -> float:
 def read(item: Any, setting: str, unsaid: float = 1.0) -> Prompt:
     """One text or mapping; `unsaid` is its weight where it carries none."""
     if not isinstance(item, dict | str | int | float) or isinstance(item, bool):
-        raise BadInput(f"{setting} has {item!r} in it, which is no text; quote it if it is meant")
+        raise BadInput(
+            f"{setting} has {shown(item)} in it, which is no text; quote it if it is meant"
+        )
     if not isinstance(item, dict):
         text, weight = split_weight(str(item), unsaid)
-        return Prompt(filled(text, item, setting), weight)
+        return Prompt(filled(text, item, setting), read_weight(weight, item, setting))
     unknown = item.keys() - KEYS
     if unknown or ("text" in item) == ("image" in item):
         raise BadInput(
@@ -128,16 +132,15 @@ def read(item: Any, setting: str, unsaid: float = 1.0) -> Prompt:
 
 def filled(text: str, item: Any, setting: str) -> str:
     if not text.strip():
-        raise BadInput(f"{setting}={item!r} is empty: say what to draw")
+        raise BadInput(f"{setting}={shown(item)} is empty: say what to draw")
     return text.strip()
 
 
 def read_weight(weight: Any, item: Any, setting: str) -> float | Schedule:
     """A number, or any form of a schedule."""
-    if is_number(weight) and math.isfinite(weight):
-        return float(weight)
     try:
-        return schedule("weight", weight)
+        found = schedule("weight", weight, -HEAVIEST, HEAVIEST)
+        return found.values[0] if is_number(weight) else found
     except ValueError as error:
         where = shown(item)
         raise BadInput(f"{setting}={where}: {str(error).replace('=', ' ', 1)}") from error

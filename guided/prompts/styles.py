@@ -17,7 +17,7 @@ from typing import Any
 
 from guided.errors import not_one_of
 from guided.prompts.prompt import Prompt
-from guided.schedule import Schedule, schedule
+from guided.schedule import HEAVIEST, Schedule, schedule
 from guided.text import CHINESE, ENGLISH, language
 
 KINDS = ("medium", "style", "mood")
@@ -45,7 +45,7 @@ class Artist:
     weight: Any = 1.0  # the share of each prompt; a schedule lets one hand follow another
 
     def __post_init__(self) -> None:
-        self.weight = schedule("weight", self.weight, 0)
+        self.weight = schedule("weight", self.weight, 0, HEAVIEST)
 
     def says(self, language: str) -> str:
         name = self.name.said(language)
@@ -66,7 +66,7 @@ class Style:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(not_one_of("kind", self.kind, KINDS))
-        self.weight = schedule("weight", self.weight, 0)
+        self.weight = schedule("weight", self.weight, 0, HEAVIEST)
 
     def says(self, language: str) -> str:
         return self.words.said(language) or self.name.said(language)

@@ -22,7 +22,8 @@ from pathlib import Path
 
 from guided import trust
 from guided.config import presets
-from guided.errors import BadInput, nearest
+from guided.errors import BadInput, nearest, shown
+from guided.paths import expand, impossible
 from guided.regular_files import MB, read_text
 from guided.text import ENGLISH, language
 
@@ -49,7 +50,7 @@ class Wildcards:
         """BadInput when there is no such folder."""
         if folder is None:
             return cls(flags=tuple(flags))
-        path = Path(folder).expanduser()
+        path = expand("wildcards", folder)
         trust.check(path)
         if not path.is_dir():
             raise BadInput(f"wildcards={folder} is no folder; lists are NAME.txt, a choice a line")
@@ -57,14 +58,15 @@ class Wildcards:
 
     def words(self, name: str, language: str = ENGLISH) -> tuple[str, ...]:
         """The lines of a list; BadInput when there is none of that name, or nothing in it."""
-        for folder in (self.folder, LISTS):
+        for folder in (self.folder, LISTS) if impossible(f"{name}.txt") is None else ():
             if folder is not None and (folder / f"{name}.txt").is_file():
                 return read_list(folder / f"{name}.txt")
         if name in OF_PRESETS:
             return presets.names(name, language, self.flags)
         known = self.names()
         raise BadInput(
-            f"prompt has __{name}__, and there is no list {name}.txt{nearest(name, known)}; "
+            f"prompt has __{shown(name)}__, and there is no list {shown(name)}.txt"
+            f"{nearest(name, known)}; "
             f"there are {', '.join(known)}"
         )
 
@@ -78,6 +80,8 @@ class Wildcards:
         apart. BadInput when a list is missing."""
         # random() is promised to be the same in every version of Python; choice() is not.
         dice = random.Random(f"{seed} {place}")
+        if len(text) > LONGEST and any(found.search(text) for found in (NAME, CHOICE)):
+            raise BadInput(f"prompt={shown(text)}: wildcards need a text below {LONGEST} letters")
         tongue = language(NAME.sub("", text))
         for _ in range(DEEPEST):
             before = text[:LONGEST]
@@ -88,7 +92,7 @@ class Wildcards:
                 return ESCAPE.sub(r"\1", text)
             if len(text) > LONGEST:
                 break
-        raise BadInput(f"prompt={before[:80]}: its wildcards name each other in a circle")
+        raise BadInput(f"prompt={shown(before)}: its wildcards name each other in a circle")
 
 
 def literal(text: str) -> str:

@@ -123,14 +123,15 @@ class Manifest:
         except FileNotFoundError:
             raise BadInput(f"{folder} is no folder of a batch: it has no {NAME}") from None
         except (
-            *(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError),
+            *(OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError),
+            ArithmeticError,
         ) as error:
             why = getattr(error, "strerror", None) or error
             raise BadInput(f"{path} cannot be read: {why}") from error
 
     def check(self) -> None:
         """ValueError for what cannot be, before anything believes it."""
-        words, settings = self.base.get("words", []), self.base.get("settings")
+        words, settings = self.base.get("words"), self.base.get("settings")
         flags = self.base.get("flags", [])
         if not (all_texts(words) and all_texts(flags) and isinstance(settings, dict | None)):
             raise ValueError("its base has no words, flags and settings")

@@ -19,13 +19,11 @@ from typing import Any
 import yaml
 from PIL import Image
 
-from guided.errors import BadInput
+from guided import untrusted_yaml
+from guided.errors import CONTROL_OR_BREAK, BadInput
 from guided.runs import metadata
 from guided.version import __version__
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # plain data only; the first is quicker
-LONGEST = 1_000_000  # characters of settings
-DEEPEST = 100  # mappings and lists in each other
 # Settings of the machine, the folder and the way there, which a picture does not depend on.
 TODAYS = (
     *("debug", "folder", "gallery", "models", "cache", "name", "prompts", "batch", "resume"),
@@ -195,10 +193,20 @@ def as_yaml(settings: dict[str, Any]) -> str:
 
 
 class WholeTexts(yaml.SafeDumper):
-    """Without halves of surrogate pairs, which YAML would keep as two characters."""
+    """Without halves of surrogate pairs, which YAML would keep as two characters, and with escapes
+    instead of what is not printable."""
 
     def represent_data(self, data: Any) -> yaml.Node:
-        return super().represent_data(metadata.whole(data) if isinstance(data, str) else data)
+        if not isinstance(data, str):
+            return super().represent_data(data)
+        node = super().represent_data(metadata.whole(data))
+        node.style = '"' if CONTROL_OR_BREAK.search(node.value) else node.style
+        return node
+
+    def write_double_quoted(self, text: str, split: bool = True) -> None:
+        self.allow_unicode = CONTROL_OR_BREAK.search(text) is None
+        super().write_double_quoted(text, split)
+        self.allow_unicode = True
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -211,31 +219,7 @@ def read(path: Path) -> dict[str, Any]:
 def from_yaml(text: str, where: str) -> dict[str, Any]:
     """Settings that anyone may have written: as plain data, of a size that cannot hurt. BadInput
     names `where` they are from."""
-    if len(text) > LONGEST:
-        raise BadInput(f"{where} has settings of more than {LONGEST // 1000} kB; ours have less")
-    try:
-        check_shape(text, where)
-        settings = yaml.load(text, Loader=LOADER)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        if isinstance(error, BadInput):
-            raise
-        reason = " ".join(str(error).split())[:200]
-        raise BadInput(f"{where} has settings that cannot be read: {reason}") from error
+    settings = untrusted_yaml.read(text, where)
     if not isinstance(settings, dict):
         raise BadInput(f"{where} has settings that are no mapping of names to values")
     return settings
-
-
-def check_shape(text: str, where: str) -> None:
-    """BadInput for YAML whose parts refer to each other, a few lines of which would fill the
-    memory, or which is nested deeper than LOADER's stack can bear; YAMLError for what is none."""
-    depth = 0
-    for event in yaml.parse(text, Loader=LOADER):
-        if isinstance(event, yaml.AliasEvent):
-            line = event.start_mark.line + 1
-            raise BadInput(f"{where}:{line} has parts that refer to each other, which is not read")
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            line = event.start_mark.line + 1
-            raise BadInput(f"{where}:{line} cannot be read: nested more than {DEEPEST} deep")

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
-
+from guided import untrusted_yaml
 from guided.devices import check_device, check_precision
-from guided.errors import BadInput, nearest
+from guided.errors import BadInput, nearest, printable, shown
 
 T = TypeVar("T")
 
@@ -59,7 +58,7 @@ def main(kind: type[T], work: Callable[[T], None]) -> None:
     try:
         work(from_argv(kind))
     except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
@@ -88,12 +87,12 @@ def describe(kind: type) -> str:
 
 
 def _typed(key: str, text: str, default: object) -> object:
-    wanted = f"{key}={text} must be a {type(default).__name__}, as in {key}={default}"
+    wanted = f"{key}={shown(text)} must be a {type(default).__name__}, as in {key}={default}"
     try:
-        value = yaml.safe_load(text) if not isinstance(default, str) else text
+        value = untrusted_yaml.read(text, key) if not isinstance(default, str) else text
         if isinstance(default, float) and isinstance(value, (int, str)):
             value = float(value)  # YAML 1.1 reads 1e-4 as a word
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, OverflowError) as error:
         raise BadInput(wanted) from error
     if type(value) is not type(default):
         raise BadInput(wanted)

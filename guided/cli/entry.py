@@ -1,0 +1,31 @@
+"""The program's entry point: python run.py, python -m guided and the command `guided`.
+
+Imports nothing heavy before Ctrl-C ends the program without a traceback."""
+
+import os
+import signal
+import sys
+
+from guided import search_path
+
+
+def main() -> int:
+    """Run the command line in sys.argv and return the exit code."""
+    search_path.restrict()
+    interrupt = signal.getsignal(signal.SIGINT)
+    if interrupt is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules are imported
+    import hydra
+
+    from guided import console
+    from guided.cli import main as cli
+    from guided.config import interpolation, schema
+    from guided.paths import conf_folder
+
+    console.fill_standard_streams()
+    schema.register()
+    interpolation.forget_environment()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach `guard`, which prints one line
+    job = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")
+    signal.signal(signal.SIGINT, interrupt)
+    return cli.guard(job(cli.run), sys.argv)

@@ -1,0 +1,55 @@
+"""The flags that there are. Hydra has more, which run code from files, read any configuration or
+print its own internals: they are refused. Imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from guided.errors import BadInput, nearest, shown
+
+HELP, VERSION, CFG = ("--help", "-h"), ("--version",), ("--cfg", "-c")
+MANY, FOLDERS = ("--multirun", "-m"), ("--config-dir", "-cd")
+COMPLETION = ("--shell-completion", "-sc")
+KNOWN = (*HELP, *VERSION, *CFG, *MANY, *FOLDERS, *COMPLETION)
+SAID = "--config-dir FOLDER, -m, --cfg job, --help, --version, -sc install=SHELL"
+INSTEAD = {
+    "--config-path": "presets of your own are in --config-dir FOLDER",
+    "-cp": "presets of your own are in --config-dir FOLDER",
+    "--config-name": "a preset of your own is chosen by its group, as in look=NAME",
+    "-cn": "a preset of your own is chosen by its group, as in look=NAME",
+    "--experimental-rerun": "from=picture.png draws again, resume=FOLDER goes on",
+    "--run": "it draws without a flag",
+    "-r": "it draws without a flag",
+    "--resolve": "--cfg job prints all settings",
+    "--package": "--cfg job prints all settings",
+    "-p": "--cfg job prints all settings",
+    "--info": "--cfg job prints all settings",
+    "-i": "--cfg job prints all settings",
+    "--hydra-help": "--help prints what there is",
+}
+
+
+def check(flags: Sequence[str]) -> None:
+    """Raise BadInput for a flag that there is not, or that lacks its value. `flags` are separated:
+    --flag=value is two words."""
+    wanted = None
+    for flag in flags:
+        if wanted is not None:
+            check_value(wanted, flag)
+            wanted = None
+        elif flag not in KNOWN:
+            instead = INSTEAD.get(flag)
+            hint = f"; {instead}" if instead else f"{nearest(flag, KNOWN, 0.7)}; there are {SAID}"
+            raise BadInput(f"{shown(flag)} is no flag here{hint}")
+        elif flag in (*CFG, *FOLDERS):
+            wanted = flag
+    if wanted is not None:
+        raise BadInput(f"{wanted} needs a value: {'job' if wanted in CFG else 'a folder'}")
+
+
+def check_value(flag: str, value: str) -> None:
+    if flag in CFG and value != "job":
+        raise BadInput(
+            f"{flag} {shown(value)}: only --cfg job is there, which prints all settings"
+        )

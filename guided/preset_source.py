@@ -1,0 +1,71 @@
+"""Where Hydra finds the user's own presets: `--config-dir mine` is the source presets://mine.
+
+Hydra reads its own folder as it is, which is part of the program. These files may come from
+anyone: each is read by untrusted_yaml, and none may set anything of Hydra's own, whose settings
+name code that it runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigResult, ConfigSource
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from guided import untrusted_yaml
+from guided.errors import BadInput
+
+SCHEME = "presets"
+
+
+class PresetSource(FileConfigSource):
+    """A folder of presets, each checked when it is loaded."""
+
+    @staticmethod
+    def scheme() -> str:
+        return SCHEME
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """BadInput names file and line of what cannot be read, or is Hydra's."""
+        root = Path(self.path).resolve()
+        path = (root / self._normalize_file_name(config_path)).resolve()
+        if not path.is_relative_to(root):
+            raise BadInput(f"{path} lies outside of --config-dir {root}")
+        found = untrusted_yaml.read_config(path)
+        header = ConfigSource._get_header_dict(path.read_text(encoding="utf-8-sig")[:512])
+        check_is_preset(config_path, header, found, path)
+        return ConfigResult(
+            provider=self.provider,
+            path=f"{SCHEME}://{self.path}",
+            config=found,
+            header=header,
+        )
+
+
+def check_is_preset(
+    name: str, header: dict[str, str], found: DictConfig | ListConfig, path: Path
+) -> None:
+    """Raise BadInput if the file sets or chooses anything of Hydra's own."""
+    if not isinstance(found, DictConfig):
+        raise BadInput(f"{path} is a list; a preset has names of settings and their values")
+    settings = OmegaConf.to_container(found)
+    listed = settings.get("defaults") or []
+    chosen = [key for item in listed if isinstance(item, dict) for key in item]
+    packages = [str(key).rpartition("@")[2] for key in chosen if "@" in str(key)]
+    names = [name, header.get("package", ""), *settings, *chosen, *packages]
+    names += [item for item in listed if isinstance(item, str)]
+    for said in map(str, names):
+        plain = said.removeprefix("override ").removeprefix("optional ").lstrip("/ ")
+        if plain.replace("@", "/").replace(".", "/").split("/")[0] == "hydra":
+            raise BadInput(f"{path} sets what is Hydra's own, which no preset can: {said}")
+
+
+def register() -> None:
+    Plugins.instance().register(PresetSource)
+
+
+def searchpath(folder: str) -> str:
+    """Return the folder as an element of Hydra's search path."""
+    return f"{SCHEME}://{folder}"

@@ -1,0 +1,68 @@
+"""Output that is closed, full or left by its reader; a program that is stopped as it begins."""
+
+import logging
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from guided.console import Printable
+
+ROOT = Path(__file__).parent.parent
+RUN = f"'{sys.executable}' '{ROOT / 'run.py'}'"
+
+
+def shell(line: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {line}"], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (f"{RUN} --help | head -1", 0),
+        (f"{RUN} artist=list | head -1", 0),
+        (f"{RUN} models=list | head -1", 0),
+        (f"{RUN} --cfg job | head -1", 0),
+        (f"{RUN} --help >&-", 0),
+        (f"{RUN} --help 2>&-", 0),
+        (f"{RUN} prompt=x steps=0 2>&-", 2),
+        (f"{RUN} prompt=x steps=0 <&- >&- 2>&-", 2),
+    ],
+)
+def test_no_traceback_where_nobody_reads(line, code):
+    done = shell(line)
+    assert done.returncode == code
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("word", ["--help", "--version", "artist=list"])
+def test_a_full_disk_is_one_line(word):
+    done = shell(f"{RUN} {word} > /dev/full")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "No space left" in done.stderr
+
+
+@pytest.mark.parametrize("after", [0.05, 0.15, 0.3])
+def test_a_program_that_is_stopped_as_it_begins_says_nothing(after):
+    program = subprocess.Popen(
+        [sys.executable, str(ROOT / "run.py"), "prompt=x", "steps=0"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(after)
+    program.send_signal(signal.SIGINT)
+    _, said = program.communicate()
+    # The interpreter itself may say so before it comes to the program.
+    assert "guided" not in said and "run.py" not in said
+    assert program.returncode in (-signal.SIGINT, 130, 2)
+
+
+def test_a_warning_is_one_printable_line():
+    record = logging.LogRecord("x", logging.WARNING, "", 0, "%s is odd", ("\x1b[2J\nx",), None)
+    form = Printable("%(levelname)s: %(message)s")
+    assert form.format(record) == r"WARNING: \x1b[2J\nx is odd"

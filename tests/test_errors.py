@@ -1,0 +1,56 @@
+"""Values in messages: readable in every script, and without power over a terminal."""
+
+import pytest
+
+from guided.errors import printable, shown
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\x1b[31mred", r"\x1b[31mred"),
+        ("a\rb", r"a\rb"),
+        ("a\nb\tc", r"a\nb\tc"),
+        ("\x9b31m", r"\x9b31m"),
+        ("a\u202eb", r"a\u202eb"),
+        ("a\u2066b\u2069", r"a\u2066b\u2069"),
+        ("a\u2028b\u2029c", r"a\u2028b\u2029c"),
+        ("a\u200bb\ufeff", r"a\u200bb\ufeff"),
+        ("\U0001f3f4\x1b[31m", "\U0001f3f4\\x1b[31m"),
+        ("\udce9", r"\udce9"),
+    ],
+)
+def test_what_moves_a_terminal_is_escaped(text, expected):
+    assert printable(text) == expected
+    assert shown(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "一只猫，很大",
+            "Dürer",
+            "e\u0301",
+            "قطة",
+            "می\u200cخواهم",
+            "हिन्दी",
+            "👩\u200d🚀 ❤\ufe0f",
+        ),
+        "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+        "c:\\new",
+    ],
+)
+def test_what_is_read_stays(text):
+    assert printable(text) == text
+
+
+def test_long_values_keep_their_beginning_and_messages_their_end_too():
+    assert shown("a" * 300) == "a" * 77 + "..."
+    assert shown(10**5000).endswith("digits")
+    said = printable("first " + "x" * 10_000 + " last")
+    assert said.startswith("first ") and said.endswith(" last") and len(said) < 2100
+
+
+def test_lines_stay_where_there_are_several():
+    assert printable("a\n\tb\x1b", lines=True) == "a\n\tb\\x1b"
