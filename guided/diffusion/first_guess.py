@@ -27,7 +27,7 @@ class Dense(nn.Module):
     (B, 3, H, W). It knows one size; of another one it guesses the square in the middle, and
     carries that square's edges on around it: one object, on its ground."""
 
-    def __init__(self, size: int, width: int) -> None:
+    def __init__(self, size: int, width: int, hidden: int) -> None:
         super().__init__()
         self.size = size
         self.time = nn.Sequential(
@@ -36,8 +36,8 @@ class Dense(nn.Module):
         self.inp = nn.Linear(3 * (size // COARSE) ** 2, width)
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.film = nn.ModuleList(nn.Linear(WAVES, 2 * width) for _ in range(2))
-        self.up = nn.Linear(width, 2 * width)
-        self.down = nn.Linear(2 * width, width)
+        self.up = nn.Linear(width, hidden)
+        self.down = nn.Linear(hidden, width)
         self.out = nn.Linear(width, 3 * size**2)
         for part in (self.down.weight, self.out.weight, self.out.bias):  # begins as a grey image
             nn.init.zeros_(part)

@@ -36,7 +36,7 @@ class UNet(nn.Module):
             self.label_emb = nn.Embedding(config.num_classes, wide)
 
         if config.dense:
-            self.dense = Dense(config.image_size, config.dense)
+            self.dense = Dense(config.image_size, config.dense, config.hidden)
             self.clear = zero(nn.Linear(WAVES, 1))  # how far the noisy image is clean already
 
         first = ch = config.channels(0)

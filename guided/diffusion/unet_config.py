@@ -42,6 +42,7 @@ class UNetConfig:
     dropout: float = 0.0
     patch: int = 1  # pixels a side that the network reads and writes at once
     dense: int = 0  # width of fully connected layers that guess the image first; 0: none
+    dense_hidden: int = 0  # width of the layer between them; 0: twice `dense`
 
     def __post_init__(self) -> None:
         for name, most in MOST.items():
@@ -57,6 +58,9 @@ class UNetConfig:
             raise ValueError(
                 f"attention_resolutions={self.attention_resolutions} must be sizes in pixels"
             )
+        check_number("dense_hidden", self.dense_hidden, 0, 10**5, whole=True)
+        if self.dense_hidden and not self.dense:
+            raise ValueError(f"dense_hidden={self.dense_hidden} needs dense above 0")
         if self.dense and self.learn_sigma:
             raise ValueError(f"dense={self.dense} needs learn_sigma=false: it guesses images only")
         step = max(2, self.divisor)
@@ -89,6 +93,11 @@ class UNetConfig:
     def divisor(self) -> int:
         """Width and height of an image must be multiples of this many pixels."""
         return self.patch * 2 ** (len(self.multipliers) - 1)
+
+    @property
+    def hidden(self) -> int:
+        """Width of the widest fully connected layer."""
+        return self.dense_hidden or 2 * self.dense
 
     @property
     def seen(self) -> int:

@@ -160,6 +160,7 @@ def visible(found: Shapes) -> UNetConfig:
         num_classes=found.get("label_emb.weight", (0,))[0],
         patch=patch,
         dense=dense,
+        dense_hidden=found["dense.up.weight"][0] if dense else 0,
     )
 
 
@@ -198,7 +199,7 @@ def looks(unet: UNetConfig) -> tuple[Any, ...]:
     return (
         *(unet.num_channels, unet.num_res_blocks, unet.resblock_updown),
         *(unet.use_scale_shift_norm, unet.learn_sigma, unet.num_classes),
-        *(unet.patch, unet.dense, unet.dense and unet.image_size),
+        *(unet.patch, unet.dense, unet.hidden, unet.dense and unet.image_size),
         tuple((float(unet.multipliers[level]), unet.attends(level)) for level in levels),
     )
 

@@ -14,7 +14,7 @@ def noise(height: int, width: int) -> Tensor:
 
 @pytest.fixture
 def dense() -> Dense:
-    return randomised(Dense(size=16, width=24), seed=2).eval()
+    return randomised(Dense(size=16, width=24, hidden=40), seed=2).eval()
 
 
 WHEN = torch.linspace(-1, 1, 2 * WAVES).view(2, WAVES)
@@ -22,7 +22,7 @@ WHEN = torch.linspace(-1, 1, 2 * WAVES).view(2, WAVES)
 
 def test_it_begins_as_grey_images() -> None:
     torch.manual_seed(0)
-    new = Dense(size=16, width=24)
+    new = Dense(size=16, width=24, hidden=40)
     assert new(noise(16, 16), WHEN).abs().max() == 0
 
 

@@ -179,6 +179,8 @@ def test_a_first_guess_learns_in_half_precision_too() -> None:
         ({"patch": 0}, "patch=0"),
         ({"dense": -1}, "dense=-1"),
         ({"dense": 8}, "learn_sigma=false"),
+        ({"dense": 8, "dense_hidden": -1, "learn_sigma": False}, "dense_hidden=-1"),
+        ({"dense_hidden": 8}, "needs dense"),
         (
             {"dense": 8, "learn_sigma": False, "image_size": 18, "patch": 2},
             "multiple of 4, not 18",

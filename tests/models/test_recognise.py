@@ -74,6 +74,7 @@ def networks(draw: st.DrawFn) -> UNetConfig:
         num_classes=draw(st.sampled_from([0, 7])),
         patch=patch,
         dense=dense,
+        dense_hidden=draw(st.sampled_from([0, 24])) if dense else 0,
     )
 
 

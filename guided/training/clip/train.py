@@ -14,6 +14,7 @@ https://arxiv.org/abs/2103.00020
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from guided.training.clip.batches import Batch
 from guided.training.common.muon import Muon
 from guided.training.common.settings import Training
 from guided.training.common.trainer import Course
-from guided.training.data import pictures, sources
+from guided.training.data import captions, pictures, sources
 from guided.training.data.augmentation import NAMES
 
 ATTACKS = 2  # steps in which a picture is changed against the learner
@@ -237,6 +238,19 @@ def begin(settings: Settings) -> nn.Module:
     return model
 
 
+@torch.no_grad()
+def anchor(model: WithAnchors, book: pictures.Pictures, words: Callable) -> None:
+    """Put the learnt points where a known CLIP's sentences are, so that they teach it nothing
+    wrong at first."""
+    told = [f"a {captions.bare(word['label'])}" for word in book.words]
+    for sentence in ("a thing on a {} background", "a {} thing"):
+        told += [sentence.format(name) for name in NAMES]
+    parts = words(told, architectures.CONTEXT).split(128)
+    points = torch.cat([architectures.read(model.clip, part) for part in parts])
+    model.anchors.copy_(points[: len(book.words)])
+    model.properties.copy_(points[len(book.words) :].view_as(model.properties))
+
+
 def train(settings: Settings) -> None:
     settings.check()
     if settings.threads:
@@ -245,7 +259,10 @@ def train(settings: Settings) -> None:
     book, teacher, merges = batches.load(settings)
     words = tokenizer(merges)
     device = find_device(settings.device)
-    model = WithAnchors(begin(settings), teacher.concepts_in_all).to(device)
+    model = WithAnchors(begin(settings), teacher.concepts_in_all)
+    if settings.init and book is not None:
+        anchor(model, book, words)
+    model.to(device)
     if not settings.texts:
         for name, weight in model.clip.named_parameters():
             weight.requires_grad_(name.startswith("visual."))
@@ -259,7 +276,7 @@ def train(settings: Settings) -> None:
     for (batch, tokens), dice in course.batches(make):
         batch = batch.to(device)
         with course.autocast():
-            read = model.clip.encode_text(tokens.to(device), normalize=True)
+            read = architectures.read(model.clip, tokens.to(device))
             images = batch.images
             if settings.robust:
                 images = hardened(images, read.float(), model, batch, settings.robust, dice)

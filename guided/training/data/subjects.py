@@ -16,16 +16,22 @@ FILL = 0.875  # share of the canvas that an object spans
 class Subjects:
     """Which of the prepared pictures are drawn from, and with what probability; made into batches
     of images in [-1, 1]. Of the share `recolour` half have another hue, and half are in shades of
-    one colour that has a name."""
+    one colour that has a name. Pictures are brought to their size once, at the start."""
 
     def __init__(self, book: pictures.Pictures, chosen: dict, size: int, recolour: float) -> None:
         self.book, self.size, self.recolour = book, size, recolour
         self.weights = picture_weights(book, chosen)
+        self.rows = self.weights.nonzero()[:, 0]
+        parts = [
+            torch.cat(pictures.placed(*book.batch(rows), size, FILL), 1)
+            for rows in self.rows.split(256)
+        ]
+        self.placed = (torch.cat(parts) * 255).round().byte()
 
     def batch(self, count: int, dice: torch.Generator) -> tuple[Tensor, Tensor]:
         """(images (B, 3, H, W) in [-1, 1], rows (B,) of the book)."""
-        rows = torch.multinomial(self.weights, count, replacement=True, generator=dice)
-        colour, alpha = self.book.batch(rows)
+        which = torch.multinomial(self.weights[self.rows], count, True, generator=dice)
+        colour, alpha = (self.placed[which].float() / 255).split((3, 1), 1)
         luck = torch.rand(count, generator=dice)
         angle = (torch.rand(count, generator=dice) * 4.2 + 1.0) * (luck < self.recolour / 2)
         colour = pictures.hue_rotated(colour, angle)
@@ -33,8 +39,7 @@ class Subjects:
         tint = (tint + 0.05 * torch.randn(count, 3, generator=dice)).clamp(0, 1)
         painted = (luck > 1 - self.recolour / 2).view(-1, 1, 1, 1)
         colour = torch.where(painted, pictures.shaded(colour, alpha, tint), colour)
-        colour, alpha = pictures.placed(colour, alpha, self.size, FILL)
-        return pictures.over(colour, alpha, grounds(count, dice)[0]) * 2 - 1, rows
+        return pictures.over(colour, alpha, grounds(count, dice)[0]) * 2 - 1, self.rows[which]
 
 
 def picture_weights(book: pictures.Pictures, chosen: dict) -> Tensor:

@@ -54,6 +54,8 @@ class Settings(Training):
     adam_lr: float = 5e-4  # for everything else from scratch
     dense_lr: float = 1e-3  # beside Muon, for fully connected layers, where there are any
     dense_batch: int = 256  # pictures a step that only they learn from; they are quick
+    dense_hidden: int = 0  # width of their widest layer; 0: the checkpoint's, or twice the others'
+    learn: str = "all"  # all, guess (the fully connected layers alone), unet (the rest alone)
     recolour: float = 0.18  # share of the prepared pictures in other colours than their own
     middle: float = 0.5  # share of the lessons amid the process, where shapes are decided
     flip: bool = True  # mirror your own pictures at random
@@ -62,6 +64,8 @@ class Settings(Training):
         super().check()
         if self.optimizer not in ("auto", "muon", "adam"):
             raise BadInput(f"optimizer={self.optimizer} is not one of auto, muon, adam")
+        if self.learn not in ("all", "guess", "unet"):
+            raise BadInput(f"learn={self.learn} is not one of all, guess, unet")
         if self.size and self.size % 8:
             raise BadInput(f"size={self.size} must be a multiple of 8, as 64 or 256")
         if self.dense_lr < 0:
@@ -78,7 +82,9 @@ class Settings(Training):
         if not self.init:
             like = build(cli_main.compose(["model=embedded"]).model, "model")
             side = self.size or like.unet.image_size
-            unet = architecture(side, self.channels)
+            unet = self.widened(architecture(side, self.channels))
+            if not unet.dense and self.learn != "all":
+                raise BadInput(f"learn={self.learn}: at {side} pixels there is no first guess")
             says = "x0" if unet.dense else "v"
             likes = recommended(like.recommended, unet, objects=pictures.prepared(self.data))
             return replace(
@@ -96,7 +102,20 @@ class Settings(Training):
         size = self.size or card.unet.image_size
         if size % card.unet.divisor:
             raise BadInput(f"size={size}: {card.name} takes multiples of {card.unet.divisor}")
-        return replace(card, size=[size, size])
+        if not card.unet.dense and self.learn != "all":
+            raise BadInput(f"learn={self.learn}: {card.name} makes no first guess")
+        return replace(card, size=[size, size], unet=self.widened(card.unet))
+
+    def widened(self, unet: UNetConfig) -> UNetConfig:
+        """With `dense_hidden`; BadInput where that would take something away."""
+        if not self.dense_hidden:
+            return unet
+        told = f"dense_hidden={self.dense_hidden}"
+        if not unet.dense:
+            raise BadInput(f"{told}: this network has no fully connected layers")
+        if self.dense_hidden < unet.hidden:
+            raise BadInput(f"{told} must be at least {unet.hidden}, as wide as it is already")
+        return replace(unet, dense_hidden=self.dense_hidden)
 
 
 def card_of(model: str) -> ModelCard:
@@ -228,13 +247,17 @@ def train(settings: Settings) -> None:
     model = network(card, settings)
     course = Course(settings, model, optimizers(model, settings))
     asked = torch.compile(model) if settings.compile else model
-    more = settings.dense_batch if card.unet.dense else 0
-    for images, dice in course.batches(lambda step, dice: batch(settings.batch + more, dice)):
+    more = settings.dense_batch if card.unet.dense and settings.learn != "unet" else 0
+    rest = settings.batch if settings.learn != "guess" else 0
+    for images, dice in course.batches(lambda step, dice: batch(rest + more, dice)):
         images = images.to(course.device)
         with course.autocast():
-            loss = objective.loss(asked, images[more:], dice)
+            losses = []
+            if rest:
+                losses.append(objective.loss(asked, images[more:], dice))
             if more:
-                loss = loss + objective.first_guess(model.first_guess, images[:more], dice)
+                losses.append(objective.first_guess(model.first_guess, images[:more], dice))
+            loss = torch.stack(losses).sum()
         course.learn(loss)
         if course.due:
             course.save()
@@ -244,8 +267,24 @@ def train(settings: Settings) -> None:
 
 
 def network(card: ModelCard, settings: Settings) -> UNet:
-    """A new network, or the checkpoint's, ready to learn in float32."""
+    """A new network, or the checkpoint's, in float32; what `learn` leaves out stays as it is."""
     device = find_device(settings.device)
+    model = UNet(card.unet)
     if settings.init:
-        return load_unet(card, device, torch.float32).requires_grad_(True).train()
-    return UNet(card.unet).to(device).set_precision(torch.float32)
+        known = replace(card, unet=card_of(settings.init).unet)
+        widen(load_unet(known, torch.device("cpu"), torch.float32), model)
+    for name, weight in model.named_parameters():
+        in_guess = name.startswith("dense.")
+        weight.requires_grad_(settings.learn == "all" or in_guess == (settings.learn == "guess"))
+    return model.to(device).set_precision(torch.float32).train()
+
+
+@torch.no_grad()
+def widen(known: UNet, model: UNet) -> None:
+    """Give `model` the weights of `known`, whose fully connected layers may be narrower. What is
+    new in `model` is not listened to yet: both say the same."""
+    weights = model.state_dict()
+    for name, weight in known.state_dict().items():
+        if name == "dense.down.weight":
+            weights[name].zero_()
+        weights[name][tuple(map(slice, weight.shape))] = weight

@@ -53,6 +53,22 @@ def test_guesses_of_a_denoiser_come_with_their_colours_and_grounds(folder: Path)
     assert any("yellow" in text or "黄" in text for text in said)
 
 
+def test_a_known_clip_names_things_by_its_own_sentences_at_once(folder: Path) -> None:
+    """Its anchors are where it reads their names: a sentence is nearest to its own."""
+    settings = train.Settings(data=str(folder), tower="b", init=str(CLIP_B))
+    words = train.tokenizer(CLIP_B / bpe.FILE)
+    model = train.WithAnchors(train.begin(settings), 4).eval()
+    train.anchor(model, pictures.load(folder, 32), words)
+    with torch.no_grad():
+        told = ["this is a red heart", "look, a sun", "one star", "a cat face, please"]
+        near = architectures.read(model.clip, words(told, architectures.CONTEXT)) @ model.anchors.T
+        ground = architectures.read(model.clip, words(["a thing on a blue background"])) @ (
+            model.properties[0].T
+        )
+    assert near.argmax(1).tolist() == [0, 1, 2, 3]
+    assert train.NAMES[ground.argmax()] == "blue"
+
+
 def test_own_captions_are_said_as_they_are(own: Path) -> None:
     taught = OwnLesson(clip_batches.folder.load(own, 32), 32)
     batch = taught.batch(8, dice())

@@ -6,6 +6,7 @@ import pytest
 import torch
 import yaml
 
+from guided.training.clip import batches
 from guided.training.data import augmentation, pictures, sources, subjects
 
 
@@ -45,9 +46,28 @@ def test_faded_colour_stays_within_its_object() -> None:
 def test_every_subject_is_spelt_as_in_unicode() -> None:
     """Each subject once, and other names only for subjects."""
     book = sources.subjects()
-    assert len(book["weights"]) > 100 and not set(book["weights"]) & set(book["later"])
+    assert len(book["weights"]) > 400 and not set(book["weights"]) & set(book["later"])
     names = yaml.safe_load((sources.HERE / "names.yaml").read_text())
     assert set(names) <= {*book["weights"], *book["later"]}
+
+
+def test_what_the_shipped_model_knows_is_taught_on() -> None:
+    known = (batches.EMBEDDED.parent / "words.txt").read_text().splitlines()
+    assert len(known) == len(set(known)) and set(known) <= set(sources.subjects()["weights"])
+
+
+def test_a_batch_shows_its_rows_on_plain_grounds(folder: Path) -> None:
+    book = pictures.load(folder, 64)
+    chosen = {"vendors": {"twemoji": 1}, "weights": {"sun": 2, "star": 1}}
+    shown = subjects.Subjects(book, chosen, 32, recolour=0.0)
+    images, rows = shown.batch(16, torch.Generator().manual_seed(0))
+    assert {(book.words[book.concepts[i]]["label"], book.vendors[i]) for i in rows} == {
+        ("sun", "twemoji"), ("star", "twemoji"),
+    }  # fmt: skip
+    ground = images[:, :, :1, :1] / 2 + 0.5  # what is shown leaves the corners free
+    placed = pictures.placed(*book.batch(rows), 32, subjects.FILL)
+    expected = pictures.over(*placed, ground) * 2 - 1
+    assert torch.allclose(images, expected, atol=2 / 255)
 
 
 def test_colour_names_survive_being_numbers() -> None:

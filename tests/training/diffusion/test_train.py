@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,38 @@ def test_fully_connected_layers_learn_which_picture_it_is(
     assert apart < 0.1 * (shown.mean(0) - shown).square().mean()
 
 
+@pytest.mark.parametrize("small_unet", ["dense"], indirect=True)
+def test_a_first_guess_grows_without_forgetting(
+    own: Path, small_unet: str, tmp_path: Path
+) -> None:
+    """A wider one says the same, until it learns."""
+    told = {"data": str(own), "batch": 2, "device": "cpu"}
+    train.train(train.Settings(out=str(tmp_path / "first"), steps=2, **told))
+    init = str(tmp_path / "first" / "first.yaml")
+    narrow = train.Settings(init=init, **told)
+    wide = replace(narrow, dense_hidden=200)
+    known, grown = (train.network(each.begin(), each).eval() for each in (narrow, wide))
+    assert grown.dense.up.out_features == 200 > known.dense.up.out_features
+    x, time = torch.randn(2, 3, 16, 16, generator=dice()), torch.tensor([100.0, 700.0])
+    assert torch.allclose(grown(x, time), known(x, time), atol=1e-6)
+    grown.first_guess(x, time).square().sum().backward()
+    assert grown.dense.down.weight.grad[:, 96:].abs().max() > 0
+
+
+@pytest.mark.parametrize("small_unet", ["dense"], indirect=True)
+@pytest.mark.parametrize("part", ["guess", "unet"])
+def test_one_part_learns_alone(own: Path, small_unet: str, tmp_path: Path, part: str) -> None:
+    told = {"data": str(own), "batch": 2, "dense_batch": 2, "device": "cpu"}
+    train.train(train.Settings(out=str(tmp_path / "first"), steps=1, **told))
+    init = str(tmp_path / "first" / "first.yaml")
+    out = tmp_path / "second"
+    alone = {"init": init, "learn": part, "lr": 1e-2, "steps": 2}
+    train.train(train.Settings(out=str(out), **alone, **told))
+    before, after = load_file(tmp_path / "first" / "first.safetensors"), weights(out)
+    moved = {name for name in after if not torch.equal(before[name].float(), after[name])}
+    assert moved and all(name.startswith("dense.") == (part == "guess") for name in moved)
+
+
 def dice() -> torch.Generator:
     return torch.Generator().manual_seed(5)
 
@@ -135,6 +168,10 @@ def test_a_checkpoint_is_trained_further_as_what_it_is(
         (["init=imagenet512"], "init=imagenet512"),
         (["init=embedded", "channels=64"], "channels=64"),
         (["init=embedded", "size=36"], "size=36"),
+        (["init=embedded", "dense_hidden=100"], "at least 1536"),
+        (["size=64", "dense_hidden=100"], "no fully connected"),
+        (["learn=text"], "learn=text"),
+        (["size=64", "learn=guess"], "no first guess"),
     ],
 )
 def test_wrong_settings_are_named_before_anything_is_read(
