@@ -9,6 +9,6 @@ if __name__ == "__main__":
     root = os.path.dirname(os.path.realpath(__file__))
     sys.path[:] = [place for place in sys.path if os.path.realpath(place) != root]
     sys.path.insert(0, os.path.join(root, "guided", "loader"))
-    from guided.cli.entry import main
+    from guided.__main__ import main
 
     sys.exit(main())

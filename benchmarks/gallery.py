@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from guided import gallery
+from guided.gallery import pages
 from tests.gallery.batches import entry, manifest, paint, save, save_metrics
 from tests.gallery.conftest import start
 
@@ -49,10 +49,10 @@ def main(many: int) -> None:
         folder = Path(place) / "2026-11-22" / "142233-many"
         fill(folder, many)
         print(f"{many} pictures")
-        told("all files made", seconds(lambda: gallery.update(folder, now=True)))
+        told("all files made", seconds(lambda: pages.update(folder, now=True)))
         one_more(folder, many)
-        told("one picture more", seconds(lambda: gallery.update(folder, now=True)))
-        told("nothing new", seconds(lambda: gallery.update(folder, now=True)))
+        told("one picture more", seconds(lambda: pages.update(folder, now=True)))
+        told("nothing new", seconds(lambda: pages.update(folder, now=True)))
         for what, files in (("thumbnails", "*.webp"), ("details", "*.js")):
             sizes = [path.stat().st_size for path in (folder / "thumbs").glob(files)]
             print(

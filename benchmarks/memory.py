@@ -13,7 +13,8 @@ import torch
 
 from benchmarks.cases import Case
 from guided.clip.fast_tower import quicken
-from guided.clip.model import Clip, import_open_clip
+from guided.clip.model import Clip
+from guided.compat.open_clip import import_open_clip
 from guided.cutouts.settings import Dango
 from guided.diffusion.guidance_target import Sight
 from guided.diffusion.samplers import DDIM

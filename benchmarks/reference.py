@@ -25,7 +25,7 @@ from guided_diffusion.gaussian_diffusion import (
 from guided_diffusion.respace import SpacedDiffusion, space_timesteps
 from torch import Tensor
 
-from guided.clip.model import import_open_clip
+from guided.compat.open_clip import import_open_clip
 from guided.rng import Dice
 
 import_open_clip()  # knows how to import torchvision where its operators are missing

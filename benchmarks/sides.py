@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from benchmarks.cases import Case
 from benchmarks.reference import CLAMP, ETA, Look, Reference
 from guided.clip.fast_tower import quicken
-from guided.clip.model import Clip, import_open_clip
+from guided.clip.model import Clip
+from guided.compat.open_clip import import_open_clip
 from guided.cutouts.settings import Dango
 from guided.devices import keep_freed
 from guided.diffusion.guidance_target import Sight

@@ -1,8 +1,36 @@
-"""Run the program as a module: python -m guided prompt="a red heart"."""
+"""The program's entry point: python run.py, python -m guided and the command `guided`.
 
+Imports nothing heavy before Ctrl-C ends the program without a traceback."""
+
+import os
+import signal
 import sys
 
-from guided.cli.entry import main
+from guided import search_path
+
+
+def main() -> int:
+    """Run the command line in sys.argv and return the exit code."""
+    search_path.restrict()
+    interrupt = signal.getsignal(signal.SIGINT)
+    if interrupt is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules are imported
+    import hydra
+
+    from guided import console
+    from guided.cli import main as cli
+    from guided.config import schema
+    from guided.paths import conf_folder
+    from guided.untrusted import interpolation
+
+    console.fill_standard_streams()
+    schema.register()
+    interpolation.forget_environment()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach `guard`, which prints one line
+    job = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")
+    signal.signal(signal.SIGINT, interrupt)
+    return cli.guard(job(cli.run), sys.argv)
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,8 +1,11 @@
 """What a user did wrong, said in one line. Knows nothing about where it happened."""
 
 import difflib
+import math
 import re
+import sys
 from collections.abc import Iterable
+from typing import Any
 
 LONGEST = 2000  # characters of a message
 # C0 and C1; marks of direction; separators of lines; halves of surrogate pairs; byte order.
@@ -58,3 +61,30 @@ def printable(text: str, lines: bool = False) -> str:
     if lines or len(text) <= LONGEST:
         return text
     return f"{text[: LONGEST * 2 // 3]} ... {text[-LONGEST // 3 :]}"
+
+
+def check_number(
+    name: str, value: Any, low: float = -math.inf, high: float = math.inf, whole: bool = False
+) -> None:
+    """ValueError naming the setting unless value is finite, in [low, high] and whole if asked."""
+    fits = is_number(value) and is_finite(value) and low <= value <= high
+    if not fits or (whole and value != int(value)):
+        beyond = is_number(value) and (value < low or value > high)
+        near = f"; the nearest is {min(max(value, low), high):g}" if beyond else ""
+        raise ValueError(f"{name}={shown(value)} must be {kind_of(low, high, whole)}{near}")
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def kind_of(low: float, high: float, whole: bool) -> str:
+    kind = "a whole number" if whole else "a number"
+    if math.isinf(low):
+        return kind
+    return kind + (f" from {low:g} to {high:g}" if math.isfinite(high) else f" of {low:g} or more")
+
+
+def is_finite(value: float) -> bool:
+    """Is it a number that a float can hold? An integer may be too large for one."""
+    return -sys.float_info.max <= value <= sys.float_info.max

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from guided.errors import BadInput
-from guided.paths import expand
+from guided.untrusted.typed_paths import expand
 
 if TYPE_CHECKING:
     pass

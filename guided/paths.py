@@ -1,12 +1,9 @@
-"""Folders of the package, and paths as they are typed."""
+"""Folders of the package."""
 
 from pathlib import Path
 
-from guided.errors import BadInput, shown
-
 PACKAGE = Path(__file__).parent
 EMBEDDED = PACKAGE / "models" / "embedded"  # the models that come with the program
-LONGEST_NAME, LONGEST = 255, 4096  # bytes, of a part and of the whole
 
 
 def conf_folder() -> Path:
@@ -14,31 +11,3 @@ def conf_folder() -> Path:
     it in a checkout."""
     inside = PACKAGE / "conf"
     return inside if inside.exists() else PACKAGE.parent / "conf"
-
-
-def expand(setting: str, typed: str | Path) -> Path:
-    """Return the path with its `~` or `~user` expanded; BadInput naming the setting if there is
-    no such user, or no file can have that name."""
-    text = str(typed)
-    if (reason := impossible(text)) is not None:
-        raise BadInput(f"{setting}={shown(text)} {reason}")
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:
-        user = text.replace("\\", "/").partition("/")[0]
-        raise BadInput(
-            f"{setting}={shown(text)}: the home folder of {shown(user)} is not known here; "
-            "give the whole path"
-        ) from error
-
-
-def impossible(text: str) -> str | None:
-    """Return why no file can have that path, or None."""
-    if "\0" in text:
-        return "has a NUL character in it, which no path can have"
-    parts = [len(part.encode(errors="surrogateescape")) for part in text.split("/")]
-    if max(parts) > LONGEST_NAME:
-        return f"is too long: at most {LONGEST_NAME} bytes between two slashes"
-    if len(text.encode(errors="surrogateescape")) >= LONGEST:
-        return f"is too long: at most {LONGEST} bytes"
-    return None

@@ -10,14 +10,13 @@ Progress goes from 0 (pure noise) to 1 (done). A schedule is written as
 
 import math
 import re
-import sys
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NoReturn
 
-from guided.errors import not_one_of, shown
+from guided.errors import check_number, is_number, kind_of, not_one_of, shown
 
 HEAVIEST = 1e9  # of weights, whose sums and squares then are finite
 AUTO = "auto"  # for settings that know a good value by themselves
@@ -107,33 +106,6 @@ def read_way(name: str, value: Mapping[str, Any]) -> tuple[str, Any]:
 def forms(low: float, high: float, whole: bool) -> str:
     """What a schedule may be, for messages."""
     return f"{kind_of(low, high, whole)}, or pairs [progress, value], as [[0, 12], [0.4, 4]]"
-
-
-def kind_of(low: float, high: float, whole: bool) -> str:
-    kind = "a whole number" if whole else "a number"
-    if math.isinf(low):
-        return kind
-    return kind + (f" from {low:g} to {high:g}" if math.isfinite(high) else f" of {low:g} or more")
-
-
-def check_number(
-    name: str, value: Any, low: float = -math.inf, high: float = math.inf, whole: bool = False
-) -> None:
-    """ValueError naming the setting unless value is finite, in [low, high] and whole if asked."""
-    fits = is_number(value) and is_finite(value) and low <= value <= high
-    if not fits or (whole and value != int(value)):
-        beyond = is_number(value) and (value < low or value > high)
-        near = f"; the nearest is {min(max(value, low), high):g}" if beyond else ""
-        raise ValueError(f"{name}={shown(value)} must be {kind_of(low, high, whole)}{near}")
-
-
-def is_finite(value: float) -> bool:
-    """Is it a number that a float can hold? An integer may be too large for one."""
-    return -sys.float_info.max <= value <= sys.float_info.max
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def is_pairs(value: Any) -> bool:

@@ -14,3 +14,23 @@ def language(text: str) -> str:
     if OTHERS.search(text):
         return ENGLISH
     return CHINESE if len(HAN.findall(text)) > len(LATIN.findall(text)) else ENGLISH
+
+
+ITEM = re.compile(r"""\s*('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,]*)\s*(?:,|$)""")
+
+
+def split(text: str) -> list[str]:
+    """At commas outside quotes."""
+    found, at = [], 0
+    while at < len(text):
+        match = ITEM.match(text, at)
+        found.append(unquoted(match[1]))
+        at = max(match.end(), at + 1)
+    return found
+
+
+def unquoted(text: str) -> str:
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        return re.sub(r"\\(.)", r"\1", text[1:-1]) if text[0] in text[1:-1] else text[1:-1]
+    return text

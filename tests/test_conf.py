@@ -11,9 +11,8 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from guided.cli import models
 from guided.cli.main import compose
-from guided.config import presets
+from guided.config import card_list, presets
 from guided.config.schema import build, build_all
 from guided.diffusion.unet import UNet
 from guided.paths import conf_folder
@@ -121,7 +120,7 @@ SIZES = {
 
 @pytest.mark.parametrize("name", SIZES)
 def test_a_card_describes_its_checkpoint(name):
-    card = dict(models.models())[name]
+    card = dict(card_list.models())[name]
     with torch.device("meta"):
         unet = UNet(card.unet)
     parameters = sum(tensor.numel() for tensor in unet.parameters())
@@ -129,11 +128,11 @@ def test_a_card_describes_its_checkpoint(name):
 
 
 def test_every_card_is_counted_except_the_embedded_one():
-    assert {name for name, _ in models.models()} - {"embedded"} == set(SIZES)
+    assert {name for name, _ in card_list.models()} - {"embedded"} == set(SIZES)
 
 
 def test_every_card_can_be_fetched_or_is_here():
-    for name, card in models.models():
+    for name, card in card_list.models():
         assert card.urls or Path(card.file).parent.name == "embedded", name
         assert all(url.startswith("https://") for url in card.urls), name
         assert not card.sha256 or re.fullmatch("[0-9a-f]{64}", card.sha256), name
@@ -141,7 +140,7 @@ def test_every_card_can_be_fetched_or_is_here():
 
 
 def test_checksums_are_not_shared_by_mistake():
-    sums = [card.sha256 for _, card in models.models() if card.sha256]
+    sums = [card.sha256 for _, card in card_list.models() if card.sha256]
     assert len(sums) == len(set(sums))
 
 

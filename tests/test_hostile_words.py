@@ -10,10 +10,12 @@ import pytest
 
 from guided.batch import run as batch_run
 from guided.cli import main
-from guided.config import interpolation, schema
+from guided.config import schema
+from guided.config.replay import composer_of
 from guided.errors import BadInput
 from guided.runs import record
 from guided.runs.manifest import Manifest
+from guided.untrusted import interpolation
 
 ROOT = Path(__file__).parent.parent
 HUGE = "9" * 400
@@ -258,10 +260,9 @@ def test_a_manifest_that_cannot_be(tmp_path, change):
 
 
 def test_of_a_manifests_flags_only_folders_of_presets_are_kept(tmp_path):
-    from guided.config.composition import Composer
 
     flags = ["--config-path", "/tmp", "--config-dir", str(tmp_path), "--config-name", "x"]
-    composer = Composer.kept({"words": ["prompt=x"], "flags": [*flags, "--experimental-rerun"]})
+    composer = composer_of({"words": ["prompt=x"], "flags": [*flags, "--experimental-rerun"]})
     assert composer.flags == ["--config-dir", str(tmp_path)]
 
 

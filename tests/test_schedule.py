@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from guided.schedule import check_number, schedule
+from guided.errors import check_number
+from guided.schedule import schedule
 
 
 @given(value=st.floats(-1e6, 1e6) | st.integers(-1000, 1000), progress=st.floats(0, 1))

@@ -11,16 +11,16 @@ import time
 import traceback
 from pathlib import Path
 
-from guided import trust
 from guided.batch import worker
 from guided.batch.launchers import JOBS
-from guided.config import interpolation, schema
-from guided.config.composition import Composer
+from guided.config import schema
 from guided.config.messages import BAD, say
+from guided.config.replay import composer_of
 from guided.console import Printable
 from guided.errors import Failed
-from guided.regular_files import check_folder
 from guided.runs.manifest import Manifest
+from guided.untrusted import allowed_files, interpolation
+from guided.untrusted.regular_files import check_folder
 
 PATIENCE = 60  # seconds for the step at hand, when the parent is gone
 ROOM = 10  # seconds for what has to be put away after that
@@ -36,9 +36,9 @@ def main(folder: str, device: str, *more: str) -> int:
     try:
         path = Path(folder)
         check_folder(path, JOBS)
-        own, _ = trust.apart(more)
-        with trust.limited(f"resume={path}", own, []):
-            composer = Composer.kept(Manifest.read(path).base)
+        own, _ = allowed_files.apart(more)
+        with allowed_files.limited(f"resume={path}", own, []):
+            composer = composer_of(Manifest.read(path).base)
             bench = worker.Bench(path, composer, [f"device={device}"], alone=False)
             worker.work(bench, "debug" in more)
     except KeyboardInterrupt:

@@ -13,12 +13,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from guided import search_path, trust
+from guided import search_path
 from guided.batch.interrupts import SIGNALS
 from guided.batch.queue import check_there
 from guided.batch.throughput import Tally
 from guided.console import tell
 from guided.runs.manifest import Manifest
+from guided.untrusted import allowed_files
 
 log = logging.getLogger(__name__)
 GLANCE = 0.5  # seconds between looks at who is still there
@@ -26,7 +27,7 @@ GLANCE = 0.5  # seconds between looks at who is still there
 
 def work(folder: Path, devices: Sequence[str], debug: bool = False) -> None:
     """Until all have left. A signal is passed on to each; KeyboardInterrupt when one came."""
-    more = [trust.word(), *(["debug"] if debug else [])]
+    more = [allowed_files.word(), *(["debug"] if debug else [])]
     # In sessions of their own, or a terminal's Ctrl-C would reach them twice. Nothing is written
     # to their standard input: that it ends tells them that this process is gone.
     children = [

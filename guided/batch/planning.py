@@ -20,9 +20,9 @@ from guided.config.composition import Composed, Composer
 from guided.config.messages import BAD, say
 from guided.config.plan import Plan
 from guided.errors import BadInput
-from guided.paths import expand
 from guided.runs.manifest import FAILED, Manifest, Picture, Row, grouped
 from guided.runs.record import TODAYS, fingerprint
+from guided.untrusted.typed_paths import expand
 from guided.version import __version__
 
 log = logging.getLogger(__name__)

@@ -17,17 +17,17 @@ from typing import Any
 
 import yaml
 
-from guided import untrusted_yaml
 from guided.batch.rows import MOST, check_name, combined, from_mapping
 from guided.batch.sweep import settings_of
 from guided.config.overrides import PROSE, is_grammar, parsed
 from guided.config.values import said, untrusted
 from guided.errors import BadInput, not_one_of, shown
-from guided.paths import expand
-from guided.regular_files import read_bytes
 from guided.runs.manifest import Row
 from guided.runs.metadata import whole
-from guided.untrusted_yaml import Unreadable
+from guided.untrusted import yaml_reader
+from guided.untrusted.regular_files import read_bytes
+from guided.untrusted.typed_paths import expand
+from guided.untrusted.yaml_reader import Unreadable
 
 LARGEST = 16 << 20  # bytes
 HALVES = re.compile(r"(\\u[dD][89a-fA-F][0-9a-fA-F]{2})+")
@@ -135,10 +135,10 @@ def from_cells(names: list[str], cells: list[str], where: str) -> Row:
 
 
 def from_yaml(text: str, name: str, flags: Sequence[str]) -> list[Row]:
-    root = untrusted_yaml.compose(whole_escapes(text), name, tags=True, longest=LARGEST)
+    root = yaml_reader.compose(whole_escapes(text), name, tags=True, longest=LARGEST)
     if isinstance(root, yaml.SequenceNode):
         return [from_node(node, name) for node in root.value]
-    found = None if root is None else untrusted_yaml.value_of(root, name)
+    found = None if root is None else yaml_reader.value_of(root, name)
     if not isinstance(found, dict) or found.keys() - {"list", "product"}:
         raise BadInput(f"{name} must be a list of prompts or settings, or have list: and product:")
     return combined(found, flags, name)
@@ -151,7 +151,7 @@ def whole_escapes(text: str) -> str:
 
 def from_node(node: yaml.Node, name: str) -> Row:
     """A prompt, or settings. What cannot be read is this row's own fault."""
-    where = f"{name}:{untrusted_yaml.line_of(node)}"
+    where = f"{name}:{yaml_reader.line_of(node)}"
     try:
         return from_mapping(settings_in(node, name), where)
     except Unreadable as error:
@@ -164,12 +164,12 @@ def settings_in(node: yaml.Node, name: str) -> dict[Any, Any]:
     if isinstance(node, yaml.SequenceNode):  # several prompts of one picture
         return {"prompt": [as_written(n, name, "prompt") for n in node.value]}
     known: set[Any] = set()
-    keys = [untrusted_yaml.check_key(key, name, "", known) for key, _ in node.value]
+    keys = [yaml_reader.check_key(key, name, "", known) for key, _ in node.value]
     values = [value for _, value in node.value]
     return {
         key: as_written(value, name, key)
         if key in PROSE
-        else untrusted_yaml.value_of(value, name, key)
+        else yaml_reader.value_of(value, name, key)
         for key, value in zip(keys, values, strict=True)
     }
 
@@ -178,4 +178,4 @@ def as_written(node: yaml.Node, name: str, key: str) -> Any:
     """A text also where YAML would read `no` or `12:30` as something else."""
     null = node.tag == "tag:yaml.org,2002:null"
     plain = isinstance(node, yaml.ScalarNode) and not null
-    return node.value if plain else untrusted_yaml.value_of(node, name, key)
+    return node.value if plain else yaml_reader.value_of(node, name, key)

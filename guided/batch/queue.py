@@ -23,7 +23,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from guided.errors import Failed
-from guided.guides.ranking import ASIDE, put_aside
+from guided.runs.layout import ASIDE, put_aside
 from guided.runs.manifest import (
     DONE,
     FAILED,

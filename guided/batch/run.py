@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from guided import search_path, trust
+from guided import search_path
 from guided.batch import launchers, multi_device, prompt_files, queue, request_checks, worker
 from guided.batch.launchers import Launch
 from guided.batch.planning import Batch, lasting_settings, plan_batch, where_asked
@@ -22,19 +22,19 @@ from guided.batch.sweep import expanded
 from guided.config import choices
 from guided.config.catalog import unquoted
 from guided.config.composition import Composer, lasting, own_folders
+from guided.config.flags import MANY
 from guided.config.overrides import name_of
 from guided.config.plan import plain
-from guided.config.replay import Recorded
+from guided.config.replay import Recorded, composer_of
 from guided.config.schema import build
 from guided.console import tell
 from guided.devices import find_device, find_precision, read_devices
-from guided.errors import BadInput, Failed
-from guided.flags import MANY
-from guided.paths import expand
-from guided.regular_files import MB, check_folder, read_text
+from guided.errors import BadInput, Failed, check_number
 from guided.runs import record
 from guided.runs.manifest import DONE, QUEUED, RUNNING, Manifest, Row
-from guided.schedule import check_number
+from guided.untrusted import allowed_files
+from guided.untrusted.regular_files import MB, check_folder, read_text
+from guided.untrusted.typed_paths import expand
 
 log = logging.getLogger(__name__)
 SHOWN, FEW = 50, 5  # lines
@@ -54,12 +54,12 @@ def draw(
     BadInput, or one of Hydra's errors, before anything is made, when none of it can be drawn;
     Failed, after all else was drawn, when something could not be; KeyboardInterrupt when it was
     stopped."""
-    own, words = trust.apart(words)
+    own, words = allowed_files.apart(words)
     prompts = [word for word in words if name_of(word) == "prompts"]
     if recorded is None and not prompts:
         return draw_typed(words, flags, recorded, launch)
     source = recorded.where if recorded else prompts[0]
-    with trust.limited(source, own, words, own_folders(flags)):
+    with allowed_files.limited(source, own, words, own_folders(flags)):
         return draw_typed(words, flags, recorded, launch)
 
 
@@ -95,7 +95,7 @@ def draw_typed(
     tell(f"drawing in {folder}")
     if launched and launch is not None:
         return by_launcher(
-            folder, launch, launchers.arguments(folder, hydras, [trust.word()], workers)
+            folder, launch, launchers.arguments(folder, hydras, [allowed_files.word()], workers)
         )
     bench = worker.Bench(folder, composer, [], batch.first_row, batch.first)
     return finish(folder, bench, batch.first.plan.devices, debug)
@@ -136,20 +136,20 @@ def chosen(words: Sequence[str]) -> str:
 
 def join(words: Sequence[str]) -> None:
     """Be one of a launcher's workers on a folder."""
-    own, words = trust.apart(words)
+    own, words = allowed_files.apart(words)
     said, more = beside(words)
     folder = Path(unquoted(said["resume"]))
     check_folder(folder, launchers.JOBS)
-    with trust.limited(f"resume={folder}", own, []):
-        composer = Composer.kept(Manifest.read(folder).base)
+    with allowed_files.limited(f"resume={folder}", own, []):
+        composer = composer_of(Manifest.read(folder).base)
         worker.work(worker.Bench(folder, composer, more, alone=False))
 
 
 def resume(words: Sequence[str], launch: Launch | None = None) -> Path:
     """Go on with a folder: what is not there yet, and what failed. As `draw`."""
-    own, words = trust.apart(words)
+    own, words = allowed_files.apart(words)
     said = dict(word.partition("=")[::2] for word in words)
-    with trust.limited(f"resume={said['resume']}", own, [], own_folders([])):
+    with allowed_files.limited(f"resume={said['resume']}", own, [], own_folders([])):
         return resume_typed(words, launch)
 
 
@@ -163,14 +163,16 @@ def resume_typed(words: Sequence[str], launch: Launch | None) -> Path:
     folder = found_folder(said["resume"], said.get("folder", "outputs"))
     check_folder(folder, launchers.JOBS)  # before anything is written: it may be somebody else's
     base = Manifest.read(folder).base
-    composer = Composer.kept(base)
+    composer = composer_of(base)
     with where_asked(base), composer.row(more) as composed:
         devices = read_devices(plain(composed.cfg.device))
         workers = read_workers(composed.cfg.workers)
     queue.retry(folder)
     if launched and launch is not None:
         return by_launcher(
-            folder, launch, launchers.arguments(folder, hydras, [*more, trust.word()], workers)
+            folder,
+            launch,
+            launchers.arguments(folder, hydras, [*more, allowed_files.word()], workers),
         )
     bench = worker.Bench(folder, composer, more)
     return finish(folder, bench, devices, said.get("debug", "").lower() == "true")

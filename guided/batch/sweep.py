@@ -15,11 +15,11 @@ from typing import Any
 from hydra.core.override_parser.types import Glob, Override, RangeSweep
 
 from guided.config import choices
-from guided.config.items import split
 from guided.config.overrides import name_of, parsed, quote_one
 from guided.config.presets import GROUPS
 from guided.errors import BadInput, shown
 from guided.runs.manifest import Row
+from guided.text import split
 
 # Whose values may be paths, or names in any script, which Hydra's grammar cannot read.
 NAMED = ("model", "clip", *GROUPS)

@@ -10,18 +10,19 @@ import logging
 import sys
 import traceback
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from guided import gallery
 from guided.batch.interrupts import Stopping
 from guided.batch.planning import Drawable, drawable, tell_if_changed, where_asked
 from guided.batch.queue import WORK, Worker, check_there
 from guided.batch.throughput import Tally
 from guided.config.composition import Composer
 from guided.config.messages import say
+from guided.config.values import trusted_words
 from guided.console import tell
 from guided.devices import find_device
+from guided.gallery import pages
 from guided.interfaces import Frame, Run
 from guided.models.model_cache import Loaded
 from guided.oom import free, out_of_memory
@@ -52,7 +53,7 @@ def work(bench: Bench, debug: bool = False) -> None:
             work_on(bench, worker, stopping, debug)
     finally:
         if bench.folder.is_dir():  # it may have been removed
-            gallery.update(bench.folder, now=True)
+            pages.update(bench.folder, now=True)
 
 
 def work_on(bench: Bench, worker: Worker, stopping: Stopping, debug: bool) -> None:
@@ -142,7 +143,7 @@ class Bench:
                         viewer.see(frame)
                     if frame.last:
                         self.mark(worker, frame.index, frame.score, spent[frame.index])
-                    gallery.update(self.folder)
+                    pages.update(self.folder)
                 bookmark.see(frame.state)
                 if stopping.asked and frame.state is not None:
                     bookmark.keep(frame.state)
@@ -158,6 +159,7 @@ class Bench:
             self.row = self.studio = None
             manifest = Manifest.read(self.folder)
             asked = manifest.rows[row]
+            asked = replace(asked, words=trusted_words(asked.words))
             self.found = drawable(self.composer, asked, self.more)
             tell_if_changed(manifest.base, row, asked, self.found.fingerprint)
             self.row = row

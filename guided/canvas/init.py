@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from PIL import Image, ImageOps
 
-from guided.errors import BadInput, not_one_of
+from guided.errors import BadInput, check_number, is_number, not_one_of
 from guided.images import open_picture, tensor
-from guided.schedule import check_number, is_number
 
 if TYPE_CHECKING:
     from torch import Tensor

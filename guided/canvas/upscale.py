@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from guided.canvas.upscaler_network import Upscaler
+    from guided.canvas.upscaler import Upscaler
 
 MOST = 1024  # channels, and blocks, of an upscaler
 
@@ -31,8 +31,9 @@ class Enlarger:
             return cls(None)
         import torch
 
-        from guided.canvas.upscaler_network import Upscaler
-        from guided.models.weights import check, read
+        from guided.canvas.upscaler import Upscaler
+        from guided.models.load import check
+        from guided.models.weights import read
 
         path = locate(name)
         if path is None:

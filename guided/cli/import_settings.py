@@ -21,7 +21,7 @@ from guided.disco.reading import read
 from guided.disco.rules import translate
 from guided.disco.translation import Translation, beyond
 from guided.errors import CONTROL_OR_BREAK, BadInput
-from guided.paths import expand
+from guided.untrusted.typed_paths import expand
 
 PROGRAMS = {"disco": "Disco Diffusion", "discoart": "DiscoArt"}
 COMPANIONS = ("folder", "debug")  # what may be said beside import=

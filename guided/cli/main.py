@@ -15,13 +15,14 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from guided import console, flags, preset_source, trust
-from guided.config import choices, composition, interpolation, overrides, presets
+from guided import console
+from guided.config import choices, composition, flags, overrides, preset_source, presets
 from guided.config.composition import compose
 from guided.config.messages import BAD, say
 from guided.errors import BadInput, Failed, printable, shown
-from guided.paths import expand
 from guided.runs.manifest import Manifest
+from guided.untrusted import allowed_files, interpolation
+from guided.untrusted.typed_paths import expand
 from guided.version import __version__
 
 log = logging.getLogger(__name__)
@@ -152,8 +153,8 @@ def do(
         recorded = Recorded.read(said["from"])
         words = [word for word in words if not word.startswith(("from=", "show="))]
         if said.get("show") == "true":
-            own, words = trust.apart(words)
-            with trust.limited(recorded.where, own, words, composition.own_folders(given)):
+            own, words = allowed_files.apart(words)
+            with allowed_files.limited(recorded.where, own, words, composition.own_folders(given)):
                 console.show(replay.text(recorded, words, given).rstrip("\n"))
             return None
         return batch_run.draw(words, given, recorded, launch)
@@ -173,11 +174,11 @@ def is_typed(name: str, words: Sequence[str]) -> bool:
 
 def pages_of(folder: str, words: list[str]) -> None:
     """The gallery's pages, made anew."""
-    from guided import gallery
+    from guided.gallery import pages
 
     if len(words) > 1:
         raise BadInput("gallery= stands alone, because it draws nothing")
-    console.tell(str(gallery.rebuild(expand("gallery", folder))))
+    console.tell(str(pages.rebuild(expand("gallery", folder))))
 
 
 def report(error: Exception, debug: bool) -> int:

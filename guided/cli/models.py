@@ -3,10 +3,9 @@
 Imports no torch.
 """
 
-from collections.abc import Iterator
+from omegaconf import DictConfig
 
-from omegaconf import DictConfig, OmegaConf
-
+from guided.config.card_list import clips, weights
 from guided.config.schema import build, build_all
 from guided.console import tell
 from guided.errors import BadInput, not_one_of
@@ -20,7 +19,6 @@ from guided.models.cards import (
     locate,
     needed_by,
 )
-from guided.paths import conf_folder
 
 ACTIONS = ("list", "download")
 
@@ -88,19 +86,3 @@ def line(group: str, name: str, state: str, size: str, card: WeightsCard | ClipC
     if isinstance(card, WeightsCard) and card.urls and not card.sha256:
         about += ", no checksum known: trust=true downloads it"
     return f"{state:<7}  {choice:<29} {card.megabytes:>5} MB  {size:<17} {about}"
-
-
-def weights(group: str) -> Iterator[tuple[str, WeightsCard]]:
-    """The cards of a group: model or secondary."""
-    for path in sorted((conf_folder() / group).glob("*.yaml")):
-        if config := OmegaConf.load(path):  # secondary=none is empty
-            yield path.stem, build(config, f"{group}={path.stem}")
-
-
-def models() -> Iterator[tuple[str, ModelCard]]:
-    yield from weights("model")
-
-
-def clips() -> Iterator[tuple[str, list[ClipCard]]]:
-    for path in sorted((conf_folder() / "clip").glob("*.yaml")):
-        yield path.stem, list(build_all(OmegaConf.load(path), "clip").values())

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from guided.clip.folder import word_pieces
 from guided.errors import BadInput
 from guided.models import clip_config, hub
-from guided.models.clip_folder import word_pieces
 from guided.models.weights import read
 
 CONTEXT = 52  # tokens that the models were trained to read, with the first and the last

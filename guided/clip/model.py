@@ -11,13 +11,10 @@ from __future__ import annotations
 import copy
 import logging
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from pickle import UnpicklingError
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -26,6 +23,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from guided.clip.fast_tower import quicken
+from guided.compat.open_clip import import_open_clip
 from guided.errors import BadInput
 from guided.memory.meta_copies import META, hollow
 from guided.models import hub
@@ -187,7 +185,7 @@ def found(card: ClipCard, device: torch.device, dtype: torch.dtype) -> Clip:
 def from_folder(card: ClipCard, folder: Path) -> tuple[Any, Any]:
     """Return the model and the tokenizer of a folder in open_clip's format, which anyone may have
     written."""
-    from guided.models import clip_folder
+    from guided.clip import folder as clip_folder
 
     try:
         return clip_folder.load(folder)
@@ -232,48 +230,3 @@ def tokenizer(card: ClipCard) -> Any:
     # A tokenizer of transformers could come with code.
     how = {"trust_remote_code": False} if card.texts() else {}
     return import_open_clip().get_tokenizer(card.arch, **how)
-
-
-def import_open_clip() -> ModuleType:
-    """open_clip, past two obstacles in what it imports."""
-    try:
-        with dynamo_asleep():
-            return import_past_missing_operators("open_clip")
-    except (ImportError, AttributeError):  # a release that asks dynamo something else
-        return import_past_missing_operators("open_clip")
-
-
-def import_past_missing_operators(name: str) -> ModuleType:
-    """A module that imports torchvision, whose CUDA build beside a CPU build of torch lacks some
-    operators and does not import. Nothing here needs them: declare each that is missed, and import
-    again."""
-    while True:
-        try:
-            return import_module(name)
-        except RuntimeError as error:
-            missing = re.search(r"operator (torchvision::\w+) does not exist", str(error))
-            if missing is None:
-                raise
-            # Declaring one twice raises, so this ends.
-            torch.library.define(
-                missing[1], "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-            )
-
-
-@contextmanager
-def dynamo_asleep() -> Iterator[None]:
-    """torchvision and timm, while they are imported, ask torch's compiler whether it works here
-    and to leave one function of theirs alone. That would import all of it, a third of a run's
-    start-up, for nothing: answer in its place. Whoever compiles imports the real one after."""
-    if "torch._dynamo" in sys.modules:
-        yield
-        return
-    dynamo, utils = ModuleType("torch._dynamo"), ModuleType("torch._dynamo.utils")
-    dynamo.__path__ = []  # a package
-    dynamo.disable = lambda fn=None, recursive=True, **_: fn if fn else (lambda f: f)
-    utils.is_compile_supported = lambda device: False
-    sys.modules |= {"torch._dynamo": dynamo, "torch._dynamo.utils": utils}
-    try:
-        yield
-    finally:
-        del sys.modules["torch._dynamo"], sys.modules["torch._dynamo.utils"]

@@ -16,19 +16,19 @@ from zlib import crc32
 
 from hydra.core.config_store import ConfigStore
 
-from guided import trust
-from guided.cli import models
-from guided.config import choices, presets
-from guided.config.items import split, unquoted
+from guided.config import card_list, choices, presets
 from guided.config.schema import build, build_all
 from guided.errors import BadInput, nearest, not_one_of, shown
 from guided.models import open_clip_registry
 from guided.models.cards import ClipCard, ModelCard, Recommended, locate
 from guided.models.cards import existing as present
 from guided.models.recognise import guess_kind, recognise
-from guided.paths import conf_folder, expand
-from guided.regular_files import check_regular
-from guided.untrusted_yaml import read_config
+from guided.paths import conf_folder
+from guided.text import split, unquoted
+from guided.untrusted import allowed_files
+from guided.untrusted.regular_files import check_regular
+from guided.untrusted.typed_paths import expand
+from guided.untrusted.yaml_reader import read_config
 
 log = logging.getLogger(__name__)
 WEIGHTS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
@@ -123,7 +123,7 @@ def own_model(typed: str) -> str | None:
 
 def card_for(path: Path) -> ModelCard:
     """A card that describes a checkpoint, with the settings of the known model that it is like."""
-    found = recognise(path, [card for _, card in models.models()])
+    found = recognise(path, [card for _, card in card_list.models()])
     prediction, schedule = guess_kind(found.unet)
     if found.assumed:
         log.warning(
@@ -173,7 +173,7 @@ def existing(group: str, typed: str) -> Path:
     """The file or folder of that name, in the current folder or in the cache."""
     path = expand(group, typed)
     if path.exists():
-        trust.check(path)
+        allowed_files.check(path)
         check_regular(group, path)
         return path
     if (found := locate(typed)) is not None:

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from guided import flags
+from guided.config import flags
 from guided.config.schema import Config
-from guided.paths import conf_folder, expand, impossible
+from guided.paths import conf_folder
+from guided.untrusted.typed_paths import expand, impossible
 
 EXAMPLES = """\
 Draws what a sentence says.

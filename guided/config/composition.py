@@ -11,11 +11,11 @@ import copy
 import hashlib
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
@@ -25,18 +25,16 @@ from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from guided import preset_source
-from guided.config import catalog, interpolation, schema
+from guided.config import catalog, preset_source, schema
 from guided.config import choices as config_choices
 from guided.config import overrides as config_overrides
-from guided.config.values import plain_value, spelt, trusted_words
+from guided.config.flags import FOLDERS
+from guided.config.values import plain_value, spelt
 from guided.errors import BadInput, shown
-from guided.flags import FOLDERS
-from guided.paths import conf_folder, expand
+from guided.paths import conf_folder
 from guided.runs.record import TODAYS
-
-if TYPE_CHECKING:
-    from guided.config.replay import Recorded
+from guided.untrusted import interpolation
+from guided.untrusted.typed_paths import expand
 
 WITH_PATHS = ("", "model", "clip", "secondary", "look", "local")  # groups, and the root
 ALONE = ("generator", "model", "secondary", "cutouts", "sampler", "batch")  # groups: one choice
@@ -208,22 +206,30 @@ class Composed:
         return copy.deepcopy(found) if hasattr(found, "settle") else found
 
 
+class Base(Protocol):
+    """What a picture or a run was made with, which words then vary (guided.config.replay)."""
+
+    def config(self, words: Sequence[str] = (), flags: Sequence[str] = ()) -> DictConfig:
+        """Return the configuration with `words` typed beside what it was made with."""
+        ...
+
+    def typed_with(self, words: Sequence[str]) -> list[str]:
+        """Return the words of a command that makes the same with `words`."""
+        ...
+
+    def as_base(self) -> dict[str, Any]:
+        """Return it as a manifest keeps it."""
+        ...
+
+
 @dataclass
 class Composer:
     """The rows of a batch, composed."""
 
     words: list[str]  # what holds for every row
     flags: list[str] = field(default_factory=list)
-    recorded: Recorded | None = None  # what it began with, of a picture or a run
+    recorded: Base | None = None  # what it began with, of a picture or a run
     composed: dict[tuple[str, ...], Composed] = field(default_factory=dict)  # by choices
-
-    @classmethod
-    def kept(cls, base: Mapping[str, Any]) -> Composer:
-        """As a batch's manifest has it."""
-        from guided.config.replay import Recorded
-
-        recorded = Recorded.kept(base.get("settings"))
-        return cls(trusted_words(base["words"]), lasting(base.get("flags", [])), recorded)
 
     @contextmanager
     def row(self, words: Sequence[str] = ()) -> Iterator[Composed]:

@@ -16,13 +16,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
-from guided.config import interpolation
 from guided.config.schema import known_names
 from guided.disco.setting_names import old_setting
 from guided.errors import BadInput, nearest, shown
-from guided.paths import expand
 from guided.prompts.prompt import KEYS
 from guided.runs.metadata import whole
+from guided.untrusted import interpolation
+from guided.untrusted.typed_paths import expand
 
 log = logging.getLogger(__name__)
 PROSE = ("prompt", "negative", "image_prompt")

@@ -9,28 +9,30 @@ import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from guided import trust
 from guided.canvas.init import Init, Photo, read_init, read_skip
+from guided.config import presets
 from guided.config.catalog import ranking
 from guided.config.schema import Config, build, build_all, resolved
 from guided.devices import check_memory, check_precision, read_devices
-from guided.errors import BadInput, nearest, not_one_of, shown
+from guided.errors import BadInput, check_number, nearest, not_one_of, shown
 from guided.images import check_picture
 from guided.interfaces import CutoutSettings, GuideSettings, Output
 from guided.models.cards import ClipCard, ModelCard, SecondaryCard, keep_in, locate, needed_by
-from guided.paths import expand
 from guided.prompts import prompt
 from guided.prompts.prompt import Prompt, meant_for
 from guided.prompts.scripts import unread
 from guided.prompts.styles import Artist, Manner, Style
 from guided.prompts.wildcards import Wildcards
-from guided.schedule import Schedule, check_number
+from guided.schedule import Schedule
+from guided.untrusted import allowed_files
+from guided.untrusted.typed_paths import expand
 
 log = logging.getLogger(__name__)
 Build = Callable[[DictConfig, str], Any]
@@ -110,7 +112,9 @@ class Plan:
                 read_styles(cfg.artist, "artist", Artist, build),
                 read_styles(cfg.look, "look", Style, build),
             ),
-            wildcards=Wildcards.read(cfg.wildcards, flags),
+            wildcards=Wildcards.read(
+                cfg.wildcards, partial(presets.names, arguments=tuple(flags))
+            ),
             drawn=plain(cfg.drawn),
             judges=ranking(cfg.rank),
             batch_size=cfg.batch_size,
@@ -120,7 +124,7 @@ class Plan:
             init=read_init(cfg.init, cfg.init_fit),
         )
         for picture in plan.files:
-            trust.tell_of_picture(picture)
+            allowed_files.tell_of_picture(picture)
         plan.settle()
         plan.check()
         plan.skip = read_skip(plan.steps, plan.init, cfg.skip, cfg.strength)

@@ -17,12 +17,12 @@ from typing import Any
 
 from wcwidth import wcswidth, wcwidth
 
-from guided import console, untrusted_yaml
+from guided import console
 from guided.config import choices
-from guided.config.items import split, unquoted
 from guided.errors import BadInput, nearest, printable, shown
 from guided.prompts.prompt import split_weight
-from guided.text import CHINESE, ENGLISH
+from guided.text import CHINESE, ENGLISH, split, unquoted
+from guided.untrusted import yaml_reader
 
 GROUPS = ("artist", "look")
 LIST = "list"
@@ -59,8 +59,8 @@ def presets(group: str, arguments: Sequence[str] = ()) -> list[Preset]:
 @cache
 def read(group: str, path: Path) -> Preset:
     """BadInput when it is no YAML."""
-    text = untrusted_yaml.text_of(path, str(path), untrusted_yaml.LONGEST_CONFIG)
-    node = untrusted_yaml.read(text, str(path), aliases=True, dates=True)
+    text = yaml_reader.text_of(path, str(path), yaml_reader.LONGEST_CONFIG)
+    node = yaml_reader.read(text, str(path), aliases=True, dates=True)
     inside = node if isinstance(node, dict) else {}
     inside = inside.get(group, inside)
     says = inside.get(path.stem) if isinstance(inside, dict) else None

@@ -12,25 +12,25 @@ from __future__ import annotations
 import copy
 import logging
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from guided.config import choices
-from guided.config.composition import compose
+from guided.config.composition import Composer, compose, lasting
 from guided.config.overrides import name_of
 from guided.config.plan import plain
 from guided.config.replay_known import ONE, SEVERAL, clean, is_here
 from guided.config.replay_reading import read_settings, rows_of, trusted
 from guided.config.schema import Config
-from guided.config.values import escaped
+from guided.config.values import escaped, trusted_words
 from guided.errors import BadInput, shown
-from guided.paths import expand
 from guided.runs import record
 from guided.runs.manifest import Row
 from guided.runs.record import TODAYS
+from guided.untrusted.typed_paths import expand
 from guided.version import __version__
 
 log = logging.getLogger(__name__)
@@ -154,6 +154,12 @@ class Recorded:
             log.warning("%s: what was typed cannot be composed today: %s", self.where, reason)
             self.words = []
             return plain(compose(self.typed_with([]), flags))
+
+
+def composer_of(base: Mapping[str, Any]) -> Composer:
+    """Return the composer of a batch's rows, as its manifest has it."""
+    recorded = Recorded.kept(base.get("settings"))
+    return Composer(trusted_words(base["words"]), lasting(base.get("flags", [])), recorded)
 
 
 def is_above_one(value: Any) -> bool:

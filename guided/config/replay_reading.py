@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from guided import untrusted_yaml
 from guided.config.overrides import PROSE, name_of
-from guided.config.values import untrusted
+from guided.config.values import trusted_words, untrusted
 from guided.errors import BadInput, nearest
 from guided.runs import manifest, record
 from guided.runs.manifest import Row
 from guided.runs.record import TODAYS
+from guided.untrusted import yaml_reader
 
 RUN = "run.yaml"
 
@@ -27,7 +27,7 @@ def read_settings(path: Path, where: str) -> dict[str, Any]:
     if not path.is_file():
         raise BadInput(f"{where}: there is no such file{similar(path)}")
     if path.suffix.lower() in (".yaml", ".yml"):
-        found = record.from_yaml(untrusted_yaml.text_of(path, where), where)
+        found = record.from_yaml(yaml_reader.text_of(path, where), where)
     else:
         try:
             found = record.read(path)
@@ -54,7 +54,8 @@ def rows_of(path: Path) -> list[Row]:
     folder = path.parent if path.name == RUN else path
     if not (folder / manifest.NAME).is_file():
         return []
-    rows = manifest.Manifest.read(folder).rows
+    kept = manifest.Manifest.read(folder).rows
+    rows = [replace(row, words=trusted_words(row.words)) for row in kept]
     return [replace(row, words=trusted(row.words)) for row in rows] if len(rows) > 1 else []
 
 

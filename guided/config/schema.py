@@ -14,9 +14,9 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from guided.config import interpolation
 from guided.errors import BadInput, nearest, shown
 from guided.paths import conf_folder
+from guided.untrusted import interpolation
 
 TRUSTED = "guided."
 COMMANDS = ("from", "show", "import")  # no settings: command.py takes them off the line

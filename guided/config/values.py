@@ -12,8 +12,9 @@ from typing import Any
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
-from guided.config import interpolation, overrides
+from guided.config import overrides
 from guided.errors import BadInput
+from guided.untrusted import interpolation
 
 HYDRAS = re.compile(r"[+~]*hydra[./=]")
 

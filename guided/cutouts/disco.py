@@ -9,25 +9,37 @@ Resizing: Shocher's resize-right, with its defaults (cubic, antialiased, black a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from guided.clip.model import import_open_clip
+from guided.compat.open_clip import import_open_clip
 from guided.cutouts.resize_right import resize
 from guided.cutouts.standard import merged, normal_like, seeded
 from guided.interfaces import Shown
+from guided.schedule import Schedule
 
-if TYPE_CHECKING:
-    from guided.cutouts.settings import Dango
+
+class DiscoSettings(Protocol):
+    """Values of the settings `cutouts=disco` (guided.cutouts.settings.Dango)."""
+
+    augment: bool
+    shared: bool
+    variants: str
+    overview: Schedule
+    inner: Schedule
+    power: Schedule
+    gray: Schedule
+    batches: Schedule
+    merge: Schedule | None
 
 
 class DangoViews:
     """Cutouts as settings say, differentiable with respect to the image."""
 
-    def __init__(self, settings: Dango) -> None:
+    def __init__(self, settings: DiscoSettings) -> None:
         import_open_clip()  # knows how to import torchvision where its operators are missing
         from torchvision.transforms import functional
 

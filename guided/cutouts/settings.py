@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from guided.errors import not_one_of
-from guided.schedule import Schedule, check_number, schedule
+from guided.errors import check_number, not_one_of
+from guided.schedule import Schedule, schedule
 
 if TYPE_CHECKING:
     from guided.cutouts.disco import DangoViews

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -20,17 +20,35 @@ from guided.cutouts.resize import resize
 from guided.devices import sent
 from guided.images import middle, square
 from guided.interfaces import Shown
-
-if TYPE_CHECKING:
-    from guided.cutouts.settings import Cutouts
+from guided.schedule import Schedule
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+
+
+class StandardSettings(Protocol):
+    """Values of the settings `cutouts=default` (guided.cutouts.settings.Cutouts)."""
+
+    area: str
+    augment: bool
+    overview: Schedule
+    inner: Schedule
+    power: Schedule
+    gray: Schedule
+    batches: Schedule
+    merge: Schedule | None
+    smallest: Schedule | None
+    flip: Schedule
+    degrees: Schedule
+    translate: Schedule
+    noise: Schedule
+    grayscale: Schedule
+    jitter: Schedule
 
 
 class Views:
     """Cutouts as settings say, differentiable with respect to the image."""
 
-    def __init__(self, settings: Cutouts) -> None:
+    def __init__(self, settings: StandardSettings) -> None:
         self.settings = settings
 
     def __call__(self, image: Tensor, size: tuple[int, int], progress: float, seed: int) -> Shown:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from guided.diffusion.gradients import pulled_back
 from guided.diffusion.secondary import SecondaryModel, quick_guess
 from guided.interfaces import Denoiser, Guess
 from guided.schedule import Schedule
@@ -38,14 +39,6 @@ class View:
             return self.slope * grad
         assert self.image is not None
         return pulled_back(self.image, self.x, grad)
-
-
-def pulled_back(image: Tensor, x: Tensor, grad: Tensor) -> Tensor:
-    """The gradient with respect to x, given that with respect to an image made of x."""
-    # As a number's gradient: for that of a tensor, torch imports sympy, most of a second.
-    with torch.enable_grad():
-        product = torch.dot(image.flatten(), grad.flatten())
-    return torch.autograd.grad(product, x)[0]
 
 
 @dataclass

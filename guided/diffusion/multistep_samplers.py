@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from guided.diffusion.samplers import walk
+from guided.errors import check_number, is_number
 from guided.interfaces import Denoiser, Guess, State, Step
-from guided.schedule import Schedule, check_number, is_number, schedule
+from guided.schedule import Schedule, schedule
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -4,8 +4,7 @@ has them, and the kinds of schedule, spacing and prediction that there are. Impo
 
 from dataclasses import dataclass, field
 
-from guided.errors import shown
-from guided.schedule import check_number
+from guided.errors import check_number, shown
 
 SCHEDULES = ("linear", "cosine")  # of the noise
 SPACINGS = ("ddim", "even")  # of the steps

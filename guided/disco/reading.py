@@ -9,11 +9,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-from guided import untrusted_yaml
 from guided.disco.table import data, rows
 from guided.errors import BadInput
-from guided.regular_files import read_bytes
-from guided.untrusted_yaml import Unreadable
+from guided.untrusted import yaml_reader
+from guided.untrusted.regular_files import read_bytes
+from guided.untrusted.yaml_reader import Unreadable
 
 LARGEST = 256 * 2**20  # bytes; a DocArray as JSON carries its pictures
 LARGEST_YAML = 2**20  # characters; it is read slowly, and settings alone are a few thousand
@@ -65,7 +65,7 @@ def parsed(text: str, path: Path) -> Any:
     if len(text) > LARGEST_YAML:
         raise BadInput(f"import={path} is no JSON, and too large for settings in YAML")
     try:
-        return untrusted_yaml.read(
+        return yaml_reader.read(
             text, f"import={path}", aliases=True, dates=True, longest=LARGEST_YAML
         )
     except Unreadable as error:

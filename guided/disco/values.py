@@ -4,8 +4,8 @@ a thousand values, one for each thousandth of the run. Knows no setting by name.
 import math
 from typing import Any
 
-from guided.errors import shown
-from guided.schedule import STEP, Runs, Schedule, is_number, schedule
+from guided.errors import is_number, shown
+from guided.schedule import STEP, Runs, Schedule, schedule
 
 STEPS = 1000  # entries of their lists, whatever the number of steps
 

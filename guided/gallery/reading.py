@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from guided.guides.ranking import ASIDE
-from guided.regular_files import read_bytes
 from guided.runs import record
+from guided.runs.layout import ASIDE
+from guided.untrusted.regular_files import read_bytes
 
 MANIFEST = "manifest.json"
 LARGEST = 1 << 28  # bytes of it

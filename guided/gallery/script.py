@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from guided.regular_files import read_bytes
 from guided.runs import record
+from guided.untrusted.regular_files import read_bytes
 
 DATA = "gallery-data.js"
 VERSION = 2  # of the data's form

@@ -9,34 +9,39 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from threading import Barrier
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from guided.clip.model import Clip
 from guided.cutouts.resize import resize
-from guided.diffusion.guidance_target import pulled_back
+from guided.diffusion.gradients import pulled_back
 from guided.images import read_picture, square
-from guided.interfaces import Pull, Scene, Views
+from guided.interfaces import ClipModel, Pull, Scene, Views
 from guided.oom import Thrift, until_it_fits
 from guided.prompts.prompt import Prompt, meant_for, shares
 from guided.rng import Dice
 from guided.schedule import Schedule, schedule
 
-if TYPE_CHECKING:
-    from guided.guides.clip import ClipGuide
-
 SMALL = 64 * 64  # pixels of a view: a tower for so few gains nothing from a second core
 Score = tuple[Tensor, Tensor, Tensor]
+
+
+class ClipLossSettings(Protocol):
+    """Values of the settings `guide.clip` (guided.guides.clip.ClipGuide)."""
+
+    scale: Schedule
+    combine: str
+    weights: str
+    long: str
 
 
 @dataclass
 class Target:
     """What one CLIP should see: a point (D,) of its sphere for each of its prompts."""
 
-    clip: Clip
+    clip: ClipModel
     prompts: list[Prompt]
     points: Tensor  # (P, D)
     weight: Schedule  # of this CLIP among the others
@@ -71,11 +76,11 @@ class Glance:
 class ClipSimilarity:
     targets: list[Target]
     views: Views
-    settings: "ClipGuide"
+    settings: ClipLossSettings
     thrift: Thrift
 
     @classmethod
-    def prepare(cls, scene: Scene, settings: "ClipGuide") -> "ClipSimilarity":
+    def prepare(cls, scene: Scene, settings: ClipLossSettings) -> "ClipSimilarity":
         targets = [
             target(name, clip, scene, settings.long == "split")
             for name, clip in scene.clips.items()
@@ -182,7 +187,7 @@ def cores(count: int) -> ThreadPoolExecutor:
     return pool
 
 
-def target(name: str, clip: Clip, scene: Scene, split: bool) -> Target:
+def target(name: str, clip: ClipModel, scene: Scene, split: bool) -> Target:
     """The prompts that are meant for this CLIP, as it sees them."""
     prompts = meant_for(scene.prompts, name)
     points = [point(clip, prompt, split) for prompt in prompts]
@@ -190,21 +195,21 @@ def target(name: str, clip: Clip, scene: Scene, split: bool) -> Target:
     return Target(clip, prompts, torch.stack(points) if points else torch.empty(0), weight)
 
 
-def point(clip: Clip, prompt: Prompt, split: bool) -> Tensor:
+def point(clip: ClipModel, prompt: Prompt, split: bool) -> Tensor:
     """(D,): where on its sphere this CLIP sees what the prompt says."""
     return (
         picture_point(clip, prompt.image) if prompt.image else text_point(clip, prompt.text, split)
     )
 
 
-def text_point(clip: Clip, text: str, split: bool) -> Tensor:
+def text_point(clip: ClipModel, text: str, split: bool) -> Tensor:
     """(D,); the middle of its parts where a text is longer than this CLIP reads and is split."""
     points = clip.encode_text(clip.split(text) if split else [text])
     return points[0] if len(points) == 1 else F.normalize(points.mean(0), dim=-1)
 
 
 @torch.no_grad()
-def picture_point(clip: Clip, path: str) -> Tensor:
+def picture_point(clip: ClipModel, path: str) -> Tensor:
     """(D,): the middle of the picture and its mirror image, letter-boxed."""
     view = resize(square(read_picture(path)), clip.size).clamp(0, 1)
     seen = clip.encode_image(torch.cat([view, view.flip(3)]).to(clip.device))
@@ -212,7 +217,7 @@ def picture_point(clip: Clip, path: str) -> Tensor:
 
 
 @torch.no_grad()
-def compared(image: Tensor, prompts: list[Prompt], clip: Clip) -> float | None:
+def compared(image: Tensor, prompts: list[Prompt], clip: ClipModel) -> float | None:
     """Weighted cosine of the whole image (1, 3, H, W) with the prompts as they are at the end of
     a run, or on average where none is left by then."""
     weights = [p.at(1.0) for p in prompts]

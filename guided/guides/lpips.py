@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from guided.clip.model import import_past_missing_operators
-from guided.models.weights import check, read
+from guided.compat.open_clip import import_past_missing_operators
+from guided.models.load import check
+from guided.models.weights import read
 
 
 @lru_cache(maxsize=1)

@@ -6,26 +6,21 @@ Knows nothing about diffusion. A CLIP that guided a picture likes it in any case
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from guided.interfaces import ClipModel
 from guided.prompts.prompt import Prompt, meant_for
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from guided.clip.model import Clip
-
-ASIDE = "others"  # the folder for pictures that are not among the best
-
 
 def score(
     image: Tensor,
     prompts: Iterable[Prompt],
-    clips: Mapping[str, Clip],
-    judges: Mapping[str, Clip] | None = None,
+    clips: Mapping[str, ClipModel],
+    judges: Mapping[str, ClipModel] | None = None,
 ) -> float | None:
     """image (1, 3, H, W), nominally in [0, 1] -> cosine, -1..1, of the whole picture with the
     prompts, by their weights at the end of the run, or where none is left by then, over all of
@@ -42,9 +37,3 @@ def score(
     cosines = [compared(image, heard, clip) for clip, heard in pairs]
     found = [cosine for cosine in cosines if cosine is not None]
     return sum(found) / len(found) if found else None
-
-
-def put_aside(path: Path) -> None:
-    folder = path.parent / ASIDE
-    folder.mkdir(exist_ok=True)
-    os.replace(path, folder / path.name)

@@ -13,13 +13,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from guided import trust
 from guided.diffusion.unet_config import PREDICTIONS, SCHEDULES, SPACINGS, UNetConfig
-from guided.errors import BadInput, not_one_of, shown
+from guided.errors import BadInput, check_number, not_one_of, shown
 from guided.models import clip_config, hub, open_clip_registry
 from guided.models.weights_file import damage
-from guided.paths import expand
-from guided.schedule import AUTO, HEAVIEST, check_number, schedule
+from guided.schedule import AUTO, HEAVIEST, schedule
+from guided.untrusted import allowed_files
+from guided.untrusted.typed_paths import expand
 
 OPEN_CLIP, CHINESE = clip_config.OPEN_CLIP, "chinese_clip"
 CHOSEN: ContextVar[str | None] = ContextVar("cache", default=None)
@@ -319,7 +319,7 @@ def locate(name: str) -> Path | None:
     """A file or folder by the name that a card gives it, or None. BadInput when it is a path of
     the user's that may not be opened (trust.py)."""
     if is_path(name) or ".." in Path(name).parts:
-        trust.check(Path(name).expanduser() if is_path(name) else cache() / name)
+        allowed_files.check(Path(name).expanduser() if is_path(name) else cache() / name)
     if is_path(name):
         return existing(Path(name))
     return existing(Path(__file__).parent / name) or existing(cache() / name)
@@ -344,7 +344,7 @@ def keep_in(folder: str | None) -> None:
     """The setting `cache=` of the run that begins; None: the environment decides. BadInput when
     it is not the user's (trust.py)."""
     if folder:
-        trust.check(Path(folder))
+        allowed_files.check(Path(folder))
     CHOSEN.set(folder)
 
 

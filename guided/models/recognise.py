@@ -15,10 +15,9 @@ from typing import Any
 from guided.diffusion.unet_config import UNetConfig
 from guided.errors import BadInput, shown
 from guided.models.cards import ModelCard
-from guided.models.weights_file import SAFETENSORS, damage, header
+from guided.models.weights_file import ANCHOR, SAFETENSORS, damage, find_prefix, header
 
 Shapes = Mapping[str, tuple[int, ...]]
-ANCHOR = "time_embed.0.weight"  # every U-Net of guided-diffusion's family has it
 MOST_LEVELS = 12
 COARSEST = 8  # pixels at the coarsest level of guided-diffusion's own networks
 # What other files are, told by the name of one tensor.
@@ -66,14 +65,6 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]]:
     from guided.models.weights import read
 
     return {key: tuple(tensor.shape) for key, tensor in read(path, shapes_only=True).items()}
-
-
-def find_prefix(keys: Iterable[str], anchor: str) -> str | None:
-    """What stands before a network's own names (`module.`, `state_dict.`, `ema.`), or None when
-    `anchor` is in no name. Averaged weights are chosen before raw ones."""
-    found = [key.removesuffix(anchor) for key in keys if key.endswith(anchor)]
-    whole = [prefix for prefix in found if not prefix or prefix.endswith(".")]
-    return min(whole, key=lambda p: ("ema" not in p.lower(), len(p), p), default=None)
 
 
 def unlike(found: Shapes) -> str:

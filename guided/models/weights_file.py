@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +147,14 @@ def about(path: Path, sha256: str) -> dict[str, Any]:
 
 def beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.verified")
+
+
+ANCHOR = "time_embed.0.weight"  # every U-Net of guided-diffusion's family has it
+
+
+def find_prefix(keys: Iterable[str], anchor: str) -> str | None:
+    """What stands before a network's own names (`module.`, `state_dict.`, `ema.`), or None when
+    `anchor` is in no name. Averaged weights are chosen before raw ones."""
+    found = [key.removesuffix(anchor) for key in keys if key.endswith(anchor)]
+    whole = [prefix for prefix in found if not prefix or prefix.endswith(".")]
+    return min(whole, key=lambda p: ("ema" not in p.lower(), len(p), p), default=None)

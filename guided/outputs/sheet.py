@@ -16,10 +16,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from guided.errors import check_number
 from guided.interfaces import Frame, Run
 from guided.outputs.picture import picture
 from guided.runs import record
-from guided.schedule import check_number
 
 STRIPS = "strips"  # the folder
 GAP = 4  # pixels around and between pictures

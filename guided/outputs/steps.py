@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from guided.errors import check_number
 from guided.interfaces import Frame, Run
 from guided.outputs.picture import picture
 from guided.runs import record
-from guided.schedule import check_number
 
 
 @dataclass

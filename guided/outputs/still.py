@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from guided.errors import not_one_of
+from guided.errors import check_number, not_one_of
 from guided.interfaces import Frame, Run
 from guided.outputs.picture import made, picture
 from guided.runs import record
 from guided.runs.metadata import SUFFIXES
-from guided.schedule import AUTO, check_number
+from guided.schedule import AUTO
 
 LEAST, MOST = 512, 16  # auto: pixels of the shorter side, and times larger at most
 LARGEST = {"webp": 16_383, "jpeg": 65_535}  # pixels a side

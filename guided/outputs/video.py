@@ -16,12 +16,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from guided.errors import not_one_of
+from guided.errors import check_number, not_one_of
 from guided.interfaces import Frame, Run
 from guided.outputs.film import Film
 from guided.outputs.picture import made, picture
 from guided.runs import record
-from guided.schedule import check_number
 
 FASTEST = {"mp4": 120, "gif": 50, "webp": 120}  # pictures a second; browsers slow a GIF above it
 LARGEST = {"mp4": 8192, "gif": 65_535, "webp": 16_383}  # pixels a side

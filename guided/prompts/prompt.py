@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from guided.errors import BadInput, nearest, shown
-from guided.schedule import HEAVIEST, Schedule, is_number, schedule
+from guided.errors import BadInput, is_number, nearest, shown
+from guided.schedule import HEAVIEST, Schedule, schedule
 
 NEGATIVE_WEIGHT = -0.5
 KEYS = {"text", "image", "weight", "clips", "from", "until"}  # of a prompt that is a mapping

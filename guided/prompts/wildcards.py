@@ -14,18 +14,17 @@ A backslash before {, } or |, or before two underscores, makes them text, and is
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
-from guided import trust
-from guided.config import presets
 from guided.errors import BadInput, nearest, shown
-from guided.paths import expand, impossible
-from guided.regular_files import MB, read_text
 from guided.text import ENGLISH, language
+from guided.untrusted import allowed_files
+from guided.untrusted.regular_files import MB, read_text
+from guided.untrusted.typed_paths import expand, impossible
 
 LISTS = Path(__file__).parent / "words"
 OF_PRESETS = ("artist", "medium", "style", "mood")
@@ -43,26 +42,31 @@ class Wildcards:
     """The lists there are: one's own folder's before the program's."""
 
     folder: Path | None = None
-    flags: tuple[str, ...] = ()  # Hydra's, which say where presets of one's own are
+    # Names of presets by kind ("artist", "medium", ...) and language; None: those are no lists.
+    preset_names: Callable[[str, str], tuple[str, ...]] | None = None
 
     @classmethod
-    def read(cls, folder: str | None, flags: Sequence[str] = ()) -> "Wildcards":
+    def read(
+        cls,
+        folder: str | None,
+        preset_names: Callable[[str, str], tuple[str, ...]] | None = None,
+    ) -> "Wildcards":
         """BadInput when there is no such folder."""
         if folder is None:
-            return cls(flags=tuple(flags))
+            return cls(preset_names=preset_names)
         path = expand("wildcards", folder)
-        trust.check(path)
+        allowed_files.check(path)
         if not path.is_dir():
             raise BadInput(f"wildcards={folder} is no folder; lists are NAME.txt, a choice a line")
-        return cls(path, tuple(flags))
+        return cls(path, preset_names)
 
     def words(self, name: str, language: str = ENGLISH) -> tuple[str, ...]:
         """The lines of a list; BadInput when there is none of that name, or nothing in it."""
         for folder in (self.folder, LISTS) if impossible(f"{name}.txt") is None else ():
             if folder is not None and (folder / f"{name}.txt").is_file():
                 return read_list(folder / f"{name}.txt")
-        if name in OF_PRESETS:
-            return presets.names(name, language, self.flags)
+        if name in OF_PRESETS and self.preset_names is not None:
+            return self.preset_names(name, language)
         known = self.names()
         raise BadInput(
             f"prompt has __{shown(name)}__, and there is no list {shown(name)}.txt"
@@ -73,7 +77,7 @@ class Wildcards:
     def names(self) -> list[str]:
         folders = [folder for folder in (self.folder, LISTS) if folder is not None]
         files = {path.stem for folder in folders for path in folder.glob("*.txt")}
-        return sorted(files.union(OF_PRESETS))
+        return sorted(files.union(OF_PRESETS if self.preset_names else ()))
 
     def draw(self, text: str, seed: int, place: int | str = 0) -> str:
         """The text with every wildcard decided; `place` tells several texts of one image

@@ -15,12 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from guided.config.values import trusted_words
 from guided.errors import BadInput
-from guided.guides.ranking import ASIDE
-from guided.regular_files import read_text
 from guided.runs import record
+from guided.runs.layout import ASIDE
 from guided.runs.metadata import SUFFIXES, whole
+from guided.untrusted.regular_files import read_text
 from guided.version import __version__
 
 NAME = "manifest.json"
@@ -108,7 +107,8 @@ class Manifest:
         """BadInput when there is none, or it cannot be understood. What a later version added is
         left out.
 
-        Anyone may have written it: no name in it leads out of the folder."""
+        Anyone may have written it: no name in it leads out of the folder; its words are as they
+        were written (guided.config.values.trusted_words)."""
         path = folder / NAME
         try:
             found = json.loads(read_text(path, LARGEST, follow=False))
@@ -117,8 +117,6 @@ class Manifest:
             own["pictures"] = [Picture(**known(Picture, one)) for one in found["pictures"]]
             manifest = cls(**own)
             manifest.check()
-            for row in manifest.rows:
-                row.words = trusted_words(row.words)
             return manifest
         except FileNotFoundError:
             raise BadInput(f"{folder} is no folder of a batch: it has no {NAME}") from None

@@ -19,9 +19,9 @@ from typing import Any
 import yaml
 from PIL import Image
 
-from guided import untrusted_yaml
 from guided.errors import CONTROL_OR_BREAK, BadInput
 from guided.runs import metadata
+from guided.untrusted import yaml_reader
 from guided.version import __version__
 
 # Settings of the machine, the folder and the way there, which a picture does not depend on.
@@ -219,7 +219,7 @@ def read(path: Path) -> dict[str, Any]:
 def from_yaml(text: str, where: str) -> dict[str, Any]:
     """Settings that anyone may have written: as plain data, of a size that cannot hurt. BadInput
     names `where` they are from."""
-    settings = untrusted_yaml.read(text, where)
+    settings = yaml_reader.read(text, where)
     if not isinstance(settings, dict):
         raise BadInput(f"{where} has settings that are no mapping of names to values")
     return settings

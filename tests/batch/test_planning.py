@@ -8,6 +8,7 @@ import pytest
 
 from guided.batch.planning import drawable, plan_batch, tell_if_changed, where_asked
 from guided.config.composition import Composer, compose
+from guided.config.replay import composer_of
 from guided.errors import BadInput
 from guided.runs.manifest import Row
 
@@ -77,7 +78,7 @@ def test_artists_of_ones_own_are_in_wildcards_wherever_a_batch_is_worked_on(tmp_
     )
     composer = Composer(["prompt=by __artist__", "steps=20"], ["--config-dir", str(tmp_path)])
     base = plan_batch(composer, [Row()], "").manifest.base
-    for found in (composer, Composer.kept(base)):  # the second is who resumes, or another process
+    for found in (composer, composer_of(base)):  # the second is who resumes, or another process
         assert "Mina Ona" in drawable(found, Row()).plan.wildcards.words("artist")
 
 
@@ -89,7 +90,7 @@ def test_relative_paths_are_from_where_the_batch_was_asked_for(tmp_path, monkeyp
     base = plan(["prompt=a __pet__"], words=["steps=20", "wildcards=lists"]).manifest.base
     monkeypatch.chdir(tmp_path / "there")
     with where_asked(base):
-        (found,) = drawable(Composer.kept(base), Row(["prompt=a __pet__"])).plan.prompts_of(0)
+        (found,) = drawable(composer_of(base), Row(["prompt=a __pet__"])).plan.prompts_of(0)
     assert found.text == "a cat from here"
     assert Path.cwd() == tmp_path / "there"
     with where_asked(base | {"cwd": str(tmp_path / "gone")}):
@@ -108,7 +109,7 @@ def test_a_row_whose_settings_have_changed_since_is_told(tmp_path, caplog):
     def told(*more: str) -> str:
         caplog.clear()
         for number, row in enumerate(rows[:2]):
-            found = drawable(Composer.kept(base), row, more)
+            found = drawable(composer_of(base), row, more)
             tell_if_changed(base, number, row, found.fingerprint)
         return caplog.text
 

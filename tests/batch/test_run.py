@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from guided import gallery
 from guided.batch.planning import plan_batch
 from guided.batch.run import begin, draw, resume, summary
 from guided.cli.main import report
@@ -132,7 +131,7 @@ def test_no_name_in_a_manifest_leads_out_of_its_folder(tmp_path, key, value):
 
 
 def test_a_folder_that_is_removed_while_it_is_drawn_in_is_no_bad_input(tmp_path, monkeypatch):
-    monkeypatch.setattr(gallery, "update", lambda folder, now=False: shutil.rmtree(folder))
+    monkeypatch.setattr(pages, "update", lambda folder, now=False: shutil.rmtree(folder))
     with pytest.raises(Failed, match="removed") as caught:
         draw(["prompt=a sun", "seed=1", *TINY, f"folder={tmp_path}"])
     assert report(caught.value, debug=False) == 1
@@ -175,7 +174,7 @@ def test_a_picture_with_a_damaged_frame_is_begun_anew(tmp_path, monkeypatch, dam
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(gallery, "update", stop)
+        patch.setattr(pages, "update", stop)
         with pytest.raises(KeyboardInterrupt):
             draw([*words, f"folder={tmp_path}/out"])
     folder = (tmp_path / "out" / "latest").resolve()

@@ -11,7 +11,6 @@ import pytest
 import torch
 from PIL import Image
 
-from guided import gallery
 from guided.batch.planning import plan_batch
 from guided.batch.run import begin, draw, resume
 from guided.batch.worker import Bench
@@ -205,6 +204,6 @@ def test_the_gallery_costs_nothing_before_the_first_step(tmp_path, monkeypatch):
             yield frame
 
     monkeypatch.setattr(Studio, "batch", steps)
-    monkeypatch.setattr(gallery, "update", lambda *asked, **now: told.append("gallery"))
+    monkeypatch.setattr(pages, "update", lambda *asked, **now: told.append("gallery"))
     draw(["prompt=a red heart", f"folder={tmp_path}", *SHORT])
     assert told == ["models are there", *("step", "gallery") * 2, "gallery"]

@@ -11,7 +11,7 @@ import pytest
 
 from guided.cli import models
 from guided.cli.main import compose, do
-from guided.config import choices
+from guided.config import card_list, choices
 from guided.errors import BadInput
 from guided.models.cards import VGG16
 
@@ -131,7 +131,7 @@ def test_a_repository_that_nobody_knows_needs_trust(monkeypatch) -> None:
 
 def test_the_comics_card_has_the_checksum_of_its_own_address() -> None:
     """Two releases: 0.1.0 has the first hash, 0.1.1 the second."""
-    card = dict(models.models())["comics_faces"]
+    card = dict(card_list.models())["comics_faces"]
     released = {
         "v0.1.0/256x256_openai_comics_faces_by_alex_spirin_084000.pt": "f587fd6d",
         "v0.1.1/256x256_openai_comics_faces_v2.by_alex_spirin_114k.pt": "7bac9334",

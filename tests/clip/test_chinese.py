@@ -6,7 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from guided.clip.model import Clip, import_open_clip, load
+from guided.clip.model import Clip, load
+from guided.compat.open_clip import import_open_clip
 from guided.errors import BadInput
 from guided.models.cards import ClipCard
 from tests.doubles import randomised, relative

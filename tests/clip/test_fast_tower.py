@@ -9,7 +9,7 @@ from torch import nn
 
 import guided
 from guided.clip.fast_tower import ClassTokenAsks, MeanAsks, Patches, SelfAttention, quicken
-from guided.clip.model import import_open_clip
+from guided.compat.open_clip import import_open_clip
 
 open_clip = import_open_clip()
 EMBEDDED = Path(guided.__file__).parent / "models" / "embedded"

@@ -17,7 +17,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from guided.clip import model as clip_model
-from guided.clip.model import Clip, import_open_clip, load
+from guided.clip.model import Clip, load
+from guided.compat import open_clip as compat_open_clip
+from guided.compat.open_clip import import_open_clip
 from guided.errors import BadInput
 from guided.models.cards import ClipCard
 from guided.models.clip_config import MERGES
@@ -346,5 +348,5 @@ def test_open_clip_imports_although_dynamo_is_asked_something_new(monkeypatch):
         return "open_clip"
 
     monkeypatch.setattr(clip_model, "import_past_missing_operators", import_once)
-    assert clip_model.import_open_clip() == "open_clip"
+    assert compat_open_clip.import_open_clip() == "open_clip"
     assert len(tries) == 2

@@ -81,9 +81,9 @@ def test_what_was_assumed_is_said_once(tmp_path, tensors, caplog) -> None:
 
 def test_a_known_file_has_its_cards_settings(tmp_path) -> None:
     """pixelart's own name: nothing to assume."""
-    from guided.cli import models
+    from guided.config import card_list
 
-    card = dict(models.models())["embedded"]
+    card = dict(card_list.models())["embedded"]
     source = Path(guided.__file__).parent / "models" / card.file
     found = build(compose([f"model={source}"]).model, "model")
     for setting in ("prediction", "schedule", "size", "recommended", "upscaler", "unet"):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from wcwidth import wcswidth
 
-from guided.cli import models
 from guided.cli.main import compose
+from guided.config import card_list
 from guided.config.catalog import spelt_out
 from guided.config.plan import Plan
 from guided.config.presets import presets, table
@@ -69,7 +69,7 @@ def test_no_two_presets_have_the_same_name() -> None:
 
 
 def test_the_models_that_suit_a_look_are_there() -> None:
-    known = {name for name, _ in models.models()}
+    known = {name for name, _ in card_list.models()}
     assert {model for look in SAYING for model in look.says["models"]} <= known
 
 

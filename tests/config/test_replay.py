@@ -14,7 +14,7 @@ from guided.batch.run import begin, draw
 from guided.config import replay
 from guided.config.composition import Composer, compose
 from guided.config.plan import Plan
-from guided.config.replay import Recorded, differences, plain
+from guided.config.replay import Recorded, composer_of, differences, plain
 from guided.config.replay_reading import trusted
 from guided.errors import BadInput
 from guided.runs import record
@@ -140,7 +140,7 @@ def test_what_a_batch_keeps_of_a_record_is_the_same_to_the_byte(tmp_path, usual)
     composer = Composer(["seed=9"], [], Recorded.read(kept(tmp_path, timed)))
     first = plan_batch(composer, [Row()], "")
     first.manifest.write(tmp_path)
-    again = drawable(Composer.kept(Manifest.read(tmp_path).base), Row())
+    again = drawable(composer_of(Manifest.read(tmp_path).base), Row())
     assert list(again.settings["prompt"]) == [0, 0.5]
     assert record.as_yaml(again.settings) == record.as_yaml(first.first.settings)
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from guided.config.composition import Composer, compose
+from guided.config.composition import compose
+from guided.config.replay import composer_of
 from guided.config.values import untrusted
 from guided.errors import BadInput
 from guided.runs.manifest import Manifest, Row
@@ -55,11 +56,11 @@ def test_a_manifest_of_someone_elses_looks_nothing_up(tmp_path):
     rows = [Row([f"negative='{LOOKS_UP}'", "guide.clip.scale=${steps}", "steps=30"])]
     Manifest("x", {"words": words, "settings": None}, rows, []).write(tmp_path)
     found = Manifest.read(tmp_path)
-    composer = Composer.kept(found.base)
+    composer = composer_of(found.base)
     with composer.row(found.rows[0].words) as composed:
         cfg = composed.cfg
         assert SECRET not in f"{cfg.prompt} {cfg.negative} {cfg.init}"
         assert cfg.prompt == cfg.negative == cfg.init == LOOKS_UP
         assert cfg.guide.clip.scale == 30  # one's own settings may refer to each other
-    recorded = Composer.kept({"words": [], "settings": record}).recorded
+    recorded = composer_of({"words": [], "settings": record}).recorded
     assert SECRET not in str(drawn(recorded.words[0]))

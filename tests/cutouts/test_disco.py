@@ -8,7 +8,7 @@ import resize_right
 import torch
 from torch import Tensor
 
-from guided.clip.model import import_open_clip
+from guided.compat.open_clip import import_open_clip
 from guided.cutouts.disco import DangoViews, hue_turned
 from guided.cutouts.resize_right import resize
 from guided.cutouts.settings import Dango

@@ -6,8 +6,7 @@ import time
 
 import pytest
 
-from guided import gallery
-from guided.gallery import script
+from guided.gallery import pages, script
 from guided.outputs.sheet import GAP
 from tests.gallery.batches import entry, manifest, paint, save, save_metrics, save_steps, sweep
 
@@ -79,7 +78,7 @@ def folder(tmp_path_factory):
     """Not to be changed by tests."""
     folder = tmp_path_factory.mktemp("a place, 100% #1") / "2026-11-22" / "142233-a-lighthouse"
     sweep(folder)
-    gallery.update(folder, now=True)
+    pages.update(folder, now=True)
     return folder
 
 
@@ -224,7 +223,7 @@ def test_a_strip_is_scrubbed_where_there_are_no_previews(page, tmp_path):
     (tmp_path / "strips").mkdir()
     paint(5, (4 * (48 + GAP) + GAP, 32 + 2 * GAP)).save(tmp_path / "strips" / "0000.png")
     manifest(tmp_path, [entry(0)])
-    gallery.update(tmp_path, now=True)
+    pages.update(tmp_path, now=True)
     page.open(tmp_path / "index.html")
     page.look_into(0)
     slider = page.one(".scrub")
@@ -274,7 +273,7 @@ def test_it_follows_a_batch_that_runs(page, tmp_path):
     rows[0] |= {"state": "running"}
     manifest(tmp_path, rows)
     save_steps(tmp_path, 0, [10])
-    gallery.update(tmp_path, now=True)
+    pages.update(tmp_path, now=True)
     page.open(tmp_path / "index.html")
     assert page.loaded("[data-id='0'] img") == 96  # the newest preview
     page.script("window.untouched = true")
@@ -282,7 +281,7 @@ def test_it_follows_a_batch_that_runs(page, tmp_path):
         save(tmp_path, number)
         rows[number] |= {"state": "done", "file": f"image_{number:04d}.png", "score": 0.1}
         manifest(tmp_path, rows)
-        gallery.update(tmp_path, now=True)
+        pages.update(tmp_path, now=True)
         card = f"[data-id='{number}'].done img"
         page.wait(lambda card=card: page.all(card))
     assert page.script("window.untouched")  # nothing was loaded anew but the data
@@ -311,7 +310,7 @@ def test_what_comes_from_outside_is_text_and_never_runs(page, tmp_path):
         with (folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
     manifest(folder, pictures, rows, title=EVIL)
-    gallery.update(folder, now=True)
+    pages.update(folder, now=True)
     for place in (folder, tmp_path):
         page.open(place / "index.html")
         for card in range(len(page.all("#wall .card"))):
@@ -359,10 +358,10 @@ def test_a_folder_from_somebody_else_brings_no_program(page, tmp_path):
         save(folder, number)
         save_metrics(folder, number)
     manifest(folder, [entry(number) for number in range(2)])
-    gallery.update(folder, now=True)
+    pages.update(folder, now=True)
     details = [folder / "thumbs" / f"000{number}.js" for number in range(2)]
     details[0].write_text("window.ran = 1;\n" + details[0].read_text())
-    gallery.rebuild(tmp_path)
+    pages.rebuild(tmp_path)
     making = script.load(details[1])
     making["plots"][0]["svg"] = (
         '<svg xmlns="http://www.w3.org/2000/svg" onload="window.ran=1"><script>window.ran=1'
@@ -392,7 +391,7 @@ def test_all_batches_on_one_page(page, tmp_path):
             save_metrics(folder, number)
         pictures = [entry(number, prompt=title, seed=day + number) for number in range(2)]
         manifest(folder, pictures, made=f"2026-11-{day}T12:00:00+00:00", title=title)
-        gallery.update(folder, now=True)
+        pages.update(folder, now=True)
     page.open(tmp_path / "index.html")
     assert page.one("h1").text == "All pictures"
     assert [h2.text for h2 in page.all("#wall h2")] == [
@@ -419,7 +418,7 @@ def test_in_chinese(page, folder):
 
 def test_a_page_without_its_data_says_what_to_do(page, tmp_path):
     save(tmp_path, 0)
-    gallery.update(tmp_path, now=True)
+    pages.update(tmp_path, now=True)
     os.remove(tmp_path / "gallery-data.js")
     page.open(tmp_path / "index.html")
     assert "python run.py gallery=" in page.one("#message").text

@@ -9,7 +9,6 @@ import sys
 import pytest
 from filelock import FileLock
 
-from guided import gallery
 from guided.errors import BadInput
 from guided.gallery import page, pages, script
 from tests.gallery.batches import entry, manifest, paint, save, save_metrics, save_steps, sweep
@@ -35,7 +34,7 @@ def batch(tmp_path):
 
 
 def test_a_page_with_everything_beside_it(batch):
-    gallery.update(batch)
+    pages.update(batch)
     assert (batch / "index.html").is_file()
     assert {path.name for path in (batch / "thumbs").glob("[0-9]*")} == {
         f"{k:04d}.{kind}" for k in range(10) for kind in ("webp", "js")
@@ -52,13 +51,13 @@ def test_a_page_with_everything_beside_it(batch):
 
 
 def test_a_thumbnail_is_made_once(batch):
-    gallery.update(batch, now=True)
+    pages.update(batch, now=True)
     before = {path.name: path.stat().st_ino for path in (batch / "thumbs").iterdir()}
     save(batch, 11)
     content = json.loads((batch / "manifest.json").read_text())
     content["pictures"][11] |= {"state": "done", "file": "image_0011.png"}
     (batch / "manifest.json").write_text(json.dumps(content))
-    gallery.update(batch, now=True)
+    pages.update(batch, now=True)
     after = {path.name: path.stat().st_ino for path in (batch / "thumbs").iterdir()}
     assert before.items() <= after.items()
     assert after.keys() - before.keys() == {"0011.webp", "0011.js"}
@@ -66,31 +65,31 @@ def test_a_thumbnail_is_made_once(batch):
 
 
 def test_a_picture_drawn_anew_gets_another_thumbnail(batch):
-    gallery.update(batch, now=True)
+    pages.update(batch, now=True)
     before = (batch / "thumbs" / "0000.webp").read_bytes()
     path = save(batch, 0, paint(77))
     os.utime(path, (2e9, 2e9))
-    gallery.update(batch, now=True)
+    pages.update(batch, now=True)
     assert (batch / "thumbs" / "0000.webp").read_bytes() != before
 
 
 def test_updates_that_follow_each_other_wait(batch):
-    gallery.update(batch)
+    pages.update(batch)
     (batch / "manifest.json").write_text("{}")
-    gallery.update(batch)
+    pages.update(batch)
     assert len(entries(batch)) == 12
-    gallery.update(batch, now=True)
+    pages.update(batch, now=True)
     assert entries(batch) == {}
 
 
 def test_while_another_worker_writes_nothing_is_written_and_nobody_waits(batch):
-    gallery.update(batch)
+    pages.update(batch)
     (batch / "manifest.json").write_text("{}")
     os.utime(batch / "gallery-data.js", (1, 1))
     with FileLock(batch / "thumbs" / ".lock"):
         code = (
-            "import sys, pathlib; from guided import gallery; "
-            "gallery.update(pathlib.Path(sys.argv[1]))"
+            "import sys, pathlib; from guided.gallery import pages; "
+            "pages.update(pathlib.Path(sys.argv[1]))"
         )
         subprocess.run([sys.executable, "-c", code, str(batch)], check=True)
         assert len(entries(batch)) == 12
@@ -101,30 +100,30 @@ def test_while_another_worker_writes_nothing_is_written_and_nobody_waits(batch):
 )
 def test_nothing_stops_a_run(batch, broken):
     (batch / "manifest.json").write_text(broken)
-    gallery.update(batch, now=True)
-    gallery.update(batch / "nowhere", now=True)
+    pages.update(batch, now=True)
+    pages.update(batch / "nowhere", now=True)
 
 
 def test_a_picture_that_cannot_be_opened_is_told_of_without_a_thumbnail(batch):
     (batch / "image_0001.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
-    gallery.update(batch, now=True)
+    pages.update(batch, now=True)
     found = entries(batch)
     assert "size" not in found[1]
     assert found[0]["size"] == [96, 64]
 
 
 def test_the_page_over_all_takes_batches_in_and_forgets_those_that_are_gone(batch):
-    gallery.update(batch, now=True)
+    pages.update(batch, now=True)
     other = batch.parent.parent / "2026-11-23" / "091500-灯塔 #1"
     save(other, 0)
     manifest(other, [entry(0)], made="2026-11-23T09:15:00+00:00", title="灯塔 #1")
-    gallery.update(other, now=True)
+    pages.update(other, now=True)
     root = batch.parent.parent
     found = over_all(root)
     assert [b["title"] for b in found] == ["灯塔 #1", "a lighthouse"]
     assert found[0]["folder"] == "2026-11-23/091500-%E7%81%AF%E5%A1%94%20%231/"
     shutil.rmtree(batch)
-    gallery.update(other, now=True)
+    pages.update(other, now=True)
     assert [b["title"] for b in over_all(root)] == ["灯塔 #1"]
 
 
@@ -137,7 +136,7 @@ def test_rebuilding_finds_every_run_old_and_new(tmp_path):
     manifest(folder, [entry(0)])
     (root / "latest").symlink_to("2026-11-22/142233-new", target_is_directory=True)
     (root / "presets").mkdir()
-    assert gallery.rebuild(root) == root / "index.html"
+    assert pages.rebuild(root) == root / "index.html"
     assert [b["at"] for b in over_all(root)] == ["2026-11-22/142233-new", "2026-11-20/100000-old"]
     assert (root / "2026-11-20" / "100000-old" / "index.html").is_file()
 
@@ -145,8 +144,8 @@ def test_rebuilding_finds_every_run_old_and_new(tmp_path):
 def test_rebuilding_one_batch_leaves_the_others_in_the_page_over_all(batch):
     other = batch.parent / "150000-other"
     save(other, 0)
-    gallery.rebuild(batch.parent.parent)
-    assert gallery.rebuild(other) == other / "index.html"
+    pages.rebuild(batch.parent.parent)
+    assert pages.rebuild(other) == other / "index.html"
     titles = [b["title"] for b in over_all(batch.parent.parent)]
     assert titles == ["a lighthouse", "a lighthouse"]
 
@@ -154,7 +153,7 @@ def test_rebuilding_one_batch_leaves_the_others_in_the_page_over_all(batch):
 def test_rebuilding_nothing_is_told(tmp_path):
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(BadInput, match="gallery="):
-            gallery.rebuild(folder)
+            pages.rebuild(folder)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -162,25 +161,25 @@ def test_rebuilding_nothing_is_told(tmp_path):
 def test_a_page_of_somebody_elses_stays_and_that_is_told(batch, caplog, when):
     (batch / "index.html").write_text("<h1>mine</h1>")
     os.utime(batch / "index.html", (when, when))
-    gallery.update(batch, now=True)
-    gallery.update(batch, now=True)
+    pages.update(batch, now=True)
+    pages.update(batch, now=True)
     assert (batch / "index.html").read_text() == "<h1>mine</h1>"
     assert [str(batch / "index.html") in line for line in caplog.messages] == [True]
 
 
 @pytest.mark.parametrize("when", [1, 2e9])
 def test_a_page_that_says_it_is_ours_and_is_not_is_replaced(batch, when):
-    gallery.update(batch, now=True)
+    pages.update(batch, now=True)
     (batch / "index.html").write_bytes(page.MARK + b"<script>evil()</script>")
     os.utime(batch / "index.html", (when, when))
-    gallery.update(batch, now=True)
+    pages.update(batch, now=True)
     assert (batch / "index.html").read_text() == page.render()
 
 
 def test_the_pages_are_made_without_torch(batch):
     code = (
-        "import sys, pathlib; from guided import gallery; "
-        "gallery.update(pathlib.Path(sys.argv[1]), now=True); assert 'torch' not in sys.modules"
+        "import sys, pathlib; from guided.gallery import pages; "
+        "pages.update(pathlib.Path(sys.argv[1]), now=True); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, str(batch)], check=True)
     assert (batch / "index.html").is_file()
@@ -192,13 +191,13 @@ def test_a_long_batch_costs_little_to_keep_up(tmp_path, monkeypatch):
         save(tmp_path, number)
         save_metrics(tmp_path, number, steps=3)
     manifest(tmp_path, [entry(number) for number in range(30)])
-    gallery.update(tmp_path, now=True)
+    pages.update(tmp_path, now=True)
     opened = []
     whole = pages.thumbs.make
     monkeypatch.setattr(pages.thumbs, "make", lambda *args: opened.append(args) or whole(*args))
     save(tmp_path, 30)
     manifest(tmp_path, [entry(number) for number in range(31)])
-    gallery.update(tmp_path, now=True)
+    pages.update(tmp_path, now=True)
     assert len(opened) == 1
 
 
@@ -207,7 +206,7 @@ def test_a_long_batch_costs_little_to_keep_up(tmp_path, monkeypatch):
 
 def bring_programs(batch):
     """Into a folder whose data say that all is up to date."""
-    gallery.update(batch, now=True)
+    pages.update(batch, now=True)
     for path in (batch / "thumbs").glob("*.js"):
         path.write_text("evil()\n" + path.read_text())
     (batch / "thumbs" / "0001.js").write_text('guidedGallery("" + evil())\n')
@@ -225,7 +224,7 @@ def test_rebuilding_takes_over_nothing_that_came_with_a_folder(batch):
     (batch / "thumbs" / "0000.webp").write_bytes(b"evil()")
     (root / "gallery-data.js").write_text("evil()\n")
     assert programs(root)
-    gallery.rebuild(root)
+    pages.rebuild(root)
     assert programs(root) == []
     assert (batch / "thumbs" / "0000.webp").read_bytes() != b"evil()"
     assert over_all(root)[0]["title"] == "a lighthouse"
@@ -234,7 +233,7 @@ def test_rebuilding_takes_over_nothing_that_came_with_a_folder(batch):
 def test_going_on_with_a_folder_keeps_no_program_in_it(batch):
     bring_programs(batch)
     os.remove(batch / "image_0002.png")  # its details are not made anew, and not asked for either
-    gallery.update(batch, now=True)
+    pages.update(batch, now=True)
     assert programs(batch) == [batch / "thumbs" / "0002.js"]
     assert "size" not in entries(batch)[2]
     assert entries(batch)[3]["size"] == [96, 64]
@@ -243,18 +242,18 @@ def test_going_on_with_a_folder_keeps_no_program_in_it(batch):
 def test_what_is_no_data_goes_from_the_page_over_all_and_the_rest_stays(batch):
     other = batch.parent / "150000-other"
     save(other, 0)
-    gallery.update(other, now=True)
+    pages.update(other, now=True)
     data = batch.parent.parent / "gallery-data.js"
     [line] = data.read_bytes().splitlines()
     bad = [b"evil()", line + b";evil()", line[:-1] + b"+evil())", line[:40], b""]
     data.write_bytes(b"\n".join([*bad, line, *bad]))
-    gallery.update(batch, now=True)
+    pages.update(batch, now=True)
     mine, rest = data.read_bytes().splitlines()
     assert rest == line
     assert b"142233-a-lighthouse" in mine
 
 
-@pytest.mark.parametrize("make", [gallery.update, gallery.rebuild])
+@pytest.mark.parametrize("make", [pages.update, pages.rebuild])
 @pytest.mark.parametrize("name", ["thumbs", "thumbs/.lock"])
 def test_nothing_is_written_through_a_link(batch, tmp_path, make, name, caplog):
     mine = tmp_path / "mine"
@@ -291,13 +290,13 @@ def test_a_run_reads_no_batch_but_its_own(batch, monkeypatch):
     for number in range(5):
         folder = root / "2026-11-21" / f"10000{number}-old"
         save(folder, 0)
-        gallery.update(folder, now=True)
+        pages.update(folder, now=True)
     parsed, dumped = [], []
     load, dumps = script.load, script.dumps
     monkeypatch.setattr(script, "load", lambda path: parsed.append(path) or load(path))
     monkeypatch.setattr(script, "dumps", lambda data: dumped.append(data) or dumps(data))
-    gallery.update(batch, now=True)
-    gallery.update(batch, now=True)
+    pages.update(batch, now=True)
+    pages.update(batch, now=True)
     assert set(parsed) == {batch / "gallery-data.js"}
     batches_dumped = [b["title"] for data in dumped for b in data.get("batches", [])]
     assert set(batches_dumped) == {"a lighthouse"}

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from guided.cli.main import compose
-from guided.clip.model import import_past_missing_operators
+from guided.compat.open_clip import import_past_missing_operators
 from guided.config.plan import Plan
 from guided.errors import BadInput
 from guided.guides import likeness

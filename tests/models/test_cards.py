@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from guided.cli import models
+from guided.config import card_list
 from guided.config.schema import build_all
 from guided.errors import BadInput
 from guided.models import cards
@@ -107,9 +107,13 @@ def test_names_of_the_hub_that_open_clip_knows_are_taken() -> None:
 
 
 def test_all_shipped_cards_are_right() -> None:
-    assert dict(models.models()) and dict(models.weights("secondary")) and dict(models.clips())
+    assert (
+        dict(card_list.models())
+        and dict(card_list.weights("secondary"))
+        and dict(card_list.clips())
+    )
     assert VGG16.target().name == VGG16.file
-    for _, card in (*models.models(), *models.weights("secondary")):
+    for _, card in (*card_list.models(), *card_list.weights("secondary")):
         assert locate(card.file) or card.target().name == card.file, card.name
 
 

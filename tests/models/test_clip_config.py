@@ -9,7 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from guided.clip.model import import_open_clip, load
+from guided.clip.model import load
+from guided.compat.open_clip import import_open_clip
 from guided.errors import BadInput
 from guided.models.cards import ClipCard
 from guided.models.clip_config import MERGES, chinese_settings, open_clip_settings

@@ -12,7 +12,8 @@ import torch
 from huggingface_hub import constants
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from guided.clip.model import import_open_clip, load
+from guided.clip.model import load
+from guided.compat.open_clip import import_open_clip
 from guided.errors import BadInput
 from guided.models import hub, open_clip_registry
 from guided.models.cards import ClipCard

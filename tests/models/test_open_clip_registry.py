@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from guided.cli import models
-from guided.clip.model import import_open_clip
+from guided.compat.open_clip import import_open_clip
+from guided.config import card_list
 from guided.errors import BadInput
 from guided.models import open_clip_registry
 
@@ -52,14 +52,14 @@ def test_the_nearest_name_is_offered(arch: str, tag: str, part: str) -> None:
 
 
 def test_every_card_of_ours_is_open_clips() -> None:
-    for name, cards in models.clips():
+    for name, cards in card_list.clips():
         for card in cards:
             if card.tag:
                 assert card.hub == open_clip_registry.find_tag(name, card.arch, card.tag)
 
 
 def test_every_card_says_what_it_reads_and_the_many_languages_are_any() -> None:
-    for name, cards in models.clips():
+    for name, cards in card_list.clips():
         for card in cards:
             assert card.reads, name
             if card.tag:

@@ -12,21 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from guided.cli import models
+from guided.config import card_list
 from guided.config.catalog import card_for
 from guided.diffusion.secondary import SecondaryModel
 from guided.diffusion.unet import UNet
 from guided.diffusion.unet_config import UNetConfig
 from guided.errors import BadInput
 from guided.models.cards import ModelCard
-from guided.models.recognise import find_prefix, from_shapes, looks, recognise, visible
-from guided.models.weights import load_unet
+from guided.models.load import load_unet
+from guided.models.recognise import from_shapes, looks, recognise, visible
+from guided.models.weights_file import find_prefix
 
 SMALL = UNetConfig(
     image_size=16, num_channels=32, channel_mult=[1, 2], num_res_blocks=1,
     attention_resolutions=[8], num_head_channels=32, learn_sigma=False,
 )  # fmt: skip
-CARDS = dict(models.models())
+CARDS = dict(card_list.models())
 
 
 def shapes(config: UNetConfig) -> dict[str, tuple[int, ...]]:

@@ -16,8 +16,9 @@ from guided.diffusion.unet import UNet
 from guided.diffusion.unet_config import UNetConfig
 from guided.errors import BadInput
 from guided.models.cards import ModelCard, SecondaryCard
+from guided.models.load import load_compiled, load_secondary, load_unet
 from guided.models.recognise import recognise
-from guided.models.weights import load_compiled, load_secondary, load_unet, read
+from guided.models.weights import read
 from tests.doubles import randomised, relative
 
 SMALL = UNetConfig(

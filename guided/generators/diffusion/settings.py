@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from guided.devices import check_compiler
 from guided.diffusion.symmetry import SYMMETRIES, Mirror
-from guided.errors import not_one_of
+from guided.errors import check_number, not_one_of
 from guided.interfaces import Sampler
 from guided.models.cards import ModelCard, SecondaryCard
 from guided.models.model_cache import Loaded
-from guided.schedule import AUTO, automatic, check_number, schedule
+from guided.schedule import AUTO, automatic, schedule
 
 if TYPE_CHECKING:
     import torch
@@ -74,7 +74,7 @@ class Diffusion:
         from guided.diffusion.guidance_cache import Pace
         from guided.diffusion.guidance_target import Sight
         from guided.generators.diffusion.generator import Drawing
-        from guided.models.weights import load_compiled, load_secondary, load_unet
+        from guided.models.load import load_compiled, load_secondary, load_unet
 
         unet = loaded.get(load_compiled if self.compile else load_unet, card, device, dtype)
         quick = None if secondary is None else loaded.get(load_secondary, secondary, device)

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from guided.clip.model import import_open_clip
+from guided.compat.open_clip import import_open_clip
 from guided.training.clip import bpe
 from guided.training.common import checkpoint
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import regex
 
-from guided.clip.model import import_open_clip
+from guided.compat.open_clip import import_open_clip
 
 FILE = "bpe_simple_vocab.txt.gz"
 VOCABULARY = 4096  # 256 bytes, the same again at a word's end, two special tokens, merges

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from guided.devices import find_device
 from guided.diffusion.parametrisation import clean, noised
-from guided.models.weights import load_unet
+from guided.models.load import load_unet
 from guided.training.common.settings import main
 from guided.training.data import augmentation, pictures, sources
 from guided.training.data.subjects import FILL, Subjects, grounds

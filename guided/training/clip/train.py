@@ -23,10 +23,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from guided.clip.model import import_open_clip
+from guided.compat.open_clip import import_open_clip
 from guided.devices import find_device
 from guided.errors import BadInput, not_one_of
-from guided.models import weights
+from guided.models import load, weights
 from guided.training.clip import architectures, batches
 from guided.training.clip.batches import Batch
 from guided.training.common.muon import Muon
@@ -233,7 +233,7 @@ def begin(settings: Settings) -> nn.Module:
     if settings.init:
         path = Path(settings.init) / architectures.WEIGHTS
         kept = {key: tensor.float() for key, tensor in weights.read(path).items()}
-        weights.check(model.state_dict(), kept, path)
+        load.check(model.state_dict(), kept, path)
         model.load_state_dict(kept)
     return model
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from guided import untrusted_yaml
 from guided.devices import check_device, check_precision
 from guided.errors import BadInput, nearest, printable, shown
+from guided.untrusted import yaml_reader
 
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ def describe(kind: type) -> str:
 def _typed(key: str, text: str, default: object) -> object:
     wanted = f"{key}={shown(text)} must be a {type(default).__name__}, as in {key}={default}"
     try:
-        value = untrusted_yaml.read(text, key) if not isinstance(default, str) else text
+        value = yaml_reader.read(text, key) if not isinstance(default, str) else text
         if isinstance(default, float) and isinstance(value, (int, str)):
             value = float(value)  # YAML 1.1 reads 1e-4 as a word
     except (ValueError, OverflowError) as error:

@@ -22,7 +22,7 @@ import yaml
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
-from guided.cli import main as cli_main
+from guided.config.composition import compose
 from guided.config.messages import composed
 from guided.config.schema import build
 from guided.devices import find_device
@@ -31,7 +31,7 @@ from guided.diffusion.unet import UNet
 from guided.diffusion.unet_config import CHANNEL_MULT, UNetConfig
 from guided.errors import BadInput
 from guided.models.cards import ModelCard, Recommended
-from guided.models.weights import load_unet
+from guided.models.load import load_unet
 from guided.training.common import checkpoint, log
 from guided.training.common.muon import Muon
 from guided.training.common.settings import Training
@@ -80,7 +80,7 @@ class Settings(Training):
         """The card of what will be trained: the checkpoint's own, or a new network's. BadInput,
         before pictures are read, where it cannot be."""
         if not self.init:
-            like = build(cli_main.compose(["model=embedded"]).model, "model")
+            like = build(compose(["model=embedded"]).model, "model")
             side = self.size or like.unet.image_size
             unet = self.widened(architecture(side, self.channels))
             if not unet.dense and self.learn != "all":

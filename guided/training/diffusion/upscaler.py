@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.optim import AdamW
 
-from guided.canvas.upscaler_network import Upscaler
+from guided.canvas.upscaler import Upscaler
 from guided.devices import find_device
 from guided.errors import BadInput
 from guided.training.common import checkpoint, log

@@ -25,7 +25,8 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from guided.cli import main as cli_main
+from guided.config.composition import compose
+from guided.config.messages import BAD, say
 from guided.config.plan import Plan
 from guided.errors import BadInput, not_one_of
 from guided.models.cards import locate
@@ -81,10 +82,10 @@ class Side:
     @classmethod
     def named(cls, name: str, overrides: list[str], out: Path) -> Side:
         try:
-            cfg = cli_main.compose(["prompt=x", *overrides])
+            cfg = compose(["prompt=x", *overrides])
             plan = Plan.read(cfg)
-        except cli_main.BAD as error:
-            raise BadInput(cli_main.say(error)) from error
+        except BAD as error:
+            raise BadInput(say(error)) from error
         described = OmegaConf.to_yaml(cfg, resolve=True, sort_keys=True)
         for path in weights(plan):
             stat = path.stat()

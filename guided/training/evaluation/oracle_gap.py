@@ -27,7 +27,7 @@ from guided.diffusion.parametrisation import noised
 from guided.diffusion.unet import UNet
 from guided.errors import BadInput
 from guided.models.cards import ModelCard
-from guided.models.weights import load_unet
+from guided.models.load import load_unet
 from guided.training.common.settings import main
 from guided.training.data import pictures, sources
 from guided.training.data.subjects import FILL, Subjects

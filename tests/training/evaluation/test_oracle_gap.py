@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from guided.errors import BadInput
-from guided.models.weights import load_unet
+from guided.models.load import load_unet
 from guided.training.diffusion.train import card_of
 from guided.training.evaluation import oracle_gap
 

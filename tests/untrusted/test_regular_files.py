@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from guided import gallery
 from guided.batch import prompt_files
 from guided.config import catalog, replay_reading
 from guided.disco import reading
 from guided.errors import BadInput
+from guided.gallery import pages
 from guided.models.cards import model_type
 from guided.models.weights_file import damage
 from guided.prompts import wildcards
-from guided.regular_files import check_folder, read_bytes
 from guided.runs.manifest import Manifest
+from guided.untrusted.regular_files import check_folder, read_bytes
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
 
@@ -121,8 +121,8 @@ def test_the_gallery_of_a_folder_with_pipes_and_devices_ends(tmp_path, make, nam
     Image.new("RGB", (8, 8)).save(folder / "image_0000.png")
     (folder / name).parent.mkdir(exist_ok=True)
     make(folder / name)
-    gallery.rebuild(folder)
-    gallery.update(folder, now=True)
+    pages.rebuild(folder)
+    pages.update(folder, now=True)
 
 
 # ---- folders -------------------------------------------------------------------------------

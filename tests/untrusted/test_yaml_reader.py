@@ -7,9 +7,9 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from guided import untrusted_yaml
 from guided.errors import BadInput
 from guided.paths import conf_folder
+from guided.untrusted import yaml_reader
 
 SHIPPED = sorted(conf_folder().rglob("*.yaml"))
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -53,7 +53,7 @@ ODD = [
 @pytest.mark.parametrize("aliases", [False, True])
 def test_odd_yaml_is_one_line_with_file_line_and_key(text, line, parts, aliases):
     with pytest.raises(BadInput) as caught:
-        untrusted_yaml.read(text, "mine.yaml", aliases=aliases)
+        yaml_reader.read(text, "mine.yaml", aliases=aliases)
     said = str(caught.value)
     assert said.startswith(f"mine.yaml:{line or ''}")
     assert "\n" not in said and len(said) < 400
@@ -66,22 +66,22 @@ def test_odd_cards_and_presets_are_refused_in_the_same_way(tmp_path, text):
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(BadInput, match=r"mine\.yaml") as caught:
-        untrusted_yaml.read_config(path)
+        yaml_reader.read_config(path)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["a: 2026-02-28", "a: 2026-02-30"])
 def test_a_date_is_text_in_a_preset_and_refused_elsewhere(tmp_path, text):
     with pytest.raises(BadInput, match=r"x:1 .*a: .*quote it"):
-        untrusted_yaml.read(text, "x")
+        yaml_reader.read(text, "x")
     (tmp_path / "x.yaml").write_text(text)
-    assert untrusted_yaml.read_config(tmp_path / "x.yaml").a == text[3:]
-    assert untrusted_yaml.read(text, "x", dates=True) == {"a": text[3:]}
+    assert yaml_reader.read_config(tmp_path / "x.yaml").a == text[3:]
+    assert yaml_reader.read(text, "x", dates=True) == {"a": text[3:]}
 
 
 def test_what_is_quoted_is_text():
     text = "a: '12:30'\nb: \"2026-01-01\"\nc: '" + "9" * 400 + "'\n'null': '~'\n"
-    found = untrusted_yaml.read(text, "x")
+    found = yaml_reader.read(text, "x")
     assert found == {"a": "12:30", "b": "2026-01-01", "c": "9" * 400, "null": "~"}
 
 
@@ -89,20 +89,20 @@ def test_what_is_quoted_is_text():
     "text", ["1e-3", "1.5e-3", "1E5", "-3", "010", "0x1F", ".5", "1_000", "yes"]
 )
 def test_ordinary_scalars_read_as_the_libraries_read_them(tmp_path, text):
-    assert untrusted_yaml.read(f"a: {text}", "x") == yaml.safe_load(f"a: {text}")
+    assert yaml_reader.read(f"a: {text}", "x") == yaml.safe_load(f"a: {text}")
     (tmp_path / "x.yaml").write_text(f"a: {text}")
-    found = untrusted_yaml.read_config(tmp_path / "x.yaml").a
+    found = yaml_reader.read_config(tmp_path / "x.yaml").a
     expected = OmegaConf.load(tmp_path / "x.yaml").a
     assert (found, type(found)) == (expected, type(expected))
 
 
 def test_infinity_and_nan_are_left_to_the_settings():
-    found = untrusted_yaml.read("[.inf, .nan]", "x")
+    found = yaml_reader.read("[.inf, .nan]", "x")
     assert found[0] == math.inf and math.isnan(found[1])
 
 
 def test_a_presets_anchors_may_be_used():
-    found = untrusted_yaml.read("a: &a {x: 1}\nb: {<<: *a, y: 2}", "x", aliases=True)
+    found = yaml_reader.read("a: &a {x: 1}\nb: {<<: *a, y: 2}", "x", aliases=True)
     assert found == {"a": {"x": 1}, "b": {"x": 1, "y": 2}}
 
 
@@ -110,9 +110,9 @@ def test_every_shipped_file_reads_as_before():
     assert len(SHIPPED) > 200
     for path in SHIPPED:
         text = path.read_text(encoding="utf-8")
-        assert untrusted_yaml.read_config(path) == OmegaConf.load(path), path
+        assert yaml_reader.read_config(path) == OmegaConf.load(path), path
         if not text.count("\nyears:") and "_target_" in text:
-            assert untrusted_yaml.read(text, "x", dates=True) == yaml.safe_load(text), path
+            assert yaml_reader.read(text, "x", dates=True) == yaml.safe_load(text), path
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_every_shipped_file_reads_as_before():
 def test_files_that_are_no_presets(tmp_path, content, parts):
     (tmp_path / "x.yaml").write_bytes(content)
     with pytest.raises(BadInput) as caught:
-        untrusted_yaml.read_config(tmp_path / "x.yaml")
+        yaml_reader.read_config(tmp_path / "x.yaml")
     for part in parts:
         assert part in str(caught.value)
 
@@ -138,4 +138,4 @@ def test_files_that_are_no_presets(tmp_path, content, parts):
 def test_a_folder_or_device_is_no_file(tmp_path):
     for path in (tmp_path, "/dev/zero", tmp_path / "none"):
         with pytest.raises(BadInput, match="no file"):
-            untrusted_yaml.read_config(type(tmp_path)(path))
+            yaml_reader.read_config(type(tmp_path)(path))

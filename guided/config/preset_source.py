@@ -14,8 +14,8 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from guided import untrusted_yaml
 from guided.errors import BadInput
+from guided.untrusted import yaml_reader
 
 SCHEME = "presets"
 
@@ -33,7 +33,7 @@ class PresetSource(FileConfigSource):
         path = (root / self._normalize_file_name(config_path)).resolve()
         if not path.is_relative_to(root):
             raise BadInput(f"{path} lies outside of --config-dir {root}")
-        found = untrusted_yaml.read_config(path)
+        found = yaml_reader.read_config(path)
         header = ConfigSource._get_header_dict(path.read_text(encoding="utf-8-sig")[:512])
         check_is_preset(config_path, header, found, path)
         return ConfigResult(

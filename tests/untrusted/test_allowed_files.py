@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from guided import trust
 from guided.batch.planning import plan_batch
 from guided.cli.main import do
 from guided.config.composition import Composer
@@ -13,6 +12,7 @@ from guided.errors import BadInput
 from guided.models.cards import locate
 from guided.prompts.wildcards import Wildcards
 from guided.runs.manifest import NAME, Manifest, Row
+from guided.untrusted import allowed_files
 
 HEAD = ["prompt=a red heart", "steps=12"]
 
@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def limited(source: str = "from=x.png", own=(), words=(), folders=()):
-    return trust.limited(source, list(own), list(words), list(folders))
+    return allowed_files.limited(source, list(own), list(words), list(folders))
 
 
 @pytest.mark.parametrize(
@@ -90,21 +90,21 @@ def test_lists_of_wildcards_are_not_read_for_a_record(folder):
 
 def test_another_process_is_told_the_same(folder):
     with limited(own=["trust=./clip"]):
-        word = trust.word()
+        word = allowed_files.word()
     with limited(own=[word]):
         assert locate("./clip")
         with pytest.raises(BadInput):
             locate("./own.safetensors")
-    assert trust.word() == "trust=true"
+    assert allowed_files.word() == "trust=true"
 
 
 def test_a_local_picture_is_told_of_and_read(folder, caplog):
     with limited():
-        trust.tell_of_picture("photo.png")
+        allowed_files.tell_of_picture("photo.png")
     assert "from=x.png names a local picture, which is read: photo.png" in caplog.text
     caplog.clear()
     with limited(words=["init=photo.png"]):
-        trust.tell_of_picture("photo.png")
+        allowed_files.tell_of_picture("photo.png")
     assert caplog.text == ""
 
 

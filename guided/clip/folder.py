@@ -1,7 +1,7 @@
 """Build a CLIP from a folder in open_clip's format, by calls of our own.
 
 open_clip would read the folder itself, and run a tokenizer's code that is in it: here its classes
-get checked values (clip_config.py). Import it after guided.clip.model.import_open_clip.
+get checked values (clip_config.py). Import it after guided.compat.open_clip.import_open_clip.
 """
 
 import gzip

@@ -3,7 +3,7 @@
 import pytest
 
 from guided.errors import BadInput
-from guided.paths import expand
+from guided.untrusted.typed_paths import expand
 
 
 @pytest.mark.parametrize(

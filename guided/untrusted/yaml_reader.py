@@ -20,9 +20,9 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml.constructor import SafeConstructor
 
-from guided.config import interpolation
 from guided.errors import BadInput, shown
-from guided.regular_files import read_bytes
+from guided.untrusted import interpolation
+from guided.untrusted.regular_files import read_bytes
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is quicker
 LONGEST = 1_000_000  # characters of a record

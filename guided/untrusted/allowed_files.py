@@ -20,8 +20,8 @@ from pathlib import Path
 
 import yaml
 
-from guided.config.items import split, unquoted
 from guided.errors import BadInput
+from guided.text import split, unquoted
 
 log = logging.getLogger(__name__)
 NAME = "trust"

@@ -1,0 +1,31 @@
+"""The cards in conf/: diffusion models, secondary models and CLIPs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from omegaconf import OmegaConf
+
+from guided.config.schema import build, build_all
+from guided.models.cards import (
+    ClipCard,
+    ModelCard,
+    WeightsCard,
+)
+from guided.paths import conf_folder
+
+
+def weights(group: str) -> Iterator[tuple[str, WeightsCard]]:
+    """The cards of a group: model or secondary."""
+    for path in sorted((conf_folder() / group).glob("*.yaml")):
+        if config := OmegaConf.load(path):  # secondary=none is empty
+            yield path.stem, build(config, f"{group}={path.stem}")
+
+
+def models() -> Iterator[tuple[str, ModelCard]]:
+    yield from weights("model")
+
+
+def clips() -> Iterator[tuple[str, list[ClipCard]]]:
+    for path in sorted((conf_folder() / "clip").glob("*.yaml")):
+        yield path.stem, list(build_all(OmegaConf.load(path), "clip").values())

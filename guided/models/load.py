@@ -1,0 +1,69 @@
+"""Networks with the weights that their cards name."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from guided.diffusion.secondary import SecondaryModel
+from guided.diffusion.unet import UNet
+from guided.errors import BadInput
+from guided.models.cards import ModelCard, SecondaryCard
+from guided.models.weights import read, unwrapped
+from guided.models.weights_file import ANCHOR
+
+log = logging.getLogger(__name__)
+
+
+def load_unet(card: ModelCard, device: torch.device, dtype: torch.dtype) -> UNet:
+    """The card's network, frozen, on the device. BadInput when the file does not fit the card."""
+    path = card.path()
+    with torch.device("meta"):
+        unet = UNet(card.unet)
+    tensors = unwrapped(read(path), ANCHOR)
+    check(unet.state_dict(), tensors, path)
+    # Shipped weights are float16 to be small; the network is set to its own precision below.
+    unet.load_state_dict({k: t.float() for k, t in tensors.items()}, strict=True, assign=True)
+    # In its format before it moves: in float32 it may not fit.
+    return unet.requires_grad_(False).eval().set_precision(dtype).to(device)
+
+
+def load_compiled(card: ModelCard, device: torch.device, dtype: torch.dtype) -> UNet:
+    """As `load_unet`; torch's compiler writes it anew when it is first used, and for each number
+    and size of images."""
+    unet = load_unet(card, device, dtype)
+    log.info("the first step compiles the U-Net, once: a minute or more")
+    unet.compile(dynamic=False)
+    return unet
+
+
+def load_secondary(card: SecondaryCard, device: torch.device) -> SecondaryModel:
+    """The card's network, frozen, on the device, in float32, since it is cheap. BadInput when
+    the file does not fit."""
+    path = card.path()
+    with torch.device("meta"):
+        model = SecondaryModel()
+    tensors = unwrapped(read(path), "timestep_embed.weight")
+    check(model.state_dict(), tensors, path)
+    model.load_state_dict({k: t.float() for k, t in tensors.items()}, strict=True, assign=True)
+    return model.requires_grad_(False).eval().to(device)
+
+
+def check(wanted: dict[str, Tensor], found: dict[str, Tensor], path: Path) -> None:
+    """One line about the first difference, instead of a page about all of them."""
+    missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+    if missing or unknown:
+        example = f"{missing[0]} is missing" if missing else f"{unknown[0]} is unknown"
+        raise BadInput(
+            f"{path} does not fit its card: {len(missing)} tensors missing, {len(unknown)} "
+            f"unknown ({example})"
+        )
+    for key, tensor in wanted.items():
+        if tensor.shape != found[key].shape:
+            raise BadInput(
+                f"{path} does not fit its card: {key} is {tuple(found[key].shape)}, "
+                f"expected {tuple(tensor.shape)}"
+            )
