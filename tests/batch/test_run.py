@@ -14,6 +14,7 @@ from guided.batch.run import begin, draw, resume, summary
 from guided.cli.main import report
 from guided.config.composition import Composer
 from guided.errors import BadInput, Failed
+from guided.gallery import pages
 from guided.runs import record
 from guided.runs.manifest import FAILED, Manifest, Picture, Row
 

@@ -16,6 +16,7 @@ from guided.batch.run import begin, draw, resume
 from guided.batch.worker import Bench
 from guided.config.composition import Composer
 from guided.errors import Failed
+from guided.gallery import pages
 from guided.pipeline import Studio
 from guided.runs import record
 from guided.runs.manifest import Manifest, Row
