@@ -15,7 +15,7 @@ from benchmarks.parts import Work, parts
 from guided.cli import main
 from guided.config.plan import Plan
 from guided.interfaces import Request
-from guided.pipeline import Studio
+from guided.pipeline import Pipeline
 
 CASE = "embedded"
 WORDS = ("prompt=a red heart", "seed=0")
@@ -26,14 +26,14 @@ def compared(device: torch.device, precision: str) -> dict[str, Any]:
     made of, forward and back, as often as the step needs them."""
     words = [*WORDS, f"device={device}", f"precision={precision}"]
     plan = Plan.read(main.compose(words))
-    studio = Studio.open(plan)
-    guides = studio.guides(plan, plan.prompts_of(plan.seed), None)
+    pipeline = Pipeline.open(plan)
+    guides = pipeline.guides(plan, plan.prompts_of(plan.seed), None)
     request = Request(plan.size, [plan.seed], plan.steps)
-    works = parts(studio.generator, guides, request)
+    works = parts(pipeline.generator, guides, request)
     cutouts = works.pop("cutouts")
-    first = seconds(lambda: next(studio.generator.generate(request, guides)), device)
+    first = seconds(lambda: next(pipeline.generator.generate(request, guides)), device)
     ours, bare, evaluations = [], [], 0
-    steps, taken = studio.generator.generate(request, guides), []
+    steps, taken = pipeline.generator.generate(request, guides), []
     for _ in range(request.drawn):
         ours.append(seconds(lambda: taken.append(next(steps)), device))
         times = int(plan.sampler.recurrence(taken[-1].guess.progress))

@@ -15,25 +15,25 @@ from benchmarks.cases import Case
 from guided.clip.fast_tower import quicken
 from guided.clip.model import Clip
 from guided.compat.open_clip import import_open_clip
-from guided.cutouts.settings import Dango
-from guided.diffusion.guidance_target import Sight
+from guided.cutouts.settings import DiscoCutouts
+from guided.diffusion.guidance_target import GuidanceTarget
 from guided.diffusion.samplers import DDIM
 from guided.diffusion.secondary import SecondaryModel
 from guided.diffusion.unet import UNet
 from guided.errors import BadInput
-from guided.generators.diffusion.generator import Drawing
+from guided.generators.diffusion.generator import DiffusionGenerator
 from guided.guides.clip import ClipGuide
 from guided.interfaces import Request, Scene
-from guided.memory.allocations import Ledger
+from guided.memory.allocations import AllocationCounter
 from guided.memory.available import DRIVER, GB
-from guided.memory.estimate import Need, held, look, measure_step, size_of
+from guided.memory.estimate import StepMemory, held, look, measure_step, size_of
 from guided.memory.meta_copies import META
 from guided.memory.meta_kernels import kernels
-from guided.memory.strategies import Fitting
+from guided.memory.strategies import MemoryFit
 from guided.models.cards import ModelCard
-from guided.oom import Thrift
+from guided.oom import MemoryPolicy
 from guided.prompts.prompt import Prompt
-from guided.rng import Dice
+from guided.rng import RandomStreams
 from guided.training.common.settings import main
 
 B32, B16, RN50, L14 = "ViT-B-32-quickgelu", "ViT-B-16-quickgelu", "RN50-quickgelu", "ViT-L-14"
@@ -102,20 +102,26 @@ class Counter:
         self.request = Request(self.size, [0], 250)
         self.looked: dict[str, tuple[int, int]] = {}
 
-    def network(self, image_size: int, quick: bool) -> tuple[int, dict[bool, Need]]:
+    def network(self, image_size: int, quick: bool) -> tuple[int, dict[bool, StepMemory]]:
         """Bytes of the weights; and what a step without CLIPs needs, with and without a U-Net
         that computes again on the way back."""
         config = Case("", self.size, image_size, 256, (), quick, 4).unet
         with META:
             unet = UNet(config).requires_grad_(False).eval().set_precision(torch.bfloat16)
             secondary = SecondaryModel().requires_grad_(False).eval() if quick else None
-        drawing = Drawing(
-            unet, ModelCard(unet=config), DDIM(), None, None, META, Sight("blend", secondary)
+        drawing = DiffusionGenerator(
+            unet,
+            ModelCard(unet=config),
+            DDIM(),
+            None,
+            None,
+            META,
+            GuidanceTarget("blend", secondary),
         )
         ways = (False, True) if drawing.sight.through_unet else (False,)
         needs = {
             way: measure_step(
-                replace(drawing, thrift=Thrift(checkpointing=way)),
+                replace(drawing, memory_policy=MemoryPolicy(checkpointing=way)),
                 {},
                 self.request,
                 "cuda",
@@ -134,31 +140,35 @@ class Counter:
         return half + (every - half) * ((micro_batch or VIEWS) - VIEWS // 2) // (VIEWS // 2)
 
     def _look(self, name: str, micro_batch: int | None) -> int:
-        clips, thrift = {name: self.clips[name]}, Thrift(micro_batch)
-        scene = Scene([Prompt(TEXT)], clips, Dango(), META, thrift=thrift)
+        clips, memory_policy = {name: self.clips[name]}, MemoryPolicy(micro_batch)
+        scene = Scene([Prompt(TEXT)], clips, DiscoCutouts(), META, memory_policy=memory_policy)
         guides = {"clip": ClipGuide().prepare(scene)}
         image = torch.empty(1, 3, *self.size[::-1], device=META)
-        with kernels("cuda"), Ledger(held(self.clips[name].visual)) as ledger:
-            return look(guides, image, 0.5, Dice([0]), ledger)
+        with kernels("cuda"), AllocationCounter(held(self.clips[name].visual)) as ledger:
+            return look(guides, image, 0.5, RandomStreams([0]), ledger)
 
 
 def within(
-    counter: Counter, names: tuple[str, ...], others: int, needs: dict[bool, Need], amount: float
+    counter: Counter,
+    names: tuple[str, ...],
+    others: int,
+    needs: dict[bool, StepMemory],
+    amount: float,
 ) -> str:
     """How a step is cut so that it fits so many GB, behind what it then needs; empty where it
     does not."""
-    thrift = Thrift(views=VIEWS)
+    memory_policy = MemoryPolicy(views=VIEWS)
     sizes = [size_of(counter.clips[name].visual) for name in names]
 
-    def count() -> Need:
-        towers = max(sizes) if thrift.one_by_one else sum(sizes)
-        guides = max(counter.look(name, thrift.micro_batch) for name in names)
-        way = thrift.checkpointing and len(needs) > 1
+    def count() -> StepMemory:
+        towers = max(sizes) if memory_policy.one_by_one else sum(sizes)
+        guides = max(counter.look(name, memory_policy.micro_batch) for name in names)
+        way = memory_policy.checkpointing and len(needs) > 1
         return replace(needs[way], weights={"networks": others + towers}, guides=guides)
 
-    fitting = Fitting(
+    fitting = MemoryFit(
         count,
-        thrift,
+        memory_policy,
         amount * GB - DRIVER["cuda"],
         recomputing=len(needs) > 1,
         waiting=len(names) > 1,
@@ -166,9 +176,9 @@ def within(
     fitting.fit()
     if not fitting.fits:
         return ""
-    marks = [str(thrift.micro_batch)] if thrift.micro_batch else []
-    marks += ["again"] if thrift.checkpointing else []
-    marks += ["waiting"] if thrift.one_by_one else []
+    marks = [str(memory_policy.micro_batch)] if memory_policy.micro_batch else []
+    marks += ["again"] if memory_policy.checkpointing else []
+    marks += ["waiting"] if memory_policy.one_by_one else []
     width, height = counter.size
     total = f"{width}x{height}: {fitting.need.total / GB:.1f}"
     return total + (f" ({', '.join(marks)})" if marks else "")

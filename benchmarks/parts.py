@@ -10,21 +10,23 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.clock import seconds
-from guided.generators.diffusion.generator import Drawing
+from guided.generators.diffusion.generator import DiffusionGenerator
 from guided.guides.clip_loss import ClipSimilarity, Target
 from guided.interfaces import Guide, Request
 
 Work = Callable[[], None]
 
 
-def parts(drawing: Drawing, guides: Mapping[str, Guide], request: Request) -> dict[str, Work]:
+def parts(
+    drawing: DiffusionGenerator, guides: Mapping[str, Guide], request: Request
+) -> dict[str, Work]:
     """Each does its share of one step: U-Net (and back, where guidance goes through it), the
     secondary model, each CLIP and the cutouts."""
     clip = guides["clip"]
     assert isinstance(clip, ClipSimilarity)
     width, height = request.size
-    dice = torch.Generator().manual_seed(0)
-    x = torch.randn(1, 3, height, width, generator=dice).to(drawing.device)
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(1, 3, height, width, generator=rng).to(drawing.device)
     secondary = drawing.sight.secondary
     works: dict[str, Work] = {"U-Net": unet(drawing, x, back=secondary is None)}
     if secondary is not None:
@@ -35,7 +37,7 @@ def parts(drawing: Drawing, guides: Mapping[str, Guide], request: Request) -> di
     return works
 
 
-def unet(drawing: Drawing, x: Tensor, back: bool) -> Work:
+def unet(drawing: DiffusionGenerator, x: Tensor, back: bool) -> Work:
     t = torch.full((1,), 500.0, device=x.device)
     if back:
         return back_and_forth(drawing.unet, x, t)
@@ -60,7 +62,7 @@ def encoding(clip: ClipSimilarity, target: Target, image: Tensor) -> Work:
     views = clip.views(image, target.clip.size, 0.5, 0).views.detach()
 
     def work() -> None:
-        for part in views.split(clip.thrift.at_once(len(views))):
+        for part in views.split(clip.memory_policy.at_once(len(views))):
             leaf = part.clone().requires_grad_()
             seen = target.clip.encode_image(leaf)
             torch.autograd.grad(seen, leaf, torch.ones_like(seen))

@@ -29,8 +29,8 @@ from benchmarks import scatter
 from guided.batch.sweep import expanded
 from guided.config.plan import Plan
 from guided.errors import BadInput
-from guided.models.model_cache import Loaded
-from guided.pipeline import Studio
+from guided.models.model_cache import ModelCache
+from guided.pipeline import Pipeline
 from guided.training.common.settings import main
 from guided.training.evaluation import judging
 from guided.training.evaluation.evaluate import Side, load
@@ -79,7 +79,7 @@ def measure(settings: Settings) -> None:
     if settings.threads:
         torch.set_num_threads(settings.threads)
     out, judge = Path(settings.out), Judge.load(settings.judge)
-    base, loaded = shlex.split(settings.settings), Loaded()
+    base, loaded = shlex.split(settings.settings), ModelCache()
     sides = [Side.named(shlex.join(words) or DEFAULT, base + words, out)
              for words in rows(settings.variants)]  # fmt: skip
     sheet = exam("objects", "en")
@@ -108,13 +108,13 @@ def rows(variants: str) -> list[list[str]]:
     return list(unique.values())
 
 
-def timed(side: Side, question: Question, seed: int, loaded: Loaded) -> float:
+def timed(side: Side, question: Question, seed: int, loaded: ModelCache) -> float:
     """Seconds that the picture took, from its settings to its file; models are loaded before."""
     path = side.path(question, seed)
     kept = path.with_suffix(".seconds")
     if not (path.exists() and kept.exists()):
-        if side.studio is None:
-            side.studio = Studio.open(Plan.read(side.cfg), loaded)
+        if side.pipeline is None:
+            side.pipeline = Pipeline.open(Plan.read(side.cfg), loaded)
         path.unlink(missing_ok=True)
         began = time.perf_counter()
         side.draw(question, seed)

@@ -26,7 +26,7 @@ from guided_diffusion.respace import SpacedDiffusion, space_timesteps
 from torch import Tensor
 
 from guided.compat.open_clip import import_open_clip
-from guided.rng import Dice
+from guided.rng import RandomStreams
 
 import_open_clip()  # knows how to import torchvision where its operators are missing
 from torchvision import transforms as T  # noqa: E402
@@ -70,7 +70,7 @@ class Reference:
     looks: Sequence[Look]
     weights: Sequence[float]  # of the texts
     size: tuple[int, int]  # width, height
-    dice: Dice
+    rng: RandomStreams
     device: torch.device
     art: bool = False
     steps: int = 250
@@ -84,8 +84,8 @@ class Reference:
         self.diffusion = spaced(self.steps, learned=True)
         self.at = self.steps - self.skip - 1
         shape = (1, 3, self.size[1], self.size[0])
-        noise = self.dice.normal_like(torch.empty(shape, device=self.device))
-        with patch.object(torch, "randn_like", self.dice.normal_like):
+        noise = self.rng.normal_like(torch.empty(shape, device=self.device))
+        with patch.object(torch, "randn_like", self.rng.normal_like):
             for out in self.diffusion.ddim_sample_loop_progressive(
                 self.unet,
                 noise.shape,
@@ -108,7 +108,7 @@ class Reference:
             fac = self.diffusion.sqrt_one_minus_alphas_cumprod[self.at]
             seen = pred * fac + x * (1 - fac)
             grad = torch.zeros_like(seen)
-            (seed,) = self.dice.seeds()
+            (seed,) = self.rng.seeds()
             for k, look in enumerate(self.looks):
                 with torch.random.fork_rng(devices=[]):
                     torch.manual_seed(seed + k)

@@ -16,18 +16,18 @@ from benchmarks.reference import CLAMP, ETA, Look, Reference
 from guided.clip.fast_tower import quicken
 from guided.clip.model import Clip
 from guided.compat.open_clip import import_open_clip
-from guided.cutouts.settings import Dango
+from guided.cutouts.settings import DiscoCutouts
 from guided.devices import keep_freed
-from guided.diffusion.guidance_target import Sight
+from guided.diffusion.guidance_target import GuidanceTarget
 from guided.diffusion.samplers import DDIM
 from guided.diffusion.secondary import SecondaryModel
 from guided.diffusion.unet import UNet
-from guided.generators.diffusion.generator import Drawing
+from guided.generators.diffusion.generator import DiffusionGenerator
 from guided.guides.clip import ClipGuide
 from guided.interfaces import Guide, Request, Scene
 from guided.models.cards import ModelCard
 from guided.prompts.prompt import Prompt
-from guided.rng import Dice
+from guided.rng import RandomStreams
 from guided.schedule import schedule
 
 TEXT, SEED = "a red heart", 0
@@ -56,7 +56,7 @@ class Weights:
         self.tokenize = open_clip.get_tokenizer(self.case.clips[0])
 
 
-def ours(weights: Weights, case: Case) -> tuple[Drawing, dict[str, Guide], Request]:
+def ours(weights: Weights, case: Case) -> tuple[DiffusionGenerator, dict[str, Guide], Request]:
     """What Studio would load for look=disco, without files."""
     device, dtype = weights.device, weights.dtype
     keep_freed(device)  # for the reference too: they share a process
@@ -64,14 +64,14 @@ def ours(weights: Weights, case: Case) -> tuple[Drawing, dict[str, Guide], Reque
     quick = copy.deepcopy(weights.secondary)
     quick = quick.to(device).eval().requires_grad_(False) if quick else None
     card = ModelCard(name=case.name, unet=case.unet, size=list(case.size))
-    drawing = Drawing(
+    drawing = DiffusionGenerator(
         unet=unet.set_precision(dtype).to(device),
         card=card,
         sampler=DDIM(eta=ETA),
         clamp=schedule("clamp", CLAMP),
         reach=None,
         device=device,
-        sight=Sight("blend", quick),
+        sight=GuidanceTarget("blend", quick),
     )
     clips = {
         name: Clip(copy.deepcopy(model), weights.tokenize, device, dtype)
@@ -79,7 +79,7 @@ def ours(weights: Weights, case: Case) -> tuple[Drawing, dict[str, Guide], Reque
     }
     for clip in clips.values():
         quicken(clip.visual)
-    scene = Scene([Prompt(TEXT)], clips, Dango(batches=case.batches), device)
+    scene = Scene([Prompt(TEXT)], clips, DiscoCutouts(batches=case.batches), device)
     guides = {"clip": ClipGuide(combine="sum", weights="sum").prepare(scene)}
     return drawing, guides, Request(case.size, [SEED], case.steps)
 
@@ -101,7 +101,7 @@ def theirs(weights: Weights, case: Case, art: bool, checkpointing: bool) -> Refe
         looks=looks,
         weights=[1.0],
         size=case.size,
-        dice=Dice([SEED]),
+        rng=RandomStreams([SEED]),
         device=device,
         art=art,
         steps=case.steps,

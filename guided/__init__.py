@@ -61,10 +61,10 @@ def frames(prompt: Any, *overrides: str, **settings: Any) -> Iterator[Frame]:
     from guided.batch.request_checks import check_called, check_shown
     from guided.config.messages import composed, words_for
     from guided.config.plan import Plan
-    from guided.pipeline import Studio
+    from guided.pipeline import Pipeline
 
     words = words_for(prompt, overrides, settings)
     check_called(words, "frames")
     plan = Plan.read(composed(words))
     check_shown(plan, words)
-    return Studio.open(plan).frames(plan)
+    return Pipeline.open(plan).frames(plan)

@@ -7,16 +7,10 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-import torch
-import torch.nn.functional as F
 from PIL import Image, ImageOps
-from torch import Tensor
 
 from guided.errors import BadInput
 from guided.untrusted.typed_paths import expand
-
-if TYPE_CHECKING:
-    pass
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,6 +76,8 @@ def square(image: Tensor) -> Tensor:
     height, width = image.shape[2:]
     if height == width:
         return image
+    import torch.nn.functional as F
+
     side = max(height, width)
     mean = image.detach().mean((2, 3), keepdim=True)
     top, left = (side - height) // 2, (side - width) // 2

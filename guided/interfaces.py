@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from guided.oom import Thrift
+    from guided.oom import MemoryPolicy
     from guided.prompts.prompt import Prompt
-    from guided.rng import Dice
+    from guided.rng import RandomStreams
     from guided.schedule import Schedule
     from guided.timeline import Timeline
 
@@ -27,7 +27,7 @@ State = dict[str, "Tensor"]
 
 
 @dataclass
-class Guess:
+class Prediction:
     """A denoiser's guess of the clean image at one step. Images are (B, 3, H, W) in [-1, 1]."""
 
     pred: Tensor  # bent by the guides: what the sampler goes on with
@@ -39,10 +39,10 @@ class Guess:
     seen: Tensor | None = None  # what the guides looked at, nominally in [0, 1]
     progress: float = 0.0  # of the run, 0..1, as schedules count it
 
-    def of(self, b: int) -> Guess:
+    def of(self, b: int) -> Prediction:
         """The one about image b of the batch."""
         one = slice(b, b + 1)
-        return Guess(
+        return Prediction(
             self.pred[one],
             self.plain[one],
             None if self.spread is None else self.spread[one],
@@ -59,7 +59,7 @@ class Denoiser(Protocol):
 
     timeline: Timeline
 
-    def __call__(self, x: Tensor, i: int) -> Guess: ...
+    def __call__(self, x: Tensor, i: int) -> Prediction: ...
 
 
 @dataclass
@@ -68,7 +68,7 @@ class Step:
 
     i: int
     x: Tensor
-    guess: Guess
+    guess: Prediction
     memory: State = field(default_factory=dict)  # of the sampler: what its next step looks back at
     state: State = field(default_factory=dict)  # of the generator: see Generator.generate
 
@@ -77,7 +77,12 @@ class Sampler(Protocol):
     """Walks x from a position of the denoiser's timeline down to the clean image."""
 
     def sample(
-        self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int, memory: State | None = None
+        self,
+        denoiser: Denoiser,
+        x: Tensor,
+        rng: RandomStreams,
+        start: int,
+        memory: State | None = None,
     ) -> Iterator[Step]:
         """With the memory of the step before, `start` is as good as any position in between:
         every later step has the same bits as if the sampler had never stopped. Without one, it is
@@ -86,7 +91,7 @@ class Sampler(Protocol):
 
 
 @dataclass
-class Pull:
+class GuideGradient:
     """What a guide says of an image: how far off, and in which direction it gets worse."""
 
     loss: Tensor  # (B,)
@@ -97,27 +102,27 @@ class Pull:
 class Guide(Protocol):
     """Sees an image (B, 3, H, W), nominally in [0, 1] and not clamped; never noise or networks."""
 
-    def asks(self, progress: float) -> bool:
+    def is_active(self, progress: float) -> bool:
         """Whether it may pull there. Where no guide does, nothing is kept for the way back."""
         ...
 
-    def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull: ...
+    def __call__(self, image: Tensor, progress: float, rng: RandomStreams) -> GuideGradient: ...
 
 
 @dataclass
-class Shown:
+class CutoutBatch:
     """Cutouts (N, 3, h, w), and for how many each of them stands."""
 
     views: Tensor
     counts: list[int]  # N of them
 
 
-class Views(Protocol):
+class CutoutSampler(Protocol):
     """Cutouts of an image (1, 3, H, W) in [0, 1], at CLIP's (height, width)."""
 
     def __call__(
         self, image: Tensor, size: tuple[int, int], progress: float, seed: int
-    ) -> Shown: ...
+    ) -> CutoutBatch: ...
 
 
 class CutoutSettings(Protocol):
@@ -126,7 +131,7 @@ class CutoutSettings(Protocol):
     inner: Schedule  # cutouts of parts of it in a set
     batches: Schedule  # sets a step
 
-    def prepare(self) -> Views: ...
+    def prepare(self) -> CutoutSampler: ...
 
 
 class ClipModel(Protocol):
@@ -178,7 +183,7 @@ class Scene:
     device: torch.device
     clip_weights: dict[str, Schedule] = field(default_factory=dict)  # those not named count 1
     init: Tensor | None = None  # (1, 3, H, W) in [0, 1], what the image starts from
-    thrift: Thrift | None = None  # how much is held at once; None: as the cutouts say
+    memory_policy: MemoryPolicy | None = None  # how much is held at once; None: as the cutouts say
 
 
 class GuideSettings(Protocol):
@@ -215,7 +220,7 @@ class Frame:
     steps: int  # that are taken: skipped ones do not count
     progress: float
     image: Tensor  # (1, 3, H, W), nominally in [0, 1], not clamped
-    guess: Guess
+    guess: Prediction
     seconds: float  # this step's, shared among the images that were drawn together
     prompts: list[Prompt] = field(default_factory=list)  # this image's, as its CLIPs heard them
     decided: list[str] = field(default_factory=list)  # the asked texts, their wildcards decided
@@ -241,7 +246,7 @@ class StepMeter(Protocol):
         ...
 
     def look(
-        self, guides: Mapping[str, Guide], image: Tensor, progress: float, dice: Dice
+        self, guides: Mapping[str, Guide], image: Tensor, progress: float, rng: RandomStreams
     ) -> None:
         """Call the guides with the image (B, 3, H, W)."""
         ...
@@ -254,7 +259,7 @@ class StepMeter(Protocol):
 class LoadedGenerator(Protocol):
     """A generator whose networks are loaded."""
 
-    thrift: Thrift
+    memory_policy: MemoryPolicy
     recomputes: bool  # whether recomputing activations in the backward pass would save memory
 
     def networks(self) -> dict[str, nn.Module]:

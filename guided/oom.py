@@ -35,7 +35,7 @@ class Offloadable(Protocol):
 
 
 @dataclass
-class Thrift:
+class MemoryPolicy:
     """What all that draws one picture shares: whoever runs out of memory makes it smaller."""
 
     micro_batch: int | None = None  # cutouts through a CLIP at once; None: all

@@ -15,8 +15,8 @@ from weakref import ref
 from guided.config.plan import Plan
 from guided.guides.ranking import score
 from guided.interfaces import ClipModel, Frame, Guide, Look, Request, Scene, State
-from guided.models.model_cache import Loaded
-from guided.oom import Thrift
+from guided.models.model_cache import ModelCache
+from guided.oom import MemoryPolicy
 from guided.prompts.prompt import Prompt
 from guided.schedule import AUTO
 
@@ -46,7 +46,7 @@ NEEDS += ("device", "precision", "deterministic", "memory")
 
 
 @dataclass
-class Studio:
+class Pipeline:
     """The loaded models of a plan."""
 
     generator: Any
@@ -55,12 +55,12 @@ class Studio:
     device: str
     precision: str
     judges: dict[str, Clip] = field(default_factory=dict)  # that only rank
-    loaded: Loaded = field(default_factory=Loaded)
-    thrift: Thrift = field(default_factory=Thrift)
+    loaded: ModelCache = field(default_factory=ModelCache)
+    memory_policy: MemoryPolicy = field(default_factory=MemoryPolicy)
     said: str | None = None  # how it fits into memory, for people
 
     @classmethod
-    def open(cls, plan: Plan, loaded: Loaded | None = None) -> Studio:
+    def open(cls, plan: Plan, loaded: ModelCache | None = None) -> Pipeline:
         """`loaded`: the models of the plan before this one. Those that this one needs are taken
         from there; the others are let go before any new one is loaded."""
         from guided.canvas.upscale import Enlarger
@@ -71,15 +71,17 @@ class Studio:
         dtype = find_precision(plan.precision, device)
         determine(plan.deterministic)
         keep_freed(device)
-        loaded = loaded or Loaded()
+        loaded = loaded or ModelCache()
         images = min(plan.batch_size, plan.count)
         facts = str([images, *((name, getattr(plan, name)) for name in NEEDS)])
         known = loaded.thrifts.get(facts)
-        thrift = known or Thrift(plan.cutouts.micro_batch, plan.generator.checkpointing is True)
+        memory_policy = known or MemoryPolicy(
+            plan.cutouts.micro_batch, plan.generator.checkpointing is True
+        )
         cards = (*plan.clips.values(), *plan.judges.values())
         loaded.keep_only([plan.model, plan.secondary, plan.model.upscaler, *cards])
         generator = plan.generator.load(
-            plan.model, plan.secondary, plan.sampler, device, dtype, loaded, thrift
+            plan.model, plan.secondary, plan.sampler, device, dtype, loaded, memory_policy
         )
         clips, judges = (
             {
@@ -90,23 +92,25 @@ class Studio:
         )
         enlarger = loaded.get(Enlarger.load, plan.model.upscaler, device)
         precision = str(dtype).removeprefix("torch.")
-        studio = cls(generator, clips, enlarger, str(device), precision, judges, loaded, thrift)
-        studio.fit(plan, known is not None)
-        loaded.thrifts[facts] = thrift
-        return studio
+        pipeline = cls(
+            generator, clips, enlarger, str(device), precision, judges, loaded, memory_policy
+        )
+        pipeline.fit(plan, known is not None)
+        loaded.thrifts[facts] = memory_policy
+        return pipeline
 
     def fit(self, plan: Plan, known: bool) -> None:
         """Plan the memory of a step, unless a row with the same models already did (`known`)."""
-        self.thrift.clips = [ref(clip) for clip in self.clips.values()]
+        self.memory_policy.clips = [ref(clip) for clip in self.clips.values()]
         for clip in self.clips.values():
-            if clip.waits != self.thrift.one_by_one:
-                clip.wait(self.thrift.one_by_one)
+            if clip.waits != self.memory_policy.one_by_one:
+                clip.wait(self.memory_policy.one_by_one)
         if known:
             self.said = None
             return
         from guided.memory.planner import plan_memory
 
-        self.said = plan_memory(self.memory_request(plan), self.thrift)
+        self.said = plan_memory(self.memory_request(plan), self.memory_policy)
 
     def memory_request(self, plan: Plan) -> MemoryRequest:
         """Return what the memory plan is made for: the images of one batch."""
@@ -139,7 +143,7 @@ class Studio:
 
         weights = {name: card.weight for name, card in plan.clips.items()}
         device = torch.device(self.device)
-        scene = Scene(prompts, self.clips, plan.cutouts, device, weights, init, self.thrift)
+        scene = Scene(prompts, self.clips, plan.cutouts, device, weights, init, self.memory_policy)
         return {name: guide.prepare(scene) for name, guide in plan.guides.items()}
 
     def look(self, plan: Plan) -> Look:
@@ -217,9 +221,9 @@ class Studio:
 
 def together(each: list[dict[str, Guide]]) -> dict[str, Guide]:
     """The guides of images that are drawn together."""
-    from guided.guides.base import OneEach
+    from guided.guides.base import GuidePerImage
 
-    return {name: OneEach([guides[name] for guides in each]) for name in each[0]}
+    return {name: GuidePerImage([guides[name] for guides in each]) for name in each[0]}
 
 
 def joined(images: list[Tensor]) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from guided.devices import sent
 
 
-class Dice:
+class RandomStreams:
     """Random numbers with one stream per image, so that an image does not depend on its
     neighbours in a batch. Drawn on the CPU: every device starts from the same noise."""
 
@@ -24,9 +24,9 @@ class Dice:
         ]
         return sent(torch.stack(noise), x)
 
-    def of(self, b: int) -> Dice:
+    def of(self, b: int) -> RandomStreams:
         """The stream of image b alone; what is drawn from one is drawn from the other."""
-        one = Dice([])
+        one = RandomStreams([])
         one.generators = [self.generators[b]]
         return one
 

@@ -12,19 +12,19 @@ from torch import Tensor, nn
 from guided.config.plan import Plan
 from guided.diffusion.samplers import posterior_variance, step_variance
 from guided.diffusion.unet_config import UNetConfig
-from guided.interfaces import Guess, Pull, Sampler
+from guided.interfaces import GuideGradient, Prediction, Sampler
 from guided.memory.planner import StepCounter
-from guided.pipeline import Studio
-from guided.rng import Dice
+from guided.pipeline import Pipeline
+from guided.rng import RandomStreams
 from guided.timeline import Timeline
 
 # ---- memory --------------------------------------------------------------------------------
 
 
-def counter_of(studio: Studio, plan: Plan) -> StepCounter:
+def counter_of(pipeline: Pipeline, plan: Plan) -> StepCounter:
     """What counts a step of the plan."""
-    job = studio.memory_request(plan)
-    return StepCounter(job, studio.thrift, job.weights())
+    job = pipeline.memory_request(plan)
+    return StepCounter(job, pipeline.memory_policy, job.weights())
 
 
 # ---- networks ------------------------------------------------------------------------------
@@ -91,11 +91,11 @@ class GaussianDenoiser:
         alpha, sigma = self.timeline.scales(i)
         return alpha**2 * self.s**2 + sigma**2
 
-    def __call__(self, x: Tensor, i: int) -> Guess:
+    def __call__(self, x: Tensor, i: int) -> Prediction:
         self.calls.append(i)
         alpha, _ = self.timeline.scales(i)
         pred = self.mu + alpha * self.s**2 / self.variance(i) * (x - alpha * self.mu)
-        return Guess(pred, pred, self.spread(x, i) if self.exact_spread else None)
+        return Prediction(pred, pred, self.spread(x, i) if self.exact_spread else None)
 
     def spread(self, x: Tensor, i: int) -> Tensor:
         """Where the true variance of x at i - 1, given x at i, lies between the fixed two."""
@@ -118,9 +118,9 @@ class FixedDenoiser:
     def __init__(self, timeline: Timeline, image: Tensor, slope: float = 1.0) -> None:
         self.timeline, self.image, self.slope = timeline, image, slope
 
-    def __call__(self, x: Tensor, i: int) -> Guess:
+    def __call__(self, x: Tensor, i: int) -> Prediction:
         pred = self.image + self.slope * (x - x.detach())
-        return Guess(pred, pred)
+        return Prediction(pred, pred)
 
 
 class UnitDice:
@@ -139,9 +139,9 @@ class UnitDice:
 
 def variance(sampler: Sampler, denoiser: GaussianDenoiser) -> float:
     """Of what the sampler draws with this denoiser, whose mu must be 0; relative to s**2."""
-    dice, most = UnitDice(), len(denoiser.timeline) * 6
-    x = dice.normal_like(torch.zeros(1, 1, 1, most, dtype=torch.float64))
-    *_, last = sampler.sample(denoiser, x, dice, len(denoiser.timeline) - 1)
+    rng, most = UnitDice(), len(denoiser.timeline) * 6
+    x = rng.normal_like(torch.zeros(1, 1, 1, most, dtype=torch.float64))
+    *_, last = sampler.sample(denoiser, x, rng, len(denoiser.timeline) - 1)
     return float(last.x.square().sum()) / denoiser.s**2
 
 
@@ -154,11 +154,13 @@ class FixedGuide:
     def __init__(self, grad: Tensor) -> None:
         self.grad = grad
 
-    def asks(self, progress: float) -> bool:
+    def is_active(self, progress: float) -> bool:
         return True
 
-    def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull:
-        return Pull(image.new_zeros(len(image)), self.grad.to(image).expand_as(image).clone())
+    def __call__(self, image: Tensor, progress: float, rng: RandomStreams) -> GuideGradient:
+        return GuideGradient(
+            image.new_zeros(len(image)), self.grad.to(image).expand_as(image).clone()
+        )
 
 
 class LinearClip:

@@ -94,7 +94,7 @@ class Trial:
 
     root: Path  # where it is run
     words: list[str]
-    dice: random.Random
+    rng: random.Random
     kills: dict[str, int] = field(default_factory=dict)  # how often it died, at which moment
     lives: int = 0
     seen: dict[str, tuple[int, int]] = field(default_factory=dict)  # pictures, once they are there
@@ -107,7 +107,7 @@ class Trial:
     def run(self, kills: int) -> None:
         while sum(self.kills.values()) < kills and not self.done():
             left = kills - sum(self.kills.values())
-            if self.dice.random() < 0.5:
+            if self.rng.random() < 0.5:
                 self.suicide(*self.moment(left))
             else:
                 self.murder(left)
@@ -136,9 +136,9 @@ class Trial:
 
     def moment(self, left: int) -> tuple[str, str, int]:
         """So late in a life that all kills together take about as long as the batch."""
-        pattern, when = self.dice.choice(MOMENTS)
+        pattern, when = self.rng.choice(MOMENTS)
         writes = {"*.safetensors": self.steps_left() / left, "[0-9]*_*.png": 2}
-        return pattern, when, 1 + int(self.dice.random() * writes.get(pattern, 1.5))
+        return pattern, when, 1 + int(self.rng.random() * writes.get(pattern, 1.5))
 
     def suicide(self, pattern: str, when: str, nth: int) -> None:
         me = [sys.executable, "-m", "tests.kills", "child", pattern, when, str(nth)]
@@ -152,12 +152,12 @@ class Trial:
     def murder(self, left: int) -> None:
         """At a random moment: sometimes before its first step, mostly after."""
         process, steps, early = self.start(RUN), self.steps(), time.time()
-        if self.dice.random() < 0.2:
-            time.sleep(self.dice.random() * 5)
+        if self.rng.random() < 0.2:
+            time.sleep(self.rng.random() * 5)
         else:
             while process.poll() is None and self.steps() == steps:
                 time.sleep(0.01)
-            time.sleep(self.dice.random() * self.steps_left() / left * self.pace)
+            time.sleep(self.rng.random() * self.steps_left() / left * self.pace)
         took = self.steps() - steps
         if took > 1:
             self.pace = min(self.pace, (time.time() - early) / took)

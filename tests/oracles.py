@@ -17,7 +17,7 @@ from guided.diffusion.parametrisation import noised
 from guided.diffusion.samplers import DDIM, DDPM
 from guided.guides.base import LossGuide
 from guided.interfaces import Sampler, Step
-from guided.rng import Dice
+from guided.rng import RandomStreams
 from guided.schedule import schedule
 from tests.doubles import nothing_cast_to_float32, relative
 
@@ -59,7 +59,7 @@ def their_trajectory(
     init: Tensor | None = None,
 ) -> Iterator[dict[str, Tensor]]:
     """Noise comes from the same streams as ours."""
-    dice = Dice([SEED])
+    rng = RandomStreams([SEED])
     if isinstance(sampler, DDIM):
         loop, more = diffusion.ddim_sample_loop_progressive, {"eta": sampler.eta(0)}
     elif isinstance(sampler, PLMS):
@@ -67,11 +67,11 @@ def their_trajectory(
     else:
         loop, more = diffusion.p_sample_loop_progressive, {}
     exact = nothing_cast_to_float32() if dtype == torch.float64 else nullcontext()
-    with exact, patch.object(torch, "randn_like", dice.normal_like):
+    with exact, patch.object(torch, "randn_like", rng.normal_like):
         yield from loop(
             net,
             SHAPE,
-            noise=dice.normal_like(torch.empty(SHAPE, dtype=dtype)),
+            noise=rng.normal_like(torch.empty(SHAPE, dtype=dtype)),
             clip_denoised=clip_denoised,
             cond_fn=conditioning(diffusion, net, clip_denoised) if guided else None,
             model_kwargs={},
@@ -93,18 +93,18 @@ def our_trajectory(
     name: str = "linear",
     spacing: str = "ddim",
 ) -> list[Step]:
-    dice, line = Dice([SEED]), timeline(name, steps, spacing)
+    rng, line = RandomStreams([SEED]), timeline(name, steps, spacing)
     denoiser = ModelDenoiser(net, line, clip_denoised=clip_denoised)
     if guided:
         guides = {"wavy": LossGuide(wavy, schedule("scale", 1.0))}
-        denoiser = GuidedDenoiser(denoiser, guides, dice, schedule("clamp", CLAMP))
-    x, start = dice.normal_like(torch.empty(SHAPE, dtype=dtype)), steps - 1 - skip
+        denoiser = GuidedDenoiser(denoiser, guides, rng, schedule("clamp", CLAMP))
+    x, start = rng.normal_like(torch.empty(SHAPE, dtype=dtype)), steps - 1 - skip
     if skip:
         init = torch.zeros_like(x) if init is None else init
     if init is not None:
         x = noised(init, x, *line.scales(start))
     with torch.no_grad():
-        return list(sampler.sample(denoiser, x, dice, start))
+        return list(sampler.sample(denoiser, x, rng, start))
 
 
 def compare(ours: list[Step], theirs: Iterator[dict[str, Tensor]], tolerance: float) -> None:

@@ -17,22 +17,22 @@ from guided.config.messages import composed
 from guided.config.plan import Plan
 from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.guidance import GuidedDenoiser
-from guided.diffusion.guidance_cache import Asking
+from guided.diffusion.guidance_cache import GuidanceCache
 from guided.diffusion.multistep_samplers import PLMS, DPMSolver
 from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.samplers import DDIM, DDPM
 from guided.diffusion.secondary import SecondaryModel, quick_guess
-from guided.interfaces import Guess, Sampler
+from guided.interfaces import Prediction, Sampler
 from guided.memory import estimate
-from guided.memory.allocations import Ledger
-from guided.memory.meta_copies import META, hollow
+from guided.memory.allocations import AllocationCounter
+from guided.memory.meta_copies import META, meta_copy
 from guided.memory.meta_kernels import kernels
-from guided.models.model_cache import Loaded
-from guided.pipeline import Studio
-from guided.rng import Dice
+from guided.models.model_cache import ModelCache
+from guided.pipeline import Pipeline
+from guided.rng import RandomStreams
 from tests.doubles import counter_of
 
-LOADED = Loaded()  # the models, once for all tests here
+LOADED = ModelCache()  # the models, once for all tests here
 
 
 @cache
@@ -51,7 +51,7 @@ def operators() -> set[str]:
     return {name for name in rows if has(name)}
 
 
-class Apple(Ledger):
+class Apple(AllocationCounter):
     """Refuses what Apple's GPU has not: float64, and operators without a kernel. The meta device
     stands for it."""
 
@@ -95,15 +95,15 @@ def test_a_guided_step_asks_for_nothing_else(
     words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = Plan.read(composed(["prompt=a red heart", "seed=1", *words]))
-    studio = Studio.open(plan, LOADED)
-    walker = counter_of(studio, plan)
+    pipeline = Pipeline.open(plan, LOADED)
+    walker = counter_of(pipeline, plan)
     walker.device = "mps"
     monkeypatch.setattr(estimate, "Ledger", Apple)
     assert walker().guides > 0
 
 
 def test_the_secondary_model_asks_for_nothing_else() -> None:
-    model = hollow(SecondaryModel().requires_grad_(False))
+    model = meta_copy(SecondaryModel().requires_grad_(False))
     x = torch.empty(1, 3, 64, 64, device=META, requires_grad=True)
     with Apple():
         seen = quick_guess(model, x, timeline("linear", 20), 10)
@@ -115,18 +115,18 @@ def test_samplers_ask_for_nothing_else(sampler: Sampler) -> None:
     class Guessing:
         timeline = timeline("linear", 8)
 
-        def __call__(self, x: Tensor, i: int) -> Guess:
-            return Guess(torch.empty_like(x), torch.empty_like(x), torch.empty_like(x))
+        def __call__(self, x: Tensor, i: int) -> Prediction:
+            return Prediction(torch.empty_like(x), torch.empty_like(x), torch.empty_like(x))
 
     with Apple():
-        x = Dice([1]).normal_like(torch.empty(1, 3, 8, 8, device=META))
-        assert len(list(sampler.sample(Guessing(), x, Dice([1]), 7))) == 8
+        x = RandomStreams([1]).normal_like(torch.empty(1, 3, 8, 8, device=META))
+        assert len(list(sampler.sample(Guessing(), x, RandomStreams([1]), 7))) == 8
 
 
 STAGED = 64 * 1024  # bytes that CUDA takes from ordinary memory without waiting (its API's word)
 
 
-class Unhurried(Ledger):
+class Unhurried(AllocationCounter):
     """Refuses what waits until a GPU has done all that it was told, as the CUDA documentation
     says ("API synchronization behavior"): reading what it has, and copies to it from memory that
     it cannot read by itself. The meta device stands for it."""
@@ -159,18 +159,18 @@ class Unhurried(Ledger):
 )
 def test_a_guided_step_waits_for_no_gpu(words: list[str]) -> None:
     plan = Plan.read(composed(["prompt=a red heart", "seed=1", "size=512x1024", *words]))
-    studio = Studio.open(plan, LOADED)
-    walker = counter_of(studio, plan)
-    drawing, dice, line = walker.generator, Dice([1]), timeline("cosine", 20)
-    model = ModelDenoiser(drawing.unet, line, "x0", dice=dice)
+    pipeline = Pipeline.open(plan, LOADED)
+    walker = counter_of(pipeline, plan)
+    drawing, rng, line = walker.generator, RandomStreams([1]), timeline("cosine", 20)
+    model = ModelDenoiser(drawing.unet, line, "x0", rng=rng)
     guides, sight = walker.guides, drawing.sight
     guided = GuidedDenoiser(
-        model, guides, dice, drawing.clamp, drawing.reach, sight, Asking(drawing.pace)
+        model, guides, rng, drawing.clamp, drawing.reach, sight, GuidanceCache(drawing.pace)
     )
     with kernels("cuda"), Unhurried():
-        x = dice.normal_like(torch.empty(1, 3, 1024, 512, device=META))
+        x = rng.normal_like(torch.empty(1, 3, 1024, 512, device=META))
         guess = guided(x, 10)
-        step = drawing.sampler.step(x, guess, line, 10, dice)
+        step = drawing.sampler.step(x, guess, line, 10, rng)
     assert step.shape == x.shape and guess.grad_norm is not None
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from guided.oom import Thrift, out_of_memory, until_it_fits
+from guided.oom import MemoryPolicy, out_of_memory, until_it_fits
 
 
 @pytest.mark.parametrize(
@@ -33,27 +33,27 @@ def test_an_allocation_that_no_machine_has_room_for_is_one():
 
 @pytest.mark.parametrize("most", [1, 3, 13, 64])
 def test_halving_comes_down_to_what_fits_and_never_to_nothing(most):
-    thrift, tried = Thrift(), []
+    memory_policy, tried = MemoryPolicy(), []
 
     def work():
-        tried.append(thrift.at_once(64))
+        tried.append(memory_policy.at_once(64))
         if tried[-1] > most:
             raise torch.OutOfMemoryError
         return tried[-1]
 
-    assert 1 <= until_it_fits(work, lambda: thrift.halve(64)) <= most
+    assert 1 <= until_it_fits(work, lambda: memory_policy.halve(64)) <= most
     assert tried[0] == 64 and tried == sorted(set(tried), reverse=True)
 
 
 def test_what_does_not_fit_in_the_smallest_piece_is_raised():
-    thrift = Thrift(micro_batch=5)
+    memory_policy = MemoryPolicy(micro_batch=5)
 
     def work():
         raise torch.OutOfMemoryError
 
     with pytest.raises(torch.OutOfMemoryError):
-        until_it_fits(work, lambda: thrift.halve(64))
-    assert thrift.at_once(64) == 1
+        until_it_fits(work, lambda: memory_policy.halve(64))
+    assert memory_policy.at_once(64) == 1
 
 
 def test_other_errors_are_not_tried_again():

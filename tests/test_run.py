@@ -18,7 +18,7 @@ from guided.cli.main import compose
 from guided.config.plan import Plan
 from guided.diffusion.secondary import SecondaryModel
 from guided.errors import BadInput
-from guided.pipeline import Studio
+from guided.pipeline import Pipeline
 from guided.runs import record
 
 ROOT = Path(__file__).parent.parent
@@ -167,7 +167,7 @@ def test_guidance_brings_the_picture_nearer_to_the_prompt():
     plans = [Plan.read(compose([*words, *more])) for more in ([], ["guide.clip.scale=1e-6"])]
     ends = []
     for plan in plans:
-        frames = list(Studio.open(plan).frames(plan))
+        frames = list(Pipeline.open(plan).frames(plan))
         ends.append(frames[-1].guess.similarity.item())
     guided_end, unguided_end = ends
     assert guided_end > unguided_end + 0.05

@@ -39,8 +39,8 @@ def main(folder: str, device: str, *more: str) -> int:
         own, _ = allowed_files.apart(more)
         with allowed_files.limited(f"resume={path}", own, []):
             composer = composer_of(Manifest.read(path).base)
-            bench = worker.Bench(path, composer, [f"device={device}"], alone=False)
-            worker.work(bench, "debug" in more)
+            session = worker.WorkerSession(path, composer, [f"device={device}"], alone=False)
+            worker.work(session, "debug" in more)
     except KeyboardInterrupt:
         return 130
     except BAD as error:

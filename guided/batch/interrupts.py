@@ -16,7 +16,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass
-class Stopping:
+class Interrupts:
     """Has a stop been asked for?"""
 
     asked: bool = False
@@ -24,7 +24,7 @@ class Stopping:
 
     @classmethod
     @contextmanager
-    def watched(cls) -> Iterator[Stopping]:
+    def watched(cls) -> Iterator[Interrupts]:
         """Only the main thread is told of signals; in another, nothing changes."""
         stopping = cls()
         if threading.current_thread() is not threading.main_thread():

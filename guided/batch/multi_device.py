@@ -16,7 +16,7 @@ from pathlib import Path
 from guided import search_path
 from guided.batch.interrupts import SIGNALS
 from guided.batch.queue import check_there
-from guided.batch.throughput import Tally
+from guided.batch.throughput import Throughput
 from guided.console import tell
 from guided.runs.manifest import Manifest
 from guided.untrusted import allowed_files
@@ -62,7 +62,7 @@ def work(folder: Path, devices: Sequence[str], debug: bool = False) -> None:
 
 def watch(folder: Path, children: Sequence[subprocess.Popen[bytes]]) -> None:
     """Say how it is going while they work."""
-    tally = Tally()
+    tally = Throughput()
     while any(child.poll() is None for child in children):
         check_there(folder)
         tally.count(Manifest.read(folder))

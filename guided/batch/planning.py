@@ -30,7 +30,7 @@ MOST = 100_000  # pictures
 
 
 @dataclass
-class Drawable:
+class PlannedRow:
     """A row that is right: its plan, and the settings that its pictures remember."""
 
     plan: Plan
@@ -43,20 +43,20 @@ class Batch:
     """What is drawn, checked."""
 
     manifest: Manifest
-    first: Drawable | None = None  # of the rows that are right
+    first: PlannedRow | None = None  # of the rows that are right
     first_row: int = 0
     wrong: dict[int, str] = field(default_factory=dict)  # what is wrong with those that are not
 
 
-def drawable(composer: Composer, row: Row, more: Sequence[str] = ()) -> Drawable:
+def drawable(composer: Composer, row: Row, more: Sequence[str] = ()) -> PlannedRow:
     """BadInput, or one of Hydra's or OmegaConf's errors, when the row is not right."""
     with planned(composer, row, more) as (plan, composed):
         return made_of(plan, composed, composer.typed([*row.words, *more]))
 
 
-def made_of(plan: Plan, composed: Composed, typed: list[str]) -> Drawable:
+def made_of(plan: Plan, composed: Composed, typed: list[str]) -> PlannedRow:
     settings = remembered(composed.cfg, plan) | {"words": typed}
-    return Drawable(plan, settings, composed.fingerprint)
+    return PlannedRow(plan, settings, composed.fingerprint)
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def changing(folder: Path) -> Iterator[Manifest]:
 
 
 @dataclass
-class Worker:
+class Claim:
     """One process that works on a folder."""
 
     folder: Path
@@ -71,7 +71,7 @@ class Worker:
 
     @classmethod
     @contextmanager
-    def at(cls, folder: Path) -> Iterator[Worker]:
+    def at(cls, folder: Path) -> Iterator[Claim]:
         """For as long as it lives. What it still has when it leaves is queued again."""
         host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:64]
         name = f"{host}-{os.getpid()}-{secrets.token_hex(4)}"

@@ -25,7 +25,7 @@ from guided.config.composition import Composer, lasting, own_folders
 from guided.config.flags import MANY
 from guided.config.overrides import name_of
 from guided.config.plan import plain
-from guided.config.replay import Recorded, composer_of
+from guided.config.replay import Record, composer_of
 from guided.config.schema import build
 from guided.console import tell
 from guided.devices import find_device, find_precision, read_devices
@@ -44,7 +44,7 @@ UNHEARD = 8  # choices that are composed within two seconds
 def draw(
     words: Sequence[str],
     flags: Sequence[str] = (),
-    recorded: Recorded | None = None,
+    recorded: Record | None = None,
     launch: Launch | None = None,
 ) -> Path:
     """Draw all that was asked for; the folder that it is in. `recorded` is what a picture or a run
@@ -64,7 +64,7 @@ def draw(
 
 
 def draw_typed(
-    words: Sequence[str], flags: Sequence[str], recorded: Recorded | None, launch: Launch | None
+    words: Sequence[str], flags: Sequence[str], recorded: Record | None, launch: Launch | None
 ) -> Path:
     """As `draw`, with what may be opened decided."""
     hydras, words = launchers.apart(words)
@@ -97,8 +97,8 @@ def draw_typed(
         return by_launcher(
             folder, launch, launchers.arguments(folder, hydras, [allowed_files.word()], workers)
         )
-    bench = worker.Bench(folder, composer, [], batch.first_row, batch.first)
-    return finish(folder, bench, batch.first.plan.devices, debug)
+    session = worker.WorkerSession(folder, composer, [], batch.first_row, batch.first)
+    return finish(folder, session, batch.first.plan.devices, debug)
 
 
 def choices_in(row: Row, flags: Sequence[str]) -> tuple[str, ...]:
@@ -124,7 +124,7 @@ def by_launcher(folder: Path, launch: Launch, arguments: list[str]) -> Path:
     return conclude(folder)
 
 
-def rows_of(recorded: Recorded | None, words: Sequence[str]) -> list[Row]:
+def rows_of(recorded: Record | None, words: Sequence[str]) -> list[Row]:
     """Those of a run that is drawn again, where it had several."""
     return recorded.rows_with(words) if recorded else []
 
@@ -142,7 +142,7 @@ def join(words: Sequence[str]) -> None:
     check_folder(folder, launchers.JOBS)
     with allowed_files.limited(f"resume={folder}", own, []):
         composer = composer_of(Manifest.read(folder).base)
-        worker.work(worker.Bench(folder, composer, more, alone=False))
+        worker.work(worker.WorkerSession(folder, composer, more, alone=False))
 
 
 def resume(words: Sequence[str], launch: Launch | None = None) -> Path:
@@ -174,8 +174,8 @@ def resume_typed(words: Sequence[str], launch: Launch | None) -> Path:
             launch,
             launchers.arguments(folder, hydras, [*more, allowed_files.word()], workers),
         )
-    bench = worker.Bench(folder, composer, more)
-    return finish(folder, bench, devices, said.get("debug", "").lower() == "true")
+    session = worker.WorkerSession(folder, composer, more)
+    return finish(folder, session, devices, said.get("debug", "").lower() == "true")
 
 
 def beside(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
@@ -201,13 +201,15 @@ def found_folder(name: str, root: str) -> Path:
     return folder
 
 
-def finish(folder: Path, bench: worker.Bench, devices: Sequence[str], debug: bool) -> Path:
+def finish(
+    folder: Path, session: worker.WorkerSession, devices: Sequence[str], debug: bool
+) -> Path:
     """Work on the folder until nothing is left, and say what there is."""
     try:
         if len(devices) > 1:
             multi_device.work(folder, devices, debug)
         else:
-            worker.work(bench, debug)
+            worker.work(session, debug)
     except KeyboardInterrupt:
         tell(f"interrupted; to go on: {again(folder)}")
         raise

@@ -11,7 +11,7 @@ PAUSE = 10.0  # seconds between lines where no terminal is
 
 
 @dataclass
-class Tally:
+class Throughput:
     """Of all pictures, whoever draws them. The rate is that of since this process began."""
 
     pictures: int = 0

@@ -13,10 +13,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from guided.batch.interrupts import Stopping
-from guided.batch.planning import Drawable, drawable, tell_if_changed, where_asked
-from guided.batch.queue import WORK, Worker, check_there
-from guided.batch.throughput import Tally
+from guided.batch.interrupts import Interrupts
+from guided.batch.planning import PlannedRow, drawable, tell_if_changed, where_asked
+from guided.batch.queue import WORK, Claim, check_there
+from guided.batch.throughput import Throughput
 from guided.config.composition import Composer
 from guided.config.messages import say
 from guided.config.values import trusted_words
@@ -24,71 +24,71 @@ from guided.console import tell
 from guided.devices import find_device
 from guided.gallery import pages
 from guided.interfaces import Frame, Run
-from guided.models.model_cache import Loaded
+from guided.models.model_cache import ModelCache
 from guided.oom import free, out_of_memory
 from guided.outputs.still import Still
 from guided.outputs.video import damaged_frame, remove_frames
-from guided.pipeline import Studio
+from guided.pipeline import Pipeline
 from guided.runs import record
-from guided.runs.checkpoint import Bookmark
+from guided.runs.checkpoint import CheckpointWriter
 from guided.runs.manifest import RUNNING, Manifest, Picture
 from guided.runs.metadata import SUFFIXES
 
 log = logging.getLogger(__name__)
 
 
-def work(bench: Bench, debug: bool = False) -> None:
+def work(session: WorkerSession, debug: bool = False) -> None:
     """Draw what is left in the folder.
 
     KeyboardInterrupt when it was stopped: what was begun is queued again."""
-    for word in bench.more:
+    for word in session.more:
         if word.startswith("device="):  # a worker without a device would fail at every picture
             find_device(word.removeprefix("device="))
     try:
         with (
-            where_asked(Manifest.read(bench.folder).base),
-            Stopping.watched() as stopping,
-            Worker.at(bench.folder) as worker,
+            where_asked(Manifest.read(session.folder).base),
+            Interrupts.watched() as stopping,
+            Claim.at(session.folder) as worker,
         ):
-            work_on(bench, worker, stopping, debug)
+            work_on(session, worker, stopping, debug)
     finally:
-        if bench.folder.is_dir():  # it may have been removed
-            pages.update(bench.folder, now=True)
+        if session.folder.is_dir():  # it may have been removed
+            pages.update(session.folder, now=True)
 
 
-def work_on(bench: Bench, worker: Worker, stopping: Stopping, debug: bool) -> None:
-    bench.count()
+def work_on(session: WorkerSession, worker: Claim, stopping: Interrupts, debug: bool) -> None:
+    session.count()
     while claimed := worker.claim():
         mine = [p.number for p in claimed if p.state == RUNNING and p.worker == worker.name]
         try:
-            bench.draw(claimed, mine, worker, stopping)
+            session.draw(claimed, mine, worker, stopping)
         except Exception as error:
             if debug:
                 traceback.print_exception(error)
-            check_there(bench.folder)
+            check_there(session.folder)
             if record.disk_is_full(error):
                 raise  # no other picture could be kept either
             why = say(error)
             log.warning("picture %s failed: %s", ", ".join(map(str, mine)), why)
             worker.fail(mine, why)
-            bench.recover(error)
+            session.recover(error)
             if "CUDA error" in why and not out_of_memory(error):
                 break  # nothing works any more in this process
-        bench.count()
+        session.count()
 
 
 @dataclass
-class Bench:
+class WorkerSession:
     """Where one worker draws: the row at hand, and the models in memory."""
 
     folder: Path
     composer: Composer
     more: list[str] = field(default_factory=list)  # for every row, as device=cuda:1
     row: int | None = None
-    found: Drawable | None = None  # the row at hand, planned
-    studio: Studio | None = None
-    loaded: Loaded = field(default_factory=Loaded)
-    tally: Tally = field(default_factory=Tally)
+    found: PlannedRow | None = None  # the row at hand, planned
+    pipeline: Pipeline | None = None
+    loaded: ModelCache = field(default_factory=ModelCache)
+    tally: Throughput = field(default_factory=Throughput)
     alone: bool = True  # and not one of several, whose progress others show
 
     def __post_init__(self) -> None:
@@ -101,21 +101,21 @@ class Bench:
             tell(line)
 
     def draw(
-        self, pictures: list[Picture], mine: list[int], worker: Worker, stopping: Stopping
+        self, pictures: list[Picture], mine: list[int], worker: Claim, stopping: Interrupts
     ) -> None:
         """The pictures of a group; only those of `mine` are kept."""
         self.open(pictures[0].row)
-        plan, studio, mine = self.found.plan, self.studio, self.not_there(mine, worker)
+        plan, pipeline, mine = self.found.plan, self.pipeline, self.not_there(mine, worker)
         if not mine:
             return
         run = Run(
             self.folder,
-            self.found.settings | {"device": studio.device, "precision": studio.precision},
+            self.found.settings | {"device": pipeline.device, "precision": pipeline.precision},
             plan.prompts,
             len(pictures),
             plan.steps - plan.skip,
-            studio.enlarger,
-            studio.look(plan),
+            pipeline.enlarger,
+            pipeline.look(plan),
             self.tally,
         )
         outputs = [o for name, o in plan.outputs.items() if self.alone or name != "progress"]
@@ -123,9 +123,9 @@ class Bench:
         outputs.sort(key=lambda output: isinstance(output, Still))
         first, seeds = pictures[0].number, [picture.seed for picture in pictures]
         spent = dict.fromkeys(mine, 0.0)
-        bookmark = Bookmark(
+        bookmark = CheckpointWriter(
             self.folder / WORK / f"{first:04d}.safetensors",
-            lambda: studio.fingerprint(plan, seeds),
+            lambda: pipeline.fingerprint(plan, seeds),
             plan.checkpoint,
         )
         if bad := damaged_frame(self.folder, mine):
@@ -135,7 +135,7 @@ class Bench:
         with ExitStack() as stack:
             viewers = [stack.enter_context(output.open(run)) for output in outputs]
             stack.enter_context(stopping.between_steps())
-            for frame in studio.batch(plan, first, seeds, bookmark.found()):
+            for frame in pipeline.batch(plan, first, seeds, bookmark.found()):
                 if frame.index in spent:
                     spent[frame.index] += frame.seconds
                     refuse_broken(frame)
@@ -156,24 +156,22 @@ class Bench:
         """What the row needs: nothing, if it is the row before; else its plan, and of its models
         those that the row before had not."""
         if row != self.row:
-            self.row = self.studio = None
+            self.row = self.pipeline = None
             manifest = Manifest.read(self.folder)
             asked = manifest.rows[row]
             asked = replace(asked, words=trusted_words(asked.words))
             self.found = drawable(self.composer, asked, self.more)
             tell_if_changed(manifest.base, row, asked, self.found.fingerprint)
             self.row = row
-        if self.studio is None:
-            self.studio = Studio.open(self.found.plan, self.loaded)
-            if self.alone and self.studio.said:
-                tell(self.studio.said)
+        if self.pipeline is None:
+            self.pipeline = Pipeline.open(self.found.plan, self.loaded)
+            if self.alone and self.pipeline.said:
+                tell(self.pipeline.said)
 
-    def mark(
-        self, worker: Worker, number: int, score: float | None, seconds: float | None
-    ) -> None:
+    def mark(self, worker: Claim, number: int, score: float | None, seconds: float | None) -> None:
         worker.finish(number, self.file_of(number), score, seconds, self.found.plan.keep)
 
-    def not_there(self, mine: list[int], worker: Worker) -> list[int]:
+    def not_there(self, mine: list[int], worker: Claim) -> list[int]:
         """Those that have no picture yet. Whoever was stopped between a picture, which is the
         last that is written of it, and its mark, left nothing to do but the mark."""
         there = {number: file for number in mine if (file := self.file_of(number))}
@@ -187,7 +185,7 @@ class Bench:
 
     def recover(self, error: Exception) -> None:
         """What is in memory may be half of something; and where memory ran out, all of it goes."""
-        self.row = self.studio = None
+        self.row = self.pipeline = None
         if out_of_memory(error):
             error.__traceback__ = None  # its frames hold the tensors
             self.loaded.clear()

@@ -19,29 +19,29 @@ def clouds(size: tuple[int, int], colours: str, seed: int) -> Tensor:
     all share them; `mixed`: coarse ones in colour, fine ones in gray."""
     # Not the stream of the noise that is added later, which would begin with the same numbers.
     digest = hashlib.sha256(f"perlin {seed}".encode()).digest()
-    dice = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+    rng = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
     channels = {"color": (3, 3), "gray": (1, 1), "mixed": (3, 1)}[colours]
     layers = [
-        stretched(fractal(size, cells, octaves, count, dice)).expand(3, -1, -1)
+        stretched(fractal(size, cells, octaves, count, rng)).expand(3, -1, -1)
         for (cells, octaves), count in zip(LAYERS, channels, strict=True)
     ]
     return torch.stack(layers).mean(0)[None]
 
 
 def fractal(
-    size: tuple[int, int], cells: int, octaves: int, channels: int, dice: torch.Generator
+    size: tuple[int, int], cells: int, octaves: int, channels: int, rng: torch.Generator
 ) -> Tensor:
     """(channels, H, W): octaves of noise, none finer than two pixels a cell."""
     total = torch.zeros(channels, size[1], size[0])
     for octave in range(octaves):
         if octave and cells * 2**octave > min(size) / 2:
             break
-        total += FADE**-octave * gradient_noise(size, cells * 2**octave, channels, dice)
+        total += FADE**-octave * gradient_noise(size, cells * 2**octave, channels, rng)
     return total
 
 
 def gradient_noise(
-    size: tuple[int, int], cells: int, channels: int, dice: torch.Generator
+    size: tuple[int, int], cells: int, channels: int, rng: torch.Generator
 ) -> Tensor:
     """(channels, H, W): square cells, so many across the short side. Each corner has a random
     slope; between the corners the slopes are blended smoothly. Blending is separable, so it is
@@ -49,7 +49,7 @@ def gradient_noise(
     side = min(size) / cells
     (columns, right), (rows, below) = (blending(length, side) for length in size)
     corners = (channels, rows.shape[1], columns.shape[1])
-    across, down = torch.randn(2, *corners, generator=dice)
+    across, down = torch.randn(2, *corners, generator=rng)
     return rows @ across @ right.T + below @ down @ columns.T
 
 

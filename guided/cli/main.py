@@ -143,14 +143,14 @@ def do(
     from guided.batch import run as batch_run
     from guided.cli import models
     from guided.config import replay
-    from guided.config.replay import Recorded
+    from guided.config.replay import Record
 
     if "resume" in said:
         return batch_run.resume(words, launch)
     if said.get("show", "false") not in ("true", "false"):
         raise BadInput(f"show={shown(said['show'])} must be true or false")
     if "from" in said:
-        recorded = Recorded.read(said["from"])
+        recorded = Record.read(said["from"])
         words = [word for word in words if not word.startswith(("from=", "show="))]
         if said.get("show") == "true":
             own, words = allowed_files.apart(words)

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from guided.clip.fast_tower import quicken
 from guided.compat.open_clip import import_open_clip
 from guided.errors import BadInput
-from guided.memory.meta_copies import META, hollow
+from guided.memory.meta_copies import META, meta_copy
 from guided.models import hub
 from guided.models.cards import ClipCard
 
@@ -103,7 +103,7 @@ class Clip:
     def on_meta(self) -> Clip:
         """Return a copy whose image tower is on the meta device; texts are still encoded."""
         twin = copy.copy(self)
-        twin.visual, twin.device = hollow(self.visual), META
+        twin.visual, twin.device = meta_copy(self.visual), META
         twin.mean, twin.std = self.mean.to(META), self.std.to(META)
         return twin
 

@@ -155,7 +155,7 @@ def card_for(path: Path) -> ModelCard:
 
 
 def as_node(card: ModelCard) -> dict[str, Any]:
-    return {"_target_": "guided.models.cards.ModelCard", **asdict(card)}
+    return {"_target_": "model/card", **asdict(card)}
 
 
 def card_of_ones_own(path: Path) -> dict[str, Any]:
@@ -242,4 +242,4 @@ def tagged(typed: str, arch: str, tag: str) -> dict[str, Any]:
 def clip_node(typed: str, **found: Any) -> dict[str, Any]:
     unsaid = {f.name: f.default for f in fields(ClipCard) if f.default is not MISSING}
     card = {**unsaid, "reads": [], "name": typed, **found}
-    return {typed: {"_target_": "guided.models.cards.ClipCard", **card}}
+    return {typed: {"_target_": "clip/card", **card}}

@@ -203,7 +203,7 @@ class Composed:
             self.built[where] = schema.build(node, where)
         # Some parts take on what the row says of size and steps.
         found = self.built[where]
-        return copy.deepcopy(found) if hasattr(found, "settle") else found
+        return copy.deepcopy(found) if hasattr(found, "resolve_auto") else found
 
 
 class Base(Protocol):

@@ -28,7 +28,7 @@ from guided.models.cards import ClipCard, ModelCard, SecondaryCard, keep_in, loc
 from guided.prompts import prompt
 from guided.prompts.prompt import Prompt, meant_for
 from guided.prompts.scripts import unread
-from guided.prompts.styles import Artist, Manner, Style
+from guided.prompts.styles import Artist, Style, StyleMix
 from guided.prompts.wildcards import Wildcards
 from guided.schedule import Schedule
 from guided.untrusted import allowed_files
@@ -59,7 +59,7 @@ class Plan:
     device: str
     precision: str
     folder: Path
-    manner: Manner = field(default_factory=Manner)
+    manner: StyleMix = field(default_factory=StyleMix)
     deterministic: bool = False
     memory: float | str = "auto"  # GB, auto or off
     wildcards: Wildcards = field(default_factory=Wildcards)
@@ -108,7 +108,7 @@ class Plan:
             deterministic=cfg.deterministic,
             memory=check_memory(cfg.memory),
             folder=expand("folder", cfg.folder),
-            manner=Manner(
+            manner=StyleMix(
                 read_styles(cfg.artist, "artist", Artist, build),
                 read_styles(cfg.look, "look", Style, build),
             ),
@@ -125,7 +125,7 @@ class Plan:
         )
         for picture in plan.files:
             allowed_files.tell_of_picture(picture)
-        plan.settle()
+        plan.resolve_auto()
         plan.check()
         plan.skip = read_skip(plan.steps, plan.init, cfg.skip, cfg.strength)
         if plan.steps - plan.skip < 12:
@@ -133,11 +133,11 @@ class Plan:
             log.warning("steps=%d%s is too few; 20 make a sketch", plan.steps, less)
         return plan
 
-    def settle(self) -> None:
+    def resolve_auto(self) -> None:
         """Tell every part whose settings may be `auto` what they depend on."""
         for part in (self.generator, self.sampler, self.cutouts, *self.guides.values()):
-            if hasattr(part, "settle"):
-                part.settle(self.size, self.steps)
+            if hasattr(part, "resolve_auto"):
+                part.resolve_auto(self.size, self.steps)
 
     def check(self) -> None:
         try:

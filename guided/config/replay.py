@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from guided.config import choices
 from guided.config.composition import Composer, compose, lasting
+from guided.config.kinds import renamed
 from guided.config.overrides import name_of
 from guided.config.plan import plain
 from guided.config.replay_known import ONE, SEVERAL, clean, is_here
@@ -42,7 +43,7 @@ IDENTITY = ("_target_", "name", "file", "path", "arch", "tag")
 
 
 @dataclass
-class Recorded:
+class Record:
     """What a picture or a run was made with."""
 
     where: str
@@ -53,12 +54,14 @@ class Recorded:
     before: dict[str, Any] | None = None  # what was typed, as it is composed today
 
     @classmethod
-    def read(cls, path: str) -> Recorded:
+    def read(cls, path: str) -> Record:
         """Of a picture, a run.yaml or a run's folder; BadInput when there are no settings."""
         where = f"from={path}"
         place = expand("from", path)
         found = read_settings(place, where)
-        settings = {name: value for name, value in found.items() if name not in FACTS + TODAYS}
+        settings = renamed(
+            {name: value for name, value in found.items() if name not in FACTS + TODAYS}
+        )
         files = found.get("files")
         files = {str(k): v for k, v in files.items()} if isinstance(files, dict) else {}
         if (version := found.get("version")) != __version__:
@@ -76,7 +79,7 @@ class Recorded:
         return cls(where, settings, trusted(found.get("words")), rows_of(place), files)
 
     @classmethod
-    def kept(cls, base: dict[str, Any] | None) -> Recorded | None:
+    def kept(cls, base: dict[str, Any] | None) -> Record | None:
         """From a batch's manifest, as `as_base` put it there."""
         if not base:
             return None
@@ -84,7 +87,8 @@ class Recorded:
         if not isinstance(where, str) or not isinstance(text, str):
             raise BadInput("the manifest has no record that this version reads; from= begins anew")
         files = files if isinstance(files, dict) else {}
-        return cls(where, record.from_yaml(text, where), trusted(base.get("words")), files=files)
+        settings = renamed(record.from_yaml(text, where))
+        return cls(where, settings, trusted(base.get("words")), files=files)
 
     def as_base(self) -> dict[str, Any]:
         """YAML in it, because JSON makes texts of numbers that are keys: {0.5: a tree}."""
@@ -140,25 +144,25 @@ class Recorded:
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """What was typed, as it is composed today, without `words` and with them."""
         if not words:
-            return {}, plain(compose([], flags))
+            return {}, renamed(plain(compose([], flags)))
         if self.before is None:
             self.before = self.composed_then(flags)
-        return self.before, plain(compose(self.typed_with(words), flags))
+        return self.before, renamed(plain(compose(self.typed_with(words), flags)))
 
     def composed_then(self, flags: Sequence[str]) -> dict[str, Any]:
         """The words of the record alone; those choices that still are, where it is too old."""
         try:
-            return plain(compose(self.typed_with([]), flags))
+            return renamed(plain(compose(self.typed_with([]), flags)))
         except Exception as error:  # a preset, a file or a choice that is no longer there
             reason = " ".join(str(error).split())
             log.warning("%s: what was typed cannot be composed today: %s", self.where, reason)
             self.words = []
-            return plain(compose(self.typed_with([]), flags))
+            return renamed(plain(compose(self.typed_with([]), flags)))
 
 
 def composer_of(base: Mapping[str, Any]) -> Composer:
     """Return the composer of a batch's rows, as its manifest has it."""
-    recorded = Recorded.kept(base.get("settings"))
+    recorded = Record.kept(base.get("settings"))
     return Composer(trusted_words(base["words"]), lasting(base.get("flags", [])), recorded)
 
 
@@ -280,7 +284,7 @@ def forget_what_followed(
 # ---- showing -------------------------------------------------------------------------------
 
 
-def text(recorded: Recorded, words: Sequence[str], flags: Sequence[str] = ()) -> str:
+def text(recorded: Record, words: Sequence[str], flags: Sequence[str] = ()) -> str:
     """The settings as YAML, and the command in a comment."""
     settings = plain(recorded.config(words, flags))
     command = ["python", "run.py", *recorded.typed_with(words)]

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, get_type_hints
 
 from guided.config import choices
+from guided.config.kinds import kind_of
 from guided.config.schema import Config, dataclass_of
 from guided.devices import check_device, find_device
 from guided.errors import BadInput, shown
@@ -74,7 +75,7 @@ def tell_left_out(where: str, name: str) -> None:
 
 def known_target(node: Any, group: str) -> bool:
     target = node.get("_target_") if isinstance(node, dict) else None
-    return isinstance(target, str) and target in targets(group)
+    return isinstance(target, str) and kind_of(target) in targets(group)
 
 
 @cache
@@ -82,7 +83,7 @@ def targets(group: str) -> set[str]:
     """What the choices of a group are made of."""
     files = (conf_folder() / group).glob("*.yaml")
     texts = [path.read_text(encoding="utf-8") for path in files]
-    return {target for text in texts for target in re.findall(r"_target_: *(\S+)", text)}
+    return {kind_of(target) for text in texts for target in re.findall(r"_target_: *(\S+)", text)}
 
 
 def is_here(device: Any, where: str) -> bool:

@@ -4,6 +4,7 @@ Imports no torch: a typo must cost a moment, not a start-up.
 """
 
 import dataclasses
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,10 +15,12 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from guided.config import kinds
 from guided.errors import BadInput, nearest, shown
 from guided.paths import conf_folder
 from guided.untrusted import interpolation
 
+log = logging.getLogger(__name__)
 TRUSTED = "guided."
 COMMANDS = ("from", "show", "import")  # no settings: command.py takes them off the line
 
@@ -142,11 +145,19 @@ def resolved(node: DictConfig | ListConfig, where: str) -> Any:
 
 
 def dataclass_of(target: Any, where: str) -> type:
-    """The settings' class that a `_target_` names; BadInput when it is none of ours."""
-    if not isinstance(target, str) or not target.startswith(TRUSTED):
-        raise BadInput(f"{where}._target_={shown(target)} is not from {TRUSTED}*")
+    """Return the class of settings that a `_target_` names, by its kind (kinds.py) or its path
+    within this package. Raise BadInput if there is none."""
+    path = kinds.path_of(target) if isinstance(target, str) else ""
+    if not path.startswith(TRUSTED):
+        known = nearest(target, kinds.KINDS) if isinstance(target, str) else ""
+        raise BadInput(
+            f"{where}._target_={shown(target)} is no kind of settings{known}; there are "
+            f"{', '.join(kinds.KINDS)}, and classes of {TRUSTED}*"
+        )
+    if target in kinds.OLD:
+        log.warning("%s._target_=%s is %s now", where, target, kinds.OLD[target])
     try:
-        cls = getattr(import_module(target.rpartition(".")[0]), target.rpartition(".")[2])
+        cls = getattr(import_module(path.rpartition(".")[0]), path.rpartition(".")[2])
     except (ImportError, AttributeError) as error:
         raise BadInput(f"{where}._target_={shown(target)} does not exist") from error
     if not dataclasses.is_dataclass(cls):

@@ -18,7 +18,7 @@ from torch import Tensor
 from guided.compat.open_clip import import_open_clip
 from guided.cutouts.resize_right import resize
 from guided.cutouts.standard import merged, normal_like, seeded
-from guided.interfaces import Shown
+from guided.interfaces import CutoutBatch
 from guided.schedule import Schedule
 
 
@@ -36,7 +36,7 @@ class DiscoSettings(Protocol):
     merge: Schedule | None
 
 
-class DangoViews:
+class DiscoCutoutSampler:
     """Cutouts as settings say, differentiable with respect to the image."""
 
     def __init__(self, settings: DiscoSettings) -> None:
@@ -47,14 +47,16 @@ class DangoViews:
         self.gray, self.mirrored = functional.rgb_to_grayscale, functional.hflip
         self.augment = augmentations() if settings.augment else (lambda views: views)
 
-    def __call__(self, image: Tensor, size: tuple[int, int], progress: float, seed: int) -> Shown:
+    def __call__(
+        self, image: Tensor, size: tuple[int, int], progress: float, seed: int
+    ) -> CutoutBatch:
         """image (1, 3, H, W) in [0, 1], CLIP's (height, width) -> views (N, 3, *size)."""
         sets, inner = int(self.settings.batches(progress)), int(self.settings.inner(progress))
         whole = self._overviews(progress)
         kinds = [kind for kind, _ in whole]
         with seeded(seed):
             views = torch.cat([self._one_set(image, size, progress, kinds) for _ in range(sets)])
-        return Shown(views, ([count for _, count in whole] + [1] * inner) * sets)
+        return CutoutBatch(views, ([count for _, count in whole] + [1] * inner) * sets)
 
     def _one_set(
         self, image: Tensor, size: tuple[int, int], progress: float, kinds: list[int]

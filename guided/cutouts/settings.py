@@ -13,10 +13,10 @@ from guided.errors import check_number, not_one_of
 from guided.schedule import Schedule, schedule
 
 if TYPE_CHECKING:
-    from guided.cutouts.disco import DangoViews
+    from guided.cutouts.disco import DiscoCutoutSampler
 
 if TYPE_CHECKING:
-    from guided.cutouts.standard import Views
+    from guided.cutouts.standard import CutoutSampler
 
 AREAS = ("whole", "middle")
 
@@ -64,10 +64,10 @@ class Cutouts:
             check_number("micro_batch", self.micro_batch, 1, whole=True)
         refuse_blindness(self.overview, self.inner)
 
-    def prepare(self) -> Views:
-        from guided.cutouts.standard import Views
+    def prepare(self) -> CutoutSampler:
+        from guided.cutouts.standard import CutoutSampler
 
-        return Views(self)
+        return CutoutSampler(self)
 
 
 def refuse_blindness(overview: Schedule, inner: Schedule) -> None:
@@ -84,7 +84,7 @@ VARIANTS = ("few", "first")
 
 
 @dataclass
-class Dango:
+class DiscoCutouts:
     """Disco Diffusion's cutouts (named Dango after their author), number for number.
 
     Overview cutouts show the whole image, letter-boxed; inner cutouts show random squares. Every
@@ -122,7 +122,7 @@ class Dango:
             raise ValueError(not_one_of("variants", self.variants, VARIANTS))
         refuse_blindness(self.overview, self.inner)
 
-    def prepare(self) -> DangoViews:
-        from guided.cutouts.disco import DangoViews
+    def prepare(self) -> DiscoCutoutSampler:
+        from guided.cutouts.disco import DiscoCutoutSampler
 
-        return DangoViews(self)
+        return DiscoCutoutSampler(self)

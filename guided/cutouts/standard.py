@@ -19,7 +19,7 @@ from torch import Tensor
 from guided.cutouts.resize import resize
 from guided.devices import sent
 from guided.images import middle, square
-from guided.interfaces import Shown
+from guided.interfaces import CutoutBatch
 from guided.schedule import Schedule
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
@@ -45,13 +45,15 @@ class StandardSettings(Protocol):
     jitter: Schedule
 
 
-class Views:
+class CutoutSampler:
     """Cutouts as settings say, differentiable with respect to the image."""
 
     def __init__(self, settings: StandardSettings) -> None:
         self.settings = settings
 
-    def __call__(self, image: Tensor, size: tuple[int, int], progress: float, seed: int) -> Shown:
+    def __call__(
+        self, image: Tensor, size: tuple[int, int], progress: float, seed: int
+    ) -> CutoutBatch:
         """image (1, 3, H, W) in [0, 1], CLIP's (height, width) -> views (N, 3, *size)."""
         chosen = self.settings
         sets, inner = round(chosen.batches(progress)), round(chosen.inner(progress))
@@ -63,7 +65,7 @@ class Views:
                 [self._one_set(image, size, progress, len(whole), inner) for _ in range(sets)]
             )
             views = self._augmented(views, progress) if chosen.augment else views
-        return Shown(views, (whole + [1] * inner) * sets)
+        return CutoutBatch(views, (whole + [1] * inner) * sets)
 
     def _one_set(
         self, image: Tensor, size: tuple[int, int], progress: float, overview: int, inner: int
@@ -148,8 +150,8 @@ def normal_like(views: Tensor) -> Tensor:
         return torch.randn(views.shape, dtype=views.dtype)
     if views.is_meta:
         return torch.randn_like(views)
-    dice = torch.Generator(views.device).manual_seed(int(torch.randint(2**62, ())))
-    return torch.randn(views.shape, generator=dice, device=views.device, dtype=views.dtype)
+    rng = torch.Generator(views.device).manual_seed(int(torch.randint(2**62, ())))
+    return torch.randn(views.shape, generator=rng, device=views.device, dtype=views.dtype)
 
 
 def merged(alike: int, most: float | None) -> list[int]:

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from guided.diffusion.parametrisation import clean
 from guided.diffusion.unet_config import UNetConfig
-from guided.interfaces import Guess
-from guided.rng import Dice
+from guided.interfaces import Prediction
+from guided.rng import RandomStreams
 from guided.timeline import Timeline
 
 
@@ -37,16 +37,16 @@ class ModelDenoiser:
     timeline: Timeline
     prediction: str = "eps"
     clip_denoised: bool = False  # clamp every guess to [-1, 1]
-    dice: Dice | None = None  # draws the class labels of a class-conditional network
+    rng: RandomStreams | None = None  # draws the class labels of a class-conditional network
 
-    def __call__(self, x: Tensor, i: int) -> Guess:
+    def __call__(self, x: Tensor, i: int) -> Prediction:
         t = torch.full((len(x),), self.timeline.times[i], device=x.device)
         out = self.model(x, t, self._labels(x)).to(x.dtype)
         out, spread = out.split(3, dim=1) if out.shape[1] == 6 else (out, None)
         pred = clean(self.prediction, x, out, *self.timeline.scales(i))
         if self.clip_denoised:
             pred = pred.clamp(-1, 1)
-        return Guess(pred, pred, spread)
+        return Prediction(pred, pred, spread)
 
     def _labels(self, x: Tensor) -> Tensor | None:
         """A class at random for each image and step, as in Disco's `randomize_class`: the prompt,
@@ -54,5 +54,5 @@ class ModelDenoiser:
         classes = self.model.config.num_classes
         if not classes:
             return None
-        seeds = self.dice.seeds() if self.dice else [0] * len(x)
+        seeds = self.rng.seeds() if self.rng else [0] * len(x)
         return torch.tensor([seed % classes for seed in seeds], device=x.device)

@@ -22,10 +22,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from guided.diffusion.guidance_cache import Answer, Asking
-from guided.diffusion.guidance_target import Sight, View
-from guided.interfaces import Denoiser, Guess, Guide
-from guided.rng import Dice
+from guided.diffusion.guidance_cache import CachedGradient, GuidanceCache
+from guided.diffusion.guidance_target import GuidanceTarget, TargetImage
+from guided.interfaces import Denoiser, Guide, Prediction
+from guided.rng import RandomStreams
 from guided.schedule import Schedule
 from guided.timeline import Timeline
 
@@ -43,18 +43,18 @@ class GuidedDenoiser:
 
     denoiser: Denoiser
     guides: Mapping[str, Guide]
-    dice: Dice
+    rng: RandomStreams
     clamp: Schedule | None = None  # largest root mean square of the gradient
     reach: Schedule | None = None  # largest root mean square of the shift that it makes
-    sight: Sight = field(default_factory=Sight)
-    asking: Asking = field(default_factory=Asking)
+    sight: GuidanceTarget = field(default_factory=GuidanceTarget)
+    asking: GuidanceCache = field(default_factory=GuidanceCache)
     broken: list[tuple[float, Tensor]] = field(default_factory=list)  # times, and whether it was
 
     @property
     def timeline(self) -> Timeline:
         return self.denoiser.timeline
 
-    def __call__(self, x: Tensor, i: int) -> Guess:
+    def __call__(self, x: Tensor, i: int) -> Prediction:
         progress = self.timeline.progress(i)
         asked = self.asking.due(progress)
         if asked:
@@ -71,7 +71,7 @@ class GuidedDenoiser:
         if self.reach is not None:
             shift = clamped(shift, self.reach(progress))
         guess = view.guess
-        bent = Guess(
+        bent = Prediction(
             pred=guess.pred.detach() - shift,
             plain=guess.plain.detach(),
             spread=None if guess.spread is None else guess.spread.detach(),
@@ -84,22 +84,22 @@ class GuidedDenoiser:
         self.asking.went(asked, answer)  # last: a step that runs out of memory is taken again
         return bent
 
-    def _asked(self, x: Tensor, i: int, progress: float) -> tuple[View, Answer]:
+    def _asked(self, x: Tensor, i: int, progress: float) -> tuple[TargetImage, CachedGradient]:
         """The guess, and what the guides say of it."""
-        wanted = any(guide.asks(progress) for guide in self.guides.values())
+        wanted = any(guide.is_active(progress) for guide in self.guides.values())
         view = self.sight(self.denoiser, x, i, back=wanted)
         assert view.image is not None
         image = in_colour(view.image)
         # Also those that ask for nothing: a stream of random numbers must not depend on it.
-        pulls = {name: guide(image, progress, self.dice) for name, guide in self.guides.items()}
-        return view, Answer.of(pulls, wanted)
+        pulls = {name: guide(image, progress, self.rng) for name, guide in self.guides.items()}
+        return view, CachedGradient.of(pulls, wanted)
 
-    def _rested(self, x: Tensor, i: int) -> tuple[View, Answer]:
+    def _rested(self, x: Tensor, i: int) -> tuple[TargetImage, CachedGradient]:
         """The guess, and what the guides said last, as far as it holds."""
         answer = self.asking.answer
         return self.sight(self.denoiser, x, i, look=False, back=answer.grad is not None), answer
 
-    def _back(self, view: View, answer: Answer) -> Tensor:
+    def _back(self, view: TargetImage, answer: CachedGradient) -> Tensor:
         """The gradient with respect to x."""
         grad = answer.grad
         # Where a look costs nothing, nothing is sent back for nothing. NaN counts as something.

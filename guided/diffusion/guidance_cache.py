@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from guided.interfaces import Pull, State
+from guided.interfaces import GuideGradient, State
 from guided.schedule import Schedule, schedule
 
 PREFIX = "guides."  # of what is remembered, in a state
 
 
 @dataclass(frozen=True)
-class Pace:
+class GuidanceInterval:
     every: Schedule = schedule("every", 1)  # guides are asked at every so many evaluations
     between: str = "again"  # what holds until then: their last answer, or nothing
 
@@ -29,7 +29,7 @@ class Pace:
 
 
 @dataclass
-class Answer:
+class CachedGradient:
     """What the guides said of the images, all together."""
 
     # (B, 3, H, W), with respect to what they saw, in [0, 1]; None where none asked for anything.
@@ -38,7 +38,7 @@ class Answer:
     similarity: Tensor | None = None  # (B,)
 
     @classmethod
-    def of(cls, pulls: Mapping[str, Pull], wanted: bool) -> Answer:
+    def of(cls, pulls: Mapping[str, GuideGradient], wanted: bool) -> CachedGradient:
         grad = sum(pull.grad for pull in pulls.values()) if wanted else None
         losses = {name: pull.loss.detach() for name, pull in pulls.items()}
         found = (p.similarity for p in pulls.values() if p.similarity is not None)
@@ -50,7 +50,7 @@ class Answer:
         return {name: tensor for name, tensor in found.items() if tensor is not None}
 
     @classmethod
-    def restored(cls, saved: State) -> Answer:
+    def restored(cls, saved: State) -> CachedGradient:
         losses = {
             name.removeprefix("loss."): loss
             for name, loss in saved.items()
@@ -60,27 +60,27 @@ class Answer:
 
 
 @dataclass
-class Asking:
+class GuidanceCache:
     """The guides of one drawing: when they were asked last, and what they said."""
 
-    pace: Pace = field(default_factory=Pace)
+    pace: GuidanceInterval = field(default_factory=GuidanceInterval)
     since: int | None = None  # evaluations; None: not yet
-    answer: Answer = field(default_factory=Answer)  # as far as it still holds
+    answer: CachedGradient = field(default_factory=CachedGradient)  # as far as it still holds
 
     def due(self, progress: float) -> bool:
         """Whether they are to be asked now."""
         return self.since is None or self.since >= self.pace.every(progress)
 
-    def went(self, asked: bool, answer: Answer) -> None:
+    def went(self, asked: bool, answer: CachedGradient) -> None:
         """An evaluation is over, with this answer. One that failed does not count."""
         self.since = 1 if asked else (self.since or 0) + 1
         if asked:
             holds = self.pace.between == "again" and not self.pace.always
-            self.answer = answer if holds else Answer()
+            self.answer = answer if holds else CachedGradient()
 
     def forget(self) -> None:
         """What comes now is another image."""
-        self.since, self.answer = None, Answer()
+        self.since, self.answer = None, CachedGradient()
 
     def state(self) -> State:
         if self.pace.always or self.since is None:
@@ -97,4 +97,4 @@ class Asking:
         }
         since = found.pop("since", None)
         self.since = None if since is None else int(since)
-        self.answer = Answer.restored(found)
+        self.answer = CachedGradient.restored(found)

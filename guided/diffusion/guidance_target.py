@@ -19,16 +19,16 @@ from torch import Tensor
 
 from guided.diffusion.gradients import pulled_back
 from guided.diffusion.secondary import SecondaryModel, quick_guess
-from guided.interfaces import Denoiser, Guess
+from guided.interfaces import Denoiser, Prediction
 from guided.schedule import Schedule
 from guided.timeline import Timeline
 
 
 @dataclass
-class View:
+class TargetImage:
     """A guess, and the image (B, 3, H, W) in [-1, 1] that guides are to see of it."""
 
-    guess: Guess
+    guess: Prediction
     image: Tensor | None  # None where nobody looks
     x: Tensor
     slope: float | None  # d image / d x, where it is taken as a number; None: by autograd
@@ -42,7 +42,7 @@ class View:
 
 
 @dataclass
-class Sight:
+class GuidanceTarget:
     """`pred` is the guess of the clean image; `blend` is sigma * pred + (1 - sigma) * x, which
     towards the end is more and more what the sampler has, as in Disco Diffusion and DiscoArt."""
 
@@ -55,7 +55,7 @@ class Sight:
 
     def __call__(
         self, denoiser: Denoiser, x: Tensor, i: int, look: bool = True, back: bool = True
-    ) -> View:
+    ) -> TargetImage:
         """x (B, 3, H, W). `look`: guides will be shown the image; `back`: a gradient will be sent
         back from it. What is not wanted is not computed, and nothing is kept for it."""
         timeline = denoiser.timeline
@@ -71,7 +71,7 @@ class Sight:
                 if self.sees == "blend":
                     _, sigma = timeline.scales(i)
                     image = sigma * image + (1 - sigma) * x
-        return View(guess, image, x, None if graph else self._slope(timeline, i))
+        return TargetImage(guess, image, x, None if graph else self._slope(timeline, i))
 
     @property
     def through_unet(self) -> bool:

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from guided.diffusion.samplers import walk
 from guided.errors import check_number, is_number
-from guided.interfaces import Denoiser, Guess, State, Step
+from guided.interfaces import Denoiser, Prediction, State, Step
 from guided.schedule import Schedule, schedule
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from guided.rng import Dice
+    from guided.rng import RandomStreams
     from guided.timeline import Timeline
 
 # Adams and Bashforth's weights of the latest guess of the noise, the one before it, and so on.
@@ -51,7 +51,12 @@ class PLMS:
             )
 
     def sample(
-        self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int, memory: State | None = None
+        self,
+        denoiser: Denoiser,
+        x: Tensor,
+        rng: RandomStreams,
+        start: int,
+        memory: State | None = None,
     ) -> Iterator[Step]:
         timeline = denoiser.timeline
         # Guesses of the noise, the latest first.
@@ -76,7 +81,7 @@ class PLMS:
             yield Step(i, x, guess, memory)
 
 
-def noise_in(x: Tensor, guess: Guess, timeline: Timeline, i: int) -> Tensor:
+def noise_in(x: Tensor, guess: Prediction, timeline: Timeline, i: int) -> Tensor:
     alpha, sigma = timeline.scales(i)
     return (x - alpha * guess.pred) / sigma
 
@@ -101,10 +106,15 @@ class DPMSolver:
         self.recurrence = schedule("recurrence", self.recurrence, 1, 100, whole=True)
 
     def sample(
-        self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int, memory: State | None = None
+        self,
+        denoiser: Denoiser,
+        x: Tensor,
+        rng: RandomStreams,
+        start: int,
+        memory: State | None = None,
     ) -> Iterator[Step]:
         here = (start + 1, memory["pred"]) if memory else None
-        for step in walk(Remembering(self.eta, here), self.recurrence, denoiser, x, dice, start):
+        for step in walk(Remembering(self.eta, here), self.recurrence, denoiser, x, rng, start):
             yield replace(step, memory={"pred": step.guess.pred})
 
 
@@ -116,7 +126,9 @@ class Remembering:
     here: tuple[int, Tensor] | None = None  # latest position, and its guess
     before: tuple[int, Tensor] | None = None  # the one before
 
-    def step(self, x: Tensor, guess: Guess, timeline: Timeline, i: int, dice: Dice) -> Tensor:
+    def step(
+        self, x: Tensor, guess: Prediction, timeline: Timeline, i: int, rng: RandomStreams
+    ) -> Tensor:
         again = self.here is not None and self.here[0] == i
         self.before = None if again else self.here
         self.here = (i, guess.pred)
@@ -129,7 +141,7 @@ class Remembering:
         x = kept * x - alpha_s * math.expm1(-h - noisy) * self._ahead(timeline, i, h)
         if noisy == 0:
             return x
-        return x + sigma_s * math.sqrt(-math.expm1(-2 * noisy)) * dice.normal_like(x)
+        return x + sigma_s * math.sqrt(-math.expm1(-2 * noisy)) * rng.normal_like(x)
 
     def _ahead(self, timeline: Timeline, i: int, h: float) -> Tensor:
         """The guess half a step ahead, on the line through this one and the one before."""

@@ -11,9 +11,9 @@ from typing import Protocol
 from torch import Tensor
 
 from guided.errors import NoRoom
-from guided.interfaces import Denoiser, Guess
-from guided.oom import LESS, Thrift, out_of_memory, until_it_fits
-from guided.rng import Dice
+from guided.interfaces import Denoiser, Prediction
+from guided.oom import LESS, MemoryPolicy, out_of_memory, until_it_fits
+from guided.rng import RandomStreams
 from guided.timeline import Timeline
 
 
@@ -24,26 +24,26 @@ class Checkpointed(Protocol):
 
 
 @dataclass
-class Sparing:
+class OOMRetry:
     denoiser: Denoiser
     unet: Checkpointed | None  # whose way back may keep less, if there is one
-    dice: Dice
-    thrift: Thrift
+    rng: RandomStreams
+    memory_policy: MemoryPolicy
 
     def __post_init__(self) -> None:
         if self.unet is not None:
-            self.unet.checkpointing = self.thrift.checkpointing
+            self.unet.checkpointing = self.memory_policy.checkpointing
 
     @property
     def timeline(self) -> Timeline:
         return self.denoiser.timeline
 
-    def __call__(self, x: Tensor, i: int) -> Guess:
+    def __call__(self, x: Tensor, i: int) -> Prediction:
         """NoRoom when nothing is left that could be made smaller."""
-        before = self.dice.state()
+        before = self.rng.state()
 
-        def work() -> Guess:
-            self.dice.go_on(before)
+        def work() -> Prediction:
+            self.rng.go_on(before)
             return self.denoiser(x, i)
 
         try:
@@ -55,11 +55,15 @@ class Sparing:
         raise NoRoom(why)  # out here, so that it holds none of the tensors
 
     def _smaller(self, x: Tensor) -> str | None:
-        if self.unet is not None and not self.thrift.checkpointing:
-            self.thrift.checkpointing = self.unet.checkpointing = True
+        if self.unet is not None and not self.memory_policy.checkpointing:
+            self.memory_policy.checkpointing = self.unet.checkpointing = True
             return "generator.checkpointing=true"
-        if self.thrift.clips and not self.thrift.one_by_one and x.device.type != "cpu":
-            self.thrift.send_away()
+        if (
+            self.memory_policy.clips
+            and not self.memory_policy.one_by_one
+            and x.device.type != "cpu"
+        ):
+            self.memory_policy.send_away()
             return "CLIPs that wait on the CPU for their turn, which is slower"
         return None
 

@@ -17,22 +17,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from guided.interfaces import Denoiser, Guess, State, Step
+from guided.interfaces import Denoiser, Prediction, State, Step
 from guided.schedule import AUTO, Schedule, automatic, schedule
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from guided.rng import Dice
+    from guided.rng import RandomStreams
     from guided.timeline import Timeline
 
 
 class OneStep(Protocol):
-    def step(self, x: Tensor, guess: Guess, timeline: Timeline, i: int, dice: Dice) -> Tensor: ...
+    def step(
+        self, x: Tensor, guess: Prediction, timeline: Timeline, i: int, rng: RandomStreams
+    ) -> Tensor: ...
 
 
 def walk(
-    sampler: OneStep, recurrence: Schedule, denoiser: Denoiser, x: Tensor, dice: Dice, start: int
+    sampler: OneStep,
+    recurrence: Schedule,
+    denoiser: Denoiser,
+    x: Tensor,
+    rng: RandomStreams,
+    start: int,
 ) -> Iterator[Step]:
     """From position `start` to 0. With recurrence n, each step is taken n times, with its noise
     put back in between: guidance gets n chances to settle before the noise level moves on."""
@@ -40,10 +47,10 @@ def walk(
     for i in range(start, -1, -1):
         for remaining in range(int(recurrence(timeline.progress(i))) - 1, -1, -1):
             guess = denoiser(x, i)
-            x = sampler.step(x, guess, timeline, i, dice)
+            x = sampler.step(x, guess, timeline, i, rng)
             if remaining:
                 scale, sigma = timeline.renoise(i)
-                x = scale * x + sigma * dice.normal_like(x)
+                x = scale * x + sigma * rng.normal_like(x)
         yield Step(i, x, guess)
 
 
@@ -58,16 +65,23 @@ class DDIM:
         self.eta = automatic("eta", self.eta, 0, 1)
         self.recurrence = schedule("recurrence", self.recurrence, 1, 100, whole=True)
 
-    def settle(self, size: tuple[int, int], steps: int) -> None:
+    def resolve_auto(self, size: tuple[int, int], steps: int) -> None:
         if self.eta == AUTO:
             self.eta = schedule("eta", auto_eta(steps))
 
     def sample(
-        self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int, memory: State | None = None
+        self,
+        denoiser: Denoiser,
+        x: Tensor,
+        rng: RandomStreams,
+        start: int,
+        memory: State | None = None,
     ) -> Iterator[Step]:
-        return walk(self, self.recurrence, denoiser, x, dice, start)
+        return walk(self, self.recurrence, denoiser, x, rng, start)
 
-    def step(self, x: Tensor, guess: Guess, timeline: Timeline, i: int, dice: Dice) -> Tensor:
+    def step(
+        self, x: Tensor, guess: Prediction, timeline: Timeline, i: int, rng: RandomStreams
+    ) -> Tensor:
         (alpha, sigma), (alpha_s, sigma_s) = timeline.scales(i), timeline.scales(i - 1)
         eps = (x - alpha * guess.pred) / sigma
         # Equation 16: the share of the noise that is drawn anew.
@@ -75,7 +89,7 @@ class DDIM:
         fresh *= math.sqrt(max(0.0, 1 - (alpha / alpha_s) ** 2))
         kept = math.sqrt(max(0.0, sigma_s**2 - fresh**2))
         x = alpha_s * guess.pred + kept * eps
-        return x + fresh * dice.normal_like(x) if i > 0 else x
+        return x + fresh * rng.normal_like(x) if i > 0 else x
 
 
 def auto_eta(steps: int) -> float:
@@ -94,11 +108,18 @@ class DDPM:
         self.recurrence = schedule("recurrence", self.recurrence, 1, 100, whole=True)
 
     def sample(
-        self, denoiser: Denoiser, x: Tensor, dice: Dice, start: int, memory: State | None = None
+        self,
+        denoiser: Denoiser,
+        x: Tensor,
+        rng: RandomStreams,
+        start: int,
+        memory: State | None = None,
     ) -> Iterator[Step]:
-        return walk(self, self.recurrence, denoiser, x, dice, start)
+        return walk(self, self.recurrence, denoiser, x, rng, start)
 
-    def step(self, x: Tensor, guess: Guess, timeline: Timeline, i: int, dice: Dice) -> Tensor:
+    def step(
+        self, x: Tensor, guess: Prediction, timeline: Timeline, i: int, rng: RandomStreams
+    ) -> Tensor:
         (alpha, sigma), (alpha_s, sigma_s) = timeline.scales(i), timeline.scales(i - 1)
         scale = alpha / alpha_s
         beta = 1 - scale**2
@@ -107,9 +128,9 @@ class DDPM:
         # Sohl-Dickstein et al. 2015: guidance shifts the mean by the variance times the score,
         # and (pred - plain) is sigma**2 / alpha times the score.
         mean = mean + variance * (guess.pred - guess.plain) * (alpha / sigma**2)
-        return mean + variance**0.5 * dice.normal_like(x) if i > 0 else mean
+        return mean + variance**0.5 * rng.normal_like(x) if i > 0 else mean
 
-    def variance(self, guess: Guess, timeline: Timeline, i: int) -> Tensor | float:
+    def variance(self, guess: Prediction, timeline: Timeline, i: int) -> Tensor | float:
         """Between the posterior's and the forward step's, on a logarithmic scale."""
         smallest, largest = posterior_variance(timeline, i), step_variance(timeline, i)
         if guess.spread is None:

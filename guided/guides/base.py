@@ -8,26 +8,26 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from guided.interfaces import Guide, Pull
-from guided.rng import Dice
+from guided.interfaces import Guide, GuideGradient
+from guided.rng import RandomStreams
 from guided.schedule import Schedule
 
 
 @dataclass
-class OneEach:
+class GuidePerImage:
     guides: list[Guide]
 
-    def asks(self, progress: float) -> bool:
-        return any(guide.asks(progress) for guide in self.guides)
+    def is_active(self, progress: float) -> bool:
+        return any(guide.is_active(progress) for guide in self.guides)
 
-    def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull:
+    def __call__(self, image: Tensor, progress: float, rng: RandomStreams) -> GuideGradient:
         """image (B, 3, H, W), as many as there are guides."""
         pulls = [
-            guide(image[b : b + 1], progress, dice.of(b)) for b, guide in enumerate(self.guides)
+            guide(image[b : b + 1], progress, rng.of(b)) for b, guide in enumerate(self.guides)
         ]
         unseen = image.new_zeros(1)  # of a guide that does not look at this step
         found = [unseen if p.similarity is None else p.similarity for p in pulls]
-        return Pull(
+        return GuideGradient(
             torch.cat([pull.loss for pull in pulls]),
             torch.cat([pull.grad for pull in pulls]),
             None if all(p.similarity is None for p in pulls) else torch.cat(found),
@@ -41,16 +41,16 @@ class LossGuide:
     loss: Callable[[Tensor], Tensor]
     scale: Schedule
 
-    def asks(self, progress: float) -> bool:
+    def is_active(self, progress: float) -> bool:
         return self.scale(progress) != 0
 
-    def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull:
+    def __call__(self, image: Tensor, progress: float, rng: RandomStreams) -> GuideGradient:
         scale = self.scale(progress)
         if scale == 0:
-            return Pull(image.new_zeros(len(image)), torch.zeros_like(image))
+            return GuideGradient(image.new_zeros(len(image)), torch.zeros_like(image))
         with torch.enable_grad():
             image = image.detach().requires_grad_()
             # The references' scales are for images in [-1, 1].
             loss = scale * self.loss(2 * image - 1)
             (grad,) = torch.autograd.grad(loss.sum(), image)
-        return Pull(loss.detach(), grad)
+        return GuideGradient(loss.detach(), grad)

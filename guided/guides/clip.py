@@ -29,7 +29,7 @@ class ClipGuide:
             if getattr(self, name) not in known:
                 raise ValueError(not_one_of(name, getattr(self, name), known))
 
-    def settle(self, size: tuple[int, int], steps: int) -> None:
+    def resolve_auto(self, size: tuple[int, int], steps: int) -> None:
         """`auto`: 2,500 for up to 250,000 pixels, growing with them to 50,000 for 2,000,000, as
         Disco's users came to do."""
         if self.scale == AUTO:

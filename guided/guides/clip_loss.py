@@ -18,10 +18,10 @@ from torch import Tensor
 from guided.cutouts.resize import resize
 from guided.diffusion.gradients import pulled_back
 from guided.images import read_picture, square
-from guided.interfaces import ClipModel, Pull, Scene, Views
-from guided.oom import Thrift, until_it_fits
+from guided.interfaces import ClipModel, CutoutSampler, GuideGradient, Scene
+from guided.oom import MemoryPolicy, until_it_fits
 from guided.prompts.prompt import Prompt, meant_for, shares
-from guided.rng import Dice
+from guided.rng import RandomStreams
 from guided.schedule import Schedule, schedule
 
 SMALL = 64 * 64  # pixels of a view: a tower for so few gains nothing from a second core
@@ -60,7 +60,7 @@ class Target:
 
 
 @dataclass
-class Glance:
+class ViewBatch:
     """What one CLIP is to see of all images at a step."""
 
     target: Target
@@ -75,9 +75,9 @@ class Glance:
 @dataclass
 class ClipSimilarity:
     targets: list[Target]
-    views: Views
+    views: CutoutSampler
     settings: ClipLossSettings
-    thrift: Thrift
+    memory_policy: MemoryPolicy
 
     @classmethod
     def prepare(cls, scene: Scene, settings: ClipLossSettings) -> "ClipSimilarity":
@@ -85,15 +85,15 @@ class ClipSimilarity:
             target(name, clip, scene, settings.long == "split")
             for name, clip in scene.clips.items()
         ]
-        thrift = scene.thrift or Thrift(scene.cutouts.micro_batch)
-        return cls(targets, scene.cutouts.prepare(), settings, thrift)
+        memory_policy = scene.memory_policy or MemoryPolicy(scene.cutouts.micro_batch)
+        return cls(targets, scene.cutouts.prepare(), settings, memory_policy)
 
-    def asks(self, progress: float) -> bool:
+    def is_active(self, progress: float) -> bool:
         return any(strength for _, strength, _ in self._strengths(progress))
 
-    def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull:
-        pull = Pull(image.new_zeros(len(image)), torch.zeros_like(image))
-        glances = self._glances(image, progress, dice.seeds())
+    def __call__(self, image: Tensor, progress: float, rng: RandomStreams) -> GuideGradient:
+        pull = GuideGradient(image.new_zeros(len(image)), torch.zeros_like(image))
+        glances = self._glances(image, progress, rng.seeds())
         for one, (distances, cosines, grad) in self._scores(glances, image.device):
             pull.grad += one.strength * pulled_back(one.views, one.leaf, grad)
             pull.loss += one.strength * distances
@@ -101,7 +101,7 @@ class ClipSimilarity:
             pull.similarity = cosines if pull.similarity is None else pull.similarity + cosines
         return pull
 
-    def _glances(self, image: Tensor, progress: float, seeds: list[int]) -> Iterator[Glance]:
+    def _glances(self, image: Tensor, progress: float, seeds: list[int]) -> Iterator[ViewBatch]:
         """One CLIP's after another's, so that they need not be in memory together."""
         for k, (target, strength, share) in enumerate(self._strengths(progress)):
             if not strength:
@@ -115,21 +115,21 @@ class ClipSimilarity:
                 views = torch.cat([one.views for one in shown])
             weights = target.weights(progress, self.settings.weights)
             counts = shown[0].counts  # those of every image
-            yield Glance(target, strength, share, leaf, views, counts, weights)
+            yield ViewBatch(target, strength, share, leaf, views, counts, weights)
 
     def _scores(
-        self, glances: Iterable[Glance], device: torch.device
-    ) -> Iterable[tuple[Glance, Score]]:
+        self, glances: Iterable[ViewBatch], device: torch.device
+    ) -> Iterable[tuple[ViewBatch, Score]]:
         """On the CPU several small towers run side by side, a core each."""
         small = all(math.prod(target.clip.size) <= SMALL for target in self.targets)
         if device.type == "cpu" and small and min(len(self.targets), torch.get_num_threads()) > 1:
             return cores(len(self.targets)).map(self._scored, list(glances))
         return map(self._scored, glances)
 
-    def _scored(self, glance: Glance) -> tuple[Glance, Score]:
-        with self.thrift.at_hand(glance.target.clip):
+    def _scored(self, glance: ViewBatch) -> tuple[ViewBatch, Score]:
+        with self.memory_policy.at_hand(glance.target.clip):
             return glance, until_it_fits(
-                partial(self._score, glance), partial(self.thrift.halve, len(glance.views))
+                partial(self._score, glance), partial(self.memory_policy.halve, len(glance.views))
             )
 
     def _strengths(self, progress: float) -> Iterator[tuple[Target, float, float]]:
@@ -145,14 +145,14 @@ class ClipSimilarity:
             share = weight / together if together else 0.0
             yield target, scale * (weight if self.settings.combine == "sum" else share), share
 
-    def _score(self, glance: Glance) -> Score:
+    def _score(self, glance: ViewBatch) -> Score:
         """Per image: weighted mean distance and cosine; per view: the gradient of the former.
         CLIP's activations are kept for one micro-batch at a time."""
         views, target, counts = glance.views.detach(), glance.target, glance.counts
         pulls, distances, cosines = [], [], []
         images, together = len(views) // len(counts), sum(counts)
         times = torch.tensor(counts * images).to(views)
-        at_once = self.thrift.at_once(len(views))
+        at_once = self.memory_policy.at_once(len(views))
         for part, often in zip(views.split(at_once), times.split(at_once), strict=True):
             with torch.enable_grad():
                 part = part.requires_grad_()

@@ -20,7 +20,7 @@ from torch.utils._pytree import tree_iter
 from guided.memory.meta_kernels import RULES, WEIGHT
 
 
-class Ledger(TorchDispatchMode):
+class AllocationCounter(TorchDispatchMode):
     """While it is entered, `live` is what tensors made since then hold, and `peak` the most that
     they held at once, in bytes. `owned`: tensors from before that do not count, such as weights,
     of which an operator may give another view. `reordering`: convolutions copy their weights, for

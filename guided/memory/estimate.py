@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from guided.interfaces import Guide, LoadedGenerator, Request
-from guided.memory.allocations import Ledger
+from guided.memory.allocations import AllocationCounter
 from guided.memory.meta_kernels import kernels
-from guided.rng import Dice
+from guided.rng import RandomStreams
 
 IMAGES = 6  # of the size of x: of a step and the one before, in outputs and on their way to disk
 
 
 @dataclass
-class Need:
+class StepMemory:
     """Bytes. A step's peak is the largest of three moments: the guess, with all that it keeps for
     the way back; the guides, on top of what was kept; and the way back."""
 
@@ -54,8 +54,8 @@ class StepMeter:
     """Counts the bytes of one guided step while a generator traces it."""
 
     def __init__(self, device: str, owned: Iterable[Tensor]) -> None:
-        self.need = Need()
-        self.ledger = Ledger(owned, reordering=device == "cpu")
+        self.need = StepMemory()
+        self.ledger = AllocationCounter(owned, reordering=device == "cpu")
 
     def begin(self, x: Tensor) -> None:
         """Leave x (B, ...) out of the count: the images of a step are counted apart."""
@@ -67,10 +67,10 @@ class StepMeter:
         self.need.guess, self.need.kept = self.ledger.since(), self.ledger.live
 
     def look(
-        self, guides: Mapping[str, Guide], image: Tensor, progress: float, dice: Dice
+        self, guides: Mapping[str, Guide], image: Tensor, progress: float, rng: RandomStreams
     ) -> None:
         """Call the guides with the image (B, 3, H, W)."""
-        self.need.guides = look(guides, image, progress, dice, self.ledger)
+        self.need.guides = look(guides, image, progress, rng, self.ledger)
 
     def finished(self) -> None:
         """Mark the end of the backward pass."""
@@ -84,7 +84,7 @@ def measure_step(
     device: str,
     owned: Iterable[Tensor],
     progress: float,
-) -> Need:
+) -> StepMemory:
     """Return the memory of one guided step at `progress` (0..1) of the run.
 
     The generator and the guides are on the meta device; the kernels are those of `device` ("cpu",
@@ -96,11 +96,15 @@ def measure_step(
 
 
 def look(
-    guides: Mapping[str, Guide], image: Tensor, progress: float, dice: Dice, ledger: Ledger
+    guides: Mapping[str, Guide],
+    image: Tensor,
+    progress: float,
+    rng: RandomStreams,
+    ledger: AllocationCounter,
 ) -> int:
     """At most while they look at an image (B, 3, H, W)."""
     before = ledger.live
     ledger.since()
-    pulls = [guide(image, progress, dice) for guide in guides.values()]
+    pulls = [guide(image, progress, rng) for guide in guides.values()]
     del pulls
     return ledger.since() - before

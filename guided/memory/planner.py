@@ -11,9 +11,9 @@ from torch import nn
 
 from guided.interfaces import ClipModel, CutoutSettings, Guide, LoadedGenerator, Request
 from guided.memory.available import DRIVER, GB, room
-from guided.memory.estimate import Need, held, measure_step, size_of
-from guided.memory.strategies import Fitting
-from guided.oom import Thrift
+from guided.memory.estimate import StepMemory, held, measure_step, size_of
+from guided.memory.strategies import MemoryFit
+from guided.oom import MemoryPolicy
 from guided.schedule import Schedule
 
 # Weights, pixels and a limit at which a step fits without being counted.
@@ -56,7 +56,7 @@ class MemoryRequest:
         return min(limits, default=None)
 
 
-def plan_memory(job: MemoryRequest, thrift: Thrift) -> str | None:
+def plan_memory(job: MemoryRequest, memory_policy: MemoryPolicy) -> str | None:
     """Make the policy `thrift` fit the memory that there is. Return a line that says how, or None
     where nothing needs to be said."""
     if job.setting == "off":
@@ -65,17 +65,17 @@ def plan_memory(job: MemoryRequest, thrift: Thrift) -> str | None:
     limit = job.limit(sum(weights.values()))
     if limit is None or (job.setting == "auto" and obvious(job, sum(weights.values()), limit)):
         return None
-    fitting = Fitting(
-        StepCounter(job, thrift, weights),
-        thrift,
+    fitting = MemoryFit(
+        StepCounter(job, memory_policy, weights),
+        memory_policy,
         limit,
         cuttable=job.cutouts.micro_batch is None,
         recomputing=job.recompute and job.generator.recomputes,
         waiting=job.device.type != "cpu" and len(job.clips) > 1,
     )
     fitting.fit()
-    if thrift.one_by_one:
-        thrift.send_away()
+    if memory_policy.one_by_one:
+        memory_policy.send_away()
     return fitting.line()
 
 
@@ -89,8 +89,10 @@ def obvious(job: MemoryRequest, weights: int, limit: float) -> bool:
 class StepCounter:
     """Counts a step as the policy `thrift` divides it, on the meta device."""
 
-    def __init__(self, job: MemoryRequest, thrift: Thrift, weights: dict[str, int]) -> None:
-        self.thrift, self.weights = thrift, weights
+    def __init__(
+        self, job: MemoryRequest, memory_policy: MemoryPolicy, weights: dict[str, int]
+    ) -> None:
+        self.memory_policy, self.weights = memory_policy, weights
         self.device, self.request = job.device.type, job.request
         clips = {name: clip.on_meta() for name, clip in job.clips.items()}
         self.generator = job.generator.on_meta()
@@ -101,13 +103,13 @@ class StepCounter:
         self.waiting = sum(sizes) - max(sizes, default=0)
         self.moments = moments(job.cutouts, job.clip_weights, self.generator.phase)
 
-    def __call__(self) -> Need:
+    def __call__(self) -> StepMemory:
         step = partial(
             measure_step, self.generator, self.guides, self.request, self.device, self.owned
         )
         need = max(map(step, self.moments), key=lambda need: need.step)
         need.weights = dict(self.weights)
-        if self.thrift.one_by_one:
+        if self.memory_policy.one_by_one:
             need.weights["CLIP"] -= self.waiting
         return need
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from guided.memory.available import GB
-from guided.memory.estimate import Need
-from guided.oom import LESS, Thrift
+from guided.memory.estimate import StepMemory
+from guided.oom import LESS, MemoryPolicy
 
 SPARE = 0.12  # of a step's bytes: what kernels take for themselves, and what lies in between
 FEW = 8  # fewer cutouts at once keep a GPU waiting; then the U-Net rather computes again
@@ -20,62 +20,62 @@ HINT = f"more than there is, even in the smallest pieces; {LESS}"
 
 
 @dataclass
-class Way:
+class Strategy:
     """One way to cut a step, and the most cutouts at once that then fit; 0: not even one."""
 
     checkpointing: bool
     one_by_one: bool
     most: int = 0
-    need: Need = field(default_factory=Need)  # with as many, or one
+    need: StepMemory = field(default_factory=StepMemory)  # with as many, or one
 
 
 @dataclass
-class Fitting:
+class MemoryFit:
     """`walk` counts a step as `thrift` then cuts it; `limit` is for weights and steps, in bytes.
     `cuttable`: may the number of cutouts at once be chosen? `recomputing`: may the U-Net keep
     less? `waiting`: is there a CPU beside the device, for CLIPs to wait on?"""
 
-    walk: Callable[[], Need]
-    thrift: Thrift
+    walk: Callable[[], StepMemory]
+    memory_policy: MemoryPolicy
     limit: float
     cuttable: bool = True
     recomputing: bool = True
     waiting: bool = True
-    need: Need = field(default_factory=Need)
+    need: StepMemory = field(default_factory=StepMemory)
     fits: bool = True
 
     def fit(self) -> None:
         """Settle `thrift`, `need` and whether it fits."""
-        first = Way(self.thrift.checkpointing, self.thrift.one_by_one)
+        first = Strategy(self.memory_policy.checkpointing, self.memory_policy.one_by_one)
         ways = [first]
         if self.recomputing and not first.checkpointing:
-            ways.append(Way(True, first.one_by_one))
+            ways.append(Strategy(True, first.one_by_one))
         if self.waiting and not first.one_by_one:
-            ways += [Way(way.checkpointing, True) for way in ways]
+            ways += [Strategy(way.checkpointing, True) for way in ways]
         for way in ways:
             self._try(way)
-            if way.most >= min(FEW, self.thrift.views):
+            if way.most >= min(FEW, self.memory_policy.views):
                 break
         else:
             way = max(ways, key=lambda way: way.most)  # the first of the best
         self._take(way)
         self.fits, self.need = way.most > 0, way.need
-        if self.cuttable and way.most < self.thrift.views:
-            self.thrift.micro_batch = even(self.thrift.views, max(way.most, 1))
+        if self.cuttable and way.most < self.memory_policy.views:
+            self.memory_policy.micro_batch = even(self.memory_policy.views, max(way.most, 1))
 
-    def _try(self, way: Way) -> None:
+    def _try(self, way: Strategy) -> None:
         self._take(way)
         way.need = need = self.walk()
-        views = self.thrift.views
+        views = self.memory_policy.views
         if self._left(need) >= 0:
             way.most = views
         if way.most or not self.cuttable or views == 1:
             return
         # What guides need grows evenly with the cutouts: two counts say how much for each, and
         # what they need for none.
-        self.thrift.micro_batch = half = -(-views // 2)
+        self.memory_policy.micro_batch = half = -(-views // 2)
         halved = self.walk()
-        self.thrift.micro_batch = None
+        self.memory_policy.micro_batch = None
         each = (need.guides - halved.guides) / (views - half)
         none = halved.guides - half * each
         if self._left(replace(need, guides=0)) >= 0:
@@ -84,10 +84,13 @@ class Fitting:
             way.most = min(max(fitting, 0), views)
         way.need = replace(need, guides=round(none + each * even(views, max(way.most, 1))))
 
-    def _take(self, way: Way) -> None:
-        self.thrift.checkpointing, self.thrift.one_by_one = way.checkpointing, way.one_by_one
+    def _take(self, way: Strategy) -> None:
+        self.memory_policy.checkpointing, self.memory_policy.one_by_one = (
+            way.checkpointing,
+            way.one_by_one,
+        )
 
-    def _left(self, need: Need) -> float:
+    def _left(self, need: StepMemory) -> float:
         return self.limit - sum(need.weights.values()) - need.step * (1 + SPARE)
 
     def line(self) -> str:
@@ -96,10 +99,10 @@ class Fitting:
         parts = [f"{name} {gb(size)}" for name, size in need.weights.items() if size > GB / 100]
         parts += [f"way back {gb(need.kept)}"] if need.kept > 2 * need.images else []
         parts += [f"cutouts {gb(need.guides)}"] if need.guides > GB / 100 else []
-        cut = self.thrift.at_once(self.thrift.views)
-        chosen = [f"cutouts.micro_batch={cut}"] if cut < self.thrift.views else []
-        chosen += ["generator.checkpointing=true"] if self.thrift.checkpointing else []
-        chosen += ["CLIPs one after another"] if self.thrift.one_by_one else []
+        cut = self.memory_policy.at_once(self.memory_policy.views)
+        chosen = [f"cutouts.micro_batch={cut}"] if cut < self.memory_policy.views else []
+        chosen += ["generator.checkpointing=true"] if self.memory_policy.checkpointing else []
+        chosen += ["CLIPs one after another"] if self.memory_policy.one_by_one else []
         text = f"memory: {gb(need.total)} of {gb(self.limit)} GB: {', '.join(parts)}"
         text += f" ({', '.join(chosen)})" if chosen else ""
         return text if self.fits else f"{text}; {HINT}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from guided.oom import Thrift
+from guided.oom import MemoryPolicy
 
 # What of a card changes nothing about the weights: words about them, and settings that are read
 # when they are used.
@@ -20,9 +20,11 @@ ABOUT = (
 
 
 @dataclass
-class Loaded:
+class ModelCache:
     kept: dict[str, tuple[str, Any]] = field(default_factory=dict)  # how loaded, and the model
-    thrifts: dict[str, Thrift] = field(default_factory=dict)  # how what was drawn fits memory
+    thrifts: dict[str, MemoryPolicy] = field(
+        default_factory=dict
+    )  # how what was drawn fits memory
 
     def get(self, load: Callable[..., Any], card: Any, *how: Any) -> Any:
         """load(card, *how), or what it gave before."""

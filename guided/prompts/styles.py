@@ -73,7 +73,7 @@ class Style:
 
 
 @dataclass(frozen=True)
-class Share:
+class StyleShare:
     """What part of a prompt is drawn by one of the artists, or by none, in some of the styles."""
 
     artist: int | None
@@ -97,7 +97,7 @@ class Shared:
     """A prompt's weight, times its share."""
 
     weight: float | Schedule
-    share: Share
+    share: StyleShare
 
     def __call__(self, progress: float) -> float:
         weight = self.weight(progress) if isinstance(self.weight, Schedule) else self.weight
@@ -105,7 +105,7 @@ class Shared:
 
 
 @dataclass
-class Manner:
+class StyleMix:
     """All artists and styles of a run."""
 
     artists: Mapping[str, Artist] = field(default_factory=dict)
@@ -133,7 +133,7 @@ class Manner:
             found += [said(Prompt(""), words, share) for words, share in own if words]
         return found
 
-    def shares(self) -> Iterator[Share]:
+    def shares(self) -> Iterator[StyleShare]:
         """Those that anything falls to."""
         hands = tuple(artist.weight for artist in self.artists.values())
         looks = tuple(style.weight for style in self.styles.values())
@@ -141,11 +141,11 @@ class Manner:
         on_and_off = [(True,) * any(said) + (False,) * (min(said) < 1) for said in over_time]
         for artist in [*range(len(hands)), None]:
             for styles in product(*on_and_off):
-                share = Share(artist, styles, hands, looks)
+                share = StyleShare(artist, styles, hands, looks)
                 if any(share(k / 100) > 1e-9 for k in range(101)):
                     yield share
 
-    def words(self, share: Share, language: str, decide: Callable[[str, str], str]) -> str:
+    def words(self, share: StyleShare, language: str, decide: Callable[[str, str], str]) -> str:
         artists, styles = list(self.artists.items()), list(self.styles.items())
         chosen = [] if share.artist is None else [artists[share.artist]]
         chosen += [style for style, on in zip(styles, share.styles, strict=True) if on]
@@ -165,7 +165,7 @@ def is_asked_for(prompt: Prompt) -> bool:
     return not prompt.image and any(prompt.at(k / 100) > 0 for k in range(101))
 
 
-def said(prompt: Prompt, words: str, share: Share) -> Prompt:
+def said(prompt: Prompt, words: str, share: StyleShare) -> Prompt:
     """The prompt with these words behind it, counting as much of its weight as the share is."""
     text = joined([prompt.text, words], language(prompt.text)) if words else prompt.text
     if not share.constant:

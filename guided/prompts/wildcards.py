@@ -83,15 +83,15 @@ class Wildcards:
         """The text with every wildcard decided; `place` tells several texts of one image
         apart. BadInput when a list is missing."""
         # random() is promised to be the same in every version of Python; choice() is not.
-        dice = random.Random(f"{seed} {place}")
+        rng = random.Random(f"{seed} {place}")
         if len(text) > LONGEST and any(found.search(text) for found in (NAME, CHOICE)):
             raise BadInput(f"prompt={shown(text)}: wildcards need a text below {LONGEST} letters")
         tongue = language(NAME.sub("", text))
         for _ in range(DEEPEST):
             before = text[:LONGEST]
-            text = NAME.sub(lambda found: pick(self.words(found["name"], tongue), dice), text)
+            text = NAME.sub(lambda found: pick(self.words(found["name"], tongue), rng), text)
             while CHOICE.search(text):
-                text = CHOICE.sub(lambda found: pick(options(found[1]), dice), text)
+                text = CHOICE.sub(lambda found: pick(options(found[1]), rng), text)
             if text == before:
                 return ESCAPE.sub(r"\1", text)
             if len(text) > LONGEST:
@@ -110,11 +110,11 @@ def options(inside: str) -> tuple[str, ...]:
     return tuple(re.split(r"(?<!\\)\|", inside))
 
 
-def pick(choices: tuple[str, ...], dice: random.Random) -> str:
+def pick(choices: tuple[str, ...], rng: random.Random) -> str:
     """One of them, `3::` before one makes it three times as likely."""
     found = [SHARE.fullmatch(choice) for choice in choices]
     weights = [float(f["share"]) if f else 1.0 for f in found]
-    at = dice.random() * sum(weights)
+    at = rng.random() * sum(weights)
     reached = [k for k, end in enumerate(accumulate(weights)) if at < end]
     k = reached[0] if reached else len(choices) - 1
     match = found[k]

@@ -113,7 +113,7 @@ def code() -> str:
 
 
 @dataclass
-class Bookmark:
+class CheckpointWriter:
     """Where what is being drawn has got to, written down at most every so many seconds, so that
     small pictures never pay for it."""
 

@@ -143,7 +143,7 @@ def parameters(settings: dict[str, Any], size: tuple[int, int]) -> str:
     lines = [as_text(settings.get("drawn") or settings["prompt"])]
     if settings.get("negative"):
         lines.append(f"Negative prompt: {as_text(settings['negative'])}")
-    sampler = str(settings["sampler"].get("_target_", "")).rpartition(".")[2]
+    sampler = re.split(r"[./]", str(settings["sampler"].get("_target_", "")))[-1]
     width, height = settings["size"]
     facts = {
         "Steps": settings["steps"],

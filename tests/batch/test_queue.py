@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock, Timeout
 
 from guided.batch import queue
-from guided.batch.queue import Worker
+from guided.batch.queue import Claim
 from guided.errors import BadInput
 from guided.runs.manifest import Manifest, Picture, Row
 
@@ -48,23 +48,23 @@ def test_what_is_no_manifest_is_named(tmp_path, text):
 
 def test_two_workers_never_have_the_same_picture(tmp_path):
     batch(tmp_path)
-    with Worker.at(tmp_path) as one, Worker.at(tmp_path) as other:
+    with Claim.at(tmp_path) as one, Claim.at(tmp_path) as other:
         assert [numbers(w.claim()) for w in (one, other, one, other)] == [[0], [1], [2], []]
 
 
 def test_pictures_of_a_group_are_taken_together(tmp_path):
     batch(tmp_path, groups=(0, 0, 2))
-    with Worker.at(tmp_path) as one, Worker.at(tmp_path) as other:
+    with Claim.at(tmp_path) as one, Claim.at(tmp_path) as other:
         assert numbers(one.claim()) == [0, 1]
         assert numbers(other.claim()) == [2]
 
 
 def test_a_half_finished_group_is_drawn_together_again_and_only_the_rest_is_claimed(tmp_path):
     batch(tmp_path, groups=(0, 0))
-    with Worker.at(tmp_path) as one:
+    with Claim.at(tmp_path) as one:
         one.claim()
         one.finish(0, "image_0000.png", 0.5, 1.0)
-    with Worker.at(tmp_path) as other:
+    with Claim.at(tmp_path) as other:
         taken = other.claim()
         assert numbers(taken) == [0, 1]
         assert [p.worker == other.name and p.state == "running" for p in taken] == [False, True]
@@ -72,14 +72,14 @@ def test_a_half_finished_group_is_drawn_together_again_and_only_the_rest_is_clai
 
 def test_who_leaves_leaves_the_rest_to_others(tmp_path):
     batch(tmp_path)
-    with Worker.at(tmp_path) as one:
+    with Claim.at(tmp_path) as one:
         one.claim()
     assert states(tmp_path) == ["queued"] * 3
 
 
 def test_a_failure_says_why_and_is_tried_again_when_nobody_is_at_work(tmp_path):
     batch(tmp_path)
-    with Worker.at(tmp_path) as one:
+    with Claim.at(tmp_path) as one:
         one.claim()
         one.fail([0], "no paint")
         queue.retry(tmp_path)
@@ -100,7 +100,7 @@ def test_what_a_killed_worker_had_is_taken_again(tmp_path):
         [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
     )
     assert other.stdout.readline() == "mine\n"
-    with Worker.at(tmp_path) as one:
+    with Claim.at(tmp_path) as one:
         assert numbers(one.claim()) == [1]  # the other one lives
         os.kill(other.pid, signal.SIGKILL)
         other.wait()
@@ -110,7 +110,7 @@ def test_what_a_killed_worker_had_is_taken_again(tmp_path):
 
 def test_when_all_is_done_the_locks_go(tmp_path):
     batch(tmp_path, groups=(0,))
-    with Worker.at(tmp_path) as one:
+    with Claim.at(tmp_path) as one:
         one.claim()
         one.finish(0, "image_0000.png", None, 1.0)
     assert not (tmp_path / ".work").exists()
@@ -120,7 +120,7 @@ def test_when_all_is_done_the_locks_go(tmp_path):
 def test_the_best_stay_in_whatever_order_they_are_finished(tmp_path, order):
     batch(tmp_path, groups=(0, 1, 2, 3), rows=(0, 0, 0, 0))
     scores = {0: 0.2, 1: 0.3, 2: 0.3, 3: None}
-    with Worker.at(tmp_path) as one:
+    with Claim.at(tmp_path) as one:
         for _ in order:
             one.claim()
         for number in order:
@@ -134,7 +134,7 @@ def test_the_best_stay_in_whatever_order_they_are_finished(tmp_path, order):
 
 def test_who_was_killed_before_it_put_a_picture_aside_is_made_up_for(tmp_path, monkeypatch):
     batch(tmp_path, groups=(0, 1, 2), rows=(0, 0, 0))
-    with Worker.at(tmp_path) as one:
+    with Claim.at(tmp_path) as one:
         for number, score in ((0, 0.2), (1, 0.3)):
             one.claim()
             (tmp_path / f"image_{number:04d}.png").touch()
@@ -154,8 +154,8 @@ def test_half_written_files_go_once_nobody_can_be_writing_them(tmp_path):
     parts = [tmp_path / ".image_0000.png.77.part", tmp_path / "steps" / ".0000_0001.png.77.part"]
     for path in parts:
         path.touch()
-    with Worker.at(tmp_path):
-        with Worker.at(tmp_path):
+    with Claim.at(tmp_path):
+        with Claim.at(tmp_path):
             pass
         assert all(path.exists() for path in parts)
     assert not any(path.exists() for path in parts)
@@ -180,7 +180,7 @@ def test_a_manifest_that_anyone_wrote_names_no_lock_outside_the_folder(tmp_path,
     (folder := tmp_path / "a" / "b").mkdir(parents=True)
     (folder / ".work" / "worker-x").mkdir(parents=True)
     written(folder, entry(state="running", worker=name))
-    with Worker.at(folder) as one:
+    with Claim.at(folder) as one:
         assert numbers(one.claim()) == [0]  # nobody lives who could have it
     assert [path.read_text() for path in precious] == ["kept", "kept"]
 
@@ -246,14 +246,14 @@ def test_a_worker_that_begins_while_another_looks_who_lives_keeps_its_lock(tmp_p
     def begin_too(folder, name, look=queue.lives):
         with pytest.raises(Timeout), monkeypatch.context() as patch:
             patch.setattr(queue, "PATIENCE", 0)
-            with Worker.at(folder):
+            with Claim.at(folder):
                 pass
         tried.append(name)
         return look(folder, name)
 
     (tmp_path / ".work").mkdir()
     (tmp_path / ".work" / "worker-dead.lock").touch()
-    with Worker.at(tmp_path) as one, Worker.at(tmp_path) as other:
+    with Claim.at(tmp_path) as one, Claim.at(tmp_path) as other:
         monkeypatch.setattr(queue, "lives", begin_too)
         other.leave()
         monkeypatch.undo()
@@ -272,7 +272,7 @@ def test_the_locks_folder_goes_before_anybody_else_can_begin(tmp_path, monkeypat
         real(path, ignore_errors)
 
     monkeypatch.setattr(queue.shutil, "rmtree", remove)
-    with Worker.at(tmp_path) as one:
+    with Claim.at(tmp_path) as one:
         one.claim()
         one.finish(0, "image_0000.png", None, 1.0)
     assert gone == [tmp_path / ".work"]
@@ -295,7 +295,7 @@ def test_what_was_deleted_is_skipped_until_it_is_there_again(tmp_path):
     (tmp_path / "image_0002.png").touch()  # on its way
     queue.retry(tmp_path)
     assert states(tmp_path) == ["skipped", "done", "done", "skipped"]
-    with Worker.at(tmp_path) as one:
+    with Claim.at(tmp_path) as one:
         assert one.claim() == []
     assert not (tmp_path / ".work").exists()
     (tmp_path / files[0]).touch()

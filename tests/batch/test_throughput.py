@@ -1,6 +1,6 @@
 """How a batch is doing: what is left at the rate so far."""
 
-from guided.batch.throughput import Tally, duration
+from guided.batch.throughput import Throughput, duration
 from guided.runs.manifest import Manifest, Picture
 
 
@@ -9,7 +9,7 @@ def manifest(*states):
 
 
 def test_time_left_follows_from_the_rate_since_this_process_began():
-    tally = Tally()
+    tally = Throughput()
     tally.count(manifest("done", "running", "queued", "queued", "queued"))
     tally.began -= 100  # a hundred seconds ago
     tally.count(manifest("done", "done", "done", "running", "queued"))
@@ -18,7 +18,7 @@ def test_time_left_follows_from_the_rate_since_this_process_began():
 
 
 def test_what_failed_is_no_longer_waited_for():
-    tally = Tally()
+    tally = Throughput()
     tally.count(manifest("queued", "queued", "queued"))
     tally.began -= 60
     tally.count(manifest("done", "failed", "queued"))
@@ -26,7 +26,7 @@ def test_what_failed_is_no_longer_waited_for():
 
 
 def test_a_line_is_told_now_and_then_and_once_at_the_end():
-    tally = Tally()
+    tally = Throughput()
     tally.count(manifest("queued", "queued"))
     assert tally.line() is None
     tally.told -= 60
@@ -38,7 +38,7 @@ def test_a_line_is_told_now_and_then_and_once_at_the_end():
 
 
 def test_one_picture_needs_no_lines():
-    tally = Tally()
+    tally = Throughput()
     tally.count(manifest("done"))
     assert tally.line() is None
 

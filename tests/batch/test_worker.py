@@ -13,11 +13,11 @@ from PIL import Image
 
 from guided.batch.planning import plan_batch
 from guided.batch.run import begin, draw, resume
-from guided.batch.worker import Bench
+from guided.batch.worker import WorkerSession
 from guided.config.composition import Composer
 from guided.errors import Failed
 from guided.gallery import pages
-from guided.pipeline import Studio
+from guided.pipeline import Pipeline
 from guided.runs import record
 from guided.runs.manifest import Manifest, Row
 
@@ -91,12 +91,12 @@ def test_prompts_that_are_no_utf8_lose_no_batch(tmp_path):
 
 
 def test_a_file_beside_a_picture_is_not_the_picture(tmp_path):
-    bench = Bench(tmp_path, Composer([]))
+    session = WorkerSession(tmp_path, Composer([]))
     (tmp_path / "image_0000.png.bak").touch()
     (tmp_path / "image_0000.txt").touch()
-    assert bench.file_of(0) is None
+    assert session.file_of(0) is None
     (tmp_path / "image_0000.webp").touch()
-    assert bench.file_of(0) == "image_0000.webp"
+    assert session.file_of(0) == "image_0000.webp"
 
 
 def test_a_batch_is_resumed_from_another_place_with_the_files_of_its_own(tmp_path, monkeypatch):
@@ -114,7 +114,7 @@ def test_a_batch_is_resumed_from_another_place_with_the_files_of_its_own(tmp_pat
 
 
 def test_running_out_of_memory_in_one_row_leaves_the_rest(tmp_path, monkeypatch):
-    real, tried = Studio.batch, []
+    real, tried = Pipeline.batch, []
 
     def too_much_for_the_first(self, plan, first, *more):
         tried.append(first)
@@ -122,7 +122,7 @@ def test_running_out_of_memory_in_one_row_leaves_the_rest(tmp_path, monkeypatch)
             raise torch.OutOfMemoryError("out of memory")
         yield from real(self, plan, first, *more)
 
-    monkeypatch.setattr(Studio, "batch", too_much_for_the_first)
+    monkeypatch.setattr(Pipeline, "batch", too_much_for_the_first)
     with pytest.raises(Failed, match="1 of 2 pictures failed"):
         draw(["prompt=x", "seed=1", "count=2", f"folder={tmp_path}", *SHORT])
     assert tried == [0, 1]
@@ -196,7 +196,7 @@ def test_a_launchers_jobs_share_a_folder(tmp_path, four, launcher):
 
 def test_the_gallery_costs_nothing_before_the_first_step(tmp_path, monkeypatch):
     told = []
-    batch = Studio.batch
+    batch = Pipeline.batch
 
     def steps(*asked):
         told.append("models are there")
@@ -204,7 +204,7 @@ def test_the_gallery_costs_nothing_before_the_first_step(tmp_path, monkeypatch):
             told.append("step")
             yield frame
 
-    monkeypatch.setattr(Studio, "batch", steps)
+    monkeypatch.setattr(Pipeline, "batch", steps)
     monkeypatch.setattr(pages, "update", lambda *asked, **now: told.append("gallery"))
     draw(["prompt=a red heart", f"folder={tmp_path}", *SHORT])
     assert told == ["models are there", *("step", "gallery") * 2, "gallery"]

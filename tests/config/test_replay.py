@@ -14,7 +14,7 @@ from guided.batch.run import begin, draw
 from guided.config import replay
 from guided.config.composition import Composer, compose
 from guided.config.plan import Plan
-from guided.config.replay import Recorded, composer_of, differences, plain
+from guided.config.replay import Record, composer_of, differences, plain
 from guided.config.replay_reading import trusted
 from guided.errors import BadInput
 from guided.runs import record
@@ -51,7 +51,7 @@ def lasting(cfg) -> dict:
 
 
 def test_a_record_alone_is_the_configuration_that_it_was(tmp_path, usual):
-    found = lasting(Recorded.read(kept(tmp_path, usual)).config())
+    found = lasting(Record.read(kept(tmp_path, usual)).config())
     assert found == {k: v for k, v in usual.items() if k not in ("version", "words")}
 
 
@@ -69,7 +69,7 @@ def test_a_record_alone_is_the_configuration_that_it_was(tmp_path, usual):
     ],
 )
 def test_what_is_typed_beside_it_is_as_if_typed_then(tmp_path, usual, typed):
-    found = lasting(Recorded.read(kept(tmp_path, usual)).config(typed))
+    found = lasting(Record.read(kept(tmp_path, usual)).config(typed))
     before = [word for word in [*WORDS, "seed=7"] if typed[0] != "seed=9" or "seed" not in word]
     expected = lasting(compose([*before, *typed]))
     for name in ("size", "steps"):  # a record has those that nobody asked for
@@ -78,7 +78,7 @@ def test_what_is_typed_beside_it_is_as_if_typed_then(tmp_path, usual, typed):
 
 
 def test_another_model_is_drawn_at_its_own_size(tmp_path, usual):
-    cfg = Recorded.read(kept(tmp_path, usual)).config(["model=imagenet256"])
+    cfg = Record.read(kept(tmp_path, usual)).config(["model=imagenet256"])
     assert cfg.size is None
     assert cfg.steps is None
 
@@ -86,20 +86,20 @@ def test_another_model_is_drawn_at_its_own_size(tmp_path, usual):
 def test_what_was_recorded_outlasts_other_defaults(tmp_path, usual):
     """As a version with another default for it would read the record."""
     old = usual | {"cutouts": usual["cutouts"] | {"inner": 3}}
-    cfg = Recorded.read(kept(tmp_path, old)).config(["seed=9", "cutouts.overview=1"])
+    cfg = Record.read(kept(tmp_path, old)).config(["seed=9", "cutouts.overview=1"])
     assert (cfg.cutouts.inner, cfg.cutouts.overview, cfg.seed) == (3, 1, 9)
 
 
 def test_choices_that_are_gone_do_not_stop_it(tmp_path, usual, caplog):
     lost = usual | {"words": ["prompt=x", "look=of_somebody_else"]}
-    cfg = Recorded.read(kept(tmp_path, lost)).config(["seed=9"])
+    cfg = Record.read(kept(tmp_path, lost)).config(["seed=9"])
     assert (cfg.seed, cfg.guide.clip.scale) == (9, 700)
     assert "of_somebody_else" in caplog.text
 
 
 def test_records_without_words_are_varied_too(tmp_path, usual):
     old = {k: v for k, v in settings_of("guide=[clip,smooth]").items() if k != "words"}
-    cfg = Recorded.read(kept(tmp_path, old | {"prompt": "x"})).config(["guide.smooth.scale=5"])
+    cfg = Record.read(kept(tmp_path, old | {"prompt": "x"})).config(["guide.smooth.scale=5"])
     assert cfg.guide.smooth.scale == 5
     assert set(cfg.guide) == {"clip", "smooth"}
 
@@ -111,20 +111,20 @@ def test_a_choice_that_the_record_has_too_stays_as_it_is_there(tmp_path, usual):
     old["clip"] = usual["clip"] | {clip: usual["clip"][clip] | {"weight": 0.25}}
     old["model"] = usual["model"] | {"recommended": usual["model"]["recommended"] | {"scale": 77}}
     typed = ["guide=[clip,range,smooth]", "clip=[embedded]", "model=embedded"]
-    found = plain(Recorded.read(kept(tmp_path, old)).config(typed))
+    found = plain(Record.read(kept(tmp_path, old)).config(typed))
     assert list(found["guide"]) == ["clip", "range", "smooth"]
     assert found["guide"]["clip"] == old["guide"]["clip"]
     assert found["clip"] == old["clip"]
     assert found["model"] == old["model"]
-    found = Recorded.read(kept(tmp_path, old)).config([*typed, "guide.clip.scale=5"])
+    found = Record.read(kept(tmp_path, old)).config([*typed, "guide.clip.scale=5"])
     assert found.guide.clip.scale == 5
-    assert set(Recorded.read(kept(tmp_path, old)).config(["guide=[clip]"]).guide) == {"clip"}
+    assert set(Record.read(kept(tmp_path, old)).config(["guide=[clip]"]).guide) == {"clip"}
 
 
 def test_a_model_of_that_name_in_another_place_is_the_one_that_is_typed(tmp_path, usual):
     card = usual["model"] | {"file": "/nowhere/embedded.safetensors"}
     old = {k: v for k, v in usual.items() if k != "words"} | {"model": card}
-    cfg = Recorded.read(kept(tmp_path, old)).config(["model=embedded"])
+    cfg = Record.read(kept(tmp_path, old)).config(["model=embedded"])
     assert cfg.model.file == usual["model"]["file"]
 
 
@@ -137,7 +137,7 @@ def test_differences_come_in_one_order_in_every_process():
 
 def test_what_a_batch_keeps_of_a_record_is_the_same_to_the_byte(tmp_path, usual):
     timed = usual | {"prompt": {0: "a seed", 0.5: "a tree"}, "words": []}
-    composer = Composer(["seed=9"], [], Recorded.read(kept(tmp_path, timed)))
+    composer = Composer(["seed=9"], [], Record.read(kept(tmp_path, timed)))
     first = plan_batch(composer, [Row()], "")
     first.manifest.write(tmp_path)
     again = drawable(composer_of(Manifest.read(tmp_path).base), Row())
@@ -147,7 +147,7 @@ def test_what_a_batch_keeps_of_a_record_is_the_same_to_the_byte(tmp_path, usual)
 
 def test_wildcards_stay_as_they_were_decided_until_the_prompt_is_another(tmp_path, usual):
     decided = usual | {"prompt": "a {red|blue} __thing__", "drawn": ["a red {hat}"]}
-    recorded = Recorded.read(kept(tmp_path, decided))
+    recorded = Record.read(kept(tmp_path, decided))
     assert [p.text for p in Plan.read(recorded.config(["seed=3"])).prompts_of(3)] == [
         "a red {hat}"
     ]
@@ -163,7 +163,7 @@ def test_what_this_version_does_not_know_is_told_and_left_out(tmp_path, usual, c
         "model": usual["model"] | {"unet": usual["model"]["unet"] | {"gates": 8}},
         "output": usual["output"] | {"hologram": {"_target_": "guided.outputs.holo.Holo"}},
     }
-    found = lasting(Recorded.read(kept(tmp_path, newer)).config())
+    found = lasting(Record.read(kept(tmp_path, newer)).config())
     assert found == {k: v for k, v in usual.items() if k not in ("version", "words")}
     for part in ("9.9", "tide", "sampler.wobble", "model.unet.gates", "output.hologram"):
         assert part in caplog.text
@@ -180,7 +180,7 @@ def test_what_this_version_does_not_know_is_told_and_left_out(tmp_path, usual, c
     ],
 )
 def test_only_parts_that_conf_has_are_made(tmp_path, usual, target):
-    strange = Recorded.read(kept(tmp_path, usual | {"sampler": {"_target_": target}}))
+    strange = Record.read(kept(tmp_path, usual | {"sampler": {"_target_": target}}))
     with pytest.raises(BadInput, match="sampler is"):
         strange.config()
     assert strange.config(["sampler=ddim"]).sampler._target_.endswith(".DDIM")
@@ -190,34 +190,34 @@ def test_artists_and_looks_are_checked_as_other_groups_are(tmp_path, caplog):
     said = settings_of("prompt=x", "artist=[hokusai]", "look=[ink_wash]")
     hand = said["artist"]["hokusai"]
     newer = said | {"artist": {"hokusai": hand | {"pen": 1, "words": hand["words"] | {"fr": "x"}}}}
-    found = lasting(Recorded.read(kept(tmp_path, newer)).config())
+    found = lasting(Record.read(kept(tmp_path, newer)).config())
     assert found["artist"] == said["artist"]
     assert "artist.hokusai.pen" in caplog.text
     assert "artist.hokusai.words.fr" in caplog.text
     for group in ("artist", "look"):
         sly = said | {group: {"x": {"_target_": "guided.training.common.settings.Settings"}}}
         with pytest.raises(BadInput, match=rf"{group}\.x is guided\.training"):
-            Recorded.read(kept(tmp_path, sly)).config()
+            Record.read(kept(tmp_path, sly)).config()
     older = {k: v for k, v in said.items() if k not in ("artist", "look")}
-    assert Recorded.read(kept(tmp_path, older)).config().look == {}
+    assert Record.read(kept(tmp_path, older)).config().look == {}
 
 
 def test_texts_in_a_record_are_never_looked_up(tmp_path, usual):
     sly = usual | {"prompt": "${oc.env:HOME} ${seed} ???", "negative": "???"}
-    cfg = Recorded.read(kept(tmp_path, sly)).config()
+    cfg = Record.read(kept(tmp_path, sly)).config()
     assert plain(cfg)["prompt"] == "${oc.env:HOME} ${seed} ???"
     assert plain(cfg)["negative"].strip() == "???"
 
 
 def test_folder_and_cache_are_the_users_own(tmp_path, usual):
     sly = usual | {"folder": "/etc", "cache": "/etc", "name": "../x", "models": "download"}
-    cfg = Recorded.read(kept(tmp_path, sly)).config()
+    cfg = Record.read(kept(tmp_path, sly)).config()
     assert (cfg.folder, cfg.cache, cfg.name, cfg.models) == ("outputs", None, None, None)
 
 
 def test_a_device_that_is_not_here_is_told(tmp_path, usual, caplog):
     elsewhere = usual | {"device": "cuda:99", "precision": "bfloat16"}
-    cfg = Recorded.read(kept(tmp_path, elsewhere)).config()
+    cfg = Record.read(kept(tmp_path, elsewhere)).config()
     assert (cfg.device, cfg.precision) == ("auto", "auto")
     assert "cuda:99" in caplog.text
     assert "differ" in caplog.text
@@ -225,15 +225,15 @@ def test_a_device_that_is_not_here_is_told(tmp_path, usual, caplog):
 
 def test_each_of_several_devices_is_looked_for(tmp_path, usual, caplog):
     here = usual | {"device": ["cpu", "cpu"]}
-    assert Recorded.read(kept(tmp_path, here)).config().device == ["cpu", "cpu"]
+    assert Record.read(kept(tmp_path, here)).config().device == ["cpu", "cpu"]
     assert "not here" not in caplog.text
     elsewhere = usual | {"device": ["cpu", "cuda:99"]}
-    assert Recorded.read(kept(tmp_path, elsewhere)).config().device == "auto"
+    assert Record.read(kept(tmp_path, elsewhere)).config().device == "auto"
     assert "cuda:99" in caplog.text
 
 
 def test_one_of_a_group_that_was_drawn_together_says_so(tmp_path, usual, caplog):
-    cfg = Recorded.read(kept(tmp_path, usual | {"batch_size": 4})).config()
+    cfg = Record.read(kept(tmp_path, usual | {"batch_size": 4})).config()
     assert cfg.batch_size == 1
     assert "batch_size=4" in caplog.text
 
@@ -244,17 +244,17 @@ def test_a_photo_that_is_another_by_now_is_told(tmp_path, caplog):
     composer = Composer([f"init={photo}", "prompt=x", "steps=20"])
     made = drawable(composer, Row()).settings | RESOLVED
     path = kept(tmp_path, made)
-    Recorded.read(path).config()
+    Record.read(path).config()
     assert "not the file" not in caplog.text
     Image.new("RGB", (32, 32), "blue").save(photo)
-    Recorded.read(path).config()
+    Record.read(path).config()
     assert "is not the file that it was" in caplog.text
 
 
 def test_a_runs_folder_and_its_yaml_are_the_whole_run(tmp_path, usual):
     (tmp_path / "run.yaml").write_text(record.as_yaml(usual | {"count": 5}), encoding="utf-8")
     for path in (tmp_path, tmp_path / "run.yaml"):
-        assert Recorded.read(str(path)).config().count == 5
+        assert Record.read(str(path)).config().count == 5
 
 
 def test_a_run_of_several_rows_is_drawn_again_row_by_row(tmp_path, usual):
@@ -262,7 +262,7 @@ def test_a_run_of_several_rows_is_drawn_again_row_by_row(tmp_path, usual):
     Manifest("x", {"words": WORDS, "settings": None}, rows, []).write(tmp_path)
     (tmp_path / "run.yaml").write_text(record.as_yaml(usual), encoding="utf-8")
     for path in (tmp_path, tmp_path / "run.yaml"):
-        recorded = Recorded.read(str(path))
+        recorded = Record.read(str(path))
         assert [row.words for row in recorded.rows_with([])] == [rows[0].words, ["sampler=ddpm"]]
         first, second = (recorded.config(row.words) for row in recorded.rows_with(["steps=9"]))
         assert (first.prompt, second.prompt) == ("a sun", "a red heart")
@@ -274,7 +274,7 @@ def test_a_run_of_several_rows_is_drawn_again_row_by_row(tmp_path, usual):
 def test_a_run_in_which_only_some_rows_have_a_seed_is_drawn_again_with_the_same(tmp_path):
     composer = Composer(["steps=20"])
     batch = plan_batch(composer, [Row(["prompt=a", "seed=5"]), Row(["prompt=b"])], "")
-    recorded = Recorded.read(str(begin(batch, composer, tmp_path)))
+    recorded = Record.read(str(begin(batch, composer, tmp_path)))
     again = plan_batch(Composer([], [], recorded), recorded.rows_with([]), "")
     seeds = [picture.seed for picture in batch.manifest.pictures]
     assert seeds[0] == 5 != seeds[1]
@@ -293,7 +293,7 @@ def test_words_in_a_record_look_nothing_up():
 def test_ones_own_presets_may_stand_beside_it(tmp_path, usual):
     (tmp_path / "look").mkdir()
     (tmp_path / "look" / "mine.yaml").write_text("# @package _global_\nsteps: 17\n")
-    recorded = Recorded.read(kept(tmp_path, usual))
+    recorded = Record.read(kept(tmp_path, usual))
     assert recorded.config(["look=mine"], ["--config-dir", str(tmp_path)]).steps == 17
 
 
@@ -303,7 +303,7 @@ def test_pictures_without_settings_name_the_run_that_has_them(tmp_path, usual):
     for name in ("sheet.png", "steps/0000_0003.png"):
         record.save_png(Image.new("RGB", (4, 4)), tmp_path / name)
         with pytest.raises(BadInput, match=f"{Path(name).name}.*from={tmp_path}$"):
-            Recorded.read(str(tmp_path / name))
+            Record.read(str(tmp_path / name))
 
 
 @pytest.mark.parametrize(
@@ -327,13 +327,13 @@ def test_what_has_no_settings_is_told_in_one_line(tmp_path, name, data, part):
     elif data is not None:
         path.write_bytes(data)
     with pytest.raises(BadInput, match=part) as caught:
-        Recorded.read(str(path))
+        Record.read(str(path))
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
 
 
 def test_shown_settings_are_settings_again(tmp_path, usual, caplog):
-    recorded = Recorded.read(kept(tmp_path, usual | {"prompt": "猫 \x1b[31m\nsteps=1"}))
+    recorded = Record.read(kept(tmp_path, usual | {"prompt": "猫 \x1b[31m\nsteps=1"}))
     shown = replay.text(recorded, ["seed=9"])
     command, _, body = shown.partition("\n")
     assert command.startswith("# python run.py ")
@@ -342,7 +342,7 @@ def test_shown_settings_are_settings_again(tmp_path, usual, caplog):
     assert "\x1b" not in shown
     again = tmp_path / "again.yaml"
     again.write_text(shown, encoding="utf-8")
-    assert lasting(Recorded.read(str(again)).config()) == lasting(recorded.config(["seed=9"]))
+    assert lasting(Record.read(str(again)).config()) == lasting(recorded.config(["seed=9"]))
     assert yaml.safe_load(body)["prompt"] == "猫 \x1b[31m\nsteps=1"
 
 
@@ -381,7 +381,7 @@ def test_the_same_picture_is_drawn_again(tmp_path, caplog, format):
     words += [f"folder={tmp_path}/first", f"output.still.format={format}"]
     folder = draw(words)
     (aside,) = (folder / "others").iterdir()
-    recorded = Recorded.read(str(aside))
+    recorded = Record.read(str(aside))
     typed = [f"folder={tmp_path}/again"]
     again = draw(typed, recorded=recorded)
     (picture,) = again.glob("image_*")

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from guided.compat.open_clip import import_open_clip
-from guided.cutouts.disco import DangoViews, hue_turned
+from guided.cutouts.disco import DiscoCutoutSampler, hue_turned
 from guided.cutouts.resize_right import resize
-from guided.cutouts.settings import Dango
+from guided.cutouts.settings import DiscoCutouts
 
 import_open_clip()
 from torchvision import transforms as T  # noqa: E402
@@ -25,7 +25,7 @@ def picture(height: int = 48, width: int = 80, dtype: torch.dtype = torch.float3
 
 
 def views(image: Tensor, progress: float = 0.5, seed: int = 3, side: int = SIDE, **more) -> Tensor:
-    return DangoViews(Dango(**more))(image, (side, side), progress, seed).views
+    return DiscoCutoutSampler(DiscoCutouts(**more))(image, (side, side), progress, seed).views
 
 
 # ---- the reference -------------------------------------------------------------------------
@@ -153,10 +153,10 @@ def test_more_than_four_overviews(variants, kinds):
     ],
 )
 def test_only_plain_overviews_are_merged(overview, variants, merge, counts):
-    chosen = Dango(
+    chosen = DiscoCutouts(
         overview=overview, inner=2, batches=2, augment=False, variants=variants, merge=merge
     )
-    shown = DangoViews(chosen)(picture(), (SIDE, SIDE), 0.5, 3)
+    shown = DiscoCutoutSampler(chosen)(picture(), (SIDE, SIDE), 0.5, 3)
     assert shown.counts == [*counts, 1, 1] * 2 and len(shown.views) == len(shown.counts)
     plain = shown.views[0]
     alike = [torch.equal(view, plain) for view in shown.views[: len(counts)]]
@@ -226,12 +226,12 @@ def test_a_gradient_reaches_every_pixel():
 )
 def test_a_setting_out_of_range_is_refused_by_name(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
-        Dango(**settings)
+        DiscoCutouts(**settings)
 
 
 def test_cutouts_that_show_nothing_at_some_time_are_refused():
     with pytest.raises(ValueError, match=r"both 0 at progress 0\.6"):
-        Dango(overview=[[0, 4], [0.6, 0]], inner=[[0, 2], [0.5, 0]])
+        DiscoCutouts(overview=[[0, 4], [0.6, 0]], inner=[[0, 2], [0.5, 0]])
 
 
 def test_settings_are_checked_without_torch():

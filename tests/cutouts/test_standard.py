@@ -12,7 +12,7 @@ from torch import Tensor
 
 from guided.cutouts.resize import resize
 from guided.cutouts.settings import Cutouts
-from guided.cutouts.standard import Views, grayscale, moved, overviews
+from guided.cutouts.standard import CutoutSampler, grayscale, moved, overviews
 from guided.images import square
 
 SHAPES = [(48, 48), (32, 64), (70, 40), (16, 80)]  # height, width
@@ -23,7 +23,7 @@ def picture(height: int = 48, width: int = 64, dtype: torch.dtype = torch.float3
 
 
 def views(image: Tensor, size: int = 24, progress: float = 0.5, seed: int = 3, **more) -> Tensor:
-    return Views(Cutouts(**more))(image, (size, size), progress, seed).views
+    return CutoutSampler(Cutouts(**more))(image, (size, size), progress, seed).views
 
 
 # ---- resizing ------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ def test_views_of_the_same_kind_differ_in_flip_place_and_colour() -> None:
 
     def seen(**chosen) -> Tensor:
         off = dict(flip=0, degrees=0, translate=0, noise=0, grayscale=0, jitter=0)
-        views = Views(Cutouts(overview=1, inner=0, batches=32, **{**off, **chosen}))
+        views = CutoutSampler(Cutouts(overview=1, inner=0, batches=32, **{**off, **chosen}))
         return views(ramp, (24, 24), 0.5, 1).views
 
     assert len(seen().unique(dim=0)) == 1
@@ -219,18 +219,18 @@ def test_drawing_views_leaves_every_global_generator_untouched() -> None:
 )
 def test_merged_overviews_are_fewer_and_stand_for_all(merge, counts) -> None:
     chosen = Cutouts(overview=7, inner=2, batches=2, merge=merge)
-    shown = Views(chosen)(picture(), (24, 24), 0.5, 3)
+    shown = CutoutSampler(chosen)(picture(), (24, 24), 0.5, 3)
     assert shown.counts == [*counts, 1, 1] * 2
     assert len(shown.views) == len(shown.counts)
     whole = resize(square(picture()), (24, 24))
-    still = Views(replace(chosen, augment=False))(picture(), (24, 24), 0.5, 3).views
+    still = CutoutSampler(replace(chosen, augment=False))(picture(), (24, 24), 0.5, 3).views
     assert [torch.equal(view[None], whole) for view in still[: len(counts)]] == [True] * len(
         counts
     )
 
 
 def test_the_inner_views_of_a_set_without_overviews_are_not_merged() -> None:
-    shown = Views(Cutouts(overview=0, inner=3, merge=1))(picture(), (24, 24), 0.5, 3)
+    shown = CutoutSampler(Cutouts(overview=0, inner=3, merge=1))(picture(), (24, 24), 0.5, 3)
     assert shown.counts == [1, 1, 1]
 
 
@@ -306,7 +306,7 @@ def test_inner_views_reach_the_corners_too() -> None:
 def test_views_are_differentiable() -> None:
     """Of a square image: bars take the mean colour, but give no gradient back."""
     cutouts = Cutouts(overview=2, inner=1, smallest=0.6, flip=1, jitter=0, noise=0.01)
-    shown = Views(cutouts)
+    shown = CutoutSampler(cutouts)
     image = picture(7, 7, torch.float64).requires_grad_()
     assert torch.autograd.gradcheck(lambda x: shown(x, (4, 4), 0.1, 7).views, image, atol=1e-6)
 

@@ -8,7 +8,7 @@ from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.parametrisation import clean, noised
 from guided.diffusion.unet_config import UNetConfig
-from guided.rng import Dice
+from guided.rng import RandomStreams
 from tests.doubles import TinyNet
 
 LINE = timeline("linear", 20)
@@ -31,7 +31,7 @@ class Oracle(nn.Module):
 
 def image_and_noise() -> tuple[Tensor, Tensor]:
     image = torch.rand(2, 3, 4, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    return image * 2 - 1, Dice([1, 2]).normal_like(image)
+    return image * 2 - 1, RandomStreams([1, 2]).normal_like(image)
 
 
 @pytest.mark.parametrize("i", [0, 7, 19])
@@ -64,7 +64,11 @@ def test_guesses_are_clamped_only_where_the_card_says_so() -> None:
 
 
 def test_the_guess_is_differentiable_in_x() -> None:
-    x = Dice([1]).normal_like(torch.empty(1, 3, 4, 4, dtype=torch.float64)).requires_grad_()
+    x = (
+        RandomStreams([1])
+        .normal_like(torch.empty(1, 3, 4, 4, dtype=torch.float64))
+        .requires_grad_()
+    )
     denoiser = ModelDenoiser(TinyNet().double(), LINE)
     assert torch.autograd.gradcheck(lambda x: denoiser(x, 10).pred, x)
 
@@ -73,8 +77,8 @@ def test_a_class_conditional_network_gets_each_images_own_random_class_at_each_s
     image, noise = image_and_noise()
     net = Oracle(noise)
     net.config = UNetConfig(num_classes=1000)
-    denoiser = ModelDenoiser(net, LINE, dice=Dice([1, 2]))
-    alone = ModelDenoiser(Oracle(noise[1:]), LINE, dice=Dice([2]))
+    denoiser = ModelDenoiser(net, LINE, rng=RandomStreams([1, 2]))
+    alone = ModelDenoiser(Oracle(noise[1:]), LINE, rng=RandomStreams([2]))
     alone.model.config = net.config
     for i in range(19, 9, -1):
         denoiser(image, i)

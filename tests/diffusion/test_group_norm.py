@@ -28,14 +28,14 @@ def test_images_are_of_both_kinds() -> None:
 def test_far_from_zero_it_is_as_exact_as_near(
     shape: tuple[int, ...], mean: float, spread: float
 ) -> None:
-    dice = torch.Generator().manual_seed(3)
+    rng = torch.Generator().manual_seed(3)
     layer = GroupNorm(32, shape[1]).requires_grad_(False)
     for parameter in layer.parameters():
-        parameter.normal_(generator=dice)
-    x = torch.randn(shape, generator=dice) * spread + mean
+        parameter.normal_(generator=rng)
+    x = torch.randn(shape, generator=rng) * spread + mean
     x[:, :, 0, 0] += 20 * spread  # a corner need not be like the rest
     x = x.to(memory_format=torch.channels_last).requires_grad_()
-    pull = torch.randn(shape, generator=dice)
+    pull = torch.randn(shape, generator=rng)
     expected = defined(x, layer)
     out = layer(x)
     assert relative(out.detach(), expected.detach()) < 1e-5

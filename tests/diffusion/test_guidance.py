@@ -15,9 +15,9 @@ from guided.guides.base import LossGuide
 from guided.guides.clip import ClipGuide
 from guided.guides.clip_loss import ClipSimilarity, spherical
 from guided.guides.regularisers import excess, total_variation
-from guided.interfaces import Guess, Pull, Scene
+from guided.interfaces import GuideGradient, Prediction, Scene
 from guided.prompts.prompt import Prompt
-from guided.rng import Dice
+from guided.rng import RandomStreams
 from guided.schedule import schedule
 from tests.doubles import FixedDenoiser, FixedGuide, LinearClip, TinyNet, relative
 
@@ -33,7 +33,7 @@ def ramp(size: float = 1.0) -> Tensor:
 def guided(grad: Tensor, clamp: float | None = None, **more) -> GuidedDenoiser:
     denoiser = FixedDenoiser(more.pop("line", LINE), torch.zeros(SHAPE, dtype=torch.float64))
     limit = None if clamp is None else schedule("clamp", clamp)
-    return GuidedDenoiser(denoiser, {"fixed": FixedGuide(grad)}, Dice([1, 2]), limit)
+    return GuidedDenoiser(denoiser, {"fixed": FixedGuide(grad)}, RandomStreams([1, 2]), limit)
 
 
 def test_the_guess_moves_against_the_gradient_by_sigma_squared_over_alpha() -> None:
@@ -104,7 +104,7 @@ def test_a_gradient_that_is_not_finite_is_reported_and_that_image_goes_on_unguid
     grad = ramp(10)
     grad[0, 1, 2, 3] = broken
     with caplog.at_level(logging.WARNING):
-        denoiser = GuidedDenoiser(plain, {"bad": FixedGuide(grad)}, Dice([1, 2]))
+        denoiser = GuidedDenoiser(plain, {"bad": FixedGuide(grad)}, RandomStreams([1, 2]))
         bent = denoiser(x, 10)
         denoiser.tell()
         assert "not finite" in caplog.text and "500" in caplog.text
@@ -112,12 +112,12 @@ def test_a_gradient_that_is_not_finite_is_reported_and_that_image_goes_on_unguid
         denoiser.tell()
     assert not caplog.text  # once
     unguided = plain(x, 10)
-    sound = GuidedDenoiser(plain, {"good": FixedGuide(ramp(10))}, Dice([1, 2]))(x, 10)
+    sound = GuidedDenoiser(plain, {"good": FixedGuide(ramp(10))}, RandomStreams([1, 2]))(x, 10)
     assert torch.equal(bent.pred[0], unguided.pred[0])
     assert torch.allclose(bent.pred[1], sound.pred[1], rtol=1e-12)
     assert not torch.allclose(bent.pred[1], unguided.pred[1])
     for sampler in (DDIM(eta=0.8), DDPM()):
-        steps = [sampler.step(x, g, LINE, 10, Dice([1, 2]))[0] for g in (bent, unguided)]
+        steps = [sampler.step(x, g, LINE, 10, RandomStreams([1, 2]))[0] for g in (bent, unguided)]
         assert torch.equal(*steps)
 
 
@@ -164,11 +164,11 @@ def test_the_two_stage_gradient_is_the_direct_one_through_everything(clip_denois
         "saturation": LossGuide(excess, schedule("s", 5)),
     }
     x0 = ramp()
-    guess = GuidedDenoiser(plain, guides, Dice([1, 2]))(x0, i)
+    guess = GuidedDenoiser(plain, guides, RandomStreams([1, 2]))(x0, i)
 
     x = x0.clone().requires_grad_()
     pred = plain(x, i).pred
-    seeds = Dice([1, 2]).seeds()
+    seeds = RandomStreams([1, 2]).seeds()
     loss = (30 * total_variation(pred) + 5 * excess(pred)).sum()
     for b in range(2):
         image = (pred[b : b + 1] + 1) / 2
@@ -186,7 +186,7 @@ def test_the_two_stage_gradient_is_the_direct_one_through_everything(clip_denois
 def test_no_graph_is_kept_from_step_to_step() -> None:
     plain = ModelDenoiser(TinyNet().double(), LINE)
     guides = {"clip": clip_guide(LinearClip())}
-    guess = GuidedDenoiser(plain, guides, Dice([1, 2]))(ramp().requires_grad_(), 5)
+    guess = GuidedDenoiser(plain, guides, RandomStreams([1, 2]))(ramp().requires_grad_(), 5)
     kept = [guess.pred, guess.plain, guess.spread, guess.similarity, *guess.losses.values()]
     assert not any(tensor.requires_grad for tensor in kept)
 
@@ -197,22 +197,22 @@ def test_no_graph_is_kept_from_step_to_step() -> None:
 class Noisy:
     """A guide that rolls dice, as one with random views does."""
 
-    def asks(self, progress: float) -> bool:
+    def is_active(self, progress: float) -> bool:
         return True
 
-    def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull:
-        return Pull(image.new_zeros(len(image)), dice.normal_like(image) * image)
+    def __call__(self, image: Tensor, progress: float, rng: RandomStreams) -> GuideGradient:
+        return GuideGradient(image.new_zeros(len(image)), rng.normal_like(image) * image)
 
 
 @pytest.mark.parametrize("sampler", [DDIM(eta=0.8, recurrence=2), DDPM()])
 def test_an_image_of_a_batch_is_the_same_alone(sampler) -> None:
     def draw(seeds: list[int]) -> Tensor:
-        dice = Dice(seeds)
-        plain = ModelDenoiser(TinyNet().double(), LINE, dice=dice)
+        rng = RandomStreams(seeds)
+        plain = ModelDenoiser(TinyNet().double(), LINE, rng=rng)
         guides = {"noisy": Noisy(), "clip": clip_guide(LinearClip())}
-        denoiser = GuidedDenoiser(plain, guides, dice, schedule("clamp", 0.05))
-        x = dice.normal_like(torch.empty(len(seeds), *SHAPE[1:], dtype=torch.float64))
-        *_, last = sampler.sample(denoiser, x, dice, len(LINE) - 1)
+        denoiser = GuidedDenoiser(plain, guides, rng, schedule("clamp", 0.05))
+        x = rng.normal_like(torch.empty(len(seeds), *SHAPE[1:], dtype=torch.float64))
+        *_, last = sampler.sample(denoiser, x, rng, len(LINE) - 1)
         return last.x
 
     batch = draw([7, 8, 9])
@@ -223,6 +223,6 @@ def test_an_image_of_a_batch_is_the_same_alone(sampler) -> None:
 def test_similarity_is_passed_on_from_the_guide_that_has_one() -> None:
     plain = ModelDenoiser(TinyNet().double(), LINE)
     guides = {"fixed": FixedGuide(ramp()), "clip": clip_guide(LinearClip())}
-    guess: Guess = GuidedDenoiser(plain, guides, Dice([1, 2]))(ramp(), 5)
+    guess: Prediction = GuidedDenoiser(plain, guides, RandomStreams([1, 2]))(ramp(), 5)
     assert guess.similarity.shape == (2,)
-    assert GuidedDenoiser(plain, {}, Dice([1, 2]))(ramp(), 5).similarity is None
+    assert GuidedDenoiser(plain, {}, RandomStreams([1, 2]))(ramp(), 5).similarity is None

@@ -8,18 +8,18 @@ from torch import Tensor, nn
 
 from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.guidance import GuidedDenoiser
-from guided.diffusion.guidance_cache import Asking, Pace
-from guided.diffusion.guidance_target import Sight
+from guided.diffusion.guidance_cache import GuidanceCache, GuidanceInterval
+from guided.diffusion.guidance_target import GuidanceTarget
 from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.samplers import DDIM
 from guided.diffusion.secondary import SecondaryModel
 from guided.diffusion.symmetry import Mirror
-from guided.generators.diffusion.generator import Drawing
+from guided.generators.diffusion.generator import DiffusionGenerator
 from guided.generators.diffusion.settings import Diffusion
-from guided.guides.base import LossGuide, OneEach
-from guided.interfaces import Pull, Request
+from guided.guides.base import GuidePerImage, LossGuide
+from guided.interfaces import GuideGradient, Request
 from guided.models.cards import ModelCard
-from guided.rng import Dice
+from guided.rng import RandomStreams
 from guided.schedule import schedule
 from tests.doubles import FixedGuide, GaussianDenoiser, TinyNet, randomised, relative
 from tests.oracles import wavy
@@ -35,13 +35,13 @@ class Asked:
         self.until = until
         self.times: list[float] = []
 
-    def asks(self, progress: float) -> bool:
+    def is_active(self, progress: float) -> bool:
         return progress < self.until
 
-    def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull:
+    def __call__(self, image: Tensor, progress: float, rng: RandomStreams) -> GuideGradient:
         self.times.append(progress)
-        noise = dice.normal_like(image) * self.asks(progress)
-        return Pull(image.new_full((len(image),), progress), noise)
+        noise = rng.normal_like(image) * self.is_active(progress)
+        return GuideGradient(image.new_full((len(image),), progress), noise)
 
 
 class Watched(nn.Module):
@@ -64,21 +64,27 @@ class Watched(nn.Module):
             return getattr(self.net, name)
 
 
-def pace(every: object = 1, between: str = "again") -> Asking:
-    return Asking(Pace(schedule("every", every, 1, whole=True), between))
+def pace(every: object = 1, between: str = "again") -> GuidanceCache:
+    return GuidanceCache(GuidanceInterval(schedule("every", every, 1, whole=True), between))
 
 
 def noise(k: int = 0) -> Tensor:
-    return Dice([10 * k + 1, 10 * k + 2]).normal_like(torch.empty(SHAPE, dtype=torch.float64))
+    return RandomStreams([10 * k + 1, 10 * k + 2]).normal_like(
+        torch.empty(SHAPE, dtype=torch.float64)
+    )
 
 
-def guided(net: nn.Module, guide, asking: Asking, sight: Sight | None = None) -> GuidedDenoiser:
-    model, dice = ModelDenoiser(net, LINE), Dice([1, 2])
-    return GuidedDenoiser(model, {"it": guide}, dice, sight=sight or Sight(), asking=asking)
+def guided(
+    net: nn.Module, guide, asking: GuidanceCache, sight: GuidanceTarget | None = None
+) -> GuidedDenoiser:
+    model, rng = ModelDenoiser(net, LINE), RandomStreams([1, 2])
+    return GuidedDenoiser(
+        model, {"it": guide}, rng, sight=sight or GuidanceTarget(), asking=asking
+    )
 
 
 def walked(denoiser: GuidedDenoiser, sampler: DDIM) -> list:
-    return list(sampler.sample(denoiser, noise(), Dice([5, 6]), len(LINE) - 1))
+    return list(sampler.sample(denoiser, noise(), RandomStreams([5, 6]), len(LINE) - 1))
 
 
 # ---- how often -----------------------------------------------------------------------------
@@ -106,11 +112,11 @@ def test_an_evaluation_that_failed_has_not_been() -> None:
     class Failing(Asked):
         broken = True
 
-        def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull:
+        def __call__(self, image: Tensor, progress: float, rng: RandomStreams) -> GuideGradient:
             if self.broken and progress == LINE.progress(7):
                 self.broken = False
                 raise MemoryError
-            return super().__call__(image, progress, dice)
+            return super().__call__(image, progress, rng)
 
     guide = Failing()
     denoiser = guided(TinyNet().double(), guide, pace(2))
@@ -147,7 +153,7 @@ def test_with_nothing_in_between_the_guess_is_the_networks_own_and_no_way_back_i
 def test_the_last_gradient_goes_back_through_the_network_as_it_is_now(through: str) -> None:
     net, said = TinyNet().double().requires_grad_(False), torch.linspace(-1, 1, 192).double()
     said = said.view(1, *SHAPE[1:])
-    denoiser = guided(net, FixedGuide(said), pace(3), Sight(through=through))
+    denoiser = guided(net, FixedGuide(said), pace(3), GuidanceTarget(through=through))
     denoiser(noise(0), 12)
     denoiser.guides = {}  # nobody is asked now
     for k, i in ((1, 11), (2, 3)):
@@ -176,7 +182,7 @@ def test_at_rest_neither_the_secondary_model_nor_a_guide_runs() -> None:
         ("again", "unet", [True, True, True, True]),  # whose way back is then gone
     ):
         small.graphs.clear()
-        sight = Sight("blend", small, through=through)
+        sight = GuidanceTarget("blend", small, through=through)
         denoiser = guided(TinyNet().double(), guide := Asked(), pace(2, between), sight)
         x = torch.zeros(2, 3, 32, 32, dtype=torch.float64)
         for i in (9, 8, 7, 6):
@@ -186,7 +192,7 @@ def test_at_rest_neither_the_secondary_model_nor_a_guide_runs() -> None:
 
 def test_a_mirrored_image_is_not_bent_by_what_was_said_of_the_one_before() -> None:
     guide = Asked()
-    drawing = Drawing(
+    drawing = DiffusionGenerator(
         unet=Watched(TinyNet()),
         card=ModelCard(),
         sampler=DDIM(eta=0),
@@ -212,12 +218,12 @@ def test_an_image_whose_guide_asks_for_less_is_the_same_among_others(between: st
     """Whether anyone asks for anything depends on the company; what is drawn must not."""
 
     def draw(seeds: list[int], ends: list[float]) -> Tensor:
-        dice = Dice(seeds)
+        rng = RandomStreams(seeds)
         net = ModelDenoiser(TinyNet().double().requires_grad_(False), LINE)
-        guide = OneEach([Asked(until) for until in ends])
-        denoiser = GuidedDenoiser(net, {"it": guide}, dice, asking=pace(3, between))
-        x = dice.normal_like(torch.empty(len(seeds), *SHAPE[1:], dtype=torch.float64))
-        *_, last = DDIM(eta=1, recurrence=2).sample(denoiser, x, dice, len(LINE) - 1)
+        guide = GuidePerImage([Asked(until) for until in ends])
+        denoiser = GuidedDenoiser(net, {"it": guide}, rng, asking=pace(3, between))
+        x = rng.normal_like(torch.empty(len(seeds), *SHAPE[1:], dtype=torch.float64))
+        *_, last = DDIM(eta=1, recurrence=2).sample(denoiser, x, rng, len(LINE) - 1)
         return last.x
 
     both = draw([7, 8], [0.4, 1.0])
@@ -237,7 +243,10 @@ def test_straight_is_the_way_through_the_exact_guess_of_white_images(sees: str, 
     def shift(s: float, through: str) -> Tensor:
         exact = GaussianDenoiser(LINE, mu=0.3, s=s)
         guess = GuidedDenoiser(
-            exact, {"it": guide}, Dice([1, 2]), sight=Sight(sees, through=through)
+            exact,
+            {"it": guide},
+            RandomStreams([1, 2]),
+            sight=GuidanceTarget(sees, through=through),
         )
         guess = guess(noise(), i)
         return guess.plain - guess.pred
@@ -250,7 +259,9 @@ def test_straight_is_the_way_through_the_exact_guess_of_white_images(sees: str, 
 def test_straight_guidance_moves_the_guess_by_the_gradient_of_what_it_is_told() -> None:
     """By sigma**2 of it: guidance on the clean image."""
     net, i = Watched(TinyNet().double()), 10
-    guess = guided(net, LossGuide(wavy, schedule("s", 1)), pace(), Sight(through="straight"))
+    guess = guided(
+        net, LossGuide(wavy, schedule("s", 1)), pace(), GuidanceTarget(through="straight")
+    )
     guess = guess(noise(), i)
     pred = guess.plain.clone().requires_grad_()
     (grad,) = torch.autograd.grad(wavy(pred).sum(), pred)
@@ -261,7 +272,7 @@ def test_straight_guidance_moves_the_guess_by_the_gradient_of_what_it_is_told() 
 def test_straight_guidance_with_a_secondary_model_keeps_no_way_through_either() -> None:
     small = Watched(randomised(SecondaryModel(), seed=2).double().eval())
     net = Watched(TinyNet().double())
-    sight = Sight("pred", small, through="straight")
+    sight = GuidanceTarget("pred", small, through="straight")
     guided(net, Asked(), pace(), sight)(torch.zeros(2, 3, 32, 32, dtype=torch.float64), 9)
     assert net.graphs == small.graphs == [False]
 
@@ -284,11 +295,11 @@ def test_where_no_guide_asks_for_anything_no_way_back_is_kept(kind: int) -> None
 
 def test_a_guide_that_asks_for_nothing_takes_its_random_numbers_all_the_same() -> None:
     """So that what others draw from the same stream does not depend on it."""
-    dice = [Dice([3]), Dice([3])]
-    for stream, until in zip(dice, (1.0, 0.0), strict=True):
+    rng = [RandomStreams([3]), RandomStreams([3])]
+    for stream, until in zip(rng, (1.0, 0.0), strict=True):
         net = ModelDenoiser(TinyNet().double(), LINE)
         GuidedDenoiser(net, {"it": Asked(until)}, stream)(noise()[:1], 9)
-    assert torch.equal(dice[0].state(), dice[1].state())
+    assert torch.equal(rng[0].state(), rng[1].state())
 
 
 # ---- settings ------------------------------------------------------------------------------

@@ -6,12 +6,12 @@ from torch import Tensor, nn
 
 from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.guidance import GuidedDenoiser, auto_clamp
-from guided.diffusion.guidance_target import Sight
+from guided.diffusion.guidance_target import GuidanceTarget
 from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.secondary import SecondaryModel, quick_guess
 from guided.guides.base import LossGuide
-from guided.interfaces import Guide, Pull
-from guided.rng import Dice
+from guided.interfaces import Guide, GuideGradient
+from guided.rng import RandomStreams
 from guided.schedule import schedule
 from tests.doubles import FixedGuide, TinyNet, randomised, relative
 from tests.oracles import wavy
@@ -45,21 +45,23 @@ class Onlooker:
     def __init__(self) -> None:
         self.shown: list[Tensor] = []
 
-    def asks(self, progress: float) -> bool:
+    def is_active(self, progress: float) -> bool:
         return True
 
-    def __call__(self, image: Tensor, progress: float, dice: Dice) -> Pull:
+    def __call__(self, image: Tensor, progress: float, rng: RandomStreams) -> GuideGradient:
         self.shown.append(image)
-        return Pull(image.new_zeros(len(image)), torch.zeros_like(image))
+        return GuideGradient(image.new_zeros(len(image)), torch.zeros_like(image))
 
 
 def noisy() -> Tensor:
-    return Dice([1, 2]).normal_like(torch.empty(2, 3, 32, 32, dtype=torch.float64))
+    return RandomStreams([1, 2]).normal_like(torch.empty(2, 3, 32, 32, dtype=torch.float64))
 
 
-def guided(net: nn.Module, sight: Sight, guide: Guide) -> GuidedDenoiser:
+def guided(net: nn.Module, sight: GuidanceTarget, guide: Guide) -> GuidedDenoiser:
     net.requires_grad_(False)
-    return GuidedDenoiser(ModelDenoiser(net, LINE), {"it": guide}, Dice([1, 2]), sight=sight)
+    return GuidedDenoiser(
+        ModelDenoiser(net, LINE), {"it": guide}, RandomStreams([1, 2]), sight=sight
+    )
 
 
 @pytest.mark.parametrize("sees", ["pred", "blend"])
@@ -68,7 +70,7 @@ def test_guides_see_the_guess_or_its_blend_with_x(
     sees: str, secondary: bool, small: SecondaryModel
 ) -> None:
     net, guide, x, i = TinyNet().double(), Onlooker(), noisy(), 12
-    guess = guided(net, Sight(sees, small if secondary else None), guide)(x, i)
+    guess = guided(net, GuidanceTarget(sees, small if secondary else None), guide)(x, i)
     own = ModelDenoiser(net, LINE)(x, i).pred
     pred = quick_guess(small, x, LINE, i) if secondary else own
     sigma = LINE.scales(i)[1]
@@ -87,7 +89,7 @@ def test_the_shift_is_the_direct_gradient_by_way_of_what_is_seen(
     net, i = TinyNet().double(), 9
     alpha, sigma = LINE.scales(i)
     guide = LossGuide(wavy, schedule("scale", 1))
-    guess = guided(net, Sight(sees, small if secondary else None), guide)(noisy(), i)
+    guess = guided(net, GuidanceTarget(sees, small if secondary else None), guide)(noisy(), i)
     x = noisy().requires_grad_()
     own = ModelDenoiser(net, LINE)(x, i).pred
     pred = quick_guess(small, x, LINE, i) if secondary else own
@@ -101,7 +103,9 @@ def test_with_a_secondary_model_the_network_keeps_no_graph_unless_the_schedule_s
 ) -> None:
     net = Watched()
     when = schedule("secondary", [[0, 1], [0.5, 0]])
-    denoiser = guided(net, Sight("pred", small, when), FixedGuide(torch.ones(1, 3, 32, 32)))
+    denoiser = guided(
+        net, GuidanceTarget("pred", small, when), FixedGuide(torch.ones(1, 3, 32, 32))
+    )
     for i in (19, 2):
         denoiser(noisy(), i)
     assert net.graphs == [False, True]
@@ -109,7 +113,7 @@ def test_with_a_secondary_model_the_network_keeps_no_graph_unless_the_schedule_s
 
 def test_a_gradient_of_zero_under_a_clamp_leaves_the_guess_as_it_is(small: SecondaryModel) -> None:
     """0 * 0 / 0 blackened pictures in DiscoArt wherever every prompt was scheduled off."""
-    denoiser = guided(TinyNet().double(), Sight("blend", small), Onlooker())
+    denoiser = guided(TinyNet().double(), GuidanceTarget("blend", small), Onlooker())
     denoiser.clamp = schedule("clamp", 0.05)
     guess = denoiser(noisy(), 5)
     assert torch.equal(guess.pred, guess.plain)

@@ -12,7 +12,7 @@ from guided.diffusion.multistep_samplers import PLMS, DPMSolver
 from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.samplers import DDIM
 from guided.interfaces import Sampler
-from guided.rng import Dice
+from guided.rng import RandomStreams
 from guided.timeline import Timeline
 from tests.doubles import (
     FixedDenoiser,
@@ -28,7 +28,7 @@ MU, S = 0.3, 0.4
 
 
 def noise() -> Tensor:
-    return Dice([1]).normal_like(torch.empty(1, 3, 8, 8, dtype=torch.float64))
+    return RandomStreams([1]).normal_like(torch.empty(1, 3, 8, 8, dtype=torch.float64))
 
 
 def even_in_clarity(steps: int) -> Timeline:
@@ -56,7 +56,7 @@ def test_plms_evaluates_twice_in_its_first_step_only_and_never_before_the_beginn
     """The reference asks for timestep -1, which wraps to the noisiest, when one step is left."""
     for start, calls in ((5, [5, 4, 4, 3, 2, 1, 0]), (0, [0])):
         denoiser = GaussianDenoiser(timeline("linear", 10), MU, S)
-        steps = list(PLMS().sample(denoiser, noise(), Dice([1]), start))
+        steps = list(PLMS().sample(denoiser, noise(), RandomStreams([1]), start))
         assert denoiser.calls == calls
         assert [step.i for step in steps] == list(range(start, -1, -1))
         assert torch.equal(steps[-1].x, steps[-1].guess.pred)
@@ -80,7 +80,7 @@ def test_convergence_to_the_exact_ode_solution_is_of_second_order(sampler: Sampl
     for steps in (62, 125, 250):
         line = even_in_clarity(steps)
         denoiser, x = GaussianDenoiser(line, MU, S), noise()
-        *_, second_last, _ = sampler.sample(denoiser, x, Dice([1]), steps - 1)
+        *_, second_last, _ = sampler.sample(denoiser, x, RandomStreams([1]), steps - 1)
         ends = [
             (x - line.scales(i)[0] * MU) / denoiser.variance(i) ** 0.5
             for x, i in ((x, steps - 1), (second_last.x, 0))
@@ -97,7 +97,7 @@ def test_a_few_steps_of_2m_come_nearer_than_ddim(name: str, spacing: str) -> Non
     errors = []
     for sampler in (DPMSolver(), DDIM(eta=0)):
         denoiser = GaussianDenoiser(line, MU, S)
-        *_, last = sampler.sample(denoiser, x, Dice([1]), len(line) - 1)
+        *_, last = sampler.sample(denoiser, x, RandomStreams([1]), len(line) - 1)
         errors.append(relative(last.x, denoiser.ode(x, len(line) - 1)))
     assert errors[0] < errors[1] / 2
 
@@ -124,7 +124,7 @@ def test_recurrence_converges_to_the_right_variance(eta: float) -> None:
     assert all(1.6 < rough / fine < 2.4 for rough, fine in pairwise(errors))
 
 
-class Silence(Dice):
+class Silence(RandomStreams):
     def normal_like(self, x: Tensor) -> Tensor:
         return torch.zeros_like(x)
 
@@ -135,11 +135,11 @@ def test_of_a_single_image_every_step_has_exactly_the_mean_and_the_noise(
     eta: float, name: str
 ) -> None:
     """Where every guess is that image, x is alpha * image + sigma * noise at any step."""
-    line, dice = timeline(name, 7), UnitDice()
+    line, rng = timeline(name, 7), UnitDice()
     alpha, sigma = line.scales(6)
     black = torch.zeros(1, 1, 1, 16, dtype=torch.float64)
-    x, denoiser = sigma * dice.normal_like(black), FixedDenoiser(line, black)
-    for step in DPMSolver(eta=eta).sample(denoiser, x, dice, 6):
+    x, denoiser = sigma * rng.normal_like(black), FixedDenoiser(line, black)
+    for step in DPMSolver(eta=eta).sample(denoiser, x, rng, 6):
         sigma = line.scales(step.i - 1)[1]
         assert float(step.x.square().sum()) == pytest.approx(sigma**2, rel=1e-12)
 
@@ -155,7 +155,7 @@ def test_of_a_single_image_every_step_has_exactly_the_mean_and_the_noise(
 @pytest.mark.parametrize("name", ["linear", "cosine"])
 def test_a_run_may_be_as_short_as_one_step(sampler: Sampler, steps: int, name: str) -> None:
     denoiser = GaussianDenoiser(timeline(name, steps, "even"), MU, S)
-    *_, last = sampler.sample(denoiser, noise(), Dice([1]), steps - 1)
+    *_, last = sampler.sample(denoiser, noise(), RandomStreams([1]), steps - 1)
     assert torch.isfinite(last.x).all()
     assert torch.equal(last.x, last.guess.pred)
 

@@ -13,7 +13,7 @@ from guided_diffusion.gaussian_diffusion import (
 from guided_diffusion.respace import SpacedDiffusion, space_timesteps
 
 from guided.diffusion.noise_schedule import betas, ddim_spacing, even_spacing, timeline
-from guided.rng import Dice
+from guided.rng import RandomStreams
 
 # 2 .. 1000 and beyond; many that do not divide 1000.
 COUNTS = [2, 3, 7, 10, 21, 25, 48, 99, 150, 240, 250, 333, 499, 501, 640, 777, 999, 1000, 1500]
@@ -142,7 +142,7 @@ def test_what_cannot_be_is_refused_by_name(arguments: tuple, named: str) -> None
 
 
 def test_an_image_has_the_same_noise_alone_and_in_a_batch() -> None:
-    batch, alone = Dice([3, 4, 5]), Dice([4])
+    batch, alone = RandomStreams([3, 4, 5]), RandomStreams([4])
     for _ in range(3):
         together = batch.normal_like(torch.empty(3, 3, 4, 6))
         assert torch.equal(together[1:2], alone.normal_like(torch.empty(1, 3, 4, 6)))
@@ -151,13 +151,13 @@ def test_an_image_has_the_same_noise_alone_and_in_a_batch() -> None:
 
 
 def test_noise_has_the_images_shape_and_type_whatever_the_type_is() -> None:
-    double = Dice([1]).normal_like(torch.empty(1, 3, 2, 2, dtype=torch.float64))
+    double = RandomStreams([1]).normal_like(torch.empty(1, 3, 2, 2, dtype=torch.float64))
     assert double.dtype == torch.float64
-    assert torch.equal(double.float(), Dice([1]).normal_like(torch.empty(1, 3, 2, 2)))
+    assert torch.equal(double.float(), RandomStreams([1]).normal_like(torch.empty(1, 3, 2, 2)))
 
 
 def test_dice_leave_the_global_generator_alone() -> None:
     before = torch.get_rng_state()
-    Dice([1]).normal_like(torch.empty(1, 3, 2, 2))
-    Dice([1]).seeds()
+    RandomStreams([1]).normal_like(torch.empty(1, 3, 2, 2))
+    RandomStreams([1]).seeds()
     assert torch.equal(torch.get_rng_state(), before)

@@ -6,15 +6,15 @@ import pytest
 import torch
 
 from guided.diffusion.guidance import in_colour
-from guided.diffusion.guidance_cache import Pace
+from guided.diffusion.guidance_cache import GuidanceInterval
 from guided.diffusion.samplers import DDIM
 from guided.diffusion.unet import UNet
 from guided.errors import NoRoom
-from guided.generators.diffusion.generator import Drawing
+from guided.generators.diffusion.generator import DiffusionGenerator
 from guided.guides.base import LossGuide
 from guided.interfaces import Request
 from guided.models.cards import ModelCard
-from guided.oom import Thrift
+from guided.oom import MemoryPolicy
 from guided.schedule import schedule
 from tests.doubles import randomised, smallest_unet
 
@@ -34,15 +34,17 @@ class Greedy(UNet):
         return out
 
 
-def drawing(**how: bool) -> Drawing:
+def drawing(**how: bool) -> DiffusionGenerator:
     net = randomised(Greedy(CONFIG), seed=3).eval().requires_grad_(False)
     for name, value in how.items():
         setattr(net, name, value)
     cpu = torch.device("cpu")
-    return Drawing(net, ModelCard(unet=CONFIG), DDIM(), None, None, cpu, thrift=Thrift())
+    return DiffusionGenerator(
+        net, ModelCard(unet=CONFIG), DDIM(), None, None, cpu, memory_policy=MemoryPolicy()
+    )
 
 
-def steps(chosen: Drawing, saved=None):
+def steps(chosen: DiffusionGenerator, saved=None):
     guide = LossGuide(lambda image: image.square().mean((1, 2, 3)), schedule("scale", 50))
     return chosen.generate(Request((8, 8), [7], 5), {"it": guide}, saved)
 
@@ -55,7 +57,7 @@ def test_the_picture_is_the_same_bit_for_bit(caplog):
         assert torch.equal(found.x, expected.x)
         assert torch.equal(found.state["dice"], expected.state["dice"])
     assert short.unet.passes > calm.unet.passes  # something did fail
-    assert short.thrift.checkpointing
+    assert short.memory_policy.checkpointing
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 1 and "generator.checkpointing=true" in said[0]
 
@@ -74,7 +76,7 @@ def test_guides_that_rest_are_asked_when_they_were_meant_to_be(monkeypatch):
     for colour in (in_colour, short_once):
         monkeypatch.setattr("guided.diffusion.guidance.in_colour", colour)
         chosen = drawing()
-        chosen.pace = Pace(schedule("every", 2))
+        chosen.pace = GuidanceInterval(schedule("every", 2))
         pictures.append([step.x for step in steps(chosen)])
     assert calls > 2
     assert all(map(torch.equal, *pictures))
@@ -91,9 +93,9 @@ def test_the_next_picture_begins_with_what_this_one_learned():
 def test_a_picture_that_goes_on_is_cut_as_before():
     """Another cut may change its last bits."""
     before, after = drawing(), drawing()
-    before.thrift.micro_batch, after.thrift.micro_batch = 3, 5
+    before.memory_policy.micro_batch, after.memory_policy.micro_batch = 3, 5
     next(steps(after, next(steps(before)).state))
-    assert after.thrift.micro_batch == 3
+    assert after.memory_policy.micro_batch == 3
 
 
 def test_when_nothing_smaller_is_left_one_line_says_what_to_set():

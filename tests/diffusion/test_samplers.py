@@ -10,11 +10,11 @@ from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.samplers import DDIM, DDPM
 from guided.diffusion.unet import UNet
 from guided.diffusion.unet_config import UNetConfig
-from guided.generators.diffusion.generator import Drawing
+from guided.generators.diffusion.generator import DiffusionGenerator
 from guided.guides.base import LossGuide
 from guided.interfaces import Request, Sampler
 from guided.models.cards import ModelCard
-from guided.rng import Dice
+from guided.rng import RandomStreams
 from guided.schedule import schedule
 from tests.doubles import (
     GaussianDenoiser,
@@ -105,7 +105,7 @@ def test_a_drawing_equals_the_untouched_oracle_in_float32(sampler: Sampler) -> N
     """With a real U-Net, through the whole of Drawing, with an init image and skipped steps."""
     chosen = smallest_unet()
     net = randomised(UNet(chosen), seed=3).eval().requires_grad_(False)
-    drawing = Drawing(
+    drawing = DiffusionGenerator(
         unet=net,
         card=ModelCard(unet=chosen),
         sampler=sampler,
@@ -125,7 +125,7 @@ def test_a_drawing_equals_the_untouched_oracle_in_float32(sampler: Sampler) -> N
 def test_drawing_leaves_gradients_on_for_whoever_watches() -> None:
     chosen = UNetConfig(image_size=8, num_channels=32, channel_mult=[1], num_res_blocks=1)
     cpu = torch.device("cpu")
-    drawing = Drawing(UNet(chosen), ModelCard(unet=chosen), DDIM(), None, None, cpu)
+    drawing = DiffusionGenerator(UNet(chosen), ModelCard(unet=chosen), DDIM(), None, None, cpu)
     steps = drawing.generate(Request(size=(8, 8), seeds=[1], steps=3), {})
     step = next(steps)
     assert torch.is_grad_enabled()
@@ -142,8 +142,8 @@ def test_ddim_without_noise_converges_to_the_exact_ode_solution(name: str) -> No
     errors = []
     for steps in (62, 125, 250, 500):
         denoiser = GaussianDenoiser(timeline(name, steps), MU, S)
-        x = Dice([1]).normal_like(torch.empty(1, 3, 8, 8, dtype=torch.float64))
-        *_, last = DDIM(eta=0).sample(denoiser, x, Dice([1]), steps - 1)
+        x = RandomStreams([1]).normal_like(torch.empty(1, 3, 8, 8, dtype=torch.float64))
+        *_, last = DDIM(eta=0).sample(denoiser, x, RandomStreams([1]), steps - 1)
         errors.append(relative(last.x, denoiser.ode(x, steps - 1)))
     assert errors[-1] < 0.01
     # First order: half the error with twice the steps.
@@ -193,9 +193,9 @@ def test_ddpm_with_fixed_variance_converges() -> None:
 def test_samples_have_the_mean_and_variance_of_the_images(sampler, exact: bool) -> None:
     """With real random numbers; four standard errors of the mean and of the variance."""
     denoiser = GaussianDenoiser(timeline("linear", 40), MU, S, exact)
-    dice, n = Dice([1]), 3 * 96 * 96
-    x = dice.normal_like(torch.empty(1, 3, 96, 96, dtype=torch.float64))
-    *_, last = sampler.sample(denoiser, x, dice, 39)
+    rng, n = RandomStreams([1]), 3 * 96 * 96
+    x = rng.normal_like(torch.empty(1, 3, 96, 96, dtype=torch.float64))
+    *_, last = sampler.sample(denoiser, x, rng, 39)
     # What few steps miss is known exactly from the linear case.
     missed = variance(sampler, GaussianDenoiser(denoiser.timeline, 0, S, exact))
     assert abs(last.x.mean() - MU) < 4 * S / n**0.5 + 0.005 * MU
@@ -207,9 +207,9 @@ def test_one_step_is_reported_per_position_and_recurrence_follows_its_schedule(s
     line = timeline("linear", 10)
     sampler.recurrence = schedule("recurrence", [[0, 1], [0.5, 2]])
     denoiser = GaussianDenoiser(line, MU, S)
-    dice = Dice([1])
-    x = dice.normal_like(torch.empty(1, 3, 2, 2))
-    assert [step.i for step in sampler.sample(denoiser, x, dice, 7)] == list(range(7, -1, -1))
+    rng = RandomStreams([1])
+    x = rng.normal_like(torch.empty(1, 3, 2, 2))
+    assert [step.i for step in sampler.sample(denoiser, x, rng, 7)] == list(range(7, -1, -1))
     assert denoiser.calls == [7, 6, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0]
 
 
@@ -217,9 +217,9 @@ def test_one_step_is_reported_per_position_and_recurrence_follows_its_schedule(s
 @pytest.mark.parametrize("sampler", [DDIM(), DDPM()], ids=lambda s: type(s).__name__)
 @pytest.mark.parametrize("spread", [False, True], ids=["fixed", "learned"])
 def test_a_run_may_be_as_short_as_one_step(sampler, steps: int, spread: bool) -> None:
-    denoiser, dice = GaussianDenoiser(timeline("linear", steps), MU, S, spread), Dice([1])
-    x = dice.normal_like(torch.empty(1, 3, 2, 2))
-    *_, last = sampler.sample(denoiser, x, dice, steps - 1)
+    denoiser, rng = GaussianDenoiser(timeline("linear", steps), MU, S, spread), RandomStreams([1])
+    x = rng.normal_like(torch.empty(1, 3, 2, 2))
+    *_, last = sampler.sample(denoiser, x, rng, steps - 1)
     assert torch.isfinite(last.x).all()
 
 
@@ -228,7 +228,9 @@ def test_the_last_step_ends_at_the_guess_and_adds_no_noise() -> None:
     x = torch.full((1, 3, 2, 2), 0.7, dtype=torch.float64)
     guess = GaussianDenoiser(line, MU, S)(x, 0)
     for sampler in (DDIM(eta=1), DDPM()):
-        assert torch.allclose(sampler.step(x, guess, line, 0, Dice([1])), guess.pred, atol=1e-12)
+        assert torch.allclose(
+            sampler.step(x, guess, line, 0, RandomStreams([1])), guess.pred, atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("settings", [dict(eta=1.5), dict(eta=-0.1), dict(recurrence=0.5)])
@@ -241,6 +243,6 @@ def test_the_automatic_eta_rises_from_50_to_315_steps() -> None:
     found = []
     for steps in (10, 50, 103, 315, 1000):
         sampler = DDIM(eta="auto")
-        sampler.settle((64, 64), steps)
+        sampler.resolve_auto((64, 64), steps)
         found.append(sampler.eta(0.5))
     assert found == pytest.approx([0, 0, 0.2, 1, 1])

@@ -7,7 +7,7 @@ import torch
 
 from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.secondary import SecondaryModel, quick_guess
-from guided.rng import Dice
+from guided.rng import RandomStreams
 from tests.doubles import randomised, relative
 
 LINE = timeline("linear", 20)
@@ -50,7 +50,7 @@ def test_its_guess_is_what_v_means_at_the_angle_of_the_noise(
 ) -> None:
     """pred = cos(t pi/2) x - sin(t pi/2) v, and with eps = sin(t pi/2) x + cos(t pi/2) v it makes
     up x again."""
-    x = Dice([1, 2]).normal_like(torch.empty(2, 3, 32, 64))
+    x = RandomStreams([1, 2]).normal_like(torch.empty(2, 3, 32, 64))
     alpha, sigma = LINE.scales(i)
     angle = math.atan2(sigma, alpha)
     v = model(x, torch.full((2,), angle * 2 / math.pi))
@@ -61,5 +61,5 @@ def test_its_guess_is_what_v_means_at_the_angle_of_the_noise(
 
 
 def test_an_image_of_a_batch_is_guessed_as_if_alone(model: SecondaryModel) -> None:
-    x = Dice([1, 2]).normal_like(torch.empty(2, 3, 32, 32))
+    x = RandomStreams([1, 2]).normal_like(torch.empty(2, 3, 32, 32))
     assert relative(quick_guess(model, x[1:], LINE, 9), quick_guess(model, x, LINE, 9)[1:]) < 1e-5

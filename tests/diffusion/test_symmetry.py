@@ -11,10 +11,10 @@ from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.samplers import DDIM, DDPM
 from guided.diffusion.symmetry import Mirror
 from guided.diffusion.unet_config import UNetConfig
-from guided.generators.diffusion.generator import Drawing
+from guided.generators.diffusion.generator import DiffusionGenerator
 from guided.interfaces import Request, Sampler
 from guided.models.cards import ModelCard
-from guided.rng import Dice
+from guided.rng import RandomStreams
 from tests.doubles import TinyNet, relative
 from tests.oracles import SEED, SHAPE
 
@@ -40,9 +40,11 @@ def test_it_happens_before_the_first_step_that_is_far_enough() -> None:
     assert Mirror("both", (1.0,)).positions(line, 9) == set()
 
 
-def drawing(sampler: Sampler, mirror: Mirror) -> Drawing:
+def drawing(sampler: Sampler, mirror: Mirror) -> DiffusionGenerator:
     card = ModelCard(unet=UNetConfig(image_size=8, num_channels=32, channel_mult=[1]))
-    return Drawing(TinyNet(6), card, sampler, None, None, torch.device("cpu"), mirror=mirror)
+    return DiffusionGenerator(
+        TinyNet(6), card, sampler, None, None, torch.device("cpu"), mirror=mirror
+    )
 
 
 class Symmetric(TinyNet):
@@ -87,11 +89,11 @@ def test_with_ddim_it_is_the_references(monkeypatch: pytest.MonkeyPatch) -> None
     chosen = drawing(DDIM(eta=0.8), mirror)
     chosen.unet = TinyNet(6)
     ours = list(chosen.generate(Request((SHAPE[3], SHAPE[2]), [SEED], 10), {}))
-    dice, diffusion = Dice([SEED]), oracle(10, True)
-    monkeypatch.setattr(torch, "randn_like", dice.normal_like)
+    rng, diffusion = RandomStreams([SEED]), oracle(10, True)
+    monkeypatch.setattr(torch, "randn_like", rng.normal_like)
     assert isinstance(diffusion, GaussianDiffusion)
     theirs = diffusion.ddim_sample_loop_progressive(
-        TinyNet(6), SHAPE, noise=dice.normal_like(torch.empty(SHAPE)), clip_denoised=False,
+        TinyNet(6), SHAPE, noise=rng.normal_like(torch.empty(SHAPE)), clip_denoised=False,
         model_kwargs={}, eta=0.8, transformation_percent=[0.2],
         transformation_fn=lambda x: torch.cat([x[..., :4], x[..., :4].flip(3)], 3),
     )  # fmt: skip

@@ -34,18 +34,17 @@ def settings(**changes: Any) -> dict[str, Any]:
 
 def paint(seed: int, size: tuple[int, int] = (96, 64), busy: float = 0.15) -> Image.Image:
     """A picture of bands, with noise as busy as a guided drawing's; the same for the same seed."""
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     width, height = size
     y, x = np.mgrid[0:height, 0:width] / max(size)
     waves = [
         sum(
-            dice.uniform(0.2, 1)
-            * np.sin(dice.uniform(2, 14) * (x * math.cos(a) + y * math.sin(a)))
-            for a in dice.uniform(0, 6.3, 4)
+            rng.uniform(0.2, 1) * np.sin(rng.uniform(2, 14) * (x * math.cos(a) + y * math.sin(a)))
+            for a in rng.uniform(0, 6.3, 4)
         )
         for _ in range(3)
     ]
-    image = 0.5 + 0.22 * np.stack(waves, -1) + dice.normal(0, busy, (height, width, 3))
+    image = 0.5 + 0.22 * np.stack(waves, -1) + rng.normal(0, busy, (height, width, 3))
     return Image.fromarray((image.clip(0, 1) * 255).astype(np.uint8))
 
 

@@ -30,8 +30,8 @@ from guided.compat.open_clip import import_open_clip
 from guided.config.plan import Plan
 from guided.cutouts.resize_right import taps
 from guided.diffusion.secondary import SecondaryModel
-from guided.pipeline import Studio
-from guided.rng import Dice
+from guided.pipeline import Pipeline
+from guided.rng import RandomStreams
 from tests.doubles import nothing_cast_to_float32, randomised
 
 open_clip = import_open_clip()
@@ -156,7 +156,7 @@ def theirs(
         looks=[Look(clip, embedded(clip), MEAN, STD) for clip in clips],
         weights=WEIGHTS,
         size=(WIDTH, HEIGHT),
-        dice=Dice([SEED]),
+        rng=RandomStreams([SEED]),
         device=torch.device("cpu"),
         art=look == "discoart",
         steps=STEPS,
@@ -217,7 +217,7 @@ def ours(
     cfg.cutouts.batches, cfg.cutouts.augment = 1, augment
     cfg.guide.smooth.scale, cfg.guide.saturation.scale = TV, saturation
     plan = Plan.read(cfg)
-    for frame in Studio.open(plan).frames(plan):
+    for frame in Pipeline.open(plan).frames(plan):
         yield frame.image * 2 - 1
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from guided.guides.base import LossGuide
 from guided.guides.regularisers import Range, Saturation, Smooth, excess, outside, total_variation
 from guided.interfaces import Guide, Scene
-from guided.rng import Dice
+from guided.rng import RandomStreams
 from guided.schedule import schedule
 from tests.doubles import numerical, relative
 
@@ -32,7 +32,7 @@ def guide(name: str, scale: object = 10.0) -> Guide:
 
 
 def loss(chosen: Guide, image: Tensor, progress: float = 0.5) -> Tensor:
-    return chosen(image, progress, Dice([0] * len(image))).loss
+    return chosen(image, progress, RandomStreams([0] * len(image))).loss
 
 
 # ---- formulas ------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ def test_the_loss_is_of_the_image_in_minus_one_to_one_times_the_scale(name: str)
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_gradient_is_the_derivative_of_the_loss(name: str) -> None:
     chosen = guide(name)
-    pull = chosen(garish(), 0.5, Dice([1, 2]))
+    pull = chosen(garish(), 0.5, RandomStreams([1, 2]))
     expected = numerical(lambda image: loss(chosen, image).sum(), garish())
     assert relative(pull.grad, expected) < 1e-7
     assert not pull.loss.requires_grad
@@ -73,7 +73,10 @@ def test_the_gradient_is_the_derivative_of_the_loss(name: str) -> None:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_an_image_of_a_batch_is_pulled_as_if_it_were_alone(name: str) -> None:
-    both, alone = guide(name)(garish(), 0, Dice([1, 2])), guide(name)(garish()[1:], 0, Dice([2]))
+    both, alone = (
+        guide(name)(garish(), 0, RandomStreams([1, 2])),
+        guide(name)(garish()[1:], 0, RandomStreams([2])),
+    )
     assert torch.allclose(both.grad[1:], alone.grad)
     assert torch.allclose(both.loss[1:], alone.loss)
 
@@ -83,7 +86,7 @@ def test_an_image_of_a_batch_is_pulled_as_if_it_were_alone(name: str) -> None:
 
 def improved(name: str, image: Tensor, rate: float) -> Tensor:
     for _ in range(20):
-        image = image - rate * guide(name, 1.0)(image, 0.5, Dice([1, 2])).grad
+        image = image - rate * guide(name, 1.0)(image, 0.5, RandomStreams([1, 2])).grad
     return image
 
 
@@ -111,14 +114,16 @@ def test_range_and_saturation_bring_colours_back_and_touch_no_others(
 
 def test_saturation_counts_slight_excess_for_more_than_range_does() -> None:
     slight = torch.full((1, 3, 2, 2), 1.01, dtype=torch.float64)
-    pulls = [guide(name, 1)(slight, 0, Dice([1])).grad for name in ("saturation", "range")]
+    pulls = [
+        guide(name, 1)(slight, 0, RandomStreams([1])).grad for name in ("saturation", "range")
+    ]
     assert (pulls[0] > 10 * pulls[1]).all() and (pulls[1] > 0).all()
 
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_perfect_image_is_left_alone(name: str) -> None:
     flat = torch.full((2, 3, 4, 4), 0.3)
-    assert not guide(name)(flat, 0.5, Dice([1, 2])).grad.any()
+    assert not guide(name)(flat, 0.5, RandomStreams([1, 2])).grad.any()
 
 
 # ---- scale ---------------------------------------------------------------------------------
@@ -127,7 +132,7 @@ def test_a_perfect_image_is_left_alone(name: str) -> None:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_scale_is_a_schedule(name: str) -> None:
     chosen = guide(name, [[0, 0], [0.5, 2], [0.8, 6]])
-    early, middle, late = (chosen(garish(), p, Dice([1, 2])) for p in (0.49, 0.5, 0.9))
+    early, middle, late = (chosen(garish(), p, RandomStreams([1, 2])) for p in (0.49, 0.5, 0.9))
     assert not early.grad.any() and not early.loss.any()
     assert middle.grad.any()
     assert torch.allclose(late.grad, 3 * middle.grad)
@@ -138,7 +143,7 @@ def test_any_loss_can_be_a_guide() -> None:
     chosen = LossGuide(lambda image: image.square().sum((1, 2, 3)), schedule("scale", 0.5))
     image = garish()
     # d/d image of 0.5 * (2 * image - 1)**2
-    assert torch.allclose(chosen(image, 0, Dice([1, 2])).grad, 2 * (2 * image - 1))
+    assert torch.allclose(chosen(image, 0, RandomStreams([1, 2])).grad, 2 * (2 * image - 1))
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values())

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from guided.cutouts.settings import Cutouts, Dango
+from guided.cutouts.settings import Cutouts, DiscoCutouts
 from guided.guides.clip import ClipGuide
 from guided.guides.clip_loss import ClipSimilarity, spherical
-from guided.interfaces import Pull, Scene
+from guided.interfaces import GuideGradient, Scene
 from guided.prompts.prompt import Prompt
-from guided.rng import Dice
+from guided.rng import RandomStreams
 from guided.schedule import schedule
 from tests.doubles import LinearClip, numerical, relative
 
@@ -54,7 +54,7 @@ def test_a_clip_that_judges_pairs_alone_has_the_gradient_of_its_own_distance() -
         chance = logits.sigmoid()[0]
         return -3 * (2 / 3 * chance[0].log() + 1 / 3 * (1 - chance[1]).log()) / 10
 
-    pull = made(image, 0.5, Dice([1]))
+    pull = made(image, 0.5, RandomStreams([1]))
     assert pull.loss.item() == pytest.approx(loss(image).item())
     assert relative(pull.grad, numerical(loss, image)) < 1e-6
 
@@ -105,7 +105,7 @@ def test_the_gradient_of_the_distance_is_the_angle() -> None:
 def test_the_loss_is_the_weighted_distance_of_the_image_to_the_prompts() -> None:
     clip, image = LinearClip(), picture()
     prompts = [Prompt("a red heart", 3), Prompt("fog", -1)]
-    pull = guide(clip, prompts=prompts, scale=10)(image, 0.5, Dice([1]))
+    pull = guide(clip, prompts=prompts, scale=10)(image, 0.5, RandomStreams([1]))
     seen = clip.encode_image(image)
     cosines = [float(seen @ clip.encode_text([p.text]).T) for p in prompts]
     angles = [math.acos(cosine) for cosine in cosines]
@@ -123,18 +123,18 @@ def test_the_gradient_is_the_derivative_of_the_loss(shape: tuple[int, int]) -> N
     )
     chosen = guide(LinearClip((4, 4)), scale=3, cutouts=cutouts)
     image = picture(1, *shape)
-    pull = chosen(image, 0.5, Dice([4]))
-    expected = numerical(lambda x: chosen(x, 0.5, Dice([4])).loss.sum(), image, 1e-5)
+    pull = chosen(image, 0.5, RandomStreams([4]))
+    expected = numerical(lambda x: chosen(x, 0.5, RandomStreams([4])).loss.sum(), image, 1e-5)
     assert relative(pull.grad, expected) < 1e-6
 
 
 def test_following_the_gradient_makes_the_image_more_similar() -> None:
     chosen = guide(LinearClip(), cutouts=Cutouts(overview=4, inner=4, smallest=0.5))
     image = picture()
-    before = chosen(image, 0.5, Dice([1]))
+    before = chosen(image, 0.5, RandomStreams([1]))
     for k in range(20):
-        image = image - 5 * chosen(image, 0.5, Dice([k])).grad
-    after = chosen(image, 0.5, Dice([1]))
+        image = image - 5 * chosen(image, 0.5, RandomStreams([k])).grad
+    after = chosen(image, 0.5, RandomStreams([1]))
     assert after.loss < 0.5 * before.loss
     assert after.similarity > before.similarity + 0.2
 
@@ -150,15 +150,15 @@ def test_a_negative_prompt_is_left_behind() -> None:
 
     before = near("cat"), near("dog")
     for _ in range(10):
-        image = image - 5 * chosen(image, 0, Dice([1])).grad
+        image = image - 5 * chosen(image, 0, RandomStreams([1])).grad
     assert near("cat") > before[0] and near("dog") < before[1]
 
 
 def test_several_clips_share_one_scale() -> None:
     first, second = LinearClip(width=6), LinearClip((5, 5), width=9)
     image = picture()
-    both = guide(first, second, scale=8)(image, 0.5, Dice([1]))
-    alone = [guide(clip, scale=8)(image, 0.5, Dice([1])) for clip in (first, second)]
+    both = guide(first, second, scale=8)(image, 0.5, RandomStreams([1]))
+    alone = [guide(clip, scale=8)(image, 0.5, RandomStreams([1])) for clip in (first, second)]
     assert torch.allclose(both.grad, (alone[0].grad + alone[1].grad) / 2)
     assert torch.allclose(both.loss, (alone[0].loss + alone[1].loss) / 2)
     assert torch.allclose(both.similarity, (alone[0].similarity + alone[1].similarity) / 2)
@@ -167,7 +167,7 @@ def test_several_clips_share_one_scale() -> None:
 def test_weights_count_by_their_share_however_large_they_are() -> None:
     pulls = [
         guide(LinearClip(), prompts=[Prompt("cat", 2 * k), Prompt("fog", k)])(
-            picture(), 0, Dice([1])
+            picture(), 0, RandomStreams([1])
         )
         for k in (1, 50)
     ]
@@ -176,14 +176,15 @@ def test_weights_count_by_their_share_however_large_they_are() -> None:
 
 def test_the_scale_is_a_schedule() -> None:
     chosen = guide(LinearClip(), scale=[[0, 2], [0.5, 6]])
-    early, late = (chosen(picture(), p, Dice([1])).grad for p in (0.2, 0.7))
+    early, late = (chosen(picture(), p, RandomStreams([1])).grad for p in (0.2, 0.7))
     assert torch.allclose(late, 3 * early)
 
 
 def test_clips_can_be_summed_as_the_references_do() -> None:
     clips = LinearClip(width=6), LinearClip((5, 5), width=9)
     shared, summed = (
-        guide(*clips, scale=8, combine=how)(picture(), 0.5, Dice([1])) for how in ("mean", "sum")
+        guide(*clips, scale=8, combine=how)(picture(), 0.5, RandomStreams([1]))
+        for how in ("mean", "sum")
     )
     assert torch.allclose(summed.grad, 2 * shared.grad)
     assert torch.allclose(summed.similarity, shared.similarity)
@@ -193,27 +194,32 @@ def test_a_clips_weight_is_its_share_and_may_vary() -> None:
     clips = LinearClip(width=6), LinearClip((5, 5), width=9)
     made = guide(*clips, scale=8, clip_weights={"0": 3, "1": [[0, 1], [0.5, 0]]})
     alone = [guide(clip, scale=8) for clip in clips]
-    early, late = made(picture(), 0.2, Dice([1])), made(picture(), 0.7, Dice([1]))
+    early, late = (
+        made(picture(), 0.2, RandomStreams([1])),
+        made(picture(), 0.7, RandomStreams([1])),
+    )
     assert [len(clip.batches) for clip in clips] == [2, 1]  # with no weight it is not run
-    expected = [one(picture(), 0.2, Dice([1])).grad for one in alone]
+    expected = [one(picture(), 0.2, RandomStreams([1])).grad for one in alone]
     assert torch.allclose(early.grad, 0.75 * expected[0] + 0.25 * expected[1])
-    assert torch.allclose(late.grad, alone[0](picture(), 0.7, Dice([1])).grad)
+    assert torch.allclose(late.grad, alone[0](picture(), 0.7, RandomStreams([1])).grad)
 
 
 def test_a_clip_that_is_not_asked_is_not_run() -> None:
     first, second = LinearClip(width=6), LinearClip((5, 5), width=9)
     prompts = [Prompt("cat", clips=("0",)), Prompt("dog", ends=0.5, clips=("1",))]
     made = guide(first, second, prompts=prompts, scale=8)
-    made(picture(), 0.7, Dice([1]))
+    made(picture(), 0.7, RandomStreams([1]))
     assert (first.batches, second.batches) == ([1], [])
     assert torch.allclose(
-        made(picture(), 0.7, Dice([1])).grad,
-        guide(first, prompts=[Prompt("cat")], scale=8)(picture(), 0.7, Dice([1])).grad,
+        made(picture(), 0.7, RandomStreams([1])).grad,
+        guide(first, prompts=[Prompt("cat")], scale=8)(picture(), 0.7, RandomStreams([1])).grad,
     )
 
 
 def test_a_step_at_which_nothing_is_asked_has_no_gradient() -> None:
-    pull = guide(LinearClip(), prompts=[Prompt("cat", ends=0.5)])(picture(), 0.7, Dice([1]))
+    pull = guide(LinearClip(), prompts=[Prompt("cat", ends=0.5)])(
+        picture(), 0.7, RandomStreams([1])
+    )
     assert not pull.grad.any() and not pull.loss.any() and pull.similarity is None
 
 
@@ -221,8 +227,8 @@ def test_a_step_at_which_nothing_is_asked_has_no_gradient() -> None:
 def test_the_references_rules_of_weights_change_the_strength(rule: str, factor: float) -> None:
     """Weights 3 and -1: the sum of sizes is 4, the sum 2, the root of squares sqrt(10)."""
     prompts = [Prompt("cat", 3), Prompt("fog", -1)]
-    ours = guide(LinearClip(), prompts=prompts)(picture(), 0, Dice([1]))
-    theirs = guide(LinearClip(), prompts=prompts, weights=rule)(picture(), 0, Dice([1]))
+    ours = guide(LinearClip(), prompts=prompts)(picture(), 0, RandomStreams([1]))
+    theirs = guide(LinearClip(), prompts=prompts, weights=rule)(picture(), 0, RandomStreams([1]))
     assert torch.allclose(theirs.grad, factor * ours.grad, rtol=1e-5)
 
 
@@ -230,8 +236,8 @@ def test_a_prompt_that_changes_is_another_one_then() -> None:
     clip = LinearClip()
     made = guide(clip, prompts=[Prompt("cat", ends=0.5), Prompt("dog", begins=0.5)])
     for progress, text in ((0.2, "cat"), (0.5, "dog"), (1.0, "dog")):
-        expected = guide(clip, prompts=[Prompt(text)])(picture(), progress, Dice([1]))
-        assert torch.allclose(made(picture(), progress, Dice([1])).grad, expected.grad)
+        expected = guide(clip, prompts=[Prompt(text)])(picture(), progress, RandomStreams([1]))
+        assert torch.allclose(made(picture(), progress, RandomStreams([1])).grad, expected.grad)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +246,7 @@ def test_a_prompt_that_changes_is_another_one_then() -> None:
 )  # fmt: skip
 def test_auto_scale_grows_with_the_pixels(width: int, height: int, scale: float) -> None:
     settings = ClipGuide(scale="auto")
-    settings.settle((width, height), 250)
+    settings.resolve_auto((width, height), 250)
     assert settings.scale(0.5) == pytest.approx(scale)
 
 
@@ -259,9 +265,9 @@ MANY = dict(overview=3, inner=4, smallest=0.5, batches=2)  # 14 views of each im
 def test_micro_batches_bound_what_clip_sees_at_once_and_change_nothing(micro_batch: int) -> None:
     whole, parts = LinearClip(), LinearClip()
     image = picture(2, 16, 12)
-    expected = guide(whole, cutouts=Cutouts(**MANY))(image, 0.5, Dice([1, 2]))
+    expected = guide(whole, cutouts=Cutouts(**MANY))(image, 0.5, RandomStreams([1, 2]))
     cutouts = Cutouts(**MANY, micro_batch=micro_batch)
-    found = guide(parts, cutouts=cutouts)(image, 0.5, Dice([1, 2]))
+    found = guide(parts, cutouts=cutouts)(image, 0.5, RandomStreams([1, 2]))
     assert whole.batches == [28]
     assert sum(parts.batches) == 28 and max(parts.batches) <= micro_batch
     assert relative(found.grad, expected.grad) < 1e-12
@@ -279,22 +285,22 @@ class SmallClip(LinearClip):
 
 
 def test_where_memory_runs_out_fewer_views_go_at_once_and_the_pull_is_the_same() -> None:
-    image, dice = picture(2, 16, 12), Dice([1, 2])
-    expected = guide(LinearClip(), cutouts=Cutouts(**MANY))(image, 0.5, Dice([1, 2]))
+    image, rng = picture(2, 16, 12), RandomStreams([1, 2])
+    expected = guide(LinearClip(), cutouts=Cutouts(**MANY))(image, 0.5, RandomStreams([1, 2]))
     small = SmallClip()
     made = guide(small, cutouts=Cutouts(**MANY))
-    found = made(image, 0.5, dice)
+    found = made(image, 0.5, rng)
     assert relative(found.grad, expected.grad) < 1e-12
     assert torch.allclose(found.similarity, expected.similarity)
     assert sum(small.batches) == 28
-    made(image, 0.6, dice)
+    made(image, 0.6, rng)
     assert sum(small.batches) == 2 * 28 and max(small.batches) <= 5  # nothing in vain any more
 
 
 def test_an_image_of_a_batch_is_pulled_as_if_it_were_alone() -> None:
     images = picture(3, 16, 12)
-    together = guide(LinearClip(), cutouts=Cutouts(**MANY))(images, 0.5, Dice([5, 6, 7]))
-    alone = guide(LinearClip(), cutouts=Cutouts(**MANY))(images[1:2], 0.5, Dice([6]))
+    together = guide(LinearClip(), cutouts=Cutouts(**MANY))(images, 0.5, RandomStreams([5, 6, 7]))
+    alone = guide(LinearClip(), cutouts=Cutouts(**MANY))(images[1:2], 0.5, RandomStreams([6]))
     assert relative(together.grad[1:2], alone.grad) < 1e-12
     assert torch.allclose(together.loss[1:2], alone.loss)
 
@@ -304,7 +310,7 @@ def test_batches_of_cutouts_are_averaged_not_added() -> None:
         guide(LinearClip(), cutouts=Cutouts(overview=1, inner=0, augment=False, batches=n))
         for n in (1, 4)
     )
-    pulls = [chosen(picture(), 0.5, Dice([1])) for chosen in (one, four)]
+    pulls = [chosen(picture(), 0.5, RandomStreams([1])) for chosen in (one, four)]
     assert torch.allclose(pulls[0].grad, pulls[1].grad)
     assert torch.allclose(pulls[0].loss, pulls[1].loss)
 
@@ -312,11 +318,13 @@ def test_batches_of_cutouts_are_averaged_not_added() -> None:
 # ---- merged overviews ------------------------------------------------------------------------
 
 
-def pulled(cutouts: Cutouts | Dango, seeds: list[int], clip: LinearClip | None = None) -> Pull:
+def pulled(
+    cutouts: Cutouts | DiscoCutouts, seeds: list[int], clip: LinearClip | None = None
+) -> GuideGradient:
     """By gradients of views that differ much, of images of which each has its own dice."""
     clip = clip or LinearClip(dtype=torch.float32)
     image = picture(1, 16, 12).float().expand(len(seeds), -1, -1, -1)
-    return guide(clip, cutouts=cutouts)(image, 0.5, Dice(seeds))
+    return guide(clip, cutouts=cutouts)(image, 0.5, RandomStreams(seeds))
 
 
 @pytest.mark.parametrize("micro_batch", [None, 3])
@@ -325,9 +333,9 @@ def pulled(cutouts: Cutouts | Dango, seeds: list[int], clip: LinearClip | None =
     [
         (Cutouts, dict(overview=7, inner=2, smallest=0.5, batches=2)),
         (Cutouts, dict(overview=2, inner=0)),
-        (Dango, dict(overview=7, inner=2, batches=2)),
-        (Dango, dict(overview=7, inner=2, batches=2, shared=False, variants="first")),
-        (Dango, dict(overview=4, inner=1)),
+        (DiscoCutouts, dict(overview=7, inner=2, batches=2)),
+        (DiscoCutouts, dict(overview=7, inner=2, batches=2, shared=False, variants="first")),
+        (DiscoCutouts, dict(overview=4, inner=1)),
     ],
     ids=["ours", "ours, few", "disco", "discoart", "disco, few"],
 )
@@ -352,17 +360,17 @@ def test_merged_overviews_count_as_often_as_they_are(
     "cutouts",
     [
         Cutouts(overview=12, inner=2, smallest=0.3, power=4, merge=2, grayscale=0, jitter=0),
-        Dango(overview=12, inner=2, power=4, batches=1, merge=2),
+        DiscoCutouts(overview=12, inner=2, power=4, batches=1, merge=2),
     ],
     ids=["ours", "disco"],
 )
-def test_merged_overviews_pull_the_same_way_on_average(cutouts: Cutouts | Dango) -> None:
+def test_merged_overviews_pull_the_same_way_on_average(cutouts: Cutouts | DiscoCutouts) -> None:
     """Over many seeds, within the standard error, along each of some directions; and their
     counts matter, for without them it would be another way."""
     count = 150
     directions = torch.randn(8, 3 * 16 * 12, generator=torch.Generator().manual_seed(2))
 
-    def along(chosen: Cutouts | Dango, first: int) -> tuple[Tensor, Tensor]:
+    def along(chosen: Cutouts | DiscoCutouts, first: int) -> tuple[Tensor, Tensor]:
         """Mean of the gradient along each direction, and the square of its standard error."""
         grads = pulled(chosen, list(range(first, first + count))).grad.flatten(1) @ directions.T
         return grads.mean(0), grads.var(0) / count
@@ -377,8 +385,8 @@ def test_merged_overviews_pull_the_same_way_on_average(cutouts: Cutouts | Dango)
 
 
 def test_views_are_drawn_anew_at_every_step() -> None:
-    chosen, dice = guide(LinearClip(), cutouts=Cutouts(**MANY)), Dice([1])
-    first, second = (chosen(picture(), 0.5, dice).grad for _ in range(2))
+    chosen, rng = guide(LinearClip(), cutouts=Cutouts(**MANY)), RandomStreams([1])
+    first, second = (chosen(picture(), 0.5, rng).grad for _ in range(2))
     assert not torch.allclose(first, second)
 
 
@@ -396,7 +404,7 @@ def test_a_gradient_too_small_for_half_precision_survives() -> None:
     for FaintClip.dtype in (torch.float16, torch.float32):
         clip = FaintClip(dtype=torch.float32)
         chosen = guide(clip)
-        grads.append(chosen(picture().float(), 0, Dice([1])).grad)
+        grads.append(chosen(picture().float(), 0, RandomStreams([1])).grad)
     assert 0 < grads[1].abs().max() < 1e-6
     assert relative(grads[0], grads[1]) < 0.01
 
@@ -414,7 +422,7 @@ def test_small_towers_side_by_side_pull_as_one_after_another() -> None:
         for threads in (1, 2):
             torch.set_num_threads(threads)
             made = guide(LinearClip(width=5), LinearClip(), LinearClip(width=7), scale=3.0)
-            found.append(made(picture(2), 0.5, Dice([1, 2])))
+            found.append(made(picture(2), 0.5, RandomStreams([1, 2])))
             assert torch.get_num_threads() == threads
             with ThreadPoolExecutor(1) as later:  # a web program's, say
                 assert later.submit(torch.get_num_threads).result() == threads

@@ -19,7 +19,7 @@ from guided.guides.likeness import Likeness
 from guided.guides.lpips import perceptual
 from guided.interfaces import Scene
 from guided.models.cards import VGG16
-from guided.rng import Dice
+from guided.rng import RandomStreams
 from tests.doubles import numerical, relative
 
 CPU = torch.device("cpu")
@@ -36,7 +36,7 @@ def scene(init: Tensor) -> Scene:
 
 def test_by_pixels_it_is_the_mean_square_difference_of_images_from_minus_one_to_one() -> None:
     init, image = picture(1), picture(2, images=2)
-    pull = Likeness(scale=7).prepare(scene(init))(image, 0.5, Dice([1, 2]))
+    pull = Likeness(scale=7).prepare(scene(init))(image, 0.5, RandomStreams([1, 2]))
     expected = 7 * 4 * (image - init).square().mean((1, 2, 3))
     assert torch.allclose(pull.loss, expected, rtol=1e-6)
 
@@ -44,13 +44,13 @@ def test_by_pixels_it_is_the_mean_square_difference_of_images_from_minus_one_to_
 @pytest.mark.parametrize("images", [1, 2])
 def test_the_gradient_is_the_derivative_and_leads_back(images: int) -> None:
     guide, image = Likeness(scale=7).prepare(scene(picture(1))), picture(2, images=images)
-    pull = guide(image, 0.5, Dice([1] * images))
+    pull = guide(image, 0.5, RandomStreams([1] * images))
     assert relative(
-        pull.grad, numerical(lambda x: guide(x, 0.5, Dice([1])).loss.sum(), image)
+        pull.grad, numerical(lambda x: guide(x, 0.5, RandomStreams([1])).loss.sum(), image)
     ) < 1e-6  # fmt: skip
     step = image - 0.1 * pull.grad / pull.grad.norm()
-    assert (guide(step, 0.5, Dice([1])).loss < pull.loss).all()
-    assert not guide(picture(1), 0.5, Dice([1])).grad.any()
+    assert (guide(step, 0.5, RandomStreams([1])).loss < pull.loss).all()
+    assert not guide(picture(1), 0.5, RandomStreams([1])).grad.any()
 
 
 @pytest.fixture(scope="module")
@@ -96,13 +96,13 @@ def test_lpips_is_small_for_what_is_alike_and_its_gradient_leads_back(vgg16, mon
     guide = Likeness(scale=100, metric="lpips").prepare(scene(init))
     assert torch.equal(torch.get_rng_state(), before)
     near, far = 0.9 * init + 0.1 * noise, 0.2 * init + 0.8 * noise
-    losses = [guide(image, 0.5, Dice([1])).loss.item() for image in (init, near, far)]
+    losses = [guide(image, 0.5, RandomStreams([1])).loss.item() for image in (init, near, far)]
     assert losses[0] == pytest.approx(0, abs=1e-5)
     assert losses[0] < losses[1] < losses[2]
-    pull = guide(far, 0.5, Dice([1]))
+    pull = guide(far, 0.5, RandomStreams([1]))
     assert pull.grad.shape == far.shape
     step = far - 0.5 * pull.grad / pull.grad.norm()
-    assert guide(step, 0.5, Dice([1])).loss < pull.loss
+    assert guide(step, 0.5, RandomStreams([1])).loss < pull.loss
 
 
 def test_lpips_is_what_its_authors_package_makes_of_the_same_vgg16(

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from guided.guides.palette import Palette, distance
 from guided.interfaces import Scene
-from guided.rng import Dice
+from guided.rng import RandomStreams
 from tests.doubles import numerical, relative
 
 SCENE = Scene(prompts=[], clips={}, cutouts=None, device=torch.device("cpu"))
@@ -44,16 +44,16 @@ def test_one_colour_or_the_same_twice_is_a_point() -> None:
 def test_the_gradient_is_that_of_the_loss(between: bool) -> None:
     guide = Palette(["#102030", "#c04010", "#f0e0d0"], between, 10.0).prepare(SCENE)
     image = torch.rand(2, 3, 3, 2, generator=torch.Generator().manual_seed(2)).double()
-    dice = Dice([0, 0])
-    expected = numerical(lambda x: guide(x, 0.5, dice).loss.sum(), image)
-    assert relative(guide(image, 0.5, dice).grad, expected) < 1e-5
+    rng = RandomStreams([0, 0])
+    expected = numerical(lambda x: guide(x, 0.5, rng).loss.sum(), image)
+    assert relative(guide(image, 0.5, rng).grad, expected) < 1e-5
 
 
 def test_following_it_leads_to_the_colours() -> None:
     guide = Palette(["#000000", "#c8102e", "#fffaf0"], False, 1.0).prepare(SCENE)
     image = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(3))
     for _ in range(60):
-        image = image - 8 * guide(image, 0.5, Dice([0])).grad
+        image = image - 8 * guide(image, 0.5, RandomStreams([0])).grad
     found = {tuple(pixel) for pixel in (image[0].flatten(1).T * 255).round().int().tolist()}
     assert found <= {(0, 0, 0), (200, 16, 46), (255, 250, 240)}
 

@@ -3,39 +3,39 @@
 import pytest
 
 from guided.memory.available import GB
-from guided.memory.estimate import Need
-from guided.memory.strategies import SPARE, Fitting, even
-from guided.oom import Thrift
+from guided.memory.estimate import StepMemory
+from guided.memory.strategies import SPARE, MemoryFit, even
+from guided.oom import MemoryPolicy
 
 VIEWS = 64
 
 
-def fitting(limit: float, *, clips: int = 3, **may: bool) -> Fitting:
+def fitting(limit: float, *, clips: int = 3, **may: bool) -> MemoryFit:
     """A U-Net of 1 GB that keeps 4 GB, or 1 and is then busiest on the way back; CLIPs of 0.5 GB
     each whose cutouts need 0.1 GB each; in GB."""
-    thrift = Thrift()
+    memory_policy = MemoryPolicy()
 
-    def walk() -> Need:
-        one_more = clips - 1 if thrift.one_by_one else 0
-        kept, back = (1, 1.5) if thrift.checkpointing else (4, 4.2)
-        return Need(
+    def walk() -> StepMemory:
+        one_more = clips - 1 if memory_policy.one_by_one else 0
+        kept, back = (1, 1.5) if memory_policy.checkpointing else (4, 4.2)
+        return StepMemory(
             {"U-Net": GB, "CLIP": (clips - one_more) * GB // 2},
             kept=kept * GB,
-            guides=int(0.1 * GB * thrift.at_once(VIEWS)),
+            guides=int(0.1 * GB * memory_policy.at_once(VIEWS)),
             back=int(back * GB),
         )
 
-    found = Fitting(walk, thrift, limit * GB, **may)
+    found = MemoryFit(walk, memory_policy, limit * GB, **may)
     found.fit()
     return found
 
 
-def chosen(found: Fitting) -> tuple[int, bool, bool]:
-    thrift = found.thrift
-    return thrift.at_once(VIEWS), thrift.checkpointing, thrift.one_by_one
+def chosen(found: MemoryFit) -> tuple[int, bool, bool]:
+    memory_policy = found.memory_policy
+    return memory_policy.at_once(VIEWS), memory_policy.checkpointing, memory_policy.one_by_one
 
 
-def held(found: Fitting) -> float:
+def held(found: MemoryFit) -> float:
     need = found.walk()
     return sum(need.weights.values()) + need.step * (1 + SPARE)
 
@@ -60,14 +60,14 @@ def test_the_u_net_computes_again_before_cutouts_are_few():
 
 
 def test_clips_wait_only_where_nothing_else_helps():
-    assert not fitting(6).thrift.one_by_one
-    assert fitting(3.5).thrift.one_by_one
+    assert not fitting(6).memory_policy.one_by_one
+    assert fitting(3.5).memory_policy.one_by_one
 
 
 def test_as_many_cutouts_go_at_once_as_fit():
     found = fitting(9)
-    parts = -(-VIEWS // found.thrift.micro_batch)
-    found.thrift.micro_batch = even(VIEWS, -(-VIEWS // (parts - 1)))  # one part fewer
+    parts = -(-VIEWS // found.memory_policy.micro_batch)
+    found.memory_policy.micro_batch = even(VIEWS, -(-VIEWS // (parts - 1)))  # one part fewer
     assert held(found) > 9 * GB
 
 

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 from guided.models.cards import ClipCard
-from guided.models.model_cache import Loaded
+from guided.models.model_cache import ModelCache
 
 CARD = ClipCard(name="a", arch="ViT-B-32", tag="openai")
 
 
 def test_the_same_weights_are_loaded_once_whatever_their_card_says_of_how_they_are_used():
-    loaded, seen = Loaded(), []
+    loaded, seen = ModelCache(), []
 
     def load(card, how):
         seen.append((card.tag, how))
@@ -23,7 +23,7 @@ def test_the_same_weights_are_loaded_once_whatever_their_card_says_of_how_they_a
 
 
 def test_what_is_no_longer_needed_is_let_go():
-    loaded = Loaded()
+    loaded = ModelCache()
     kept = loaded.get(lambda card: object(), CARD)
     other = replace(CARD, tag="laion400m_e32")
     loaded.get(lambda card: object(), other)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from guided.interfaces import Frame, Guess, Run
+from guided.interfaces import Frame, Prediction, Run
 from guided.outputs.cuts import Cuts
 from guided.outputs.metrics import Metrics
 from guided.outputs.picture import picture
@@ -31,7 +31,7 @@ def run(tmp_path):
 
 def frame(index=0, step=1, steps=4, value=0.5):
     image = torch.full((1, 3, 4, 6), value)
-    guess = Guess(image, image, losses={"clip": torch.tensor([2.0])})
+    guess = Prediction(image, image, losses={"clip": torch.tensor([2.0])})
     return Frame(index, 9 + index, step, steps, step / steps, image, guess, 0.1)
 
 

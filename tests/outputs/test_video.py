@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from guided.interfaces import Frame, Guess, Run
+from guided.interfaces import Frame, Prediction, Run
 from guided.outputs import video
 from guided.outputs.video import Video
 from guided.runs import metadata, record
@@ -31,7 +31,7 @@ def frame(step, index=0):
     """Brighter with every step, red below and green above; sides are odd."""
     image = torch.zeros(1, 3, 5, 7)
     image[:, 0, 3:] = image[:, 1, :3] = step / 5
-    guess = Guess(image, image)
+    guess = Prediction(image, image)
     return Frame(index, 9 + index, step, 5, step / 5, image, guess, 0.1)
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guided.prompts.prompt import Prompt, parse
-from guided.prompts.styles import Artist, Bilingual, Manner, Style
+from guided.prompts.styles import Artist, Bilingual, Style, StyleMix
 
 HOKUSAI = Bilingual("Hokusai", "北斋")
 TURNER = Bilingual("Turner", "透纳")
@@ -20,14 +20,14 @@ def style(words: str = "etching", weight: object = 1) -> Style:
     return Style(words=Bilingual(words, "蚀刻"), weight=weight)
 
 
-def manner(artists: list[Artist] = (), styles: list[Style] = ()) -> Manner:
-    return Manner(
+def manner(artists: list[Artist] = (), styles: list[Style] = ()) -> StyleMix:
+    return StyleMix(
         {str(k): found for k, found in enumerate(artists)},
         {str(k): found for k, found in enumerate(styles)},
     )
 
 
-def applied(prompt: object, found: Manner, **settings: object) -> list[Prompt]:
+def applied(prompt: object, found: StyleMix, **settings: object) -> list[Prompt]:
     return found.applied(parse(prompt, **settings), lambda words, name: words)
 
 

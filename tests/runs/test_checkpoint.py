@@ -12,9 +12,9 @@ from PIL import Image
 
 from guided.cli.main import compose
 from guided.config.plan import Plan
-from guided.pipeline import Studio
+from guided.pipeline import Pipeline
 from guided.runs import checkpoint
-from guided.runs.checkpoint import Bookmark
+from guided.runs.checkpoint import CheckpointWriter
 
 STATE = {
     "x": torch.randn(2, 3, 4, 5),
@@ -107,7 +107,7 @@ WORDS = ("prompt=a {red|blue} heart", "seed=3", "steps=5", "init=perlin")
 
 def of(*words: str, seeds: tuple[int, ...] = (3,)) -> str:
     plan = Plan.read(compose([*WORDS, *words]))
-    return Studio(None, {}, None, "cpu", "float32").fingerprint(plan, list(seeds))
+    return Pipeline(None, {}, None, "cpu", "float32").fingerprint(plan, list(seeds))
 
 
 def test_the_same_words_have_the_same_fingerprint_in_every_process():
@@ -167,7 +167,7 @@ def test_the_program_itself_counts(monkeypatch):
 
 def test_it_is_written_when_it_is_due_and_not_before(tmp_path):
     path = tmp_path / ".work" / "0003.safetensors"
-    rarely = Bookmark(path, lambda: "x", every=3600)
+    rarely = CheckpointWriter(path, lambda: "x", every=3600)
     rarely.see(STATE)
     assert not path.exists()
     often = replace(rarely, every=0)
@@ -184,13 +184,13 @@ def test_what_a_picture_belongs_to_is_not_asked_while_nothing_is_kept(tmp_path):
     def asked():
         raise AssertionError
 
-    mark = Bookmark(tmp_path / "a", asked, every=3600)
+    mark = CheckpointWriter(tmp_path / "a", asked, every=3600)
     mark.see(STATE)
     assert mark.found() is None
 
 
 def test_where_it_cannot_be_written_drawing_goes_on_with_a_word(tmp_path, caplog):
     (tmp_path / "file").write_text("")
-    Bookmark(tmp_path / "file" / "a.safetensors", lambda: "x", every=0).see(STATE)
+    CheckpointWriter(tmp_path / "file" / "a.safetensors", lambda: "x", every=0).see(STATE)
     (line,) = caplog.messages
     assert "cannot be kept" in line

@@ -13,24 +13,24 @@ from torch import Tensor, nn
 
 from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.guidance import GuidedDenoiser, auto_clamp, in_colour
-from guided.diffusion.guidance_cache import Asking, Pace
-from guided.diffusion.guidance_target import Sight
+from guided.diffusion.guidance_cache import GuidanceCache, GuidanceInterval
+from guided.diffusion.guidance_target import GuidanceTarget
 from guided.diffusion.noise_schedule import timeline
-from guided.diffusion.oom_retry import Sparing
+from guided.diffusion.oom_retry import OOMRetry
 from guided.diffusion.parametrisation import noised
 from guided.diffusion.symmetry import Mirror
 from guided.diffusion.unet import UNet
 from guided.interfaces import Denoiser, Guide, Request, Sampler, State, Step, StepMeter
-from guided.memory.meta_copies import META, hollow
+from guided.memory.meta_copies import META, meta_copy
 from guided.models.cards import ModelCard
-from guided.oom import Thrift
-from guided.rng import Dice
+from guided.oom import MemoryPolicy
+from guided.rng import RandomStreams
 from guided.schedule import AUTO, Schedule, schedule
 from guided.timeline import Timeline
 
 
 @dataclass
-class Place:
+class SamplingState:
     """How far a walk has come: x at position `at`, and what its sampler remembers."""
 
     x: Tensor
@@ -42,7 +42,7 @@ class Place:
         return {"x": self.x, "at": torch.tensor(self.at), **memory}
 
     @classmethod
-    def restored(cls, saved: State, start: Place) -> Place:
+    def restored(cls, saved: State, start: SamplingState) -> SamplingState:
         """From a state of the walk that began at `start`; ValueError when it is of another."""
         names = [name for name in saved if name == "x" or name.startswith("memory.")]
         if not {"x", "at", "dice"} <= set(saved) or not -1 <= int(saved["at"]) < start.at:
@@ -56,7 +56,7 @@ class Place:
 
 
 @dataclass
-class Drawing:
+class DiffusionGenerator:
     """A loaded model, ready to draw requests."""
 
     unet: UNet
@@ -65,10 +65,10 @@ class Drawing:
     clamp: Schedule | str | None  # or auto
     reach: Schedule | None
     device: torch.device
-    sight: Sight = field(default_factory=Sight)
-    pace: Pace = field(default_factory=Pace)
+    sight: GuidanceTarget = field(default_factory=GuidanceTarget)
+    pace: GuidanceInterval = field(default_factory=GuidanceInterval)
     mirror: Mirror = field(default_factory=Mirror)
-    thrift: Thrift = field(default_factory=Thrift)
+    memory_policy: MemoryPolicy = field(default_factory=MemoryPolicy)
 
     @property
     def recomputes(self) -> bool:
@@ -80,11 +80,11 @@ class Drawing:
         secondary = {} if self.sight.secondary is None else {"secondary": self.sight.secondary}
         return {"U-Net": self.unet, **secondary}
 
-    def on_meta(self) -> Drawing:
+    def on_meta(self) -> DiffusionGenerator:
         """Return a copy whose networks are on the meta device."""
         secondary = self.sight.secondary
-        sight = replace(self.sight, secondary=None if secondary is None else hollow(secondary))
-        return replace(self, unet=hollow(self.unet), sight=sight, device=META)
+        sight = replace(self.sight, secondary=None if secondary is None else meta_copy(secondary))
+        return replace(self, unet=meta_copy(self.unet), sight=sight, device=META)
 
     def phase(self, progress: float) -> Hashable:
         """Return whether the secondary model makes the prediction that guides see."""
@@ -98,14 +98,14 @@ class Drawing:
         shape = (len(request.seeds), 3, height, width)
         x = torch.empty(shape, device=self.device, requires_grad=True)
         meter.begin(x)
-        dice, card = Dice(request.seeds), self.card
+        rng, card = RandomStreams(request.seeds), self.card
         line = Timeline((0.0, 999 - 1000 * progress, 999.0), (0.999, 0.3, 0.001))
-        model = ModelDenoiser(self.unet, line, card.prediction, card.clip_denoised, dice)
-        self.unet.checkpointing = self.thrift.checkpointing
+        model = ModelDenoiser(self.unet, line, card.prediction, card.clip_denoised, rng)
+        self.unet.checkpointing = self.memory_policy.checkpointing
         view = self.sight(model, x, 1)
         meter.predicted()
         assert view.image is not None
-        meter.look(guides, in_colour(view.image), progress, dice)
+        meter.look(guides, in_colour(view.image), progress, rng)
         view.back(torch.empty_like(view.image))
         meter.finished()
 
@@ -117,41 +117,46 @@ class Drawing:
         to the one whose state is `saved`."""
         card = self.card
         steps = timeline(card.schedule, request.steps, card.spacing)
-        dice = Dice(request.seeds)
-        model = ModelDenoiser(self.unet, steps, card.prediction, card.clip_denoised, dice)
+        rng = RandomStreams(request.seeds)
+        model = ModelDenoiser(self.unet, steps, card.prediction, card.clip_denoised, rng)
         clamp = self._clamp(request.steps)
-        asking = Asking(self.pace)
-        guided = GuidedDenoiser(model, guides, dice, clamp, self.reach, self.sight, asking)
-        sparing = Sparing(
-            guided, self.unet if self.sight.through_unet else None, dice, self.thrift
+        asking = GuidanceCache(self.pace)
+        guided = GuidedDenoiser(model, guides, rng, clamp, self.reach, self.sight, asking)
+        sparing = OOMRetry(
+            guided, self.unet if self.sight.through_unet else None, rng, self.memory_policy
         )
         start = len(steps) - 1 - request.skip
-        place = Place(self._begin(request, dice, model, start), start)
+        place = SamplingState(self._begin(request, rng, model, start), start)
         mirrored = self.mirror.positions(steps, start)
         if saved is not None:
-            place = Place.restored(saved, place)
-            dice.go_on(saved["dice"])
+            place = SamplingState.restored(saved, place)
+            rng.go_on(saved["dice"])
             asking.go_on(saved, self.device)
             # Cut as before, whatever memory there is now: the last bits follow from it.
-            self.thrift.micro_batch = int(saved.get("micro_batch", 0)) or None
-        for step in self._walk(sparing, asking, place, dice, mirrored):
+            self.memory_policy.micro_batch = int(saved.get("micro_batch", 0)) or None
+        for step in self._walk(sparing, asking, place, rng, mirrored):
             guided.tell()
             yield step
 
     def _walk(
-        self, denoiser: Denoiser, asking: Asking, place: Place, dice: Dice, mirrored: set[int]
+        self,
+        denoiser: Denoiser,
+        asking: GuidanceCache,
+        place: SamplingState,
+        rng: RandomStreams,
+        mirrored: set[int],
     ) -> Iterator[Step]:
         """The sampler's walk, begun anew wherever x is mirrored: what a sampler or a guide
         remembers of the steps before belongs to another image."""
         while place.at >= 0:
             if place.at in mirrored:
-                place = Place(self.mirror(place.x), place.at)
+                place = SamplingState(self.mirror(place.x), place.at)
                 asking.forget()
-            for step in self.sampler.sample(denoiser, place.x, dice, place.at, place.memory):
-                place = Place(step.x, step.i - 1, step.memory)
-                state = place.state() | asking.state() | {"dice": dice.state()}
-                if self.thrift.micro_batch:
-                    state["micro_batch"] = torch.tensor(self.thrift.micro_batch)
+            for step in self.sampler.sample(denoiser, place.x, rng, place.at, place.memory):
+                place = SamplingState(step.x, step.i - 1, step.memory)
+                state = place.state() | asking.state() | {"dice": rng.state()}
+                if self.memory_policy.micro_batch:
+                    state["micro_batch"] = torch.tensor(self.memory_policy.micro_batch)
                 yield replace(step, state=state)
                 if place.at in mirrored:
                     break
@@ -161,10 +166,12 @@ class Drawing:
             return schedule("clamp", auto_clamp(steps, self.sight.secondary is not None))
         return self.clamp
 
-    def _begin(self, request: Request, dice: Dice, model: ModelDenoiser, start: int) -> Tensor:
+    def _begin(
+        self, request: Request, rng: RandomStreams, model: ModelDenoiser, start: int
+    ) -> Tensor:
         """Pure noise; or the init image under the noise of the first step that is not skipped."""
         width, height = request.size
-        x = dice.normal_like(torch.empty(len(request.seeds), 3, height, width, device=self.device))
+        x = rng.normal_like(torch.empty(len(request.seeds), 3, height, width, device=self.device))
         if request.init is None and not request.skip:
             return x
         init = torch.zeros_like(x) if request.init is None else request.init.to(x).expand_as(x)

@@ -11,14 +11,14 @@ from guided.diffusion.symmetry import SYMMETRIES, Mirror
 from guided.errors import check_number, not_one_of
 from guided.interfaces import Sampler
 from guided.models.cards import ModelCard, SecondaryCard
-from guided.models.model_cache import Loaded
+from guided.models.model_cache import ModelCache
 from guided.schedule import AUTO, automatic, schedule
 
 if TYPE_CHECKING:
     import torch
 
-    from guided.generators.diffusion.generator import Drawing
-    from guided.oom import Thrift
+    from guided.generators.diffusion.generator import DiffusionGenerator
+    from guided.oom import MemoryPolicy
 
 SEES = ("pred", "blend")
 THROUGH = ("unet", "straight")
@@ -68,25 +68,25 @@ class Diffusion:
         sampler: Sampler,
         device: torch.device,
         dtype: torch.dtype,
-        loaded: Loaded,
-        thrift: Thrift,
-    ) -> Drawing:
-        from guided.diffusion.guidance_cache import Pace
-        from guided.diffusion.guidance_target import Sight
-        from guided.generators.diffusion.generator import Drawing
+        loaded: ModelCache,
+        memory_policy: MemoryPolicy,
+    ) -> DiffusionGenerator:
+        from guided.diffusion.guidance_cache import GuidanceInterval
+        from guided.diffusion.guidance_target import GuidanceTarget
+        from guided.generators.diffusion.generator import DiffusionGenerator
         from guided.models.load import load_compiled, load_secondary, load_unet
 
         unet = loaded.get(load_compiled if self.compile else load_unet, card, device, dtype)
         quick = None if secondary is None else loaded.get(load_secondary, secondary, device)
-        return Drawing(
+        return DiffusionGenerator(
             unet=unet,
             card=card,
             sampler=sampler,
             clamp=self.clamp,
             reach=self.reach,
             device=device,
-            sight=Sight(self.sees, quick, self.secondary, self.through),
-            pace=Pace(self.every, self.between),
+            sight=GuidanceTarget(self.sees, quick, self.secondary, self.through),
+            pace=GuidanceInterval(self.every, self.between),
             mirror=Mirror(self.symmetry, self.symmetry_at),
-            thrift=thrift,
+            memory_policy=memory_policy,
         )

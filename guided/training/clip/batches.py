@@ -39,7 +39,7 @@ class Batch:
         return Batch(self.images.to(device), self.texts, *(part.to(device) for part in parts))
 
 
-class Lesson:
+class CaptionedBatches:
     """`learner` (guides or judge) says whose renderings are shown: never those of the other."""
 
     def __init__(
@@ -62,15 +62,15 @@ class Lesson:
         self.concepts = sorted(self.rows_of)
         self.weights = torch.tensor([weight(book.words[i], subjects) for i in self.concepts])
 
-    def batch(self, count: int, dice: torch.Generator, ease: float = 0.0) -> Batch:
+    def batch(self, count: int, rng: torch.Generator, ease: float = 0.0) -> Batch:
         """Of distinct concepts. A share `ease` is easy: clean pictures, bare names."""
-        luck = random.Random(int(torch.randint(2**31, (), generator=dice)))
-        chosen = torch.multinomial(self.weights, count, generator=dice)
+        luck = random.Random(int(torch.randint(2**31, (), generator=rng)))
+        chosen = torch.multinomial(self.weights, count, generator=rng)
         concepts = torch.tensor([self.concepts[i] for i in chosen.tolist()])
         rows = torch.tensor([self._row(i, luck) for i in concepts.tolist()])
-        images, colours, grounds = augmentation.shown(self.book, rows, dice, ease, self.hard)
+        images, colours, grounds = augmentation.shown(self.book, rows, rng, ease, self.hard)
         if self.pool is not None:
-            self._put_guesses(images, rows, concepts, colours, grounds, dice)
+            self._put_guesses(images, rows, concepts, colours, grounds, rng)
         styles = [self.book.styles[self.book.vendors[row]] for row in rows.tolist()]
         seen = [
             Seen(*parts) for parts in zip(concepts.tolist(), colours, grounds, styles, strict=True)
@@ -96,13 +96,13 @@ class Lesson:
 
     def _put_guesses(
         self, images: Tensor, rows: Tensor, concepts: Tensor, colours: list, grounds: list,
-        dice: torch.Generator,
+        rng: torch.Generator,
     ) -> None:  # fmt: skip
         """A denoiser's guesses in the place of the first few pictures."""
         guessed = round(len(images) * self.share)
-        picks = torch.randint(len(self.pool["images"]), (guessed,), generator=dice)
+        picks = torch.randint(len(self.pool["images"]), (guessed,), generator=rng)
         images[:guessed] = augmentation.worn_guess(
-            self.pool["images"][picks].float() / 255, images.shape[-1], dice
+            self.pool["images"][picks].float() / 255, images.shape[-1], rng
         )
         rows[:guessed] = self.pool["rows"][picks]
         concepts[:guessed] = self.book.concepts[rows[:guessed]]
@@ -119,7 +119,7 @@ def weight(word: dict, subjects: dict) -> float:
     return RARE if word["group"].startswith(RARE_GROUPS) else OTHER
 
 
-class OwnLesson:
+class FolderBatches:
     """Somebody's own pictures and the captions beside them: every distinct first caption is a
     concept."""
 
@@ -129,13 +129,13 @@ class OwnLesson:
         self.concepts = [places.setdefault(said[0], len(places)) for said in own.captions]
         self.concepts_in_all = len(places)
 
-    def batch(self, count: int, dice: torch.Generator, ease: float = 0.0) -> Batch:
+    def batch(self, count: int, rng: torch.Generator, ease: float = 0.0) -> Batch:
         """As Lesson's; two pictures of one concept are no rivals, and colours are not known."""
-        rows = torch.randint(len(self.concepts), (count,), generator=dice)
-        images = self.own.batch(rows, self.size, dice)
-        easy = torch.rand(count, 1, 1, 1, generator=dice) < ease
-        images = torch.where(easy, images, augmentation.worn(images, dice, mild=True))
-        luck = random.Random(int(torch.randint(2**31, (), generator=dice)))
+        rows = torch.randint(len(self.concepts), (count,), generator=rng)
+        images = self.own.batch(rows, self.size, rng)
+        easy = torch.rand(count, 1, 1, 1, generator=rng) < ease
+        images = torch.where(easy, images, augmentation.worn(images, rng, mild=True))
+        luck = random.Random(int(torch.randint(2**31, (), generator=rng)))
         texts = [luck.choice(self.own.captions[row]) for row in rows.tolist()]
         concepts = torch.tensor([self.concepts[row] for row in rows.tolist()])
         alike = concepts[:, None] == concepts[None]
@@ -144,23 +144,23 @@ class OwnLesson:
         return Batch(images, texts, concepts, rivals, unknown, unknown)
 
 
-def load(settings) -> tuple[pictures.Pictures | None, Lesson | OwnLesson, Path]:
+def load(settings) -> tuple[pictures.Pictures | None, CaptionedBatches | FolderBatches, Path]:
     """The prepared data (None for a folder of pictures), what is taught from it, and the
     vocabulary's file: the embedded pair's for a folder, or when its weights go on."""
     size = architectures.size(settings.tower)
     embedded = Path(settings.init or EMBEDDED / "clip_a") / bpe.FILE
     if not pictures.prepared(settings.data):
-        return None, OwnLesson(folder.load(settings.data, size), size), embedded
+        return None, FolderBatches(folder.load(settings.data, size), size), embedded
     book = pictures.load(settings.data, size)
     pool = torch.load(settings.pool, weights_only=True) if settings.pool else None
     learner = "judge" if settings.tower == "judge" else "guides"
-    lesson = Lesson(book, learner, pool, settings.pool_share)
+    lesson = CaptionedBatches(book, learner, pool, settings.pool_share)
     if settings.init:
         return book, lesson, embedded
     return book, lesson, vocabulary(lesson, Path(settings.data) / bpe.FILE)
 
 
-def vocabulary(lesson: Lesson, path: Path) -> Path:
+def vocabulary(lesson: CaptionedBatches, path: Path) -> Path:
     """The merges, learnt once from names, tags and drawn captions."""
     if path.exists():
         return path

@@ -56,11 +56,11 @@ def fill(settings: Settings) -> None:
     subjects = Subjects(book, sources.subjects(), card.size[0], recolour=0.0)
     found: dict[str, list[Tensor]] = {}
     for start in tqdm(range(0, settings.count, settings.batch), "guesses", disable=None):
-        dice = torch.Generator().manual_seed(settings.seed * 1_000_003 + start)
-        real, about = shown(subjects, settings, dice)
-        t = (torch.rand(settings.batch, generator=dice) ** 0.7 * 960).long()
+        rng = torch.Generator().manual_seed(settings.seed * 1_000_003 + start)
+        real, about = shown(subjects, settings, rng)
+        t = (torch.rand(settings.batch, generator=rng) ** 0.7 * 960).long()
         alpha, sigma = (part.float() for part in objective.scales(t))
-        x = noised(real, torch.randn(real.shape, generator=dice), alpha, sigma)
+        x = noised(real, torch.randn(real.shape, generator=rng), alpha, sigma)
         out = model(x.to(device), t.to(device, torch.float32)).cpu()[:, :3]
         guess = clean(card.prediction, x, out, alpha, sigma)
         about |= {"images": ((guess / 2 + 0.5).clamp(0, 1) * 255).round().byte(), "times": t}
@@ -71,16 +71,16 @@ def fill(settings: Settings) -> None:
 
 
 def shown(
-    subjects: Subjects, settings: Settings, dice: torch.Generator
+    subjects: Subjects, settings: Settings, rng: torch.Generator
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Pictures as the denoiser knows them, (B, 3, H, W) in [-1, 1]; their rows, and the numbers of
     their colours and grounds in views.NAMES, -1 for none."""
-    rows = torch.multinomial(subjects.weights, settings.batch, True, generator=dice)
+    rows = torch.multinomial(subjects.weights, settings.batch, True, generator=rng)
     colour, alpha = subjects.book.batch(rows)
-    colour = augmentation.recoloured(colour, subjects.book, rows, settings.recolour, dice)
+    colour = augmentation.recoloured(colour, subjects.book, rows, settings.recolour, rng)
     names = augmentation.colour_names(colour, alpha)
     placed = pictures.placed(colour, alpha, subjects.size, FILL)
-    behind, grounds_said = grounds(settings.batch, dice)
+    behind, grounds_said = grounds(settings.batch, rng)
     about = {
         "rows": rows,
         "colours": augmentation.numbers(names),

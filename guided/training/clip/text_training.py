@@ -31,7 +31,7 @@ from guided.paths import EMBEDDED
 from guided.training.clip import architectures, batches, bpe
 from guided.training.clip import train as clip_train
 from guided.training.common.settings import Training, main
-from guided.training.common.trainer import Course
+from guided.training.common.trainer import Trainer
 from guided.training.data import pictures, sources
 from guided.training.data.augmentation import NAMES, colour_names
 from guided.training.data.captions import COLOURED, STYLES_ZH, Captions, Seen
@@ -77,10 +77,10 @@ class Reader:
         # The square root: also what is seldom shown is to be read.
         self.weights = torch.tensor([batches.weight(word, subjects) for word in words]).sqrt()
 
-    def batch(self, count: int, dice: torch.Generator) -> tuple[list[str], list[str]]:
+    def batch(self, count: int, rng: torch.Generator) -> tuple[list[str], list[str]]:
         """(sentences, plain English ones for the same)."""
-        concepts = torch.multinomial(self.weights, count, replacement=True, generator=dice)
-        luck = random.Random(int(torch.randint(2**31, (), generator=dice)))
+        concepts = torch.multinomial(self.weights, count, replacement=True, generator=rng)
+        luck = random.Random(int(torch.randint(2**31, (), generator=rng)))
         both = [self.pair(concept, luck) for concept in concepts.tolist()]
         return [sentence for sentence, _ in both], [plain for _, plain in both]
 
@@ -154,10 +154,10 @@ def train(settings: Settings) -> None:
     for name, weight in model.named_parameters():
         weight.requires_grad_(not name.startswith(("visual.", "logit_scale")))
     learning = [weight for weight in model.parameters() if weight.requires_grad]
-    course = Course(settings, model, [AdamW(learning, settings.lr, betas=(0.9, 0.98))], 40, 1000)
+    course = Trainer(settings, model, [AdamW(learning, settings.lr, betas=(0.9, 0.98))], 40, 1000)
     book = pictures.load(settings.data, architectures.size(settings.tower))
     reader = Reader(book.words, usual_colours(book))
-    for (said, plain), _ in course.batches(lambda _, dice: reader.batch(settings.batch, dice)):
+    for (said, plain), _ in course.batches(lambda _, rng: reader.batch(settings.batch, rng)):
         with torch.no_grad():
             meant = architectures.read(teacher, tokens(plain, architectures.CONTEXT).to(device))
         read = architectures.read(model, tokens(said, architectures.CONTEXT).to(device))

@@ -31,7 +31,7 @@ from guided.training.clip import architectures, batches
 from guided.training.clip.batches import Batch
 from guided.training.common.muon import Muon
 from guided.training.common.settings import Training
-from guided.training.common.trainer import Course
+from guided.training.common.trainer import Trainer
 from guided.training.data import captions, pictures, sources
 from guided.training.data.augmentation import NAMES
 
@@ -116,7 +116,7 @@ def losses(seen: Tensor, read: Tensor, model: WithAnchors, batch: Batch) -> Tens
 
 def hardened(
     images: Tensor, read: Tensor, model: WithAnchors, batch: Batch, most: float,
-    dice: torch.Generator,
+    rng: torch.Generator,
 ) -> Tensor:  # fmt: skip
     """The images (B, 3, H, W) in [0, 1], each changed so that the model errs as it may: by a
     random length, up to `most` (L2, of a picture of 32 by 32 pixels). Who withstands that has
@@ -127,7 +127,7 @@ def hardened(
     https://arxiv.org/abs/2208.08664
     """
     side = images.shape[-1] / 32
-    length = most * side * torch.rand(len(images), 1, 1, 1, generator=dice).to(images)
+    length = most * side * torch.rand(len(images), 1, 1, 1, generator=rng).to(images)
     changed, read = images, read.detach()
     for _ in range(ATTACKS):
         changed = changed.detach().requires_grad_()
@@ -204,7 +204,9 @@ def optimizers(model: nn.Module, settings: Settings) -> list[Optimizer]:
     ]
 
 
-def look(course: Course, settings: Settings, book: pictures.Pictures | None, merges: Path) -> None:
+def look(
+    course: Trainer, settings: Settings, book: pictures.Pictures | None, merges: Path
+) -> None:
     """Ship the averaged weights and, with the prepared data, say how well they name things."""
     averaged = {
         key.removeprefix("clip."): value.cpu()
@@ -266,20 +268,20 @@ def train(settings: Settings) -> None:
     if not settings.texts:
         for name, weight in model.clip.named_parameters():
             weight.requires_grad_(name.startswith("visual."))
-    course = Course(settings, model, optimizers(model, settings), warmup=40, longest=1000)
+    course = Trainer(settings, model, optimizers(model, settings), warmup=40, longest=1000)
 
-    def make(step: int, dice: torch.Generator) -> tuple[Batch, Tensor]:
+    def make(step: int, rng: torch.Generator) -> tuple[Batch, Tensor]:
         ease = 0.0 if settings.init else max(0.0, 1 - step / EASY_STEPS)
-        batch = teacher.batch(settings.batch, dice, ease)
+        batch = teacher.batch(settings.batch, rng, ease)
         return batch, words(batch.texts, architectures.CONTEXT)
 
-    for (batch, tokens), dice in course.batches(make):
+    for (batch, tokens), rng in course.batches(make):
         batch = batch.to(device)
         with course.autocast():
             read = architectures.read(model.clip, tokens.to(device))
             images = batch.images
             if settings.robust:
-                images = hardened(images, read.float(), model, batch, settings.robust, dice)
+                images = hardened(images, read.float(), model, batch, settings.robust, rng)
             seen = model.clip.encode_image(architectures.normalised(images), normalize=True)
         loss = losses(seen.float(), read.float(), model, batch)
         right = (seen @ read.T).argmax(1) == torch.arange(len(seen), device=device)

@@ -27,7 +27,7 @@ def sheet(images: Tensor, path: Path, columns: int = 8, zoom: int = 3) -> None:
     board.resize((board.width * zoom, board.height * zoom), Image.Resampling.NEAREST).save(path)
 
 
-class Diary:
+class TrainingLog:
     """Means of the numbers reported since the last line, appended to a CSV and printed; a curve
     is drawn beside it."""
 

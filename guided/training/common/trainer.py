@@ -35,7 +35,7 @@ AHEAD = 8  # batches made while a GPU learns
 Make = Callable[[int, torch.Generator], Any]
 
 
-class Course:
+class Trainer:
     """The loop's state: model, its running mean, optimisers, step and minutes spent."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Course:
         full = [[group["lr"] for group in stepper.param_groups] for stepper in steppers]
         self.step, self.before = checkpoint.resume(self.state, model, self.ema, steppers)
         self.full = full  # as set now, not as remembered
-        self.diary = log.Diary(self.out / "diary.csv")
+        self.diary = log.TrainingLog(self.out / "diary.csv")
         self.start = self.looked = time.monotonic()
         self.stopped = False
 
@@ -92,11 +92,11 @@ class Course:
             waiting: deque[tuple[torch.Generator, Future]] = deque()
             while not self.over:
                 for step in range(self.step + len(waiting), self.step + ahead + 1):
-                    dice = torch.Generator().manual_seed(self.settings.seed * STRIDE + step)
-                    waiting.append((dice, pool.submit(make, step, dice)))
-                dice, made = waiting.popleft()
+                    rng = torch.Generator().manual_seed(self.settings.seed * STRIDE + step)
+                    waiting.append((rng, pool.submit(make, step, rng)))
+                rng, made = waiting.popleft()
                 self._begin()
-                yield made.result(), dice
+                yield made.result(), rng
             for _, unneeded in waiting:
                 unneeded.cancel()
         if self.stopped:
@@ -138,7 +138,7 @@ class told_to_stop:
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-    def __init__(self, course: Course) -> None:
+    def __init__(self, course: Trainer) -> None:
         self.course = course
 
     def __enter__(self) -> None:

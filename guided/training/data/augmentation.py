@@ -62,26 +62,26 @@ def named(indices: Tensor) -> list[str | None]:
 
 
 def recoloured(
-    colour: Tensor, book: Pictures, rows: Tensor, share: float, dice: torch.Generator
+    colour: Tensor, book: Pictures, rows: Tensor, share: float, rng: torch.Generator
 ) -> Tensor:
     """Another hue for some, but never where the name says the colour."""
     fixed = torch.tensor(
         [bool(COLOURED.search(book.words[i]["label"])) for i in book.concepts[rows].tolist()]
     )
-    turned = (torch.rand(len(rows), generator=dice) < share) & ~fixed
-    return hue_rotated(colour, (torch.rand(len(rows), generator=dice) * 4.2 + 1.0) * turned)
+    turned = (torch.rand(len(rows), generator=rng) < share) & ~fixed
+    return hue_rotated(colour, (torch.rand(len(rows), generator=rng) * 4.2 + 1.0) * turned)
 
 
-def grounds(count: int, size: int, dice: torch.Generator) -> tuple[Tensor, list[str | None]]:
+def grounds(count: int, size: int, rng: torch.Generator) -> tuple[Tensor, list[str | None]]:
     """Backgrounds (B, 3, S, S): white, plain of a named colour, a gradient, a smooth mess; and
     the names of the plain ones."""
-    kind = torch.rand(count, generator=dice)
-    which = torch.randint(len(POINTS), (count,), generator=dice)
-    plain = (POINTS[which] + 0.08 * torch.randn(count, 3, generator=dice)).clamp(0, 1)[
+    kind = torch.rand(count, generator=rng)
+    which = torch.randint(len(POINTS), (count,), generator=rng)
+    plain = (POINTS[which] + 0.08 * torch.randn(count, 3, generator=rng)).clamp(0, 1)[
         :, :, None, None
     ]
-    corners = torch.rand(count, 3, 2, 2, generator=dice)
-    mess = torch.rand(count, 3, 5, 5, generator=dice)
+    corners = torch.rand(count, 3, 2, 2, generator=rng)
+    mess = torch.rand(count, 3, 5, 5, generator=rng)
     spread = {"size": (size, size), "mode": "bilinear", "align_corners": True}
     pick = kind.view(-1, 1, 1, 1)
     out = torch.where(pick < 0.45, torch.ones_like(plain), plain).expand(-1, -1, size, size)
@@ -94,10 +94,10 @@ def grounds(count: int, size: int, dice: torch.Generator) -> tuple[Tensor, list[
     return out, names
 
 
-def moved(both: Tensor, dice: torch.Generator) -> Tensor:
+def moved(both: Tensor, rng: torch.Generator) -> Tensor:
     """Flip, turn, stretch, shift and zoom (B, C, H, W); what comes in from outside is empty."""
     count = len(both)
-    draw = lambda low, high: torch.rand(count, generator=dice) * (high - low) + low  # noqa: E731
+    draw = lambda low, high: torch.rand(count, generator=rng) * (high - low) + low  # noqa: E731
     zoom = torch.where(
         draw(0, 1) < 0.12, draw(0.5, 0.8), draw(0.85, 1.7)
     )  # below 1 is a close look at a part
@@ -112,11 +112,11 @@ def moved(both: Tensor, dice: torch.Generator) -> Tensor:
     return F.grid_sample(both, grid, align_corners=False)
 
 
-def worn(images: Tensor, dice: torch.Generator, mild: bool = False) -> Tensor:
+def worn(images: Tensor, rng: torch.Generator, mild: bool = False) -> Tensor:
     """Blur, noise, contrast and brightness, each for some; mildly as in a finished picture, or as
     much as in one that is still half noise."""
     count, size = len(images), images.shape[-1]
-    kind = torch.rand(count, generator=dice) * (0.8 if mild else 1.0)
+    kind = torch.rand(count, generator=rng) * (0.8 if mild else 1.0)
     out = images.clone()
     for low, high, side in (
         (0.40, 0.65, size // 2),
@@ -130,72 +130,72 @@ def worn(images: Tensor, dice: torch.Generator, mild: bool = False) -> Tensor:
             out[some] = F.interpolate(
                 small, size=(size, size), mode="bilinear", align_corners=False
             )
-    level = (torch.rand(count, 1, 1, 1, generator=dice) - 0.6).clamp(min=0)
+    level = (torch.rand(count, 1, 1, 1, generator=rng) - 0.6).clamp(min=0)
     level *= 0.1 if mild else 0.35
-    contrast = 1 + 0.3 * torch.randn(count, 1, 1, 1, generator=dice).clamp(-2, 2) * 0.7
+    contrast = 1 + 0.3 * torch.randn(count, 1, 1, 1, generator=rng).clamp(-2, 2) * 0.7
     mean = out.mean((1, 2, 3), keepdim=True)
-    return ((out - mean) * contrast + mean + level * torch.randn(out.shape, generator=dice)).clamp(
+    return ((out - mean) * contrast + mean + level * torch.randn(out.shape, generator=rng)).clamp(
         0, 1
     )
 
 
 def shown(
-    book: Pictures, rows: Tensor, dice: torch.Generator, ease: float, hard: bool = False
+    book: Pictures, rows: Tensor, rng: torch.Generator, ease: float, hard: bool = False
 ) -> tuple[Tensor, list[str | None], list[str | None]]:
     """rows (B,) -> views (B, 3, S, S) in [0, 1], the objects' colours, the grounds' colours; a
     share `ease` of them clean. `hard` ones are also bent, faded and partly covered."""
     colour, alpha = book.batch(rows)
-    colour = tinted(colour, alpha, book, rows, dice)
-    colour = recoloured(colour, book, rows, 0.3, dice)
+    colour = tinted(colour, alpha, book, rows, rng)
+    colour = recoloured(colour, book, rows, 0.3, rng)
     names = colour_names(colour, alpha)
-    both = torch.cat([faded(colour, alpha, dice) if hard else colour, alpha], 1)
-    both = moved(bent(both, dice) if hard else both, dice)
-    behind, ground_names = grounds(len(rows), both.shape[-1], dice)
+    both = torch.cat([faded(colour, alpha, rng) if hard else colour, alpha], 1)
+    both = moved(bent(both, rng) if hard else both, rng)
+    behind, ground_names = grounds(len(rows), both.shape[-1], rng)
     clean = over(both[:, :3], both[:, 3:], behind)
-    easy = torch.rand(len(rows), 1, 1, 1, generator=dice) < ease
-    used = worn(covered(clean, dice) if hard else clean, dice, mild=hard)
+    easy = torch.rand(len(rows), 1, 1, 1, generator=rng) < ease
+    used = worn(covered(clean, rng) if hard else clean, rng, mild=hard)
     return torch.where(easy, clean, used), names, ground_names
 
 
 def tinted(
-    colour: Tensor, alpha: Tensor, book: Pictures, rows: Tensor, dice: torch.Generator
+    colour: Tensor, alpha: Tensor, book: Pictures, rows: Tensor, rng: torch.Generator
 ) -> Tensor:
     """A colour of the palette for pictures of one colour only, which come in black."""
     plain = sources.tinted()
     some = torch.tensor([book.vendors[row] in plain for row in rows.tolist()])
-    tint = POINTS[torch.randint(len(POINTS), (len(rows),), generator=dice)][:, :, None, None]
+    tint = POINTS[torch.randint(len(POINTS), (len(rows),), generator=rng)][:, :, None, None]
     return torch.where(some.view(-1, 1, 1, 1), tint * alpha, colour)
 
 
-def faded(colour: Tensor, alpha: Tensor, dice: torch.Generator) -> Tensor:
+def faded(colour: Tensor, alpha: Tensor, rng: torch.Generator) -> Tensor:
     """Premultiplied colour with other saturation, light and balance: a name must not hang on one
     vendor's shade."""
     shape = (len(colour), 1, 1, 1)
-    dull = torch.rand(shape, generator=dice) < 0.15
-    much = torch.rand(shape, generator=dice)
+    dull = torch.rand(shape, generator=rng) < 0.15
+    much = torch.rand(shape, generator=rng)
     saturation = torch.where(dull, 0.4 * much, 0.7 + 0.6 * much)
-    light = 0.8 + 0.4 * torch.rand(shape, generator=dice)
-    balance = 0.85 + 0.3 * torch.rand(len(colour), 3, 1, 1, generator=dice)
+    light = 0.8 + 0.4 * torch.rand(shape, generator=rng)
+    balance = 0.85 + 0.3 * torch.rand(len(colour), 3, 1, 1, generator=rng)
     grey = colour.mean(1, keepdim=True)
     lit = (grey + (colour - grey) * saturation) * light * balance
     return torch.minimum(lit.clamp(min=0), alpha)
 
 
-def bent(both: Tensor, dice: torch.Generator, most: float = 0.12) -> Tensor:
+def bent(both: Tensor, rng: torch.Generator, most: float = 0.12) -> Tensor:
     """(B, C, H, W) under a smooth random displacement of up to `most` of half its side."""
     count = len(both)
-    coarse = (torch.rand(count, 2, 4, 4, generator=dice) * 2 - 1) * most
+    coarse = (torch.rand(count, 2, 4, 4, generator=rng) * 2 - 1) * most
     smooth = F.interpolate(coarse, both.shape[-2:], mode="bicubic", align_corners=True)
     still = F.affine_grid(torch.eye(2, 3).expand(count, 2, 3), list(both.shape), False)
     return F.grid_sample(both, still + smooth.permute(0, 2, 3, 1), align_corners=False)
 
 
-def covered(images: Tensor, dice: torch.Generator, share: float = 0.25) -> Tensor:
+def covered(images: Tensor, rng: torch.Generator, share: float = 0.25) -> Tensor:
     """A patch of plain colour over some."""
     out, size = images.clone(), images.shape[-1]
-    sides = torch.randint(size // 8, size // 3, (len(out), 2), generator=dice).tolist()
-    places = torch.rand(len(out), 3, generator=dice).tolist()
-    fill = torch.rand(len(out), 3, 1, 1, generator=dice)
+    sides = torch.randint(size // 8, size // 3, (len(out), 2), generator=rng).tolist()
+    places = torch.rand(len(out), 3, generator=rng).tolist()
+    fill = torch.rand(len(out), 3, 1, 1, generator=rng)
     for i, ((height, width), (luck, y, x)) in enumerate(zip(sides, places, strict=True)):
         if luck < share:
             top, left = int(y * (size - height)), int(x * (size - width))
@@ -203,13 +203,13 @@ def covered(images: Tensor, dice: torch.Generator, share: float = 0.25) -> Tenso
     return out
 
 
-def worn_guess(images: Tensor, size: int, dice: torch.Generator) -> Tensor:
+def worn_guess(images: Tensor, size: int, rng: torch.Generator) -> Tensor:
     """A denoiser's guesses (B, 3, s, s) as a cutout shows them: enlarged, moved a little,
     clamped."""
     large = F.interpolate(images, size=(size, size), mode="bilinear", align_corners=False)
-    shift = torch.rand(len(images), 2, generator=dice) * 0.3 - 0.15
-    zoom = torch.rand(len(images), generator=dice) * 0.35 + 0.75
-    flip = (torch.rand(len(images), generator=dice) < 0.5).float() * 2 - 1
+    shift = torch.rand(len(images), 2, generator=rng) * 0.3 - 0.15
+    zoom = torch.rand(len(images), generator=rng) * 0.35 + 0.75
+    flip = (torch.rand(len(images), generator=rng) < 0.5).float() * 2 - 1
     zero = torch.zeros_like(zoom)
     grid = torch.stack(
         [

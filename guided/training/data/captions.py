@@ -145,50 +145,50 @@ class Captions:
         more = seldom - often - names - STYLES_ZH.keys() - {*self.frames_en.filler}
         self.frames_en.filler += sorted(word for word in more if not COLOURED.search(word))
 
-    def draw(self, seen: Seen, dice: random.Random, ease: float = 0.0) -> tuple[str, str]:
+    def draw(self, seen: Seen, rng: random.Random, ease: float = 0.0) -> tuple[str, str]:
         """(caption, the name in it); a share `ease` of the captions is the bare name."""
-        in_chinese = dice.random() < CHINESE
+        in_chinese = rng.random() < CHINESE
         names, tags = (self.chinese if in_chinese else self.english)[seen.concept]
-        tagged = bool(tags) and dice.random() < 0.13
-        name = dice.choice(tags if tagged else names)
-        if dice.random() < ease:
+        tagged = bool(tags) and rng.random() < 0.13
+        name = rng.choice(tags if tagged else names)
+        if rng.random() < ease:
             return name, name
         sentence = self._chinese if in_chinese else self._english
-        return sentence(name, seen, dice, HINTED * (not tagged)), name
+        return sentence(name, seen, rng, HINTED * (not tagged)), name
 
-    def say(self, seen: Seen, dice: random.Random, ease: float = 0.0) -> Said:
+    def say(self, seen: Seen, rng: random.Random, ease: float = 0.0) -> Said:
         """As draw, with what the sentence tells besides the name, and a wrong twin of it."""
-        before = dice.getstate()
-        text, name = self.draw(seen, dice, ease)
-        after = dice.getstate()
-        luck, wrong = random.Random(dice.random()), {}
+        before = rng.getstate()
+        text, name = self.draw(seen, rng, ease)
+        after = rng.getstate()
+        luck, wrong = random.Random(rng.random()), {}
         for what, other in others(seen, luck).items():
-            dice.setstate(before)
-            wrong[what], _ = self.draw(other, dice, ease)
-        dice.setstate(after)
+            rng.setstate(before)
+            wrong[what], _ = self.draw(other, rng, ease)
+        rng.setstate(after)
         told = [what for what, twin in wrong.items() if twin != text]
         return Said(text, name, wrong[luck.choice(told)] if told else "", set(told))
 
-    def _english(self, name: str, seen: Seen, dice: random.Random, hinted: float) -> str:
+    def _english(self, name: str, seen: Seen, rng: random.Random, hinted: float) -> str:
         """hinted: how often a birthday is spoken of where no cake is to be seen."""
         frames, thing = self.frames_en, name
-        if seen.colour and not COLOURED.search(name) and dice.random() < 0.5:
+        if seen.colour and not COLOURED.search(name) and rng.random() < 0.5:
             thing = f"{seen.colour} {name}"
-        before = dice.choice(frames.before).split()
-        if dice.random() < 0.15:
-            before = [word for word in before if dice.random() < 0.6]
-        after = dice.choice(frames.after)
-        if dice.random() < UNKNOWN:
-            start, end = self._words(7, dice), self._words(5, dice)
-            if frames.hints and dice.random() < hinted:
-                some = dice.choice([start, end])
-                some.insert(dice.randint(0, len(some)), dice.choice(frames.hints))
+        before = rng.choice(frames.before).split()
+        if rng.random() < 0.15:
+            before = [word for word in before if rng.random() < 0.6]
+        after = rng.choice(frames.after)
+        if rng.random() < UNKNOWN:
+            start, end = self._words(7, rng), self._words(5, rng)
+            if frames.hints and rng.random() < hinted:
+                some = rng.choice([start, end])
+                some.insert(rng.randint(0, len(some)), rng.choice(frames.hints))
             before = [*start, *before[-1:]]
             after = "".join(f" {word}" for word in end)
-        if seen.ground and dice.random() < 0.5:
-            after = dice.choice(frames.grounds).format(seen.ground) + after
-        if dice.random() < 0.2:
-            style = dice.choice(frames.styles)
+        if seen.ground and rng.random() < 0.5:
+            after = rng.choice(frames.grounds).format(seen.ground) + after
+        if rng.random() < 0.2:
+            style = rng.choice(frames.styles)
             if style.endswith(" "):
                 thing = style.format(seen.style) + thing
             else:
@@ -197,42 +197,42 @@ class Captions:
             before[-1] = "an"
         return " ".join([*before, thing]) + after
 
-    def _chinese(self, name: str, seen: Seen, dice: random.Random, hinted: float) -> str:
+    def _chinese(self, name: str, seen: Seen, rng: random.Random, hinted: float) -> str:
         frames, thing = self.frames_zh, name
-        if seen.colour and not COLOURED.search(name) and dice.random() < 0.5:
+        if seen.colour and not COLOURED.search(name) and rng.random() < 0.5:
             colour = COLOURS[seen.colour]
-            thing = dice.choice([f"{colour}的", colour, colour[:-1]]) + name
-        before, after = dice.choice(frames.before), dice.choice(frames.after)
-        if dice.random() < UNKNOWN:
-            start = self._characters(9, dice)
-            if frames.hints and dice.random() < hinted:  # in Chinese the last thing is meant
-                place = dice.randint(0, len(start))
-                start = start[:place] + dice.choice(frames.hints) + start[place:]
-            before = start + dice.choice(["", "，", before])
-            after += self._characters(6, dice)
-        if seen.ground and dice.random() < 0.5:
-            after = dice.choice(frames.grounds).format(COLOURS[seen.ground]) + after
-        if dice.random() < 0.2:
+            thing = rng.choice([f"{colour}的", colour, colour[:-1]]) + name
+        before, after = rng.choice(frames.before), rng.choice(frames.after)
+        if rng.random() < UNKNOWN:
+            start = self._characters(9, rng)
+            if frames.hints and rng.random() < hinted:  # in Chinese the last thing is meant
+                place = rng.randint(0, len(start))
+                start = start[:place] + rng.choice(frames.hints) + start[place:]
+            before = start + rng.choice(["", "，", before])
+            after += self._characters(6, rng)
+        if seen.ground and rng.random() < 0.5:
+            after = rng.choice(frames.grounds).format(COLOURS[seen.ground]) + after
+        if rng.random() < 0.2:
             styles = [zh for word, zh in STYLES_ZH.items() if word in seen.style]
-            style = dice.choice(styles or ["图标风格"])
-            if dice.random() < 0.5:
+            style = rng.choice(styles or ["图标风格"])
+            if rng.random() < 0.5:
                 after += f"，{style}"
             else:
                 thing = f"{style}的{thing}"
         return before + thing + after
 
-    def _words(self, most: int, dice: random.Random) -> list[str]:
+    def _words(self, most: int, rng: random.Random) -> list[str]:
         """Up to so many words; some are made up of halves of others, as no list has all words."""
-        words = dice.choices(self.frames_en.filler, k=dice.randint(0, most))
+        words = rng.choices(self.frames_en.filler, k=rng.randint(0, most))
         for i in range(len(words)):
-            if dice.random() < MADE_UP:
-                one, other = dice.choice(self.parts), dice.choice(self.parts)
+            if rng.random() < MADE_UP:
+                one, other = rng.choice(self.parts), rng.choice(self.parts)
                 made = one[: len(one) // 2 + 1] + other[len(other) // 2 :]
                 words[i] = words[i] if made in self.owners else made
         return words
 
-    def _characters(self, most: int, dice: random.Random) -> str:
-        return "".join(dice.choices(self.frames_zh.filler, k=dice.randint(0, most)))
+    def _characters(self, most: int, rng: random.Random) -> str:
+        return "".join(rng.choices(self.frames_zh.filler, k=rng.randint(0, most)))
 
 
 def others(seen: Seen, luck: random.Random) -> dict[str, Seen]:

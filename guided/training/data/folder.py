@@ -29,10 +29,10 @@ class Folder:
     captions: list[list[str]]  # one or more for each
     names: list[str]
 
-    def batch(self, rows: Tensor, size: int, dice: torch.Generator, flip: bool = True) -> Tensor:
+    def batch(self, rows: Tensor, size: int, rng: torch.Generator, flip: bool = True) -> Tensor:
         """rows (B,) -> square crops (B, 3, size, size) in [0, 1]: anywhere along the longer side,
         a little closer or not, mirrored for some."""
-        luck = torch.rand(len(rows), 4, generator=dice).tolist()
+        luck = torch.rand(len(rows), 4, generator=rng).tolist()
         return torch.stack(
             [
                 crop(self.pictures[row], size, *numbers[:3], mirror=flip and numbers[3] < 0.5)

@@ -28,18 +28,18 @@ class Subjects:
         ]
         self.placed = (torch.cat(parts) * 255).round().byte()
 
-    def batch(self, count: int, dice: torch.Generator) -> tuple[Tensor, Tensor]:
+    def batch(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """(images (B, 3, H, W) in [-1, 1], rows (B,) of the book)."""
-        which = torch.multinomial(self.weights[self.rows], count, True, generator=dice)
+        which = torch.multinomial(self.weights[self.rows], count, True, generator=rng)
         colour, alpha = (self.placed[which].float() / 255).split((3, 1), 1)
-        luck = torch.rand(count, generator=dice)
-        angle = (torch.rand(count, generator=dice) * 4.2 + 1.0) * (luck < self.recolour / 2)
+        luck = torch.rand(count, generator=rng)
+        angle = (torch.rand(count, generator=rng) * 4.2 + 1.0) * (luck < self.recolour / 2)
         colour = pictures.hue_rotated(colour, angle)
-        tint = POINTS[torch.randint(len(POINTS), (count,), generator=dice)]
-        tint = (tint + 0.05 * torch.randn(count, 3, generator=dice)).clamp(0, 1)
+        tint = POINTS[torch.randint(len(POINTS), (count,), generator=rng)]
+        tint = (tint + 0.05 * torch.randn(count, 3, generator=rng)).clamp(0, 1)
         painted = (luck > 1 - self.recolour / 2).view(-1, 1, 1, 1)
         colour = torch.where(painted, pictures.shaded(colour, alpha, tint), colour)
-        return pictures.over(colour, alpha, grounds(count, dice)[0]) * 2 - 1, self.rows[which]
+        return pictures.over(colour, alpha, grounds(count, rng)[0]) * 2 - 1, self.rows[which]
 
 
 def picture_weights(book: pictures.Pictures, chosen: dict) -> Tensor:
@@ -51,15 +51,15 @@ def picture_weights(book: pictures.Pictures, chosen: dict) -> Tensor:
     return of_concept[book.concepts] * share / total[book.concepts]
 
 
-def grounds(count: int, dice: torch.Generator) -> tuple[Tensor, list[str | None]]:
+def grounds(count: int, rng: torch.Generator) -> tuple[Tensor, list[str | None]]:
     """Plain backgrounds (B, 3, 1, 1): white for most, some faintly tinted, a quarter of a named
     colour; and the names. Ground that is one flat colour leaves nearly all of the small network
     for the object."""
-    kind = torch.rand(count, 1, 1, 1, generator=dice)
-    faint = 1 - 0.2 * torch.rand(count, 3, 1, 1, generator=dice)
-    which = torch.randint(len(POINTS), (count,), generator=dice)
+    kind = torch.rand(count, 1, 1, 1, generator=rng)
+    faint = 1 - 0.2 * torch.rand(count, 3, 1, 1, generator=rng)
+    which = torch.randint(len(POINTS), (count,), generator=rng)
     named = POINTS[which][:, :, None, None]
-    named = (named + 0.06 * torch.randn(count, 3, 1, 1, generator=dice)).clamp(0, 1)
+    named = (named + 0.06 * torch.randn(count, 3, 1, 1, generator=rng)).clamp(0, 1)
     tinted = torch.where(kind > 0.6, faint, torch.ones_like(faint))
     names = [
         "white" if luck <= 0.6 else NAMES[OWNER[i]] if luck > 0.75 else None

@@ -40,13 +40,13 @@ class Objective:
         self.betas = betas(self.schedule, STEPS)
         self.bar = torch.cumprod(1 - self.betas, 0)
 
-    def loss(self, model: nn.Module, images: Tensor, dice: torch.Generator) -> Tensor:
+    def loss(self, model: nn.Module, images: Tensor, rng: torch.Generator) -> Tensor:
         """Mean error at times spread evenly over the batch; images (B, 3, H, W) in [-1, 1]."""
-        t, noise, alpha, sigma = self.draw(images, dice)
+        t, noise, alpha, sigma = self.draw(images, rng)
         x = noised(images, noise, alpha, sigma)
         told = [t.to(images.device, torch.float32)]
         if self.classes:
-            told.append(torch.randint(self.classes, t.shape, generator=dice).to(images.device))
+            told.append(torch.randint(self.classes, t.shape, generator=rng).to(images.device))
         said = model(x, *told).float()
         out, spread = said.split(3, 1) if said.shape[1] == 6 else (said, None)
         target = self.target(images, noise, alpha, sigma)
@@ -56,17 +56,17 @@ class Objective:
         pred = clean(self.prediction, x, out.detach(), alpha, sigma)
         return error + self.bound(images, x, pred, spread, t) * STEPS * VARIANCE_WEIGHT
 
-    def first_guess(self, guess: Guesser, images: Tensor, dice: torch.Generator) -> Tensor:
+    def first_guess(self, guess: Guesser, images: Tensor, rng: torch.Generator) -> Tensor:
         """Mean error of guesses of the clean images themselves, at times as above."""
-        t, noise, alpha, sigma = self.draw(images, dice)
+        t, noise, alpha, sigma = self.draw(images, rng)
         told = t.to(images.device, torch.float32)
         said = guess(noised(images, noise, alpha, sigma), told)
         return (said.float() - images).square().mean()
 
-    def draw(self, images: Tensor, dice: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def draw(self, images: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Times (B,), noise like `images`, and alpha and sigma (B, 1, 1, 1)."""
-        t = times(len(images), dice, self.middle)
-        noise = torch.randn(images.shape, generator=dice).to(images.device)
+        t = times(len(images), rng, self.middle)
+        noise = torch.randn(images.shape, generator=rng).to(images.device)
         alpha, sigma = (part.to(images) for part in self.scales(t))
         return t, noise, alpha, sigma
 
@@ -108,13 +108,13 @@ class Objective:
         return torch.where(first, ending, apart).mean() / math.log(2)
 
 
-def times(count: int, dice: torch.Generator, middle: float = 0.0) -> Tensor:
+def times(count: int, rng: torch.Generator, middle: float = 0.0) -> Tensor:
     """(count,) whole steps, one from each of `count` equal stretches of the process; of the last
     `middle` of them, the stretches of MIDDLE."""
     inside = round(count * middle)
     parts = [(count - inside, 0.0, 1.0), (inside, *MIDDLE)]
     even = torch.cat([
-        low + (high - low) * (torch.arange(n) + torch.rand(n, generator=dice)) / max(n, 1)
+        low + (high - low) * (torch.arange(n) + torch.rand(n, generator=rng)) / max(n, 1)
         for n, low, high in parts
     ])  # fmt: skip
     return (even * STEPS).long().clamp(max=STEPS - 1)

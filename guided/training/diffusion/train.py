@@ -35,7 +35,7 @@ from guided.models.load import load_unet
 from guided.training.common import checkpoint, log
 from guided.training.common.muon import Muon
 from guided.training.common.settings import Training
-from guided.training.common.trainer import Course
+from guided.training.common.trainer import Trainer
 from guided.training.data import folder, pictures, sources
 from guided.training.data.subjects import Subjects
 from guided.training.diffusion.objective import STEPS, Objective
@@ -162,13 +162,13 @@ def batches(settings: Settings, size: int) -> Batches:
     if pictures.prepared(settings.data):
         book = pictures.load(settings.data, 64 if size <= 64 else 128)
         subjects = Subjects(book, sources.subjects(), size, settings.recolour)
-        return lambda count, dice: subjects.batch(count, dice)[0]
+        return lambda count, rng: subjects.batch(count, rng)[0]
     own = folder.load(settings.data, size)
     print(f"{len(own.pictures)} pictures in {settings.data}", flush=True)
 
-    def batch(count: int, dice: torch.Generator) -> Tensor:
-        rows = torch.randint(len(own.pictures), (count,), generator=dice)
-        return own.batch(rows, size, dice, settings.flip) * 2 - 1
+    def batch(count: int, rng: torch.Generator) -> Tensor:
+        rows = torch.randint(len(own.pictures), (count,), generator=rng)
+        return own.batch(rows, size, rng, settings.flip) * 2 - 1
 
     return batch
 
@@ -218,7 +218,7 @@ def samples(
     return x / 2 + 0.5
 
 
-def ship(course: Course, card: ModelCard, settings: Settings) -> Path:
+def ship(course: Trainer, card: ModelCard, settings: Settings) -> Path:
     """The averaged weights and a card that names them: `python run.py model=<card>`."""
     path = Path(settings.ship or course.out / f"{course.out.name}.safetensors")
     about = {"config": json.dumps(asdict(card.unet)), "steps": str(course.step)}
@@ -228,7 +228,7 @@ def ship(course: Course, card: ModelCard, settings: Settings) -> Path:
         megabytes=round(path.stat().st_size / 1e6), licence="your own",
         character=f"trained on {settings.data}" + (f" from {card.name}" if settings.init else ""),
     )  # fmt: skip
-    node = {"_target_": "guided.models.cards.ModelCard", **asdict(made)}
+    node = {"_target_": "model/card", **asdict(made)}
     described = path.with_suffix(".yaml")
     described.write_text(
         f"# python run.py model={described}\n" + yaml.safe_dump(node, sort_keys=False)
@@ -245,18 +245,18 @@ def train(settings: Settings) -> None:
     batch = batches(settings, card.size[0])
     objective = Objective(card.schedule, card.prediction, card.unet.num_classes, settings.middle)
     model = network(card, settings)
-    course = Course(settings, model, optimizers(model, settings))
+    course = Trainer(settings, model, optimizers(model, settings))
     asked = torch.compile(model) if settings.compile else model
     more = settings.dense_batch if card.unet.dense and settings.learn != "unet" else 0
     rest = settings.batch if settings.learn != "guess" else 0
-    for images, dice in course.batches(lambda step, dice: batch(rest + more, dice)):
+    for images, rng in course.batches(lambda step, rng: batch(rest + more, rng)):
         images = images.to(course.device)
         with course.autocast():
             losses = []
             if rest:
-                losses.append(objective.loss(asked, images[more:], dice))
+                losses.append(objective.loss(asked, images[more:], rng))
             if more:
-                losses.append(objective.first_guess(model.first_guess, images[:more], dice))
+                losses.append(objective.first_guess(model.first_guess, images[:more], rng))
             loss = torch.stack(losses).sum()
         course.learn(loss)
         if course.due:

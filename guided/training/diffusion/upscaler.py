@@ -25,7 +25,7 @@ from guided.devices import find_device
 from guided.errors import BadInput
 from guided.training.common import checkpoint, log
 from guided.training.common.settings import Training, main
-from guided.training.common.trainer import Course
+from guided.training.common.trainer import Trainer
 from guided.training.data import pictures, sources
 from guided.training.data.augmentation import grounds
 from guided.training.data.subjects import FILL, picture_weights
@@ -53,38 +53,38 @@ class Settings(Training):
 
 
 def batch(
-    book: pictures.Pictures, weights: Tensor, count: int, dice: torch.Generator
+    book: pictures.Pictures, weights: Tensor, count: int, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """(small (B, 3, 32, 32), large (B, 3, 128, 128)): whole pictures, the small ones a little
     worn."""
-    rows = torch.multinomial(weights, count, replacement=True, generator=dice)
+    rows = torch.multinomial(weights, count, replacement=True, generator=rng)
     colour, alpha = book.batch(rows)
-    angle = torch.rand(count, generator=dice) * 6.28 * (torch.rand(count, generator=dice) < 0.3)
-    scale = FILL * (0.7 + 0.35 * torch.rand((), generator=dice).item())
-    shift = torch.randint(-6, 7, (count, 2), generator=dice)
+    angle = torch.rand(count, generator=rng) * 6.28 * (torch.rand(count, generator=rng) < 0.3)
+    scale = FILL * (0.7 + 0.35 * torch.rand((), generator=rng).item())
+    shift = torch.randint(-6, 7, (count, 2), generator=rng)
     colour, alpha = pictures.placed(
         pictures.hue_rotated(colour, angle), alpha, LARGE, scale, shift
     )
-    large = pictures.over(colour, alpha, grounds(count, LARGE, dice)[0])
-    return worn(F.interpolate(large, scale_factor=1 / TIMES, mode="area"), dice), large
+    large = pictures.over(colour, alpha, grounds(count, LARGE, rng)[0])
+    return worn(F.interpolate(large, scale_factor=1 / TIMES, mode="area"), rng), large
 
 
-def worn(small: Tensor, dice: torch.Generator) -> Tensor:
+def worn(small: Tensor, rng: torch.Generator) -> Tensor:
     soft = F.avg_pool2d(F.pad(small, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    blend = torch.rand(len(small), 1, 1, 1, generator=dice) * 0.5
+    blend = torch.rand(len(small), 1, 1, 1, generator=rng) * 0.5
     noise = (
-        torch.randn(small.shape, generator=dice)
-        * torch.rand(len(small), 1, 1, 1, generator=dice)
+        torch.randn(small.shape, generator=rng)
+        * torch.rand(len(small), 1, 1, 1, generator=rng)
         * 0.05
     )
     return (small.lerp(soft, blend) + noise).clamp(0, 1)
 
 
 def cropped(
-    small: Tensor, large: Tensor, side: int, dice: torch.Generator
+    small: Tensor, large: Tensor, side: int, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """The same window of both; a window is cheaper than the whole and teaches as much."""
-    x, y = torch.randint(0, small.shape[-1] - side + 1, (2,), generator=dice).tolist()
+    x, y = torch.randint(0, small.shape[-1] - side + 1, (2,), generator=rng).tolist()
     part = large[:, :, y * TIMES : (y + side) * TIMES, x * TIMES : (x + side) * TIMES]
     return small[:, :, y : y + side, x : x + side], part
 
@@ -114,12 +114,12 @@ def train(settings: Settings) -> None:
     device = find_device(settings.device)
     model = Upscaler().to(device, memory_format=torch.channels_last)
     adam = AdamW(model.parameters(), settings.lr, betas=(0.9, 0.98), weight_decay=0.0)
-    course = Course(settings, model, [adam], warmup=50)
+    course = Trainer(settings, model, [adam], warmup=50)
 
-    def make(step: int, dice: torch.Generator) -> list[tuple[Tensor, Tensor]]:
+    def make(step: int, rng: torch.Generator) -> list[tuple[Tensor, Tensor]]:
         """Windows of one batch: making a batch costs more than learning from a window of it."""
-        pair = batch(book, weights, settings.batch, dice)
-        return [pair, *(cropped(*pair, settings.crop, dice) for _ in range(WINDOWS))]
+        pair = batch(book, weights, settings.batch, rng)
+        return [pair, *(cropped(*pair, settings.crop, rng) for _ in range(WINDOWS))]
 
     for (whole, *windows), _ in course.batches(make):
         loss = 0

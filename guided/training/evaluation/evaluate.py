@@ -31,7 +31,7 @@ from guided.config.plan import Plan
 from guided.errors import BadInput, not_one_of
 from guided.models.cards import locate
 from guided.outputs.picture import picture
-from guided.pipeline import Studio
+from guided.pipeline import Pipeline
 from guided.training.data import pictures, sources
 from guided.training.evaluation import contact_sheet, examine, judging
 from guided.training.evaluation.judging import Judge, firsts
@@ -77,7 +77,7 @@ class Side:
     name: str
     cfg: DictConfig
     folder: Path
-    studio: Studio | None = None
+    pipeline: Pipeline | None = None
 
     @classmethod
     def named(cls, name: str, overrides: list[str], out: Path) -> Side:
@@ -108,12 +108,12 @@ class Side:
         self.cfg.prompt, self.cfg.count = question.prompt, 1
         self.cfg.seed = seed * SEEDS + question.number
         plan = Plan.read(self.cfg)
-        if self.studio is None:
-            self.studio = Studio.open(plan)
-        for frame in self.studio.frames(plan):
+        if self.pipeline is None:
+            self.pipeline = Pipeline.open(plan)
+        for frame in self.pipeline.frames(plan):
             last = frame
         still = plan.outputs.get("still")
-        image = self.studio.enlarger(last.image, still.times(plan.size) if still else 1)
+        image = self.pipeline.enlarger(last.image, still.times(plan.size) if still else 1)
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".draft")
         picture(image).save(draft, "png")

@@ -83,13 +83,13 @@ def of_data(folder: str, size: int) -> Ideal:
 @torch.no_grad()
 def compare(model: UNet, card: ModelCard, ideal: Ideal, count: int, seed: int) -> Iterator[Row]:
     """At each of TIMES, over the same `count` pictures."""
-    dice = torch.Generator().manual_seed(seed)
-    shown = ideal.pictures[torch.multinomial(ideal.weights, count, True, generator=dice)]
+    rng = torch.Generator().manual_seed(seed)
+    shown = ideal.pictures[torch.multinomial(ideal.weights, count, True, generator=rng)]
     device = next(model.parameters()).device
     denoiser = ModelDenoiser(model, timeline(card.schedule, STEPS), card.prediction)
     for time in TIMES:
         scales = denoiser.timeline.scales(time)
-        x = noised(shown, torch.randn(shown.shape, generator=dice), *scales)
+        x = noised(shown, torch.randn(shown.shape, generator=rng), *scales)
         guess, best = denoiser(x.to(device), time).plain.cpu(), ideal(x, *scales)
         yield Row(time, *(error(*both) for both in ((best, shown), (guess, shown), (guess, best))))
 

@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from guided.cutouts.settings import Cutouts, Dango
-from guided.diffusion.guidance_cache import Pace
-from guided.diffusion.guidance_target import Sight
+from guided.cutouts.settings import Cutouts, DiscoCutouts
+from guided.diffusion.guidance_cache import GuidanceInterval
+from guided.diffusion.guidance_target import GuidanceTarget
 from guided.diffusion.multistep_samplers import PLMS, DPMSolver
 from guided.diffusion.samplers import DDIM, DDPM
 from guided.diffusion.symmetry import Mirror
 from guided.diffusion.unet import UNet
-from guided.generators.diffusion.generator import Drawing
-from guided.guides.base import OneEach
+from guided.generators.diffusion.generator import DiffusionGenerator
+from guided.guides.base import GuidePerImage
 from guided.guides.clip import ClipGuide
 from guided.guides.likeness import Likeness
 from guided.guides.regularisers import Range
@@ -31,7 +31,7 @@ CPU = torch.device("cpu")
 SIZE, STEPS = (8, 6), 6  # width, height
 MIRROR = Mirror("both", (0.3, 0.7))
 TWICE = {"recurrence": [[0, 2], [0.5, 1], [0.8, 3]]}
-SELDOM = Pace(schedule("every", [[0, 4], [0.6, 3]]))
+SELDOM = GuidanceInterval(schedule("every", [[0, 4], [0.6, 3]]))
 
 
 @cache
@@ -55,14 +55,14 @@ class Case:
     init: bool = False
     classes: bool = False
     each: bool = False  # a guide for each image, as wildcards need
-    cutouts: Cutouts | Dango = field(default_factory=few)
-    pace: Pace = Pace()
-    sight: Sight = field(default_factory=Sight)
+    cutouts: Cutouts | DiscoCutouts = field(default_factory=few)
+    pace: GuidanceInterval = GuidanceInterval()
+    sight: GuidanceTarget = field(default_factory=GuidanceTarget)
 
     def draw(self, saved: dict[str, Tensor] | None = None) -> Iterator[Step]:
         net = network(5 if self.classes else 0)
         card, clamp = ModelCard(unet=net.config), schedule("clamp", 0.05)
-        drawing = Drawing(
+        drawing = DiffusionGenerator(
             net, card, self.sampler, clamp, None, CPU, self.sight, self.pace, self.mirror
         )
         init = torch.rand(1, 3, SIZE[1], SIZE[0], generator=torch.Generator().manual_seed(1))
@@ -72,7 +72,7 @@ class Case:
         guides = {name: chosen.prepare(scene) for name, chosen in settings.items()}
         if self.each:
             others = replace(scene, prompts=[Prompt("b")])
-            guides["clip"] = OneEach([settings["clip"].prepare(s) for s in (scene, others)])
+            guides["clip"] = GuidePerImage([settings["clip"].prepare(s) for s in (scene, others)])
         request = Request(SIZE, self.seeds, STEPS, init * 2 - 1 if self.init else None, self.skip)
         return drawing.generate(request, guides, saved)
 
@@ -100,11 +100,13 @@ CASES = {
     "guides that rest": Case(DDIM(**TWICE), pace=SELDOM),
     "guides that rest, mirrored": Case(DPMSolver(), pace=SELDOM, mirror=MIRROR),
     "three together, guides that rest, straight": Case(
-        PLMS(), (7, 8, 9), pace=SELDOM, sight=Sight("blend", through="straight")
+        PLMS(), (7, 8, 9), pace=SELDOM, sight=GuidanceTarget("blend", through="straight")
     ),
-    "guides that rest without a word": Case(DDIM(), pace=Pace(SELDOM.every, "nothing")),
-    "Disco's cutouts": Case(DDIM(), cutouts=Dango(overview=1, inner=1, batches=1)),
-    "DiscoArt's cutouts": Case(PLMS(), cutouts=Dango(overview=1, inner=1, shared=False)),
+    "guides that rest, no gradient in between": Case(
+        DDIM(), pace=GuidanceInterval(SELDOM.every, "nothing")
+    ),
+    "Disco's cutouts": Case(DDIM(), cutouts=DiscoCutouts(overview=1, inner=1, batches=1)),
+    "DiscoArt's cutouts": Case(PLMS(), cutouts=DiscoCutouts(overview=1, inner=1, shared=False)),
 }  # fmt: skip
 
 

@@ -10,27 +10,27 @@ from guided.errors import BadInput
 from guided.paths import EMBEDDED
 from guided.training.clip import architectures, bpe, train
 from guided.training.clip import batches as clip_batches
-from guided.training.clip.batches import Lesson, OwnLesson
+from guided.training.clip.batches import CaptionedBatches, FolderBatches
 from guided.training.data import pictures, sources
 
 CLIP_B = EMBEDDED / "clip_b"
 
 
-def dice(seed: int = 0) -> torch.Generator:
+def rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize("learner", ["guides", "judge"])
 def test_a_learner_is_shown_its_own_vendors_only(folder: Path, learner: str) -> None:
     book = pictures.load(folder, 32)
-    taught = Lesson(book, learner)
+    taught = CaptionedBatches(book, learner)
     shown = {book.vendors[row] for rows in taught.rows_of.values() for row in rows}
     assert shown and shown <= set(sources.of(learner))
 
 
 def test_captions_that_fit_two_pictures_are_no_rivals(folder: Path) -> None:
-    taught = Lesson(pictures.load(folder, 32), "guides")
-    batch, again = taught.batch(4, dice()), taught.batch(4, dice())
+    taught = CaptionedBatches(pictures.load(folder, 32), "guides")
+    batch, again = taught.batch(4, rng()), taught.batch(4, rng())
     assert batch.images.shape == (4, 3, 32, 32) and batch.rivals.shape == (4, len(batch.texts))
     assert len(set(batch.concepts.tolist())) == 4 and batch.rivals.diagonal().all()
     assert torch.equal(batch.images, again.images) and batch.texts == again.texts
@@ -44,8 +44,8 @@ def test_guesses_of_a_denoiser_come_with_their_colours_and_grounds(folder: Path)
         "colours": torch.tensor([5, 5]),
         "grounds": torch.tensor([2, 2]),
     }
-    taught = Lesson(book, "guides", pool, share=0.5)
-    batches = [taught.batch(4, dice(seed)) for seed in range(40)]
+    taught = CaptionedBatches(book, "guides", pool, share=0.5)
+    batches = [taught.batch(4, rng(seed)) for seed in range(40)]
     said = [text for batch in batches for text in batch.texts[:2]]
     assert all(batch.images[:2].max() == 0 for batch in batches)
     assert all(batch.shown[:2].tolist() == [[2, 5], [2, 5]] for batch in batches)
@@ -70,8 +70,8 @@ def test_a_known_clip_names_things_by_its_own_sentences_at_once(folder: Path) ->
 
 
 def test_own_captions_are_said_as_they_are(own: Path) -> None:
-    taught = OwnLesson(clip_batches.folder.load(own, 32), 32)
-    batch = taught.batch(8, dice())
+    taught = FolderBatches(clip_batches.folder.load(own, 32), 32)
+    batch = taught.batch(8, rng())
     assert batch.images.shape == (8, 3, 32, 32) and (batch.shown == -1).all()
     assert set(batch.texts) <= {"red house", "a sea", "the sky", "blue sky at noon"}
     alike = batch.concepts[:, None] == batch.concepts[None]
@@ -170,9 +170,9 @@ def test_grounds_and_colours_are_named_where_they_are_known() -> None:
 
 def test_hardened_pictures_stay_near_and_are_harder_than_chance(own: Path) -> None:
     torch.manual_seed(0)
-    taught = OwnLesson(clip_batches.folder.load(own, 32), 32)
+    taught = FolderBatches(clip_batches.folder.load(own, 32), 32)
     model = train.WithAnchors(train.begin(train.Settings(tower="b", init=str(CLIP_B))), 8).eval()
-    batch = taught.batch(8, dice())
+    batch = taught.batch(8, rng())
     words = train.tokenizer(CLIP_B / bpe.FILE)(batch.texts, architectures.CONTEXT)
     read = model.clip.encode_text(words, normalize=True)
 
@@ -180,15 +180,15 @@ def test_hardened_pictures_stay_near_and_are_harder_than_chance(own: Path) -> No
         seen = model.clip.encode_image(architectures.normalised(images), normalize=True)
         return train.losses(seen, read, model, batch).item()
 
-    hard = train.hardened(batch.images, read, model, batch, 2.0, dice())
+    hard = train.hardened(batch.images, read, model, batch, 2.0, rng())
     change = hard - batch.images
     lengths = change.flatten(1).norm(dim=1)
     assert (lengths <= 2.0001).all() and lengths.max() > 0.5
     assert hard.min() >= 0 and hard.max() <= 1
-    noise = torch.randn(change.shape, generator=dice())
+    noise = torch.randn(change.shape, generator=rng())
     chance = batch.images + noise * (lengths / noise.flatten(1).norm(dim=1)).view(-1, 1, 1, 1)
     assert loss(hard) > loss(chance.clamp(0, 1)) + 0.1
-    none = train.hardened(batch.images, read, model, batch, 0.0, dice())
+    none = train.hardened(batch.images, read, model, batch, 0.0, rng())
     assert torch.equal(none, batch.images)
 
 

@@ -11,7 +11,7 @@ from torch import nn
 from guided.errors import BadInput
 from guided.training.common.muon import Muon
 from guided.training.common.settings import Training, from_argv, main
-from guided.training.common.trainer import Course
+from guided.training.common.trainer import Trainer
 
 
 def settings(place: Path, **more: object) -> Training:
@@ -20,7 +20,7 @@ def settings(place: Path, **more: object) -> Training:
     return made
 
 
-def walk(course: Course, stop_at: int = 0) -> list[float]:
+def walk(course: Trainer, stop_at: int = 0) -> list[float]:
     """Learn a straight line; the learning rate of each step."""
     rates = []
     for (x, noise), _ in course.batches(make):
@@ -34,16 +34,16 @@ def walk(course: Course, stop_at: int = 0) -> list[float]:
     return rates
 
 
-def make(step: int, dice: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.randn(8, 4, generator=dice), 0.01 * torch.randn(8, 1, generator=dice)
+def make(step: int, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.randn(8, 4, generator=rng), 0.01 * torch.randn(8, 1, generator=rng)
 
 
-def course(told: Training) -> Course:
+def course(told: Training) -> Trainer:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.2), nn.Linear(4, 1))
     matrices = [w for w in model.parameters() if w.ndim > 1]
     vectors = [w for w in model.parameters() if w.ndim == 1]
-    return Course(told, model, [Muon(matrices, 0.02), torch.optim.AdamW(vectors, 0.01)], warmup=3)
+    return Trainer(told, model, [Muon(matrices, 0.02), torch.optim.AdamW(vectors, 0.01)], warmup=3)
 
 
 @pytest.mark.parametrize("stop_at", [2, 9])
@@ -98,7 +98,7 @@ def test_another_networks_state_is_refused_in_one_line(tmp_path: Path) -> None:
     told = settings(tmp_path, steps=1)
     walk(course(told))
     with pytest.raises(BadInput, match="another network"):
-        Course(told, nn.Linear(2, 2), [])
+        Trainer(told, nn.Linear(2, 2), [])
 
 
 @pytest.mark.parametrize(

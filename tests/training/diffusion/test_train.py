@@ -39,15 +39,15 @@ def test_diffusion_goes_on_exactly_where_it_stopped(folder: Path, small_unet: st
     """Two steps, then two more of the same budget of four, give the weights of four at once."""
     told = {"data": str(folder), "batch": 2, "device": "cpu", "fade": 0.5, "steps": 4}
     train.train(train.Settings(out=str(folder / "once"), **told))
-    course = train.Course.learn
+    course = train.Trainer.learn
 
-    def stop_after_two(self: train.Course, loss: Tensor, **numbers: float) -> None:
+    def stop_after_two(self: train.Trainer, loss: Tensor, **numbers: float) -> None:
         course(self, loss, **numbers)
         self.stopped = self.step == 2
 
     twice = train.Settings(out=str(folder / "twice"), **told)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train.Course, "learn", stop_after_two)
+        patch.setattr(train.Trainer, "learn", stop_after_two)
         with pytest.raises(KeyboardInterrupt):
             train.train(twice)
     train.train(twice)
@@ -84,8 +84,8 @@ def test_fully_connected_layers_learn_which_picture_it_is(
     train.train(train.Settings(out=str(out), steps=150, fade=0.5, **told))
     net = UNet(train.architecture(16, 0)).eval().set_precision(torch.float32)
     net.load_state_dict(weights(out))
-    shown = train.folder.load(str(own), 16).batch(torch.arange(4), 16, dice(), False) * 2 - 1
-    x = 0.5 * shown + 0.75**0.5 * torch.randn(shown.shape, generator=dice())
+    shown = train.folder.load(str(own), 16).batch(torch.arange(4), 16, rng(), False) * 2 - 1
+    x = 0.5 * shown + 0.75**0.5 * torch.randn(shown.shape, generator=rng())
     time = torch.full((4,), 666.7)  # of the cosine schedule, where alpha is one half
     with torch.no_grad():
         apart = (net.first_guess(x, time) - shown).square().mean()
@@ -104,7 +104,7 @@ def test_a_first_guess_grows_without_forgetting(
     wide = replace(narrow, dense_hidden=200)
     known, grown = (train.network(each.begin(), each).eval() for each in (narrow, wide))
     assert grown.dense.up.out_features == 200 > known.dense.up.out_features
-    x, time = torch.randn(2, 3, 16, 16, generator=dice()), torch.tensor([100.0, 700.0])
+    x, time = torch.randn(2, 3, 16, 16, generator=rng()), torch.tensor([100.0, 700.0])
     assert torch.allclose(grown(x, time), known(x, time), atol=1e-6)
     grown.first_guess(x, time).square().sum().backward()
     assert grown.dense.down.weight.grad[:, 96:].abs().max() > 0
@@ -124,7 +124,7 @@ def test_one_part_learns_alone(own: Path, small_unet: str, tmp_path: Path, part:
     assert moved and all(name.startswith("dense.") == (part == "guess") for name in moved)
 
 
-def dice() -> torch.Generator:
+def rng() -> torch.Generator:
     return torch.Generator().manual_seed(5)
 
 

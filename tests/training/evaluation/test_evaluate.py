@@ -158,8 +158,8 @@ def test_what_is_drawn_already_is_not_drawn_again(
     before = lost.read_bytes()
     lost.unlink()
     opened = []
-    real = evaluate.Studio.open
-    monkeypatch.setattr(evaluate.Studio, "open", lambda plan: opened.append(plan) or real(plan))
+    real = evaluate.Pipeline.open
+    monkeypatch.setattr(evaluate.Pipeline, "open", lambda plan: opened.append(plan) or real(plan))
     evaluate.evaluate(
         Settings(out=str(out), kinds="objects", languages="en", every=50, data=str(out),
                  settings=SHORT, compare="guide.clip.scale=50", judge=str(judge_folder()))
