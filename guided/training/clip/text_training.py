@@ -45,7 +45,7 @@ SAME = 0.98  # cosine from which two meanings are no rivals
 
 @dataclass
 class Settings(Training):
-    tower: str = "a"  # a, b, judge: which architecture (towers.py)
+    tower: str = "a"  # a, b, judge: which architecture (architectures.py)
     init: str = ""  # the folder of the CLIP that learns; empty: the one that is shipped
     out: str = ""  # runs/reading_<tower> if empty
     minutes: float = 20.0

@@ -51,7 +51,7 @@ APART = (
 
 @dataclass
 class Settings(Training):
-    tower: str = "a"  # a, b, judge: which architecture (towers.py)
+    tower: str = "a"  # a, b, judge: which architecture (architectures.py)
     init: str = ""  # weights to begin from: a folder that this wrote, as .../embedded/clip_a
     out: str = ""  # runs/clip_<tower> if empty
     minutes: float = 25.0

@@ -6,7 +6,7 @@ import pytest
 import torch
 import yaml
 
-from guided.training.clip import batches
+from guided.paths import EMBEDDED
 from guided.training.data import augmentation, pictures, sources, subjects
 
 
@@ -52,7 +52,7 @@ def test_every_subject_is_spelt_as_in_unicode() -> None:
 
 
 def test_what_the_shipped_model_knows_is_taught_on() -> None:
-    known = (batches.EMBEDDED.parent / "words.txt").read_text().splitlines()
+    known = (EMBEDDED / "words.txt").read_text().splitlines()
     assert len(known) == len(set(known)) and set(known) <= set(sources.subjects()["weights"])
 
 

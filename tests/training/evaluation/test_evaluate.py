@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from guided.errors import BadInput
-from guided.training.clip import batches
+from guided.paths import EMBEDDED
 from guided.training.data import sources
 from guided.training.evaluation import contact_sheet, evaluate, judging, questions
 from guided.training.evaluation.evaluate import Settings, Side
@@ -55,7 +55,7 @@ def test_a_summary_of_ranks() -> None:
 def test_the_exam_is_large_and_fair(language: str) -> None:
     """At least a hundred objects, each with a name of its own, all known to the shipped diffusion
     model; sentences that hold the very words that the judge must find."""
-    known = (batches.EMBEDDED.parent / "words.txt").read_text().splitlines()
+    known = (EMBEDDED / "words.txt").read_text().splitlines()
     objects = questions.exam("objects", language)
     assert len(objects.questions) >= 100
     assert (
@@ -72,7 +72,7 @@ def test_the_exam_is_large_and_fair(language: str) -> None:
 
 def test_sentences_of_the_exam_are_not_those_of_training() -> None:
     """Four frames of five share no phrase of two words with what captions are made of."""
-    book = sources.yaml.safe_load((questions.HERE / "frames.yaml").read_text())["english"]
+    book = sources.yaml.safe_load((sources.HERE / "frames.yaml").read_text())["english"]
     heard = {pair for wish in [*book["wishes"], *book["endings"]] for pair in pairs(wish)}
     frames = sources.yaml.safe_load((questions.HERE / "prompts.yaml").read_text())["sentences"]
     assert not [f for f in frames["en"][:4] for part in f.split("{}") if pairs(part) & heard]
@@ -123,7 +123,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def judge_folder() -> Path:
     """Any CLIP judges what is asked here; the real one where it has been shipped."""
-    embedded = questions.HERE.parent / "models" / "embedded" / "clip_b"
+    embedded = EMBEDDED / "clip_b"
     return judging.FOLDER if judging.FOLDER.exists() else embedded
 
 
