@@ -8,6 +8,7 @@ import yaml
 from guided.training.clip import bpe, train
 from guided.training.data import captions as captions_module
 from guided.training.data.captions import Captions, Seen
+from guided.training.evaluation import questions
 from tests.training.conftest import WORDS
 
 
@@ -94,6 +95,6 @@ def test_before_a_vowel_it_is_an_owl() -> None:
 def test_the_tests_sentences_are_of_words_that_training_adds_nothing_to() -> None:
     """What stands around a name in the exam was chosen before the longer lists of words."""
     frames = yaml.safe_load((captions_module.HERE / "frames.yaml").read_text())
-    asked = yaml.safe_load((captions_module.HERE / "prompts.yaml").read_text())["sentences"]
+    asked = yaml.safe_load((questions.HERE / "prompts.yaml").read_text())["sentences"]
     said = " ".join(asked["zh"])
     assert not [word for word in frames["chinese"]["filler"] if len(word) > 1 and word in said]
