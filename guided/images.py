@@ -64,6 +64,7 @@ def read_picture(path: str) -> Tensor:
 
 def tensor(picture: Image.Image) -> Tensor:
     """RGB -> (1, 3, H, W) in [0, 1]."""
+    import torch
 
     pixels = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
     shaped = pixels.view(picture.height, picture.width, 3)

@@ -97,7 +97,7 @@ def test_a_look_sets_what_its_program_sets(program):
     assert cfg.model.name == usual.choices["model"]
     assert cfg.secondary.name == usual.choices["secondary"]
     assert list(cfg.clip) == usual.choices["clip"]
-    assert cfg.sampler._target_.endswith(".DDIM")
+    assert cfg.sampler._target_ == "sampler/ddim"
     assert (cfg.generator.sees, cfg.guide.clip.combine) == ("blend", "sum")
     assert cfg.guide.clip.weights == ("sum" if program == "disco" else "l2")
     assert cfg.cutouts.shared == (program == "disco")
