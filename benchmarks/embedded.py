@@ -36,7 +36,7 @@ def compared(device: torch.device, precision: str) -> dict[str, Any]:
     steps, taken = pipeline.generator.generate(request, guides), []
     for _ in range(request.drawn):
         ours.append(seconds(lambda: taken.append(next(steps)), device))
-        times = int(plan.sampler.recurrence(taken[-1].guess.progress))
+        times = int(plan.sampler.recurrence(taken[-1].prediction.progress))
         bare.append(seconds(partial(again, list(works.values()), times), device))
         evaluations += times
     return {

@@ -118,7 +118,7 @@ class Counter:
             META,
             GuidanceTarget("blend", secondary),
         )
-        ways = (False, True) if drawing.sight.through_unet else (False,)
+        ways = (False, True) if drawing.target.through_unet else (False,)
         needs = {
             way: measure_step(
                 replace(drawing, memory_policy=MemoryPolicy(checkpointing=way)),
@@ -161,7 +161,7 @@ def within(
     sizes = [size_of(counter.clips[name].visual) for name in names]
 
     def count() -> StepMemory:
-        towers = max(sizes) if memory_policy.one_by_one else sum(sizes)
+        towers = max(sizes) if memory_policy.offload_clips else sum(sizes)
         guides = max(counter.look(name, memory_policy.micro_batch) for name in names)
         way = memory_policy.checkpointing and len(needs) > 1
         return replace(needs[way], weights={"networks": others + towers}, guides=guides)
@@ -178,7 +178,7 @@ def within(
         return ""
     marks = [str(memory_policy.micro_batch)] if memory_policy.micro_batch else []
     marks += ["again"] if memory_policy.checkpointing else []
-    marks += ["waiting"] if memory_policy.one_by_one else []
+    marks += ["waiting"] if memory_policy.offload_clips else []
     width, height = counter.size
     total = f"{width}x{height}: {fitting.need.total / GB:.1f}"
     return total + (f" ({', '.join(marks)})" if marks else "")

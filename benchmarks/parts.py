@@ -27,7 +27,7 @@ def parts(
     width, height = request.size
     rng = torch.Generator().manual_seed(0)
     x = torch.randn(1, 3, height, width, generator=rng).to(drawing.device)
-    secondary = drawing.sight.secondary
+    secondary = drawing.target.secondary
     works: dict[str, Work] = {"U-Net": unet(drawing, x, back=secondary is None)}
     if secondary is not None:
         works["secondary"] = back_and_forth(secondary, x, torch.full((1,), 0.5).to(x))
@@ -62,7 +62,7 @@ def encoding(clip: ClipSimilarity, target: Target, image: Tensor) -> Work:
     views = clip.views(image, target.clip.size, 0.5, 0).views.detach()
 
     def work() -> None:
-        for part in views.split(clip.memory_policy.at_once(len(views))):
+        for part in views.split(clip.memory_policy.chunk_size(len(views))):
             leaf = part.clone().requires_grad_()
             seen = target.clip.encode_image(leaf)
             torch.autograd.grad(seen, leaf, torch.ones_like(seen))

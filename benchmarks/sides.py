@@ -71,7 +71,7 @@ def ours(weights: Weights, case: Case) -> tuple[DiffusionGenerator, dict[str, Gu
         clamp=schedule("clamp", CLAMP),
         reach=None,
         device=device,
-        sight=GuidanceTarget("blend", quick),
+        target=GuidanceTarget("blend", quick),
     )
     clips = {
         name: Clip(copy.deepcopy(model), weights.tokenize, device, dtype)
@@ -145,7 +145,7 @@ def colours(clip: nn.Module) -> tuple[Any, Any]:
 def our_steps(weights: Weights, case: Case) -> Iterator[Tensor]:
     drawing, guides, request = ours(weights, case)
     for step in drawing.generate(request, guides):
-        yield step.guess.plain
+        yield step.prediction.unguided
 
 
 def their_steps(weights: Weights, case: Case, art: bool, checkpointing: bool) -> Iterator[Tensor]:

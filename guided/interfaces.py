@@ -30,22 +30,22 @@ State = dict[str, "Tensor"]
 class Prediction:
     """A denoiser's guess of the clean image at one step. Images are (B, 3, H, W) in [-1, 1]."""
 
-    pred: Tensor  # bent by the guides: what the sampler goes on with
-    plain: Tensor  # as the model made it: what a person looks at
-    spread: Tensor | None = None  # learned variance, in [-1, 1] between the two fixed ones
+    guided: Tensor  # bent by the guides: what the sampler goes on with
+    unguided: Tensor  # as the model made it: what a person looks at
+    variance: Tensor | None = None  # learned variance, in [-1, 1] between the two fixed ones
     losses: dict[str, Tensor] = field(default_factory=dict)  # per guide, (B,)
     similarity: Tensor | None = None  # cosine of image and prompts, (B,)
     grad_norm: Tensor | None = None  # root mean square of the gradient before clamping, (B,)
     seen: Tensor | None = None  # what the guides looked at, nominally in [0, 1]
     progress: float = 0.0  # of the run, 0..1, as schedules count it
 
-    def of(self, b: int) -> Prediction:
+    def for_image(self, b: int) -> Prediction:
         """The one about image b of the batch."""
         one = slice(b, b + 1)
         return Prediction(
-            self.pred[one],
-            self.plain[one],
-            None if self.spread is None else self.spread[one],
+            self.guided[one],
+            self.unguided[one],
+            None if self.variance is None else self.variance[one],
             {name: loss[one] for name, loss in self.losses.items()},
             None if self.similarity is None else self.similarity[one],
             None if self.grad_norm is None else self.grad_norm[one],
@@ -68,7 +68,7 @@ class Step:
 
     i: int
     x: Tensor
-    guess: Prediction
+    prediction: Prediction
     memory: State = field(default_factory=dict)  # of the sampler: what its next step looks back at
     state: State = field(default_factory=dict)  # of the generator: see Generator.generate
 
@@ -220,7 +220,7 @@ class Frame:
     steps: int  # that are taken: skipped ones do not count
     progress: float
     image: Tensor  # (1, 3, H, W), nominally in [0, 1], not clamped
-    guess: Prediction
+    prediction: Prediction
     seconds: float  # this step's, shared among the images that were drawn together
     prompts: list[Prompt] = field(default_factory=list)  # this image's, as its CLIPs heard them
     decided: list[str] = field(default_factory=list)  # the asked texts, their wildcards decided

@@ -40,32 +40,32 @@ class MemoryPolicy:
 
     micro_batch: int | None = None  # cutouts through a CLIP at once; None: all
     checkpointing: bool = False  # the U-Net computes again on the way back what it does not keep
-    one_by_one: bool = False  # CLIPs wait on the CPU for their turn
+    offload_clips: bool = False  # CLIPs wait on the CPU for their turn
     # That could. Not held here: a batch remembers this longer than it keeps its models.
     clips: list[ref[Offloadable]] = field(default_factory=list)
     views: int = 1  # the most that were ever asked for
 
-    def at_once(self, views: int) -> int:
+    def chunk_size(self, views: int) -> int:
         self.views = max(self.views, views)
         return min(self.micro_batch or views, views)
 
-    def halve(self, views: int) -> str | None:
+    def halve_chunk_size(self, views: int) -> str | None:
         """Half as many views at once, said; None when it is one already."""
-        now = self.at_once(views)
+        now = self.chunk_size(views)
         if now == 1:
             return None
         self.micro_batch = (now + 1) // 2
         return f"cutouts.micro_batch={self.micro_batch}"
 
-    def send_away(self) -> None:
+    def offload(self) -> None:
         """From now on, CLIPs are on their device for as long as they look."""
-        self.one_by_one = True
+        self.offload_clips = True
         for clip in filter(None, (found() for found in self.clips)):
             clip.wait(True)
 
     def at_hand(self, clip: Offloadable) -> AbstractContextManager[None]:
         """While a CLIP is used, back and forth."""
-        return clip.at_hand() if self.one_by_one else nullcontext()
+        return clip.at_hand() if self.offload_clips else nullcontext()
 
 
 def until_it_fits(work: Callable[[], T], smaller: Callable[[], str | None]) -> T:

@@ -74,7 +74,7 @@ class Pipeline:
         loaded = loaded or ModelCache()
         images = min(plan.batch_size, plan.count)
         facts = str([images, *((name, getattr(plan, name)) for name in NEEDS)])
-        known = loaded.thrifts.get(facts)
+        known = loaded.memory_policies.get(facts)
         memory_policy = known or MemoryPolicy(
             plan.cutouts.micro_batch, plan.generator.checkpointing is True
         )
@@ -96,15 +96,15 @@ class Pipeline:
             generator, clips, enlarger, str(device), precision, judges, loaded, memory_policy
         )
         pipeline.fit(plan, known is not None)
-        loaded.thrifts[facts] = memory_policy
+        loaded.memory_policies[facts] = memory_policy
         return pipeline
 
     def fit(self, plan: Plan, known: bool) -> None:
         """Plan the memory of a step, unless a row with the same models already did (`known`)."""
         self.memory_policy.clips = [ref(clip) for clip in self.clips.values()]
         for clip in self.clips.values():
-            if clip.waits != self.memory_policy.one_by_one:
-                clip.wait(self.memory_policy.one_by_one)
+            if clip.waits != self.memory_policy.offload_clips:
+                clip.wait(self.memory_policy.offload_clips)
         if known:
             self.said = None
             return
@@ -200,8 +200,8 @@ class Pipeline:
             n = request.drawn - step.i
             done = n == request.drawn
             for b, seed in enumerate(seeds):
-                guess = step.guess.of(b)
-                image = (guess.plain + 1) / 2
+                guess = step.prediction.for_image(b)
+                image = (guess.unguided + 1) / 2
                 yield Frame(
                     index=first + b,
                     seed=seed,
@@ -209,7 +209,7 @@ class Pipeline:
                     steps=request.drawn,
                     progress=n / request.drawn,
                     image=image,
-                    guess=guess,
+                    prediction=guess,
                     seconds=seconds / len(seeds),
                     prompts=prompts[b],
                     decided=[asked.text for asked in plan.decided(seed)],

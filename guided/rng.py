@@ -24,7 +24,7 @@ class RandomStreams:
         ]
         return sent(torch.stack(noise), x)
 
-    def of(self, b: int) -> RandomStreams:
+    def stream(self, b: int) -> RandomStreams:
         """The stream of image b alone; what is drawn from one is drawn from the other."""
         one = RandomStreams([])
         one.generators = [self.generators[b]]
@@ -34,7 +34,7 @@ class RandomStreams:
         """(B, bytes): where each stream is by now."""
         return torch.stack([g.get_state() for g in self.generators])
 
-    def go_on(self, state: Tensor) -> None:
+    def restore(self, state: Tensor) -> None:
         """From where the streams were when their state was taken."""
         for g, bytes_ in zip(self.generators, state.cpu(), strict=True):
             g.set_state(bytes_.clone())

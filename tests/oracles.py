@@ -109,7 +109,7 @@ def our_trajectory(
 
 def compare(ours: list[Step], theirs: Iterator[dict[str, Tensor]], tolerance: float) -> None:
     for mine, expected in zip(ours, theirs, strict=True):
-        assert relative(mine.guess.plain, expected["pred_xstart"]) < tolerance, mine.i
+        assert relative(mine.prediction.unguided, expected["pred_xstart"]) < tolerance, mine.i
         assert relative(mine.x, expected["sample"]) < tolerance, mine.i
 
 

@@ -36,12 +36,12 @@ def test_halving_comes_down_to_what_fits_and_never_to_nothing(most):
     memory_policy, tried = MemoryPolicy(), []
 
     def work():
-        tried.append(memory_policy.at_once(64))
+        tried.append(memory_policy.chunk_size(64))
         if tried[-1] > most:
             raise torch.OutOfMemoryError
         return tried[-1]
 
-    assert 1 <= until_it_fits(work, lambda: memory_policy.halve(64)) <= most
+    assert 1 <= until_it_fits(work, lambda: memory_policy.halve_chunk_size(64)) <= most
     assert tried[0] == 64 and tried == sorted(set(tried), reverse=True)
 
 
@@ -52,8 +52,8 @@ def test_what_does_not_fit_in_the_smallest_piece_is_raised():
         raise torch.OutOfMemoryError
 
     with pytest.raises(torch.OutOfMemoryError):
-        until_it_fits(work, lambda: memory_policy.halve(64))
-    assert memory_policy.at_once(64) == 1
+        until_it_fits(work, lambda: memory_policy.halve_chunk_size(64))
+    assert memory_policy.chunk_size(64) == 1
 
 
 def test_other_errors_are_not_tried_again():

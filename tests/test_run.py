@@ -168,7 +168,7 @@ def test_guidance_brings_the_picture_nearer_to_the_prompt():
     ends = []
     for plan in plans:
         frames = list(Pipeline.open(plan).frames(plan))
-        ends.append(frames[-1].guess.similarity.item())
+        ends.append(frames[-1].prediction.similarity.item())
     guided_end, unguided_end = ends
     assert guided_end > unguided_end + 0.05
 

@@ -46,8 +46,8 @@ class GuidedDenoiser:
     rng: RandomStreams
     clamp: Schedule | None = None  # largest root mean square of the gradient
     reach: Schedule | None = None  # largest root mean square of the shift that it makes
-    sight: GuidanceTarget = field(default_factory=GuidanceTarget)
-    asking: GuidanceCache = field(default_factory=GuidanceCache)
+    target: GuidanceTarget = field(default_factory=GuidanceTarget)
+    cache: GuidanceCache = field(default_factory=GuidanceCache)
     broken: list[tuple[float, Tensor]] = field(default_factory=list)  # times, and whether it was
 
     @property
@@ -56,7 +56,7 @@ class GuidedDenoiser:
 
     def __call__(self, x: Tensor, i: int) -> Prediction:
         progress = self.timeline.progress(i)
-        asked = self.asking.due(progress)
+        asked = self.cache.due(progress)
         if asked:
             view, answer = self._asked(x, i, progress)
         else:
@@ -70,24 +70,24 @@ class GuidedDenoiser:
         shift = sigma**2 / max(alpha, LEAST_ALPHA) * grad
         if self.reach is not None:
             shift = clamped(shift, self.reach(progress))
-        guess = view.guess
+        guess = view.prediction
         bent = Prediction(
-            pred=guess.pred.detach() - shift,
-            plain=guess.plain.detach(),
-            spread=None if guess.spread is None else guess.spread.detach(),
+            guided=guess.guided.detach() - shift,
+            unguided=guess.unguided.detach(),
+            variance=None if guess.variance is None else guess.variance.detach(),
             losses=answer.losses,
             similarity=answer.similarity,
             grad_norm=norm,
             seen=None if view.image is None else in_colour(view.image),
             progress=progress,
         )
-        self.asking.went(asked, answer)  # last: a step that runs out of memory is taken again
+        self.cache.went(asked, answer)  # last: a step that runs out of memory is taken again
         return bent
 
     def _asked(self, x: Tensor, i: int, progress: float) -> tuple[TargetImage, CachedGradient]:
         """The guess, and what the guides say of it."""
         wanted = any(guide.is_active(progress) for guide in self.guides.values())
-        view = self.sight(self.denoiser, x, i, back=wanted)
+        view = self.target(self.denoiser, x, i, back=wanted)
         assert view.image is not None
         image = in_colour(view.image)
         # Also those that ask for nothing: a stream of random numbers must not depend on it.
@@ -96,8 +96,8 @@ class GuidedDenoiser:
 
     def _rested(self, x: Tensor, i: int) -> tuple[TargetImage, CachedGradient]:
         """The guess, and what the guides said last, as far as it holds."""
-        answer = self.asking.answer
-        return self.sight(self.denoiser, x, i, look=False, back=answer.grad is not None), answer
+        answer = self.cache.answer
+        return self.target(self.denoiser, x, i, look=False, back=answer.grad is not None), answer
 
     def _back(self, view: TargetImage, answer: CachedGradient) -> Tensor:
         """The gradient with respect to x."""

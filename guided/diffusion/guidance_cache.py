@@ -63,19 +63,19 @@ class CachedGradient:
 class GuidanceCache:
     """The guides of one drawing: when they were asked last, and what they said."""
 
-    pace: GuidanceInterval = field(default_factory=GuidanceInterval)
+    interval: GuidanceInterval = field(default_factory=GuidanceInterval)
     since: int | None = None  # evaluations; None: not yet
     answer: CachedGradient = field(default_factory=CachedGradient)  # as far as it still holds
 
     def due(self, progress: float) -> bool:
         """Whether they are to be asked now."""
-        return self.since is None or self.since >= self.pace.every(progress)
+        return self.since is None or self.since >= self.interval.every(progress)
 
     def went(self, asked: bool, answer: CachedGradient) -> None:
         """An evaluation is over, with this answer. One that failed does not count."""
         self.since = 1 if asked else (self.since or 0) + 1
         if asked:
-            holds = self.pace.between == "again" and not self.pace.always
+            holds = self.interval.between == "again" and not self.interval.always
             self.answer = answer if holds else CachedGradient()
 
     def forget(self) -> None:
@@ -83,12 +83,12 @@ class GuidanceCache:
         self.since, self.answer = None, CachedGradient()
 
     def state(self) -> State:
-        if self.pace.always or self.since is None:
+        if self.interval.always or self.since is None:
             return {}
         found = {"since": torch.tensor(self.since)} | self.answer.state()
         return {PREFIX + name: tensor for name, tensor in found.items()}
 
-    def go_on(self, saved: State, device: torch.device) -> None:
+    def restore(self, saved: State, device: torch.device) -> None:
         """From where they were when the state was taken."""
         found = {
             name.removeprefix(PREFIX): tensor.to(device)

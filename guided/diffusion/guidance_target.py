@@ -28,7 +28,7 @@ from guided.timeline import Timeline
 class TargetImage:
     """A guess, and the image (B, 3, H, W) in [-1, 1] that guides are to see of it."""
 
-    guess: Prediction
+    prediction: Prediction
     image: Tensor | None  # None where nobody looks
     x: Tensor
     slope: float | None  # d image / d x, where it is taken as a number; None: by autograd
@@ -67,7 +67,7 @@ class GuidanceTarget:
         image = None
         if look or graph:
             with torch.set_grad_enabled(graph):
-                image = quick_guess(self.secondary, x, timeline, i) if quick else guess.pred
+                image = quick_guess(self.secondary, x, timeline, i) if quick else guess.guided
                 if self.sees == "blend":
                     _, sigma = timeline.scales(i)
                     image = sigma * image + (1 - sigma) * x

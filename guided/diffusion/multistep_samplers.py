@@ -67,7 +67,7 @@ class PLMS:
             eps = noise_in(x, guess, timeline, i)
             history = [eps, *history[: self.order - 1]]
             if i == 0:
-                x = guess.pred
+                x = guess.guided
             elif len(history) == 1:
                 # Pseudo improved Euler: the mean of the noise here and at the end of the step.
                 there = moved(x, eps, timeline, i)
@@ -83,7 +83,7 @@ class PLMS:
 
 def noise_in(x: Tensor, guess: Prediction, timeline: Timeline, i: int) -> Tensor:
     alpha, sigma = timeline.scales(i)
-    return (x - alpha * guess.pred) / sigma
+    return (x - alpha * guess.guided) / sigma
 
 
 def moved(x: Tensor, eps: Tensor, timeline: Timeline, i: int) -> Tensor:
@@ -115,7 +115,7 @@ class DPMSolver:
     ) -> Iterator[Step]:
         here = (start + 1, memory["pred"]) if memory else None
         for step in walk(Remembering(self.eta, here), self.recurrence, denoiser, x, rng, start):
-            yield replace(step, memory={"pred": step.guess.pred})
+            yield replace(step, memory={"pred": step.prediction.guided})
 
 
 @dataclass
@@ -131,9 +131,9 @@ class Remembering:
     ) -> Tensor:
         again = self.here is not None and self.here[0] == i
         self.before = None if again else self.here
-        self.here = (i, guess.pred)
+        self.here = (i, guess.guided)
         if i == 0:
-            return guess.pred
+            return guess.guided
         (_, sigma), (alpha_s, sigma_s) = timeline.scales(i), timeline.scales(i - 1)
         h = clarity(timeline, i - 1) - clarity(timeline, i)
         noisy = self.eta(timeline.progress(i)) * h

@@ -43,7 +43,7 @@ class OOMRetry:
         before = self.rng.state()
 
         def work() -> Prediction:
-            self.rng.go_on(before)
+            self.rng.restore(before)
             return self.denoiser(x, i)
 
         try:
@@ -60,10 +60,10 @@ class OOMRetry:
             return "generator.checkpointing=true"
         if (
             self.memory_policy.clips
-            and not self.memory_policy.one_by_one
+            and not self.memory_policy.offload_clips
             and x.device.type != "cpu"
         ):
-            self.memory_policy.send_away()
+            self.memory_policy.offload()
             return "CLIPs that wait on the CPU for their turn, which is slower"
         return None
 

@@ -83,12 +83,12 @@ class DDIM:
         self, x: Tensor, guess: Prediction, timeline: Timeline, i: int, rng: RandomStreams
     ) -> Tensor:
         (alpha, sigma), (alpha_s, sigma_s) = timeline.scales(i), timeline.scales(i - 1)
-        eps = (x - alpha * guess.pred) / sigma
+        eps = (x - alpha * guess.guided) / sigma
         # Equation 16: the share of the noise that is drawn anew.
         fresh = self.eta(timeline.progress(i)) * sigma_s / sigma
         fresh *= math.sqrt(max(0.0, 1 - (alpha / alpha_s) ** 2))
         kept = math.sqrt(max(0.0, sigma_s**2 - fresh**2))
-        x = alpha_s * guess.pred + kept * eps
+        x = alpha_s * guess.guided + kept * eps
         return x + fresh * rng.normal_like(x) if i > 0 else x
 
 
@@ -123,19 +123,19 @@ class DDPM:
         (alpha, sigma), (alpha_s, sigma_s) = timeline.scales(i), timeline.scales(i - 1)
         scale = alpha / alpha_s
         beta = 1 - scale**2
-        mean = alpha_s * beta / sigma**2 * guess.plain + scale * sigma_s**2 / sigma**2 * x
+        mean = alpha_s * beta / sigma**2 * guess.unguided + scale * sigma_s**2 / sigma**2 * x
         variance = self.variance(guess, timeline, i)
         # Sohl-Dickstein et al. 2015: guidance shifts the mean by the variance times the score,
         # and (pred - plain) is sigma**2 / alpha times the score.
-        mean = mean + variance * (guess.pred - guess.plain) * (alpha / sigma**2)
+        mean = mean + variance * (guess.guided - guess.unguided) * (alpha / sigma**2)
         return mean + variance**0.5 * rng.normal_like(x) if i > 0 else mean
 
     def variance(self, guess: Prediction, timeline: Timeline, i: int) -> Tensor | float:
         """Between the posterior's and the forward step's, on a logarithmic scale."""
         smallest, largest = posterior_variance(timeline, i), step_variance(timeline, i)
-        if guess.spread is None:
+        if guess.variance is None:
             return largest if i > 0 else smallest
-        share = (guess.spread + 1) / 2
+        share = (guess.variance + 1) / 2
         return (share * math.log(largest) + (1 - share) * math.log(smallest)).exp()
 
 

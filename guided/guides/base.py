@@ -23,7 +23,7 @@ class GuidePerImage:
     def __call__(self, image: Tensor, progress: float, rng: RandomStreams) -> GuideGradient:
         """image (B, 3, H, W), as many as there are guides."""
         pulls = [
-            guide(image[b : b + 1], progress, rng.of(b)) for b, guide in enumerate(self.guides)
+            guide(image[b : b + 1], progress, rng.stream(b)) for b, guide in enumerate(self.guides)
         ]
         unseen = image.new_zeros(1)  # of a guide that does not look at this step
         found = [unseen if p.similarity is None else p.similarity for p in pulls]

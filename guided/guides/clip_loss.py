@@ -129,7 +129,8 @@ class ClipSimilarity:
     def _scored(self, glance: ViewBatch) -> tuple[ViewBatch, Score]:
         with self.memory_policy.at_hand(glance.target.clip):
             return glance, until_it_fits(
-                partial(self._score, glance), partial(self.memory_policy.halve, len(glance.views))
+                partial(self._score, glance),
+                partial(self.memory_policy.halve_chunk_size, len(glance.views)),
             )
 
     def _strengths(self, progress: float) -> Iterator[tuple[Target, float, float]]:
@@ -152,7 +153,7 @@ class ClipSimilarity:
         pulls, distances, cosines = [], [], []
         images, together = len(views) // len(counts), sum(counts)
         times = torch.tensor(counts * images).to(views)
-        at_once = self.memory_policy.at_once(len(views))
+        at_once = self.memory_policy.chunk_size(len(views))
         for part, often in zip(views.split(at_once), times.split(at_once), strict=True):
             with torch.enable_grad():
                 part = part.requires_grad_()

@@ -13,7 +13,7 @@ CGROUP = Path("/sys/fs/cgroup")
 OURS = 0.8  # of a machine's memory
 
 
-def room(device: torch.device, there: int) -> float | None:
+def available_memory(device: torch.device, there: int) -> float | None:
     """Bytes for weights and steps, where `there` of them are taken by weights already: those that
     could still be taken beside, with what torch keeps for itself and does not use; of a CPU all
     that there are for programs. None where nobody says."""

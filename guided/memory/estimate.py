@@ -27,14 +27,14 @@ class StepMemory:
 
     weights: dict[str, int] = field(default_factory=dict)  # by network
     images: int = 0
-    guess: int = 0  # at most while the image is guessed
+    prediction: int = 0  # at most while the image is guessed
     kept: int = 0  # from there to the way back
     guides: int = 0  # at most while they look, beside what is kept
     back: int = 0  # at most on the way back, what is kept included
 
     @property
     def step(self) -> int:
-        return self.images + max(self.guess, self.kept + self.guides, self.back)
+        return self.images + max(self.prediction, self.kept + self.guides, self.back)
 
     @property
     def total(self) -> int:
@@ -64,7 +64,7 @@ class StepMeter:
 
     def predicted(self) -> None:
         """Mark that the image is predicted, and what the backward pass needs is kept."""
-        self.need.guess, self.need.kept = self.ledger.since(), self.ledger.live
+        self.need.prediction, self.need.kept = self.ledger.since(), self.ledger.live
 
     def look(
         self, guides: Mapping[str, Guide], image: Tensor, progress: float, rng: RandomStreams

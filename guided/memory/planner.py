@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from guided.interfaces import ClipModel, CutoutSettings, Guide, LoadedGenerator, Request
-from guided.memory.available import DRIVER, GB, room
+from guided.memory.available import DRIVER, GB, available_memory
 from guided.memory.estimate import StepMemory, held, measure_step, size_of
 from guided.memory.strategies import MemoryFit
 from guided.oom import MemoryPolicy
@@ -49,7 +49,7 @@ class MemoryRequest:
     def limit(self, weights: int) -> float | None:
         """Return the budget in bytes for weights, `weights` of which are loaded, and steps; None
         where the device cannot tell and `memory=` sets none."""
-        most = room(self.device, weights)
+        most = available_memory(self.device, weights)
         limits = [] if most is None else [most]
         if isinstance(self.setting, int | float):
             limits.append(float(self.setting) * GB - DRIVER[self.device.type])
@@ -74,8 +74,8 @@ def plan_memory(job: MemoryRequest, memory_policy: MemoryPolicy) -> str | None:
         waiting=job.device.type != "cpu" and len(job.clips) > 1,
     )
     fitting.fit()
-    if memory_policy.one_by_one:
-        memory_policy.send_away()
+    if memory_policy.offload_clips:
+        memory_policy.offload()
     return fitting.line()
 
 
@@ -109,7 +109,7 @@ class StepCounter:
         )
         need = max(map(step, self.moments), key=lambda need: need.step)
         need.weights = dict(self.weights)
-        if self.memory_policy.one_by_one:
+        if self.memory_policy.offload_clips:
             need.weights["CLIP"] -= self.waiting
         return need
 

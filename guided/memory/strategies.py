@@ -24,7 +24,7 @@ class Strategy:
     """One way to cut a step, and the most cutouts at once that then fit; 0: not even one."""
 
     checkpointing: bool
-    one_by_one: bool
+    offload_clips: bool
     most: int = 0
     need: StepMemory = field(default_factory=StepMemory)  # with as many, or one
 
@@ -46,11 +46,11 @@ class MemoryFit:
 
     def fit(self) -> None:
         """Settle `thrift`, `need` and whether it fits."""
-        first = Strategy(self.memory_policy.checkpointing, self.memory_policy.one_by_one)
+        first = Strategy(self.memory_policy.checkpointing, self.memory_policy.offload_clips)
         ways = [first]
         if self.recomputing and not first.checkpointing:
-            ways.append(Strategy(True, first.one_by_one))
-        if self.waiting and not first.one_by_one:
+            ways.append(Strategy(True, first.offload_clips))
+        if self.waiting and not first.offload_clips:
             ways += [Strategy(way.checkpointing, True) for way in ways]
         for way in ways:
             self._try(way)
@@ -85,9 +85,9 @@ class MemoryFit:
         way.need = replace(need, guides=round(none + each * even(views, max(way.most, 1))))
 
     def _take(self, way: Strategy) -> None:
-        self.memory_policy.checkpointing, self.memory_policy.one_by_one = (
+        self.memory_policy.checkpointing, self.memory_policy.offload_clips = (
             way.checkpointing,
-            way.one_by_one,
+            way.offload_clips,
         )
 
     def _left(self, need: StepMemory) -> float:
@@ -99,10 +99,10 @@ class MemoryFit:
         parts = [f"{name} {gb(size)}" for name, size in need.weights.items() if size > GB / 100]
         parts += [f"way back {gb(need.kept)}"] if need.kept > 2 * need.images else []
         parts += [f"cutouts {gb(need.guides)}"] if need.guides > GB / 100 else []
-        cut = self.memory_policy.at_once(self.memory_policy.views)
+        cut = self.memory_policy.chunk_size(self.memory_policy.views)
         chosen = [f"cutouts.micro_batch={cut}"] if cut < self.memory_policy.views else []
         chosen += ["generator.checkpointing=true"] if self.memory_policy.checkpointing else []
-        chosen += ["CLIPs one after another"] if self.memory_policy.one_by_one else []
+        chosen += ["CLIPs one after another"] if self.memory_policy.offload_clips else []
         text = f"memory: {gb(need.total)} of {gb(self.limit)} GB: {', '.join(parts)}"
         text += f" ({', '.join(chosen)})" if chosen else ""
         return text if self.fits else f"{text}; {HINT}"

@@ -22,7 +22,7 @@ ABOUT = (
 @dataclass
 class ModelCache:
     kept: dict[str, tuple[str, Any]] = field(default_factory=dict)  # how loaded, and the model
-    thrifts: dict[str, MemoryPolicy] = field(
+    memory_policies: dict[str, MemoryPolicy] = field(
         default_factory=dict
     )  # how what was drawn fits memory
 

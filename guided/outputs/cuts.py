@@ -45,7 +45,7 @@ class CutsViewer:
     def see(self, frame: Frame) -> None:
         if self.run.look is None or (frame.step % self.settings.every and not frame.last):
             return
-        guess = frame.guess
+        guess = frame.prediction
         image = frame.image if guess.seen is None else guess.seen
         seen = self.run.look(image, guess.progress, frame.seed + frame.step)
         tiles = [picture(view[None]) for views in seen for view in views]

@@ -48,7 +48,7 @@ class MetricsViewer:
     file: TextIO
 
     def see(self, frame: Frame) -> None:
-        guess = frame.guess
+        guess = frame.prediction
         line = {
             "image": frame.index,
             "step": frame.step,
@@ -58,7 +58,7 @@ class MetricsViewer:
             "similarity": number(guess.similarity),
             "grad_norm": number(guess.grad_norm),
             "seconds": round(frame.seconds, 4),
-            "peak_memory_mb": peak_memory(guess.plain),
+            "peak_memory_mb": peak_memory(guess.unguided),
         }
         self.file.write(json.dumps(line) + "\n")
         self.file.flush()

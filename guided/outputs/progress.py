@@ -37,9 +37,9 @@ class ProgressViewer:
         before = self.overall.over if self.overall else 0
         self.bar.n = min(before + part, self.bar.total)
         self.bar.set_description(f"picture {frame.index}, step {frame.step}/{frame.steps}", False)
-        losses = [value.item() for value in frame.guess.losses.values()]
+        losses = [value.item() for value in frame.prediction.losses.values()]
         facts = [self.overall.text(part)] if self.overall else []
         facts += [f"loss {sum(losses):.1f}"] if losses else []  # none where the guides rest
-        if frame.guess.similarity is not None:
+        if frame.prediction.similarity is not None:
             facts.append(f"similarity {frame.guess.similarity.item():.3f}")
         self.bar.set_postfix_str(", ".join(facts), refresh=True)

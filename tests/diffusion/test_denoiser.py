@@ -43,10 +43,10 @@ def test_a_perfect_network_gives_the_clean_image_back(prediction: str, i: int) -
     x = noised(image, noise, alpha, sigma)
     for channels in (3, 6):
         guess = ModelDenoiser(Oracle(says, channels), LINE, prediction)(x, i)
-        assert torch.allclose(guess.plain, image, atol=1e-11)
-        assert torch.equal(guess.pred, guess.plain)
-        assert (guess.spread is None) == (channels == 3)
-    assert torch.equal(guess.spread, torch.full_like(x, 0.25))
+        assert torch.allclose(guess.unguided, image, atol=1e-11)
+        assert torch.equal(guess.guided, guess.unguided)
+        assert (guess.variance is None) == (channels == 3)
+    assert torch.equal(guess.variance, torch.full_like(x, 0.25))
 
 
 def test_the_network_hears_the_time_of_the_position_for_every_image() -> None:
@@ -59,8 +59,8 @@ def test_the_network_hears_the_time_of_the_position_for_every_image() -> None:
 def test_guesses_are_clamped_only_where_the_card_says_so() -> None:
     x = 3 * torch.ones(1, 3, 2, 2)
     net = Oracle(torch.zeros_like(x))
-    assert ModelDenoiser(net, LINE)(x, 10).plain.max() > 3
-    assert ModelDenoiser(net, LINE, clip_denoised=True)(x, 10).plain.max() == 1
+    assert ModelDenoiser(net, LINE)(x, 10).unguided.max() > 3
+    assert ModelDenoiser(net, LINE, clip_denoised=True)(x, 10).unguided.max() == 1
 
 
 def test_the_guess_is_differentiable_in_x() -> None:
@@ -70,7 +70,7 @@ def test_the_guess_is_differentiable_in_x() -> None:
         .requires_grad_()
     )
     denoiser = ModelDenoiser(TinyNet().double(), LINE)
-    assert torch.autograd.gradcheck(lambda x: denoiser(x, 10).pred, x)
+    assert torch.autograd.gradcheck(lambda x: denoiser(x, 10).guided, x)
 
 
 def test_a_class_conditional_network_gets_each_images_own_random_class_at_each_step() -> None:

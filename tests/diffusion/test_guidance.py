@@ -41,8 +41,8 @@ def test_the_guess_moves_against_the_gradient_by_sigma_squared_over_alpha() -> N
         alpha, sigma = LINE.scales(i)
         guess = guided(ramp())(torch.zeros(SHAPE, dtype=torch.float64), i)
         # The guide's gradient is for images in [0, 1], half as long as [-1, 1].
-        assert torch.allclose(guess.pred, -(sigma**2) / alpha * ramp() / 2, rtol=1e-12)
-        assert torch.equal(guess.plain, torch.zeros_like(guess.plain))
+        assert torch.allclose(guess.guided, -(sigma**2) / alpha * ramp() / 2, rtol=1e-12)
+        assert torch.equal(guess.unguided, torch.zeros_like(guess.unguided))
         assert torch.allclose(guess.grad_norm, rms(ramp() / 2))
 
 
@@ -50,7 +50,7 @@ def test_guides_add_up() -> None:
     x = torch.zeros(SHAPE, dtype=torch.float64)
     both = guided(ramp())
     both.guides = {"one": FixedGuide(ramp()), "two": FixedGuide(3 * ramp())}
-    assert torch.allclose(both(x, 5).pred, guided(4 * ramp())(x, 5).pred)
+    assert torch.allclose(both(x, 5).guided, guided(4 * ramp())(x, 5).guided)
     assert set(both(x, 5).losses) == {"one", "two"}
 
 
@@ -60,8 +60,8 @@ def test_guides_add_up() -> None:
 def test_a_zero_gradient_stays_zero() -> None:
     assert torch.equal(clamped(torch.zeros(SHAPE), 0.05), torch.zeros(SHAPE))
     guess = guided(torch.zeros(SHAPE), clamp=0.05)(ramp(), 10)
-    assert torch.equal(guess.pred, guess.plain)
-    assert torch.isfinite(guess.pred).all()
+    assert torch.equal(guess.guided, guess.unguided)
+    assert torch.isfinite(guess.guided).all()
 
 
 def test_a_small_gradient_is_untouched_and_a_large_one_is_scaled_to_the_limit() -> None:
@@ -78,7 +78,7 @@ def test_the_clamp_is_a_schedule_over_the_run() -> None:
     x = torch.zeros(SHAPE, dtype=torch.float64)
     for i, limit in ((19, 0.05), (2, 0.01)):
         alpha, sigma = LINE.scales(i)
-        shift = rms(denoiser(x, i).pred) * alpha / sigma**2
+        shift = rms(denoiser(x, i).guided) * alpha / sigma**2
         assert shift.tolist() == pytest.approx([limit] * 2, rel=1e-9)
 
 
@@ -88,11 +88,14 @@ def test_the_reach_limits_the_shift_where_there_is_nearly_only_noise() -> None:
     free, bound = guided(ramp(10)), guided(ramp(10))
     bound.reach = schedule("reach", 0.3)
     noisy = bound(x, 19)
-    assert rms(noisy.pred).tolist() == pytest.approx([0.3] * 2, rel=1e-9)
-    assert torch.allclose(noisy.pred / rms(noisy.pred).view(-1, 1, 1, 1),
-                          free(x, 19).pred / rms(free(x, 19).pred).view(-1, 1, 1, 1))  # fmt: skip
-    assert rms(free(x, 0).pred).max() < 0.3
-    assert torch.equal(bound(x, 0).pred, free(x, 0).pred)
+    assert rms(noisy.guided).tolist() == pytest.approx([0.3] * 2, rel=1e-9)
+    free_noisy = free(x, 19)
+    assert torch.allclose(
+        noisy.guided / rms(noisy.guided).view(-1, 1, 1, 1),
+        free_noisy.guided / rms(free_noisy.guided).view(-1, 1, 1, 1),
+    )
+    assert rms(free(x, 0).guided).max() < 0.3
+    assert torch.equal(bound(x, 0).guided, free(x, 0).guided)
 
 
 @pytest.mark.parametrize("broken", [float("nan"), float("inf"), -float("inf")])
@@ -113,9 +116,9 @@ def test_a_gradient_that_is_not_finite_is_reported_and_that_image_goes_on_unguid
     assert not caplog.text  # once
     unguided = plain(x, 10)
     sound = GuidedDenoiser(plain, {"good": FixedGuide(ramp(10))}, RandomStreams([1, 2]))(x, 10)
-    assert torch.equal(bent.pred[0], unguided.pred[0])
-    assert torch.allclose(bent.pred[1], sound.pred[1], rtol=1e-12)
-    assert not torch.allclose(bent.pred[1], unguided.pred[1])
+    assert torch.equal(bent.guided[0], unguided.guided[0])
+    assert torch.allclose(bent.guided[1], sound.guided[1], rtol=1e-12)
+    assert not torch.allclose(bent.guided[1], unguided.guided[1])
     for sampler in (DDIM(eta=0.8), DDPM()):
         steps = [sampler.step(x, g, LINE, 10, RandomStreams([1, 2]))[0] for g in (bent, unguided)]
         assert torch.equal(*steps)
@@ -133,7 +136,7 @@ def test_a_cosine_schedules_first_step_does_not_explode() -> None:
     line = timeline("cosine", 50, "even")
     assert line.scales(49)[0] < 1e-3
     guess = guided(ramp(100), clamp=0.05, line=line)(ramp(), 49)
-    assert rms(guess.pred).max() <= 0.05 / LEAST_ALPHA * 1.001 < 10
+    assert rms(guess.guided).max() <= 0.05 / LEAST_ALPHA * 1.001 < 10
 
 
 @pytest.mark.parametrize("steps", [20, 250, 1000, 1500])
@@ -167,7 +170,7 @@ def test_the_two_stage_gradient_is_the_direct_one_through_everything(clip_denois
     guess = GuidedDenoiser(plain, guides, RandomStreams([1, 2]))(x0, i)
 
     x = x0.clone().requires_grad_()
-    pred = plain(x, i).pred
+    pred = plain(x, i).guided
     seeds = RandomStreams([1, 2]).seeds()
     loss = (30 * total_variation(pred) + 5 * excess(pred)).sum()
     for b in range(2):
@@ -179,7 +182,7 @@ def test_the_two_stage_gradient_is_the_direct_one_through_everything(clip_denois
     (direct,) = torch.autograd.grad(loss, x)
 
     alpha, sigma = LINE.scales(i)
-    two_stage = (guess.plain - guess.pred) * alpha / sigma**2
+    two_stage = (guess.unguided - guess.guided) * alpha / sigma**2
     assert relative(two_stage, direct) < 1e-10
 
 
@@ -187,7 +190,7 @@ def test_no_graph_is_kept_from_step_to_step() -> None:
     plain = ModelDenoiser(TinyNet().double(), LINE)
     guides = {"clip": clip_guide(LinearClip())}
     guess = GuidedDenoiser(plain, guides, RandomStreams([1, 2]))(ramp().requires_grad_(), 5)
-    kept = [guess.pred, guess.plain, guess.spread, guess.similarity, *guess.losses.values()]
+    kept = [guess.guided, guess.unguided, guess.variance, guess.similarity, *guess.losses.values()]
     assert not any(tensor.requires_grad for tensor in kept)
 
 

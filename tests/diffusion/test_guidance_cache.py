@@ -79,7 +79,7 @@ def guided(
 ) -> GuidedDenoiser:
     model, rng = ModelDenoiser(net, LINE), RandomStreams([1, 2])
     return GuidedDenoiser(
-        model, {"it": guide}, rng, sight=sight or GuidanceTarget(), asking=asking
+        model, {"it": guide}, rng, target=sight or GuidanceTarget(), cache=asking
     )
 
 
@@ -144,8 +144,8 @@ def test_with_nothing_in_between_the_guess_is_the_networks_own_and_no_way_back_i
     denoiser = guided(net, guide, pace(2, "nothing"))
     asked, resting = denoiser(noise(), 9), denoiser(noise(), 8)
     assert net.graphs == [True, False]
-    assert relative(asked.pred, asked.plain) > 1e-3
-    assert torch.equal(resting.pred, resting.plain)
+    assert relative(asked.guided, asked.unguided) > 1e-3
+    assert torch.equal(resting.guided, resting.unguided)
     assert resting.losses == {} and resting.similarity is None
 
 
@@ -159,12 +159,12 @@ def test_the_last_gradient_goes_back_through_the_network_as_it_is_now(through: s
     for k, i in ((1, 11), (2, 3)):
         guess = denoiser(noise(k), i)
         x = noise(k).requires_grad_()
-        pred = ModelDenoiser(net, LINE)(x, i).pred
+        pred = ModelDenoiser(net, LINE)(x, i).guided
         alpha, sigma = LINE.scales(i)
         (through_it,) = torch.autograd.grad((pred * said / 2).sum(), x)
         expected = through_it if through == "unet" else alpha * said.expand_as(x) / 2
-        assert relative(guess.plain - guess.pred, sigma**2 / alpha * expected) < 1e-9
-    assert torch.equal(denoiser(noise(3), 2).pred, denoiser(noise(3), 2).plain)  # asked anew
+        assert relative(guess.unguided - guess.guided, sigma**2 / alpha * expected) < 1e-9
+    assert torch.equal(denoiser(noise(3), 2).guided, denoiser(noise(3), 2).unguided)  # asked anew
 
 
 def test_what_was_said_is_what_is_told_until_they_are_asked_again() -> None:
@@ -199,7 +199,7 @@ def test_a_mirrored_image_is_not_bent_by_what_was_said_of_the_one_before() -> No
         clamp=None,
         reach=None,
         device=torch.device("cpu"),
-        pace=pace(4).pace,
+        interval=pace(4).interval,
         mirror=Mirror("both", (0.35,)),
     )
     list(drawing.generate(Request((8, 8), [1], 20), {"it": guide}))
@@ -221,7 +221,7 @@ def test_an_image_whose_guide_asks_for_less_is_the_same_among_others(between: st
         rng = RandomStreams(seeds)
         net = ModelDenoiser(TinyNet().double().requires_grad_(False), LINE)
         guide = GuidePerImage([Asked(until) for until in ends])
-        denoiser = GuidedDenoiser(net, {"it": guide}, rng, asking=pace(3, between))
+        denoiser = GuidedDenoiser(net, {"it": guide}, rng, cache=pace(3, between))
         x = rng.normal_like(torch.empty(len(seeds), *SHAPE[1:], dtype=torch.float64))
         *_, last = DDIM(eta=1, recurrence=2).sample(denoiser, x, rng, len(LINE) - 1)
         return last.x
@@ -246,10 +246,10 @@ def test_straight_is_the_way_through_the_exact_guess_of_white_images(sees: str, 
             exact,
             {"it": guide},
             RandomStreams([1, 2]),
-            sight=GuidanceTarget(sees, through=through),
+            target=GuidanceTarget(sees, through=through),
         )
         guess = guess(noise(), i)
-        return guess.plain - guess.pred
+        return guess.unguided - guess.guided
 
     assert relative(shift(1.0, "straight"), shift(1.0, "unet")) < 1e-9
     if 0 < i < 19:
@@ -263,9 +263,9 @@ def test_straight_guidance_moves_the_guess_by_the_gradient_of_what_it_is_told() 
         net, LossGuide(wavy, schedule("s", 1)), pace(), GuidanceTarget(through="straight")
     )
     guess = guess(noise(), i)
-    pred = guess.plain.clone().requires_grad_()
+    pred = guess.unguided.clone().requires_grad_()
     (grad,) = torch.autograd.grad(wavy(pred).sum(), pred)
-    assert relative(guess.plain - guess.pred, LINE.scales(i)[1] ** 2 * grad) < 1e-9
+    assert relative(guess.unguided - guess.guided, LINE.scales(i)[1] ** 2 * grad) < 1e-9
     assert net.graphs == [False]
 
 
@@ -290,7 +290,9 @@ def test_where_no_guide_asks_for_anything_no_way_back_is_kept(kind: int) -> None
     net = Watched(TinyNet().double())
     guess = walked(guided(net, list(only(0.5))[kind], pace()), DDIM(eta=0))
     assert net.graphs == [LINE.progress(i) < 0.5 for i in range(19, -1, -1)]
-    assert all(torch.equal(step.guess.pred, step.guess.plain) for step in guess[12:])
+    assert all(
+        torch.equal(step.prediction.guided, step.prediction.unguided) for step in guess[12:]
+    )
 
 
 def test_a_guide_that_asks_for_nothing_takes_its_random_numbers_all_the_same() -> None:

@@ -60,7 +60,7 @@ def noisy() -> Tensor:
 def guided(net: nn.Module, sight: GuidanceTarget, guide: Guide) -> GuidedDenoiser:
     net.requires_grad_(False)
     return GuidedDenoiser(
-        ModelDenoiser(net, LINE), {"it": guide}, RandomStreams([1, 2]), sight=sight
+        ModelDenoiser(net, LINE), {"it": guide}, RandomStreams([1, 2]), target=sight
     )
 
 
@@ -71,14 +71,14 @@ def test_guides_see_the_guess_or_its_blend_with_x(
 ) -> None:
     net, guide, x, i = TinyNet().double(), Onlooker(), noisy(), 12
     guess = guided(net, GuidanceTarget(sees, small if secondary else None), guide)(x, i)
-    own = ModelDenoiser(net, LINE)(x, i).pred
+    own = ModelDenoiser(net, LINE)(x, i).guided
     pred = quick_guess(small, x, LINE, i) if secondary else own
     sigma = LINE.scales(i)[1]
     expected = pred if sees == "pred" else pred * sigma + x * (1 - sigma)
     assert relative(guide.shown[0], (expected + 1) / 2) < 1e-10
     # A person always looks at the U-Net's own guess, and the sampler goes on from it.
-    assert torch.equal(guess.plain, own)
-    assert torch.equal(guess.pred, own)
+    assert torch.equal(guess.unguided, own)
+    assert torch.equal(guess.guided, own)
 
 
 @pytest.mark.parametrize("sees", ["pred", "blend"])
@@ -91,11 +91,11 @@ def test_the_shift_is_the_direct_gradient_by_way_of_what_is_seen(
     guide = LossGuide(wavy, schedule("scale", 1))
     guess = guided(net, GuidanceTarget(sees, small if secondary else None), guide)(noisy(), i)
     x = noisy().requires_grad_()
-    own = ModelDenoiser(net, LINE)(x, i).pred
+    own = ModelDenoiser(net, LINE)(x, i).guided
     pred = quick_guess(small, x, LINE, i) if secondary else own
     seen = pred if sees == "pred" else pred * sigma + x * (1 - sigma)
     (direct,) = torch.autograd.grad(wavy(seen).sum(), x)
-    assert relative(guess.pred, own.detach() - sigma**2 / alpha * direct) < 1e-9
+    assert relative(guess.guided, own.detach() - sigma**2 / alpha * direct) < 1e-9
 
 
 def test_with_a_secondary_model_the_network_keeps_no_graph_unless_the_schedule_says_so(
@@ -116,7 +116,7 @@ def test_a_gradient_of_zero_under_a_clamp_leaves_the_guess_as_it_is(small: Secon
     denoiser = guided(TinyNet().double(), GuidanceTarget("blend", small), Onlooker())
     denoiser.clamp = schedule("clamp", 0.05)
     guess = denoiser(noisy(), 5)
-    assert torch.equal(guess.pred, guess.plain)
+    assert torch.equal(guess.guided, guess.unguided)
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_plms_evaluates_twice_in_its_first_step_only_and_never_before_the_beginn
         steps = list(PLMS().sample(denoiser, noise(), RandomStreams([1]), start))
         assert denoiser.calls == calls
         assert [step.i for step in steps] == list(range(start, -1, -1))
-        assert torch.equal(steps[-1].x, steps[-1].guess.pred)
+        assert torch.equal(steps[-1].x, steps[-1].prediction.guided)
 
 
 def test_plms_refuses_noise_by_name() -> None:
@@ -157,7 +157,7 @@ def test_a_run_may_be_as_short_as_one_step(sampler: Sampler, steps: int, name: s
     denoiser = GaussianDenoiser(timeline(name, steps, "even"), MU, S)
     *_, last = sampler.sample(denoiser, noise(), RandomStreams([1]), steps - 1)
     assert torch.isfinite(last.x).all()
-    assert torch.equal(last.x, last.guess.pred)
+    assert torch.equal(last.x, last.prediction.guided)
 
 
 @pytest.mark.parametrize("settings", [dict(eta=1.5), dict(eta=-0.1), dict(recurrence=0)])

@@ -76,7 +76,7 @@ def test_guides_that_rest_are_asked_when_they_were_meant_to_be(monkeypatch):
     for colour in (in_colour, short_once):
         monkeypatch.setattr("guided.diffusion.guidance.in_colour", colour)
         chosen = drawing()
-        chosen.pace = GuidanceInterval(schedule("every", 2))
+        chosen.interval = GuidanceInterval(schedule("every", 2))
         pictures.append([step.x for step in steps(chosen)])
     assert calls > 2
     assert all(map(torch.equal, *pictures))

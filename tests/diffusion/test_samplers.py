@@ -229,7 +229,7 @@ def test_the_last_step_ends_at_the_guess_and_adds_no_noise() -> None:
     guess = GaussianDenoiser(line, MU, S)(x, 0)
     for sampler in (DDIM(eta=1), DDPM()):
         assert torch.allclose(
-            sampler.step(x, guess, line, 0, RandomStreams([1])), guess.pred, atol=1e-12
+            sampler.step(x, guess, line, 0, RandomStreams([1])), guess.guided, atol=1e-12
         )
 
 

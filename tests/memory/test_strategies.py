@@ -16,12 +16,12 @@ def fitting(limit: float, *, clips: int = 3, **may: bool) -> MemoryFit:
     memory_policy = MemoryPolicy()
 
     def walk() -> StepMemory:
-        one_more = clips - 1 if memory_policy.one_by_one else 0
+        one_more = clips - 1 if memory_policy.offload_clips else 0
         kept, back = (1, 1.5) if memory_policy.checkpointing else (4, 4.2)
         return StepMemory(
             {"U-Net": GB, "CLIP": (clips - one_more) * GB // 2},
             kept=kept * GB,
-            guides=int(0.1 * GB * memory_policy.at_once(VIEWS)),
+            guides=int(0.1 * GB * memory_policy.chunk_size(VIEWS)),
             back=int(back * GB),
         )
 
@@ -32,7 +32,11 @@ def fitting(limit: float, *, clips: int = 3, **may: bool) -> MemoryFit:
 
 def chosen(found: MemoryFit) -> tuple[int, bool, bool]:
     memory_policy = found.memory_policy
-    return memory_policy.at_once(VIEWS), memory_policy.checkpointing, memory_policy.one_by_one
+    return (
+        memory_policy.chunk_size(VIEWS),
+        memory_policy.checkpointing,
+        memory_policy.offload_clips,
+    )
 
 
 def held(found: MemoryFit) -> float:
@@ -60,8 +64,8 @@ def test_the_u_net_computes_again_before_cutouts_are_few():
 
 
 def test_clips_wait_only_where_nothing_else_helps():
-    assert not fitting(6).memory_policy.one_by_one
-    assert fitting(3.5).memory_policy.one_by_one
+    assert not fitting(6).memory_policy.offload_clips
+    assert fitting(3.5).memory_policy.offload_clips
 
 
 def test_as_many_cutouts_go_at_once_as_fit():

@@ -131,7 +131,7 @@ def test_cuts_show_every_view_of_every_clip(run):
     ]  # fmt: skip
     frames = all_frames()[:4]
     for one in frames:
-        one.guess.progress = 0.5
+        one.prediction.progress = 0.5
     watch(Cuts(every=2), run, frames)
     assert sorted(path.name for path in (run.folder / "cuts").iterdir()) == [
         "0000_0002.png", "0000_0004.png"

@@ -65,30 +65,30 @@ class DiffusionGenerator:
     clamp: Schedule | str | None  # or auto
     reach: Schedule | None
     device: torch.device
-    sight: GuidanceTarget = field(default_factory=GuidanceTarget)
-    pace: GuidanceInterval = field(default_factory=GuidanceInterval)
+    target: GuidanceTarget = field(default_factory=GuidanceTarget)
+    interval: GuidanceInterval = field(default_factory=GuidanceInterval)
     mirror: Mirror = field(default_factory=Mirror)
     memory_policy: MemoryPolicy = field(default_factory=MemoryPolicy)
 
     @property
     def recomputes(self) -> bool:
         """Whether gradients ever go back through the U-Net, which could recompute for them."""
-        return self.sight.through_unet
+        return self.target.through_unet
 
     def networks(self) -> dict[str, nn.Module]:
         """Return the U-Net, and the secondary model where there is one."""
-        secondary = {} if self.sight.secondary is None else {"secondary": self.sight.secondary}
+        secondary = {} if self.target.secondary is None else {"secondary": self.target.secondary}
         return {"U-Net": self.unet, **secondary}
 
     def on_meta(self) -> DiffusionGenerator:
         """Return a copy whose networks are on the meta device."""
-        secondary = self.sight.secondary
-        sight = replace(self.sight, secondary=None if secondary is None else meta_copy(secondary))
-        return replace(self, unet=meta_copy(self.unet), sight=sight, device=META)
+        secondary = self.target.secondary
+        sight = replace(self.target, secondary=None if secondary is None else meta_copy(secondary))
+        return replace(self, unet=meta_copy(self.unet), target=sight, device=META)
 
     def phase(self, progress: float) -> Hashable:
         """Return whether the secondary model makes the prediction that guides see."""
-        return self.sight.quick(progress)
+        return self.target.quick(progress)
 
     def trace_step(
         self, guides: Mapping[str, Guide], request: Request, progress: float, meter: StepMeter
@@ -102,7 +102,7 @@ class DiffusionGenerator:
         line = Timeline((0.0, 999 - 1000 * progress, 999.0), (0.999, 0.3, 0.001))
         model = ModelDenoiser(self.unet, line, card.prediction, card.clip_denoised, rng)
         self.unet.checkpointing = self.memory_policy.checkpointing
-        view = self.sight(model, x, 1)
+        view = self.target(model, x, 1)
         meter.predicted()
         assert view.image is not None
         meter.look(guides, in_colour(view.image), progress, rng)
@@ -120,18 +120,18 @@ class DiffusionGenerator:
         rng = RandomStreams(request.seeds)
         model = ModelDenoiser(self.unet, steps, card.prediction, card.clip_denoised, rng)
         clamp = self._clamp(request.steps)
-        asking = GuidanceCache(self.pace)
-        guided = GuidedDenoiser(model, guides, rng, clamp, self.reach, self.sight, asking)
+        asking = GuidanceCache(self.interval)
+        guided = GuidedDenoiser(model, guides, rng, clamp, self.reach, self.target, asking)
         sparing = OOMRetry(
-            guided, self.unet if self.sight.through_unet else None, rng, self.memory_policy
+            guided, self.unet if self.target.through_unet else None, rng, self.memory_policy
         )
         start = len(steps) - 1 - request.skip
         place = SamplingState(self._begin(request, rng, model, start), start)
         mirrored = self.mirror.positions(steps, start)
         if saved is not None:
             place = SamplingState.restored(saved, place)
-            rng.go_on(saved["dice"])
-            asking.go_on(saved, self.device)
+            rng.restore(saved["dice"])
+            asking.restore(saved, self.device)
             # Cut as before, whatever memory there is now: the last bits follow from it.
             self.memory_policy.micro_batch = int(saved.get("micro_batch", 0)) or None
         for step in self._walk(sparing, asking, place, rng, mirrored):
@@ -163,7 +163,7 @@ class DiffusionGenerator:
 
     def _clamp(self, steps: int) -> Schedule | None:
         if self.clamp == AUTO:
-            return schedule("clamp", auto_clamp(steps, self.sight.secondary is not None))
+            return schedule("clamp", auto_clamp(steps, self.target.secondary is not None))
         return self.clamp
 
     def _begin(

@@ -85,8 +85,8 @@ class Diffusion:
             clamp=self.clamp,
             reach=self.reach,
             device=device,
-            sight=GuidanceTarget(self.sees, quick, self.secondary, self.through),
-            pace=GuidanceInterval(self.every, self.between),
+            target=GuidanceTarget(self.sees, quick, self.secondary, self.through),
+            interval=GuidanceInterval(self.every, self.between),
             mirror=Mirror(self.symmetry, self.symmetry_at),
             memory_policy=memory_policy,
         )

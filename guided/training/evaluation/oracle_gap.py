@@ -90,7 +90,7 @@ def compare(model: UNet, card: ModelCard, ideal: Ideal, count: int, seed: int) -
     for time in TIMES:
         scales = denoiser.timeline.scales(time)
         x = noised(shown, torch.randn(shown.shape, generator=rng), *scales)
-        guess, best = denoiser(x.to(device), time).plain.cpu(), ideal(x, *scales)
+        guess, best = denoiser(x.to(device), time).unguided.cpu(), ideal(x, *scales)
         yield Row(time, *(error(*both) for both in ((best, shown), (guess, shown), (guess, best))))
 
 

@@ -56,14 +56,14 @@ class Case:
     classes: bool = False
     each: bool = False  # a guide for each image, as wildcards need
     cutouts: Cutouts | DiscoCutouts = field(default_factory=few)
-    pace: GuidanceInterval = GuidanceInterval()
-    sight: GuidanceTarget = field(default_factory=GuidanceTarget)
+    interval: GuidanceInterval = GuidanceInterval()
+    target: GuidanceTarget = field(default_factory=GuidanceTarget)
 
     def draw(self, saved: dict[str, Tensor] | None = None) -> Iterator[Step]:
         net = network(5 if self.classes else 0)
         card, clamp = ModelCard(unet=net.config), schedule("clamp", 0.05)
         drawing = DiffusionGenerator(
-            net, card, self.sampler, clamp, None, CPU, self.sight, self.pace, self.mirror
+            net, card, self.sampler, clamp, None, CPU, self.target, self.interval, self.mirror
         )
         init = torch.rand(1, 3, SIZE[1], SIZE[0], generator=torch.Generator().manual_seed(1))
         scene = Scene([Prompt("a")], {"a": LinearClip(dtype=torch.float32)}, self.cutouts, CPU)
@@ -97,13 +97,13 @@ CASES = {
     "three together, by PLMS": Case(PLMS(order=4), (7, 8, 9), init=True, skip=1),
     "two together that ask for different things": Case(DDIM(), (7, 8), each=True),
     "all augmentations": Case(DDIM(), cutouts=few(grayscale=0.5, jitter=0.1)),
-    "guides that rest": Case(DDIM(**TWICE), pace=SELDOM),
-    "guides that rest, mirrored": Case(DPMSolver(), pace=SELDOM, mirror=MIRROR),
+    "guides that rest": Case(DDIM(**TWICE), interval=SELDOM),
+    "guides that rest, mirrored": Case(DPMSolver(), interval=SELDOM, mirror=MIRROR),
     "three together, guides that rest, straight": Case(
-        PLMS(), (7, 8, 9), pace=SELDOM, sight=GuidanceTarget("blend", through="straight")
+        PLMS(), (7, 8, 9), interval=SELDOM, target=GuidanceTarget("blend", through="straight")
     ),
     "guides that rest, no gradient in between": Case(
-        DDIM(), pace=GuidanceInterval(SELDOM.every, "nothing")
+        DDIM(), interval=GuidanceInterval(SELDOM.every, "nothing")
     ),
     "Disco's cutouts": Case(DDIM(), cutouts=DiscoCutouts(overview=1, inner=1, batches=1)),
     "DiscoArt's cutouts": Case(PLMS(), cutouts=DiscoCutouts(overview=1, inner=1, shared=False)),
@@ -112,8 +112,8 @@ CASES = {
 
 def parts(step: Step) -> dict[str, Tensor]:
     """Everything about a step that is a number."""
-    guess = step.guess
-    found = {"x": step.x, "pred": guess.pred, "plain": guess.plain, "seen": guess.seen}
+    guess = step.prediction
+    found = {"x": step.x, "pred": guess.guided, "plain": guess.unguided, "seen": guess.seen}
     found |= {"similarity": guess.similarity, "norm": guess.grad_norm, "i": torch.tensor(step.i)}
     found |= {f"loss of {name}": loss for name, loss in guess.losses.items()}
     found |= {f"state: {name}": tensor for name, tensor in step.state.items()}
