@@ -71,14 +71,14 @@ def check_number(
     if not fits or (whole and value != int(value)):
         beyond = is_number(value) and (value < low or value > high)
         near = f"; the nearest is {min(max(value, low), high):g}" if beyond else ""
-        raise ValueError(f"{name}={shown(value)} must be {kind_of(low, high, whole)}{near}")
+        raise ValueError(f"{name}={shown(value)} must be {range_text(low, high, whole)}{near}")
 
 
 def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def kind_of(low: float, high: float, whole: bool) -> str:
+def range_text(low: float, high: float, whole: bool) -> str:
     kind = "a whole number" if whole else "a number"
     if math.isinf(low):
         return kind

@@ -1,5 +1,6 @@
-"""Pictures from files, upright and in plain RGB, whatever they were. Imports no torch before a
-tensor is asked for.
+"""Pictures: files to RGB, Pillow pictures to tensors and back, and the shapes they are brought to.
+
+Imports torch only where a tensor is needed.
 """
 
 from __future__ import annotations
@@ -15,28 +16,28 @@ from guided.untrusted.typed_paths import expand
 if TYPE_CHECKING:
     from torch import Tensor
 
-# What Pillow decodes by itself; for others it would start programs, as Ghostscript for PostScript.
+# Decoded by Pillow itself: for others it starts programs, such as Ghostscript for PostScript.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
 
 
 def check_picture(setting: str, path: str) -> None:
-    """BadInput naming the setting unless the file is there and a whole picture."""
+    """Raise BadInput, naming the setting, unless the file is a readable picture."""
     open_picture(setting, path)
 
 
 def open_picture(setting: str, path: str) -> Image.Image:
-    """RGB, turned upright as its camera says, transparency over white; of several frames the
-    first. BadInput names the setting when that cannot be had of the file."""
+    """Return the file's first frame as RGB, rotated by its EXIF orientation, transparency over
+    white. Raise BadInput, naming the setting, if it cannot be read."""
     if path.startswith(("http://", "https://")):
         raise BadInput(f"{setting}={path} is a link: fetch it, and give the file")
     place = expand(setting, path)
     if not place.is_file():
-        what = "is a folder" if place.is_dir() else "is not there"
-        raise BadInput(f"{setting}={path}: the file {what}")
+        reason = "is a folder" if place.is_dir() else "is not there"
+        raise BadInput(f"{setting}={path}: the file {reason}")
     Image.init()
-    known = tuple(name for name in FORMATS if name in Image.OPEN)  # AVIF not everywhere
+    formats = tuple(name for name in FORMATS if name in Image.OPEN)  # AVIF is optional
     try:
-        with warnings.catch_warnings(), Image.open(place, formats=known) as file:
+        with warnings.catch_warnings(), Image.open(place, formats=formats) as file:
             # Pillow warns of pictures above 89 million pixels and refuses those of twice as many.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return flat(ImageOps.exif_transpose(file))
@@ -47,8 +48,8 @@ def open_picture(setting: str, path: str) -> Image.Image:
 
 
 def flat(picture: Image.Image) -> Image.Image:
-    """Any mode -> RGB, over white where it is transparent."""
-    if picture.mode.startswith("I"):  # 16 bits of gray, which Pillow would cut off at 255
+    """Return a picture of any mode as RGB, composited over white where it is transparent."""
+    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
         picture = picture.convert("I").point(lambda level: level / 257).convert("L")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
@@ -58,22 +59,32 @@ def flat(picture: Image.Image) -> Image.Image:
 
 
 def read_picture(path: str) -> Tensor:
-    """(1, 3, H, W) in [0, 1]."""
+    """Return the picture in a file as a tensor (1, 3, H, W) in [0, 1]."""
     return tensor(open_picture("picture", path))
 
 
-def tensor(picture: Image.Image) -> Tensor:
-    """RGB -> (1, 3, H, W) in [0, 1]."""
+def levels(picture: Image.Image) -> Tensor:
+    """Return the 8-bit levels (3, H, W) of an RGB picture, channels last in memory."""
     import torch
 
-    pixels = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
-    shaped = pixels.view(picture.height, picture.width, 3)
-    return shaped.permute(2, 0, 1)[None].float() / 255
+    values = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
+    return values.view(picture.height, picture.width, 3).permute(2, 0, 1)
+
+
+def tensor(picture: Image.Image) -> Tensor:
+    """Return an RGB picture as a tensor (1, 3, H, W) in [0, 1]."""
+    return levels(picture)[None].float() / 255
+
+
+def picture(image: Tensor) -> Image.Image:
+    """Return a tensor (1, 3, H, W), clamped to [0, 1], as an 8-bit RGB picture."""
+    values = (image[0].detach().clamp(0, 1) * 255).round().byte()
+    return Image.fromarray(values.permute(1, 2, 0).cpu().numpy())
 
 
 def square(image: Tensor) -> Tensor:
-    """Letter-boxed to a square with the image's mean colour, so that CLIP sees all of it in its
-    true shape, and bars that are no part of any object."""
+    """Return the image (B, 3, H, W) letter-boxed to a square, so that CLIP sees all of it in its
+    true proportions. The bars have each image's mean colour and pass no gradient to it."""
     height, width = image.shape[2:]
     if height == width:
         return image
@@ -87,7 +98,7 @@ def square(image: Tensor) -> Tensor:
 
 
 def middle(image: Tensor) -> Tensor:
-    """The largest square in the middle."""
+    """Return the largest centred square of the image (B, 3, H, W)."""
     height, width = image.shape[2:]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NoReturn
 
-from guided.errors import check_number, is_number, kind_of, not_one_of, shown
+from guided.errors import check_number, is_number, not_one_of, range_text, shown
 
 HEAVIEST = 1e9  # of weights, whose sums and squares then are finite
 AUTO = "auto"  # for settings that know a good value by themselves
@@ -105,7 +105,7 @@ def read_way(name: str, value: Mapping[str, Any]) -> tuple[str, Any]:
 
 def forms(low: float, high: float, whole: bool) -> str:
     """What a schedule may be, for messages."""
-    return f"{kind_of(low, high, whole)}, or pairs [progress, value], as [[0, 12], [0.4, 4]]"
+    return f"{range_text(low, high, whole)}, or pairs [progress, value], as [[0, 12], [0.4, 4]]"
 
 
 def is_pairs(value: Any) -> bool:

@@ -1,36 +1,97 @@
-"""Which of the two languages that the program speaks a text is written in. Knows nothing about
-what CLIPs can read (models/scripts.py)."""
+"""Languages and scripts of texts, and quoted lists.
+
+The CLIP models differ in the scripts that they were trained on: one that learned from English
+captions ranks the right picture of a Chinese caption first in 0.4 % of cases, where a multilingual
+one does so in half, yet its gradient is as large.
+"""
 
 import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 
 ENGLISH, CHINESE = "en", "zh"
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 OTHERS = re.compile(r"[\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f\u1100-\u11ff\uac00-\ud7af]")
 LATIN = re.compile(r"[A-Za-z\u00c0-\u024f][A-Za-z\u00c0-\u024f'’-]*")
+ITEM = re.compile(r"""\s*('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,]*)\s*(?:,|$)""")
+# The first word of a letter's Unicode name -> the common name of its script, where they differ.
+SCRIPTS = {"cjk": "han", "ideographic": "han", "hiragana": "kana", "katakana": "kana"}
+IGNORED = ("modifier", "feminine", "masculine", "micro", "double", "mathematical", "script")
+TITLES = {"han": "Chinese characters", "kana": "Japanese"}  # of scripts, in messages
 
 
 def language(text: str) -> str:
-    """`zh` where it has more Han characters than Latin words, and no kana or Hangul; else `en`."""
+    """Return `zh` if the text has more Han characters than Latin words, and no kana or Hangul;
+    else `en`."""
     if OTHERS.search(text):
         return ENGLISH
     return CHINESE if len(HAN.findall(text)) > len(LATIN.findall(text)) else ENGLISH
 
 
-ITEM = re.compile(r"""\s*('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,]*)\s*(?:,|$)""")
-
-
 def split(text: str) -> list[str]:
-    """At commas outside quotes."""
-    found, at = [], 0
-    while at < len(text):
-        match = ITEM.match(text, at)
-        found.append(unquoted(match[1]))
-        at = max(match.end(), at + 1)
-    return found
+    """Return the parts between commas that stand outside quotes, unquoted."""
+    parts, start = [], 0
+    while start < len(text) and (match := ITEM.match(text, start)):
+        parts.append(unquoted(match[1]))
+        start = max(match.end(), start + 1)
+    return parts
 
 
 def unquoted(text: str) -> str:
+    """Return the text without surrounding blanks and quotes; backslashes before quotes inside it
+    are resolved."""
     text = text.strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
         return re.sub(r"\\(.)", r"\1", text[1:-1]) if text[0] in text[1:-1] else text[1:-1]
     return text
+
+
+def scripts(text: str) -> set[str]:
+    """Return the scripts of the text's letters, as {"latin", "han"}; digits, signs and emoji have
+    none."""
+    words = (
+        unicodedata.name(letter, "").partition(" ")[0].partition("-")[0].lower()
+        for letter in normal_width(text)
+        if unicodedata.category(letter).startswith("L")
+    )
+    return {SCRIPTS.get(word, word) for word in words if word and word not in IGNORED}
+
+
+def normal_width(text: str) -> str:
+    """Return the text with full-width Latin letters and half-width kana in their normal width."""
+    return "".join(
+        unicodedata.normalize("NFKC", letter)
+        if unicodedata.east_asian_width(letter) in ("F", "H")
+        else letter
+        for letter in text
+    )
+
+
+def unreadable(
+    texts: Iterable[tuple[str, Sequence[str]]], reads: Mapping[str, Sequence[str]]
+) -> str | None:
+    """Return a warning about texts in scripts that their CLIPs were not trained on, with a
+    remedy, or None.
+
+    Each text comes with the names of the CLIPs that it is for; none: all. `reads` has the scripts
+    of each CLIP; `any`: every script; none: unknown, never warned about."""
+    blind: dict[str, list[str]] = {}
+    example = ""
+    for text, names in texts:
+        for name, known in reads.items():
+            if names and name not in names:
+                continue
+            unknown = set() if not known or "any" in known else scripts(text) - set(known)
+            for script in sorted(unknown):
+                example = example or text
+                if name not in blind.setdefault(script, []):
+                    blind[script].append(name)
+    if not blind:
+        return None
+    clips = sorted({name for names in blind.values() for name in names})
+    titles = " and ".join(TITLES.get(script, script.capitalize()) for script in blind)
+    remedy = "clip=[chinese] or " if set(blind) == {"han"} else ""
+    return (
+        f"{', '.join(clips)} {'does' if len(clips) == 1 else 'do'} not read {titles}, and "
+        f"{example!r} pulls at random there; what reads it: {remedy}clip=[multilingual]"
+    )

@@ -27,10 +27,10 @@ from guided.interfaces import CutoutSettings, GuideSettings, Output
 from guided.models.cards import ClipCard, ModelCard, SecondaryCard, keep_in, locate, needed_by
 from guided.prompts import prompt
 from guided.prompts.prompt import Prompt, meant_for
-from guided.prompts.scripts import unread
 from guided.prompts.styles import Artist, Style, StyleMix
 from guided.prompts.wildcards import Wildcards
 from guided.schedule import Schedule
+from guided.text import unreadable
 from guided.untrusted import allowed_files
 from guided.untrusted.typed_paths import expand
 
@@ -209,7 +209,7 @@ class Plan:
             )
         drawn = self.prompts_of(self.seed)  # every wildcard has its list
         texts = [(asked.text, asked.clips) for asked in drawn if not asked.image]
-        if warning := unread(texts, {name: card.reads for name, card in self.clips.items()}):
+        if warning := unreadable(texts, {name: card.reads for name, card in self.clips.items()}):
             log.warning(warning)
         for name in self.clips:
             self.check_weights(name)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from guided.images import flat
 from guided.runs import record
 
 SIDE = 320  # pixels, the longer one
@@ -18,18 +19,10 @@ def make(picture: Path, thumb: Path) -> tuple[int, int]:
     with Image.open(picture, formats=FORMATS) as image:
         size = image.size
         image.draft("RGB", (SIDE, SIDE))
-        small = on_white(image)
+        small = flat(image)
     small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     record.write(thumb, encoded(small))
     return size
-
-
-def on_white(image: Image.Image) -> Image.Image:
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    ground = Image.new("RGBA", image.size, "white")
-    ground.alpha_composite(image.convert("RGBA"))
-    return ground.convert("RGB")
 
 
 def encoded(small: Image.Image) -> bytes:

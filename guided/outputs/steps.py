@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from guided.errors import check_number
+from guided.images import picture
 from guided.interfaces import Frame, Run
-from guided.outputs.picture import picture
 from guided.runs import record
 
 

@@ -17,9 +17,10 @@ from pathlib import Path
 from PIL import Image
 
 from guided.errors import check_number, not_one_of
+from guided.images import picture
 from guided.interfaces import Frame, Run
 from guided.outputs.film import Film
-from guided.outputs.picture import made, picture
+from guided.outputs.picture import made
 from guided.runs import record
 
 FASTEST = {"mp4": 120, "gif": 50, "webp": 120}  # pictures a second; browsers slow a GIF above it

@@ -6,10 +6,10 @@ import pytest
 import torch
 from PIL import Image
 
+from guided.images import picture
 from guided.interfaces import Frame, Prediction, Run
 from guided.outputs.cuts import Cuts
 from guided.outputs.metrics import Metrics
-from guided.outputs.picture import picture
 from guided.outputs.sheet import GAP, Sheet
 from guided.outputs.steps import Steps
 from guided.outputs.still import Still

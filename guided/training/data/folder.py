@@ -18,6 +18,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from guided.errors import BadInput
+from guided.images import flat, levels
 
 log = logging.getLogger(__name__)
 SPARE = 1.15  # kept this much larger than drawn, so that crops may zoom a little
@@ -77,16 +78,13 @@ def read(path: Path, short: int) -> Tensor | None:
     transparent; None if it cannot be read."""
     try:
         with Image.open(path) as image:
-            image = ImageOps.exif_transpose(image).convert("RGBA")
+            picture = flat(ImageOps.exif_transpose(image))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         log.warning("left out: %s (%s)", path, error)
         return None
-    white = Image.new("RGBA", image.size, "white")
-    flat = Image.alpha_composite(white, image).convert("RGB")
-    scale = short / min(flat.size)
-    flat = flat.resize([max(short, round(side * scale)) for side in flat.size], Image.LANCZOS)
-    pixels = torch.frombuffer(bytearray(flat.tobytes()), dtype=torch.uint8)
-    return pixels.view(flat.height, flat.width, 3).permute(2, 0, 1).contiguous()
+    scale = short / min(picture.size)
+    size = [max(short, round(side * scale)) for side in picture.size]
+    return levels(picture.resize(size, Image.Resampling.LANCZOS)).contiguous()
 
 
 def captions_of(path: Path) -> list[str]:

@@ -29,8 +29,8 @@ from guided.config.composition import compose
 from guided.config.messages import BAD, say
 from guided.config.plan import Plan
 from guided.errors import BadInput, not_one_of
+from guided.images import picture, tensor
 from guided.models.cards import locate
-from guided.outputs.picture import picture
 from guided.pipeline import Pipeline
 from guided.training.data import pictures, sources
 from guided.training.evaluation import contact_sheet, examine, judging
@@ -132,11 +132,8 @@ def weights(plan: Plan) -> Iterator[Path]:
 
 
 def load(paths: list[Path]) -> Tensor:
-    """(B, 3, H, W) in [0, 1]"""
-    images = [Image.open(path).convert("RGB") for path in paths]
-    flat = [torch.frombuffer(bytearray(i.tobytes()), dtype=torch.uint8) for i in images]
-    size = (images[0].height, images[0].width, 3)
-    return torch.stack([one.view(size) for one in flat]).permute(0, 3, 1, 2).float() / 255
+    """Return the pictures as a batch (B, 3, H, W) in [0, 1]."""
+    return torch.cat([tensor(Image.open(path).convert("RGB")) for path in paths])
 
 
 def judged(judge: Judge, sheet: Exam, asked: list[Question], paths: list[Path]) -> list[int]:
