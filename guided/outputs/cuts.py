@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from guided.errors import check_number
-from guided.interfaces import Frame, Run
+from guided.interfaces import Frame, Output, Run
 from guided.outputs.picture import picture
 from guided.runs import record
 
@@ -23,7 +23,7 @@ GAP = 2  # pixels between cutouts
 
 
 @dataclass
-class Cuts:
+class Cuts(Output):
     every: int = 10
 
     def __post_init__(self) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 from guided.errors import check_number
-from guided.interfaces import Frame, Run
+from guided.interfaces import Frame, Output, Run
 from guided.outputs.picture import picture
 from guided.runs import record
 
@@ -28,7 +28,7 @@ SEEN_AGAIN = 20  # times at most
 
 
 @dataclass
-class Sheet:
+class Sheet(Output):
     columns: int = 8
     height: int = 128  # of each picture, in pixels
 
