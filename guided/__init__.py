@@ -66,5 +66,6 @@ def frames(prompt: Any, *overrides: str, **settings: Any) -> Iterator[Frame]:
     words = words_for(prompt, overrides, settings)
     check_called(words, "frames")
     plan = Plan.read(composed(words))
+    plan.tell_unused(words)
     check_shown(plan, words)
     return Pipeline.open(plan).frames(plan)

@@ -10,7 +10,9 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+
+from guided.schedule import Schedule
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from guided.oom import MemoryPolicy
     from guided.prompts.prompt import Prompt
     from guided.rng import RandomStreams
-    from guided.schedule import Schedule
     from guided.timeline import Timeline
 
 # What can be written down in the middle of a picture, and gone on from.
@@ -52,6 +53,15 @@ class Prediction:
             None if self.seen is None else self.seen[one],
             self.progress,
         )
+
+
+class PartSettings(Protocol):
+    """Settings of a part of the program. What they need not implement has a default here."""
+
+    def resolve_auto(self, size: tuple[int, int], steps: int) -> Self:
+        """Return the settings with every `auto` replaced by a value for pictures of `size`
+        (width, height) and that many steps. These settings do not change."""
+        return self
 
 
 class Denoiser(Protocol):
@@ -90,6 +100,10 @@ class Sampler(Protocol):
         ...
 
 
+class SamplerSettings(PartSettings, Sampler, Protocol):
+    """A sampler that is its own settings."""
+
+
 @dataclass
 class GuideGradient:
     """What a guide says of an image: how far off, and in which direction it gets worse."""
@@ -125,7 +139,7 @@ class CutoutSampler(Protocol):
     ) -> CutoutBatch: ...
 
 
-class CutoutSettings(Protocol):
+class CutoutSettings(PartSettings, Protocol):
     micro_batch: int | None  # cutouts through CLIP at once
     overview: Schedule  # cutouts of the whole image in a set
     inner: Schedule  # cutouts of parts of it in a set
@@ -186,11 +200,38 @@ class Scene:
     memory_policy: MemoryPolicy | None = None  # how much is held at once; None: as the cutouts say
 
 
-class GuideSettings(Protocol):
-    """May also have `check(has_init)`, which raises BadInput before anything is loaded, and
-    `networks()`, the cards of what it loads."""
+class NeededWeights(Protocol):
+    """The card of a network that a part of the program loads for itself."""
 
-    def prepare(self, scene: Scene) -> Guide: ...
+    GROUP: ClassVar[str]
+    name: str
+    urls: list[str]
+    sha256: str
+
+    def missing(self) -> str | None:
+        """Return a line that says which file is missing or damaged; None if it is there."""
+        ...
+
+
+class GuideSettings(PartSettings, Protocol):
+    """Settings of a guide."""
+
+    @property
+    def divides_by_weights(self) -> bool:
+        """Whether the sum of the prompts' weights must not be 0."""
+        return False
+
+    def check(self, has_init: bool) -> None:
+        """Raise BadInput, before anything is loaded, if the guide cannot work; `has_init`: there
+        is a picture to start from."""
+
+    def networks(self) -> Sequence[NeededWeights]:
+        """Return the cards of the networks that the guide loads for itself."""
+        return ()
+
+    def prepare(self, scene: Scene) -> Guide:
+        """Return the guide for the images of a scene."""
+        ...
 
 
 @dataclass
@@ -330,8 +371,14 @@ class Viewer(Protocol):
     def see(self, frame: Frame) -> None: ...
 
 
-class Output(Protocol):
-    """Watches a run: opened once, sees every frame, closed also when the run breaks off. May
-    also have `check(size)`, which raises ValueError before anything is loaded."""
+class Output(PartSettings, Protocol):
+    """Settings of an output. It is opened once for a run, is shown every frame, and is closed also
+    when the run breaks off."""
 
-    def open(self, run: Run) -> AbstractContextManager[Viewer]: ...
+    def check(self, size: tuple[int, int]) -> None:
+        """Raise ValueError, before anything is loaded, if pictures of `size` (width, height)
+        cannot be written."""
+
+    def open(self, run: Run) -> AbstractContextManager[Viewer]:
+        """Return a context that shows frames to the output while it lasts."""
+        ...

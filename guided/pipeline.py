@@ -9,20 +9,30 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import ref
 
 from guided.config.plan import Plan
+from guided.generators.settings import LoadContext
 from guided.guides.ranking import score
-from guided.interfaces import ClipModel, Frame, Guide, Look, Request, Scene, State
+from guided.interfaces import (
+    ClipModel,
+    Frame,
+    Guide,
+    LoadedGenerator,
+    Look,
+    Request,
+    Scene,
+    State,
+)
 from guided.models.model_cache import ModelCache
 from guided.oom import MemoryPolicy
 from guided.prompts.prompt import Prompt
-from guided.schedule import AUTO
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from guided.canvas.upscale import Enlarger
     from guided.clip.model import Clip
     from guided.memory.planner import MemoryRequest
 
@@ -49,9 +59,9 @@ NEEDS += ("device", "precision", "deterministic", "memory")
 class Pipeline:
     """The loaded models of a plan."""
 
-    generator: Any
+    generator: LoadedGenerator
     clips: dict[str, Clip]
-    enlarger: Any
+    enlarger: Enlarger
     device: str
     precision: str
     judges: dict[str, Clip] = field(default_factory=dict)  # that only rank
@@ -76,12 +86,20 @@ class Pipeline:
         facts = str([images, *((name, getattr(plan, name)) for name in NEEDS)])
         known = loaded.memory_policies.get(facts)
         memory_policy = known or MemoryPolicy(
-            plan.cutouts.micro_batch, plan.generator.checkpointing is True
+            plan.cutouts.micro_batch, plan.generator.recompute is True
         )
         cards = (*plan.clips.values(), *plan.judges.values())
-        loaded.keep_only([plan.model, plan.secondary, plan.model.upscaler, *cards])
+        loaded.keep_only([*plan.generator_cards, plan.upscaler, *cards])
         generator = plan.generator.load(
-            plan.model, plan.secondary, plan.sampler, device, dtype, loaded, memory_policy
+            LoadContext(
+                model=plan.model,
+                secondary=plan.secondary,
+                sampler=plan.sampler,
+                device=device,
+                dtype=dtype,
+                cache=loaded,
+                memory_policy=memory_policy,
+            )
         )
         clips, judges = (
             {
@@ -90,7 +108,7 @@ class Pipeline:
             }
             for cards in (plan.clips, plan.judges)
         )
-        enlarger = loaded.get(Enlarger.load, plan.model.upscaler, device)
+        enlarger = loaded.get(Enlarger.load, plan.upscaler, device)
         precision = str(dtype).removeprefix("torch.")
         pipeline = cls(
             generator, clips, enlarger, str(device), precision, judges, loaded, memory_policy
@@ -134,7 +152,7 @@ class Pipeline:
             judges=self.judges,
             upscaler=self.enlarger.upscaler,
             setting=plan.memory,
-            recompute=plan.generator.checkpointing == AUTO,
+            recompute=plan.generator.recompute is None,
         )
 
     def guides(self, plan: Plan, prompts: list[Prompt], init: Tensor | None) -> dict[str, Guide]:

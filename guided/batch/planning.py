@@ -66,7 +66,9 @@ def planned(
     if row.wrong:
         raise BadInput(row.wrong)
     with composer.row([*row.words, *more]) as composed:
-        yield Plan.read(composed.cfg, composed.build, composer.flags), composed
+        plan = Plan.read(composed.cfg, composed.build, composer.flags)
+        plan.tell_unused([*composer.words, *row.words, *more])
+        yield plan, composed
 
 
 def remembered(cfg: DictConfig, plan: Plan) -> dict[str, Any]:
@@ -155,7 +157,7 @@ def pictures_of(plan: Plan, row: int, first: int, seed: int) -> list[Picture]:
     for group in grouped(range(plan.count), plan.batch_size):
         for k in group:
             text = "; ".join(p.text for p in plan.decided(seed + k) if p.at(1.0) > 0)
-            picture = Picture(first + k, row, seed + k, text, model=plan.model.name)
+            picture = Picture(first + k, row, seed + k, text, model=plan.drawn_with)
             picture.group = first + group[0]
             pictures.append(picture)
     return pictures

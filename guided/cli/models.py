@@ -17,7 +17,6 @@ from guided.models.cards import (
     cache,
     keep_in,
     locate,
-    needed_by,
 )
 
 ACTIONS = ("list", "download")
@@ -40,10 +39,11 @@ def download(cfg: DictConfig, trust: bool = False) -> None:
     from guided.config.catalog import ranking
     from guided.models.download import check, check_clip, fetch, fetch_clip
 
-    cards = [build(cfg.model, "model")]
-    cards += [build(cfg.secondary, "secondary")] if cfg.secondary else []
+    used = build(cfg.generator, "generator").uses
+    cards = [build(cfg.model, "model")] if "model" in used else []
+    cards += [build(cfg.secondary, "secondary")] if cfg.secondary and "secondary" in used else []
     for guide in build_all(cfg.guide, "guide").values():
-        cards += needed_by(guide)
+        cards += guide.networks()
     chosen = build_all(cfg.clip, "clip") | ranking(cfg.rank)
     for card in chosen.values():
         card.missing()

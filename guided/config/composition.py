@@ -201,9 +201,7 @@ class Composed:
             return schema.build(node, where)
         if where not in self.built:
             self.built[where] = schema.build(node, where)
-        # Some parts take on what the row says of size and steps.
-        found = self.built[where]
-        return copy.deepcopy(found) if hasattr(found, "resolve_auto") else found
+        return self.built[where]
 
 
 class Base(Protocol):

@@ -18,6 +18,7 @@ KINDS = {
     "cutouts/standard": "guided.cutouts.settings.Cutouts",
     "cutouts/disco": "guided.cutouts.settings.DiscoCutouts",
     "generator/diffusion": "guided.generators.diffusion.settings.Diffusion",
+    "generator/pixels": "guided.generators.pixels.settings.Pixels",
     "guide/clip": "guided.guides.clip.ClipGuide",
     "guide/likeness": "guided.guides.likeness.Likeness",
     "guide/palette": "guided.guides.palette.Palette",

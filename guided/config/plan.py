@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from itertools import chain
@@ -19,12 +19,21 @@ from omegaconf import DictConfig, OmegaConf
 from guided.canvas.init import Init, Photo, read_init, read_skip
 from guided.config import presets
 from guided.config.catalog import ranking
+from guided.config.overrides import name_of
 from guided.config.schema import Config, build, build_all, resolved
 from guided.devices import check_memory, check_precision, read_devices
 from guided.errors import BadInput, check_number, nearest, not_one_of, shown
+from guided.generators.settings import GROUPS, LARGEST, GeneratorSettings, Sizes
 from guided.images import check_picture
-from guided.interfaces import CutoutSettings, GuideSettings, Output
-from guided.models.cards import ClipCard, ModelCard, SecondaryCard, keep_in, locate, needed_by
+from guided.interfaces import CutoutSettings, GuideSettings, Output, SamplerSettings
+from guided.models.cards import (
+    ClipCard,
+    ModelCard,
+    SecondaryCard,
+    WeightsCard,
+    keep_in,
+    locate,
+)
 from guided.prompts import prompt
 from guided.prompts.prompt import Prompt, meant_for
 from guided.prompts.styles import Artist, Style, StyleMix
@@ -48,9 +57,9 @@ class Plan:
     secondary: SecondaryCard | None
     clips: dict[str, ClipCard]
     cutouts: CutoutSettings
-    sampler: Any
+    sampler: SamplerSettings
     guides: dict[str, GuideSettings]
-    generator: Any
+    generator: GeneratorSettings
     outputs: dict[str, Output]
     size: tuple[int, int]
     steps: int
@@ -88,18 +97,21 @@ class Plan:
             )
         keep_in(cfg.cache)
         model = build(cfg.model, "model")
+        generator = build(cfg.generator, "generator")
         plan = cls(
             prompts=prompt.parse(plain(cfg.prompt), plain(cfg.negative), plain(cfg.image_prompt)),
             model=model,
-            secondary=build(cfg.secondary, "secondary") if cfg.secondary else None,
+            secondary=build(cfg.secondary, "secondary")
+            if cfg.secondary and "secondary" in generator.uses
+            else None,
             clips=build_all(cfg.clip, "clip", build),
             cutouts=build(cfg.cutouts, "cutouts"),
             sampler=build(cfg.sampler, "sampler"),
             guides=build_all(cfg.guide, "guide", build),
-            generator=build(cfg.generator, "generator"),
+            generator=generator,
             outputs=build_all(cfg.output, "output", build),
-            size=read_size(plain(cfg.size), model),
-            steps=model.recommended.steps if cfg.steps is None else cfg.steps,
+            size=read_size(plain(cfg.size), generator.sizes(model), model.name),
+            steps=generator.steps(model) if cfg.steps is None else cfg.steps,
             seed=secrets.randbelow(2**32) if cfg.seed is None else cfg.seed,
             count=cfg.count,
             device=read_devices(plain(cfg.device))[0],
@@ -125,7 +137,7 @@ class Plan:
         )
         for picture in plan.files:
             allowed_files.tell_of_picture(picture)
-        plan.resolve_auto()
+        plan = plan.resolved()
         plan.check()
         plan.skip = read_skip(plan.steps, plan.init, cfg.skip, cfg.strength)
         if plan.steps - plan.skip < 12:
@@ -133,11 +145,41 @@ class Plan:
             log.warning("steps=%d%s is too few; 20 make a sketch", plan.steps, less)
         return plan
 
-    def resolve_auto(self) -> None:
-        """Tell every part whose settings may be `auto` what they depend on."""
-        for part in (self.generator, self.sampler, self.cutouts, *self.guides.values()):
-            if hasattr(part, "resolve_auto"):
-                part.resolve_auto(self.size, self.steps)
+    def resolved(self) -> Plan:
+        """Return the plan with every setting `auto` of its parts replaced by a value."""
+        facts = self.size, self.steps
+        return replace(
+            self,
+            generator=self.generator.resolve_auto(*facts),
+            sampler=self.sampler.resolve_auto(*facts),
+            cutouts=self.cutouts.resolve_auto(*facts),
+            guides={name: guide.resolve_auto(*facts) for name, guide in self.guides.items()},
+            outputs={name: output.resolve_auto(*facts) for name, output in self.outputs.items()},
+        )
+
+    @property
+    def generator_cards(self) -> list[WeightsCard]:
+        """Return the cards of the networks that the generator loads."""
+        used = {name: getattr(self, name) for name in ("model", "secondary")}
+        return [card for name, card in used.items() if name in self.generator.uses and card]
+
+    @property
+    def upscaler(self) -> str:
+        """Return the name of the upscaler's weights; empty: none."""
+        return self.model.upscaler if "model" in self.generator.uses else ""
+
+    @property
+    def drawn_with(self) -> str:
+        """Return the name of the model, or of the generator if that needs none."""
+        return self.model.name if "model" in self.generator.uses else self.generator.name
+
+    def tell_unused(self, words: Sequence[str]) -> None:
+        """Warn of each of the typed `words` that sets something that the generator does not
+        use."""
+        for word in words:
+            group = re.split(r"[.=]", name_of(word))[0]
+            if group in GROUPS and group not in self.generator.uses:
+                log.warning("%s has no effect with generator=%s", shown(word), self.generator.name)
 
     def check(self) -> None:
         try:
@@ -158,17 +200,17 @@ class Plan:
             )
         self.check_prompts()
         for guide in self.guides.values():
-            if hasattr(guide, "check"):
-                guide.check(self.init is not None)
+            guide.check(self.init is not None)
         self.check_outputs()
-        if self.model.upscaler and locate(self.model.upscaler) is None:
-            raise BadInput(f"model.upscaler={self.model.upscaler} is not there")
-        check_models(self.model, self.secondary, self.clips | self.judges, self.guides)
-        if self.size[0] * self.size[1] > 4 * self.model.size[0] * self.model.size[1]:
+        if self.upscaler and locate(self.upscaler) is None:
+            raise BadInput(f"model.upscaler={self.upscaler} is not there")
+        check_models(self.generator_cards, self.clips | self.judges, self.guides)
+        suited = self.generator.sizes(self.model).comfortable
+        if suited and self.size[0] * self.size[1] > 4 * suited[0] * suited[1]:
             log.warning(
                 "size=%s is far above the %s that suit %s: expect fragments of several pictures",
                 list(self.size),
-                self.model.size,
+                list(suited),
                 self.model.name,
             )
         if not self.clips and "clip" in self.guides:
@@ -186,11 +228,10 @@ class Plan:
 
     def check_outputs(self) -> None:
         for name, output in self.outputs.items():
-            if hasattr(output, "check"):
-                try:
-                    output.check(self.size)
-                except ValueError as error:
-                    raise BadInput(f"output.{name}.{error}") from error
+            try:
+                output.check(self.size)
+            except ValueError as error:
+                raise BadInput(f"output.{name}.{error}") from error
 
     def check_prompts(self) -> None:
         """What a prompt refers to is there, and its weights can be normalised."""
@@ -226,7 +267,7 @@ class Plan:
                 break
         else:
             return
-        if any(getattr(guide, "weights", "") == "sum" for guide in self.guides.values()):
+        if any(guide.divides_by_weights for guide in self.guides.values()):
             raise BadInput(
                 "guide.clip.weights=sum divides by the sum of the prompts' weights, which is 0 "
                 f"for clip={clip} at progress {k / 1000:g}; use weights=sizes or other weights"
@@ -243,11 +284,6 @@ class Plan:
         """The pictures of others that it needs."""
         photo = [self.init.path] if isinstance(self.init, Photo) else []
         return photo + [asked.image for asked in self.prompts if asked.image]
-
-    @property
-    def suffix(self) -> str:
-        """Of the finished pictures' files."""
-        return getattr(self.outputs.get("still"), "suffix", ".png")
 
     def prompts_of(self, seed: int) -> list[Prompt]:
         """The prompts of the image with this seed: decided, and with artists and styles said."""
@@ -267,14 +303,14 @@ class Plan:
 
 
 def check_models(
-    model: ModelCard,
-    secondary: SecondaryCard | None,
-    clips: dict[str, ClipCard],
-    guides: dict[str, GuideSettings],
+    cards: Sequence[WeightsCard],
+    clips: Mapping[str, ClipCard],
+    guides: Mapping[str, GuideSettings],
 ) -> None:
-    """BadInput that names everything that is not there, and the one command that fetches it."""
-    needed = {name: needed_by(guide) for name, guide in guides.items()}
-    weights = [card for card in (model, secondary, *chain(*needed.values())) if card is not None]
+    """Raise BadInput that names all weights that are missing and the command that fetches them:
+    those of the generator's cards, of CLIPs and of guides."""
+    needed = {name: guide.networks() for name, guide in guides.items()}
+    weights = [*cards, *chain(*needed.values())]
     texts = [text for card in (*weights, *clips.values()) if (text := card.missing())]
     if not texts:
         return
@@ -302,23 +338,24 @@ def plain(node: Any) -> Any:
     return resolved(node, "") if OmegaConf.is_config(node) else node
 
 
-def read_size(size: Any, model: ModelCard) -> tuple[int, int]:
-    """[768, 512], 512 or 768x512 -> (width, height) that the model can draw."""
+def read_size(size: Any, sizes: Sizes, name: str) -> tuple[int, int]:
+    """Return (width, height) of [768, 512], 512 or 768x512; raise BadInput unless the generator,
+    with the model `name`, draws it."""
     if isinstance(size, str) and (found := SIZE.fullmatch(size)):
         size = [int(found[1]), int(found[2])]
     if isinstance(size, int) and not isinstance(size, bool):
         size = [size, size]
-    size = model.size if size is None else size
+    size = list(sizes.default) if size is None else size
     whole = isinstance(size, list) and all(type(side) is int for side in size)
     if not whole or len(size) != 2:
         raise BadInput(
             f"size={shown(size)} must be [width, height], as in size=[768,512], or size=512"
         )
-    step, most = model.unet.divisor, 8192
-    fitting = [min(max(round(side / step), 1) * step, most // step * step) for side in size]
+    fitting = [sizes.nearest(side) for side in size]
     if fitting != size:
+        step = sizes.step
         raise BadInput(
-            f"size={size}: {model.name} draws widths and heights from {step} to {most} that are "
+            f"size={size}: {name} draws widths and heights from {step} to {LARGEST} that are "
             f"multiples of {step}; the nearest is size=[{fitting[0]},{fitting[1]}]"
         )
     return size[0], size[1]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from guided.errors import check_number, not_one_of
+from guided.interfaces import CutoutSettings
 from guided.schedule import Schedule, schedule
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ AREAS = ("whole", "middle")
 
 
 @dataclass
-class Cutouts:
+class Cutouts(CutoutSettings):
     """Overview cutouts show all of the area, letter-boxed; inner cutouts show random squares.
     Every number but micro_batch may vary over the run."""
 
@@ -84,7 +85,7 @@ VARIANTS = ("few", "first")
 
 
 @dataclass
-class DiscoCutouts:
+class DiscoCutouts(CutoutSettings):
     """Disco Diffusion's cutouts (named Dango after their author), number for number.
 
     Overview cutouts show the whole image, letter-boxed; inner cutouts show random squares. Every

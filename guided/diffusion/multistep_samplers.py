@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from guided.diffusion.samplers import walk
 from guided.errors import check_number, is_number
-from guided.interfaces import Denoiser, Prediction, State, Step
+from guided.interfaces import Denoiser, Prediction, SamplerSettings, State, Step
 from guided.schedule import Schedule, schedule
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ ADAMS_BASHFORTH = {
 
 
 @dataclass
-class PLMS:
+class PLMS(SamplerSettings):
     """Pseudo linear multistep on the guessed noise: deterministic, one guess a step and a second
     one in the first step. No recurrence: noise put back is not the noise of earlier guesses."""
 
@@ -93,7 +93,7 @@ def moved(x: Tensor, eps: Tensor, timeline: Timeline, i: int) -> Tensor:
 
 
 @dataclass
-class DPMSolver:
+class DPMSolver(SamplerSettings):
     """DPM-Solver++(2M) at eta 0, and its form for the reverse SDE at eta 1: of second order, with
     one guess a step. Where a step is taken again (recurrence), only its first time looks back: the
     noise put in since is not that of the guess before."""

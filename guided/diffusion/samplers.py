@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from guided.interfaces import Denoiser, Prediction, State, Step
+from guided.interfaces import Denoiser, Prediction, SamplerSettings, State, Step
 from guided.schedule import AUTO, Schedule, automatic, schedule
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def walk(
 
 
 @dataclass
-class DDIM:
+class DDIM(SamplerSettings):
     """Deterministic at eta 0; at eta 1 as noisy as DDPM."""
 
     eta: Any = 0.8  # or auto, by the number of steps
@@ -65,9 +65,9 @@ class DDIM:
         self.eta = automatic("eta", self.eta, 0, 1)
         self.recurrence = schedule("recurrence", self.recurrence, 1, 100, whole=True)
 
-    def resolve_auto(self, size: tuple[int, int], steps: int) -> None:
-        if self.eta == AUTO:
-            self.eta = schedule("eta", auto_eta(steps))
+    def resolve_auto(self, size: tuple[int, int], steps: int) -> DDIM:
+        """Return the settings with `eta=auto` replaced by that for so many steps."""
+        return replace(self, eta=auto_eta(steps)) if self.eta == AUTO else self
 
     def sample(
         self,
@@ -98,7 +98,7 @@ def auto_eta(steps: int) -> float:
 
 
 @dataclass
-class DDPM:
+class DDPM(SamplerSettings):
     """Ancestral sampling, with the variance that the network learned, or else the larger of the
     two fixed ones."""
 

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from guided.errors import BadInput, not_one_of
-from guided.interfaces import Guide, Scene
+from guided.interfaces import Guide, GuideSettings, Scene
 from guided.models.cards import VGG16, WeightsCard
 from guided.schedule import schedule
 
@@ -23,7 +23,7 @@ METRICS = ("pixels", "lpips")
 
 
 @dataclass
-class Likeness:
+class Likeness(GuideSettings):
     scale: Any = 1000.0  # 0 is off; Disco users know 10 to 20000
     metric: str = "pixels"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from guided.interfaces import Guide, Scene
+from guided.interfaces import Guide, GuideSettings, Scene
 from guided.schedule import schedule
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Palette:
+class Palette(GuideSettings):
     colours: list[str] = field(default_factory=lambda: ["#000000", "#ffffff"])  # #rrggbb
     between: bool = True  # mixtures of each and the next count too: ink on paper, not a poster
     scale: Any = 300.0  # 0 is off

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from guided.interfaces import Guide, Scene
+from guided.interfaces import Guide, GuideSettings, Scene
 from guided.schedule import schedule
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Smooth:
+class Smooth(GuideSettings):
     scale: Any = 0.0  # 0 is off; Disco users know 0 to 1000
 
     def __post_init__(self) -> None:
@@ -42,7 +42,7 @@ def total_variation(image: Tensor) -> Tensor:
 
 
 @dataclass
-class Range:
+class Range(GuideSettings):
     scale: Any = 150.0  # 0 is off; Disco users know 0 to 1000
 
     def __post_init__(self) -> None:
@@ -60,7 +60,7 @@ def outside(image: Tensor) -> Tensor:
 
 
 @dataclass
-class Saturation:
+class Saturation(GuideSettings):
     scale: Any = 0.0  # 0 is off; Disco users know 0 to 20000
 
     def __post_init__(self) -> None:

@@ -272,11 +272,6 @@ class ClipCard:
         return weights and weights.parent
 
 
-def needed_by(guide: Any) -> list[WeightsCard]:
-    """The networks that a guide loads for itself, which few do."""
-    return guide.networks() if hasattr(guide, "networks") else []
-
-
 def model_type(folder: Path) -> str:
     """What a folder in transformers' format says that it holds."""
     try:

@@ -16,14 +16,15 @@ from PIL import Image
 
 from guided.errors import check_number
 from guided.images import picture
-from guided.interfaces import Frame, Run
+from guided.interfaces import Frame, Output, Run
+from guided.outputs.picture import picture
 from guided.runs import record
 
 GAP = 2  # pixels between cutouts
 
 
 @dataclass
-class Cuts:
+class Cuts(Output):
     every: int = 10
 
     def __post_init__(self) -> None:

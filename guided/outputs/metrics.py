@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from guided.interfaces import Frame, Run
+from guided.interfaces import Frame, Output, Run
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +24,7 @@ NAME = "metrics.jsonl"
 
 
 @dataclass
-class Metrics:
+class Metrics(Output):
     @contextmanager
     def open(self, run: Run) -> Iterator[MetricsViewer]:
         path = run.folder / NAME

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from guided.interfaces import Frame, Overall, Run
+from guided.interfaces import Frame, Output, Overall, Run
 
 LOOK = "{desc}: {percentage:3.0f}%|{bar}|{postfix}"
 
 
 @dataclass
-class Progress:
+class Progress(Output):
     @contextmanager
     def open(self, run: Run) -> Iterator[ProgressViewer]:
         total = run.overall.pictures if run.overall else run.count

@@ -18,7 +18,8 @@ from PIL import Image
 
 from guided.errors import check_number
 from guided.images import picture
-from guided.interfaces import Frame, Run
+from guided.interfaces import Frame, Output, Run
+from guided.outputs.picture import picture
 from guided.runs import record
 
 STRIPS = "strips"  # the folder
@@ -28,7 +29,7 @@ SEEN_AGAIN = 20  # times at most
 
 
 @dataclass
-class Sheet:
+class Sheet(Output):
     columns: int = 8
     height: int = 128  # of each picture, in pixels
 

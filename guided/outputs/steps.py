@@ -11,12 +11,13 @@ from pathlib import Path
 
 from guided.errors import check_number
 from guided.images import picture
-from guided.interfaces import Frame, Run
+from guided.interfaces import Frame, Output, Run
+from guided.outputs.picture import picture
 from guided.runs import record
 
 
 @dataclass
-class Steps:
+class Steps(Output):
     every: int | None = 10  # null: only those of `at`, and the last
     at: list[int] = field(default_factory=list)  # steps, counted from 1
     enlarge: int = 1

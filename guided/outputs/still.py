@@ -10,8 +10,8 @@ from typing import Any
 
 from guided.errors import check_number, not_one_of
 from guided.images import picture
-from guided.interfaces import Frame, Run
-from guided.outputs.picture import made
+from guided.interfaces import Frame, Output, Run
+from guided.outputs.picture import made, picture
 from guided.runs import record
 from guided.runs.metadata import SUFFIXES
 from guided.schedule import AUTO
@@ -21,7 +21,7 @@ LARGEST = {"webp": 16_383, "jpeg": 65_535}  # pixels a side
 
 
 @dataclass
-class Still:
+class Still(Output):
     enlarge: Any = 1  # how many times larger than it was drawn; auto: to 512 pixels or more
     format: str = "png"  # or webp, jpeg
     quality: int | None = None  # null: WebP without loss, JPEG 95

@@ -18,7 +18,7 @@ from PIL import Image
 
 from guided.errors import check_number, not_one_of
 from guided.images import picture
-from guided.interfaces import Frame, Run
+from guided.interfaces import Frame, Output, Run
 from guided.outputs.film import Film
 from guided.outputs.picture import made
 from guided.runs import record
@@ -29,7 +29,7 @@ FRAMES = Path(".work") / "frames"
 
 
 @dataclass
-class Video:
+class Video(Output):
     format: str = "mp4"  # or gif, webp
     every: int = 1  # steps from one picture to the next; the last step is there in any case
     fps: float = 12.0  # pictures a second

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from guided.devices import check_compiler
 from guided.diffusion.symmetry import SYMMETRIES, Mirror
 from guided.errors import check_number, not_one_of
-from guided.interfaces import Sampler
-from guided.models.cards import ModelCard, SecondaryCard
-from guided.models.model_cache import ModelCache
+from guided.generators.settings import GeneratorSettings, LoadContext
 from guided.schedule import AUTO, automatic, schedule
 
 if TYPE_CHECKING:
-    import torch
-
     from guided.generators.diffusion.generator import DiffusionGenerator
-    from guided.oom import MemoryPolicy
 
 SEES = ("pred", "blend")
 THROUGH = ("unet", "straight")
@@ -27,7 +22,7 @@ CHOICES = {"sees": SEES, "through": THROUGH, "between": BETWEEN, "symmetry": SYM
 
 
 @dataclass
-class Diffusion:
+class Diffusion(GeneratorSettings):
     clamp: Any = 0.05  # largest root mean square of the guides' gradient; null: no limit; or auto
     reach: Any = None  # largest root mean square of the shift of a guess; null: no limit
     sees: str = "pred"  # what guides see: the guess, or its blend with the noisy image
@@ -39,6 +34,8 @@ class Diffusion:
     symmetry_at: Any = field(default_factory=lambda: [0.1, 0.3, 0.5])  # progress, one or several
     checkpointing: Any = AUTO  # less memory for the way back through the U-Net, and slower
     compile: Any = False  # the U-Net by torch's compiler: minutes once, then quicker steps
+
+    name: ClassVar[str] = "diffusion"
 
     def __post_init__(self) -> None:
         if self.clamp is not None:
@@ -61,32 +58,30 @@ class Diffusion:
         for share in self.symmetry_at:
             check_number("symmetry_at", share, 0, 1)
 
-    def load(
-        self,
-        card: ModelCard,
-        secondary: SecondaryCard | None,
-        sampler: Sampler,
-        device: torch.device,
-        dtype: torch.dtype,
-        loaded: ModelCache,
-        memory_policy: MemoryPolicy,
-    ) -> DiffusionGenerator:
+    @property
+    def recompute(self) -> bool | None:
+        """Whether the backward pass recomputes activations; None: where memory is short."""
+        return None if self.checkpointing == AUTO else bool(self.checkpointing)
+
+    def load(self, context: LoadContext) -> DiffusionGenerator:
+        """Return the generator with its networks on the device."""
         from guided.diffusion.guidance_cache import GuidanceInterval
         from guided.diffusion.guidance_target import GuidanceTarget
         from guided.generators.diffusion.generator import DiffusionGenerator
         from guided.models.load import load_compiled, load_secondary, load_unet
 
-        unet = loaded.get(load_compiled if self.compile else load_unet, card, device, dtype)
-        quick = None if secondary is None else loaded.get(load_secondary, secondary, device)
+        card, device, cache = context.model, context.device, context.cache
+        load = load_compiled if self.compile else load_unet
+        quick = context.secondary and cache.get(load_secondary, context.secondary, device)
         return DiffusionGenerator(
-            unet=unet,
+            unet=cache.get(load, card, device, context.dtype),
             card=card,
-            sampler=sampler,
+            sampler=context.sampler,
             clamp=self.clamp,
             reach=self.reach,
             device=device,
             target=GuidanceTarget(self.sees, quick, self.secondary, self.through),
             interval=GuidanceInterval(self.every, self.between),
             mirror=Mirror(self.symmetry, self.symmetry_at),
-            memory_policy=memory_policy,
+            memory_policy=context.memory_policy,
         )

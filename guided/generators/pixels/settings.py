@@ -1,0 +1,60 @@
+"""A picture optimised directly, without a diffusion model: settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from guided.errors import check_number, not_one_of
+from guided.generators.settings import GeneratorSettings, LoadContext, Sizes
+from guided.models.cards import ModelCard
+from guided.schedule import schedule
+
+if TYPE_CHECKING:
+    from guided.generators.pixels.generator import PixelGenerator
+
+BASES = ("fourier", "pyramid")
+SIZE = (128, 128)
+
+
+@dataclass
+class Pixels(GeneratorSettings):
+    """Adam on the coefficients of a picture in a Fourier basis or in a pyramid of sizes.
+
+    The picture is tanh of a linear map of the coefficients, so its values lie in [-1, 1].
+    """
+
+    basis: str = "fourier"
+    rate: Any = 0.05  # step size of Adam, a schedule
+    momentum: float = 0.9  # of Adam: decay of the mean of gradients
+    smoothing: float = 0.99  # of Adam: decay of the mean of squared gradients
+    bound: Any = 0.1  # largest root mean square of a step's change, before tanh; None: no limit
+    decay: float = 1.5  # amplitude of a detail: its wavelength to this power
+    detail: Any = 1.0  # finest detail: share of the picture's own resolution, a schedule
+    colours: float = 2.0  # amplitude of colours: multiple of that in natural images
+    contrast: float = 0.1  # of the noise that it starts from, before tanh
+
+    name: ClassVar[str] = "pixels"
+    uses: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        if self.basis not in BASES:
+            raise ValueError(not_one_of("basis", self.basis, BASES))
+        self.rate = schedule("rate", self.rate, 0, 10)
+        self.detail = schedule("detail", self.detail, 0, 1)
+        if self.bound is not None:
+            self.bound = schedule("bound", self.bound, 0)
+        for name in ("momentum", "smoothing"):
+            check_number(name, getattr(self, name), 0, 0.999999)
+        check_number("decay", self.decay, 0, 4)
+        check_number("colours", self.colours, 0, 100)
+        check_number("contrast", self.contrast, 0, 10)
+
+    def sizes(self, model: ModelCard) -> Sizes:
+        """Return any size."""
+        return Sizes(1, SIZE)
+
+    def load(self, context: LoadContext) -> PixelGenerator:
+        from guided.generators.pixels.generator import PixelGenerator
+
+        return PixelGenerator(self, context.device, context.memory_policy)
