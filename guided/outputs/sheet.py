@@ -19,7 +19,6 @@ from PIL import Image
 from guided.errors import check_number
 from guided.images import picture
 from guided.interfaces import Frame, Output, Run
-from guided.outputs.picture import picture
 from guided.runs import record
 
 STRIPS = "strips"  # the folder

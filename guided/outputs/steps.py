@@ -12,7 +12,6 @@ from pathlib import Path
 from guided.errors import check_number
 from guided.images import picture
 from guided.interfaces import Frame, Output, Run
-from guided.outputs.picture import picture
 from guided.runs import record
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from guided.errors import check_number, not_one_of
 from guided.images import picture
 from guided.interfaces import Frame, Output, Run
-from guided.outputs.picture import made, picture
+from guided.outputs.picture import made
 from guided.runs import record
 from guided.runs.metadata import SUFFIXES
 from guided.schedule import AUTO
