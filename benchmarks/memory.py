@@ -157,7 +157,7 @@ def within(
 ) -> str:
     """How a step is cut so that it fits so many GB, behind what it then needs; empty where it
     does not."""
-    memory_policy = MemoryPolicy(views=VIEWS)
+    memory_policy = MemoryPolicy(most_views=VIEWS)
     sizes = [size_of(counter.clips[name].visual) for name in names]
 
     def count() -> StepMemory:
@@ -171,7 +171,7 @@ def within(
         memory_policy,
         amount * GB - DRIVER["cuda"],
         recomputing=len(needs) > 1,
-        waiting=len(names) > 1,
+        offloadable=len(names) > 1,
     )
     fitting.fit()
     if not fitting.fits:

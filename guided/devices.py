@@ -1,5 +1,6 @@
-"""Devices and number formats: which there are, and which suit. Imports torch only when asked to
-look at the hardware.
+"""Devices and precisions: checking and choosing them.
+
+Imports torch only to look at the hardware.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
-LIMITS = ("auto", "off")  # of memory, beside a number of GB
+LIMITS = ("auto", "off")  # values of memory= besides a number of GB
 COMPILERS = ("g++", "clang++", "c++", "cl")
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's mallopt
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # parameters of glibc's mallopt
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 def check_device(name: str) -> str:
-    """BadInput for what cannot be a device here, as far as that can be seen without torch."""
+    """Return the name; BadInput if it cannot be a device here, as far as torch is not needed."""
     if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d+)?", name):
         known = ", ".join(DEVICES)
         raise BadInput(f"device={name} is not one of {known}, or a numbered one as cuda:1")
@@ -42,13 +43,13 @@ def check_device(name: str) -> str:
 
 
 def read_devices(value: Any) -> list[str]:
-    """One or several: cuda:0 or [cuda:0,cuda:1], each of which draws pictures of the batch."""
+    """Return the devices that share a batch, given one name or a list; BadInput for others."""
     names = value if isinstance(value, list) and value else [value]
     return [check_device(str(name)) for name in names]
 
 
 def cuda_possible() -> bool:
-    """torch with CUDA or ROCm, and NVIDIA's driver where it is CUDA."""
+    """Return whether torch is built with ROCm, or with CUDA and NVIDIA's driver is installed."""
     try:
         built = version("torch")
     except PackageNotFoundError:
@@ -65,21 +66,22 @@ def cuda_possible() -> bool:
 
 
 def check_compiler() -> None:
-    """ValueError where torch's compiler cannot work: it writes C++, for GPUs as well."""
-    named = os.environ.get("CXX")
-    if not any(map(shutil.which, [named] if named else COMPILERS)):
+    """Raise ValueError if there is no C++ compiler, which torch.compile needs on every device."""
+    chosen = os.environ.get("CXX")
+    if not any(map(shutil.which, [chosen] if chosen else COMPILERS)):
         raise ValueError("compile=true needs a C++ compiler, g++ or clang++; there is none here")
 
 
 def check_precision(name: str) -> str:
+    """Return the name; BadInput if it is not a precision."""
     if name not in PRECISIONS:
         raise BadInput(not_one_of("precision", name, PRECISIONS))
     return name
 
 
 def check_memory(value: Any) -> float | str:
-    """GB to keep within, or auto, or off."""
-    value = "off" if value is False else value  # as YAML reads it in a file
+    """Return the memory limit in GB, auto or off; BadInput for other values."""
+    value = "off" if value is False else value  # YAML reads `off` as false
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if value in LIMITS or (number and 0 < value < float("inf")):
         return value
@@ -87,7 +89,8 @@ def check_memory(value: Any) -> float | str:
 
 
 def find_device(name: str) -> torch.device:
-    """The device itself; BadInput when it is not there."""
+    """Return the device; BadInput if this machine does not have it. auto: the first of CUDA, MPS
+    and XPU, else the CPU."""
     import torch
 
     if name == "auto":
@@ -102,14 +105,15 @@ def find_device(name: str) -> torch.device:
 
 
 def available(kind: str) -> bool:
+    """Return whether torch can use a device of this kind."""
     import torch
 
     return bool(getattr(torch, kind).is_available())
 
 
 def find_precision(name: str, device: torch.device) -> torch.dtype:
-    """What was asked for, or the fastest format that is safe on the device: bfloat16 has float32's
-    range, so nothing overflows; CPUs and Apple's GPU get float32."""
+    """Return the dtype. auto: the fastest that is safe on the device: bfloat16, which has the
+    range of float32, on GPUs that have it, else float16; float32 on CPUs and Apple's GPU."""
     import torch
 
     if name != "auto":
@@ -120,38 +124,40 @@ def find_precision(name: str, device: torch.device) -> torch.dtype:
 
 
 def sent(x: Tensor, like: Tensor) -> Tensor:
-    """x with the device and dtype of `like`. A copy to a GPU is only asked for, from memory that
-    it reads by itself: one from ordinary memory waits until the GPU has done all before it."""
+    """Return x with the device and dtype of `like`. Copies to CUDA are asynchronous, from pinned
+    memory; a copy from ordinary memory would wait for the GPU."""
     if like.device.type not in ("cuda", "meta"):
         return x.to(like)
     return (x.pin_memory() if like.is_cuda else x).to(like, non_blocking=True)
 
 
 def kind(device: str) -> str:
-    """Two devices of one kind come to the same last bits: cpu, mps, or the GPU's own name."""
+    """Return the kind of a device: cpu, mps, or the GPU's name. Results on devices of one kind are
+    bit-identical."""
     import torch
 
     name = device.partition(":")[0]
     return getattr(torch, name).get_device_name(device) if name in ("cuda", "xpu") else name
 
 
-def determine(deterministic: bool) -> None:
-    """Sums in one order on every device, where torch has a way to; it warns where it has none."""
+def set_deterministic(deterministic: bool) -> None:
+    """Choose deterministic algorithms where torch has them; torch warns where it has none."""
     import torch
 
-    # Asked for nothing new, torch would import its compiler all the same: seconds of start-up.
+    # The call imports torch's compiler, seconds of start-up, even if it changes nothing.
     if torch.are_deterministic_algorithms_enabled() != deterministic:
         torch.use_deterministic_algorithms(deterministic, warn_only=True)
     torch.backends.cudnn.deterministic = deterministic
 
 
 def keep_freed(device: torch.device) -> None:
-    """On a CPU with glibc, memory that a step frees stays with the process, for the next step to
-    take. Otherwise most of it goes back to the system each time, and comes again page by page,
-    cleared, which can take a sixth of a guided step at 256x256."""
+    """Keep freed memory in the process, on a CPU with glibc.
+
+    Otherwise most of it is returned to the system after each step and comes back as zeroed pages,
+    which can take a sixth of a guided step at 256x256."""
     if device.type != "cpu" or sys.platform != "linux":
         return
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):  # musl has none
-        libc.mallopt(M_MMAP_MAX, 0)  # all of it from the heap,
-        libc.mallopt(M_TRIM_THRESHOLD, -1)  # whose end is never given back
+        libc.mallopt(M_MMAP_MAX, 0)  # allocate everything on the heap
+        libc.mallopt(M_TRIM_THRESHOLD, -1)  # and never shrink it

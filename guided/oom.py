@@ -1,20 +1,22 @@
-"""How much of a step is held at once, and how it goes on with less where memory runs out.
+"""The memory policy of a step, and retrying with less memory when memory runs out.
 
-Knows nothing about networks or guides. No choice here changes a picture, beyond float error.
-Imports no torch until something runs out.
+No choice here changes a picture beyond rounding. Imports no torch until memory runs out.
 """
 
 from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from weakref import ref
 
 from guided.devices import available
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -22,8 +24,8 @@ LESS = (
     "a smaller size=, fewer or smaller CLIPs in clip=, secondary=imagenet2 or a smaller model= "
     "need less"
 )
-# MPS and XPU say so in a RuntimeError, as do the CPU's allocator, cuBLAS and cuDNN.
-SAID = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
+# Parts of the RuntimeErrors of MPS, XPU, the CPU's allocator, cuBLAS and cuDNN.
+MESSAGES = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
 
 
 class Offloadable(Protocol):
@@ -36,64 +38,80 @@ class Offloadable(Protocol):
 
 @dataclass
 class MemoryPolicy:
-    """What all that draws one picture shares: whoever runs out of memory makes it smaller."""
+    """How a step is divided to save memory. The pipeline owns it; whoever runs out of memory
+    reduces it for all."""
 
     micro_batch: int | None = None  # cutouts through a CLIP at once; None: all
-    checkpointing: bool = False  # the U-Net computes again on the way back what it does not keep
-    offload_clips: bool = False  # CLIPs wait on the CPU for their turn
-    # That could. Not held here: a batch remembers this longer than it keeps its models.
+    checkpointing: bool = False  # the U-Net recomputes activations in the backward pass
+    offload_clips: bool = False  # CLIPs are on the CPU while they are not used
+    # That may be offloaded. Weak, because a batch keeps policies longer than models.
     clips: list[ref[Offloadable]] = field(default_factory=list)
-    views: int = 1  # the most that were ever asked for
+    most_views: int = 1  # the most cutouts of a CLIP in any step so far
 
     def chunk_size(self, views: int) -> int:
-        self.views = max(self.views, views)
+        """Return how many of `views` cutouts go through a CLIP at once."""
+        self.most_views = max(self.most_views, views)
         return min(self.micro_batch or views, views)
 
     def halve_chunk_size(self, views: int) -> str | None:
-        """Half as many views at once, said; None when it is one already."""
-        now = self.chunk_size(views)
-        if now == 1:
+        """Halve the chunk size for `views` cutouts; return the change as a setting, None if the
+        size is 1 already."""
+        size = self.chunk_size(views)
+        if size == 1:
             return None
-        self.micro_batch = (now + 1) // 2
+        self.micro_batch = (size + 1) // 2
         return f"cutouts.micro_batch={self.micro_batch}"
 
     def offload(self) -> None:
-        """From now on, CLIPs are on their device for as long as they look."""
+        """Keep CLIPs on the CPU while they are not used, from now on."""
         self.offload_clips = True
-        for clip in filter(None, (found() for found in self.clips)):
+        for clip in filter(None, (reference() for reference in self.clips)):
             clip.wait(True)
 
-    def at_hand(self, clip: Offloadable) -> AbstractContextManager[None]:
-        """While a CLIP is used, back and forth."""
+    def on_device(self, clip: Offloadable) -> AbstractContextManager[None]:
+        """Keep an offloaded CLIP on its device for as long as the block lasts."""
         return clip.at_hand() if self.offload_clips else nullcontext()
 
+    def state(self) -> dict[str, Tensor]:
+        """Return the part of the policy that decides rounding, for `restore`."""
+        import torch
 
-def until_it_fits(work: Callable[[], T], smaller: Callable[[], str | None]) -> T:
-    """work(), and again each time that memory runs out and `smaller` finds something to make
-    smaller, of which it says what. Otherwise what was raised."""
+        return {"micro_batch": torch.tensor(self.micro_batch)} if self.micro_batch else {}
+
+    def restore(self, saved: Mapping[str, Tensor]) -> None:
+        """Take over the micro-batch of a saved state, whatever memory there is now, so that the
+        remaining steps are bit-identical."""
+        self.micro_batch = int(saved.get("micro_batch", 0)) or None
+
+
+def until_it_fits(work: Callable[[], T], reduce: Callable[[], str | None]) -> T:
+    """Return work(), repeated each time that memory runs out and `reduce` can reduce something.
+
+    `reduce` returns the change in words, or None if nothing is left to reduce: then the error is
+    raised."""
     while True:
         try:
             return work()
         except Exception as error:
-            said = smaller() if out_of_memory(error) else None
-            if said is None:
+            change = reduce() if out_of_memory(error) else None
+            if change is None:
                 raise
-        # By now the error is gone, and with it the frames that held the tensors of the failed try.
+        # Outside of `except`, where no frame holds the tensors of the failed attempt.
         free()
-        log.warning("memory ran out; the step is tried again with %s", said)
+        log.warning("memory ran out; the step is tried again with %s", change)
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Python's own, CUDA's, or that of another device's allocator."""
+    """Return whether the error is Python's, CUDA's or another allocator's out-of-memory error."""
     import torch
 
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(said in str(error) for said in SAID)
+    return isinstance(error, RuntimeError) and any(part in str(error) for part in MESSAGES)
 
 
 def free() -> None:
-    """Give back what nothing holds any more."""
+    """Collect garbage, and return the allocators' unused memory to the devices."""
     import torch
 
     gc.collect()

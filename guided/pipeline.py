@@ -75,11 +75,11 @@ class Pipeline:
         from there; the others are let go before any new one is loaded."""
         from guided.canvas.upscale import Enlarger
         from guided.clip import model
-        from guided.devices import determine, find_device, find_precision, keep_freed
+        from guided.devices import find_device, find_precision, keep_freed, set_deterministic
 
         device = find_device(plan.device)
         dtype = find_precision(plan.precision, device)
-        determine(plan.deterministic)
+        set_deterministic(plan.deterministic)
         keep_freed(device)
         loaded = loaded or ModelCache()
         images = min(plan.batch_size, plan.count)

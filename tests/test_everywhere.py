@@ -21,7 +21,7 @@ from guided.diffusion.guidance_cache import GuidanceCache
 from guided.diffusion.multistep_samplers import PLMS, DPMSolver
 from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.samplers import DDIM, DDPM
-from guided.diffusion.secondary import SecondaryModel, quick_guess
+from guided.diffusion.secondary import SecondaryModel, secondary_prediction
 from guided.interfaces import Prediction, Sampler
 from guided.memory import estimate
 from guided.memory.allocations import AllocationCounter
@@ -106,7 +106,7 @@ def test_the_secondary_model_asks_for_nothing_else() -> None:
     model = meta_copy(SecondaryModel().requires_grad_(False))
     x = torch.empty(1, 3, 64, 64, device=META, requires_grad=True)
     with Apple():
-        seen = quick_guess(model, x, timeline("linear", 20), 10)
+        seen = secondary_prediction(model, x, timeline("linear", 20), 10)
         torch.autograd.grad(seen, x, torch.empty_like(seen))
 
 

@@ -1,7 +1,7 @@
-"""A network and a timeline make a denoiser: noisy image in, guessed clean image out.
+"""The denoiser of a U-Net: noisy image in, predicted clean image out.
 
-Knows nothing about guidance or samplers. What the network was trained to say (the noise, the
-image, or v) is a property of its model card and ends here.
+The parametrisation of the network (noise, image or v) is a property of its model card; the rest
+of the program sees only the predicted clean image.
 
 v: Salimans and Ho, "Progressive Distillation", 2022, https://arxiv.org/abs/2202.00512
 """
@@ -20,7 +20,7 @@ from guided.timeline import Timeline
 
 
 class Network(Protocol):
-    """A frozen network that a model card describes."""
+    """A frozen network described by a model card."""
 
     config: UNetConfig
 
@@ -31,26 +31,27 @@ class Network(Protocol):
 
 @dataclass
 class ModelDenoiser:
-    """The frozen U-Net at one timeline. Differentiable in x where gradients are enabled."""
+    """A frozen U-Net on one timeline; differentiable in x where gradients are enabled."""
 
     model: Network
     timeline: Timeline
     prediction: str = "eps"
-    clip_denoised: bool = False  # clamp every guess to [-1, 1]
+    clip_denoised: bool = False  # clamp every prediction to [-1, 1]
     rng: RandomStreams | None = None  # draws the class labels of a class-conditional network
 
     def __call__(self, x: Tensor, i: int) -> Prediction:
+        """Return the prediction for x (B, 3, H, W) at position i of the timeline."""
         t = torch.full((len(x),), self.timeline.times[i], device=x.device)
         out = self.model(x, t, self._labels(x)).to(x.dtype)
-        out, spread = out.split(3, dim=1) if out.shape[1] == 6 else (out, None)
-        pred = clean(self.prediction, x, out, *self.timeline.scales(i))
+        out, variance = out.split(3, dim=1) if out.shape[1] == 6 else (out, None)
+        image = clean(self.prediction, x, out, *self.timeline.scales(i))
         if self.clip_denoised:
-            pred = pred.clamp(-1, 1)
-        return Prediction(pred, pred, spread)
+            image = image.clamp(-1, 1)
+        return Prediction(image, image, variance)
 
     def _labels(self, x: Tensor) -> Tensor | None:
-        """A class at random for each image and step, as in Disco's `randomize_class`: the prompt,
-        not the class, says what to draw."""
+        """Return a random class (B,) for each image and step, as Disco's `randomize_class` does;
+        None if the network has no classes."""
         classes = self.model.config.num_classes
         if not classes:
             return None

@@ -1,13 +1,11 @@
-"""A first guess of a whole small image at once, by fully connected layers.
+"""An initial estimate of a whole small image at once, by fully connected layers.
 
 Convolutions see a shape through many layers, each blind to most of the image; under heavy noise
 that is slow to learn. A fully connected layer compares the noisy image with hundreds of whole
-templates in one product, and costs a fraction of the convolutions. The U-Net sees its guess
-beside the noisy image, as earlier guesses are seen in self-conditioning, and mends it.
+templates in one product, and costs a fraction of the convolutions. The U-Net gets the estimate as
+further channels beside the noisy image, as in self-conditioning, and refines it.
 
-Knows nothing about noise schedules, guidance or files.
-
-Chen et al., "Analog Bits", 2022, section 3.2 (a guess as further channels),
+Chen et al., "Analog Bits", 2022, section 3.2 (an estimate as further channels),
 https://arxiv.org/abs/2208.04202
 """
 
@@ -18,14 +16,16 @@ from torch import Tensor, nn
 from guided.devices import sent
 from guided.images import middle
 
-WAVES = 128  # sinusoids that tell the time
-COARSE = 2  # noisy pixels are averaged by so many a side before they are compared
+WAVES = 128  # sinusoids of the time embedding
+COARSE = 2  # side of the blocks of pixels that are averaged before the first layer
 
 
 class Dense(nn.Module):
-    """Noisy image (B, 3, H, W), sinusoids of the time (B, WAVES) -> guessed clean image
-    (B, 3, H, W). It knows one size; of another one it guesses the square in the middle, and
-    carries that square's edges on around it: one object, on its ground."""
+    """Fully connected layers from a noisy image (B, 3, H, W) and the sinusoids of the time
+    (B, WAVES) to an estimate of the clean image (B, 3, H, W).
+
+    The layers have one size. On a canvas of another size they estimate the central square, whose
+    edge pixels are repeated around it."""
 
     def __init__(self, size: int, width: int, hidden: int) -> None:
         super().__init__()
@@ -39,36 +39,38 @@ class Dense(nn.Module):
         self.up = nn.Linear(width, hidden)
         self.down = nn.Linear(hidden, width)
         self.out = nn.Linear(width, 3 * size**2)
-        for part in (self.down.weight, self.out.weight, self.out.bias):  # begins as a grey image
+        for part in (self.down.weight, self.out.weight, self.out.bias):  # starts as a grey image
             nn.init.zeros_(part)
 
     def forward(self, x: Tensor, waves: Tensor) -> Tensor:
+        """Return the estimate (B, 3, H, W)."""
         time = self.time(waves)
         h = self.inp(F.avg_pool2d(self.square(x), COARSE).flatten(1))
         h = h + self.down(F.gelu(self.up(self.timed(h, time, 0))))
-        guess = self.out(F.gelu(self.timed(h, time, 1))).unflatten(1, (3, self.size, self.size))
-        if x.shape[2:] == guess.shape[2:]:
-            return guess
-        # Two products, which have a deterministic way back on every device.
+        image = self.out(F.gelu(self.timed(h, time, 1))).unflatten(1, (3, self.size, self.size))
+        if x.shape[2:] == image.shape[2:]:
+            return image
+        # Two products, whose backward pass is deterministic on every device.
         side = min(x.shape[2:])
-        down, across = (sent(self.spread(length, side), guess) for length in x.shape[2:])
-        return down @ guess @ across.T
+        down, across = (sent(self.resize_weights(n, side), image) for n in x.shape[2:])
+        return down @ image @ across.T
 
     def timed(self, h: Tensor, time: Tensor, i: int) -> Tensor:
+        """Return h (B, width) normalised, then scaled and shifted by the time embedding."""
         scale, shift = self.film[i](time).chunk(2, dim=1)
         return torch.addcmul(shift, self.norm(h), 1 + scale)
 
     def square(self, x: Tensor) -> Tensor:
-        """The square in the middle, at the known size. Pixels are picked, not averaged: on a large
-        canvas the noise must stay as strong as it was."""
+        """Return the central square (B, 3, size, size). Pixels are picked, not averaged, so that
+        the variance of the noise stays the same on a large canvas."""
         square = middle(x).contiguous()
         if square.shape[2] != self.size:
             square = F.interpolate(square, size=(self.size, self.size), mode="nearest")
         return square
 
-    def spread(self, length: int, side: int) -> Tensor:
-        """(length, size): the weights with which a line of the guess makes one of the canvas.
-        Bilinear over `side` pixels in the middle; beyond, the edge goes on."""
+    def resize_weights(self, length: int, side: int) -> Tensor:
+        """Return the matrix (length, size) that resizes a line of the estimate to one of the
+        canvas: bilinear over the central `side` pixels, the edge value beyond them."""
         pixel = torch.arange(length) - (length - side) // 2
         place = ((pixel + 0.5) * self.size / side - 0.5).clamp(0, self.size - 1)
         return (1 - (place[:, None] - torch.arange(self.size)).abs()).clamp(min=0)

@@ -7,8 +7,9 @@ from torch import Tensor
 
 
 def pulled_back(image: Tensor, x: Tensor, grad: Tensor) -> Tensor:
-    """The gradient with respect to x, given that with respect to an image made of x."""
-    # As a number's gradient: for that of a tensor, torch imports sympy, most of a second.
+    """Return the gradient with respect to x, given `grad` with respect to `image`, computed from
+    x: a vector-Jacobian product."""
+    # As the gradient of a scalar: for that of a tensor, torch imports sympy, most of a second.
     with torch.enable_grad():
         product = torch.dot(image.flatten(), grad.flatten())
     return torch.autograd.grad(product, x)[0]

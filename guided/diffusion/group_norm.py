@@ -1,4 +1,4 @@
-"""Group normalisation of a frozen network whose images lie in memory with channels last.
+"""Group normalisation for frozen networks in the channels-last memory format.
 
 Wu and He, "Group Normalization", 2018, https://arxiv.org/abs/1803.08494
 """
@@ -8,40 +8,43 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-SAMPLES = 8  # rows and columns of pixels that tell about where a group's numbers lie
-LARGE = 2**17  # numbers of an image from which on whole passes over it are what costs
+SAMPLES = 8  # rows and columns of pixels that a group's mean is estimated from
+LARGE = 2**17  # values of an image from which on passes over memory dominate the time
 
 
 class GroupNorm(nn.GroupNorm):
-    """(B, C, H, W) or (B, C, L) -> the same. As torch's, but for images with channels last on a
-    CPU: there torch's variance is the mean of the squares less the square of the mean, of which
-    little is left where the mean is large, and its way back takes ten times as long as its way
-    there. Small ones, which costs next to nothing, and those of networks that learn are turned
-    around for it."""
+    """Group normalisation of (B, C, H, W) or (B, C, L), as torch's except for channels-last
+    images on a CPU.
+
+    There torch computes the variance as the mean of squares minus the square of the mean, which
+    loses precision where the mean is large, and its backward pass takes ten times as long as the
+    forward pass. Large images of frozen networks take `CentredGroupNorm`; small images, and those
+    of networks in training, are copied to the contiguous format first."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the normalised x, of the same shape."""
         last = x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last)
         if last and x.dtype == torch.float32 and on_cpu(x):
             frozen = not (self.weight.requires_grad or self.bias.requires_grad)
             if frozen and x.numel() >= LARGE * len(x):
-                return Levelled.apply(x, self.num_groups, self.weight, self.bias, self.eps)
+                return CentredGroupNorm.apply(x, self.num_groups, self.weight, self.bias, self.eps)
             x = x.contiguous()
         return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
 
 def on_cpu(x: Tensor) -> bool:
-    """The memory plan, whose tensors lie nowhere, puts another in its place."""
+    """Return whether x is on a CPU. The memory planner replaces this for meta tensors."""
     return x.device.type == "cpu"
 
 
-class Levelled(torch.autograd.Function):
-    """Torch's, of numbers from which about their mean was taken, which changes nothing but the
-    rounding; and the gradient with respect to x, in whole passes over the image."""
+class CentredGroupNorm(torch.autograd.Function):
+    """Torch's group normalisation of x minus an estimate of each group's mean, which changes
+    rounding only; and the gradient with respect to x, in whole passes over the image."""
 
     @staticmethod
     def forward(ctx, x: Tensor, groups: int, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
         b, c, h, w = x.shape
-        x = x - level(x, groups)
+        x = x - estimated_mean(x, groups)
         out, mean, rstd = torch.native_group_norm(x, weight, bias, b, c, h * w, groups, eps)
         ctx.save_for_backward(x, weight, mean, rstd)
         return out
@@ -49,31 +52,32 @@ class Levelled(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """With n = (x - mean) * rstd and g = weight * grad, averages going over a group:
-        rstd * (g - average(g) - n * average(g * n))."""
+        """Return the gradient with respect to x, rstd * (g - mean(g) - n * mean(g * n)), with
+        n = (x - mean) * rstd, g = weight * grad and means over a group."""
         x, weight, mean, rstd = ctx.saved_tensors
         groups = mean.shape[1]
-        plain = average(grad.mean((2, 3)) * weight, groups)
-        tilted = average((grad * x).mean((2, 3)) * weight, groups) - mean * plain
-        slope = -tilted * rstd**3
-        offset = -plain * rstd - mean * slope
+        mean_grad = group_mean(grad.mean((2, 3)) * weight, groups)
+        mean_product = group_mean((grad * x).mean((2, 3)) * weight, groups) - mean * mean_grad
+        slope = -mean_product * rstd**3
+        offset = -mean_grad * rstd - mean * slope
         c = len(weight)
-        out = torch.addcmul(wide(offset, c), x, wide(slope, c))
-        return out.addcmul_(grad, wide(rstd, c) * wide(weight[None], c)), None, None, None, None
+        out = torch.addcmul(per_channel(offset, c), x, per_channel(slope, c))
+        factor = per_channel(rstd, c) * per_channel(weight[None], c)
+        return out.addcmul_(grad, factor), None, None, None, None
 
 
-def level(x: Tensor, groups: int) -> Tensor:
-    """Of some pixels all over the image, the mean of each group, (B, C, 1, 1)."""
+def estimated_mean(x: Tensor, groups: int) -> Tensor:
+    """Return the mean of each group over a grid of pixels, (B, C, 1, 1)."""
     rows, columns = (max(1, side // SAMPLES) for side in x.shape[2:])
-    some = x[:, :, ::rows, ::columns].mean((2, 3))
-    return wide(average(some, groups), x.shape[1])
+    sampled = x[:, :, ::rows, ::columns].mean((2, 3))
+    return per_channel(group_mean(sampled, groups), x.shape[1])
 
 
-def average(each: Tensor, groups: int) -> Tensor:
-    """(B, C) -> (B, groups)."""
+def group_mean(each: Tensor, groups: int) -> Tensor:
+    """Return the mean over each group's channels: (B, C) -> (B, groups)."""
     return each.unflatten(1, (groups, -1)).mean(2)
 
 
-def wide(each: Tensor, channels: int) -> Tensor:
-    """(B, groups) -> (B, C, 1, 1)."""
+def per_channel(each: Tensor, channels: int) -> Tensor:
+    """Repeat each group's value for its channels: (B, groups) -> (B, C, 1, 1)."""
     return each.repeat_interleave(channels // each.shape[1], dim=1)[:, :, None, None]

@@ -1,7 +1,6 @@
-"""How often guides are asked, and what stands for their answer in between.
+"""Guidance at every n-th evaluation of the denoiser, and the cached gradient in between.
 
-Counted in evaluations of the denoiser, of which a step that is taken several times (recurrence)
-has several: each costs as much as any other. Knows nothing about networks or noise.
+A step with recurrence has several evaluations, each of which counts.
 """
 
 from __future__ import annotations
@@ -15,42 +14,49 @@ from torch import Tensor
 from guided.interfaces import GuideGradient, State
 from guided.schedule import Schedule, schedule
 
-PREFIX = "guides."  # of what is remembered, in a state
+PREFIX = "guides."  # of the cache's entries in a state
 
 
 @dataclass(frozen=True)
 class GuidanceInterval:
-    every: Schedule = schedule("every", 1)  # guides are asked at every so many evaluations
-    between: str = "again"  # what holds until then: their last answer, or nothing
+    """How often the guides are evaluated, and the gradient that is used in between."""
+
+    every: Schedule = schedule("every", 1)  # evaluations of the denoiser
+    between: str = "again"  # the last gradient again, or nothing
 
     @property
     def always(self) -> bool:
+        """Return whether the guides are evaluated every time."""
         return self.every.highest == 1
 
 
 @dataclass
 class CachedGradient:
-    """What the guides said of the images, all together."""
+    """The sum of the guides' gradients, their losses and the similarity."""
 
-    # (B, 3, H, W), with respect to what they saw, in [0, 1]; None where none asked for anything.
+    # (B, 3, H, W), with respect to the guides' image in [0, 1]; None if no guide is active.
     grad: Tensor | None = None
     losses: dict[str, Tensor] = field(default_factory=dict)  # per guide, (B,)
     similarity: Tensor | None = None  # (B,)
 
     @classmethod
-    def of(cls, pulls: Mapping[str, GuideGradient], wanted: bool) -> CachedGradient:
-        grad = sum(pull.grad for pull in pulls.values()) if wanted else None
-        losses = {name: pull.loss.detach() for name, pull in pulls.items()}
-        found = (p.similarity for p in pulls.values() if p.similarity is not None)
-        return cls(grad, losses, next(found, None))
+    def summed(cls, gradients: Mapping[str, GuideGradient], active: bool) -> CachedGradient:
+        """Return the sum over the guides; without a gradient if no guide is `active`."""
+        grad = sum(one.grad for one in gradients.values()) if active else None
+        assert grad is None or isinstance(grad, Tensor)
+        losses = {name: one.loss.detach() for name, one in gradients.items()}
+        similarities = (g.similarity for g in gradients.values() if g.similarity is not None)
+        return cls(grad, losses, next(similarities, None))
 
     def state(self) -> State:
+        """Return the tensors by name, for `restored`."""
         losses = {f"loss.{name}": loss for name, loss in self.losses.items()}
-        found = losses | {"grad": self.grad, "similarity": self.similarity}
-        return {name: tensor for name, tensor in found.items() if tensor is not None}
+        tensors = losses | {"grad": self.grad, "similarity": self.similarity}
+        return {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
     @classmethod
     def restored(cls, saved: State) -> CachedGradient:
+        """Return the gradient whose `state` was saved."""
         losses = {
             name.removeprefix("loss."): loss
             for name, loss in saved.items()
@@ -61,40 +67,42 @@ class CachedGradient:
 
 @dataclass
 class GuidanceCache:
-    """The guides of one drawing: when they were asked last, and what they said."""
+    """The guides' last gradient in one run, and its age."""
 
     interval: GuidanceInterval = field(default_factory=GuidanceInterval)
-    since: int | None = None  # evaluations; None: not yet
-    answer: CachedGradient = field(default_factory=CachedGradient)  # as far as it still holds
+    since: int | None = None  # evaluations since the guides were evaluated; None: not yet
+    gradient: CachedGradient = field(default_factory=CachedGradient)
 
-    def due(self, progress: float) -> bool:
-        """Whether they are to be asked now."""
+    def is_due(self, progress: float) -> bool:
+        """Return whether the guides are evaluated at the next evaluation of the denoiser."""
         return self.since is None or self.since >= self.interval.every(progress)
 
-    def went(self, asked: bool, answer: CachedGradient) -> None:
-        """An evaluation is over, with this answer. One that failed does not count."""
-        self.since = 1 if asked else (self.since or 0) + 1
-        if asked:
-            holds = self.interval.between == "again" and not self.interval.always
-            self.answer = answer if holds else CachedGradient()
+    def update(self, evaluated: bool, gradient: CachedGradient) -> None:
+        """Count a successful evaluation of the denoiser. If the guides were `evaluated` in it,
+        keep their gradient for as long as it will be used."""
+        self.since = 1 if evaluated else (self.since or 0) + 1
+        if evaluated:
+            reused = self.interval.between == "again" and not self.interval.always
+            self.gradient = gradient if reused else CachedGradient()
 
-    def forget(self) -> None:
-        """What comes now is another image."""
-        self.since, self.answer = None, CachedGradient()
+    def reset(self) -> None:
+        """Drop the gradient, which belongs to another image."""
+        self.since, self.gradient = None, CachedGradient()
 
     def state(self) -> State:
+        """Return the cache as tensors by name, for `restore`."""
         if self.interval.always or self.since is None:
             return {}
-        found = {"since": torch.tensor(self.since)} | self.answer.state()
-        return {PREFIX + name: tensor for name, tensor in found.items()}
+        tensors = {"since": torch.tensor(self.since)} | self.gradient.state()
+        return {PREFIX + name: tensor for name, tensor in tensors.items()}
 
     def restore(self, saved: State, device: torch.device) -> None:
-        """From where they were when the state was taken."""
-        found = {
+        """Take over a `state`, on the device."""
+        tensors = {
             name.removeprefix(PREFIX): tensor.to(device)
             for name, tensor in saved.items()
             if name.startswith(PREFIX)
         }
-        since = found.pop("since", None)
+        since = tensors.pop("since", None)
         self.since = None if since is None else int(since)
-        self.answer = CachedGradient.restored(found)
+        self.gradient = CachedGradient.restored(tensors)

@@ -1,7 +1,6 @@
-"""Multistep samplers: earlier guesses say how the present one is changing, so that fewer steps do.
+"""Multistep samplers: earlier predictions extrapolate the present one, so that fewer steps do.
 
-Know nothing about networks, CLIP or guidance. `s = i - 1` is the position after `i`. Each is a
-dataclass of settings; imports no torch.
+`s = i - 1` is the position after `i`. Each sampler is a dataclass of settings; imports no torch.
 
 PLMS: Liu et al. 2022, "Pseudo Numerical Methods for Diffusion Models on Manifolds",
 https://arxiv.org/abs/2202.09778
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from guided.rng import RandomStreams
     from guided.timeline import Timeline
 
-# Adams and Bashforth's weights of the latest guess of the noise, the one before it, and so on.
+# Adams and Bashforth's weights of the predicted noise, the latest first, by order.
 ADAMS_BASHFORTH = {
     1: (1.0,),
     2: (3 / 2, -1 / 2),
@@ -37,11 +36,11 @@ ADAMS_BASHFORTH = {
 
 @dataclass
 class PLMS(SamplerSettings):
-    """Pseudo linear multistep on the guessed noise: deterministic, one guess a step and a second
-    one in the first step. No recurrence: noise put back is not the noise of earlier guesses."""
+    """Pseudo linear multistep on the predicted noise: deterministic, with one evaluation a step
+    and two in the first step. No recurrence: fresh noise is not that of earlier predictions."""
 
     order: int = 2  # 2 to 4; Disco Diffusion's is 2, the paper's 4
-    eta: Any = 0  # there is no noise to scale: 0 and nothing else
+    eta: Any = 0  # always 0: it adds no noise
 
     def __post_init__(self) -> None:
         check_number("order", self.order, 2, 4, whole=True)
@@ -59,44 +58,45 @@ class PLMS(SamplerSettings):
         memory: State | None = None,
     ) -> Iterator[Step]:
         timeline = denoiser.timeline
-        # Guesses of the noise, the latest first.
+        # Predicted noise, the latest first.
         memory = memory or {}
         history = [memory[f"eps{k}"] for k in range(len(memory))]
         for i in range(start, -1, -1):
-            guess = denoiser(x, i)
-            eps = noise_in(x, guess, timeline, i)
+            prediction = denoiser(x, i)
+            eps = predicted_noise(x, prediction, timeline, i)
             history = [eps, *history[: self.order - 1]]
             if i == 0:
-                x = guess.guided
+                x = prediction.guided
             elif len(history) == 1:
                 # Pseudo improved Euler: the mean of the noise here and at the end of the step.
                 there = moved(x, eps, timeline, i)
-                second = noise_in(there, denoiser(there, i - 1), timeline, i - 1)
+                second = predicted_noise(there, denoiser(there, i - 1), timeline, i - 1)
                 x = moved(x, (eps + second) / 2, timeline, i)
             else:
                 weights = ADAMS_BASHFORTH[len(history)]
                 mixed = sum(w * past for w, past in zip(weights, history, strict=True))
                 x = moved(x, mixed, timeline, i)
             memory = {f"eps{k}": past for k, past in enumerate(history[: self.order - 1])}
-            yield Step(i, x, guess, memory)
+            yield Step(i, x, prediction, memory)
 
 
-def noise_in(x: Tensor, guess: Prediction, timeline: Timeline, i: int) -> Tensor:
+def predicted_noise(x: Tensor, prediction: Prediction, timeline: Timeline, i: int) -> Tensor:
+    """Return the noise in x at position i, if the prediction is right."""
     alpha, sigma = timeline.scales(i)
-    return (x - alpha * guess.guided) / sigma
+    return (x - alpha * prediction.guided) / sigma
 
 
 def moved(x: Tensor, eps: Tensor, timeline: Timeline, i: int) -> Tensor:
-    """From position i to i - 1, if `eps` is the noise in x."""
+    """Return x moved from position i to i - 1, if `eps` is the noise in x."""
     (alpha, sigma), (alpha_s, sigma_s) = timeline.scales(i), timeline.scales(i - 1)
     return alpha_s * (x - sigma * eps) / alpha + sigma_s * eps
 
 
 @dataclass
 class DPMSolver(SamplerSettings):
-    """DPM-Solver++(2M) at eta 0, and its form for the reverse SDE at eta 1: of second order, with
-    one guess a step. Where a step is taken again (recurrence), only its first time looks back: the
-    noise put in since is not that of the guess before."""
+    """DPM-Solver++(2M) at eta 0, and its form for the reverse SDE at eta 1: second order, with one
+    evaluation a step. With recurrence only the first pass of a step uses the earlier prediction,
+    which does not belong to the fresh noise of later passes."""
 
     eta: Any = 0.0
     recurrence: Any = 1
@@ -114,47 +114,48 @@ class DPMSolver(SamplerSettings):
         memory: State | None = None,
     ) -> Iterator[Step]:
         here = (start + 1, memory["pred"]) if memory else None
-        for step in walk(Remembering(self.eta, here), self.recurrence, denoiser, x, rng, start):
+        for step in walk(DPMSolverRun(self.eta, here), self.recurrence, denoiser, x, rng, start):
             yield replace(step, memory={"pred": step.prediction.guided})
 
 
 @dataclass
-class Remembering:
-    """One run's DPM-Solver++, with the guess of the position before."""
+class DPMSolverRun:
+    """One run of DPM-Solver++, with the latest two predictions."""
 
     eta: Schedule
-    here: tuple[int, Tensor] | None = None  # latest position, and its guess
+    here: tuple[int, Tensor] | None = None  # latest position and its prediction
     before: tuple[int, Tensor] | None = None  # the one before
 
     def step(
-        self, x: Tensor, guess: Prediction, timeline: Timeline, i: int, rng: RandomStreams
+        self, x: Tensor, prediction: Prediction, timeline: Timeline, i: int, rng: RandomStreams
     ) -> Tensor:
+        """Return x at position i - 1, given x (B, 3, H, W) and the prediction at position i."""
         again = self.here is not None and self.here[0] == i
         self.before = None if again else self.here
-        self.here = (i, guess.guided)
+        self.here = (i, prediction.guided)
         if i == 0:
-            return guess.guided
+            return prediction.guided
         (_, sigma), (alpha_s, sigma_s) = timeline.scales(i), timeline.scales(i - 1)
-        h = clarity(timeline, i - 1) - clarity(timeline, i)
+        h = log_snr(timeline, i - 1) - log_snr(timeline, i)
         noisy = self.eta(timeline.progress(i)) * h
-        kept = sigma_s / sigma * math.exp(-noisy)
-        x = kept * x - alpha_s * math.expm1(-h - noisy) * self._ahead(timeline, i, h)
+        rest = sigma_s / sigma * math.exp(-noisy)
+        x = rest * x - alpha_s * math.expm1(-h - noisy) * self._ahead(timeline, i, h)
         if noisy == 0:
             return x
         return x + sigma_s * math.sqrt(-math.expm1(-2 * noisy)) * rng.normal_like(x)
 
     def _ahead(self, timeline: Timeline, i: int, h: float) -> Tensor:
-        """The guess half a step ahead, on the line through this one and the one before."""
+        """Return the prediction extrapolated by half a step from this one and the one before."""
         assert self.here is not None
-        pred = self.here[1]
+        image = self.here[1]
         if self.before is None:
-            return pred
+            return image
         position, earlier = self.before
-        run_up = clarity(timeline, i) - clarity(timeline, position)
-        return pred + h / (2 * run_up) * (pred - earlier)
+        gap = log_snr(timeline, i) - log_snr(timeline, position)
+        return image + h / (2 * gap) * (image - earlier)
 
 
-def clarity(timeline: Timeline, i: int) -> float:
-    """lambda: the logarithm of alpha / sigma, half that of the ratio of signal to noise."""
+def log_snr(timeline: Timeline, i: int) -> float:
+    """Return lambda = log(alpha / sigma), half the logarithm of the signal-to-noise ratio."""
     alpha, sigma = timeline.scales(i)
     return math.log(alpha / sigma)

@@ -1,9 +1,8 @@
-"""Noise: how much of it there is at each step of a run, and where the random numbers come from.
+"""Noise schedules, and the timeline of a run.
 
-Knows nothing about networks or guidance. x = alpha * pred + sigma * eps throughout, with
-alpha**2 + sigma**2 = 1. Tables are float64 and live on the CPU: a step reads two plain Python
-floats from them, so they have full precision on devices without float64 (Apple's MPS) too, where
-only the product with the float32 image is rounded.
+x = alpha * image + sigma * eps throughout, with alpha**2 + sigma**2 = 1. Tables are float64 on the
+CPU: a step reads two Python floats from them, so that they have full precision on devices without
+float64 (Apple's MPS) too, where only the product with the float32 image is rounded.
 
 Ho et al. 2020 (linear), https://arxiv.org/abs/2006.11239
 Nichol and Dhariwal 2021 (cosine, respacing), https://arxiv.org/abs/2102.09672
@@ -20,7 +19,8 @@ from guided.timeline import Timeline
 
 
 def betas(schedule: str, steps: int) -> Tensor:
-    """The forward process: (steps,) float64, each the share of variance that a step adds."""
+    """Return beta (steps,), float64: the variance that each step of the forward process adds.
+    ValueError for an unknown schedule."""
     if schedule == "linear":
         scale = 1000 / steps
         return torch.linspace(scale * 1e-4, scale * 0.02, steps, dtype=torch.float64)
@@ -32,12 +32,12 @@ def betas(schedule: str, steps: int) -> Tensor:
 
 
 def timeline(schedule: str, steps: int, spacing: str = "ddim") -> Timeline:
-    """Choose `steps` (1 or more) of the forward process.
+    """Return the timeline of `steps` (1 or more) steps of the forward process.
 
-    `ddim` strides evenly from 0 and never reaches the last, noisiest step; where `steps` does not
-    divide 1000 the process itself gets (1000 // steps) * steps steps, as Disco Diffusion did.
-    `even` spreads a plain count over 0..999, both ends included. Above 1000 the process simply
-    has that many steps.
+    `ddim` spacing strides evenly from 0 and never reaches the last, noisiest step; where `steps`
+    does not divide 1000 the process itself has (1000 // steps) * steps steps, as in Disco
+    Diffusion. `even` spacing spreads the steps over 0..999, both ends included. Above 1000 the
+    process has that many steps. ValueError for steps < 1 or an unknown spacing.
     """
     if steps < 1:
         raise ValueError(f"steps={steps} must be at least 1")
@@ -46,18 +46,21 @@ def timeline(schedule: str, steps: int, spacing: str = "ddim") -> Timeline:
     total = max(1000, steps)
     if spacing == "ddim" and steps < 1000:
         total = 1000 // steps * steps
-    keep = ddim_spacing(total, steps) if spacing == "ddim" else even_spacing(total, steps)
+    positions = ddim_spacing(total, steps) if spacing == "ddim" else even_spacing(total, steps)
     bar = torch.cumprod(1 - betas(schedule, total), dim=0)
-    times = tuple(i * 1000 / total for i in keep)
-    return Timeline(times, tuple(bar[i].item() for i in keep))
+    times = tuple(i * 1000 / total for i in positions)
+    return Timeline(times, tuple(bar[i].item() for i in positions))
 
 
 def ddim_spacing(total: int, steps: int) -> list[int]:
+    """Return the positions 0, total // steps, ... of a process of `total` steps."""
     return list(range(0, total, total // steps))
 
 
 def even_spacing(total: int, steps: int) -> list[int]:
-    """The stride is added up, not multiplied: the rounding errors of the sum decide halves, and
-    which steps checkpoints were respaced to."""
+    """Return `steps` positions spread over 0 .. total - 1, both ends included.
+
+    The stride is accumulated, not multiplied: the rounding errors of the sum decide ties, and so
+    the steps that guided-diffusion's respacing chooses."""
     stride = (total - 1) / max(steps - 1, 1)
     return [round(at) for at in accumulate(repeat(stride, steps - 1), initial=0.0)]

@@ -1,8 +1,8 @@
-"""A denoiser that goes on with less where memory runs out: one more wrapper no sampler hears of.
+"""A denoiser that repeats a step with less memory when memory runs out.
 
-A guess that failed is made again, with the same random numbers, in smaller pieces: guides have
-made their own as small as they can by then (guided/guides/clip_loss.py), so that what is left is
-the way back through the U-Net, and which CLIPs wait elsewhere. Knows nothing about either.
+The step is repeated with the same random numbers. Guides have reduced their own micro-batches by
+then (guided/guides/clip_loss.py); what remains is gradient checkpointing in the U-Net, and
+offloading CLIPs to the CPU.
 """
 
 from dataclasses import dataclass
@@ -25,8 +25,10 @@ class Checkpointed(Protocol):
 
 @dataclass
 class OOMRetry:
+    """A denoiser around `denoiser` that recovers from running out of memory."""
+
     denoiser: Denoiser
-    unet: Checkpointed | None  # whose way back may keep less, if there is one
+    unet: Checkpointed | None  # that gradients go back through, if any
     rng: RandomStreams
     memory_policy: MemoryPolicy
 
@@ -39,7 +41,7 @@ class OOMRetry:
         return self.denoiser.timeline
 
     def __call__(self, x: Tensor, i: int) -> Prediction:
-        """NoRoom when nothing is left that could be made smaller."""
+        """Return the prediction; raise NoRoom when nothing is left to reduce."""
         before = self.rng.state()
 
         def work() -> Prediction:
@@ -47,14 +49,15 @@ class OOMRetry:
             return self.denoiser(x, i)
 
         try:
-            return until_it_fits(work, lambda: self._smaller(x))
+            return until_it_fits(work, lambda: self._reduce(x))
         except Exception as error:
             if not out_of_memory(error):
                 raise
-            why = no_room(x)
-        raise NoRoom(why)  # out here, so that it holds none of the tensors
+            message = no_room(x)
+        raise NoRoom(message)  # outside of `except`, so that it refers to none of the tensors
 
-    def _smaller(self, x: Tensor) -> str | None:
+    def _reduce(self, x: Tensor) -> str | None:
+        """Reduce the memory of a step; return the change as a setting, None if nothing is left."""
         if self.unet is not None and not self.memory_policy.checkpointing:
             self.memory_policy.checkpointing = self.unet.checkpointing = True
             return "generator.checkpointing=true"
@@ -64,11 +67,12 @@ class OOMRetry:
             and x.device.type != "cpu"
         ):
             self.memory_policy.offload()
-            return "CLIPs that wait on the CPU for their turn, which is slower"
+            return "CLIPs on the CPU while they are not used, which is slower"
         return None
 
 
 def no_room(x: Tensor) -> str:
+    """Return the message for a step on x (B, 3, H, W) that does not fit."""
     images, _, height, width = x.shape
     fewer = f"batch_size below {images}, " if images > 1 else ""
     return (

@@ -1,4 +1,4 @@
-"""Between a network's output (noise, image or v), the clean image and the noisy image.
+"""Conversions between a network's output (noise, image or v), the clean and the noisy image.
 
 x = alpha * image + sigma * noise.
 v: Salimans and Ho, "Progressive Distillation", 2022, https://arxiv.org/abs/2202.00512
@@ -10,7 +10,9 @@ from guided.diffusion.unet_config import PREDICTIONS
 
 
 def clean(prediction: str, x: Tensor, out: Tensor, alpha: float, sigma: float) -> Tensor:
-    """What a network's output says of the clean image."""
+    """Return the clean image predicted by `out` for x, both (B, 3, H, W).
+
+    `prediction` is the network's parametrisation: eps, v or x0; ValueError for another."""
     if prediction == "eps":
         return (x - sigma * out) / alpha
     if prediction == "v":
@@ -21,5 +23,5 @@ def clean(prediction: str, x: Tensor, out: Tensor, alpha: float, sigma: float) -
 
 
 def noised(image: Tensor, noise: Tensor, alpha: float, sigma: float) -> Tensor:
-    """The forward process: what `image` looks like at noise level (alpha, sigma)."""
+    """Return the sample of the forward process at noise level (alpha, sigma)."""
     return alpha * image + sigma * noise

@@ -1,10 +1,10 @@
-"""The secondary model: a small network that guesses the clean image quickly, for guides to look at
-instead of the U-Net's own guess. Guidance then needs no way back through the U-Net.
+"""The secondary model: a small network whose prediction of the clean image replaces the U-Net's
+for the guides, so that guidance needs no backward pass through the U-Net.
 
-Knows nothing about guidance or files. The architecture and the state-dict keys are those of
+The architecture and the state-dict keys are those of
 Katherine Crowson's SecondaryDiffusionImageNet2 (2021), so that its checkpoint loads with
 `strict=True`: convolutions at six sizes with a skip at each, and the time as 16 more channels.
-It says v: Salimans and Ho 2022, https://arxiv.org/abs/2202.00512
+Its output is v: Salimans and Ho 2022, https://arxiv.org/abs/2202.00512
 """
 
 import math
@@ -20,7 +20,7 @@ TIME_CHANNELS = 16
 
 
 class SecondaryModel(nn.Module):
-    """(B, 3, H, W) in [-1, 1] plus noise, times (B,) in 0 (image) .. 1 (noise) -> v."""
+    """A small U-Net: noisy images (B, 3, H, W), times (B,) in 0 (image) .. 1 (noise) -> v."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,13 +35,13 @@ class SecondaryModel(nn.Module):
         )
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """H and W multiples of 32; t = 2 / pi * atan2(sigma, alpha)."""
+        """Return v (B, 3, H, W). H and W are multiples of 32; t = 2 / pi * atan2(sigma, alpha)."""
         planes = self.timestep_embed(t[:, None])[:, :, None, None]
         return self.net(torch.cat([x, planes.expand(-1, -1, *x.shape[2:])], dim=1))
 
 
 def coarser(level: int) -> "SkipBlock":
-    """All that happens at half the size and below, beside the way around it."""
+    """Return the layers from half the size down and back up, with a skip connection."""
     above, here = WIDTHS[level - 1], WIDTHS[level]
     if level == len(WIDTHS) - 1:
         inside: list[nn.Module] = [ConvBlock(here, here), ConvBlock(here, here)]
@@ -57,12 +57,14 @@ def coarser(level: int) -> "SkipBlock":
 
 
 class ConvBlock(nn.Sequential):
+    """A 3x3 convolution with ReLU."""
+
     def __init__(self, before: int, after: int) -> None:
         super().__init__(nn.Conv2d(before, after, 3, padding=1), nn.ReLU())
 
 
 class SkipBlock(nn.Module):
-    """What went through the layers, and what went around them."""
+    """Layers whose output is concatenated with their input."""
 
     def __init__(self, *main: nn.Module) -> None:
         super().__init__()
@@ -73,7 +75,7 @@ class SkipBlock(nn.Module):
 
 
 class FourierFeatures(nn.Module):
-    """(B, 1) -> (B, channels): cosines and sines at frequencies drawn before training."""
+    """Cosines and sines at random, fixed frequencies: (B, 1) -> (B, channels)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -84,8 +86,9 @@ class FourierFeatures(nn.Module):
         return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
 
-def quick_guess(model: SecondaryModel, x: Tensor, timeline: Timeline, i: int) -> Tensor:
-    """The clean image (B, 3, H, W) that the secondary model sees in x, differentiable in x."""
+def secondary_prediction(model: SecondaryModel, x: Tensor, timeline: Timeline, i: int) -> Tensor:
+    """Return the clean image (B, 3, H, W) predicted by the secondary model, differentiable in
+    x."""
     alpha, sigma = timeline.scales(i)
     dtype = model.timestep_embed.weight.dtype
     t = torch.full((len(x),), math.atan2(sigma, alpha) * 2 / math.pi, device=x.device)

@@ -1,6 +1,6 @@
-"""Symmetry: at some moments of a run, one half of the canvas is laid over the other, mirrored.
+"""Symmetry: at given moments of a run, one half of the canvas replaces the other, mirrored.
 
-Knows nothing about networks or samplers; imports no torch before it is used.
+Imports no torch before it is used.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ SYMMETRIES = ("none", "horizontal", "vertical", "both")
 
 @dataclass(frozen=True)
 class Mirror:
-    """`horizontal` lays the left half over the right one, `vertical` the upper over the lower."""
+    """Mirror symmetry: `horizontal` copies the left half to the right, `vertical` the upper half
+    to the lower, at each progress (0..1) in `at`."""
 
     symmetry: str = "none"
     at: tuple[float, ...] = ()  # progress
 
     def __call__(self, x: Tensor) -> Tensor:
-        """(B, C, H, W), of any size."""
+        """Return x (B, C, H, W) mirrored; H and W may be odd."""
         if self.symmetry in ("horizontal", "both"):
             x = folded(x, 3)
         if self.symmetry in ("vertical", "both"):
@@ -32,19 +33,20 @@ class Mirror:
         return x
 
     def positions(self, timeline: Timeline, start: int) -> set[int]:
-        """Of the timeline, before whose steps x is to be mirrored: the first that has come so far,
-        counted from `start`."""
+        """Return the positions before whose steps x is mirrored: for each progress in `at`, the
+        first position from `start` down that has reached it."""
         if self.symmetry == "none":
             return set()
-        coming = range(start, -1, -1)
-        found = (
-            next((i for i in coming if timeline.progress(i) >= share), None) for share in self.at
+        remaining = range(start, -1, -1)
+        positions = (
+            next((i for i in remaining if timeline.progress(i) >= share), None)
+            for share in self.at
         )
-        return {i for i in found if i is not None}
+        return {i for i in positions if i is not None}
 
 
 def folded(x: Tensor, dim: int) -> Tensor:
-    """The first half and its mirror image; a middle line stays."""
+    """Return the first half along `dim` and its mirror image; a middle line stays."""
     import torch
 
     size = x.shape[dim]

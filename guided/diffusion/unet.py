@@ -1,8 +1,8 @@
-"""The U-Net of ablated diffusion models (ADM): noisy image and timestep in, a guess out.
+"""The U-Net of ablated diffusion models (ADM).
 
-Knows nothing about noise schedules, guidance or files. Its state-dict keys are those of OpenAI's
-guided-diffusion, so that every checkpoint of that family loads with `strict=True`. Two switches
-are ours: `patch`, and `dense`, with which it predicts x0: it mends a first guess.
+Its state-dict keys are those of OpenAI's guided-diffusion, so that every checkpoint of that family
+loads with `strict=True`. Two switches are this project's own: `patch`, and `dense`, with which the
+network predicts x0 by refining an initial estimate.
 
 Dhariwal and Nichol, "Diffusion Models Beat GANs on Image Synthesis", 2021,
 https://arxiv.org/abs/2105.05233
@@ -22,7 +22,7 @@ from guided.diffusion.unet_config import UNetConfig
 
 
 class UNet(nn.Module):
-    """(B, 3, H, W) in [-1, 1] plus noise, timesteps (B,) in 0..1000 -> (B, 3 or 6, H, W)."""
+    """A U-Net: noisy images (B, 3, H, W), timesteps (B,) in 0..1000 -> (B, 3 or 6, H, W)."""
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
@@ -37,10 +37,10 @@ class UNet(nn.Module):
 
         if config.dense:
             self.dense = Dense(config.image_size, config.dense, config.hidden)
-            self.clear = zero(nn.Linear(WAVES, 1))  # how far the noisy image is clean already
+            self.clear = zero(nn.Linear(WAVES, 1))  # share of the noisy image in the base
 
         first = ch = config.channels(0)
-        self.input_blocks = nn.ModuleList([Block(nn.Conv2d(config.seen, ch, 3, padding=1))])
+        self.input_blocks = nn.ModuleList([Block(nn.Conv2d(config.in_channels, ch, 3, padding=1))])
         skips = [ch]
         last = len(config.multipliers) - 1
         for level in range(last + 1):
@@ -65,13 +65,15 @@ class UNet(nn.Module):
                     block.append(up)
                 self.output_blocks.append(block)
 
-        last = zero(nn.Conv2d(first, config.said, 3, padding=1))
+        last = zero(nn.Conv2d(first, config.out_channels, 3, padding=1))
         self.out = nn.Sequential(norm(ch), nn.SiLU(), last)
 
     def _res(self, before: int, after: int, resample: str = "") -> "ResBlock":
+        """Return a residual block from `before` to `after` channels."""
         return ResBlock(before, after, self.config, resample)
 
     def _block(self, level: int, before: int) -> "Block":
+        """Return a residual block, with attention where the level has it."""
         after = self.config.channels(level)
         layers: list[nn.Module] = [self._res(before, after)]
         if self.config.attends(level):
@@ -79,17 +81,17 @@ class UNet(nn.Module):
         return Block(*layers)
 
     def set_precision(self, dtype: torch.dtype) -> "UNet":
-        """Run the blocks in `dtype`; time embedding, fully connected layers and last layer stay in
-        float32 (they are cheap, and rounding there would be seen), or in float64 when that is
-        asked for."""
+        """Run the blocks in `dtype`. Time embedding, fully connected layers and last layer stay in
+        float32, where rounding would be visible; they are in float64 if `dtype` is."""
         self.to(torch.float64 if dtype == torch.float64 else torch.float32)
         for part in (self.input_blocks, self.middle_block, self.output_blocks):
             part.to(dtype)
         return self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, timesteps: Tensor, y: Tensor | None = None) -> Tensor:
-        """x (B, 3, H, W), timesteps (B,) possibly fractional, y (B,) class labels if the network
-        has classes; H and W multiples of `config.divisor`."""
+        """Return (B, 3 or 6, H, W) for x (B, 3, H, W), timesteps (B,), possibly fractional, and
+        class labels y (B,) if the network has classes; H and W are multiples of
+        `config.divisor`."""
         edge = self.time_embed[0].weight.dtype
         emb = self.time_embed(timestep_embedding(timesteps, self.config.num_channels).to(edge))
         if self.config.num_classes:
@@ -100,22 +102,22 @@ class UNet(nn.Module):
         x = x.to(edge)
         emb = F.silu(emb)  # every residual block begins with this; done once
         if not self.config.dense:
-            return self._drawn(x, emb)
+            return self._convolutions(x, emb)
         waves = timestep_embedding(timesteps, WAVES).to(edge)
-        guess = self.dense(x, waves).to(edge)
-        if self.training:  # the fully connected layers have lessons of their own
-            guess = guess.detach()
+        estimate = self.dense(x, waves).to(edge)
+        if self.training:  # the fully connected layers have a loss of their own
+            estimate = estimate.detach()
         clear = torch.sigmoid(self.clear(waves))
-        base = guess + clear.to(edge).view(-1, 1, 1, 1) * (x - guess)
-        return base + self._drawn(torch.cat([x, guess], dim=1), emb)
+        base = estimate + clear.to(edge).view(-1, 1, 1, 1) * (x - estimate)
+        return base + self._convolutions(torch.cat([x, estimate], dim=1), emb)
 
     def first_guess(self, x: Tensor, timesteps: Tensor) -> Tensor:
-        """What the fully connected layers take the clean image for, (B, 3, H, W)."""
+        """Return the clean image estimated by the fully connected layers, (B, 3, H, W)."""
         edge = self.clear.weight.dtype
         return self.dense(x.to(edge), timestep_embedding(timesteps, WAVES).to(edge))
 
-    def _drawn(self, h: Tensor, emb: Tensor) -> Tensor:
-        """The convolutions alone: (B, config.seen / patch**2, H, W) -> (B, 3 or 6, H, W)."""
+    def _convolutions(self, h: Tensor, emb: Tensor) -> Tensor:
+        """Return the output of the U-Net's blocks, (B, 3 or 6, H, W), for h (B, 3 or 6, H, W)."""
         edge, dtype = h.dtype, self.input_blocks[0][0].weight.dtype
         patch = self.config.patch
         h = pixel_unshuffle(h, patch) if patch > 1 else h
@@ -132,13 +134,14 @@ class UNet(nn.Module):
         return pixel_shuffle(out, patch) if patch > 1 else out
 
     def _run(self, block: "Block", h: Tensor, emb: Tensor) -> Tensor:
+        """Run a block, with gradient checkpointing if it is on."""
         if self.checkpointing and torch.is_grad_enabled():
             return checkpoint(block, h, emb, use_reentrant=False)
         return block(h, emb)
 
 
 class Block(nn.Sequential):
-    """Layers in sequence; residual blocks among them also hear the time embedding."""
+    """Layers in sequence, of which residual blocks also take the time embedding."""
 
     def forward(self, h: Tensor, emb: Tensor) -> Tensor:
         for layer in self:
@@ -241,18 +244,19 @@ class Upsample(nn.Module):
 
 
 def norm(channels: int) -> GroupNorm:
+    """Return a group normalisation with 32 groups."""
     return GroupNorm(32, channels)
 
 
 def zero(module: nn.Module) -> nn.Module:
-    """Begin as nothing, so that a residual branch starts out silent in training."""
+    """Set the module's parameters to zero, so that a residual branch starts as the identity."""
     for parameter in module.parameters():
         nn.init.zeros_(parameter)
     return module
 
 
 def timestep_embedding(timesteps: Tensor, dim: int) -> Tensor:
-    """Sinusoids of (B,) timesteps, cosines first -> (B, dim), in float32."""
+    """Return sinusoids of timesteps (B,), cosines first: (B, dim), float32."""
     half = dim // 2
     # Rounded in this order, as in training: angles go up to 1000, where a float32 is coarse.
     exponent = -math.log(10000) * torch.arange(half, dtype=torch.float32) / half

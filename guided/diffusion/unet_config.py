@@ -1,5 +1,5 @@
-"""What one diffusion model is: its network's switches, under guided-diffusion's own names where it
-has them, and the kinds of schedule, spacing and prediction that there are. Imports no torch.
+"""The configuration of a U-Net, with guided-diffusion's names, and the choices of noise schedule,
+spacing and parametrisation. Imports no torch.
 """
 
 from dataclasses import dataclass, field
@@ -8,9 +8,9 @@ from guided.errors import check_number, shown
 
 SCHEDULES = ("linear", "cosine")  # of the noise
 SPACINGS = ("ddim", "even")  # of the steps
-PREDICTIONS = ("eps", "v", "x0")  # what the network says
+PREDICTIONS = ("eps", "v", "x0")  # parametrisations of the network's output
 
-# What guided-diffusion chooses when a checkpoint's settings name no multipliers.
+# guided-diffusion's defaults by image_size.
 CHANNEL_MULT = {
     512: [0.5, 1, 1, 2, 2, 4, 4],
     256: [1, 1, 2, 2, 4, 4],
@@ -26,6 +26,8 @@ MOST = {
 
 @dataclass
 class UNetConfig:
+    """The architecture of a U-Net; ValueError for values that cannot be built."""
+
     image_size: int = 256
     num_channels: int = 256
     channel_mult: list[float] = field(default_factory=list)  # empty: chosen by image_size
@@ -39,8 +41,8 @@ class UNetConfig:
     learn_sigma: bool = True
     num_classes: int = 0  # 0: unconditional
     dropout: float = 0.0
-    patch: int = 1  # pixels a side that the network reads and writes at once
-    dense: int = 0  # width of fully connected layers that guess the image first; 0: none
+    patch: int = 1  # side in pixels of the patches that the network works on
+    dense: int = 0  # width of fully connected layers that estimate the image first; 0: none
     dense_hidden: int = 0  # width of the layer between them; 0: twice `dense`
 
     def __post_init__(self) -> None:
@@ -61,7 +63,7 @@ class UNetConfig:
         if self.dense_hidden and not self.dense:
             raise ValueError(f"dense_hidden={self.dense_hidden} needs dense above 0")
         if self.dense and self.learn_sigma:
-            raise ValueError(f"dense={self.dense} needs learn_sigma=false: it guesses images only")
+            raise ValueError(f"dense={self.dense} needs learn_sigma=false: it has no variance")
         step = max(2, self.divisor)
         if self.dense and self.image_size % step:
             raise ValueError(
@@ -79,7 +81,7 @@ class UNetConfig:
 
     @property
     def multipliers(self) -> list[float]:
-        """Of num_channels, for each level from the finest to the coarsest."""
+        """Return the multiplier of num_channels for each level from the finest to the coarsest."""
         chosen = self.channel_mult or CHANNEL_MULT.get(self.image_size)
         if chosen is None:
             known = ", ".join(map(str, CHANNEL_MULT))
@@ -90,27 +92,29 @@ class UNetConfig:
 
     @property
     def divisor(self) -> int:
-        """Width and height of an image must be multiples of this many pixels."""
+        """Return the number of pixels that width and height of an image must be multiples of."""
         return self.patch * 2 ** (len(self.multipliers) - 1)
 
     @property
     def hidden(self) -> int:
-        """Width of the widest fully connected layer."""
+        """Return the width of the widest fully connected layer."""
         return self.dense_hidden or 2 * self.dense
 
     @property
-    def seen(self) -> int:
-        """Channels that the first layer reads: an image, and the first guess of it."""
+    def in_channels(self) -> int:
+        """Return the channels of the first layer: an image, and its estimate if `dense`."""
         return (6 if self.dense else 3) * self.patch**2
 
     @property
-    def said(self) -> int:
-        """Channels that the last layer writes: an image, and how its noise spreads."""
+    def out_channels(self) -> int:
+        """Return the channels of the last layer: an image, and its variance if it is learned."""
         return (6 if self.learn_sigma else 3) * self.patch**2
 
     def channels(self, level: int) -> int:
+        """Return the number of channels at a level, 0 the finest."""
         return int(self.multipliers[level] * self.num_channels)
 
     def attends(self, level: int) -> bool:
+        """Return whether the blocks of a level have attention."""
         pixels = self.patch * 2**level
         return pixels in {self.image_size // size for size in self.attention_resolutions}

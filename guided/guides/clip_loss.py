@@ -127,7 +127,7 @@ class ClipSimilarity:
         return map(self._scored, glances)
 
     def _scored(self, glance: ViewBatch) -> tuple[ViewBatch, Score]:
-        with self.memory_policy.at_hand(glance.target.clip):
+        with self.memory_policy.on_device(glance.target.clip):
             return glance, until_it_fits(
                 partial(self._score, glance),
                 partial(self.memory_policy.halve_chunk_size, len(glance.views)),

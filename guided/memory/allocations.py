@@ -1,9 +1,8 @@
-"""How many bytes tensors hold, counted while they come and go. Knows nothing about networks.
+"""Counting the bytes that tensors hold while a computation runs.
 
-Works on real tensors as well as on those of the meta device, which have a shape and no numbers:
-then what a computation would hold is counted without holding it, by running the very code that
-computes. What a kernel takes for itself while it runs is not seen, except for one: on a CPU a
-convolution puts its weights into another order.
+Works on real tensors and on meta tensors: then the memory of a computation is counted without
+allocating it. The workspace of kernels is not counted, except the copies of weights in another
+layout that convolutions on a CPU make.
 """
 
 from __future__ import annotations
@@ -21,10 +20,11 @@ from guided.memory.meta_kernels import RULES, WEIGHT
 
 
 class AllocationCounter(TorchDispatchMode):
-    """While it is entered, `live` is what tensors made since then hold, and `peak` the most that
-    they held at once, in bytes. `owned`: tensors from before that do not count, such as weights,
-    of which an operator may give another view. `reordering`: convolutions copy their weights, for
-    as long as they run."""
+    """A dispatch mode that counts the bytes of tensors made while it is active: `live` now, and
+    `peak` at most.
+
+    `owned`: earlier tensors that do not count, such as weights, which operators may return views
+    of. `reordering`: convolutions hold a copy of their weights while they run."""
 
     def __init__(self, owned: Iterable[Tensor] = (), reordering: bool = False) -> None:
         super().__init__()
@@ -35,10 +35,10 @@ class AllocationCounter(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        return False  # else torch imports its compiler, for seconds, to tell it to look away
+        return False  # True imports torch's compiler, which takes seconds
 
     def disown(self, tensor: Tensor) -> None:
-        """Leave a tensor that was made since out of the count."""
+        """Remove a tensor from the count."""
         storage = tensor.untyped_storage()
         held = self.known.get(storage._cdata, 0)
         self.known[storage._cdata] = 0
@@ -46,8 +46,8 @@ class AllocationCounter(TorchDispatchMode):
         self.live -= held
         self.peak = self.live
 
-    def since(self) -> int:
-        """The peak since this was asked before."""
+    def take_peak(self) -> int:
+        """Return the peak since the last call."""
         peak, self.peak = self.peak, self.live
         return peak
 
@@ -58,9 +58,9 @@ class AllocationCounter(TorchDispatchMode):
         meta = bool(args) and isinstance(args[0], Tensor) and args[0].is_meta
         rule = RULES.get(op) if meta else None
         out = op(*args, **kwargs) if rule is None else rule(op, *args, **kwargs)
-        for found in tree_iter(out):
-            if isinstance(found, Tensor):
-                self._enter(found.untyped_storage())
+        for result in tree_iter(out):
+            if isinstance(result, Tensor):
+                self._enter(result.untyped_storage())
         if self.reordering and op in WEIGHT:
             self.peak = max(self.peak, self.live + args[WEIGHT[op]].nbytes)
         return out

@@ -1,7 +1,6 @@
-"""What drawing needs: one guided step walked on tensors without numbers, and its bytes counted.
+"""The memory of a guided step, counted by running it on the meta device.
 
-Nothing here knows what a layer keeps: the networks, the cutouts and the guides themselves are run,
-on the meta device, and a ledger looks on. So a new kind of network, guide or cutout needs no word
+The networks, cutouts and guides themselves are run, so that a new kind of them needs no change
 here.
 """
 
@@ -17,36 +16,39 @@ from guided.memory.allocations import AllocationCounter
 from guided.memory.meta_kernels import kernels
 from guided.rng import RandomStreams
 
-IMAGES = 6  # of the size of x: of a step and the one before, in outputs and on their way to disk
+IMAGES = 6  # tensors of the size of x that samplers and outputs hold
 
 
 @dataclass
 class StepMemory:
-    """Bytes. A step's peak is the largest of three moments: the guess, with all that it keeps for
-    the way back; the guides, on top of what was kept; and the way back."""
+    """The bytes of a guided step. Its peak is the largest of three phases: the prediction; the
+    guides, in addition to the saved activations; and the backward pass."""
 
     weights: dict[str, int] = field(default_factory=dict)  # by network
     images: int = 0
-    prediction: int = 0  # at most while the image is guessed
-    kept: int = 0  # from there to the way back
-    guides: int = 0  # at most while they look, beside what is kept
-    back: int = 0  # at most on the way back, what is kept included
+    prediction: int = 0  # peak of the forward pass
+    activations: int = 0  # saved for the backward pass
+    guides: int = 0  # peak of the guides, without the saved activations
+    backward: int = 0  # peak of the backward pass, with the saved activations
 
     @property
     def step(self) -> int:
-        return self.images + max(self.prediction, self.kept + self.guides, self.back)
+        """Return the peak of a step without the weights."""
+        return self.images + max(self.prediction, self.activations + self.guides, self.backward)
 
     @property
     def total(self) -> int:
+        """Return the peak of a step with the weights."""
         return sum(self.weights.values()) + self.step
 
 
 def size_of(net: nn.Module | None) -> int:
-    """Bytes of a network's weights."""
+    """Return the bytes of a network's weights and buffers."""
     return sum(p.numel() * p.element_size() for p in held(net)) if net is not None else 0
 
 
 def held(*nets: nn.Module | None) -> list[Tensor]:
+    """Return the weights and buffers of networks."""
     return [t for net in nets if net is not None for t in (*net.parameters(), *net.buffers())]
 
 
@@ -55,26 +57,27 @@ class StepMeter:
 
     def __init__(self, device: str, owned: Iterable[Tensor]) -> None:
         self.need = StepMemory()
-        self.ledger = AllocationCounter(owned, reordering=device == "cpu")
+        self.counter = AllocationCounter(owned, reordering=device == "cpu")
 
     def begin(self, x: Tensor) -> None:
         """Leave x (B, ...) out of the count: the images of a step are counted apart."""
-        self.ledger.disown(x)
+        self.counter.disown(x)
         self.need.images = IMAGES * x.numel() * 4
 
     def predicted(self) -> None:
         """Mark that the image is predicted, and what the backward pass needs is kept."""
-        self.need.prediction, self.need.kept = self.ledger.since(), self.ledger.live
+        self.need.prediction = self.counter.take_peak()
+        self.need.activations = self.counter.live
 
     def look(
         self, guides: Mapping[str, Guide], image: Tensor, progress: float, rng: RandomStreams
     ) -> None:
         """Call the guides with the image (B, 3, H, W)."""
-        self.need.guides = look(guides, image, progress, rng, self.ledger)
+        self.need.guides = look(guides, image, progress, rng, self.counter)
 
     def finished(self) -> None:
         """Mark the end of the backward pass."""
-        self.need.back = self.ledger.since()
+        self.need.backward = self.counter.take_peak()
 
 
 def measure_step(
@@ -90,7 +93,7 @@ def measure_step(
     The generator and the guides are on the meta device; the kernels are those of `device` ("cpu",
     "cuda", "mps", ...). `owned`: the weights, which are counted elsewhere."""
     meter = StepMeter(device, owned)
-    with kernels(device), meter.ledger:
+    with kernels(device), meter.counter:
         generator.trace_step(guides, request, progress, meter)
     return meter.need
 
@@ -100,11 +103,11 @@ def look(
     image: Tensor,
     progress: float,
     rng: RandomStreams,
-    ledger: AllocationCounter,
+    counter: AllocationCounter,
 ) -> int:
-    """At most while they look at an image (B, 3, H, W)."""
-    before = ledger.live
-    ledger.since()
-    pulls = [guide(image, progress, rng) for guide in guides.values()]
-    del pulls
-    return ledger.since() - before
+    """Return the peak bytes of the guides' gradients for an image (B, 3, H, W)."""
+    before = counter.live
+    counter.take_peak()
+    gradients = [guide(image, progress, rng) for guide in guides.values()]
+    del gradients
+    return counter.take_peak() - before

@@ -1,4 +1,4 @@
-"""Copies of networks on torch's meta device: every shape, and no memory."""
+"""Copies of networks on torch's meta device, which take no memory."""
 
 from __future__ import annotations
 

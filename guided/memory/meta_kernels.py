@@ -1,7 +1,7 @@
-"""What common operators give on the meta device, where a tensor has a shape and no numbers.
+"""The shapes and formats of common operators' results on the meta device.
 
-Torch would find that out by taking them apart into dozens of others in Python, which costs a
-hundred times as much and the import of half a compiler. Here it is only the shape and the format.
+Torch would find them by decomposing each operator into dozens of others in Python, which takes a
+hundred times as long and imports half of its compiler.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
 from typing import Any
-from unittest.mock import patch
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from guided.compat.replacing import replaced
+from guided.compat.torch_meta import FUSED, device_functions
 from guided.diffusion import group_norm as diffusion_group_norm
 
 aten = torch.ops.aten
 
 
-def alike(op: Any, x: Tensor, *others: Any, **how: Any) -> Tensor:
-    """Element by element."""
+def elementwise(op: Any, x: Tensor, *others: Any, **how: Any) -> Tensor:
+    """Return the result of an elementwise operator, with broadcasting and type promotion."""
     shape, dtype = tuple(x.shape), x.dtype
     for y in others:
         if isinstance(y, Tensor):
@@ -33,33 +33,35 @@ def alike(op: Any, x: Tensor, *others: Any, **how: Any) -> Tensor:
 
 
 def broadcast(a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
+    """Return the shape of two broadcast shapes."""
     pairs = zip_longest(reversed(a), reversed(b), fillvalue=1)
     return tuple(x if y == 1 else y for x, y in pairs)[::-1]
 
 
-def back(op: Any, grad: Tensor, *rest: Any, **how: Any) -> Tensor:
-    """The gradient of what is element by element."""
+def elementwise_backward(op: Any, grad: Tensor, *rest: Any, **how: Any) -> Tensor:
+    """Return the gradient of an elementwise operator."""
     return torch.empty_like(grad)
 
 
 def product(op: Any, *args: Any, **how: Any) -> Tensor:
-    """(..., N, K), (..., K, M), perhaps behind what is added -> (..., N, M)."""
+    """Return the product (..., N, M) of (..., N, K) and (..., K, M), the last two arguments."""
     a, b = args[-2:]
     return a.new_empty(*a.shape[:-1], b.shape[-1])
 
 
 def compared(op: Any, x: Tensor, other: Any) -> Tensor:
+    """Return the boolean result of a comparison, with broadcasting."""
     shape = broadcast(x.shape, other.shape) if isinstance(other, Tensor) else x.shape
     return x.new_empty(shape, dtype=torch.bool)
 
 
 def sampled(op: Any, x: Tensor, grid: Tensor, *_: Any) -> Tensor:
-    """(N, C, H, W), (N, h, w, 2) -> (N, C, h, w)."""
+    """Return samples (N, C, h, w) of x (N, C, H, W) at a grid (N, h, w, 2)."""
     return x.new_empty(x.shape[0], x.shape[1], grid.shape[1], grid.shape[2])
 
 
 def convolution(op: Any, x: Tensor, weight: Tensor, *how: Any) -> Tensor:
-    """Channels last where the image or the weights are."""
+    """Return a convolution, with channels last if x or the weights have that format."""
     out = op(x, weight, *how)
     last = torch.channels_last
     given = x.ndim == 4 and any(t.is_contiguous(memory_format=last) for t in (x, weight))
@@ -67,31 +69,33 @@ def convolution(op: Any, x: Tensor, weight: Tensor, *how: Any) -> Tensor:
 
 
 def group_norm(op: Any, x: Tensor, *args: Any) -> tuple[Tensor, Tensor, Tensor]:
-    """(x, weight, bias, N, C, HW, groups, eps)."""
+    """Return native_group_norm of (x, weight, bias, N, C, HW, groups, eps)."""
     return statistics(x, (args[2], args[5]))
 
 
 def layer_norm(op: Any, x: Tensor, shape: Sequence[int], *_: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """Return native_layer_norm over the last dimensions, `shape`."""
     return statistics(x, (*x.shape[: x.ndim - len(shape)], *[1] * len(shape)))
 
 
 def statistics(x: Tensor, shape: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a normalised x, and its mean and standard deviation of the given shape."""
     mean = x.new_empty(shape, dtype=torch.promote_types(x.dtype, torch.float32))
     return torch.empty_like(x), mean, torch.empty_like(mean)
 
 
 def batch_norm(op: Any, x: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor]:
-    """In a frozen network nothing is measured."""
+    """Return native_batch_norm in evaluation mode, which computes no statistics."""
     return torch.empty_like(x), x.new_empty(0), x.new_empty(0)
 
 
 def norm_back(op: Any, grad: Tensor, x: Tensor, *_: Any) -> tuple[Tensor, None, None]:
-    """Weights are frozen."""
+    """Return the gradient of a normalisation with frozen weights."""
     return torch.empty_like(x), None, None
 
 
 def attention(op: Any, q: Tensor, k: Tensor, v: Tensor, *_: Any, **__: Any) -> tuple[Tensor, ...]:
-    """(B, heads, L, D): the result, and a number for each query."""
+    """Return attention of (B, heads, L, D), and the log-sum-exp of each query."""
     out = q.new_empty(q.shape[0], q.shape[2], q.shape[1], v.shape[3]).transpose(1, 2)
     return out, q.new_empty(q.shape[:3], dtype=torch.float32)
 
@@ -99,11 +103,14 @@ def attention(op: Any, q: Tensor, k: Tensor, v: Tensor, *_: Any, **__: Any) -> t
 def attention_back(
     op: Any, grad: Tensor, q: Tensor, k: Tensor, v: Tensor, *_: Any, **__: Any
 ) -> tuple[Tensor, ...]:
+    """Return the gradients of attention."""
     return torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
 
 
-WEIGHT = {aten.convolution.default: 1, aten.convolution_backward.default: 2}  # which argument
-FUSED = aten._scaled_dot_product_flash_attention_for_cpu  # the one that any build of torch has
+WEIGHT = {
+    aten.convolution.default: 1,
+    aten.convolution_backward.default: 2,
+}  # argument
 RULES: dict[Any, Callable[..., Any]] = {
     aten.convolution.default: convolution,
     aten.grid_sampler_2d.default: sampled,
@@ -126,46 +133,24 @@ RULES: dict[Any, Callable[..., Any]] = {
             *(aten.sigmoid.default, aten.neg.default, aten.cos.default, aten.sin.default),
             *(aten.exp.default, aten.square.default, aten.clamp.default, aten.rsub.Scalar),
         ),
-        alike,
+        elementwise,
     ),
     **dict.fromkeys(
         (
             *(aten.silu_backward.default, aten.gelu_backward.default),
             *(aten.threshold_backward.default, aten.sigmoid_backward.default),
         ),
-        back,
+        elementwise_backward,
     ),
 }
 
 
 @contextmanager
 def kernels(device: str) -> Iterator[None]:
-    """On the meta device, the kernels of a real one: attention that is fused, except on Apple's
-    GPU; and on a CPU a normalisation of groups that takes what it is given as it is, where the
-    others copy what has channels last."""
-    fused = device != "mps"
+    """Use the kernels of `device` ("cpu", "cuda", "mps", ...) on the meta device, for counting
+    memory."""
     with (
-        patch.object(F, "scaled_dot_product_attention", attend if fused else ATTEND),
-        patch.object(F, "group_norm", grouped if device == "cpu" else GROUPED),
-        patch.object(diffusion_group_norm, "on_cpu", lambda x: device == "cpu"),
+        device_functions(device),
+        replaced(diffusion_group_norm, "on_cpu", lambda x: device == "cpu"),
     ):
         yield
-
-
-ATTEND, GROUPED = F.scaled_dot_product_attention, F.group_norm
-
-
-def attend(
-    q: Tensor, k: Tensor, v: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
-    is_causal: bool = False, **_: Any,
-) -> Tensor:  # fmt: skip
-    return FUSED(q, k, v, 0.0, is_causal, attn_mask=attn_mask)[0]
-
-
-def grouped(
-    x: Tensor, groups: int, weight: Tensor | None = None, bias: Tensor | None = None,
-    eps: float = 1e-5,
-) -> Tensor:  # fmt: skip
-    n, channels, *sides = x.shape
-    pixels = torch.Size(sides).numel()
-    return torch.native_group_norm(x, weight, bias, n, channels, pixels, groups, eps)[0]

@@ -16,7 +16,7 @@ from guided.memory.strategies import MemoryFit
 from guided.oom import MemoryPolicy
 from guided.schedule import Schedule
 
-# Weights, pixels and a limit at which a step fits without being counted.
+# Weights in bytes, pixels and a limit in bytes at which a step fits without being counted.
 LITTLE, FEW_PIXELS, ENOUGH = 256 * 2**20, 256 * 256, 4 * GB
 
 
@@ -48,7 +48,7 @@ class MemoryRequest:
 
     def limit(self, weights: int) -> float | None:
         """Return the budget in bytes for weights, `weights` of which are loaded, and steps; None
-        where the device cannot tell and `memory=` sets none."""
+        if the device cannot tell and `memory=` sets none."""
         most = available_memory(self.device, weights)
         limits = [] if most is None else [most]
         if isinstance(self.setting, int | float):
@@ -57,8 +57,8 @@ class MemoryRequest:
 
 
 def plan_memory(job: MemoryRequest, memory_policy: MemoryPolicy) -> str | None:
-    """Make the policy `thrift` fit the memory that there is. Return a line that says how, or None
-    where nothing needs to be said."""
+    """Make the policy fit the available memory. Return a line that reports the plan, or None if
+    everything fits without one."""
     if job.setting == "off":
         return None
     weights = job.weights()
@@ -71,7 +71,7 @@ def plan_memory(job: MemoryRequest, memory_policy: MemoryPolicy) -> str | None:
         limit,
         cuttable=job.cutouts.micro_batch is None,
         recomputing=job.recompute and job.generator.recomputes,
-        waiting=job.device.type != "cpu" and len(job.clips) > 1,
+        offloadable=job.device.type != "cpu" and len(job.clips) > 1,
     )
     fitting.fit()
     if memory_policy.offload_clips:
@@ -87,7 +87,7 @@ def obvious(job: MemoryRequest, weights: int, limit: float) -> bool:
 
 
 class StepCounter:
-    """Counts a step as the policy `thrift` divides it, on the meta device."""
+    """A count of the memory of a step under the policy, on the meta device."""
 
     def __init__(
         self, job: MemoryRequest, memory_policy: MemoryPolicy, weights: dict[str, int]
@@ -100,17 +100,18 @@ class StepCounter:
         towers = towers_of(clips.values())
         self.owned = held(*self.generator.networks().values(), *towers)
         sizes = [size_of(tower) for tower in towers]
-        self.waiting = sum(sizes) - max(sizes, default=0)
+        self.offloaded = sum(sizes) - max(sizes, default=0)
         self.moments = moments(job.cutouts, job.clip_weights, self.generator.phase)
 
     def __call__(self) -> StepMemory:
+        """Return the memory of the largest step."""
         step = partial(
             measure_step, self.generator, self.guides, self.request, self.device, self.owned
         )
         need = max(map(step, self.moments), key=lambda need: need.step)
         need.weights = dict(self.weights)
         if self.memory_policy.offload_clips:
-            need.weights["CLIP"] -= self.waiting
+            need.weights["CLIP"] -= self.offloaded
         return need
 
 

@@ -1,8 +1,8 @@
-"""Making a step fit into the memory there is, before it is taken: how many cutouts go through CLIP
-at once, whether the U-Net keeps what it needs on the way back, and where CLIPs wait.
+"""Choosing a memory policy with which a step fits: the cutouts through a CLIP at once, gradient
+checkpointing in the U-Net, and offloading CLIPs to the CPU.
 
-What the user has set stays. Each way costs time, so the first that is enough is taken, and where
-all fits at once none. Knows nothing about how much a network needs: need.py walks it.
+Settings of the user stay. Each strategy costs time, so that the first that fits is chosen, or none
+if the whole step fits.
 """
 
 from __future__ import annotations
@@ -14,104 +14,113 @@ from guided.memory.available import GB
 from guided.memory.estimate import StepMemory
 from guided.oom import LESS, MemoryPolicy
 
-SPARE = 0.12  # of a step's bytes: what kernels take for themselves, and what lies in between
-FEW = 8  # fewer cutouts at once keep a GPU waiting; then the U-Net rather computes again
+SPARE = 0.12  # share of a step's bytes for kernels' workspace and fragmentation
+FEW = 8  # fewer cutouts at once leave a GPU idle; checkpointing is then faster
 HINT = f"more than there is, even in the smallest pieces; {LESS}"
 
 
 @dataclass
 class Strategy:
-    """One way to cut a step, and the most cutouts at once that then fit; 0: not even one."""
+    """A way to save memory, and the most cutouts at once that fit with it; 0: not even one."""
 
     checkpointing: bool
     offload_clips: bool
     most: int = 0
-    need: StepMemory = field(default_factory=StepMemory)  # with as many, or one
+    need: StepMemory = field(default_factory=StepMemory)  # with that many cutouts, at least one
 
 
 @dataclass
 class MemoryFit:
-    """`walk` counts a step as `thrift` then cuts it; `limit` is for weights and steps, in bytes.
-    `cuttable`: may the number of cutouts at once be chosen? `recomputing`: may the U-Net keep
-    less? `waiting`: is there a CPU beside the device, for CLIPs to wait on?"""
+    """The search for a policy that fits. `count` returns the memory of a step under the present
+    policy; `limit` is the budget for weights and a step, in bytes.
 
-    walk: Callable[[], StepMemory]
-    memory_policy: MemoryPolicy
+    `cuttable`: the number of cutouts at once may be chosen. `recomputing`: the U-Net may use
+    gradient checkpointing. `offloadable`: CLIPs may be offloaded."""
+
+    count: Callable[[], StepMemory]
+    policy: MemoryPolicy
     limit: float
     cuttable: bool = True
     recomputing: bool = True
-    waiting: bool = True
+    offloadable: bool = True
     need: StepMemory = field(default_factory=StepMemory)
     fits: bool = True
 
     def fit(self) -> None:
-        """Settle `thrift`, `need` and whether it fits."""
-        first = Strategy(self.memory_policy.checkpointing, self.memory_policy.offload_clips)
-        ways = [first]
+        """Set the policy, `need` and `fits`."""
+        first = Strategy(self.policy.checkpointing, self.policy.offload_clips)
+        strategies = [first]
         if self.recomputing and not first.checkpointing:
-            ways.append(Strategy(True, first.offload_clips))
-        if self.waiting and not first.offload_clips:
-            ways += [Strategy(way.checkpointing, True) for way in ways]
-        for way in ways:
-            self._try(way)
-            if way.most >= min(FEW, self.memory_policy.views):
+            strategies.append(Strategy(True, first.offload_clips))
+        if self.offloadable and not first.offload_clips:
+            strategies += [Strategy(strategy.checkpointing, True) for strategy in strategies]
+        for strategy in strategies:
+            self._try(strategy)
+            if strategy.most >= min(FEW, self.policy.most_views):
                 break
         else:
-            way = max(ways, key=lambda way: way.most)  # the first of the best
-        self._take(way)
-        self.fits, self.need = way.most > 0, way.need
-        if self.cuttable and way.most < self.memory_policy.views:
-            self.memory_policy.micro_batch = even(self.memory_policy.views, max(way.most, 1))
+            strategy = max(strategies, key=lambda strategy: strategy.most)  # the first of the best
+        self._apply(strategy)
+        self.fits, self.need = strategy.most > 0, strategy.need
+        if self.cuttable and strategy.most < self.policy.most_views:
+            self.policy.micro_batch = even(self.policy.most_views, max(strategy.most, 1))
 
-    def _try(self, way: Strategy) -> None:
-        self._take(way)
-        way.need = need = self.walk()
-        views = self.memory_policy.views
+    def _try(self, strategy: Strategy) -> None:
+        """Count a step with this strategy, and set `need` and `most` of it."""
+        self._apply(strategy)
+        strategy.need = need = self.count()
+        views = self.policy.most_views
         if self._left(need) >= 0:
-            way.most = views
-        if way.most or not self.cuttable or views == 1:
+            strategy.most = views
+        if strategy.most or not self.cuttable or views == 1:
             return
-        # What guides need grows evenly with the cutouts: two counts say how much for each, and
-        # what they need for none.
-        self.memory_policy.micro_batch = half = -(-views // 2)
-        halved = self.walk()
-        self.memory_policy.micro_batch = None
+        # The guides' memory is linear in the number of cutouts: two counts give the slope and
+        # the intercept.
+        self.policy.micro_batch = half = -(-views // 2)
+        halved = self.count()
+        self.policy.micro_batch = None
         each = (need.guides - halved.guides) / (views - half)
         none = halved.guides - half * each
         if self._left(replace(need, guides=0)) >= 0:
-            room = (self.limit - sum(need.weights.values())) / (1 + SPARE)
-            fitting = int((room - need.images - need.kept - none) / each) if each > 0 else 0
-            way.most = min(max(fitting, 0), views)
-        way.need = replace(need, guides=round(none + each * even(views, max(way.most, 1))))
-
-    def _take(self, way: Strategy) -> None:
-        self.memory_policy.checkpointing, self.memory_policy.offload_clips = (
-            way.checkpointing,
-            way.offload_clips,
+            budget = (self.limit - sum(need.weights.values())) / (1 + SPARE)
+            fitting = (
+                int((budget - need.images - need.activations - none) / each) if each > 0 else 0
+            )
+            strategy.most = min(max(fitting, 0), views)
+        strategy.need = replace(
+            need, guides=round(none + each * even(views, max(strategy.most, 1)))
         )
 
+    def _apply(self, strategy: Strategy) -> None:
+        self.policy.checkpointing = strategy.checkpointing
+        self.policy.offload_clips = strategy.offload_clips
+
     def _left(self, need: StepMemory) -> float:
+        """Return the bytes of the budget that are left."""
         return self.limit - sum(need.weights.values()) - need.step * (1 + SPARE)
 
     def line(self) -> str:
-        """As one reads it before the first step."""
+        """Return the line that reports the plan before the first step."""
         need = self.need
         parts = [f"{name} {gb(size)}" for name, size in need.weights.items() if size > GB / 100]
-        parts += [f"way back {gb(need.kept)}"] if need.kept > 2 * need.images else []
+        parts += (
+            [f"activations {gb(need.activations)}"] if need.activations > 2 * need.images else []
+        )
         parts += [f"cutouts {gb(need.guides)}"] if need.guides > GB / 100 else []
-        cut = self.memory_policy.chunk_size(self.memory_policy.views)
-        chosen = [f"cutouts.micro_batch={cut}"] if cut < self.memory_policy.views else []
-        chosen += ["generator.checkpointing=true"] if self.memory_policy.checkpointing else []
-        chosen += ["CLIPs one after another"] if self.memory_policy.offload_clips else []
+        cut = self.policy.chunk_size(self.policy.most_views)
+        chosen = [f"cutouts.micro_batch={cut}"] if cut < self.policy.most_views else []
+        chosen += ["generator.checkpointing=true"] if self.policy.checkpointing else []
+        chosen += ["CLIPs on the CPU while not in use"] if self.policy.offload_clips else []
         text = f"memory: {gb(need.total)} of {gb(self.limit)} GB: {', '.join(parts)}"
         text += f" ({', '.join(chosen)})" if chosen else ""
         return text if self.fits else f"{text}; {HINT}"
 
 
 def even(views: int, most: int) -> int:
-    """At most so many at once, in parts of about the same size."""
+    """Return the chunk size, at most `most`, that divides `views` into nearly equal chunks."""
     return -(-views // -(-views // most))
 
 
 def gb(size: float) -> str:
+    """Return bytes as a number of GB."""
     return f"{size / GB:.1f}" if size >= GB else f"{size / GB:.2f}"

@@ -109,10 +109,10 @@ def test_a_gradient_that_is_not_finite_is_reported_and_that_image_goes_on_unguid
     with caplog.at_level(logging.WARNING):
         denoiser = GuidedDenoiser(plain, {"bad": FixedGuide(grad)}, RandomStreams([1, 2]))
         bent = denoiser(x, 10)
-        denoiser.tell()
+        denoiser.warn_nonfinite()
         assert "not finite" in caplog.text and "500" in caplog.text
         caplog.clear()
-        denoiser.tell()
+        denoiser.warn_nonfinite()
     assert not caplog.text  # once
     unguided = plain(x, 10)
     sound = GuidedDenoiser(plain, {"good": FixedGuide(ramp(10))}, RandomStreams([1, 2]))(x, 10)
@@ -127,7 +127,7 @@ def test_a_gradient_that_is_not_finite_is_reported_and_that_image_goes_on_unguid
 def test_a_sound_gradient_is_not_reported(caplog: pytest.LogCaptureFixture) -> None:
     denoiser = guided(ramp(), clamp=0.05)
     denoiser(ramp(), 10)
-    denoiser.tell()
+    denoiser.warn_nonfinite()
     assert caplog.text == ""
 
 

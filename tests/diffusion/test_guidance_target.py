@@ -8,7 +8,7 @@ from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.guidance import GuidedDenoiser, auto_clamp
 from guided.diffusion.guidance_target import GuidanceTarget
 from guided.diffusion.noise_schedule import timeline
-from guided.diffusion.secondary import SecondaryModel, quick_guess
+from guided.diffusion.secondary import SecondaryModel, secondary_prediction
 from guided.guides.base import LossGuide
 from guided.interfaces import Guide, GuideGradient
 from guided.rng import RandomStreams
@@ -72,7 +72,7 @@ def test_guides_see_the_guess_or_its_blend_with_x(
     net, guide, x, i = TinyNet().double(), Onlooker(), noisy(), 12
     guess = guided(net, GuidanceTarget(sees, small if secondary else None), guide)(x, i)
     own = ModelDenoiser(net, LINE)(x, i).guided
-    pred = quick_guess(small, x, LINE, i) if secondary else own
+    pred = secondary_prediction(small, x, LINE, i) if secondary else own
     sigma = LINE.scales(i)[1]
     expected = pred if sees == "pred" else pred * sigma + x * (1 - sigma)
     assert relative(guide.shown[0], (expected + 1) / 2) < 1e-10
@@ -92,7 +92,7 @@ def test_the_shift_is_the_direct_gradient_by_way_of_what_is_seen(
     guess = guided(net, GuidanceTarget(sees, small if secondary else None), guide)(noisy(), i)
     x = noisy().requires_grad_()
     own = ModelDenoiser(net, LINE)(x, i).guided
-    pred = quick_guess(small, x, LINE, i) if secondary else own
+    pred = secondary_prediction(small, x, LINE, i) if secondary else own
     seen = pred if sees == "pred" else pred * sigma + x * (1 - sigma)
     (direct,) = torch.autograd.grad(wavy(seen).sum(), x)
     assert relative(guess.guided, own.detach() - sigma**2 / alpha * direct) < 1e-9

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from guided.diffusion.noise_schedule import timeline
-from guided.diffusion.secondary import SecondaryModel, quick_guess
+from guided.diffusion.secondary import SecondaryModel, secondary_prediction
 from guided.rng import RandomStreams
 from tests.doubles import randomised, relative
 
@@ -54,7 +54,7 @@ def test_its_guess_is_what_v_means_at_the_angle_of_the_noise(
     alpha, sigma = LINE.scales(i)
     angle = math.atan2(sigma, alpha)
     v = model(x, torch.full((2,), angle * 2 / math.pi))
-    pred = quick_guess(model, x, LINE, i)
+    pred = secondary_prediction(model, x, LINE, i)
     assert relative(pred, math.cos(angle) * x - math.sin(angle) * v) < 1e-5
     eps = math.sin(angle) * x + math.cos(angle) * v
     assert relative(alpha * pred + sigma * eps, x) < 1e-5
@@ -62,4 +62,10 @@ def test_its_guess_is_what_v_means_at_the_angle_of_the_noise(
 
 def test_an_image_of_a_batch_is_guessed_as_if_alone(model: SecondaryModel) -> None:
     x = RandomStreams([1, 2]).normal_like(torch.empty(2, 3, 32, 32))
-    assert relative(quick_guess(model, x[1:], LINE, 9), quick_guess(model, x, LINE, 9)[1:]) < 1e-5
+    assert (
+        relative(
+            secondary_prediction(model, x[1:], LINE, 9),
+            secondary_prediction(model, x, LINE, 9)[1:],
+        )
+        < 1e-5
+    )

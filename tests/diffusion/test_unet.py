@@ -149,7 +149,8 @@ def test_a_first_guess_is_three_channels_more_and_is_mended() -> None:
 def patched(chosen: UNetConfig) -> tuple[UNet, oracle.UNetModel]:
     """Ours, and their network on its patches with the same convolutions."""
     theirs = oracle.UNetModel(
-        image_size=8, in_channels=chosen.seen, model_channels=32, out_channels=chosen.said,
+        image_size=8, in_channels=chosen.in_channels, model_channels=32,
+        out_channels=chosen.out_channels,
         num_res_blocks=1, attention_resolutions=[1], channel_mult=(1, 2),
         use_scale_shift_norm=True,
     )  # fmt: skip

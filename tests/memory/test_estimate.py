@@ -166,5 +166,5 @@ def test_a_secondary_model_that_ends_early_leaves_the_way_back_through_the_u_net
         secondary=SecondaryModel(), when=schedule("secondary", [[0, 1], [0.5, 0]])
     )
     weights = [card.weight for card in plan.clips.values()]
-    found = moments(plan.cutouts, weights, sight.quick)
-    assert {sight.quick(progress) for progress in found} == {True, False}
+    found = moments(plan.cutouts, weights, sight.uses_secondary)
+    assert {sight.uses_secondary(progress) for progress in found} == {True, False}

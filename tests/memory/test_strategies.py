@@ -13,34 +13,34 @@ VIEWS = 64
 def fitting(limit: float, *, clips: int = 3, **may: bool) -> MemoryFit:
     """A U-Net of 1 GB that keeps 4 GB, or 1 and is then busiest on the way back; CLIPs of 0.5 GB
     each whose cutouts need 0.1 GB each; in GB."""
-    memory_policy = MemoryPolicy()
+    policy = MemoryPolicy()
 
-    def walk() -> StepMemory:
-        one_more = clips - 1 if memory_policy.offload_clips else 0
-        kept, back = (1, 1.5) if memory_policy.checkpointing else (4, 4.2)
+    def count() -> StepMemory:
+        one_more = clips - 1 if policy.offload_clips else 0
+        activations, backward = (1, 1.5) if policy.checkpointing else (4, 4.2)
         return StepMemory(
             {"U-Net": GB, "CLIP": (clips - one_more) * GB // 2},
-            kept=kept * GB,
-            guides=int(0.1 * GB * memory_policy.chunk_size(VIEWS)),
-            back=int(back * GB),
+            activations=activations * GB,
+            guides=int(0.1 * GB * policy.chunk_size(VIEWS)),
+            backward=int(backward * GB),
         )
 
-    found = MemoryFit(walk, memory_policy, limit * GB, **may)
+    found = MemoryFit(count, policy, limit * GB, **may)
     found.fit()
     return found
 
 
 def chosen(found: MemoryFit) -> tuple[int, bool, bool]:
-    memory_policy = found.memory_policy
+    policy = found.policy
     return (
-        memory_policy.chunk_size(VIEWS),
-        memory_policy.checkpointing,
-        memory_policy.offload_clips,
+        policy.chunk_size(VIEWS),
+        policy.checkpointing,
+        policy.offload_clips,
     )
 
 
 def held(found: MemoryFit) -> float:
-    need = found.walk()
+    need = found.count()
     return sum(need.weights.values()) + need.step * (1 + SPARE)
 
 
@@ -64,19 +64,19 @@ def test_the_u_net_computes_again_before_cutouts_are_few():
 
 
 def test_clips_wait_only_where_nothing_else_helps():
-    assert not fitting(6).memory_policy.offload_clips
-    assert fitting(3.5).memory_policy.offload_clips
+    assert not fitting(6).policy.offload_clips
+    assert fitting(3.5).policy.offload_clips
 
 
 def test_as_many_cutouts_go_at_once_as_fit():
     found = fitting(9)
-    parts = -(-VIEWS // found.memory_policy.micro_batch)
-    found.memory_policy.micro_batch = even(VIEWS, -(-VIEWS // (parts - 1)))  # one part fewer
+    parts = -(-VIEWS // found.policy.micro_batch)
+    found.policy.micro_batch = even(VIEWS, -(-VIEWS // (parts - 1)))  # one part fewer
     assert held(found) > 9 * GB
 
 
 def test_what_a_user_has_set_stays():
-    found = fitting(5, cuttable=False, recomputing=False, waiting=False)
+    found = fitting(5, cuttable=False, recomputing=False, offloadable=False)
     assert chosen(found) == (VIEWS, False, False)
     assert not found.fits and "size=" in found.line()
 

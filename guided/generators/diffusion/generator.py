@@ -88,7 +88,7 @@ class DiffusionGenerator:
 
     def phase(self, progress: float) -> Hashable:
         """Return whether the secondary model makes the prediction that guides see."""
-        return self.target.quick(progress)
+        return self.target.uses_secondary(progress)
 
     def trace_step(
         self, guides: Mapping[str, Guide], request: Request, progress: float, meter: StepMeter
@@ -106,7 +106,7 @@ class DiffusionGenerator:
         meter.predicted()
         assert view.image is not None
         meter.look(guides, in_colour(view.image), progress, rng)
-        view.back(torch.empty_like(view.image))
+        view.backward(torch.empty_like(view.image))
         meter.finished()
 
     @torch.no_grad()  # as a decorator, it ends wherever the generator yields
@@ -132,10 +132,9 @@ class DiffusionGenerator:
             place = SamplingState.restored(saved, place)
             rng.restore(saved["dice"])
             asking.restore(saved, self.device)
-            # Cut as before, whatever memory there is now: the last bits follow from it.
-            self.memory_policy.micro_batch = int(saved.get("micro_batch", 0)) or None
+            self.memory_policy.restore(saved)
         for step in self._walk(sparing, asking, place, rng, mirrored):
-            guided.tell()
+            guided.warn_nonfinite()
             yield step
 
     def _walk(
@@ -151,12 +150,11 @@ class DiffusionGenerator:
         while place.at >= 0:
             if place.at in mirrored:
                 place = SamplingState(self.mirror(place.x), place.at)
-                asking.forget()
+                asking.reset()
             for step in self.sampler.sample(denoiser, place.x, rng, place.at, place.memory):
                 place = SamplingState(step.x, step.i - 1, step.memory)
                 state = place.state() | asking.state() | {"dice": rng.state()}
-                if self.memory_policy.micro_batch:
-                    state["micro_batch"] = torch.tensor(self.memory_policy.micro_batch)
+                state |= self.memory_policy.state()
                 yield replace(step, state=state)
                 if place.at in mirrored:
                     break
