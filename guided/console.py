@@ -1,19 +1,20 @@
-"""Lines for whoever reads what the program prints."""
+"""Printing to a standard output that may be closed, full or a terminal."""
 
 import logging
 import os
 import sys
+from typing import Any
 
 from guided.errors import printable
 
 
 def tell(text: str) -> None:
-    """Print one line, also where the reader has left (`| head -1`): the run goes on."""
+    """Print one line, with control characters escaped. A closed pipe (`| head -1`) is ignored."""
     show(printable(text))
 
 
 def show(text: str) -> None:
-    """Print lines that are printable already. Where the reader has left, the rest goes nowhere."""
+    """Print lines that are printable already. A closed pipe is ignored."""
     try:
         print(text, flush=True)
     except BrokenPipeError:
@@ -21,31 +22,31 @@ def show(text: str) -> None:
 
 
 def discard_output() -> None:
-    """Let standard output go nowhere from here on, also what is written to its descriptor."""
+    """Redirect standard output, and writes to its descriptor, to the null device."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, sys.stdout.fileno())
-    except (OSError, ValueError):  # not a file's, as in a test
+    except (OSError, ValueError):  # no descriptor, as in a test
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (until the end)
     finally:
         os.close(nowhere)
 
 
 def flush() -> None:
-    """Write what is still in standard output's buffer; OSError if that cannot be (a full disk),
-    but not if the reader has left."""
+    """Flush standard output. Raise OSError if it cannot be written (a full disk); a closed pipe is
+    ignored."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         discard_output()
     except OSError:
-        discard_output()  # or the interpreter would try again, and complain
+        discard_output()  # else the interpreter would try again at exit, and fail
         raise
 
 
 def fill_standard_streams() -> None:
-    """Give standard input, output and error a place where the caller closed them (`>&-`), so that
-    no file that is opened later takes their number and is written to by mistake."""
+    """Open the null device for standard streams that the caller has closed (`>&-`), so that no
+    file that is opened later gets their descriptor."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
@@ -57,11 +58,14 @@ def fill_standard_streams() -> None:
 
 
 class Printable(logging.Formatter):
-    """Each message on one line, without control characters; a traceback keeps its lines."""
+    """A formatter that writes each message on one line, without control characters; tracebacks
+    keep their lines."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
         record.message = printable(record.message)
         return super().formatMessage(record)
 
-    def formatException(self, ei: object) -> str:
+    def formatException(self, ei: Any) -> str:
+        """Return the lines of a traceback."""
         return printable(super().formatException(ei), lines=True)

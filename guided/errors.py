@@ -1,4 +1,4 @@
-"""What a user did wrong, said in one line. Knows nothing about where it happened."""
+"""Exceptions for the user's errors, and the parts of their one-line messages."""
 
 import difflib
 import math
@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 LONGEST = 2000  # characters of a message
-# C0 and C1; marks of direction; separators of lines; halves of surrogate pairs; byte order.
-# Joiners (U+200C, U+200D), which Persian and emoji need, and the tags of a flag (U+E0020 on) stay.
+# C0 and C1; direction marks; line separators; surrogates; byte order. Not among them: joiners
+# (U+200C, U+200D), which Persian and emoji need, and the tags of flags (from U+E0020).
 UNPRINTABLE = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e"
     "\u2060-\u206f\ufeff\ufff0-\ufffb\ufffe\uffff\ud800-\udfff"
@@ -19,31 +19,33 @@ CONTROL_OR_BREAK = re.compile(f"[\t\n{UNPRINTABLE}]")
 
 
 class BadInput(ValueError):
-    """Names the setting, the value and what is allowed. run.py prints it and exits with 2."""
+    """Invalid input: names the setting, the value and the allowed values. Exit code 2."""
 
 
 class Failed(RuntimeError):
-    """Some of what was asked for could not be drawn: what, why, and how to try again, in lines."""
+    """Pictures that could not be drawn: which, why, and the command that retries them, in lines."""
 
 
 class NoRoom(MemoryError):
-    """Memory ran out, and nothing that is left could be made smaller: what to set, in one line."""
+    """Memory ran out and nothing can be reduced further: names the settings that help."""
 
 
 def nearest(word: str, choices: Iterable[str], cutoff: float = 0.5) -> str:
-    """`, did you mean 'steps'?` or nothing; a cutoff nearer to 1 asks for more likeness."""
-    found = difflib.get_close_matches(str(word), list(choices), n=1, cutoff=cutoff)
-    return f", did you mean '{found[0]}'?" if found else ""
+    """Return `, did you mean 'steps'?` for the most similar choice, or an empty text if none has a
+    similarity (0..1) of at least `cutoff`."""
+    similar = difflib.get_close_matches(str(word), list(choices), n=1, cutoff=cutoff)
+    return f", did you mean '{similar[0]}'?" if similar else ""
 
 
 def not_one_of(setting: str, value: object, choices: Iterable[str]) -> str:
+    """Return the message for a value that is not among the choices."""
     choices = [str(choice) for choice in choices]
     value = shown(value)
     return f"{setting}={value} is not one of {', '.join(choices)}{nearest(value, choices)}"
 
 
 def shown(value: object) -> str:
-    """Return the value as text that is printable and not longer than a line."""
+    """Return the value as printable text of at most 80 characters."""
     try:
         text = str(value)
     except ValueError:  # of an integer of thousands of digits
@@ -53,11 +55,11 @@ def shown(value: object) -> str:
 
 
 def printable(text: str, lines: bool = False) -> str:
-    """Return `text` with control characters, changes of the direction of writing and separators
-    of lines escaped as in Python; `lines` leaves line breaks and tabs. What is longer than a
-    message should be is shortened in its middle. Letters of every script and emoji stay."""
+    """Return `text` with control characters, direction marks and line separators escaped as in
+    Python. Without `lines`, line breaks and tabs too, and a text of more than LONGEST characters
+    is shortened in the middle. Letters of every script and emoji are unchanged."""
     pattern = CONTROL if lines else CONTROL_OR_BREAK
-    text = pattern.sub(lambda found: ascii(found[0])[1:-1], text)
+    text = pattern.sub(lambda match: ascii(match[0])[1:-1], text)
     if lines or len(text) <= LONGEST:
         return text
     return f"{text[: LONGEST * 2 // 3]} ... {text[-LONGEST // 3 :]}"
@@ -66,7 +68,8 @@ def printable(text: str, lines: bool = False) -> str:
 def check_number(
     name: str, value: Any, low: float = -math.inf, high: float = math.inf, whole: bool = False
 ) -> None:
-    """ValueError naming the setting unless value is finite, in [low, high] and whole if asked."""
+    """Raise ValueError, naming the setting, unless the value is a finite number in [low, high], and
+    an integer if `whole`."""
     fits = is_number(value) and is_finite(value) and low <= value <= high
     if not fits or (whole and value != int(value)):
         beyond = is_number(value) and (value < low or value > high)
@@ -75,10 +78,12 @@ def check_number(
 
 
 def is_number(value: Any) -> bool:
+    """Return whether the value is an int or float and no bool."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def range_text(low: float, high: float, whole: bool) -> str:
+    """Return the allowed numbers in words: `a whole number from 1 to 64`."""
     kind = "a whole number" if whole else "a number"
     if math.isinf(low):
         return kind
@@ -86,5 +91,5 @@ def range_text(low: float, high: float, whole: bool) -> str:
 
 
 def is_finite(value: float) -> bool:
-    """Is it a number that a float can hold? An integer may be too large for one."""
+    """Return whether a float can represent the number: integers may be too large."""
     return -sys.float_info.max <= value <= sys.float_info.max

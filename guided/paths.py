@@ -7,7 +7,7 @@ EMBEDDED = PACKAGE / "models" / "embedded"  # the models that come with the prog
 
 
 def conf_folder() -> Path:
-    """Return the folder of configuration files: inside the package in an installed copy, beside
-    it in a checkout."""
+    """Return the folder of configuration files: inside an installed package, beside it in a
+    repository."""
     inside = PACKAGE / "conf"
     return inside if inside.exists() else PACKAGE.parent / "conf"

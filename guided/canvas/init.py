@@ -1,5 +1,6 @@
-"""What a picture starts from instead of nothing: a photo or fractal noise, and how much of the run
-is skipped for it. Imports no torch before an image is asked for.
+"""Init pictures, a photo or fractal noise, and the number of steps that are skipped for them.
+
+Imports no torch before an image is made.
 """
 
 from __future__ import annotations
@@ -25,20 +26,23 @@ DEFAULT_STRENGTH = 0.5
 
 
 class Init(Protocol):
+    """A source of init pictures."""
+
     def image(self, size: tuple[int, int], seed: int) -> Tensor:
-        """(width, height) -> (1, 3, H, W) in [0, 1], for the image with this seed."""
+        """Return (1, 3, H, W) in [0, 1] of size (width, height), for the image of this seed."""
         ...
 
 
 @dataclass(frozen=True)
 class Photo:
-    """The same picture for every image."""
+    """A picture from a file, the same for every image."""
 
     picture: Image.Image
     fit: str
     path: str = ""
 
     def image(self, size: tuple[int, int], seed: int) -> Tensor:
+        """Return the picture, cropped or stretched to the size."""
         lanczos = Image.Resampling.LANCZOS
         if self.fit == "stretch":
             return tensor(self.picture.resize(size, lanczos))
@@ -47,18 +51,20 @@ class Photo:
 
 @dataclass(frozen=True)
 class Perlin:
-    """Fractal noise, another for every image."""
+    """Fractal noise, different for every image."""
 
     colours: str
 
     def image(self, size: tuple[int, int], seed: int) -> Tensor:
+        """Return the noise of this seed."""
         from guided.canvas.perlin import clouds
 
         return clouds(size, self.colours, seed)
 
 
 def read_init(value: str | None, fit: str) -> Init | None:
-    """`photo.jpg`, `perlin` or `perlin:gray`; BadInput when there is no such thing."""
+    """Return the source named by `photo.jpg`, `perlin` or `perlin:gray`. Raise BadInput for a
+    missing picture or an unknown colour or fit."""
     if fit not in FITS:
         raise BadInput(not_one_of("init_fit", fit, FITS))
     if value is None:
@@ -72,36 +78,41 @@ def read_init(value: str | None, fit: str) -> Init | None:
 
 
 def read_skip(steps: int, init: Init | None, skip: Any, strength: float | None) -> int:
-    """How many of the first, noisiest steps are left out. `skip` is a number of steps or "50%";
-    `strength` is the share of the steps that is drawn, and counts before `skip`. BadInput unless
-    one is left."""
+    """Return how many of the first, noisiest steps are skipped.
+
+    `skip` is a number of steps or a share as "50%"; `strength` is the share of steps that are
+    taken and has precedence. Raise BadInput unless at least one step is taken."""
     if strength is not None and init is None:
         raise BadInput(f"strength={strength} needs a picture to start from: init=photo.jpg")
-    said, found = f"skip={skip}", 0
-    if strength is not None and skip:  # as look=disco has it
+    setting, skipped = f"skip={skip}", 0
+    if strength is not None and skip:  # look=disco sets skip
         log.warning("strength=%g replaces skip=%s", strength, skip)
     if skip is not None and strength is None:
-        found = read_count(skip, steps)
+        skipped = read_count(skip, steps)
     elif init is not None:
         strength = DEFAULT_STRENGTH if strength is None else strength
         try:
             check_number("strength", strength, 0, 1)
         except ValueError as error:
             raise BadInput(str(error)) from error
-        said, found = f"strength={strength:g}", share((1 - strength) * steps)
-    if found >= steps:
-        raise BadInput(f"{said} leaves nothing to draw of steps={steps}; skip=0 draws all of them")
-    return found
+        setting, skipped = f"strength={strength:g}", round_down((1 - strength) * steps)
+    if skipped >= steps:
+        raise BadInput(
+            f"{setting} leaves nothing to draw of steps={steps}; skip=0 draws all of them"
+        )
+    return skipped
 
 
 def read_count(skip: Any, steps: int) -> int:
+    """Return `skip`, a number of steps or a share as "50%", as a number of steps. Raise BadInput
+    for other values."""
     if isinstance(skip, str) and (per_cent := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", skip)):
-        return share(float(per_cent[1]) / 100 * steps)
+        return round_down(float(per_cent[1]) / 100 * steps)
     if not is_number(skip) or not math.isfinite(skip) or skip != int(skip) or skip < 0:
         raise BadInput(f"skip={skip} must be a number of steps, 0 or more, or a share as 50%")
     return int(skip)
 
 
-def share(steps: float) -> int:
-    """Rounded down, but not for want of a last bit."""
+def round_down(steps: float) -> int:
+    """Return the integer part, tolerating a rounding error just below an integer."""
     return math.floor(steps + 1e-9)

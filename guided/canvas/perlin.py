@@ -1,7 +1,7 @@
-"""Fractal noise for pictures to start from: clouds of all sizes at once.
+"""Perlin noise for init pictures: the sum of octaves of gradient noise.
 
-Perlin, "An Image Synthesizer", 1985, https://doi.org/10.1145/325165.325247, with gradients drawn
-from a normal distribution and octaves that fade by 1.5, as in Disco Diffusion.
+Perlin, "An Image Synthesizer", 1985, https://doi.org/10.1145/325165.325247; as in Disco Diffusion
+with normally distributed gradients and an amplitude that falls by 1.5 per octave.
 """
 
 import hashlib
@@ -10,14 +10,14 @@ import math
 import torch
 from torch import Tensor
 
-FADE = 1.5  # each octave is so much weaker than the one before, which is twice as coarse
-LAYERS = ((1, 12), (4, 8))  # cells across the short side, and octaves, of the two that are mixed
+FADE = 1.5  # ratio of the amplitudes of an octave and the next, which is twice as fine
+LAYERS = ((1, 12), (4, 8))  # (cells along the short side, octaves) of the two mixed fractals
 
 
 def clouds(size: tuple[int, int], colours: str, seed: int) -> Tensor:
-    """(width, height) -> (1, 3, H, W) in [0, 1]. `color`: each channel has its own clouds; `gray`:
-    all share them; `mixed`: coarse ones in colour, fine ones in gray."""
-    # Not the stream of the noise that is added later, which would begin with the same numbers.
+    """Return noise (1, 3, H, W) in [0, 1] of size (width, height). `color`: independent channels;
+    `gray`: equal channels; `mixed`: the coarse fractal in colour, the fine one in grey."""
+    # Not the diffusion noise's stream, which would begin with the same numbers.
     digest = hashlib.sha256(f"perlin {seed}".encode()).digest()
     rng = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
     channels = {"color": (3, 3), "gray": (1, 1), "mixed": (3, 1)}[colours]
@@ -31,7 +31,7 @@ def clouds(size: tuple[int, int], colours: str, seed: int) -> Tensor:
 def fractal(
     size: tuple[int, int], cells: int, octaves: int, channels: int, rng: torch.Generator
 ) -> Tensor:
-    """(channels, H, W): octaves of noise, none finer than two pixels a cell."""
+    """Return the sum (channels, H, W) of octaves, none finer than two pixels per cell."""
     total = torch.zeros(channels, size[1], size[0])
     for octave in range(octaves):
         if octave and cells * 2**octave > min(size) / 2:
@@ -43,9 +43,10 @@ def fractal(
 def gradient_noise(
     size: tuple[int, int], cells: int, channels: int, rng: torch.Generator
 ) -> Tensor:
-    """(channels, H, W): square cells, so many across the short side. Each corner has a random
-    slope; between the corners the slopes are blended smoothly. Blending is separable, so it is
-    done by matrix products."""
+    """Return gradient noise (channels, H, W) with `cells` square cells along the short side.
+
+    Each corner of a cell has a random gradient; a pixel is the smooth interpolation of the four
+    corners' gradients times its distances from them. It is separable: two matrix products."""
     side = min(size) / cells
     (columns, right), (rows, below) = (blending(length, side) for length in size)
     corners = (channels, rows.shape[1], columns.shape[1])
@@ -54,8 +55,8 @@ def gradient_noise(
 
 
 def blending(length: int, side: float) -> tuple[Tensor, Tensor]:
-    """For each pixel of a line and each corner of cells that are `side` long: the corner's weight,
-    and the weight times the distance from there. Both (length, corners)."""
+    """Return two matrices (length, corners) for the pixels of a line of cells `side` long: the
+    weight of each corner, and the weight times the distance from it in cells."""
     at = (torch.arange(length) + 0.5) / side
     corners = torch.arange(math.ceil(length / side) + 1)
     distance = at[:, None] - corners
@@ -64,11 +65,11 @@ def blending(length: int, side: float) -> tuple[Tensor, Tensor]:
 
 
 def smooth(t: Tensor) -> Tensor:
-    """From 0 to 1, level at both ends."""
+    """Return 3 t^2 - 2 t^3, which rises from 0 to 1 with derivative 0 at both ends."""
     return 3 * t**2 - 2 * t**3
 
 
 def stretched(image: Tensor) -> Tensor:
-    """Each channel to the whole of [0, 1]."""
+    """Return (C, H, W) with each channel scaled to [0, 1]."""
     low, high = image.amin((1, 2), keepdim=True), image.amax((1, 2), keepdim=True)
     return (image - low) / (high - low).clamp(min=1e-6)

@@ -1,7 +1,4 @@
-"""Enlarging finished pictures: by a learned upscaler where the model card names one, else Lanczos.
-
-Knows nothing about diffusion.
-"""
+"""Enlarging finished pictures: bicubic, or by a learned upscaler that the model's card names."""
 
 from __future__ import annotations
 
@@ -17,16 +14,19 @@ if TYPE_CHECKING:
 
     from guided.canvas.upscaler import Upscaler
 
-MOST = 1024  # channels, and blocks, of an upscaler
+LIMIT = 1024  # of an upscaler's channels, and of its blocks
 
 
 @dataclass
 class Enlarger:
+    """A learned upscaler, or None for bicubic interpolation."""
+
     upscaler: Upscaler | None
 
     @classmethod
     def load(cls, name: str, device: torch.device) -> Enlarger:
-        """`name` as a model card gives it; empty: none. The weights say how large the net is."""
+        """Return the upscaler of a model card's field `upscaler`; empty: none. Its size is read
+        from its weights. Raise BadInput if they are missing or damaged."""
         if not name:
             return cls(None)
         import torch
@@ -41,10 +41,10 @@ class Enlarger:
         tensors = read(path)
         blocks = sum(key.endswith("first.weight") for key in tensors)
         channels = tensors["head.bias"].numel() if "head.bias" in tensors else 0
-        if not (1 <= channels <= MOST and 1 <= blocks <= MOST):
+        if not (1 <= channels <= LIMIT and 1 <= blocks <= LIMIT):
             raise BadInput(
                 f"model.upscaler={name}: {path} has {channels} channels and {blocks} blocks, and "
-                f"from 1 to {MOST} of each can be read"
+                f"from 1 to {LIMIT} of each can be read"
             )
         with torch.device("meta"):
             upscaler = Upscaler(channels, blocks)
@@ -54,7 +54,7 @@ class Enlarger:
         return cls(upscaler.requires_grad_(False).eval().to(device))
 
     def __call__(self, image: Tensor, times: int) -> Tensor:
-        """(1, 3, H, W) in [0, 1] -> (1, 3, times * H, times * W)."""
+        """Return (1, 3, times * H, times * W) from (1, 3, H, W) in [0, 1], not clamped."""
         size = (image.shape[2] * times, image.shape[3] * times)
         if self.upscaler is not None:
             while image.shape[2] < size[0]:
@@ -63,11 +63,12 @@ class Enlarger:
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return the image (1, 3, *size), by antialiased bicubic interpolation on the CPU."""
     import torch.nn.functional as F
 
     if tuple(image.shape[2:]) == size:
         return image
-    # On the CPU: a picture is enlarged once, and not every device has this operator.
+    # On the CPU, because not every device has this operator, and it runs once per picture.
     return F.interpolate(
         image.float().cpu(), size, mode="bicubic", align_corners=False, antialias=True
     )

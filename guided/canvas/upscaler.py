@@ -1,7 +1,7 @@
-"""A small learned upscaler: 4 times larger, crisp where bicubic would blur.
+"""A small network for 4-fold super-resolution: residual blocks on top of bilinear interpolation.
 
-EDSR without batch normalisation, on top of a nearest-neighbour base: Lim et al. 2017,
-https://arxiv.org/abs/1707.02921; pixel shuffle: Shi et al. 2016, https://arxiv.org/abs/1609.05158
+Lim et al., "Enhanced Deep Residual Networks for Single Image Super-Resolution" (EDSR), 2017,
+https://arxiv.org/abs/1707.02921; pixel shuffle: Shi et al., 2016, https://arxiv.org/abs/1609.05158
 """
 
 import torch.nn.functional as F
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class Upscaler(nn.Module):
-    """(B, 3, H, W) in [0, 1] -> (B, 3, 4H, 4W), not clamped."""
+    """An EDSR of `blocks` residual blocks of `channels` channels."""
 
     def __init__(self, channels: int = 48, blocks: int = 5) -> None:
         super().__init__()
@@ -18,6 +18,7 @@ class Upscaler(nn.Module):
         self.tail = nn.Conv2d(channels, 3 * 16, 3, padding=1)
 
     def forward(self, image: Tensor) -> Tensor:
+        """Return (B, 3, 4H, 4W), not clamped, from (B, 3, H, W) in [0, 1]."""
         features = self.head(image)
         for block in self.body:
             features = block(features)
@@ -26,6 +27,8 @@ class Upscaler(nn.Module):
 
 
 class Residual(nn.Module):
+    """A residual block of two convolutions, without batch norm."""
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)

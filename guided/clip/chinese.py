@@ -1,7 +1,6 @@
-"""Chinese-CLIP, through transformers, with the face that open_clip's models have.
+"""Chinese-CLIP through transformers, with the interface of open_clip's models.
 
-Knows nothing about guidance. open_clip does not have it; transformers is an extra:
-pip install "guided[languages]".
+transformers is an extra: pip install "guided[languages]".
 
 Yang et al., "Chinese CLIP: Contrastive Vision-Language Pretraining in Chinese", 2022,
 https://arxiv.org/abs/2211.01335
@@ -15,46 +14,48 @@ import torch
 from torch import Tensor, nn
 
 from guided.clip.folder import word_pieces
+from guided.compat.open_clip import import_open_clip
 from guided.errors import BadInput
 from guided.models import clip_config, hub
 from guided.models.weights import read
 
-CONTEXT = 52  # tokens that the models were trained to read, with the first and the last
+CONTEXT = 52  # tokens in training, with those of start and end
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
-class Eye(nn.Module):
-    """The image tower: (N, 3, size, size), normalised -> (N, D), of any length."""
+class ImageTower(nn.Module):
+    """The image tower with its projection."""
 
-    def __init__(self, tower: nn.Module, projection: nn.Module, preprocess: dict[str, Any]):
+    def __init__(self, tower: Any, projection: nn.Module, preprocess: dict[str, Any]):
         super().__init__()
         self.tower, self.projection = tower, projection
         self.image_size = tower.config.image_size
         self.preprocess_cfg = preprocess
 
     def forward(self, views: Tensor) -> Tensor:
+        """Return (N, D), not normalised, of normalised views (N, 3, size, size)."""
         return self.projection(self.tower(views).pooler_output)
 
 
 class ChineseClip(nn.Module):
-    """ChineseCLIPModel of transformers, as open_clip would have it."""
+    """A ChineseCLIPModel of transformers with the attributes of open_clip's models."""
 
     context_length = CONTEXT
 
     def __init__(self, model: Any, preprocess: dict[str, Any]):
         super().__init__()
-        self.visual = Eye(model.vision_model, model.visual_projection, preprocess)
+        self.visual = ImageTower(model.vision_model, model.visual_projection, preprocess)
         self.text, self.text_projection = model.text_model, model.text_projection
         self.logit_scale = model.logit_scale
 
     def encode_text(self, tokens: Tensor) -> Tensor:
-        """tokens (P, length), 0 where there is none -> (P, D), of any length."""
-        found = self.text(tokens, attention_mask=(tokens != 0).long())
-        return self.text_projection(found[0][:, 0])  # what stands at [CLS]
+        """Return (P, D), not normalised, of tokens (P, length), padded with 0."""
+        states = self.text(tokens, attention_mask=(tokens != 0).long())[0]
+        return self.text_projection(states[:, 0])  # of [CLS]
 
 
 class Tokenizer:
-    """Wordpieces of the folder's own vocab.txt; single Chinese characters are words."""
+    """A word-piece tokenizer with the folder's vocab.txt; each Chinese character is a word."""
 
     context_length = CONTEXT
 
@@ -62,9 +63,11 @@ class Tokenizer:
         self.words = word_pieces(folder)
 
     def __call__(self, texts: Sequence[str], context_length: int = CONTEXT) -> Tensor:
-        """P texts -> (P, context_length), cut to fit, padded with 0."""
-        padded = dict(padding="max_length", truncation=True, max_length=context_length)
-        return torch.tensor(self.words(list(texts), **padded)["input_ids"])
+        """Return the tokens (P, context_length) of P texts, truncated, padded with 0."""
+        tokens = self.words(
+            list(texts), padding="max_length", truncation=True, max_length=context_length
+        )
+        return torch.tensor(tokens["input_ids"])
 
     def encode(self, text: str) -> list[int]:
         return self.words.encode(text, add_special_tokens=False)
@@ -74,20 +77,22 @@ class Tokenizer:
 
 
 def load(folder: Path) -> tuple[ChineseClip, Tokenizer]:
-    """From a folder in transformers' format; BadInput when it holds something else.
+    """Return the model and the tokenizer of a folder in transformers' format. Raise BadInput if it
+    holds another model.
 
-    Of its configuration only checked values are passed on (clip_config.py): transformers would
-    also follow keys of it to code, to other folders and to the network."""
+    Only checked values of its configuration are passed on (guided.models.clip_config), because
+    transformers also follows keys to code, to other folders and to the network."""
+    import_open_clip()  # which declares the operators of torchvision that transformers imports
     from transformers import ChineseCLIPConfig, ChineseCLIPModel
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # of a second, on every run, in pipes too
+    logging.disable_progress_bar()  # it lasts a second and is written to pipes too
     try:
         with hub.offline():
             config = ChineseCLIPConfig(**clip_config.chinese_settings(folder))
             weights = clip_config.transformers_weights(folder)
             model, loaded = ChineseCLIPModel.from_pretrained(
-                None,  # no folder: it would be followed to other files
+                None,  # not the folder, whose other files would be read
                 config=config,
                 state_dict=read(weights),
                 dtype=torch.float32,
@@ -97,11 +102,11 @@ def load(folder: Path) -> tuple[ChineseClip, Tokenizer]:
                 raise BadInput(f"{weights.name} has no {min(loaded['missing_keys'])}")
             return ChineseClip(model, preprocessing(folder)), Tokenizer(folder)
     except (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError) as error:
-        why = " ".join(str(error).split())[:300]
-        raise BadInput(f"{folder} cannot be read as a Chinese-CLIP: {why}") from error
+        reason = " ".join(str(error).split())[:300]
+        raise BadInput(f"{folder} cannot be read as a Chinese-CLIP: {reason}") from error
 
 
 def preprocessing(folder: Path) -> dict[str, Any]:
-    """Mean and standard deviation that the folder names, else OpenAI's, as in training."""
-    found = clip_config.preprocessor(folder)
-    return {"mean": found.get("image_mean", MEAN), "std": found.get("image_std", STD)}
+    """Return the folder's mean and standard deviation per channel, by default OpenAI's."""
+    settings = clip_config.preprocessor(folder)
+    return {"mean": settings.get("image_mean", MEAN), "std": settings.get("image_std", STD)}

@@ -1,73 +1,79 @@
-"""Parts of a frozen CLIP's image tower replaced by quicker ones of the same mathematics.
+"""Parts of a frozen CLIP's image tower replaced by faster ones of the same mathematics.
 
-Guidance goes forward and back through the tower at every step, so what torch's own modules spend
-there is the step's time. Knows nothing about CLIP's texts or about guidance; the weights are the
-tower's own, shared and not copied, but for layers that take a scale into themselves.
+Guidance runs the tower forward and backward at every step, which makes up most of the step's time.
+Weights are shared with the tower, except for layers that a scale is multiplied into.
 """
 
 from __future__ import annotations
 
 from copy import deepcopy
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-# Modules in which a norm comes right after the convolution of its number, whatever they are called
-# in: open_clip's ResNets, timm's pairs, and what is a sequence anyway.
-NORMED = ("ModifiedResNet", "Bottleneck", "ConvNormAct", "Sequential")
+from guided.compat.image_towers import (
+    is_attention_pool,
+    is_quick_gelu,
+    normed_blocks,
+    returns_class_token,
+)
 
 
 def quicken(tower: nn.Module) -> nn.Module:
-    """The same tower, in eval mode, its attention, patch embedding, norms and activation replaced
-    where they are of a kind that is known here. Equal within float error."""
-    if type(tower).__name__ in NORMED:
+    """Replace the known parts of a tower in eval mode, in place, and return it: attention, patch
+    embedding, batch norms and QuickGELU. The outputs are equal within float error."""
+    if type(tower) is nn.Sequential or type(tower) in normed_blocks():
         fold_norms(tower)
     for name, part in tower.named_children():
-        if type(part) is nn.MultiheadAttention and plain(part):
+        if type(part) is nn.MultiheadAttention and is_plain(part):
             setattr(tower, name, SelfAttention(part))
-        elif type(part) is nn.Conv2d and cuts_patches(part):
-            setattr(tower, name, Patches(part))
+        elif type(part) is nn.Conv2d and is_patch_embedding(part):
+            setattr(tower, name, PatchEmbedding(part))
         elif type(part) is nn.Conv2d:
-            part.to(memory_format=torch.channels_last)  # what follows is then laid out so too
-        elif swells(part):
-            steepen(part)
-        elif type(part).__name__ == "AttentionPool2d":
-            setattr(tower, name, MeanAsks(part))
+            part.to(memory_format=torch.channels_last)  # activations then have that format too
+        elif type(part) is nn.Sequential and is_quick_gelu_mlp(part):
+            use_silu(part)
+        elif is_attention_pool(part):
+            setattr(tower, name, MeanQueryPool(part))
         else:
             quicken(part)
-    if reads_class_token(tower):
+    if returns_class_token(tower):
         blocks = tower.transformer.resblocks
-        blocks[-1] = ClassTokenAsks(blocks[-1])
+        if type(blocks[-1].attn) is SelfAttention:
+            blocks[-1] = ClassTokenBlock(blocks[-1])
     return tower
 
 
 def fold_norms(block: nn.Module) -> None:
-    """Batch norms of a frozen network are multiples and sums that the convolution before them can
-    do: x -> bn(conv(x)) as one convolution."""
+    """Multiply the batch norms of a frozen block into the convolutions before them."""
     parts = dict(block.named_children())
-    for conv, norm in pairs(block):
-        if type(parts[conv]) is not nn.Conv2d or not isinstance(parts[norm], nn.BatchNorm2d):
+    for conv_name, norm_name in conv_norm_pairs(block):
+        conv, norm = parts[conv_name], parts[norm_name]
+        if type(conv) is not nn.Conv2d or not isinstance(norm, nn.BatchNorm2d):
             continue
-        if parts[norm].training or parts[norm].running_mean is None:
+        if norm.training or norm.running_mean is None:
             continue
-        setattr(block, conv, fused(parts[conv], parts[norm]))
-        after = (getattr(parts[norm], name, None) for name in ("drop", "act"))  # timm's do it all
-        setattr(block, norm, nn.Sequential(*(part for part in after if part is not None)))
+        setattr(block, conv_name, fused(conv, norm))
+        after = (getattr(norm, name, None) for name in ("drop", "act"))  # part of timm's norms
+        setattr(block, norm_name, nn.Sequential(*(part for part in after if part is not None)))
 
 
 def fused(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
-    """Multiplied out in float32 where they are kept in half: rounded once and not three times."""
-    kept = conv.weight.dtype
-    fine = torch.promote_types(kept, torch.float32)
-    both = deepcopy(conv).to(fine), deepcopy(norm).to(fine)
-    return fuse_conv_bn_eval(*both).to(kept).requires_grad_(False)
+    """Return the convolution followed by the norm as one convolution. Half precision is multiplied
+    in float32, so that it is rounded once."""
+    dtype = conv.weight.dtype
+    wide = torch.promote_types(dtype, torch.float32)
+    both = fuse_conv_bn_eval(deepcopy(conv).to(wide), deepcopy(norm).to(wide))
+    return both.to(dtype).requires_grad_(False)
 
 
-def pairs(block: nn.Module) -> list[tuple[str, str]]:
-    """Names of children that may be a convolution and its norm."""
+def conv_norm_pairs(block: nn.Module) -> list[tuple[str, str]]:
+    """Return the names of children that may be a convolution and its norm: neighbours in a
+    sequence, else `conv3` and `bn3`."""
     names = [name for name, _ in block.named_children()]
     if type(block) is nn.Sequential:
         return list(pairwise(names))
@@ -75,13 +81,14 @@ def pairs(block: nn.Module) -> list[tuple[str, str]]:
     return [(conv, norm) for conv, norm in twins.items() if norm in names]
 
 
-def plain(part: nn.MultiheadAttention) -> bool:
-    """Batch first, one width for all, nothing added to the keys."""
+def is_plain(part: nn.MultiheadAttention) -> bool:
+    """Return whether queries, keys and values have one width, come batch first, and get no learned
+    extra key."""
     return part.batch_first and part._qkv_same_embed_dim and part.bias_k is None
 
 
-def cuts_patches(part: nn.Conv2d) -> bool:
-    """A convolution whose kernels lie side by side: each pixel is looked at once."""
+def is_patch_embedding(part: nn.Conv2d) -> bool:
+    """Return whether the convolution divides the image into patches, each pixel in one of them."""
     return (
         part.kernel_size == part.stride
         and part.padding == (0, 0)
@@ -91,36 +98,24 @@ def cuts_patches(part: nn.Conv2d) -> bool:
     )
 
 
-def reads_class_token(tower: nn.Module) -> bool:
-    """One of open_clip's (timm's have the same name) whose last block only the first position
-    leaves?"""
-    if type(tower).__name__ != "VisionTransformer" or not hasattr(tower, "transformer"):
-        return False
-    blocks = tower.transformer.resblocks
-    return (
-        tower.pool_type == "tok"
-        and tower.attn_pool is None
-        and not tower.output_tokens
-        and len(blocks) > 1
-        and type(blocks[-1]).__name__ == "ResidualAttentionBlock"
-        and type(blocks[-1].attn) is SelfAttention
-    )
+def is_quick_gelu_mlp(part: nn.Sequential) -> bool:
+    """Return whether these are a transformer block's two linear layers with QuickGELU between."""
+    parts = list(part)
+    linear = len(parts) == 3 and type(parts[0]) is nn.Linear and type(parts[2]) is nn.Linear
+    return linear and is_quick_gelu(parts[1])
 
 
-def swells(part: nn.Module) -> bool:
-    """The two layers of a transformer's block with CLIP's activation between them?"""
-    kinds = [type(inside).__name__ for inside in part.children()]
-    return type(part) is nn.Sequential and kinds == ["Linear", "QuickGELU", "Linear"]
-
-
-def steepen(part: nn.Sequential) -> None:
-    """QuickGELU, x * sigmoid(1.702 x), is silu(1.702 x) / 1.702: the layers around it multiply."""
+def use_silu(part: nn.Sequential) -> None:
+    """Compute QuickGELU, x * sigmoid(1.702 x), as silu(1.702 x) / 1.702, with the factors in the
+    linear layers before and after."""
     part[0] = scaled(part[0], 1.702, 1.702)
     part[1] = nn.SiLU()
     part[2] = scaled(part[2], 1 / 1.702, 1)
 
 
-def scaled(layer: nn.Linear, weight: float, bias: float) -> nn.Linear:
+def scaled(layer: nn.Module, weight: float, bias: float) -> nn.Linear:
+    """Return a copy of a linear layer with its weight and bias multiplied."""
+    assert isinstance(layer, nn.Linear)
     layer = deepcopy(layer).requires_grad_(False)
     layer.weight.mul_(weight)
     if layer.bias is not None:
@@ -129,14 +124,16 @@ def scaled(layer: nn.Linear, weight: float, bias: float) -> nn.Linear:
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None = None) -> Tensor:
-    """(B, M, D), (B, L, D), (B, L, D) -> (B, M, D)."""
-    parts = (x.unflatten(2, (heads, -1)).transpose(1, 2) for x in (q, k, v))
-    return F.scaled_dot_product_attention(*parts, mask).transpose(1, 2).flatten(2)
+    """Return multi-head attention: (B, M, D), (B, L, D), (B, L, D) -> (B, M, D)."""
+    q, k, v = (x.unflatten(2, (heads, -1)).transpose(1, 2) for x in (q, k, v))
+    return F.scaled_dot_product_attention(q, k, v, mask).transpose(1, 2).flatten(2)
 
 
 class SelfAttention(nn.Module):
-    """torch's swaps batch and positions first, after which its projection is many small products
-    with a copy of the weights for each position, instead of one large product."""
+    """Self-attention with one large input projection.
+
+    torch's own module transposes batch and positions first, after which the projection is many
+    small products, with a copy of the weights for each position."""
 
     def __init__(self, whole: nn.MultiheadAttention) -> None:
         super().__init__()
@@ -145,25 +142,25 @@ class SelfAttention(nn.Module):
     def forward(
         self, query: Tensor, key: Tensor, value: Tensor, need_weights: bool = False,
         attn_mask: Tensor | None = None,
-    ) -> tuple[Tensor, None]:  # fmt: skip
-        """(B, L, D) three times over -> (B, L, D)."""
+    ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+        """Return (B, L, D) from (B, L, D); other uses go to torch's own module."""
         whole = self.whole
         if not (query is key is value) or need_weights:
             return whole(query, key, value, need_weights=need_weights, attn_mask=attn_mask)
-        qkv = F.linear(query, whole.in_proj_weight, whole.in_proj_bias).chunk(3, dim=2)
-        return whole.out_proj(attention(*qkv, whole.num_heads, attn_mask)), None
+        q, k, v = F.linear(query, whole.in_proj_weight, whole.in_proj_bias).chunk(3, dim=2)
+        return whole.out_proj(attention(q, k, v, whole.num_heads, attn_mask)), None
 
 
-class ClassTokenAsks(nn.Module):
-    """A vision transformer's last block, of which only the class token is read: no other position
-    need ask, nor go through the layers behind."""
+class ClassTokenBlock(nn.Module):
+    """A vision transformer's last block, computed for the class token alone, the only position
+    that is read afterwards."""
 
-    def __init__(self, block: nn.Module) -> None:
+    def __init__(self, block: Any) -> None:
         super().__init__()
         self.block = block
 
     def forward(self, x: Tensor, attn_mask: None = None) -> Tensor:
-        """(B, L, D) -> (B, 1, D)."""
+        """Return (B, 1, D) from (B, L, D)."""
         block, whole = self.block, self.block.attn.whole
         normed, weight, bias = block.ln_1(x), whole.in_proj_weight, whole.in_proj_bias
         width = x.shape[2]
@@ -173,31 +170,33 @@ class ClassTokenAsks(nn.Module):
         return x + block.ls_2(block.mlp(block.ln_2(x)))
 
 
-class MeanAsks(nn.Module):
-    """CLIP's ResNets end in an attention of which only what their mean has asked is read."""
+class MeanQueryPool(nn.Module):
+    """The attention pooling of CLIP's ResNets, computed for the query of the mean alone, the only
+    output that is read."""
 
-    def __init__(self, pool: nn.Module) -> None:
+    def __init__(self, pool: Any) -> None:
         super().__init__()
         self.pool = pool
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, D, H, W) -> (B, E)."""
+        """Return (B, E) from (B, D, H, W)."""
         pool, x = self.pool, x.flatten(2).transpose(1, 2)
         x = torch.cat([x.mean(1, keepdim=True), x], dim=1) + pool.positional_embedding.to(x.dtype)
         q, k, v = pool.q_proj(x[:, :1]), pool.k_proj(x), pool.v_proj(x)
         return pool.c_proj(attention(q, k, v, pool.num_heads))[:, 0]
 
 
-class Patches(nn.Module):
-    """(B, C, H, W) -> (B, D, H / p, W / p), as one product of matrices: the way back through a
-    convolution costs several times that."""
+class PatchEmbedding(nn.Module):
+    """A convolution of patches as one matrix product, whose backward pass is several times
+    faster."""
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
-        self.weight, self.bias = conv.weight, conv.bias  # where towers look for their format
+        self.weight, self.bias = conv.weight, conv.bias  # towers read their dtype here
         self.kernel_size = conv.kernel_size
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (B, D, H / p, W / q) from (B, C, H, W); a remainder at the border is ignored."""
         (p, q), (height, width) = self.kernel_size, x.shape[2:]
         rows, columns = height // p, width // q
         x = x[:, :, : rows * p, : columns * q].unflatten(3, (columns, q)).unflatten(2, (rows, p))

@@ -1,7 +1,7 @@
-"""Build a CLIP from a folder in open_clip's format, by calls of our own.
+"""Build a CLIP from a folder in open_clip's format.
 
-open_clip would read the folder itself, and run a tokenizer's code that is in it: here its classes
-get checked values (clip_config.py). Import it after guided.compat.open_clip.import_open_clip.
+open_clip would read the folder itself, and run a tokenizer's code that is in it; here its classes
+are called with checked values (guided.models.clip_config).
 """
 
 import gzip
@@ -11,51 +11,52 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import open_clip
-from open_clip.model import set_model_preprocess_cfg
-from open_clip.tokenizer import HFTokenizer, get_clean_fn
-from open_clip.transform import PreprocessCfg, merge_preprocess_dict
-
+from guided.compat.open_clip import import_open_clip, wrapped_tokenizer
 from guided.errors import BadInput
 from guided.models import clip_config
 from guided.models.clip_config import LARGEST, MERGES, TOKENS, WORDPIECES
 
 
 def load(folder: Path) -> tuple[Any, Any]:
-    """Return the model, float32 on the CPU, and its tokenizer; BadInput for what is refused.
+    """Return the model, float32 on the CPU, and its tokenizer. Raise BadInput for refused values.
 
-    What open_clip's classes raise for sizes that do not fit together or weights of another model
-    is passed on."""
+    Exceptions of open_clip's classes, for sizes that do not fit together or weights of another
+    model, are passed on."""
+    open_clip = import_open_clip()
     settings, preprocess = clip_config.open_clip_settings(folder)
     tokenizer = tokenizer_of(folder, settings["text_cfg"])
     custom = settings.pop("custom_text", False)
     if custom and "multimodal_cfg" in settings:
-        kind = open_clip.CoCa
+        model_class = open_clip.CoCa
     else:
-        kind = open_clip.CustomTextCLIP if custom else open_clip.CLIP
+        model_class = open_clip.CustomTextCLIP if custom else open_clip.CLIP
         settings.pop("multimodal_cfg", None)
-    model = kind(**settings)
+    model = model_class(**settings)
     weights = clip_config.open_clip_weights(folder)
     open_clip.load_checkpoint(model, str(weights), weights_only=True)
-    shown = asdict(PreprocessCfg()) | {"size": model.visual.image_size}
-    set_model_preprocess_cfg(model, merge_preprocess_dict(shown, preprocess))
+    defaults = asdict(open_clip.transform.PreprocessCfg()) | {"size": model.visual.image_size}
+    merged = open_clip.transform.merge_preprocess_dict(defaults, preprocess)
+    open_clip.model.set_model_preprocess_cfg(model, merged)
     return model, tokenizer
 
 
 def tokenizer_of(folder: Path, text: dict[str, Any]) -> Any:
-    """Return the tokenizer that a text_cfg asks for, from the folder's own files."""
+    """Return the tokenizer that the `text_cfg` names, built from the folder's own files."""
     context = text.get("context_length", 77)
-    how = text.get("tokenizer_kwargs") or {}
+    options = text.get("tokenizer_kwargs") or {}
+    strip = options.get("strip_sep_token", False)
     if text.get("hf_tokenizer_name"):
-        return FolderTokenizer(folder, context, text.get("tokenizer_mode") or "", how)
-    how = {key: value for key, value in how.items() if key != "strip_sep_token"}
+        mode, clean = text.get("tokenizer_mode") or "", options.get("clean", "whitespace")
+        return wrapped_tokenizer(words(folder), context, mode, clean, strip)
+    options = {key: value for key, value in options.items() if key != "strip_sep_token"}
     if (folder / MERGES).exists():
-        how["bpe_path"] = str(merges(folder))
-    return open_clip.SimpleTokenizer(context_length=context, **how)
+        options["bpe_path"] = str(merges(folder))
+    return import_open_clip().SimpleTokenizer(context_length=context, **options)
 
 
 def merges(folder: Path) -> Path:
-    """Return the file of merges; BadInput when it is no gzip, or unpacks to too much."""
+    """Return the file of BPE merges. Raise BadInput if it is not gzip or unpacks to more than
+    the limit."""
     path = clip_config.tokenizer_file(folder, MERGES)
     try:
         with gzip.open(path) as file:
@@ -67,34 +68,23 @@ def merges(folder: Path) -> Path:
     return path
 
 
-class FolderTokenizer(HFTokenizer):
-    """open_clip's wrapper around a tokenizer of transformers, whose class is not the folder's
-    choice."""
-
-    def __init__(self, folder: Path, context: int, mode: str, how: dict[str, Any]):
-        self.tokenizer = words(folder)
-        self.context_length, self.tokenizer_mode = context, mode
-        self.clean_fn = get_clean_fn(how.get("clean", "whitespace"))
-        self.strip_sep_token = how.get("strip_sep_token", False)
-
-
 def words(folder: Path) -> Any:
-    """Return a tokenizer of transformers from tokenizer.json, or from the word pieces of
-    vocab.txt; both are plain data."""
+    """Return a tokenizer of transformers from tokenizer.json or from the word pieces of vocab.txt,
+    which are both plain data."""
     from transformers import PreTrainedTokenizerFast
 
     path = clip_config.tokenizer_file(folder, TOKENS, WORDPIECES)
     if path.name == WORDPIECES:
         return word_pieces(folder)
-    letters = ("do_lower_case", "tokenize_chinese_chars", "strip_accents")  # tokenizer.json's own
-    found = clip_config.tokenizer_settings(folder)
-    settings = {key: value for key, value in found.items() if key not in letters}
+    options = clip_config.tokenizer_settings(folder)
+    own = ("do_lower_case", "tokenize_chinese_chars", "strip_accents")  # tokenizer.json has these
+    settings = {key: value for key, value in options.items() if key not in own}
     return PreTrainedTokenizerFast(tokenizer_file=str(path), **settings)
 
 
 def word_pieces(folder: Path) -> Any:
-    """Return BERT's tokenizer with the words of vocab.txt, which stands in a folder without any
-    other file when transformers reads it."""
+    """Return BERT's tokenizer with the words of vocab.txt. transformers reads it from a temporary
+    folder that holds no other file."""
     from transformers import BertTokenizer
 
     vocabulary = clip_config.tokenizer_file(folder, WORDPIECES).read_bytes()

@@ -1,9 +1,9 @@
-"""CLIP, through open_clip: texts and views to points on the unit sphere.
+"""CLIP through open_clip: texts and images to points on the unit sphere.
 
-Knows nothing about guidance or diffusion. Tokenizer, normalisation, input size and activation
-always come from the model, never from a table here.
+Tokenizer, normalisation, input size and activation come from the model, never from a table here.
 
-Radford et al. 2021, https://arxiv.org/abs/2103.00020
+Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", 2021,
+https://arxiv.org/abs/2103.00020
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from guided.models.cards import ClipCard
 
 log = logging.getLogger(__name__)
 PREPROCESS = ("mean", "std", "interpolation", "resize_mode")
-# What libraries raise for a damaged file, or one of another model.
+# Exceptions of libraries for a damaged file, or one of another model.
 UNREADABLE = (
     *(RuntimeError, KeyError, OSError, UnpicklingError, SafetensorError, AssertionError),
     *(AttributeError, IndexError, TypeError, ValueError, ArithmeticError),
@@ -39,30 +39,29 @@ UNREADABLE = (
 
 
 class Clip:
-    """One frozen CLIP. The text tower stays on the CPU in float32, where it is needed for a
-    moment per prompt; the image tower goes to `device` in `dtype`.
+    """A frozen CLIP. The text tower stays on the CPU in float32, because it runs once per prompt;
+    the image tower is on `device` in `dtype`.
 
-    `kind` is "contrastive" (a text is told from other texts: only the order of cosines means
-    something) or "sigmoid" (a pair is judged alone, SigLIP: picture and text match with the chance
-    sigmoid(logit_scale * cosine + logit_bias)).
+    `kind` is "contrastive" (trained to rank texts: only the order of cosines has a meaning) or
+    "sigmoid" (trained on single pairs: picture and text match with the probability
+    sigmoid(logit_scale * cosine + logit_bias); SigLIP, https://arxiv.org/abs/2303.15343).
     """
 
     def __init__(self, model: Any, tokenizer: Any, device: torch.device, dtype: torch.dtype):
         model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
-        self.words = getattr(
-            tokenizer, "tokenizer", tokenizer
-        )  # open_clip wraps transformers' own
-        # A text tower of transformers could read more than it was trained to.
+        self.words = getattr(tokenizer, "tokenizer", tokenizer)  # open_clip wraps transformers'
+        # A text tower of transformers takes more tokens than it was trained on.
         self.context = int(getattr(tokenizer, "context_length", None) or model.context_length)
-        marks = getattr(self.words, "num_special_tokens_to_add", lambda: 2)()  # start and end
-        self.room = self.context - marks
+        special = getattr(self.words, "num_special_tokens_to_add", lambda: 2)()  # start and end
+        self.max_tokens = self.context - special
         image_size = model.visual.image_size
         self.size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
         preprocess = model.visual.preprocess_cfg
-        shape = dict(device=device, dtype=torch.float32)
-        self.mean = torch.tensor(preprocess["mean"], **shape).view(1, 3, 1, 1)
-        self.std = torch.tensor(preprocess["std"], **shape).view(1, 3, 1, 1)
+        self.mean, self.std = (
+            torch.tensor(preprocess[name], device=device, dtype=torch.float32).view(1, 3, 1, 1)
+            for name in ("mean", "std")
+        )
         on_cpu = device.type == "cpu" and dtype == torch.float32
         self.visual = model.visual if on_cpu else copy.deepcopy(model.visual).to(device, dtype)
         self.dtype = dtype
@@ -72,29 +71,29 @@ class Clip:
         self.kind = "contrastive" if bias is None else "sigmoid"
         self.logit_scale = float(model.logit_scale.detach().exp())
         self.logit_bias = 0.0 if bias is None else float(bias)
-        self.points: dict[str, Tensor] = {}  # of texts that were encoded before
+        self.points: dict[str, Tensor] = {}  # of texts, encoded once
         self.waits = self.used = False
 
     @torch.no_grad()
     def encode_text(self, texts: Sequence[str]) -> Tensor:
-        """P texts -> (P, D) unit vectors, float32, on the device. Each text is encoded once,
-        however many images of a run ask for it."""
+        """Return (P, D) unit vectors, float32, on the device, of P texts. Results are cached."""
         new = [text for text in dict.fromkeys(texts) if text not in self.points]
         for text in new:
             self._warn_if_cut(text)
-            # One by one: how many texts share a pass changes the last bits of each.
+            # One by one: the size of a batch changes the last bits of each result.
             tokens = self.tokenizer([text], context_length=self.context)
             point = F.normalize(self.model.encode_text(tokens).float(), dim=-1)
             self.points[text] = point[0]
         return torch.stack([self.points[text] for text in texts]).to(self.device)
 
     def encode_image(self, views: Tensor) -> Tensor:
-        """views (N, 3, *size), nominally in [0, 1] -> (N, D) unit vectors, float32."""
+        """Return (N, D) unit vectors, float32, of views (N, 3, *size), nominally in [0, 1].
+        Raise ValueError for views of another size."""
         if tuple(views.shape[2:]) != self.size:
             raise ValueError(f"views of {tuple(views.shape[2:])} do not fit a CLIP of {self.size}")
-        seen = ((views - self.mean) / self.std).to(self.dtype)
+        normed = ((views - self.mean) / self.std).to(self.dtype)
         with self.at_hand():
-            return F.normalize(self.visual(seen).float(), dim=-1)
+            return F.normalize(self.visual(normed).float(), dim=-1)
 
     def towers(self) -> nn.Module:
         """Return the network on the device: the image tower."""
@@ -108,14 +107,14 @@ class Clip:
         return twin
 
     def wait(self, elsewhere: bool) -> None:
-        """On the CPU while it is not used, or always on its device."""
+        """Keep the image tower on the CPU while it is not used, or always on its device."""
         self.waits = elsewhere
         self.visual.to("cpu" if elsewhere else self.device)
 
     @contextmanager
     def at_hand(self) -> Iterator[None]:
-        """While this is entered, the image tower is on its device. To be entered around whatever
-        goes back through the tower too."""
+        """Keep the image tower on its device for as long as the block lasts, which has to include
+        the backward pass."""
         if not self.waits or self.used:
             yield
             return
@@ -128,8 +127,8 @@ class Clip:
             self.visual.to("cpu")
 
     def split(self, text: str) -> list[str]:
-        """The text in parts that this CLIP reads whole: at commas and stops where there are
-        some, else at blanks, else anywhere, as Chinese has to be."""
+        """Return the text in parts of at most `max_tokens`: split at punctuation if that is
+        enough, else at blanks, else between any two letters, as Chinese needs."""
         if self._fits(text):
             return [text]
         for pattern in (r"(?<=[,;.!?，；。！？、])", r"(?<=\s)", ""):
@@ -144,30 +143,31 @@ class Clip:
         return [part.strip() for part in parts if part.strip()]
 
     def _fits(self, text: str) -> bool:
-        return len(self._tokens(text)) <= self.room
+        return len(self._tokens(text)) <= self.max_tokens
 
     def _tokens(self, text: str) -> list[int]:
-        """Without the ones that mark start and end, which transformers would add."""
+        """Return the tokens without those of start and end."""
         bare = {} if self.words is self.tokenizer else {"add_special_tokens": False}
         return self.words.encode(text, **bare)
 
     def _warn_if_cut(self, text: str) -> None:
         if self._fits(text):
             return
-        lost = self.words.decode(self._tokens(text)[self.room :]).strip()
+        lost = self.words.decode(self._tokens(text)[self.max_tokens :]).strip()
         log.warning("the prompt is longer than this CLIP reads; it does not see: %r", lost)
 
 
 def load(card: ClipCard, device: torch.device, dtype: torch.dtype, plain: bool = False) -> Clip:
-    """The CLIP that a card names, from the package, a local folder or file, or the hub's cache;
-    `plain` leaves its image tower as its library made it. BadInput when it is not there, or is
-    something else than the card says."""
-    clip = found(card, device, dtype)
+    """Return the CLIP of a card, from the package, a local folder or file, or the hub's cache;
+    `plain` keeps the library's own image tower. Raise BadInput if it is missing or is another
+    model than the card says."""
+    clip = load_plain(card, device, dtype)
     clip.visual = clip.visual if plain else quicken(clip.visual)
     return clip
 
 
-def found(card: ClipCard, device: torch.device, dtype: torch.dtype) -> Clip:
+def load_plain(card: ClipCard, device: torch.device, dtype: torch.dtype) -> Clip:
+    """Return the CLIP of a card with the library's own image tower."""
     if (missing := card.missing()) is not None:
         raise BadInput(missing)
     import_open_clip()
@@ -183,8 +183,7 @@ def found(card: ClipCard, device: torch.device, dtype: torch.dtype) -> Clip:
 
 
 def from_folder(card: ClipCard, folder: Path) -> tuple[Any, Any]:
-    """Return the model and the tokenizer of a folder in open_clip's format, which anyone may have
-    written."""
+    """Return the model and the tokenizer of an untrusted folder in open_clip's format."""
     from guided.clip import folder as clip_folder
 
     try:
@@ -196,16 +195,14 @@ def from_folder(card: ClipCard, folder: Path) -> tuple[Any, Any]:
 
 
 def from_file(card: ClipCard) -> Any:
-    """An open_clip model with the weights of a tag or of a file of one's own."""
+    """Return an open_clip model with the weights of a tag, or of a file of the user's."""
     open_clip = import_open_clip()
     known = open_clip.get_pretrained_cfg(card.arch, card.tag) or {}
     weights = card.place() if card.path else card.cached()
     try:
         return open_clip.create_model(
             card.arch,
-            pretrained=str(
-                weights
-            ),  # the file, not the tag: a tag would ask the network each time
+            pretrained=str(weights),  # the file, because a tag is looked up in the network
             # The tag knows whether its weights were trained with QuickGELU; open_clip only warns.
             force_quick_gelu=bool(known.get("quick_gelu", False)),
             force_preprocess_cfg={key: known[key] for key in PREPROCESS if key in known},
@@ -228,5 +225,5 @@ def reason(error: Exception) -> str:
 def tokenizer(card: ClipCard) -> Any:
     """Return the tokenizer of one of open_clip's own architectures."""
     # A tokenizer of transformers could come with code.
-    how = {"trust_remote_code": False} if card.texts() else {}
-    return import_open_clip().get_tokenizer(card.arch, **how)
+    options = {"trust_remote_code": False} if card.texts() else {}
+    return import_open_clip().get_tokenizer(card.arch, **options)

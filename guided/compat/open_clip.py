@@ -8,23 +8,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 import torch
 
 
 def import_open_clip() -> ModuleType:
-    """open_clip, past two obstacles in what it imports."""
+    """Return open_clip, imported without torch's compiler and without torchvision's missing
+    operators."""
     try:
-        with dynamo_asleep():
+        with without_dynamo():
             return import_past_missing_operators("open_clip")
-    except (ImportError, AttributeError):  # a release that asks dynamo something else
+    except (ImportError, AttributeError):  # a release that needs more of dynamo
         return import_past_missing_operators("open_clip")
 
 
 def import_past_missing_operators(name: str) -> ModuleType:
-    """A module that imports torchvision, whose CUDA build beside a CPU build of torch lacks some
-    operators and does not import. Nothing here needs them: declare each that is missed, and import
-    again."""
+    """Return a module that imports torchvision.
+
+    A CUDA build of torchvision beside a CPU build of torch lacks operators and raises RuntimeError
+    when it is imported. The program calls none of them: each missing one is declared, and the
+    import is repeated."""
     while True:
         try:
             return import_module(name)
@@ -39,19 +43,34 @@ def import_past_missing_operators(name: str) -> ModuleType:
 
 
 @contextmanager
-def dynamo_asleep() -> Iterator[None]:
-    """torchvision and timm, while they are imported, ask torch's compiler whether it works here
-    and to leave one function of theirs alone. That would import all of it, a third of a run's
-    start-up, for nothing: answer in its place. Whoever compiles imports the real one after."""
+def without_dynamo() -> Iterator[None]:
+    """Put a stub in the place of torch._dynamo while torchvision and timm are imported.
+
+    They only ask it whether it supports the machine and decorate one function each, but importing
+    it takes a third of a run's start-up. The real module can be imported afterwards."""
     if "torch._dynamo" in sys.modules:
         yield
         return
-    dynamo, utils = ModuleType("torch._dynamo"), ModuleType("torch._dynamo.utils")
+    dynamo: Any = ModuleType("torch._dynamo")
+    utils: Any = ModuleType("torch._dynamo.utils")
     dynamo.__path__ = []  # a package
     dynamo.disable = lambda fn=None, recursive=True, **_: fn if fn else (lambda f: f)
     utils.is_compile_supported = lambda device: False
-    sys.modules |= {"torch._dynamo": dynamo, "torch._dynamo.utils": utils}
+    sys.modules.update({"torch._dynamo": dynamo, "torch._dynamo.utils": utils})
     try:
         yield
     finally:
         del sys.modules["torch._dynamo"], sys.modules["torch._dynamo.utils"]
+
+
+def wrapped_tokenizer(
+    tokenizer: Any, context_length: int, mode: str, clean: str, strip_sep_token: bool
+) -> Any:
+    """Return open_clip's wrapper around a tokenizer of transformers, without its constructor,
+    which looks the tokenizer up by name and may run code that comes with it."""
+    module = import_open_clip().tokenizer
+    wrapper = module.HFTokenizer.__new__(module.HFTokenizer)
+    wrapper.tokenizer, wrapper.context_length = tokenizer, context_length
+    wrapper.tokenizer_mode, wrapper.clean_fn = mode, module.get_clean_fn(clean)
+    wrapper.strip_sep_token = strip_sep_token
+    return wrapper

@@ -1,9 +1,8 @@
-"""The work of Disco Diffusion's cutouts, number for number. Knows nothing about CLIP.
+"""Disco Diffusion's cutouts, with the same values.
 
-Draws from torch's generator in the order in which Disco and DiscoArt do, so that with the same
-state of the generator the cutouts are the same.
-
-Resizing: Shocher's resize-right, with its defaults (cubic, antialiased, black around the image).
+Random numbers are drawn from torch's generator in the same order as by Disco and DiscoArt, so that
+the same state of the generator gives the same cutouts. Resizing is that of resize-right with its
+defaults (guided.cutouts.resize_right).
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from torch import Tensor
 
 from guided.compat.open_clip import import_open_clip
 from guided.cutouts.resize_right import resize
-from guided.cutouts.standard import merged, normal_like, seeded
+from guided.cutouts.standard import multiplicities, normal_like, seeded
 from guided.interfaces import CutoutBatch
 from guided.schedule import Schedule
 
 
 class DiscoSettings(Protocol):
-    """Values of the settings `cutouts=disco` (guided.cutouts.settings.Dango)."""
+    """Values of the settings `cutouts=disco` (guided.cutouts.settings.DiscoCutouts)."""
 
     augment: bool
     shared: bool
@@ -37,10 +36,10 @@ class DiscoSettings(Protocol):
 
 
 class DiscoCutoutSampler:
-    """Cutouts as settings say, differentiable with respect to the image."""
+    """A sampler of Disco's cutouts, differentiable with respect to the image."""
 
     def __init__(self, settings: DiscoSettings) -> None:
-        import_open_clip()  # knows how to import torchvision where its operators are missing
+        import_open_clip()  # which declares operators that torchvision may miss
         from torchvision.transforms import functional
 
         self.settings = settings
@@ -50,7 +49,7 @@ class DiscoCutoutSampler:
     def __call__(
         self, image: Tensor, size: tuple[int, int], progress: float, seed: int
     ) -> CutoutBatch:
-        """image (1, 3, H, W) in [0, 1], CLIP's (height, width) -> views (N, 3, *size)."""
+        """Return views (N, 3, *size) of an image (1, 3, H, W) in [0, 1]; size: height, width."""
         sets, inner = int(self.settings.batches(progress)), int(self.settings.inner(progress))
         whole = self._overviews(progress)
         kinds = [kind for kind, _ in whole]
@@ -64,7 +63,7 @@ class DiscoCutoutSampler:
         cutouts = self._cutouts(image, size, progress, kinds)
         if self.settings.shared:
             return self.augment(torch.cat(list(cutouts)))
-        # One by one, because each cutout's place is drawn after the augmentations of the last.
+        # One by one, because each cutout's position is drawn after the last one's augmentations.
         return torch.cat([self.augment(cutout) for cutout in cutouts])
 
     def _cutouts(
@@ -76,22 +75,23 @@ class DiscoCutoutSampler:
         yield from self._inner(image, size, progress)
 
     def _overviews(self, progress: float) -> list[tuple[int, int]]:
-        """The kind of each overview, and for how many it stands."""
-        chosen = self.settings
-        overview = int(chosen.overview(progress))
-        varied = 0 if overview > 4 and chosen.variants == "few" else 4
+        """Return the variant (0 to 3) and the multiplicity of each overview."""
+        settings = self.settings
+        overview = int(settings.overview(progress))
+        varied = 0 if overview > 4 and settings.variants == "few" else 4
         kinds = [k if k < varied else 0 for k in range(overview)]
-        plain = merged(kinds.count(0), chosen.merge and chosen.merge(progress))
+        limit = None if settings.merge is None else settings.merge(progress)
+        plain = multiplicities(kinds.count(0), limit)
         first = [(kind, plain.pop(0) if kind == 0 else 1) for kind in kinds[:varied]]
         return first + [(0, count) for count in plain]
 
     def _variant(self, whole: Tensor, kind: int) -> Tensor:
-        """Plain, grey, mirrored, grey and mirrored."""
+        """Return a variant: 0 plain, 1 grey, 2 mirrored, 3 grey and mirrored."""
         view = self.mirrored(whole) if kind >= 2 else whole
         return self.gray(view, 3) if kind % 2 else view
 
     def _inner(self, image: Tensor, size: tuple[int, int], progress: float) -> Iterator[Tensor]:
-        """Squares at random places, of random sizes, the first ones grey."""
+        """Yield random squares of random sizes, the first ones grey."""
         height, width = image.shape[2:]
         count, power = int(self.settings.inner(progress)), self.settings.power(progress)
         grays = int(self.settings.gray(progress) * count)
@@ -101,13 +101,13 @@ class DiscoCutoutSampler:
             left = int(torch.randint(0, width - side + 1, ()))
             top = int(torch.randint(0, height - side + 1, ()))
             view = image[:, :, top : top + side, left : left + side]
-            # One more than asked for, as in Disco.
+            # One more grey one than the setting says, as in Disco.
             yield resize(self.gray(view, 3) if k <= grays else view, size)
 
 
 def augmentations() -> Callable[[Tensor], Tensor]:
-    """Disco's chain for stills. torchvision draws once for all that it is given together; only the
-    noise differs from view to view."""
+    """Return Disco's augmentations for stills. torchvision draws once per call; only the noise
+    differs between the views of a call."""
     from torchvision import transforms as T
 
     return T.Compose(
@@ -124,8 +124,8 @@ def augmentations() -> Callable[[Tensor], Tensor]:
 
 
 def coloured(views: Tensor) -> Tensor:
-    """torchvision's ColorJitter, whose change of hue costs more than all else that is done to
-    views: there every pixel is a product of matrices."""
+    """Return views with torchvision's ColorJitter, except for its change of hue, which takes more
+    time than all other augmentations together."""
     from torchvision.transforms import ColorJitter
     from torchvision.transforms.functional import (
         adjust_brightness,
@@ -142,9 +142,10 @@ def coloured(views: Tensor) -> Tensor:
 
 
 def hue_turned(views: Tensor, turn: float) -> Tensor:
-    """(B, 3, H, W) with the hue of each pixel moved on by `turn` of the circle, in HSV (Smith,
-    "Color Gamut Transform Pairs", 1978, https://doi.org/10.1145/800248.807361). As in torchvision,
-    all channels but the one that is then the largest are kept to [0, 1]."""
+    """Return (B, 3, H, W) with the hue of HSV moved by `turn` of the circle. As in torchvision,
+    all channels except the then largest are clamped to [0, 1].
+
+    Smith, "Color Gamut Transform Pairs", 1978, https://doi.org/10.1145/800248.807361"""
     red, green, blue = views.split(1, dim=1)
     most, least = views.max(1, keepdim=True).values, views.min(1, keepdim=True).values
     chroma = most - least
@@ -158,11 +159,13 @@ def hue_turned(views: Tensor, turn: float) -> Tensor:
 
 
 def noisy(views: Tensor) -> Tensor:
+    """Return views with normal noise of standard deviation 0.01."""
     return views + 0.01 * normal_like(views)
 
 
 def letter_boxed(image: Tensor) -> Tensor:
-    """A square with black bars."""
+    """Return the image with black bars, in Disco's way: one pixel short of a square where the
+    difference of the sides is odd."""
     height, width = image.shape[2:]
     short = min(height, width)
     across, down = (height - short) // 2, (width - short) // 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -12,23 +11,20 @@ from torch import Tensor
 
 from guided.devices import sent
 
-if TYPE_CHECKING:
-    pass
-
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bicubic, antialiased when it shrinks; the same values as resize-right inside the border."""
+    """Return (B, 3, *size) from (B, 3, H, W): bicubic, antialiased when it shrinks. Away from the
+    border the values are those of resize-right."""
     return resized(image, size, lambda before, after, like: sent(resizing(before, after), like))
 
 
 def resized(
     image: Tensor, size: tuple[int, int], weights: Callable[[int, int, Tensor], Tensor]
 ) -> Tensor:
-    """(1, 3, H, W) -> (1, 3, *size), with the weights that make one line of another, where the
-    image is.
+    """Return (B, 3, *size) from (B, 3, H, W) by two matrix products.
 
-    As two matrix products, because they are deterministic on every device, and because Apple's
-    GPU has no way back through the operator."""
+    `weights(before, after, image)` is the matrix (after, before) of a line on the image's device.
+    torch's own operator is not deterministic on GPUs and has no backward pass on Apple's."""
     height, width = image.shape[2:]
     down = weights(height, size[0], image)
     square = (height, size[0]) == (width, size[1])
@@ -38,6 +34,6 @@ def resized(
 
 @lru_cache(maxsize=1024)
 def resizing(before: int, after: int) -> Tensor:
-    """(after, before): the weights with which pixels of one line make those of the resized one."""
+    """Return the matrix (after, before) that resizes a line of pixels."""
     lines = torch.eye(before)[None, None]
     return F.interpolate(lines, (after, before), mode="bicubic", antialias=True)[0, 0]

@@ -1,4 +1,4 @@
-"""Resizing with the numbers of resize-right: cubic, antialiased, black around the image.
+"""Resizing with the values of resize-right: cubic, antialiased, black around the image.
 
 Assaf Shocher, "ResizeRight", 2021, https://github.com/assafshocher/ResizeRight
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,20 +14,18 @@ from torch import Tensor
 from guided.cutouts.resize import resized
 from guided.devices import sent
 
-if TYPE_CHECKING:
-    pass
-
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """(1, 3, H, W) -> (1, 3, *size), the same values as resize-right."""
+    """Return (B, 3, *size) from (B, 3, H, W), with the values of resize-right."""
     return resized(image, size, resizing)
 
 
 def resizing(before: int, after: int, like: Tensor) -> Tensor:
-    """(after, before): the weights with which pixels of one line make those of the resized one.
-    They sum to 1 with those of the black pixels around the line, which are left out: borders
-    darken. Put in place where `like` lies, since hundreds of them may be asked for in a step, and
-    few numbers of each are not 0."""
+    """Return the matrix (after, before) that resizes a line of pixels, on the device of `like`.
+
+    Rows sum to 1 together with the weights of black pixels around the line, which are left out:
+    borders darken. It is built on the device, because a step needs hundreds of these matrices, of
+    which few elements are not 0."""
     first, weights = taps(before, after)
     count = weights.shape[1]
     places = first.to(like.device)[:, None] + torch.arange(count, device=like.device)
@@ -39,8 +36,8 @@ def resizing(before: int, after: int, like: Tensor) -> Tensor:
 
 @lru_cache(maxsize=1024)
 def taps(before: int, after: int) -> tuple[Tensor, Tensor]:
-    """(after,), (after, T): for each pixel of the resized line the first that it is made of, T / 2
-    black ones before the line counted, and the weights of resize-right, rounded as it does."""
+    """Return the position (after,) of the first input pixel of each output pixel, counting T / 2
+    black ones before the line, and its weights (after, T), rounded as by resize-right."""
     scale = after / before
     shrink = min(scale, 1.0)  # antialiasing: the kernel is as wide as the coarser grid's
     reach = math.ceil(2 / shrink)
@@ -52,7 +49,10 @@ def taps(before: int, after: int) -> tuple[Tensor, Tensor]:
 
 
 def cubic(x: Tensor) -> Tensor:
-    """Keys's kernel (1981, https://doi.org/10.1109/TASSP.1981.1163711) with a = -0.5."""
+    """Return the cubic convolution kernel at distances x, with a = -0.5.
+
+    Keys, "Cubic convolution interpolation for digital image processing", 1981,
+    https://doi.org/10.1109/TASSP.1981.1163711"""
     x = x.abs()
     near = 1.5 * x**3 - 2.5 * x**2 + 1
     far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2

@@ -1,7 +1,7 @@
-"""Settings of the cutouts that CLIP is shown: this program's own, and Disco Diffusion's.
+"""Settings of the cutouts that CLIP encodes: the standard ones, and Disco Diffusion's.
 
-Imports no torch, so that they are checked before it is. The cutouts themselves are made in
-standard.py and disco.py.
+Imports no torch, so that settings are checked before it is imported. standard.py and disco.py make
+the cutouts.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from guided.schedule import Schedule, schedule
 
 if TYPE_CHECKING:
     from guided.cutouts.disco import DiscoCutoutSampler
-
-if TYPE_CHECKING:
     from guided.cutouts.standard import CutoutSampler
 
 AREAS = ("whole", "middle")
@@ -24,27 +22,27 @@ AREAS = ("whole", "middle")
 
 @dataclass
 class Cutouts(CutoutSettings):
-    """Overview cutouts show all of the area, letter-boxed; inner cutouts show random squares.
-    Every number but micro_batch may vary over the run."""
+    """Settings of the standard cutouts. Overview cutouts show all of the area, letter-boxed; inner
+    cutouts are random squares of it. Every number except micro_batch may be a schedule."""
 
-    overview: Any = field(default_factory=lambda: [[0, 12], [0.4, 4]])  # how many
-    inner: Any = field(default_factory=lambda: [[0, 4], [0.4, 12]])  # how many
-    area: str = "whole"  # of the image that is cut up; middle: its middle square only
-    power: Any = 1.0  # size of inner cutouts: above 1 favours small ones, below 1 large ones
-    smallest: Any = None  # of the short side; null: CLIP's own input size in pixels
-    gray: Any = field(default_factory=lambda: [[0, 0.2], [0.4, 0.0]])  # share of inner ones
-    # Overviews are alike but for their augmentations: this many at most are shown, and count for
-    # all of them. null: all are shown.
+    overview: Any = field(default_factory=lambda: [[0, 12], [0.4, 4]])  # number in a set
+    inner: Any = field(default_factory=lambda: [[0, 4], [0.4, 12]])  # number in a set
+    area: str = "whole"  # of the image that is cut; middle: its centred square only
+    power: Any = 1.0  # of inner cutouts' sizes: above 1 favours small ones, below 1 large ones
+    smallest: Any = None  # as a share of the short side; null: CLIP's input size in pixels
+    gray: Any = field(default_factory=lambda: [[0, 0.2], [0.4, 0.0]])  # share of inner cutouts
+    # Overviews differ by their augmentations only: at most this many are encoded, with weights
+    # that add up to all. null: all are encoded.
     merge: Any = None
     batches: Any = 1  # sets of cutouts per step, their gradients averaged
-    micro_batch: int | None = None  # cutouts through CLIP at once; None: as many as fit
+    micro_batch: int | None = None  # cutouts per pass through CLIP; None: as many as fit
     augment: bool = True
     flip: Any = 0.5  # probability
-    degrees: Any = 10.0  # rotation, at most
-    translate: Any = 0.05  # shift, at most, of the side
+    degrees: Any = 10.0  # maximum of the rotation
+    translate: Any = 0.05  # maximum of the shift, as a share of the side
     noise: Any = 0.01  # standard deviation
     grayscale: Any = 0.1  # probability
-    jitter: Any = 0.1  # brightness and contrast, by at most this much
+    jitter: Any = 0.1  # maximum change of brightness and contrast
 
     def __post_init__(self) -> None:
         self.overview = schedule("overview", self.overview, 0, 512, whole=True)
@@ -63,16 +61,17 @@ class Cutouts(CutoutSettings):
         self.degrees = schedule("degrees", self.degrees, 0, 180)
         if self.micro_batch is not None:
             check_number("micro_batch", self.micro_batch, 1, whole=True)
-        refuse_blindness(self.overview, self.inner)
+        check_never_empty(self.overview, self.inner)
 
     def prepare(self) -> CutoutSampler:
+        """Return the sampler of cutouts with these settings."""
         from guided.cutouts.standard import CutoutSampler
 
         return CutoutSampler(self)
 
 
-def refuse_blindness(overview: Schedule, inner: Schedule) -> None:
-    """ValueError where no cutout at all would be shown. Steps lie on thousandths of the run."""
+def check_never_empty(overview: Schedule, inner: Schedule) -> None:
+    """Raise ValueError if there is no cutout at some thousandth of the run."""
     for progress in (k / 1000 for k in range(1000)):
         if overview(progress) + inner(progress) == 0:
             raise ValueError(
@@ -86,27 +85,27 @@ VARIANTS = ("few", "first")
 
 @dataclass
 class DiscoCutouts(CutoutSettings):
-    """Disco Diffusion's cutouts (named Dango after their author), number for number.
+    """Settings of Disco Diffusion's cutouts (there MakeCutoutsDango, after their author Dango233).
 
-    Overview cutouts show the whole image, letter-boxed; inner cutouts show random squares. Every
-    number but micro_batch may vary over the run. Everything that shapes a picture is kept, errors
-    included: black bars, one grey inner cutout where `gray` is 0, and by default one draw of the
-    augmentations for all cutouts of a set."""
+    Overview cutouts show the whole image, letter-boxed; inner cutouts are random squares. Every
+    number except micro_batch may be a schedule. Disco's errors are reproduced, because pictures
+    depend on them: black bars, one grey inner cutout where `gray` is 0, and by default one draw of
+    the augmentations for all cutouts of a set."""
 
-    overview: Any = field(default_factory=lambda: [[0, 12], [0.4, 4]])  # how many
-    inner: Any = field(default_factory=lambda: [[0, 4], [0.4, 12]])  # how many
-    power: Any = 1  # size of inner cutouts: 0 the short side, above 1 mostly small ones
-    # The first int(gray * inner) + 1 inner ones are grey.
+    overview: Any = field(default_factory=lambda: [[0, 12], [0.4, 4]])  # number in a set
+    inner: Any = field(default_factory=lambda: [[0, 4], [0.4, 12]])  # number in a set
+    power: Any = 1  # of inner cutouts' sizes; 0: the short side, above 1: mostly small ones
+    # The first int(gray * inner) + 1 inner cutouts are grey.
     gray: Any = field(default_factory=lambda: [[0, 0.2], [0.4, 0.0]])
     batches: Any = 4  # sets of cutouts per step, their gradients averaged
-    micro_batch: int | None = None  # cutouts through CLIP at once; None: as many as fit
+    micro_batch: int | None = None  # cutouts per pass through CLIP; None: as many as fit
     augment: bool = True
-    shared: bool = True  # one draw of the augmentations per set, as Disco; else one per cutout
-    # Overviews are plain, grey, mirrored, grey and mirrored: `few` while there are at most four,
-    # and otherwise all plain (Disco); `first` for the first four of any number (DiscoArt).
+    shared: bool = True  # one draw of the augmentations per set, as in Disco; else per cutout
+    # Overviews are plain, grey, mirrored, grey and mirrored. few: if there are at most four, else
+    # all are plain (Disco); first: the first four of any number (DiscoArt).
     variants: str = "few"
-    # Plain overviews are alike but for their augmentations: this many at most are shown, and count
-    # for all of them. null: all are shown.
+    # Plain overviews differ by their augmentations only: at most this many are encoded, with
+    # weights that add up to all. null: all are encoded.
     merge: Any = None
 
     def __post_init__(self) -> None:
@@ -121,9 +120,10 @@ class DiscoCutouts(CutoutSettings):
             check_number("micro_batch", self.micro_batch, 1, whole=True)
         if self.variants not in VARIANTS:
             raise ValueError(not_one_of("variants", self.variants, VARIANTS))
-        refuse_blindness(self.overview, self.inner)
+        check_never_empty(self.overview, self.inner)
 
     def prepare(self) -> DiscoCutoutSampler:
+        """Return the sampler of cutouts with these settings."""
         from guided.cutouts.disco import DiscoCutoutSampler
 
         return DiscoCutoutSampler(self)

@@ -1,7 +1,8 @@
-"""From one image to a batch of views at CLIP's size. Knows nothing about CLIP.
+"""The standard cutouts: views of an image at CLIP's input size, each augmented independently.
 
-Each view has its own random draw. Where the references draw one flip, rotation and colour change
-for all cutouts of a step, they show CLIP nearly the same picture many times over.
+Disco Diffusion draws one flip, rotation and colour change for all cutouts of a step, so that they
+are nearly the same view. Augmented cutouts as such: Crowson et al., "VQGAN-CLIP", 2022,
+https://arxiv.org/abs/2204.08583
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class StandardSettings(Protocol):
 
 
 class CutoutSampler:
-    """Cutouts as settings say, differentiable with respect to the image."""
+    """A sampler of cutouts that are differentiable with respect to the image."""
 
     def __init__(self, settings: StandardSettings) -> None:
         self.settings = settings
@@ -54,17 +55,18 @@ class CutoutSampler:
     def __call__(
         self, image: Tensor, size: tuple[int, int], progress: float, seed: int
     ) -> CutoutBatch:
-        """image (1, 3, H, W) in [0, 1], CLIP's (height, width) -> views (N, 3, *size)."""
-        chosen = self.settings
-        sets, inner = round(chosen.batches(progress)), round(chosen.inner(progress))
-        if chosen.area == "middle":
+        """Return views (N, 3, *size) of an image (1, 3, H, W) in [0, 1]; size: height, width."""
+        settings = self.settings
+        sets, inner = round(settings.batches(progress)), round(settings.inner(progress))
+        if settings.area == "middle":
             image = middle(image)
-        whole = merged(round(chosen.overview(progress)), chosen.merge and chosen.merge(progress))
+        limit = None if settings.merge is None else settings.merge(progress)
+        whole = multiplicities(round(settings.overview(progress)), limit)
         with seeded(seed):
             views = torch.cat(
                 [self._one_set(image, size, progress, len(whole), inner) for _ in range(sets)]
             )
-            views = self._augmented(views, progress) if chosen.augment else views
+            views = self._augmented(views, progress) if settings.augment else views
         return CutoutBatch(views, (whole + [1] * inner) * sets)
 
     def _one_set(
@@ -78,10 +80,13 @@ class CutoutSampler:
         return torch.cat(views)
 
     def _inner(self, image: Tensor, size: tuple[int, int], progress: float, count: int) -> Tensor:
-        """Squares at random places, of random sizes, the first ones grey."""
-        short = min(image.shape[2:])
-        share = self.settings.smallest and self.settings.smallest(progress)
-        least = min(short, min(size)) if share is None else max(1, round(share * short))
+        """Return random squares: sides between the smallest and the short side, the first grey."""
+        short, smallest = min(image.shape[2:]), self.settings.smallest
+        least = (
+            min(short, min(size))
+            if smallest is None
+            else max(1, round(smallest(progress) * short))
+        )
         power, gray = self.settings.power(progress), self.settings.gray(progress)
         draws = torch.rand(count, 3).tolist()
         views = []
@@ -94,33 +99,33 @@ class CutoutSampler:
         return torch.cat([grayscale(view) for view in views[:grays]] + views[grays:])
 
     def _augmented(self, views: Tensor, progress: float) -> Tensor:
-        chosen = self.settings
+        settings = self.settings
         flip, degrees, translate = (
-            setting(progress) for setting in (chosen.flip, chosen.degrees, chosen.translate)
+            setting(progress) for setting in (settings.flip, settings.degrees, settings.translate)
         )
         if flip or degrees or translate:
             views = moved(views, flip, degrees, translate)
-        for colour in colours(chosen.grayscale(progress), chosen.jitter(progress)):
-            views = colour(views)
-        if noise := chosen.noise(progress):
+        for change in colour_changes(settings.grayscale(progress), settings.jitter(progress)):
+            views = change(views)
+        if noise := settings.noise(progress):
             views = views + noise * normal_like(views)
         return views
 
 
-@lru_cache(maxsize=64)  # making them costs more than using them
-def colours(grayscale: float, jitter: float) -> list[torch.nn.Module]:
-    """Kornia's, which draw anew for every view and are differentiable. Probability of grey, and
-    by how much at most brightness and contrast change."""
+@lru_cache(maxsize=64)  # constructing them costs more than applying them
+def colour_changes(grayscale: float, jitter: float) -> list[torch.nn.Module]:
+    """Return kornia's augmentations, which draw for each view: grey with a probability, and a
+    maximum change of brightness and contrast."""
     if not (grayscale or jitter):
-        return []  # and kornia's start-up is saved
+        return []  # without importing kornia
     from kornia import augmentation as K
 
     chain: list[torch.nn.Module] = []
     if grayscale:
         chain.append(K.RandomGrayscale(p=grayscale))
     if jitter:
-        # Unclipped: what leaves [0, 1] must still be pulled back. No saturation, which clips
-        # always, and no hue, whose way through HSV costs as much as a small CLIP.
+        # Unclipped, because values outside [0, 1] need a gradient too. No saturation, which always
+        # clips, and no hue, whose conversion to HSV costs as much as a small CLIP.
         spread = (1 - jitter, 1 + jitter)
         chain.append(K.RandomBrightness(spread, clip_output=False, p=1.0))
         chain.append(K.RandomContrast(spread, clip_output=False, p=1.0))
@@ -128,8 +133,8 @@ def colours(grayscale: float, jitter: float) -> list[torch.nn.Module]:
 
 
 def moved(views: Tensor, flip: float, degrees: float, translate: float) -> Tensor:
-    """Each view mirrored with probability `flip`, turned by up to `degrees` and shifted by up to
-    `translate` of its side, in one sampling step; kornia would take one for each."""
+    """Return views (N, 3, h, w) mirrored with probability `flip`, rotated by up to `degrees` and
+    shifted by up to `translate` of the side, each by its own draw and in one interpolation."""
     count, height, width = len(views), *views.shape[2:]
     draw = torch.rand(4, count)
     mirror = torch.where(draw[0] < flip, -1.0, 1.0)
@@ -144,8 +149,8 @@ def moved(views: Tensor, flip: float, degrees: float, translate: float) -> Tenso
 
 
 def normal_like(views: Tensor) -> Tensor:
-    """Standard normal noise, from torch's global generator; on a GPU from one of its own that is
-    seeded from there: a CPU would draw for longer than a GPU looks at the views."""
+    """Return standard normal noise from torch's global generator; on a GPU from one there that is
+    seeded from it, because drawing on the CPU would take longer than encoding on the GPU."""
     if views.device.type == "cpu":
         return torch.randn(views.shape, dtype=views.dtype)
     if views.is_meta:
@@ -154,27 +159,27 @@ def normal_like(views: Tensor) -> Tensor:
     return torch.randn(views.shape, generator=rng, device=views.device, dtype=views.dtype)
 
 
-def merged(alike: int, most: float | None) -> list[int]:
-    """For how many each of the views stands, where so many alike ones are shown as `most` at
-    most."""
-    shown = alike if most is None else min(alike, round(most))
-    return [alike // shown + (k < alike % shown) for k in range(shown)]
+def multiplicities(count: int, limit: float | None) -> list[int]:
+    """Return the multiplicities when `count` equal overviews are represented by at most `limit`;
+    None: by all."""
+    views = count if limit is None else min(count, round(limit))
+    return [count // views + (k < count % views) for k in range(views)]
 
 
 def overviews(image: Tensor, size: tuple[int, int], count: int) -> Tensor:
-    """The whole image `count` times; augmentation tells them apart."""
+    """Return the whole image letter-boxed, `count` times: (count, 3, *size)."""
     return resize(square(image), size).expand(count, -1, -1, -1)
 
 
 def grayscale(image: Tensor) -> Tensor:
+    """Return the luma of an image (B, 3, H, W) in all three channels."""
     luma = image.new_tensor(LUMA).view(1, 3, 1, 1)
     return (image * luma).sum(1, keepdim=True).expand_as(image)
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Kornia draws from the CPU's global generator: lend it one seeded for this image, and put the
-    global one back as it was."""
+    """Seed the CPU's global generator, which kornia draws from, and restore its state after."""
     before = torch.get_rng_state()
     torch.default_generator.manual_seed(seed)
     try:

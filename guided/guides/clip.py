@@ -1,7 +1,8 @@
-"""CLIP guidance: cutouts of the image should lie near the prompts on CLIP's sphere.
+"""Settings of CLIP guidance: the image's cutouts should be near the prompts in CLIP's embedding.
 
-Knows nothing about diffusion. The distance is the squared great-circle one that Katherine Crowson
-introduced for CLIP-guided diffusion in 2021.
+The method, CLIP's gradient through augmented cutouts of the image: Crowson et al., "VQGAN-CLIP:
+Open Domain Image Generation and Editing with Natural Language Guidance", 2022,
+https://arxiv.org/abs/2204.08583. The loss: guided.guides.clip_loss.
 """
 
 from __future__ import annotations
@@ -20,16 +21,18 @@ LONG = ("cut", "split")
 
 @dataclass
 class ClipGuide(GuideSettings):
-    scale: Any = 5000.0  # the whole strength; auto: by the number of pixels
-    combine: str = "mean"  # mean: CLIPs share the strength; sum: each has all of it, as in Disco
+    """Settings of the CLIP guide: its strength and how CLIPs and prompts are weighted."""
+
+    scale: Any = 5000.0  # of the loss; a schedule, or auto: from the number of pixels
+    combine: str = "mean"  # mean: CLIPs share the scale; sum: each has all of it, as in Disco
     weights: str = "sizes"  # how the prompts' weights are normalised: guided.prompts.prompt.RULES
-    long: str = "cut"  # a prompt longer than a CLIP reads: cut its end off, or split it in parts
+    long: str = "cut"  # a prompt beyond a CLIP's context: truncated, or split and averaged
 
     def __post_init__(self) -> None:
         self.scale = automatic("scale", self.scale, 0)
-        for name, known in (("combine", COMBINATIONS), ("weights", RULES), ("long", LONG)):
-            if getattr(self, name) not in known:
-                raise ValueError(not_one_of(name, getattr(self, name), known))
+        for name, allowed in (("combine", COMBINATIONS), ("weights", RULES), ("long", LONG)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(not_one_of(name, getattr(self, name), allowed))
 
     @property
     def divides_by_weights(self) -> bool:
@@ -37,8 +40,10 @@ class ClipGuide(GuideSettings):
         return self.weights == "sum"
 
     def resolve_auto(self, size: tuple[int, int], steps: int) -> ClipGuide:
-        """Return the settings with `scale=auto` as 2,500 for up to 250,000 pixels, growing with
-        them to 50,000 for 2,000,000, as Disco's users came to do."""
+        """Return the settings with a scale of `auto` set for an image of (width, height).
+
+        It is 2,500 up to 250,000 pixels and grows linearly to 50,000 at 2,000,000, which are the
+        values that users of Disco Diffusion settled on."""
         if self.scale != AUTO:
             return self
         share = (size[0] * size[1] - 250_000) / 1_750_000
@@ -46,6 +51,7 @@ class ClipGuide(GuideSettings):
         return replace(self, scale=schedule("scale", scale, 0))
 
     def prepare(self, scene: Scene) -> Guide:
+        """Return the guide, with the scene's prompts encoded by each of its CLIPs."""
         from guided.guides.clip_loss import ClipSimilarity
 
         return ClipSimilarity.prepare(scene, self)

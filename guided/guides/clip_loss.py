@@ -1,6 +1,15 @@
-"""The work of the CLIP guide: distance of views to prompts, and its gradient, in bounded memory.
+"""The loss of CLIP guidance and its gradient with respect to the image, in bounded memory.
 
-Knows nothing about diffusion; see guides/clip.py for its settings.
+For unit vectors v of a cutout and p of a prompt, a contrastively trained CLIP has the squared
+great-circle distance 2 arcsin(|v - p| / 2)^2 = angle(v, p)^2 / 2. Its gradient along the sphere is
+the angle: it does not vanish far from the prompt, as that of the cosine does (sin of the angle).
+Introduced by Katherine Crowson's CLIP-guided diffusion, 2021.
+
+A CLIP trained with the sigmoid loss has that loss, -log sigmoid(z (s v.p + b)) with z = 1 for a
+match and -1 for none: Zhai, Mustafa, Kolesnikov and Beyer, "Sigmoid Loss for Language Image
+Pre-Training" (SigLIP), 2023, https://arxiv.org/abs/2303.15343
+
+Settings: guided.guides.clip.
 """
 
 import math
@@ -24,8 +33,8 @@ from guided.prompts.prompt import Prompt, meant_for, shares
 from guided.rng import RandomStreams
 from guided.schedule import Schedule, schedule
 
-SMALL = 64 * 64  # pixels of a view: a tower for so few gains nothing from a second core
-Score = tuple[Tensor, Tensor, Tensor]
+SMALL = 64 * 64  # pixels of a view up to which a tower gains nothing from a second core
+Score = tuple[Tensor, Tensor, Tensor]  # distance (B,), cosine (B,), gradient per view (N, 3, h, w)
 
 
 class ClipLossSettings(Protocol):
@@ -39,41 +48,43 @@ class ClipLossSettings(Protocol):
 
 @dataclass
 class Target:
-    """What one CLIP should see: a point (D,) of its sphere for each of its prompts."""
+    """The prompts of one CLIP, encoded."""
 
     clip: ClipModel
     prompts: list[Prompt]
-    points: Tensor  # (P, D)
-    weight: Schedule  # of this CLIP among the others
+    points: Tensor  # (P, D), unit vectors
+    weight: Schedule  # of this CLIP relative to the others
 
     def weights(self, progress: float, rule: str) -> Tensor:
-        """(P,): what each prompt counts there, normalised among those that count."""
+        """Return the prompts' weights (P,) at `progress`, normalised by `rule`."""
         return torch.tensor(shares([p.at(progress) for p in self.prompts], rule)).to(self.points)
 
-    def distance(self, seen: Tensor, weights: Tensor) -> Tensor:
-        """(N, D) unit vectors, weights (P,) -> (N,): weighted distance from the prompts, as
-        this CLIP learned to tell it."""
+    def distance(self, views: Tensor, weights: Tensor) -> Tensor:
+        """Return the weighted distances (N,) of views (N, D), unit vectors, from the prompts, by
+        the loss that this CLIP was trained with."""
         if self.clip.kind == "sigmoid":
-            cosines = seen @ self.points.T
-            return mismatch(cosines, weights, self.clip.logit_scale, self.clip.logit_bias)
-        return spherical(seen, self.points) @ weights
+            cosines = views @ self.points.T
+            return sigmoid_loss(cosines, weights, self.clip.logit_scale, self.clip.logit_bias)
+        return spherical(views, self.points) @ weights
 
 
 @dataclass
 class ViewBatch:
-    """What one CLIP is to see of all images at a step."""
+    """The views of all images for one CLIP at one step."""
 
     target: Target
-    strength: float
-    share: float
-    leaf: Tensor  # the images, (B, 3, H, W)
-    views: Tensor  # (N, 3, h, w), differentiable in `leaf`
-    counts: list[int]  # what each view of an image counts
-    weights: Tensor  # (P,) of the prompts
+    strength: float  # factor of the distance in the loss
+    share: float  # of this CLIP among all, 0..1
+    images: Tensor  # (B, 3, H, W), a leaf of autograd
+    views: Tensor  # (N, 3, h, w), differentiable with respect to `images`
+    counts: list[int]  # multiplicity of each view of an image: N / B of them
+    weights: Tensor  # (P,), of the prompts
 
 
 @dataclass
 class ClipSimilarity:
+    """The CLIP guide: cutouts of the image, encoded and compared with the encoded prompts."""
+
     targets: list[Target]
     views: CutoutSampler
     settings: ClipLossSettings
@@ -81,61 +92,68 @@ class ClipSimilarity:
 
     @classmethod
     def prepare(cls, scene: Scene, settings: ClipLossSettings) -> "ClipSimilarity":
+        """Return the guide of a scene, its prompts encoded."""
         targets = [
-            target(name, clip, scene, settings.long == "split")
+            encoded(name, clip, scene, settings.long == "split")
             for name, clip in scene.clips.items()
         ]
         memory_policy = scene.memory_policy or MemoryPolicy(scene.cutouts.micro_batch)
         return cls(targets, scene.cutouts.prepare(), settings, memory_policy)
 
     def is_active(self, progress: float) -> bool:
+        """Return whether any CLIP and prompt has a weight at `progress`."""
         return any(strength for _, strength, _ in self._strengths(progress))
 
     def __call__(self, image: Tensor, progress: float, rng: RandomStreams) -> GuideGradient:
-        pull = GuideGradient(image.new_zeros(len(image)), torch.zeros_like(image))
-        glances = self._glances(image, progress, rng.seeds())
-        for one, (distances, cosines, grad) in self._scores(glances, image.device):
-            pull.grad += one.strength * pulled_back(one.views, one.leaf, grad)
-            pull.loss += one.strength * distances
-            cosines = one.share * cosines
-            pull.similarity = cosines if pull.similarity is None else pull.similarity + cosines
-        return pull
+        """Return loss, gradient and weighted cosine of images (B, 3, H, W) in [0, 1]."""
+        total = GuideGradient(image.new_zeros(len(image)), torch.zeros_like(image))
+        batches = self._view_batches(image, progress, rng.seeds())
+        for batch, (distances, cosines, grad) in self._scores(batches, image.device):
+            total.grad += batch.strength * pulled_back(batch.views, batch.images, grad)
+            total.loss += batch.strength * distances
+            cosines = batch.share * cosines
+            total.similarity = cosines if total.similarity is None else total.similarity + cosines
+        return total
 
-    def _glances(self, image: Tensor, progress: float, seeds: list[int]) -> Iterator[ViewBatch]:
-        """One CLIP's after another's, so that they need not be in memory together."""
+    def _view_batches(
+        self, image: Tensor, progress: float, seeds: list[int]
+    ) -> Iterator[ViewBatch]:
+        """Yield the views for one CLIP after the other, which need not be in memory together."""
         for k, (target, strength, share) in enumerate(self._strengths(progress)):
             if not strength:
                 continue
             with torch.enable_grad():
-                leaf = image.detach().requires_grad_()
-                shown = [
-                    self.views(leaf[b : b + 1], target.clip.size, progress, seed + k)
+                images = image.detach().requires_grad_()
+                cutouts = [
+                    self.views(images[b : b + 1], target.clip.size, progress, seed + k)
                     for b, seed in enumerate(seeds)
                 ]
-                views = torch.cat([one.views for one in shown])
+                views = torch.cat([batch.views for batch in cutouts])
             weights = target.weights(progress, self.settings.weights)
-            counts = shown[0].counts  # those of every image
-            yield ViewBatch(target, strength, share, leaf, views, counts, weights)
+            counts = cutouts[0].counts  # equal for every image
+            yield ViewBatch(target, strength, share, images, views, counts, weights)
 
     def _scores(
-        self, glances: Iterable[ViewBatch], device: torch.device
+        self, batches: Iterable[ViewBatch], device: torch.device
     ) -> Iterable[tuple[ViewBatch, Score]]:
-        """On the CPU several small towers run side by side, a core each."""
+        """Return the score of each batch. On the CPU several small towers run in parallel, each
+        on one core."""
         small = all(math.prod(target.clip.size) <= SMALL for target in self.targets)
         if device.type == "cpu" and small and min(len(self.targets), torch.get_num_threads()) > 1:
-            return cores(len(self.targets)).map(self._scored, list(glances))
-        return map(self._scored, glances)
+            return single_core_threads(len(self.targets)).map(self._scored, list(batches))
+        return map(self._scored, batches)
 
-    def _scored(self, glance: ViewBatch) -> tuple[ViewBatch, Score]:
-        with self.memory_policy.on_device(glance.target.clip):
-            return glance, until_it_fits(
-                partial(self._score, glance),
-                partial(self.memory_policy.halve_chunk_size, len(glance.views)),
+    def _scored(self, batch: ViewBatch) -> tuple[ViewBatch, Score]:
+        """Return the batch with its score, in smaller micro-batches if memory runs out."""
+        with self.memory_policy.on_device(batch.target.clip):
+            return batch, until_it_fits(
+                partial(self._score, batch),
+                partial(self.memory_policy.halve_chunk_size, len(batch.views)),
             )
 
     def _strengths(self, progress: float) -> Iterator[tuple[Target, float, float]]:
-        """What each CLIP's distance is multiplied by, 0 for one that is not asked there; and its
-        share among them."""
+        """Yield each CLIP with the factor of its distance in the loss, 0 if it has no prompt at
+        `progress`, and its share among the CLIPs."""
         scale = self.settings.scale(progress)
         weights = [
             target.weight(progress) if any(p.at(progress) for p in target.prompts) else 0.0
@@ -146,50 +164,50 @@ class ClipSimilarity:
             share = weight / together if together else 0.0
             yield target, scale * (weight if self.settings.combine == "sum" else share), share
 
-    def _score(self, glance: ViewBatch) -> Score:
-        """Per image: weighted mean distance and cosine; per view: the gradient of the former.
-        CLIP's activations are kept for one micro-batch at a time."""
-        views, target, counts = glance.views.detach(), glance.target, glance.counts
-        pulls, distances, cosines = [], [], []
-        images, together = len(views) // len(counts), sum(counts)
-        times = torch.tensor(counts * images).to(views)
-        at_once = self.memory_policy.chunk_size(len(views))
-        for part, often in zip(views.split(at_once), times.split(at_once), strict=True):
+    def _score(self, batch: ViewBatch) -> Score:
+        """Return each image's mean distance and cosine over its views, and the distance's gradient
+        with respect to the views. CLIP's activations are in memory for one micro-batch."""
+        views, target, counts = batch.views.detach(), batch.target, batch.counts
+        grads, distances, cosines = [], [], []
+        images, total = len(views) // len(counts), sum(counts)
+        repeats = torch.tensor(counts * images).to(views)
+        size = self.memory_policy.chunk_size(len(views))
+        for part, repeat in zip(views.split(size), repeats.split(size), strict=True):
             with torch.enable_grad():
                 part = part.requires_grad_()
-                seen = target.clip.encode_image(part)
-                distance = target.distance(seen, glance.weights)
-                # Half precision would lose a gradient this small; scaled up here and down after.
-                (pull,) = torch.autograd.grad((distance * often).sum() * 1024, part)
-            pulls.append(pull / (1024 * together))
+                points = target.clip.encode_image(part)
+                distance = target.distance(points, batch.weights)
+                # Scaled by 1024, because so small a gradient would underflow in half precision.
+                (grad,) = torch.autograd.grad((distance * repeat).sum() * 1024, part)
+            grads.append(grad / (1024 * total))
             distances.append(distance.detach())
-            cosines.append((seen.detach() @ target.points.T) @ glance.weights)
+            cosines.append((points.detach() @ target.points.T) @ batch.weights)
         mean = [
-            (torch.cat(x) * times).view(images, -1).sum(1) / together for x in (distances, cosines)
+            (torch.cat(x) * repeats).view(images, -1).sum(1) / total for x in (distances, cosines)
         ]
-        return mean[0], mean[1], torch.cat(pulls)
+        return mean[0], mean[1], torch.cat(grads)
 
 
 @cache
-def cores(count: int) -> ThreadPoolExecutor:
-    """Threads in each of which torch keeps to one core."""
-    before, there = torch.get_num_threads(), Barrier(count + 1)
+def single_core_threads(count: int) -> ThreadPoolExecutor:
+    """Return a pool of threads in each of which torch uses one core."""
+    before, started = torch.get_num_threads(), Barrier(count + 1)
 
-    def keep_to_one() -> None:
+    def use_one_core() -> None:
         torch.set_num_threads(1)
-        torch.get_num_threads()  # takes it over, before the process gets its own number back
-        there.wait()
+        torch.get_num_threads()  # applies it to this thread before the process-wide value is reset
+        started.wait()
 
-    pool = ThreadPoolExecutor(count, initializer=keep_to_one)
+    pool = ThreadPoolExecutor(count, initializer=use_one_core)
     for _ in range(count):
         pool.submit(int)
-    there.wait()
-    torch.set_num_threads(before)  # else threads that begin later had one core as well
+    started.wait()
+    torch.set_num_threads(before)  # for threads that start later
     return pool
 
 
-def target(name: str, clip: ClipModel, scene: Scene, split: bool) -> Target:
-    """The prompts that are meant for this CLIP, as it sees them."""
+def encoded(name: str, clip: ClipModel, scene: Scene, split: bool) -> Target:
+    """Return the prompts for the CLIP of this name, encoded by it."""
     prompts = meant_for(scene.prompts, name)
     points = [point(clip, prompt, split) for prompt in prompts]
     weight = scene.clip_weights.get(name, schedule("weight", 1))
@@ -197,54 +215,56 @@ def target(name: str, clip: ClipModel, scene: Scene, split: bool) -> Target:
 
 
 def point(clip: ClipModel, prompt: Prompt, split: bool) -> Tensor:
-    """(D,): where on its sphere this CLIP sees what the prompt says."""
+    """Return the prompt's embedding (D,), a unit vector, of its picture or else of its text."""
     return (
         picture_point(clip, prompt.image) if prompt.image else text_point(clip, prompt.text, split)
     )
 
 
 def text_point(clip: ClipModel, text: str, split: bool) -> Tensor:
-    """(D,); the middle of its parts where a text is longer than this CLIP reads and is split."""
+    """Return a text's embedding (D,); with `split` the normalised mean of parts that fit into the
+    CLIP's context."""
     points = clip.encode_text(clip.split(text) if split else [text])
     return points[0] if len(points) == 1 else F.normalize(points.mean(0), dim=-1)
 
 
 @torch.no_grad()
 def picture_point(clip: ClipModel, path: str) -> Tensor:
-    """(D,): the middle of the picture and its mirror image, letter-boxed."""
+    """Return the normalised mean embedding (D,) of a letter-boxed picture and its mirror image."""
     view = resize(square(read_picture(path)), clip.size).clamp(0, 1)
-    seen = clip.encode_image(torch.cat([view, view.flip(3)]).to(clip.device))
-    return F.normalize(seen.mean(0), dim=-1)
+    points = clip.encode_image(torch.cat([view, view.flip(3)]).to(clip.device))
+    return F.normalize(points.mean(0), dim=-1)
 
 
 @torch.no_grad()
-def compared(image: Tensor, prompts: list[Prompt], clip: ClipModel) -> float | None:
-    """Weighted cosine of the whole image (1, 3, H, W) with the prompts as they are at the end of
-    a run, or on average where none is left by then."""
+def cosine(image: Tensor, prompts: list[Prompt], clip: ClipModel) -> float | None:
+    """Return the weighted cosine of the whole image (1, 3, H, W) with the prompts, or None without
+    prompts. Their weights are those at the end of the run, or the mean over it if all are 0."""
     weights = [p.at(1.0) for p in prompts]
     if not any(weights):
         weights = [sum(p.at(k / 100) for k in range(100)) / 100 for p in prompts]
-    kept = [p for p, weight in zip(prompts, weights, strict=True) if weight]
-    if not kept:
+    weighted = [p for p, weight in zip(prompts, weights, strict=True) if weight]
+    if not weighted:
         return None
-    points = torch.stack([point(clip, p, split=True) for p in kept])
-    seen = clip.encode_image(resize(square(image.clamp(0, 1)), clip.size))
-    counted = torch.tensor(shares([weight for weight in weights if weight])).to(points)
-    return float((seen @ points.T) @ counted)
+    points = torch.stack([point(clip, p, split=True) for p in weighted])
+    view = clip.encode_image(resize(square(image.clamp(0, 1)), clip.size))
+    normalised = torch.tensor(shares([weight for weight in weights if weight])).to(points)
+    return float((view @ points.T) @ normalised)
 
 
 def spherical(x: Tensor, y: Tensor) -> Tensor:
-    """Squared great-circle distance, halved: unit vectors (N, D), (P, D) -> (N, P)."""
-    half_chord = (x[:, None] - y[None]).norm(dim=-1) / 2
-    # At exactly opposite points rounding may exceed 1, where arcsin is not defined.
+    """Return half the squared angle in radians between unit vectors: (N, D), (P, D) -> (N, P)."""
+    half_chord = (x[:, None] - y[None]).norm(dim=-1) / 2  # sin of half the angle
+    # Rounding may exceed 1 for opposite vectors, and the derivative of arcsin at 1 is infinite.
     return half_chord.clamp(max=1 - 1e-6).arcsin().square() * 2
 
 
-def mismatch(cosines: Tensor, weights: Tensor, scale: float, bias: float) -> Tensor:
-    """cosines (N, P) of views and prompts, weights (P,) -> (N,): the weighted surprise of a model
-    that expects each pair to match, or not to match where the weight is negative.
+def sigmoid_loss(cosines: Tensor, weights: Tensor, scale: float, bias: float) -> Tensor:
+    """Return SigLIP's loss: cosines (N, P) of views and prompts, weights (P,) -> (N,).
 
-    Divided by the scale, so that its slope against a cosine is at most the weight, about as steep
-    as the spherical distance of other CLIPs; it fades where the model is already convinced."""
+    The weighted sum of -log sigmoid(z (scale * cosine + bias)) / scale, where the label z is the
+    sign of the prompt's weight. Divided by the scale, its derivative by a cosine is at
+    most the weight, comparable with the spherical distance; it vanishes where the model is certain
+    of the label."""
     logits = scale * cosines + bias
     return F.softplus(-weights.sign() * logits) @ weights.abs() / scale

@@ -1,12 +1,12 @@
-"""Likeness: the picture should stay like what it started from, init=photo.jpg, while it changes.
+"""Likeness: the image should stay similar to the picture that it started from, init=photo.jpg.
 
-Knows nothing about diffusion. `lpips` compares as people do, by what a network trained on photos
-makes of both (Zhang et al. 2018, https://arxiv.org/abs/1801.03924), as in Disco Diffusion;
-`pixels` compares colours place by place, and needs no network.
+`lpips` compares features of a network trained on photos (guided.guides.lpips), as Disco Diffusion
+does; `pixels` is the mean squared error, which needs no network.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,9 @@ METRICS = ("pixels", "lpips")
 
 @dataclass
 class Likeness(GuideSettings):
-    scale: Any = 1000.0  # 0 is off; Disco users know 10 to 20000
+    """Settings of the likeness guide."""
+
+    scale: Any = 1000.0  # 0: off; usual values in Disco Diffusion are 10 to 20000
     metric: str = "pixels"
 
     def __post_init__(self) -> None:
@@ -33,7 +35,7 @@ class Likeness(GuideSettings):
             raise ValueError(not_one_of("metric", self.metric, METRICS))
 
     def check(self, has_init: bool) -> None:
-        """BadInput when there is nothing to be like, or no package to say how like it is."""
+        """Raise BadInput if there is no picture to compare with, or the package is missing."""
         if not has_init:
             raise BadInput("guide=likeness needs a picture to start from: init=photo.jpg")
         if self.metric == "lpips" and find_spec("lpips") is None:
@@ -43,14 +45,16 @@ class Likeness(GuideSettings):
             )
 
     def networks(self) -> list[WeightsCard]:
+        """Return the cards of the networks that the guide loads."""
         return [VGG16] if self.metric == "lpips" else []
 
     def prepare(self, scene: Scene) -> Guide:
+        """Return the guide for the scene's init picture, which `check` has ensured."""
         from guided.guides.base import LossGuide
 
-        assert scene.init is not None  # checked
+        assert scene.init is not None
         init = scene.init.to(scene.device) * 2 - 1
-        distance = pixels
+        distance: Callable[[Tensor, Tensor], Tensor] = squared_error
         if self.metric == "lpips":
             from guided.guides.lpips import perceptual
 
@@ -58,6 +62,6 @@ class Likeness(GuideSettings):
         return LossGuide(lambda image: distance(image, init), self.scale)
 
 
-def pixels(image: Tensor, init: Tensor) -> Tensor:
-    """(B, 3, H, W), (1, 3, H, W) -> (B,): mean square of the difference."""
+def squared_error(image: Tensor, init: Tensor) -> Tensor:
+    """Return the mean squared difference: (B, 3, H, W), (1, 3, H, W) -> (B,)."""
     return (image - init).square().mean((1, 2, 3))

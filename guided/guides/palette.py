@@ -1,6 +1,9 @@
-"""Palette: every pixel should have one of some colours, or one on the way between them.
+"""Palette: every pixel should have one of the given colours, or lie between two of them.
 
-Pulls each pixel towards the nearest of them in RGB; what is drawn with them is left to the others.
+The loss is the mean over pixels of the squared distance in RGB to the nearest colour, or to the
+nearest point of the polyline through the colours. It is the distortion that colour quantisation
+minimises (Heckbert, "Color Image Quantization for Frame Buffer Display", 1982,
+https://doi.org/10.1145/800064.801294), with the image as the variable instead of the palette.
 """
 
 from __future__ import annotations
@@ -20,9 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Palette(GuideSettings):
+    """Settings of the palette guide."""
+
     colours: list[str] = field(default_factory=lambda: ["#000000", "#ffffff"])  # #rrggbb
-    between: bool = True  # mixtures of each and the next count too: ink on paper, not a poster
-    scale: Any = 300.0  # 0 is off
+    between: bool = True  # allow mixtures of neighbours too: ink on paper rather than a poster
+    scale: Any = 300.0  # 0: off
 
     def __post_init__(self) -> None:
         for colour in self.colours:
@@ -33,6 +38,7 @@ class Palette(GuideSettings):
         self.scale = schedule("scale", self.scale, 0)
 
     def prepare(self, scene: Scene) -> Guide:
+        """Return the guide, its colours on the scene's device."""
         import torch
 
         from guided.guides.base import LossGuide
@@ -44,20 +50,23 @@ class Palette(GuideSettings):
 
 
 def distance(colours: Tensor, between: bool) -> Callable[[Tensor], Tensor]:
-    """colours (K, 3) in [-1, 1] -> a loss (B, 3, H, W) -> (B,): mean square of the distance to
-    the nearest of them, or to the nearest point of the line from each to the next."""
-    return partial(off_line if between and len(colours) > 1 else off_points, colours)
+    """Return the loss (B, 3, H, W) -> (B,) for colours (K, 3) in [-1, 1]: to the nearest colour,
+    or with `between` to the polyline through them."""
+    return partial(to_polyline if between and len(colours) > 1 else to_colours, colours)
 
 
-def off_points(colours: Tensor, image: Tensor) -> Tensor:
+def to_colours(colours: Tensor, image: Tensor) -> Tensor:
+    """Return the mean squared distance (B,) of pixels (B, 3, H, W) to the nearest colour."""
     gaps = image[:, None] - colours.to(image)[None, :, :, None, None]  # (B, K, 3, H, W)
     return gaps.square().sum(2).amin(1).mean((1, 2)) / 3
 
 
-def off_line(colours: Tensor, image: Tensor) -> Tensor:
+def to_polyline(colours: Tensor, image: Tensor) -> Tensor:
+    """Return the mean squared distance (B,) of pixels (B, 3, H, W) to the nearest point of the
+    segments from each colour to the next."""
     start = colours.to(image)[None, :-1, :, None, None]
-    way = colours.to(image)[None, 1:, :, None, None] - start
-    out = image[:, None] - start
-    length = way.square().sum(2, keepdim=True).clamp(min=1e-12)
-    share = ((out * way).sum(2, keepdim=True) / length).clamp(0, 1)
-    return (out - share * way).square().sum(2).amin(1).mean((1, 2)) / 3
+    segment = colours.to(image)[None, 1:, :, None, None] - start
+    offset = image[:, None] - start
+    length = segment.square().sum(2, keepdim=True).clamp(min=1e-12)
+    share = ((offset * segment).sum(2, keepdim=True) / length).clamp(0, 1)
+    return (offset - share * segment).square().sum(2).amin(1).mean((1, 2)) / 3

@@ -1,7 +1,6 @@
-"""Best of many: how well CLIP finds that finished pictures fit their prompts, and which to keep.
+"""Best of many: the score by which finished pictures are ranked, CLIP's cosine with the prompts.
 
-Knows nothing about diffusion. A CLIP that guided a picture likes it in any case; one that did not
-(`rank=`) judges more fairly.
+A CLIP that guided a picture scores it too highly; independent ones (`rank=`) are fairer judges.
 """
 
 from __future__ import annotations
@@ -22,18 +21,20 @@ def score(
     clips: Mapping[str, ClipModel],
     judges: Mapping[str, ClipModel] | None = None,
 ) -> float | None:
-    """image (1, 3, H, W), nominally in [0, 1] -> cosine, -1..1, of the whole picture with the
-    prompts, by their weights at the end of the run, or where none is left by then, over all of
-    it; mean over the judges, who hear every prompt, or else over the CLIPs, each of which hears
-    its own. None where there is nothing to compare with."""
-    from guided.guides.clip_loss import compared
+    """Return the cosine, -1..1, of a picture (1, 3, H, W) in [0, 1] with its prompts, or None if
+    there are none.
 
-    asked = list(prompts)
+    It is the mean over the judges, each of which reads all prompts, or without judges over the
+    CLIPs, each of which reads its own. Prompts have the weights of the end of the run; if all of
+    those are 0, the mean over the run."""
+    from guided.guides.clip_loss import cosine
+
+    prompts = list(prompts)
     pairs = (
-        [(clip, asked) for clip in judges.values()]
+        [(clip, prompts) for clip in judges.values()]
         if judges
-        else [(clip, meant_for(asked, name)) for name, clip in clips.items()]
+        else [(clip, meant_for(prompts, name)) for name, clip in clips.items()]
     )
-    cosines = [compared(image, heard, clip) for clip, heard in pairs]
-    found = [cosine for cosine in cosines if cosine is not None]
-    return sum(found) / len(found) if found else None
+    cosines = [cosine(image, own, clip) for clip, own in pairs]
+    known = [value for value in cosines if value is not None]
+    return sum(known) / len(known) if known else None

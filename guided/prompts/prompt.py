@@ -1,8 +1,4 @@
-"""What was asked for: texts and pictures with weights, all along or for a part of the run.
-
-Knows nothing about CLIP, and nothing about how the command line is written (quoting.py); imports
-no torch.
-"""
+"""Prompts: texts and pictures with weights, for all of a run or a part of it. Imports no torch."""
 
 import math
 import re
@@ -14,8 +10,8 @@ from guided.errors import BadInput, is_number, nearest, shown
 from guided.schedule import HEAVIEST, Schedule, schedule
 
 NEGATIVE_WEIGHT = -0.5
-KEYS = {"text", "image", "weight", "clips", "from", "until"}  # of a prompt that is a mapping
-RULES = ("sizes", "sum", "l2")  # of normalising weights, see `shares`
+KEYS = {"text", "image", "weight", "clips", "from", "until"}  # of a mapping
+RULES = ("sizes", "sum", "l2")  # for normalising weights, see `shares`
 # "castle:2", "fog:-0.5" and "Blade Runner 2049:1.5", but not "16:9", "12:30" or "note: 5".
 NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)"
 UNMISTAKABLE = r"[+-]\d+\.?\d*|[+-]?\d*\.\d+"
@@ -27,33 +23,33 @@ WEIGHT = re.compile(
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a picture should show, and how strongly it counts; a negative weight pushes away."""
+    """A text or picture that the image should match, or with a negative weight should not."""
 
     text: str
     weight: float | Callable[[float], float] = 1.0  # or a function of progress
-    clips: tuple[str, ...] = ()  # for these CLIPs only; empty: for all
-    image: str = ""  # the path of a picture that says it instead of the text
-    begins: float = 0.0  # progress at which it comes
-    ends: float = 1.0  # and goes
+    clips: tuple[str, ...] = ()  # the names of its CLIPs; empty: all
+    image: str = ""  # path of a picture, which replaces the text
+    begins: float = 0.0  # progress from which it counts
+    ends: float = 1.0  # progress until which it counts
 
     def at(self, progress: float) -> float:
-        """Its weight there; 0 before it comes and after it has gone."""
-        here = self.begins <= progress < self.ends or progress >= self.ends == 1
-        if not here:
+        """Return the weight at `progress`: 0 outside the prompt's part of the run."""
+        inside = self.begins <= progress < self.ends or progress >= self.ends == 1
+        if not inside:
             return 0.0
         return self.weight(progress) if callable(self.weight) else self.weight
 
 
 def parse(prompt: Any, negative: Any = None, image_prompt: Any = None) -> list[Prompt]:
-    """What was asked for, in any of the forms that there are -> prompts.
+    """Return the prompts of the settings prompt, negative and image_prompt.
 
-    A text, with a weight behind its last colon; a mapping {text or image, weight, clips, from,
-    until}; a list of these; or a mapping {progress: any of these}, each holding until the next.
-    `negative` texts count -0.5 unless they carry a weight of their own, which is negated.
-    BadInput when nothing is left to draw, naming the setting.
+    Each is a text, with a weight behind its last colon; a mapping {text or image, weight, clips,
+    from, until}; a list of these; or a mapping {progress: any of these}, each of which ends where
+    the next begins. `negative` texts have the weight -0.5, or their own weight negated.
+    Raise BadInput, naming the setting, for other forms and if no prompt has a weight.
     """
     prompts = read_all(prompt, "prompt", 1.0)
-    prompts += [negated(found) for found in read_all(negative, "negative", -NEGATIVE_WEIGHT)]
+    prompts += [negated(one) for one in read_all(negative, "negative", -NEGATIVE_WEIGHT)]
     for item in as_list(image_prompt):
         prompts.append(read_image(item))
     if not as_list(prompt) and not as_list(image_prompt):
@@ -64,15 +60,17 @@ def parse(prompt: Any, negative: Any = None, image_prompt: Any = None) -> list[P
 
 
 def as_list(value: Any) -> list[Any]:
+    """Return a value or a list of values as a list; nothing as an empty one."""
     if value is None or value in ("", {}):
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def read_all(value: Any, setting: str, unsaid: float) -> list[Prompt]:
-    """One prompt, several, or some for each part of the run."""
+def read_all(value: Any, setting: str, default: float) -> list[Prompt]:
+    """Return the prompts of a setting in any of its forms; `default` is the weight of those that
+    have none."""
     if not isinstance(value, dict) or not value or value.keys() & KEYS:
-        return [read(item, setting, unsaid) for item in as_list(value)]
+        return [read(item, setting, default) for item in as_list(value)]
     starts = [read_progress(key, setting) for key in value]
     if starts != sorted(set(starts)):
         raise BadInput(
@@ -82,13 +80,13 @@ def read_all(value: Any, setting: str, unsaid: float) -> list[Prompt]:
         raise BadInput(f"{setting}: progress 1 is the end of the run, where nothing is drawn")
     prompts = []
     for items, begins, ends in zip(value.values(), starts, [*starts[1:], 1.0], strict=True):
-        found = [read(item, setting, unsaid) for item in as_list(items)]
-        prompts += [replace(prompt, begins=begins, ends=ends) for prompt in found]
+        part = [read(item, setting, default) for item in as_list(items)]
+        prompts += [replace(prompt, begins=begins, ends=ends) for prompt in part]
     return prompts
 
 
 def read_progress(value: Any, setting: str) -> float:
-    """0.4 or "40%"."""
+    """Return the progress written as 0.4 or "40%". Raise BadInput if it is none."""
     share = str(value).removesuffix("%")
     try:
         progress = float(share) / (100 if str(value).endswith("%") else 1)
@@ -101,15 +99,15 @@ def read_progress(value: Any, setting: str) -> float:
     return progress
 
 
-def read(item: Any, setting: str, unsaid: float = 1.0) -> Prompt:
-    """One text or mapping; `unsaid` is its weight where it carries none."""
+def read(item: Any, setting: str, default: float = 1.0) -> Prompt:
+    """Return the prompt of one text or mapping; `default` is its weight if it has none."""
     if not isinstance(item, dict | str | int | float) or isinstance(item, bool):
         raise BadInput(
             f"{setting} has {shown(item)} in it, which is no text; quote it if it is meant"
         )
     if not isinstance(item, dict):
-        text, weight = split_weight(str(item), unsaid)
-        return Prompt(filled(text, item, setting), read_weight(weight, item, setting))
+        text, weight = split_weight(str(item), default)
+        return Prompt(stripped(text, item, setting), read_weight(weight, item, setting))
     unknown = item.keys() - KEYS
     if unknown or ("text" in item) == ("image" in item):
         raise BadInput(
@@ -121,8 +119,8 @@ def read(item: Any, setting: str, unsaid: float = 1.0) -> Prompt:
             raise BadInput(f"{setting}={shown(item)}: {key} must be a text")
     path = str(item.get("image", ""))
     return Prompt(
-        text=filled(str(item.get("text", path)), item, setting),
-        weight=read_weight(item.get("weight", unsaid), item, setting),
+        text=stripped(str(item.get("text", path)), item, setting),
+        weight=read_weight(item.get("weight", default), item, setting),
         clips=tuple(map(str, as_list(item.get("clips")))),
         image=path,
         begins=read_progress(item.get("from", 0), setting),
@@ -130,58 +128,69 @@ def read(item: Any, setting: str, unsaid: float = 1.0) -> Prompt:
     )
 
 
-def filled(text: str, item: Any, setting: str) -> str:
+def stripped(text: str, item: Any, setting: str) -> str:
+    """Return the text without surrounding blanks. Raise BadInput if nothing is left."""
     if not text.strip():
         raise BadInput(f"{setting}={shown(item)} is empty: say what to draw")
     return text.strip()
 
 
 def read_weight(weight: Any, item: Any, setting: str) -> float | Schedule:
-    """A number, or any form of a schedule."""
+    """Return a number, or a schedule in any of its forms. Raise BadInput for other values."""
     try:
-        found = schedule("weight", weight, -HEAVIEST, HEAVIEST)
-        return found.values[0] if is_number(weight) else found
+        values = schedule("weight", weight, -HEAVIEST, HEAVIEST)
     except ValueError as error:
-        where = shown(item)
-        raise BadInput(f"{setting}={where}: {str(error).replace('=', ' ', 1)}") from error
+        message = str(error).replace("=", " ", 1)
+        raise BadInput(f"{setting}={shown(item)}: {message}") from error
+    return values.values[0] if is_number(weight) else values
 
 
 def read_image(item: Any) -> Prompt:
-    """A picture's path, with a weight behind its last colon, or a mapping."""
+    """Return the prompt of a picture: a path with a weight behind its last colon, or a mapping."""
     if isinstance(item, dict):
         return read(
             {("image" if key == "path" else key): v for key, v in item.items()}, "image_prompt"
         )
-    found = read(item, "image_prompt")
-    return replace(found, image=found.text)
+    prompt = read(item, "image_prompt")
+    return replace(prompt, image=prompt.text)
 
 
 def negated(prompt: Prompt) -> Prompt:
+    """Return the prompt with its weight negated."""
+    return scaled(prompt, -1.0)
+
+
+def scaled(prompt: Prompt, factor: float) -> Prompt:
+    """Return the prompt with its weight, a number or a schedule, multiplied."""
     if isinstance(prompt.weight, Schedule):
-        values = tuple(-value for value in prompt.weight.values)
+        values = tuple(factor * value for value in prompt.weight.values)
         return replace(prompt, weight=replace(prompt.weight, values=values))
-    return replace(prompt, weight=-prompt.weight)
+    assert isinstance(prompt.weight, int | float)
+    return replace(prompt, weight=factor * prompt.weight)
 
 
-def split_weight(text: str, unsaid: float = 1.0) -> tuple[str, float]:
-    """`"fog:0.5"` -> ("fog", 0.5). A weight is a number right behind the last colon, unless it is
-    part of a link, or a digit stands before the colon (16:9) and neither sign nor point in it."""
-    found = WEIGHT.fullmatch(text.strip())
-    if found is None or (re.match(r"\w+://", text) and "/" not in text.split("://", 1)[1]):
-        return text, unsaid
-    return found["text"] or found["year"], float(found["weight"] or found["sure"])
+def split_weight(text: str, default: float = 1.0) -> tuple[str, float]:
+    """Return the text and its weight: "fog:0.5" -> ("fog", 0.5).
+
+    The weight is a number right behind the last colon. The colon of a link has none, nor one after
+    a digit, as in 16:9, if the number has neither a sign nor a decimal point."""
+    match = WEIGHT.fullmatch(text.strip())
+    if match is None or (re.match(r"\w+://", text) and "/" not in text.split("://", 1)[1]):
+        return text, default
+    return match["text"] or match["year"], float(match["weight"] or match["sure"])
 
 
 def meant_for(prompts: Sequence[Prompt], clip: str) -> list[Prompt]:
-    """Those that this CLIP hears."""
+    """Return the prompts for the CLIP of this name."""
     return [prompt for prompt in prompts if not prompt.clips or clip in prompt.clips]
 
 
 def shares(weights: Sequence[float], rule: str = "sizes") -> list[float]:
-    """Weights normalised. `sizes`: divided by the sum of their sizes, which is never zero, so that
-    prompts that cancel (`cat`, `dog:-1`) pull and push equally hard, and a negative sum flips
-    nothing. `sum`: by the size of their sum, as Disco Diffusion does. `l2`: by the root of the sum
-    of their squares, as DiscoArt does. Where all are 0, all stay 0."""
+    """Return the weights normalised by a rule.
+
+    `sizes`: divided by the sum of their absolute values, so that `cat, dog:-1` have weights of the
+    same size and a negative sum changes no sign. `sum`: by the absolute value of their sum, as in
+    Disco Diffusion. `l2`: by their Euclidean norm, as in DiscoArt. If all are 0, they stay 0."""
     size = {
         "sizes": sum(map(abs, weights)),
         "sum": abs(sum(weights)),

@@ -1,7 +1,7 @@
 """Wildcards in prompts: {a|b} is one of the two, __artist__ a line of the list artist.txt.
 
-Drawn anew for every image, from that image's own seed, so that image k of a run is the same alone
-or among many. Knows nothing about weights or CLIP; imports no torch.
+They are drawn for each image from its own seed, so that image k of a run is the same alone and
+among others. Imports no torch.
 
     {red|blue} car      {3::oak|birch}: oak three times as often      {a|{b|c}}: one in another
     __artist__          \\{not|a wildcard\\}      \\__nor_this\\__
@@ -9,7 +9,7 @@ or among many. Knows nothing about weights or CLIP; imports no torch.
 The names of conf/artist, and of the media, styles and moods in conf/look, are lists too:
 __artist__, __medium__, __style__, __mood__; in Chinese within a Chinese text.
 
-A backslash before {, } or |, or before two underscores, makes them text, and is not drawn.
+A backslash before {, } or |, or before two underscores, makes them text, and is removed.
 """
 
 import random
@@ -34,12 +34,12 @@ CHOICE = re.compile(
 NAME = re.compile(r"(?<!\\)__(?P<name>[\w-]+?)__")
 ESCAPE = re.compile(r"\\(__|[{}|])")
 SHARE = re.compile(r"(?P<share>\d+\.?\d*|\.\d+)::(?P<word>.*)", re.DOTALL)
-DEEPEST, LONGEST = 20, 10_000  # lists may name lists; more than this is a circle
+DEEPEST, LONGEST = 20, 10_000  # levels of lists in lists, and letters; beyond them is a circle
 
 
 @dataclass(frozen=True)
 class Wildcards:
-    """The lists there are: one's own folder's before the program's."""
+    """The lists of words: those of the user's folder, then the program's."""
 
     folder: Path | None = None
     # Names of presets by kind ("artist", "medium", ...) and language; None: those are no lists.
@@ -51,7 +51,8 @@ class Wildcards:
         folder: str | None,
         preset_names: Callable[[str, str], tuple[str, ...]] | None = None,
     ) -> "Wildcards":
-        """BadInput when there is no such folder."""
+        """Return the wildcards with a user's folder. Raise BadInput if it is no folder or not
+        allowed."""
         if folder is None:
             return cls(preset_names=preset_names)
         path = expand("wildcards", folder)
@@ -61,7 +62,7 @@ class Wildcards:
         return cls(path, preset_names)
 
     def words(self, name: str, language: str = ENGLISH) -> tuple[str, ...]:
-        """The lines of a list; BadInput when there is none of that name, or nothing in it."""
+        """Return the lines of a list. Raise BadInput if it is missing or empty."""
         for folder in (self.folder, LISTS) if impossible(f"{name}.txt") is None else ():
             if folder is not None and (folder / f"{name}.txt").is_file():
                 return read_list(folder / f"{name}.txt")
@@ -75,21 +76,22 @@ class Wildcards:
         )
 
     def names(self) -> list[str]:
+        """Return the names of all lists."""
         folders = [folder for folder in (self.folder, LISTS) if folder is not None]
         files = {path.stem for folder in folders for path in folder.glob("*.txt")}
         return sorted(files.union(OF_PRESETS if self.preset_names else ()))
 
     def draw(self, text: str, seed: int, place: int | str = 0) -> str:
-        """The text with every wildcard decided; `place` tells several texts of one image
-        apart. BadInput when a list is missing."""
+        """Return the text with every wildcard replaced; `place` distinguishes the texts of one
+        image. Raise BadInput for a missing list, a circle of lists or too long a text."""
         # random() is promised to be the same in every version of Python; choice() is not.
         rng = random.Random(f"{seed} {place}")
         if len(text) > LONGEST and any(found.search(text) for found in (NAME, CHOICE)):
             raise BadInput(f"prompt={shown(text)}: wildcards need a text below {LONGEST} letters")
-        tongue = language(NAME.sub("", text))
+        lang = language(NAME.sub("", text))
         for _ in range(DEEPEST):
             before = text[:LONGEST]
-            text = NAME.sub(lambda found: pick(self.words(found["name"], tongue), rng), text)
+            text = NAME.sub(lambda found: pick(self.words(found["name"], lang), rng), text)
             while CHOICE.search(text):
                 text = CHOICE.sub(lambda found: pick(options(found[1]), rng), text)
             if text == before:
@@ -100,34 +102,36 @@ class Wildcards:
 
 
 def literal(text: str) -> str:
-    """What `draw` makes `text` of: the text itself, where nothing in it would be decided."""
+    """Return a text from which `draw` makes this one: escaped if it has wildcards in it."""
     if any(pattern.search(text) for pattern in (NAME, CHOICE, ESCAPE)):
         return re.sub(r"__|[{}|]", r"\\\g<0>", text)
     return text
 
 
 def options(inside: str) -> tuple[str, ...]:
+    """Return the alternatives between the bars of {a|b}."""
     return tuple(re.split(r"(?<!\\)\|", inside))
 
 
 def pick(choices: tuple[str, ...], rng: random.Random) -> str:
-    """One of them, `3::` before one makes it three times as likely."""
-    found = [SHARE.fullmatch(choice) for choice in choices]
-    weights = [float(f["share"]) if f else 1.0 for f in found]
-    at = rng.random() * sum(weights)
-    reached = [k for k, end in enumerate(accumulate(weights)) if at < end]
-    k = reached[0] if reached else len(choices) - 1
-    match = found[k]
+    """Return one of the choices at random; `3::` before one makes it three times as likely."""
+    matches = [SHARE.fullmatch(choice) for choice in choices]
+    weights = [float(match["share"]) if match else 1.0 for match in matches]
+    drawn = rng.random() * sum(weights)
+    k = next((k for k, end in enumerate(accumulate(weights)) if drawn < end), len(choices) - 1)
+    match = matches[k]
     return match["word"] if match else choices[k]
 
 
 @cache
 def read_list(path: Path) -> tuple[str, ...]:
+    """Return the lines of a list, without empty ones and comments. Raise BadInput if it cannot be
+    read or is empty."""
     try:
         lines = read_text(path, 16 * MB).removeprefix("\ufeff").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise BadInput(f"{path} cannot be read as text: {why}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise BadInput(f"{path} cannot be read as text: {reason}") from error
     words = tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
     if not words:
         raise BadInput(f"{path} has no choice in it: one a line")

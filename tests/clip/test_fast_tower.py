@@ -8,7 +8,13 @@ import torch
 from torch import nn
 
 import guided
-from guided.clip.fast_tower import ClassTokenAsks, MeanAsks, Patches, SelfAttention, quicken
+from guided.clip.fast_tower import (
+    ClassTokenBlock,
+    MeanQueryPool,
+    PatchEmbedding,
+    SelfAttention,
+    quicken,
+)
 from guided.compat.open_clip import import_open_clip
 
 open_clip = import_open_clip()
@@ -49,10 +55,10 @@ def test_the_same_points_and_the_same_way_back(arch: str) -> None:
     for before, after in zip(*found, strict=True):
         assert (after - before).abs().max() < 1e-10 * before.abs().max()
     if arch.startswith("ViT"):
-        assert {SelfAttention, Patches, ClassTokenAsks} <= kinds(quick)
+        assert {SelfAttention, PatchEmbedding, ClassTokenBlock} <= kinds(quick)
         assert "QuickGELU" not in {kind.__name__ for kind in kinds(quick)}
     else:
-        assert MeanAsks in kinds(quick) or not arch.startswith("RN50")
+        assert MeanQueryPool in kinds(quick) or not arch.startswith("RN50")
         norms = [part for part in quick.modules() if isinstance(part, nn.BatchNorm2d)]
         assert not norms and any(isinstance(part, nn.BatchNorm2d) for part in tower.modules())
 
@@ -76,4 +82,4 @@ def test_what_is_not_known_is_left_alone() -> None:
 def test_a_remainder_at_the_border_is_left_out_as_a_convolution_does() -> None:
     conv = nn.Conv2d(3, 4, 8, stride=8)
     x = torch.rand(1, 3, 21, 16)
-    assert torch.allclose(Patches(conv)(x), conv(x), atol=1e-5)
+    assert torch.allclose(PatchEmbedding(conv)(x), conv(x), atol=1e-5)

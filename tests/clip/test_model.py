@@ -3,8 +3,6 @@
 import gzip
 import json
 import logging
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +14,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
-from guided.clip import model as clip_model
 from guided.clip.model import Clip, load
-from guided.compat import open_clip as compat_open_clip
 from guided.compat.open_clip import import_open_clip
 from guided.errors import BadInput
 from guided.models.cards import ClipCard
@@ -318,35 +314,3 @@ def test_tags_trained_with_quickgelu_are_loaded_with_it(
 def test_a_folder_without_weights_is_refused_rather_than_random(tmp_path: Path) -> None:
     with pytest.raises((RuntimeError, BadInput), match=r"(?i)weights"):
         loaded(saved(KINDS["vit"], tmp_path, weights=False))
-
-
-# ---- the import of open_clip ---------------------------------------------------------------
-
-
-def test_torchs_compiler_is_not_imported_with_open_clip_and_still_works_after_it():
-    """It would be a third of a run's start-up."""
-    program = """
-import sys, torch
-from guided.clip.model import import_open_clip
-import_open_clip()
-assert "sympy" not in sys.modules
-double = torch.compile(lambda x: 2 * x, backend="eager")
-assert double(torch.ones(2)).tolist() == [2, 2]
-assert "sympy" in sys.modules
-"""
-    subprocess.run([sys.executable, "-c", program], check=True)
-
-
-def test_open_clip_imports_although_dynamo_is_asked_something_new(monkeypatch):
-    """A later release may ask more than we answer: then the real one is imported."""
-    tries = []
-
-    def import_once(name: str):
-        tries.append(sys.modules.get("torch._dynamo"))
-        if len(tries) == 1:
-            raise AttributeError("something new")
-        return "open_clip"
-
-    monkeypatch.setattr(clip_model, "import_past_missing_operators", import_once)
-    assert compat_open_clip.import_open_clip() == "open_clip"
-    assert len(tries) == 2

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from guided.compat.open_clip import import_open_clip
 from guided.cutouts.disco import DiscoCutoutSampler, hue_turned
-from guided.cutouts.resize_right import resize
 from guided.cutouts.settings import DiscoCutouts
 
 import_open_clip()
@@ -106,14 +105,6 @@ def test_hue_turns_as_in_torchvision_also_outside_the_range_and_on_the_way_back(
     (true,) = torch.autograd.grad(expected, theirs, pull)
     colourful = image.amax(1, keepdim=True) - image.amin(1, keepdim=True) > 0.01
     assert ((back - true) * colourful).abs().max() < 1e-3 * true.abs().max()
-
-
-@pytest.mark.parametrize("before", [(48, 48), (33, 70), (24, 24), (10, 16), (200, 31)])
-@pytest.mark.parametrize("after", [(24, 24), (7, 50)])
-def test_resizing_equals_resize_right_up_to_the_border(before, after):
-    image = picture(*before)
-    expected = resize_right.resize(image, out_shape=[1, 3, *after])
-    assert (resize(image, after) - expected).abs().max() < 2e-5
 
 
 # ---- what a picture depends on ---------------------------------------------------------------

@@ -26,29 +26,7 @@ def views(image: Tensor, size: int = 24, progress: float = 0.5, seed: int = 3, *
     return CutoutSampler(Cutouts(**more))(image, (size, size), progress, seed).views
 
 
-# ---- resizing ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("size", [(8, 8), (12, 12), (96, 96), (20, 30)])
-def test_resizing_equals_resize_right_inside_the_border(
-    shape: tuple[int, int], size: tuple[int, int]
-) -> None:
-    """At the border resize-right mixes in black; the picture goes on there instead."""
-    image = picture(*shape)
-    expected = resize_right.resize(image, out_shape=[1, 3, *size])
-    # The cubic kernel reaches two pixels of the coarser grid.
-    h, w = (max(2, -(-2 * size[k] // shape[k])) for k in (0, 1))
-    assert size[0] > 2 * h and size[1] > 2 * w
-    inside = (..., slice(h, -h), slice(w, -w))
-    assert (resize(image, size) - expected)[inside].abs().max() < 2e-5
-
-
-def test_a_fine_pattern_is_averaged_when_it_shrinks() -> None:
-    """Without antialiasing a checkerboard becomes stripes or one of its colours."""
-    board = (torch.arange(64)[:, None] + torch.arange(64)[None]) % 2
-    small = resize(board.float().expand(1, 3, 64, 64), (16, 16))
-    assert (small - 0.5)[..., 2:-2, 2:-2].abs().max() < 0.02
+# ---- colours and crops ---------------------------------------------------------------------
 
 
 def test_a_plain_colour_stays_what_it_is_up_to_the_border() -> None:
@@ -252,7 +230,7 @@ def sides(progress: float = 0.0, **more) -> list[int]:
         found.append(image.shape[2:])
         return resize(image, size)
 
-    with patch("guided.cutouts.resize.resize", watched):
+    with patch("guided.cutouts.standard.resize", watched):
         views(picture(64, 96), 8, progress, overview=0, inner=300, augment=False, **more)
     assert all(height == width for height, width in found)
     return [height for height, _ in found]
