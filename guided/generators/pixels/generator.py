@@ -8,7 +8,7 @@ moments, bit for bit those that it has alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,8 +18,7 @@ from guided.diffusion.gradients import pulled_back
 from guided.diffusion.guidance import rms
 from guided.diffusion.oom_retry import no_room
 from guided.errors import NoRoom
-from guided.generators.pixels.basis import BASES, Basis, Colours
-from guided.generators.pixels.settings import Pixels
+from guided.generators.pixels.basis import Basis
 from guided.interfaces import Guide, GuideGradient, Prediction, Request, State, Step, StepMeter
 from guided.memory.meta_copies import META
 from guided.oom import MemoryPolicy, out_of_memory, until_it_fits
@@ -70,7 +69,13 @@ class AdamState:
 class PixelGenerator:
     """A generator that has no network: it optimises the picture itself."""
 
-    settings: Pixels
+    basis_of: Callable[[tuple[int, int]], Basis]  # (width, height) -> its basis
+    rate: Schedule
+    momentum: float
+    smoothing: float
+    bound: Schedule | None
+    detail: Schedule
+    contrast: float
     device: torch.device
     memory_policy: MemoryPolicy
 
@@ -93,7 +98,7 @@ class PixelGenerator:
     ) -> None:
         """Take one guided step at `progress` and tell the meter of its phases."""
         width, height = request.size
-        basis = self._basis(request)
+        basis = self.basis_of(request.size)
         images, rng = len(request.seeds), RandomStreams(request.seeds)
         meter.begin(torch.empty((images, 3, height, width), device=self.device))
         values = torch.empty((images, basis.count), device=self.device, requires_grad=True)
@@ -103,7 +108,7 @@ class PixelGenerator:
         meter.look(guides, image.detach(), progress, rng)
         adam = AdamState.begin(values.detach())
         grad = pulled_back(image, values, torch.empty_like(image))
-        adam.direction(grad, self.settings.momentum, self.settings.smoothing)
+        adam.direction(grad, self.momentum, self.smoothing)
         meter.finished()
 
     @torch.no_grad()
@@ -113,7 +118,7 @@ class PixelGenerator:
         """Yield one Step after each of the request's steps, less those that it skips; with the
         state of one of them, those after it, bit for bit. Raise ValueError if the state belongs to
         another request."""
-        rng, basis = RandomStreams(request.seeds), self._basis(request)
+        rng, basis = RandomStreams(request.seeds), self.basis_of(request.size)
         adam = AdamState.begin(self._begin(request, basis, rng))
         if saved is not None:
             adam = adam.restored(saved)
@@ -152,10 +157,10 @@ class PixelGenerator:
             finite = norm.isfinite().view(-1, 1, 1, 1)
             grad = torch.where(finite, grad, torch.zeros_like(grad))
         grad = pulled_back(image, values, grad.to(image) / 2)  # from [0, 1] to [-1, 1]
-        direction = adam.direction(grad, self.settings.momentum, self.settings.smoothing)
-        change = self.settings.rate(progress) * direction
-        if self.settings.bound is not None:
-            change = self._bounded(basis, change, self.settings.bound, progress)
+        direction = adam.direction(grad, self.momentum, self.smoothing)
+        change = self.rate(progress) * direction
+        if self.bound is not None:
+            change = self._bounded(basis, change, self.bound, progress)
         adam.values = adam.values - change
         shown = self._pictures(basis, adam.values, progress)
         similarity = (g.similarity for g in gradients.values() if g.similarity is not None)
@@ -172,7 +177,7 @@ class PixelGenerator:
     def _bounded(self, basis: Basis, change: Tensor, bound: Schedule, progress: float) -> Tensor:
         """Scale each image's change of coefficients down so that the root mean square of the
         change of values before tanh is at most `bound`."""
-        detail = self.settings.detail(progress)
+        detail = self.detail(progress)
         effect = torch.stack([basis.picture(one, detail) for one in change])
         size, limit = rms(effect).view(-1, 1), bound(progress)
         return torch.where(size > limit, change * (limit / size), change)
@@ -203,21 +208,17 @@ class PixelGenerator:
         policy.send_away()
         return "CLIPs that wait on the CPU for their turn, which is slower"
 
-    def _basis(self, request: Request) -> Basis:
-        chosen = self.settings
-        return BASES[chosen.basis](request.size, chosen.decay, Colours(chosen.colours))
-
     def _pictures(self, basis: Basis, values: Tensor, progress: float) -> Tensor:
         """Return the pictures (B, 3, H, W) in [-1, 1] of coefficients (B, N): one by one, since
         the last bits of a picture must not depend on its neighbours."""
-        detail = self.settings.detail(progress)
+        detail = self.detail(progress)
         return torch.stack([basis.picture(one, detail) for one in values]).tanh()
 
     def _begin(self, request: Request, basis: Basis, rng: RandomStreams) -> Tensor:
         """Return the first coefficients (B, N): faint noise, on the init picture if there is
         one."""
         shape = (len(request.seeds), basis.count)
-        noise = self.settings.contrast * rng.normal_like(torch.empty(shape, device=self.device))
+        noise = self.contrast * rng.normal_like(torch.empty(shape, device=self.device))
         if request.init is None:
             return noise
         width, height = request.size
