@@ -11,10 +11,13 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from weakref import ref
 
 from guided.devices import available
+
+if TYPE_CHECKING:
+    import torch
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -62,6 +65,14 @@ class MemoryPolicy:
         self.offload_clips = True
         for clip in filter(None, (found() for found in self.clips)):
             clip.wait(True)
+
+    def offload_from(self, device: torch.device) -> str | None:
+        """Offload the CLIPs if `device` is not the CPU and they are on it; return a line that
+        says so, or None where that is not possible."""
+        if not self.clips or self.offload_clips or device.type == "cpu":
+            return None
+        self.offload()
+        return "CLIPs that wait on the CPU for their turn, which is slower"
 
     def at_hand(self, clip: Offloadable) -> AbstractContextManager[None]:
         """While a CLIP is used, back and forth."""

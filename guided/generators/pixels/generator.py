@@ -27,7 +27,7 @@ from guided.schedule import Schedule
 
 log = logging.getLogger(__name__)
 EPSILON = 1e-8  # of Adam
-FAINTEST = 0.98  # of an init picture's values, in [-1, 1]: beyond, tanh lets no gradient through
+LARGEST = 0.98  # of an init picture's values, in [-1, 1]: beyond, tanh lets no gradient through
 
 
 @dataclass
@@ -124,7 +124,7 @@ class PixelGenerator:
             adam = adam.restored(saved)
             if adam.taken >= request.drawn:
                 raise ValueError("the saved state is not of this request")
-            rng.go_on(saved["dice"])
+            rng.restore(saved["dice"])
             # Divided as before, whatever memory there is now: the last bits follow from it.
             self.memory_policy.micro_batch = int(saved.get("micro_batch", 0)) or None
         for taken in range(adam.taken, request.drawn):
@@ -133,7 +133,7 @@ class PixelGenerator:
             state = adam.state() | {"taken": torch.tensor(adam.taken), "dice": rng.state()}
             if self.memory_policy.micro_batch:
                 state["micro_batch"] = torch.tensor(self.memory_policy.micro_batch)
-            yield Step(request.drawn - 1 - taken, prediction.plain, prediction, {}, state)
+            yield Step(request.drawn - 1 - taken, prediction.unguided, prediction, {}, state)
 
     def _step(
         self,
@@ -178,8 +178,8 @@ class PixelGenerator:
         """Scale each image's change of coefficients down so that the root mean square of the
         change of values before tanh is at most `bound`."""
         detail = self.detail(progress)
-        effect = torch.stack([basis.picture(one, detail) for one in change])
-        size, limit = rms(effect).view(-1, 1), bound(progress)
+        sizes = [rms(basis.picture(one, detail)[None]) for one in change]
+        size, limit = torch.stack(sizes), bound(progress)
         return torch.where(size > limit, change * (limit / size), change)
 
     def _look(
@@ -190,29 +190,22 @@ class PixelGenerator:
         before = rng.state()
 
         def work() -> dict[str, GuideGradient]:
-            rng.go_on(before)
+            rng.restore(before)
             return {name: guide(image, progress, rng) for name, guide in guides.items()}
 
         try:
-            return until_it_fits(work, lambda: self._smaller(image))
+            return until_it_fits(work, lambda: self.memory_policy.offload_from(image.device))
         except Exception as error:
             if not out_of_memory(error):
                 raise
             why = no_room(image)
         raise NoRoom(why)  # out here, so that it holds none of the tensors
 
-    def _smaller(self, image: Tensor) -> str | None:
-        policy = self.memory_policy
-        if not policy.clips or policy.one_by_one or image.device.type == "cpu":
-            return None
-        policy.send_away()
-        return "CLIPs that wait on the CPU for their turn, which is slower"
-
     def _pictures(self, basis: Basis, values: Tensor, progress: float) -> Tensor:
         """Return the pictures (B, 3, H, W) in [-1, 1] of coefficients (B, N): one by one, since
         the last bits of a picture must not depend on its neighbours."""
         detail = self.detail(progress)
-        return torch.stack([basis.picture(one, detail) for one in values]).tanh()
+        return torch.stack([basis.picture(one, detail).tanh() for one in values])
 
     def _begin(self, request: Request, basis: Basis, rng: RandomStreams) -> Tensor:
         """Return the first coefficients (B, N): faint noise, on the init picture if there is
@@ -221,7 +214,6 @@ class PixelGenerator:
         noise = self.contrast * rng.normal_like(torch.empty(shape, device=self.device))
         if request.init is None:
             return noise
-        width, height = request.size
-        init = request.init.to(noise).expand(len(noise), 3, height, width)
-        logits = init.clamp(-FAINTEST, FAINTEST).atanh()
-        return noise + torch.stack([basis.coefficients(one) for one in logits])
+        inits = request.init.to(noise).clamp(-LARGEST, LARGEST)
+        begun = [basis.coefficients(one.clone().atanh()) for one in inits]
+        return noise + torch.stack(begun).expand_as(noise)
