@@ -23,7 +23,7 @@ class BadInput(ValueError):
 
 
 class Failed(RuntimeError):
-    """Pictures that could not be drawn: which, why, and the command that retries them, in lines."""
+    """Pictures that could not be drawn: which, why, and the command that retries them."""
 
 
 class NoRoom(MemoryError):
@@ -68,7 +68,7 @@ def printable(text: str, lines: bool = False) -> str:
 def check_number(
     name: str, value: Any, low: float = -math.inf, high: float = math.inf, whole: bool = False
 ) -> None:
-    """Raise ValueError, naming the setting, unless the value is a finite number in [low, high], and
+    """Raise ValueError, naming the setting, unless the value is finite, in [low, high], and
     an integer if `whole`."""
     fits = is_number(value) and is_finite(value) and low <= value <= high
     if not fits or (whole and value != int(value)):

@@ -16,6 +16,7 @@ from weakref import ref
 from guided.devices import available
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,14 @@ class MemoryPolicy:
         self.offload_clips = True
         for clip in filter(None, (reference() for reference in self.clips)):
             clip.wait(True)
+
+    def offload_from(self, device: torch.device) -> str | None:
+        """Offload the CLIPs if `device` is not the CPU and they are on it; return a line that
+        says so, or None where that is not possible."""
+        if not self.clips or self.offload_clips or device.type == "cpu":
+            return None
+        self.offload()
+        return "CLIPs on the CPU while they are not used, which is slower"
 
     def on_device(self, clip: Offloadable) -> AbstractContextManager[None]:
         """Keep an offloaded CLIP on its device for as long as the block lasts."""

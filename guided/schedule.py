@@ -160,7 +160,8 @@ def read_keys(name: str, text: str) -> list[list[float]]:
         percent = float(match["at"])
         if percent > 100:
             raise ValueError(
-                f"{name}={shown(text)}: key frames are per cent of the run, 0 to 100, not {percent:g}"
+                f"{name}={shown(text)}: key frames are per cent of the run, 0 to 100, "
+                f"not {percent:g}"
             )
         pairs.append([percent / 100, float(match["value"])])
     return pairs

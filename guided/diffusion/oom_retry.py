@@ -61,14 +61,7 @@ class OOMRetry:
         if self.unet is not None and not self.memory_policy.checkpointing:
             self.memory_policy.checkpointing = self.unet.checkpointing = True
             return "generator.checkpointing=true"
-        if (
-            self.memory_policy.clips
-            and not self.memory_policy.offload_clips
-            and x.device.type != "cpu"
-        ):
-            self.memory_policy.offload()
-            return "CLIPs on the CPU while they are not used, which is slower"
-        return None
+        return self.memory_policy.offload_from(x.device)
 
 
 def no_room(x: Tensor) -> str:

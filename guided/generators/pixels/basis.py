@@ -88,9 +88,11 @@ class Fourier:
         """(H, W // 2 + 1), amplitudes."""
         width, height = self.size
         scale = self.frequencies.clamp(min=1 / max(width, height)) ** -self.decay
-        once = torch.fft.rfftfreq(width) % 0.5 == 0  # columns that stand for themselves alone
-        energy = torch.where(once, 1.0, 2.0) * scale.square()
-        return scale / (2 * energy.sum() / (width * height)).sqrt()
+        # Of columns that stand for themselves alone, only the real part of the rows counts; others
+        # stand for two.
+        alone = torch.fft.rfftfreq(width) % 0.5 == 0
+        energy = torch.where(alone, 1.0, 4.0) * scale.square()
+        return scale / (energy.sum() / (width * height)).sqrt()
 
     def picture(self, coefficients: Tensor, detail: float) -> Tensor:
         width, height = self.size

@@ -8,7 +8,7 @@ moments, bit for bit those that it has alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,8 +18,7 @@ from guided.diffusion.gradients import pulled_back
 from guided.diffusion.guidance import rms
 from guided.diffusion.oom_retry import no_room
 from guided.errors import NoRoom
-from guided.generators.pixels.basis import BASES, Basis, Colours
-from guided.generators.pixels.settings import Pixels
+from guided.generators.pixels.basis import Basis
 from guided.interfaces import Guide, GuideGradient, Prediction, Request, State, Step, StepMeter
 from guided.memory.meta_copies import META
 from guided.oom import MemoryPolicy, out_of_memory, until_it_fits
@@ -28,7 +27,7 @@ from guided.schedule import Schedule
 
 log = logging.getLogger(__name__)
 EPSILON = 1e-8  # of Adam
-FAINTEST = 0.98  # of an init picture's values, in [-1, 1]: beyond, tanh lets no gradient through
+LARGEST = 0.98  # of an init picture's values, in [-1, 1]: beyond, tanh lets no gradient through
 
 
 @dataclass
@@ -70,7 +69,13 @@ class AdamState:
 class PixelGenerator:
     """A generator that has no network: it optimises the picture itself."""
 
-    settings: Pixels
+    basis_of: Callable[[tuple[int, int]], Basis]  # (width, height) -> its basis
+    rate: Schedule
+    momentum: float
+    smoothing: float
+    bound: Schedule | None
+    detail: Schedule
+    contrast: float
     device: torch.device
     memory_policy: MemoryPolicy
 
@@ -93,7 +98,7 @@ class PixelGenerator:
     ) -> None:
         """Take one guided step at `progress` and tell the meter of its phases."""
         width, height = request.size
-        basis = self._basis(request)
+        basis = self.basis_of(request.size)
         images, rng = len(request.seeds), RandomStreams(request.seeds)
         meter.begin(torch.empty((images, 3, height, width), device=self.device))
         values = torch.empty((images, basis.count), device=self.device, requires_grad=True)
@@ -103,7 +108,7 @@ class PixelGenerator:
         meter.look(guides, image.detach(), progress, rng)
         adam = AdamState.begin(values.detach())
         grad = pulled_back(image, values, torch.empty_like(image))
-        adam.direction(grad, self.settings.momentum, self.settings.smoothing)
+        adam.direction(grad, self.momentum, self.smoothing)
         meter.finished()
 
     @torch.no_grad()
@@ -113,13 +118,13 @@ class PixelGenerator:
         """Yield one Step after each of the request's steps, less those that it skips; with the
         state of one of them, those after it, bit for bit. Raise ValueError if the state belongs to
         another request."""
-        rng, basis = RandomStreams(request.seeds), self._basis(request)
+        rng, basis = RandomStreams(request.seeds), self.basis_of(request.size)
         adam = AdamState.begin(self._begin(request, basis, rng))
         if saved is not None:
             adam = adam.restored(saved)
             if adam.taken >= request.drawn:
                 raise ValueError("the saved state is not of this request")
-            rng.go_on(saved["dice"])
+            rng.restore(saved["dice"])
             # Divided as before, whatever memory there is now: the last bits follow from it.
             self.memory_policy.micro_batch = int(saved.get("micro_batch", 0)) or None
         for taken in range(adam.taken, request.drawn):
@@ -128,7 +133,7 @@ class PixelGenerator:
             state = adam.state() | {"taken": torch.tensor(adam.taken), "dice": rng.state()}
             if self.memory_policy.micro_batch:
                 state["micro_batch"] = torch.tensor(self.memory_policy.micro_batch)
-            yield Step(request.drawn - 1 - taken, prediction.plain, prediction, {}, state)
+            yield Step(request.drawn - 1 - taken, prediction.unguided, prediction, {}, state)
 
     def _step(
         self,
@@ -152,10 +157,10 @@ class PixelGenerator:
             finite = norm.isfinite().view(-1, 1, 1, 1)
             grad = torch.where(finite, grad, torch.zeros_like(grad))
         grad = pulled_back(image, values, grad.to(image) / 2)  # from [0, 1] to [-1, 1]
-        direction = adam.direction(grad, self.settings.momentum, self.settings.smoothing)
-        change = self.settings.rate(progress) * direction
-        if self.settings.bound is not None:
-            change = self._bounded(basis, change, self.settings.bound, progress)
+        direction = adam.direction(grad, self.momentum, self.smoothing)
+        change = self.rate(progress) * direction
+        if self.bound is not None:
+            change = self._bounded(basis, change, self.bound, progress)
         adam.values = adam.values - change
         shown = self._pictures(basis, adam.values, progress)
         similarity = (g.similarity for g in gradients.values() if g.similarity is not None)
@@ -172,9 +177,9 @@ class PixelGenerator:
     def _bounded(self, basis: Basis, change: Tensor, bound: Schedule, progress: float) -> Tensor:
         """Scale each image's change of coefficients down so that the root mean square of the
         change of values before tanh is at most `bound`."""
-        detail = self.settings.detail(progress)
-        effect = torch.stack([basis.picture(one, detail) for one in change])
-        size, limit = rms(effect).view(-1, 1), bound(progress)
+        detail = self.detail(progress)
+        sizes = [rms(basis.picture(one, detail)[None]) for one in change]
+        size, limit = torch.stack(sizes), bound(progress)
         return torch.where(size > limit, change * (limit / size), change)
 
     def _look(
@@ -185,42 +190,30 @@ class PixelGenerator:
         before = rng.state()
 
         def work() -> dict[str, GuideGradient]:
-            rng.go_on(before)
+            rng.restore(before)
             return {name: guide(image, progress, rng) for name, guide in guides.items()}
 
         try:
-            return until_it_fits(work, lambda: self._smaller(image))
+            return until_it_fits(work, lambda: self.memory_policy.offload_from(image.device))
         except Exception as error:
             if not out_of_memory(error):
                 raise
             why = no_room(image)
         raise NoRoom(why)  # out here, so that it holds none of the tensors
 
-    def _smaller(self, image: Tensor) -> str | None:
-        policy = self.memory_policy
-        if not policy.clips or policy.one_by_one or image.device.type == "cpu":
-            return None
-        policy.send_away()
-        return "CLIPs that wait on the CPU for their turn, which is slower"
-
-    def _basis(self, request: Request) -> Basis:
-        chosen = self.settings
-        return BASES[chosen.basis](request.size, chosen.decay, Colours(chosen.colours))
-
     def _pictures(self, basis: Basis, values: Tensor, progress: float) -> Tensor:
         """Return the pictures (B, 3, H, W) in [-1, 1] of coefficients (B, N): one by one, since
         the last bits of a picture must not depend on its neighbours."""
-        detail = self.settings.detail(progress)
-        return torch.stack([basis.picture(one, detail) for one in values]).tanh()
+        detail = self.detail(progress)
+        return torch.stack([basis.picture(one, detail).tanh() for one in values])
 
     def _begin(self, request: Request, basis: Basis, rng: RandomStreams) -> Tensor:
         """Return the first coefficients (B, N): faint noise, on the init picture if there is
         one."""
         shape = (len(request.seeds), basis.count)
-        noise = self.settings.contrast * rng.normal_like(torch.empty(shape, device=self.device))
+        noise = self.contrast * rng.normal_like(torch.empty(shape, device=self.device))
         if request.init is None:
             return noise
-        width, height = request.size
-        init = request.init.to(noise).expand(len(noise), 3, height, width)
-        logits = init.clamp(-FAINTEST, FAINTEST).atanh()
-        return noise + torch.stack([basis.coefficients(one) for one in logits])
+        inits = request.init.to(noise).clamp(-LARGEST, LARGEST)
+        begun = [basis.coefficients(one.clone().atanh()) for one in inits]
+        return noise + torch.stack(begun).expand_as(noise)

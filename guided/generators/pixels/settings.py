@@ -13,7 +13,7 @@ from guided.schedule import schedule
 if TYPE_CHECKING:
     from guided.generators.pixels.generator import PixelGenerator
 
-BASES = ("fourier", "pyramid")
+NAMES = ("fourier", "pyramid")
 SIZE = (128, 128)
 
 
@@ -38,8 +38,8 @@ class Pixels(GeneratorSettings):
     uses: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        if self.basis not in BASES:
-            raise ValueError(not_one_of("basis", self.basis, BASES))
+        if self.basis not in NAMES:
+            raise ValueError(not_one_of("basis", self.basis, NAMES))
         self.rate = schedule("rate", self.rate, 0, 10)
         self.detail = schedule("detail", self.detail, 0, 1)
         if self.bound is not None:
@@ -55,6 +55,19 @@ class Pixels(GeneratorSettings):
         return Sizes(1, SIZE)
 
     def load(self, context: LoadContext) -> PixelGenerator:
+        """Return the generator, which has no networks to load."""
+        from guided.generators.pixels.basis import BASES, Colours
         from guided.generators.pixels.generator import PixelGenerator
 
-        return PixelGenerator(self, context.device, context.memory_policy)
+        basis, colours = BASES[self.basis], Colours(self.colours)
+        return PixelGenerator(
+            basis_of=lambda size: basis(size, self.decay, colours),
+            rate=self.rate,
+            momentum=self.momentum,
+            smoothing=self.smoothing,
+            bound=self.bound,
+            detail=self.detail,
+            contrast=self.contrast,
+            device=context.device,
+            memory_policy=context.memory_policy,
+        )
