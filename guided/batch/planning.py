@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from guided.config.composition import Composed, Composer
 from guided.config.messages import BAD, say
+from guided.config.overrides import Override, raws
 from guided.config.plan import Plan
 from guided.errors import BadInput
 from guided.runs.manifest import FAILED, Manifest, Picture, Row, grouped
@@ -48,20 +49,20 @@ class Batch:
     wrong: dict[int, str] = field(default_factory=dict)  # what is wrong with those that are not
 
 
-def drawable(composer: Composer, row: Row, more: Sequence[str] = ()) -> PlannedRow:
+def drawable(composer: Composer, row: Row, more: Sequence[Override | str] = ()) -> PlannedRow:
     """BadInput, or one of Hydra's or OmegaConf's errors, when the row is not right."""
     with planned(composer, row, more) as (plan, composed):
         return made_of(plan, composed, composer.typed([*row.words, *more]))
 
 
-def made_of(plan: Plan, composed: Composed, typed: list[str]) -> PlannedRow:
-    settings = remembered(composed.cfg, plan) | {"words": typed}
+def made_of(plan: Plan, composed: Composed, typed: list[Override]) -> PlannedRow:
+    settings = remembered(composed.cfg, plan) | {"words": raws(typed)}
     return PlannedRow(plan, settings, composed.fingerprint)
 
 
 @contextmanager
 def planned(
-    composer: Composer, row: Row, more: Sequence[str] = ()
+    composer: Composer, row: Row, more: Sequence[Override | str] = ()
 ) -> Iterator[tuple[Plan, Composed]]:
     if row.wrong:
         raise BadInput(row.wrong)
@@ -117,7 +118,7 @@ def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
     unsaid = secrets.randbelow(2**32)  # one seed for all rows, so that they can be compared
     fingerprints: list[str | None] = []
     base = {
-        "words": composer.words,
+        "words": raws(composer.words),
         "flags": composer.flags,
         "settings": recorded,
         "seed": unsaid,

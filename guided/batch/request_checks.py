@@ -11,7 +11,7 @@ from typing import Any
 from hydra.errors import HydraException
 
 from guided.config.composition import compose
-from guided.config.overrides import name_of
+from guided.config.overrides import Override
 from guided.errors import BadInput
 
 # What may be said when going on.
@@ -22,9 +22,9 @@ MANY = ("batch", "keep", "workers")  # for which something must be saved
 LAUNCHERS = "hydra/launcher=joblib, ray, submitit_local or submitit_slurm"
 
 
-def check_launching(hydras: Sequence[str], words: Sequence[str], launched: bool) -> None:
+def check_launching(hydras: Sequence[Override], words: Sequence[Override], launched: bool) -> None:
     """Hydra's own settings and workers= mean something to a launcher only."""
-    others = [word for word in hydras if not word.endswith("=basic")]
+    others = [word for word in hydras if word.text != "basic"]
     if launched:
         try:
             compose(hydras)
@@ -32,9 +32,9 @@ def check_launching(hydras: Sequence[str], words: Sequence[str], launched: bool)
             raise BadInput(f"hydra/launcher: {' '.join(str(error).split())}") from error
     elif others:
         raise BadInput(
-            f"{name_of(others[0])}= does nothing without a launcher; choose one: {LAUNCHERS}"
+            f"{others[0].name}= does nothing without a launcher; choose one: {LAUNCHERS}"
         )
-    elif any(name_of(word) == "workers" and word != "workers=1" for word in words):
+    elif any(word.name == "workers" and word.text != "1" for word in words):
         raise BadInput(f"workers= does nothing without a launcher; choose one: {LAUNCHERS}")
 
 
@@ -49,20 +49,20 @@ def check_resuming(said: Mapping[str, str]) -> None:
         raise BadInput("folder= says where resume=latest is looked for; resume=FOLDER needs none")
 
 
-def check_called(words: Iterable[str], what: str) -> None:
-    """From Python: `generate` draws what it is given, here and now."""
+def check_called(words: Iterable[Override], what: str) -> None:
+    """Raise BadInput for settings that a call from Python, which draws here and now, lacks."""
     for word in words:
-        name = name_of(word)
+        name = word.name
         if name in INSTEAD:
             raise BadInput(f"{name}= is for the command line; {what}() draws its prompt")
-        if name.partition(".")[0].partition("/")[0] == "hydra" or name == "workers":
+        if word.is_hydras or name == "workers":
             raise BadInput(f"{name}= is for the command line; {what}() draws here and now")
 
 
-def check_shown(plan: Any, words: Iterable[str]) -> None:
+def check_shown(plan: Any, words: Iterable[Override]) -> None:
     """`frames` draws the pictures of one row and saves none."""
     for word in words:
-        if (name := name_of(word)) in MANY:
+        if (name := word.name) in MANY:
             raise BadInput(f"{name}= is for generate(); frames() draws one row and keeps nothing")
     if len(plan.devices) > 1:
         raise BadInput(f"device={plan.devices}: frames() draws on one; generate() shares a batch")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from guided.batch.sweep import MOST, WHOLE, expanded
-from guided.config.values import said
+from guided.config.values import typed
 from guided.errors import BadInput, shown
 from guided.runs.manifest import Row
 
@@ -40,7 +40,7 @@ def from_mapping(mapping: Mapping[Any, Any], where: str = "") -> Row:
     try:
         for name, value in mapping.items():
             check_name(name, value)
-        words = [said(name, value) for name, value in mapping.items()]
+        words = [typed(name, value).raw for name, value in mapping.items()]
     except BadInput as error:
         return Row([], dict(mapping), where, wrong=str(error))
     return Row(words, dict(mapping), where)

@@ -14,25 +14,26 @@ from yaml import YAMLError
 
 from guided.config import choices, schema
 from guided.config.composition import compose
-from guided.config.values import said
+from guided.config.overrides import Override, parse_all
+from guided.config.values import typed
 from guided.disco.setting_names import old_choice, old_setting
 from guided.errors import BadInput, Failed, NoRoom, not_one_of, printable, shown
 
 BAD = (BadInput, HydraException, OmegaConfBaseException, YAMLError)
 
 
-def words_for(text: Any, overrides: Sequence[str], settings: Mapping[str, Any]) -> list[str]:
-    """A prompt and settings given as Python values, as one would type them; BadInput when there
-    is no such setting."""
+def words_for(text: Any, words: Sequence[str], settings: Mapping[str, Any]) -> list[Override]:
+    """Return a prompt and settings given as Python values as one would type them, behind words
+    that are typed. Raises BadInput when there is no such setting."""
     unknown = [name for name in settings if name not in schema.known_names()]
     if unknown:
         raise BadInput(unknown_setting(unknown[0]))
     given = {**settings, "prompt": text}
-    return [*overrides, *(said(name, value) for name, value in given.items())]
+    return [*parse_all(words), *(typed(name, value) for name, value in given.items())]
 
 
-def composed(words: Sequence[str]) -> DictConfig:
-    """As `compose`, with BadInput for whatever is wrong."""
+def composed(words: Sequence[Override | str]) -> DictConfig:
+    """Return the configuration that the words compose. Raises BadInput for whatever is wrong."""
     try:
         return compose(words)
     except BAD as error:

@@ -103,6 +103,11 @@ def register() -> None:
     ConfigStore.instance().store(name="schema", node=Config)
 
 
+def prose() -> tuple[str, ...]:
+    """Return the settings whose values are texts for people, quoted before Hydra reads them."""
+    return ("prompt", "negative", "image_prompt")
+
+
 def known_names() -> set[str]:
     """Settings at the top and groups, which presets may add, Hydra's own, and what stands for
     whole commands."""
