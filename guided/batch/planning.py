@@ -20,9 +20,10 @@ from guided.config.composition import Composed, Composer
 from guided.config.messages import BAD, say
 from guided.config.overrides import Override, raws
 from guided.config.plan import Plan
+from guided.config.schema import RUN, scoped, unrecorded
 from guided.errors import BadInput
 from guided.runs.manifest import FAILED, Manifest, Picture, Row, grouped
-from guided.runs.record import TODAYS, fingerprint
+from guided.runs.record import fingerprint
 from guided.untrusted.typed_paths import expand
 from guided.version import __version__
 
@@ -56,7 +57,9 @@ def drawable(composer: Composer, row: Row, more: Sequence[Override | str] = ()) 
 
 
 def made_of(plan: Plan, composed: Composed, typed: list[Override]) -> PlannedRow:
-    settings = remembered(composed.cfg, plan) | {"words": raws(typed)}
+    of_run = (*scoped(RUN), *unrecorded())
+    words = [override.raw for override in typed if override.name not in of_run]
+    settings = remembered(composed.cfg, plan) | {"words": words}
     return PlannedRow(plan, settings, composed.fingerprint)
 
 
@@ -82,7 +85,7 @@ def remembered(cfg: DictConfig, plan: Plan) -> dict[str, Any]:
 
 def lasting_settings(cfg: DictConfig) -> dict[str, Any]:
     settings = OmegaConf.to_container(cfg, resolve=True)
-    return {name: value for name, value in settings.items() if name not in TODAYS}
+    return {name: value for name, value in settings.items() if name not in unrecorded()}
 
 
 def tell_if_changed(base: dict[str, Any], number: int, row: Row, fingerprint: str) -> None:

@@ -20,7 +20,7 @@ import yaml
 from guided.batch.rows import MOST, check_name, combined, from_mapping
 from guided.batch.sweep import settings_of
 from guided.config.overrides import Override, parse, parse_all, raws
-from guided.config.schema import prose
+from guided.config.schema import having
 from guided.config.values import typed, untrusted
 from guided.errors import BadInput, not_one_of, shown
 from guided.runs.manifest import Row
@@ -170,7 +170,7 @@ def settings_in(node: yaml.Node, name: str) -> dict[Any, Any]:
     values = [value for _, value in node.value]
     return {
         key: as_written(value, name, key)
-        if key in prose()
+        if key in having("prose")
         else yaml_reader.value_of(value, name, key)
         for key, value in zip(keys, values, strict=True)
     }

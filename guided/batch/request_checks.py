@@ -12,13 +12,9 @@ from hydra.errors import HydraException
 
 from guided.config.composition import compose
 from guided.config.overrides import Override
+from guided.config.schema import having
 from guided.errors import BadInput
 
-# What may be said when going on.
-RESUMING = ("resume", "device", "workers", "debug", "folder", "trust")
-# Done on the command line, instead of drawing a prompt.
-INSTEAD = ("from", "show", "import", "resume", "gallery", "models", "prompts", "trust")
-MANY = ("batch", "keep", "workers")  # for which something must be saved
 LAUNCHERS = "hydra/launcher=joblib, ray, submitit_local or submitit_slurm"
 
 
@@ -39,11 +35,12 @@ def check_launching(hydras: Sequence[Override], words: Sequence[Override], launc
 
 
 def check_resuming(said: Mapping[str, str]) -> None:
-    other = [name for name in said if name not in RESUMING]
+    resumable = having("resumable")
+    other = [name for name in said if name not in resumable]
     if other:
         raise BadInput(
             f"{other[0]}= cannot be said with resume=, which goes on as it was begun; "
-            f"{', '.join(RESUMING[1:])} can"
+            f"{', '.join(name for name in resumable if name != 'resume')} can"
         )
     if "folder" in said and said["resume"] != "latest":
         raise BadInput("folder= says where resume=latest is looked for; resume=FOLDER needs none")
@@ -53,7 +50,7 @@ def check_called(words: Iterable[Override], what: str) -> None:
     """Raise BadInput for settings that a call from Python, which draws here and now, lacks."""
     for word in words:
         name = word.name
-        if name in INSTEAD:
+        if name != "workers" and name in having("from_python", False):
             raise BadInput(f"{name}= is for the command line; {what}() draws its prompt")
         if word.is_hydras or name == "workers":
             raise BadInput(f"{name}= is for the command line; {what}() draws here and now")
@@ -62,7 +59,7 @@ def check_called(words: Iterable[Override], what: str) -> None:
 def check_shown(plan: Any, words: Iterable[Override]) -> None:
     """`frames` draws the pictures of one row and saves none."""
     for word in words:
-        if (name := word.name) in MANY:
+        if (name := word.name) in having("saves"):
             raise BadInput(f"{name}= is for generate(); frames() draws one row and keeps nothing")
     if len(plan.devices) > 1:
         raise BadInput(f"device={plan.devices}: frames() draws on one; generate() shares a batch")

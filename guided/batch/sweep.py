@@ -16,18 +16,11 @@ from hydra.core.override_parser.types import Glob, RangeSweep
 
 from guided.config import choices
 from guided.config.overrides import Override, parse_all, raws
-from guided.config.presets import GROUPS
+from guided.config.schema import having
 from guided.errors import BadInput, shown
 from guided.runs.manifest import Row
 from guided.text import split
 
-# Whose values may be paths, or names in any script, which Hydra's grammar cannot read.
-NAMED = ("model", "clip", *GROUPS)
-# Of the batch or of the machine: no row can have its own.
-WHOLE = (
-    *("folder", "name", "cache", "models", "debug", "device", "trust"),
-    *("prompts", "batch", "resume", "from", "show", "import", "gallery", "workers", "hydra"),
-)
 MOST = 10_000  # rows of a batch
 CALL = re.compile(r"\w+\(.*\)", re.DOTALL)
 
@@ -44,7 +37,7 @@ def expanded(
             several[word] = values
             check_count(math.prod(map(len, several.values())), " ".join(raws(several)))
     for word in several:
-        if word.root in WHOLE:
+        if word.is_hydras or word.root in having("per_row", False):
             raise BadInput(
                 f"{shown(word.raw)} holds for the whole batch and has one value, also behind -m"
             )
@@ -57,7 +50,7 @@ def expanded(
 def variants(word: Override, flags: Sequence[str] = ()) -> list[Override] | None:
     """Return an override for each of its values; None when it has only one."""
     text = word.text or ""
-    if word.key in NAMED and not text.startswith("[") and not CALL.fullmatch(text):
+    if word.key in having("own_names") and not text.startswith("[") and not CALL.fullmatch(text):
         items = split(text)
         return [word.with_text(item) for item in items] if len(items) > 1 else None
     if not word.swept or word.hydra is None:

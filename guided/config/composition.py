@@ -32,12 +32,9 @@ from guided.config.overrides import Override, parse_all, raws
 from guided.config.values import spelt
 from guided.errors import BadInput, shown
 from guided.paths import conf_folder
-from guided.runs.record import TODAYS
 from guided.untrusted import interpolation
 from guided.untrusted.typed_paths import expand
 
-WITH_PATHS = ("", "model", "clip", "secondary", "look", "local")  # groups, and the root
-ALONE = ("generator", "model", "secondary", "cutouts", "sampler", "batch")  # groups: one choice
 KEPT = 64  # configurations
 PLAIN = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)  # name.of.setting
 
@@ -89,7 +86,7 @@ def check_choice(override: Override, flags: Sequence[str]) -> None:
             raise BadInput(
                 f"{group}={typed}: {item} is not the name of a choice; --help lists the names"
             )
-    if several and group in ALONE:
+    if several and group in schema.groups(several=False):
         raise BadInput(f"{group}={typed}: it has one choice, which stands without brackets")
 
 
@@ -157,7 +154,8 @@ def sources(flags: Sequence[str]) -> list[str]:
 def own_folders(flags: Sequence[str]) -> list[Path]:
     """Return the folders of the user's own configuration in which models may be named."""
     folders = [conf_folder(), *sources(flags)]
-    return [Path(place) / group for place in folders for group in WITH_PATHS]
+    groups = ("", "local", *schema.having("paths"))  # the root too
+    return [Path(place) / group for place in folders for group in groups]
 
 
 def lasting(flags: Sequence[str]) -> list[str]:
@@ -174,7 +172,7 @@ def separated(flags: Sequence[str]) -> list[str]:
 def fingerprint_of(cfg: DictConfig) -> str:
     """Of all settings that a picture depends on but the device, which may be another when it is
     resumed."""
-    left_out = ("device", *TODAYS)
+    left_out = ("device", *schema.unrecorded())
     settings = {k: v for k, v in OmegaConf.to_container(cfg).items() if k not in left_out}
     return hashlib.sha256(repr(settings).encode(errors="replace")).hexdigest()[:16]
 

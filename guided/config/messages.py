@@ -109,8 +109,7 @@ def unchosen(key: str) -> str | None:
     """guide.smooth.scale where the guide `smooth` is one, but was not chosen."""
     group, _, rest = key.partition(".")
     option = rest.partition(".")[0]
-    several = ("artist", "look", "clip", "guide", "output")
-    if group not in several or option not in choices.names(group, sys.argv):
+    if group not in schema.groups(several=True) or option not in choices.names(group, sys.argv):
         return None
     # What was typed may choose fewer than the configuration does: output=[still].
     typed = [word for word in sys.argv[1:] if word.startswith(f"{group}=")]

@@ -60,7 +60,7 @@ class Override:
 
     @property
     def is_prose(self) -> bool:
-        return self.name in schema.prose()
+        return self.name in schema.having("prose")
 
     @cached_property
     def is_grammar(self) -> bool:

@@ -23,21 +23,19 @@ from guided.config.composition import Composer, compose, lasting
 from guided.config.kinds import renamed
 from guided.config.overrides import Override, merged, parse, parse_all, raws
 from guided.config.plan import plain
-from guided.config.replay_known import ONE, SEVERAL, clean, is_here
+from guided.config.replay_known import clean, is_here, recorded_groups
 from guided.config.replay_reading import read_settings, rows_of, trusted
-from guided.config.schema import Config
+from guided.config.schema import Config, having, unrecorded
 from guided.config.values import trusted_words
 from guided.errors import BadInput, shown
 from guided.runs import record
 from guided.runs.manifest import Row
-from guided.runs.record import TODAYS
 from guided.untrusted.interpolation import escaped
 from guided.untrusted.typed_paths import expand
 from guided.version import __version__
 
 log = logging.getLogger(__name__)
 FACTS = ("version", "words", "score", "files")  # in a record, and no settings
-SAYS = ("prompt", "negative", "image_prompt", "wildcards")  # what `drawn` was decided from
 
 # What tells one choice of a group from another: a model of that name may be another file here.
 IDENTITY = ("_target_", "name", "file", "path", "arch", "tag")
@@ -61,7 +59,7 @@ class Record:
         place = expand("from", path)
         found = read_settings(place, where)
         settings = renamed(
-            {name: value for name, value in found.items() if name not in FACTS + TODAYS}
+            {name: value for name, value in found.items() if name not in FACTS + unrecorded()}
         )
         files = found.get("files")
         files = {str(k): v for k, v in files.items()} if isinstance(files, dict) else {}
@@ -128,7 +126,7 @@ class Record:
         forget_what_followed(settings, touched, before)
         clean(settings, self.where)
         self.tell_of_changed_files(settings)
-        settings |= {name: after[name] for name in TODAYS if name in after}
+        settings |= {name: after[name] for name in unrecorded() if name in after}
         if "device" not in touched and not is_here(settings.get("device", "auto"), self.where):
             settings["device"] = "auto"
             if "precision" not in touched:
@@ -185,7 +183,7 @@ def is_above_one(value: Any) -> bool:
 def chosen_words(settings: dict[str, Any]) -> list[Override]:
     """Return the choices in a record without words, as far as it has their names."""
     words = []
-    for group in SEVERAL:
+    for group in recorded_groups(several=True):
         names = settings.get(group)
         if isinstance(names, dict) and set(names) <= set(choices.names(group)):
             words.append(parse(f"{group}=[{','.join(names)}]"))
@@ -206,7 +204,7 @@ def differences(
         return
     for name in dict.fromkeys([*before, *after]):  # in one order, in every process
         here, old, new = (*path, name), before.get(name, GONE), after.get(name, GONE)
-        if old == new or here[0] in TODAYS:
+        if old == new or here[0] in unrecorded():
             continue
         if opens(here) and isinstance(old, dict) and isinstance(new, dict) and alike(old, new):
             yield from differences(old, new, here)
@@ -216,7 +214,8 @@ def differences(
 
 def opens(path: tuple[str, ...]) -> bool:
     """Does it hold settings, and is none itself?"""
-    depth = {**dict.fromkeys(ONE, 1), **dict.fromkeys(SEVERAL, 2), "model": 9}
+    one, several = recorded_groups(several=False), recorded_groups(several=True)
+    depth = {**dict.fromkeys(one, 1), **dict.fromkeys(several, 2), "model": 9}
     return len(path) <= depth.get(path[0], 0)
 
 
@@ -231,19 +230,20 @@ def typed_settings(words: Sequence[Override], after: dict[str, Any]) -> Iterator
         value: Any = after
         for name in path:
             value = value.get(name, GONE) if isinstance(value, dict) else GONE
-        if override.text is not None and value is not GONE and path[0] not in TODAYS:
+        if override.text is not None and value is not GONE and path[0] not in unrecorded():
             yield path, value
 
 
 def take(settings: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     """A change of the settings. Where a choice is made that the record has too, it stays as it is
     there, and is not today's."""
-    if path[0] in SEVERAL and len(path) == 1 and isinstance(value, dict):
+    several = path[0] in recorded_groups(several=True)
+    if several and len(path) == 1 and isinstance(value, dict):
         there = settings.get(path[0])
         nodes = there if isinstance(there, dict) else {}
         chosen = {name: kept(nodes.get(name), node) for name, node in value.items()}
         put(settings, path, chosen)
-    elif len(path) == (2 if path[0] in SEVERAL else 1) and isinstance(value, dict):
+    elif len(path) == (2 if several else 1) and isinstance(value, dict):
         node: Any = settings
         for name in path:
             node = node.get(name) if isinstance(node, dict) else None
@@ -280,7 +280,7 @@ def forget_what_followed(
     for name in ("size", "steps"):  # nobody asked for them: they suited the model
         if "model" in touched and name not in touched and before.get(name) is None:
             settings[name] = None
-    if touched & set(SAYS) and "drawn" not in touched:
+    if touched & {*having("prose"), "wildcards"} and "drawn" not in touched:
         settings["drawn"] = None
 
 
@@ -294,7 +294,7 @@ def text(recorded: Record, words: Sequence[Override | str], flags: Sequence[str]
     command = ["python", "run.py", *typed]
     if not recorded.words:
         command = ["python", "run.py", recorded.where, *raws(parse_all(words))]
-    lasting = {name: value for name, value in settings.items() if name not in TODAYS}
+    lasting = {name: value for name, value in settings.items() if name not in unrecorded()}
     facts = {"version": __version__, "words": typed}
     body = record.as_yaml(lasting | facts)
     # What comes from a file must neither end a comment nor speak to the terminal.

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from guided.config.overrides import Override, parse_all, raws
+from guided.config.schema import unrecorded
 from guided.config.values import trusted_words, untrusted
 from guided.errors import BadInput, nearest
 from guided.runs import manifest, record
 from guided.runs.manifest import Row
-from guided.runs.record import TODAYS
 from guided.untrusted import yaml_reader
 
 RUN = "run.yaml"
@@ -44,7 +44,7 @@ def trusted(words: Any) -> list[Override]:
     return [
         untrusted(one)
         for one in parse_all(texts)
-        if one.root not in (*TODAYS, "hydra") and (untrusted(one) == one or one.is_prose)
+        if one.root not in (*unrecorded(), "hydra") and (untrusted(one) == one or one.is_prose)
     ]
 
 

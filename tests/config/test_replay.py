@@ -17,10 +17,10 @@ from guided.config.overrides import raws
 from guided.config.plan import Plan
 from guided.config.replay import Record, composer_of, differences, plain
 from guided.config.replay_reading import trusted
+from guided.config.schema import unrecorded
 from guided.errors import BadInput
 from guided.runs import record
 from guided.runs.manifest import Manifest, Row
-from guided.runs.record import TODAYS
 
 ROOT = Path(__file__).parents[2]
 WORDS = ["prompt=a red heart", "guide.clip.scale=700", "sampler.recurrence=1"]
@@ -30,7 +30,7 @@ RESOLVED = {"seed": 7, "size": [32, 32], "steps": 60, "device": "cpu", "precisio
 def settings_of(*words: str) -> dict:
     """What a run with these words records."""
     settings = plain(compose(list(words))) | RESOLVED
-    return {name: value for name, value in settings.items() if name not in TODAYS} | {
+    return {name: value for name, value in settings.items() if name not in unrecorded()} | {
         "version": record.__version__,
         "words": [*words, "seed=7"],
     }
@@ -48,7 +48,7 @@ def kept(folder: Path, settings: dict) -> str:
 
 
 def lasting(cfg) -> dict:
-    return {name: value for name, value in plain(cfg).items() if name not in TODAYS}
+    return {name: value for name, value in plain(cfg).items() if name not in unrecorded()}
 
 
 def test_a_record_alone_is_the_configuration_that_it_was(tmp_path, usual):
