@@ -29,6 +29,7 @@ from omegaconf.errors import OmegaConfBaseException
 from guided.config import catalog, choices, preset_source, schema
 from guided.config.flags import FOLDERS
 from guided.config.overrides import Override, parse_all, raws
+from guided.config.unknown import unknown_setting
 from guided.config.values import spelt
 from guided.errors import BadInput, shown
 from guided.paths import conf_folder
@@ -36,6 +37,7 @@ from guided.untrusted import interpolation
 from guided.untrusted.typed_paths import expand
 
 KEPT = 64  # configurations
+NO_SETTING = re.compile(r"Could not override '([^']+)'")
 PLAIN = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)  # name.of.setting
 
 
@@ -51,6 +53,12 @@ def compose(words: Sequence[Override | str], flags: Sequence[str] = ()) -> DictC
             return hydra_compose("config", overrides=[*words, *searched(flags)])
         except BadInput:
             raise
+        except ConfigCompositionException as error:
+            if (match := NO_SETTING.search(str(error))) is None:
+                raise
+            choosing = [one for one in overrides if choices.folders(one.name, flags)]
+            cfg = compose(choosing, flags) if len(choosing) < len(overrides) else None
+            raise BadInput(unknown_setting(match[1], cfg, flags)) from error
         except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
             # Hydra's and OmegaConf's own, about a value that they did not expect.
             if "Config group override" in str(error):
@@ -65,6 +73,7 @@ def checked(overrides: Sequence[Override], flags: Sequence[str]) -> list[str]:
     """Return the words for Hydra. Raises BadInput for values that no setting can have."""
     for override in overrides:
         check_choice(override, flags)
+        check_deletion(override)
     spelt_out = catalog.spelt_out(overrides, flags)
     for override in spelt_out:
         check_values(override)
@@ -90,12 +99,27 @@ def check_choice(override: Override, flags: Sequence[str]) -> None:
         raise BadInput(f"{group}={typed}: it has one choice, which stands without brackets")
 
 
+def check_deletion(override: Override) -> None:
+    """Raise BadInput if `~` stands before anything but a group or one of its choices."""
+    if not override.raw.startswith("~") or override.is_hydras:
+        return
+    traits = schema.settings().get(override.root)
+    levels = 1 if traits is None or not traits.several else 2
+    if (traits and not traits.group) or override.name.count(".") >= levels:
+        raise BadInput(
+            f"{shown(override.raw)}: ~ leaves out a group or one of its choices; a setting is "
+            f"set, as in {shown(override.name)}=VALUE"
+        )
+
+
 def check_values(override: Override) -> None:
     """Raise BadInput for numbers that no setting can have, and for look-ups of anything but other
     settings."""
     if override.hydra is None or override.swept:
         return
     name, value = override.hydra.key_or_group, override.value
+    if isinstance(value, dict | list) and repeats_key(override.text or "", value):
+        raise BadInput(f"{name}={shown(override.text)} has a key twice; each key has one value")
     for inside in values_in(value):
         if isinstance(inside, int) and not -(2**63) <= inside < 2**63:
             raise BadInput(f"{name}={shown(value)}: {shown(inside)} is larger than any setting")
@@ -103,6 +127,21 @@ def check_values(override: Override) -> None:
         raise BadInput(
             f"{name}={shown(value)} may refer to other settings only, as ${{size}} does"
         )
+
+
+def repeats_key(text: str, value: dict[str, Any] | list[Any]) -> bool:
+    """Return whether the text of lists and mappings has more items than the value that was read
+    from it, in which later values replaced earlier ones."""
+    outside = re.sub(r"""\\.|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""", "", text, flags=re.DOTALL)
+    return outside.count(",") > commas(value)
+
+
+def commas(value: Any) -> int:
+    """Return the number of commas that separate the items of lists and mappings."""
+    if not isinstance(value, dict | list):
+        return 0
+    items = value.values() if isinstance(value, dict) else value
+    return max(len(items) - 1, 0) + sum(map(commas, items))
 
 
 def values_in(value: Any) -> Iterator[Any]:
@@ -277,7 +316,7 @@ def changed(cfg: DictConfig, override: Override) -> Iterator[None]:
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(cfg, parent) if parent else cfg
     if not isinstance(node, DictConfig) or name not in node:
-        raise ConfigCompositionException(f"Could not override '{key}'.")
+        raise BadInput(unknown_setting(key, cfg))
     before = copy.deepcopy(node._get_node(name))
     try:
         put(cfg, override.hydra)

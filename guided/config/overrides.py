@@ -85,7 +85,7 @@ class Override:
         if text.startswith(("[", "{")) and depth(text) > MAX_DEPTH:
             raise BadInput(f"{self.key}={shown(text)}: brackets more than {MAX_DEPTH} deep")
         if self.is_prose:
-            warn_of_broken_list(text)
+            warn_of_brackets(raw, text)
         return f"{self.key}={in_quotes(interpolation.escaped(text))}"
 
     @cached_property
@@ -165,10 +165,16 @@ def is_mapping(value: Any) -> bool:
     return bool(keys & KEYS) or all(re.fullmatch(r"[\d.]+%?", key) for key in keys)
 
 
-def warn_of_broken_list(text: str) -> None:
-    """Warn if a prompt begins like a list of quoted texts but is none."""
+def warn_of_brackets(word: str, text: str) -> None:
+    """Warn if a prompt begins like a list of quoted texts but is none, or is a mapping with other
+    keys than prompts have."""
     if re.match(r"\[\s*[\"']", text):
         log.warning("%s looks like a list but is not well-formed; it is drawn as one text", text)
+    elif text.startswith("{") and parsed(word) is not None:
+        log.warning(
+            "%s has keys that are neither progress, 0 to 1, nor of %s; it is drawn as one text",
+            *(text, ", ".join(sorted(KEYS))),
+        )
 
 
 @lru_cache(4096)

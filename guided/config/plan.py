@@ -214,6 +214,8 @@ class Plan:
                 list(suited),
                 self.model.name,
             )
+        if "clip" not in self.guides:
+            log.warning("without the guide 'clip' nothing follows the prompt; guide=[clip,...]")
         if not self.clips and "clip" in self.guides:
             raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
 
