@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from benchmarks import scatter
 from guided.batch.sweep import expanded
+from guided.config.overrides import raws
 from guided.config.plan import Plan
 from guided.errors import BadInput
 from guided.models.model_cache import ModelCache
@@ -101,7 +102,7 @@ def rows(variants: str) -> list[list[str]]:
     found: list[list[str]] = [[]]
     for text in variants.split(";"):
         words, several = expanded(shlex.split(text))
-        found += [words + row.words for row in several]
+        found += [raws(words) + row.words for row in several]
     unique: dict[frozenset[str], list[str]] = {}
     for words in found:
         unique.setdefault(frozenset(words), words)

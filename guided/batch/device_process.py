@@ -15,6 +15,7 @@ from guided.batch import worker
 from guided.batch.launchers import JOBS
 from guided.config import schema
 from guided.config.messages import BAD, say
+from guided.config.overrides import parse, parse_all
 from guided.config.replay import composer_of
 from guided.console import Printable
 from guided.errors import Failed
@@ -36,10 +37,12 @@ def main(folder: str, device: str, *more: str) -> int:
     try:
         path = Path(folder)
         check_folder(path, JOBS)
-        own, _ = allowed_files.apart(more)
+        own, _ = allowed_files.apart(parse_all(more))
         with allowed_files.limited(f"resume={path}", own, []):
             composer = composer_of(Manifest.read(path).base)
-            session = worker.WorkerSession(path, composer, [f"device={device}"], alone=False)
+            session = worker.WorkerSession(
+                path, composer, [parse(f"device={device}")], alone=False
+            )
             worker.work(session, "debug" in more)
     except KeyboardInterrupt:
         return 130

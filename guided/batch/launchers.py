@@ -8,11 +8,11 @@ that a lost one's pictures are drawn by the others, or by resume=.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from guided.config.overrides import Override, raws, values_of
 from guided.config.values import spelt
 from guided.errors import BadInput, not_one_of
 
@@ -24,23 +24,22 @@ PLUGINS = {
     "submitit_local": ("hydra_submitit_launcher", "submitit"),
     "submitit_slurm": ("hydra_submitit_launcher", "submitit"),
 }
-HYDRAS = re.compile(r"\+*hydra[./]")
-CHOICE = "hydra/launcher="
+CHOICE = "hydra/launcher"
 JOBS = "jobs"  # the folder of what launchers write
 
 
-def apart(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Hydra's own settings, and the others."""
-    hydras = [word for word in words if HYDRAS.match(word)]
-    return hydras, [word for word in words if not HYDRAS.match(word)]
+def apart(words: Sequence[Override]) -> tuple[list[Override], list[Override]]:
+    """Return Hydra's own settings, and the others."""
+    hydras = [word for word in words if word.is_hydras]
+    return hydras, [word for word in words if not word.is_hydras]
 
 
-def wanted(hydras: Sequence[str]) -> bool:
-    """Is a launcher chosen? BadInput when it is none, or not installed."""
-    names = [word.removeprefix(CHOICE) for word in hydras if word.startswith(CHOICE)]
-    if not names or names[-1] == "basic":
+def wanted(hydras: Sequence[Override]) -> bool:
+    """Return whether a launcher is chosen. Raises BadInput when there is none of that name, or it
+    is not installed."""
+    name = values_of(hydras).get(CHOICE, "basic")
+    if name == "basic":
         return False
-    name = names[-1]
     if name not in PLUGINS:
         raise BadInput(not_one_of("hydra/launcher", name, ("basic", *PLUGINS)))
     package, extra = PLUGINS[name]
@@ -49,9 +48,11 @@ def wanted(hydras: Sequence[str]) -> bool:
     return True
 
 
-def arguments(folder: Path, hydras: Sequence[str], more: Sequence[str], workers: int) -> list[str]:
+def arguments(
+    folder: Path, hydras: Sequence[Override], more: Sequence[str], workers: int
+) -> list[str]:
     """For Hydra: as many jobs as workers, each of which goes on with the folder."""
     place = spelt(str(folder.absolute()))
     each = f"resume=choice({','.join([place] * workers)})"
     jobs = f"hydra.sweep.dir={spelt(str(folder.absolute() / JOBS))}"
-    return ["-m", *hydras, jobs, *more, each]
+    return ["-m", *raws(hydras), jobs, *more, each]

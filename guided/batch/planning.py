@@ -18,10 +18,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from guided.config.composition import Composed, Composer
 from guided.config.messages import BAD, say
+from guided.config.overrides import Override, raws
 from guided.config.plan import Plan
+from guided.config.schema import RUN, scoped, unrecorded
 from guided.errors import BadInput
 from guided.runs.manifest import FAILED, Manifest, Picture, Row, grouped
-from guided.runs.record import TODAYS, fingerprint
+from guided.runs.record import fingerprint
 from guided.untrusted.typed_paths import expand
 from guided.version import __version__
 
@@ -48,20 +50,22 @@ class Batch:
     wrong: dict[int, str] = field(default_factory=dict)  # what is wrong with those that are not
 
 
-def drawable(composer: Composer, row: Row, more: Sequence[str] = ()) -> PlannedRow:
+def drawable(composer: Composer, row: Row, more: Sequence[Override | str] = ()) -> PlannedRow:
     """BadInput, or one of Hydra's or OmegaConf's errors, when the row is not right."""
     with planned(composer, row, more) as (plan, composed):
         return made_of(plan, composed, composer.typed([*row.words, *more]))
 
 
-def made_of(plan: Plan, composed: Composed, typed: list[str]) -> PlannedRow:
-    settings = remembered(composed.cfg, plan) | {"words": typed}
+def made_of(plan: Plan, composed: Composed, typed: list[Override]) -> PlannedRow:
+    of_run = (*scoped(RUN), *unrecorded())
+    words = [override.raw for override in typed if override.name not in of_run]
+    settings = remembered(composed.cfg, plan) | {"words": words}
     return PlannedRow(plan, settings, composed.fingerprint)
 
 
 @contextmanager
 def planned(
-    composer: Composer, row: Row, more: Sequence[str] = ()
+    composer: Composer, row: Row, more: Sequence[Override | str] = ()
 ) -> Iterator[tuple[Plan, Composed]]:
     if row.wrong:
         raise BadInput(row.wrong)
@@ -81,7 +85,7 @@ def remembered(cfg: DictConfig, plan: Plan) -> dict[str, Any]:
 
 def lasting_settings(cfg: DictConfig) -> dict[str, Any]:
     settings = OmegaConf.to_container(cfg, resolve=True)
-    return {name: value for name, value in settings.items() if name not in TODAYS}
+    return {name: value for name, value in settings.items() if name not in unrecorded()}
 
 
 def tell_if_changed(base: dict[str, Any], number: int, row: Row, fingerprint: str) -> None:
@@ -117,7 +121,7 @@ def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
     unsaid = secrets.randbelow(2**32)  # one seed for all rows, so that they can be compared
     fingerprints: list[str | None] = []
     base = {
-        "words": composer.words,
+        "words": raws(composer.words),
         "flags": composer.flags,
         "settings": recorded,
         "seed": unsaid,

@@ -19,8 +19,9 @@ import yaml
 
 from guided.batch.rows import MOST, check_name, combined, from_mapping
 from guided.batch.sweep import settings_of
-from guided.config.overrides import PROSE, is_grammar, parsed
-from guided.config.values import said, untrusted
+from guided.config.overrides import Override, parse, parse_all, raws
+from guided.config.schema import having
+from guided.config.values import typed, untrusted
 from guided.errors import BadInput, not_one_of, shown
 from guided.runs.manifest import Row
 from guided.runs.metadata import whole
@@ -57,7 +58,7 @@ def read(name: str, flags: Sequence[str] = ()) -> list[Row]:
 def harmless(row: Row) -> Row:
     """A file may come from anyone: nothing in it is looked up elsewhere."""
     try:
-        return replace(row, words=[untrusted(word) for word in row.words])
+        return replace(row, words=raws(map(untrusted, parse_all(row.words))))
     except BadInput as error:
         return replace(row, words=[], wrong=row.wrong or str(error))
 
@@ -78,16 +79,17 @@ def from_lines(text: str, name: str) -> list[Row]:
     rows = []
     for number, line in enumerate(text.splitlines(), 1):
         if (line := line.strip()) and not line.startswith("#"):
-            rows.append(Row([prose("prompt", line)], {"prompt": line}, f"{name}:{number}"))
+            rows.append(Row([as_typed("prompt", line).raw], {"prompt": line}, f"{name}:{number}"))
     return rows
 
 
-def prose(name: str, text: str) -> str:
-    """A text as typed behind `name=`; what is well-formed as a list or mapping is one, but a
-    sweep is a text here."""
-    typed = f"{name}={text}"
-    found = parsed(typed) if is_grammar(typed, text) else None
-    return said(name, text) if found is None or found.is_sweep_override() else typed
+def as_typed(name: str, text: str) -> Override:
+    """Return the override with a text as typed behind `name=`. In prose, a list or mapping that is
+    well-formed is one, but a sweep is a text."""
+    override = parse(f"{name}={text}")
+    if not override.is_prose:
+        return override
+    return override if override.is_grammar and not override.swept else typed(name, text)
 
 
 def from_table(text: str, name: str) -> list[Row]:
@@ -130,8 +132,8 @@ def from_cells(names: list[str], cells: list[str], where: str) -> Row:
             where=where, wrong=f"{len(cells)} values for {len(names)} columns; quote commas"
         )
     filled = [(name, cell) for name, cell in zip(names, cells, strict=False) if cell]
-    words = [prose(n, cell) if n in PROSE else f"{n}={cell}" for n, cell in filled]
-    return Row(words, settings_of(words), where)
+    words = [as_typed(column, cell) for column, cell in filled]
+    return Row(raws(words), settings_of(words), where)
 
 
 def from_yaml(text: str, name: str, flags: Sequence[str]) -> list[Row]:
@@ -168,7 +170,7 @@ def settings_in(node: yaml.Node, name: str) -> dict[Any, Any]:
     values = [value for _, value in node.value]
     return {
         key: as_written(value, name, key)
-        if key in PROSE
+        if key in having("prose")
         else yaml_reader.value_of(value, name, key)
         for key, value in zip(keys, values, strict=True)
     }

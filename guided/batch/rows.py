@@ -10,8 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guided.batch.sweep import MOST, WHOLE, expanded
-from guided.config.values import said
+from guided.batch.sweep import MOST, expanded
+from guided.config.schema import having
+from guided.config.values import typed
 from guided.errors import BadInput, shown
 from guided.runs.manifest import Row
 
@@ -40,7 +41,7 @@ def from_mapping(mapping: Mapping[Any, Any], where: str = "") -> Row:
     try:
         for name, value in mapping.items():
             check_name(name, value)
-        words = [said(name, value) for name, value in mapping.items()]
+        words = [typed(name, value).raw for name, value in mapping.items()]
     except BadInput as error:
         return Row([], dict(mapping), where, wrong=str(error))
     return Row(words, dict(mapping), where)
@@ -51,9 +52,9 @@ def check_name(name: Any, value: Any) -> None:
         raise BadInput(f"{shown(name)} is not the name of a setting")
     if not NAME.fullmatch(name):
         raise BadInput(f"{shown(name)} is not the name of a setting, as seed or guide.clip.scale")
-    if re.split(r"[./]", name)[0] in WHOLE:
+    if re.split(r"[./]", name)[0] in ("hydra", *having("per_row", False)):
         raise BadInput(f"{name} holds for the whole batch and not for a row: say it once, {name}=")
-    if isinstance(value, Mapping) and name in ("guide", "output", "clip", "sampler", "model"):
+    if isinstance(value, Mapping) and name in having("group"):
         inside = next(iter(value), "...")
         raise BadInput(f"{name}: say what is inside by its whole name, as in {name}.{inside}: ...")
 

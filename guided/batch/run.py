@@ -23,7 +23,7 @@ from guided.config import choices
 from guided.config.catalog import unquoted
 from guided.config.composition import Composer, lasting, own_folders
 from guided.config.flags import MANY
-from guided.config.overrides import name_of
+from guided.config.overrides import Override, parse_all, raws, values_of
 from guided.config.plan import plain
 from guided.config.replay import Record, composer_of
 from guided.config.schema import build
@@ -42,7 +42,7 @@ UNHEARD = 8  # choices that are composed within two seconds
 
 
 def draw(
-    words: Sequence[str],
+    words: Sequence[Override | str],
     flags: Sequence[str] = (),
     recorded: Record | None = None,
     launch: Launch | None = None,
@@ -54,17 +54,20 @@ def draw(
     BadInput, or one of Hydra's errors, before anything is made, when none of it can be drawn;
     Failed, after all else was drawn, when something could not be; KeyboardInterrupt when it was
     stopped."""
-    own, words = allowed_files.apart(words)
-    prompts = [word for word in words if name_of(word) == "prompts"]
+    own, overrides = allowed_files.apart(parse_all(words))
+    prompts = [override.raw for override in overrides if override.name == "prompts"]
     if recorded is None and not prompts:
-        return draw_typed(words, flags, recorded, launch)
+        return draw_typed(overrides, flags, recorded, launch)
     source = recorded.where if recorded else prompts[0]
-    with allowed_files.limited(source, own, words, own_folders(flags)):
-        return draw_typed(words, flags, recorded, launch)
+    with allowed_files.limited(source, own, overrides, own_folders(flags)):
+        return draw_typed(overrides, flags, recorded, launch)
 
 
 def draw_typed(
-    words: Sequence[str], flags: Sequence[str], recorded: Record | None, launch: Launch | None
+    words: Sequence[Override],
+    flags: Sequence[str],
+    recorded: Record | None,
+    launch: Launch | None,
 ) -> Path:
     """As `draw`, with what may be opened decided."""
     hydras, words = launchers.apart(words)
@@ -75,7 +78,11 @@ def draw_typed(
     with composer.row() as composed:
         cfg = composed.cfg
         listed = prompt_files.read(cfg.prompts, flags) if cfg.prompts else rows_of(recorded, words)
-        preset = build(cfg.batch, "batch").rows(flags, chosen(words)) if cfg.batch else []
+        preset = (
+            build(cfg.batch, "batch").rows(flags, values_of(words).get("batch", ""))
+            if cfg.batch
+            else []
+        )
         rows = crossed(listed, preset, swept)
         root, debug, workers = expand("folder", cfg.folder), cfg.debug, read_workers(cfg.workers)
         title = cfg.name or (Path(cfg.prompts).stem if cfg.prompts else "")
@@ -102,8 +109,8 @@ def draw_typed(
 
 
 def choices_in(row: Row, flags: Sequence[str]) -> tuple[str, ...]:
-    """What of a row Hydra must compose anew."""
-    return tuple(word for word in row.words if choices.folders(name_of(word), flags))
+    """Return the words of a row for which Hydra must compose anew."""
+    return tuple(one.raw for one in parse_all(row.words) if choices.folders(one.name, flags))
 
 
 def read_workers(workers: int) -> int:
@@ -124,20 +131,15 @@ def by_launcher(folder: Path, launch: Launch, arguments: list[str]) -> Path:
     return conclude(folder)
 
 
-def rows_of(recorded: Record | None, words: Sequence[str]) -> list[Row]:
+def rows_of(recorded: Record | None, words: Sequence[Override]) -> list[Row]:
     """Those of a run that is drawn again, where it had several."""
     return recorded.rows_with(words) if recorded else []
 
 
-def chosen(words: Sequence[str]) -> str:
-    """The preset's name, for what is said of it."""
-    return next((word[6:] for word in words if word.startswith("batch=")), "")
-
-
-def join(words: Sequence[str]) -> None:
+def join(words: Sequence[Override | str]) -> None:
     """Be one of a launcher's workers on a folder."""
-    own, words = allowed_files.apart(words)
-    said, more = beside(words)
+    own, overrides = allowed_files.apart(parse_all(words))
+    said, more = beside(overrides)
     folder = Path(unquoted(said["resume"]))
     check_folder(folder, launchers.JOBS)
     with allowed_files.limited(f"resume={folder}", own, []):
@@ -145,15 +147,15 @@ def join(words: Sequence[str]) -> None:
         worker.work(worker.WorkerSession(folder, composer, more, alone=False))
 
 
-def resume(words: Sequence[str], launch: Launch | None = None) -> Path:
-    """Go on with a folder: what is not there yet, and what failed. As `draw`."""
-    own, words = allowed_files.apart(words)
-    said = dict(word.partition("=")[::2] for word in words)
-    with allowed_files.limited(f"resume={said['resume']}", own, [], own_folders([])):
-        return resume_typed(words, launch)
+def resume(words: Sequence[Override | str], launch: Launch | None = None) -> Path:
+    """Draw the pictures of a folder that are not there yet, or failed. As `draw`."""
+    own, overrides = allowed_files.apart(parse_all(words))
+    source = f"resume={values_of(overrides)['resume']}"
+    with allowed_files.limited(source, own, [], own_folders([])):
+        return resume_typed(overrides, launch)
 
 
-def resume_typed(words: Sequence[str], launch: Launch | None) -> Path:
+def resume_typed(words: Sequence[Override], launch: Launch | None) -> Path:
     """As `resume`, with what may be opened decided."""
     hydras, words = launchers.apart(words)
     launched = launchers.wanted(hydras)
@@ -172,16 +174,15 @@ def resume_typed(words: Sequence[str], launch: Launch | None) -> Path:
         return by_launcher(
             folder,
             launch,
-            launchers.arguments(folder, hydras, [*more, allowed_files.word()], workers),
+            launchers.arguments(folder, hydras, [*raws(more), allowed_files.word()], workers),
         )
     session = worker.WorkerSession(folder, composer, more)
     return finish(folder, session, devices, said.get("debug", "").lower() == "true")
 
 
-def beside(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """What is said with resume=, and of it what every row then has too."""
-    said = dict(word.partition("=")[::2] for word in words)
-    return said, [f"{name}={said[name]}" for name in ("device", "workers") if name in said]
+def beside(words: Sequence[Override]) -> tuple[dict[str, str], list[Override]]:
+    """Return the settings beside resume=, and those of them that every row gets."""
+    return values_of(words), [word for word in words if word.name in ("device", "workers")]
 
 
 def found_folder(name: str, root: str) -> Path:
@@ -293,7 +294,7 @@ def begin(batch: Batch, composer: Composer, root: Path) -> Path:
     else:
         with composer.row() as composed:
             settings = lasting_settings(composed.cfg)
-    settings |= {"words": composer.typed([]), **resolved}
+    settings |= {"words": raws(composer.typed([])), **resolved}
     if settings["seed"] is None:
         settings["seed"] = batch.manifest.base["seed"]  # of the rows that say none
     record.write(folder / "run.yaml", record.as_yaml(settings).encode())

@@ -12,69 +12,64 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hydra.core.override_parser.types import Glob, Override, RangeSweep
+from hydra.core.override_parser.types import Glob, RangeSweep
 
 from guided.config import choices
-from guided.config.overrides import name_of, parsed, quote_one
-from guided.config.presets import GROUPS
+from guided.config.overrides import Override, parse_all, raws
+from guided.config.schema import having
 from guided.errors import BadInput, shown
 from guided.runs.manifest import Row
 from guided.text import split
 
-# Whose values may be paths, or names in any script, which Hydra's grammar cannot read.
-NAMED = ("model", "clip", *GROUPS)
-# Of the batch or of the machine: no row can have its own.
-WHOLE = (
-    *("folder", "name", "cache", "models", "debug", "device", "trust"),
-    *("prompts", "batch", "resume", "from", "show", "import", "gallery", "workers", "hydra"),
-)
 MOST = 10_000  # rows of a batch
 CALL = re.compile(r"\w+\(.*\)", re.DOTALL)
 
 
-def expanded(words: Sequence[str], flags: Sequence[str] = ()) -> tuple[list[str], list[Row]]:
-    """The words that hold for every row, and the rows that the others make; the last one varies
-    quickest. BadInput when a sweep has no end, or nothing in it."""
-    several: dict[str, list[str]] = {}
+def expanded(
+    words: Sequence[Override | str], flags: Sequence[str] = ()
+) -> tuple[list[Override], list[Row]]:
+    """Return the overrides that hold for every row, and the rows that the others make; the last
+    one varies quickest. Raises BadInput when a sweep has no end, or nothing in it."""
+    words = parse_all(words)
+    several: dict[Override, list[Override]] = {}
     for word in words:
-        if (found := variants(word, flags)) is not None:
-            several[word] = found
-            check_count(math.prod(map(len, several.values())), " ".join(several))
+        if (values := variants(word, flags)) is not None:
+            several[word] = values
+            check_count(math.prod(map(len, several.values())), " ".join(raws(several)))
     for word in several:
-        if name_of(word).split(".")[0] in WHOLE:
+        if word.is_hydras or word.root in having("per_row", False):
             raise BadInput(
-                f"{shown(word)} holds for the whole batch and has one value, also behind -m"
+                f"{shown(word.raw)} holds for the whole batch and has one value, also behind -m"
             )
     rows = [
-        Row(list(chosen), settings_of(chosen)) for chosen in itertools.product(*several.values())
+        Row(raws(chosen), settings_of(chosen)) for chosen in itertools.product(*several.values())
     ]
     return [word for word in words if word not in several], rows
 
 
-def variants(word: str, flags: Sequence[str] = ()) -> list[str] | None:
-    """A word for each of its values; None when it has only one."""
-    name, equals, value = word.partition("=")
-    if equals and name in NAMED and not value.startswith("[") and not CALL.fullmatch(value):
-        items = split(value)
-        return [f"{name}={item}" for item in items] if len(items) > 1 else None
-    found = parsed(quote_one(word))
-    if found is None or not found.is_sweep_override():
+def variants(word: Override, flags: Sequence[str] = ()) -> list[Override] | None:
+    """Return an override for each of its values; None when it has only one."""
+    text = word.text or ""
+    if word.key in having("own_names") and not text.startswith("[") and not CALL.fullmatch(text):
+        items = split(text)
+        return [word.with_text(item) for item in items] if len(items) > 1 else None
+    if not word.swept or word.hydra is None:
         return None
-    if not found.is_discrete_sweep():
+    if not word.hydra.is_discrete_sweep():
         raise BadInput(
-            f"{shown(word)} has no end; range(0,10) has, or choose another hydra/sweeper"
+            f"{shown(word.raw)} has no end; range(0,10) has, or choose another hydra/sweeper"
         )
-    if isinstance(found.value(), RangeSweep):
-        check_count(length(word, found.value()), word)
-    key = found.get_key_element()
-    values = (
-        options(word, found, flags)
-        if isinstance(found.value(), Glob)
-        else list(found.sweep_string_iterator())
+    values = word.hydra.value()
+    if isinstance(values, RangeSweep):
+        check_count(length(word.raw, values), word.raw)
+    texts = (
+        options(word, values, flags)
+        if isinstance(values, Glob)
+        else list(word.hydra.sweep_string_iterator())
     )
-    if not values:
-        raise BadInput(f"{shown(word)} has nothing in it")
-    return [f"{key}={text}" for text in values]
+    if not texts:
+        raise BadInput(f"{shown(word.raw)} has nothing in it")
+    return [word.with_text(one) for one in texts]
 
 
 def length(word: str, sweep: RangeSweep) -> float:
@@ -93,19 +88,14 @@ def check_count(count: float, words: str) -> None:
         )
 
 
-def options(word: str, found: Override, flags: Sequence[str]) -> list[str]:
-    """The choices of a group that a pattern names."""
-    names = choices.names(found.key_or_group, flags)
+def options(word: Override, pattern: Glob, flags: Sequence[str]) -> list[str]:
+    """Return the choices of a group that a pattern names."""
+    names = choices.names(word.name, flags)
     if not names:
-        raise BadInput(f"{shown(word)}: glob is for groups of choices, as in sampler=glob(*)")
-    return found.value().filter(names)
+        raise BadInput(f"{shown(word.raw)}: glob is for groups of choices, as in sampler=glob(*)")
+    return pattern.filter(names)
 
 
-def settings_of(words: Iterable[str]) -> dict[str, Any]:
-    """What the words set, for people."""
-    settings = {}
-    for word in words:
-        found = parsed(quote_one(word))
-        name, _, text = word.partition("=")
-        settings[name] = text if found is None or found.is_sweep_override() else found.value()
-    return settings
+def settings_of(words: Iterable[Override]) -> dict[str, Any]:
+    """Return the values by the names of the settings, for people."""
+    return {word.key: word.value for word in words}

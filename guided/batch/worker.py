@@ -19,6 +19,7 @@ from guided.batch.queue import WORK, Claim, check_there
 from guided.batch.throughput import Throughput
 from guided.config.composition import Composer
 from guided.config.messages import say
+from guided.config.overrides import Override, parse_all, raws, values_of
 from guided.config.values import trusted_words
 from guided.console import tell
 from guided.devices import find_device
@@ -41,9 +42,8 @@ def work(session: WorkerSession, debug: bool = False) -> None:
     """Draw what is left in the folder.
 
     KeyboardInterrupt when it was stopped: what was begun is queued again."""
-    for word in session.more:
-        if word.startswith("device="):  # a worker without a device would fail at every picture
-            find_device(word.removeprefix("device="))
+    if device := values_of(session.more).get("device"):
+        find_device(device)  # a worker without a device would fail at every picture
     try:
         with (
             where_asked(Manifest.read(session.folder).base),
@@ -83,7 +83,7 @@ class WorkerSession:
 
     folder: Path
     composer: Composer
-    more: list[str] = field(default_factory=list)  # for every row, as device=cuda:1
+    more: list[Override] = field(default_factory=list)  # for every row, as device=cuda:1
     row: int | None = None
     found: PlannedRow | None = None  # the row at hand, planned
     pipeline: Pipeline | None = None
@@ -159,7 +159,7 @@ class WorkerSession:
             self.row = self.pipeline = None
             manifest = Manifest.read(self.folder)
             asked = manifest.rows[row]
-            asked = replace(asked, words=trusted_words(asked.words))
+            asked = replace(asked, words=raws(trusted_words(parse_all(asked.words))))
             self.found = drawable(self.composer, asked, self.more)
             tell_if_changed(manifest.base, row, asked, self.found.fingerprint)
             self.row = row

@@ -14,13 +14,14 @@ import yaml
 from hydra.core.override_parser.types import Quote, QuotedString
 
 from guided.config import choices as config_choices
-from guided.config.overrides import escaped
+from guided.config.overrides import Override, values_of
 from guided.config.schema import Config
 from guided.console import show
 from guided.disco.reading import read
 from guided.disco.rules import translate
 from guided.disco.translation import Translation, beyond
 from guided.errors import CONTROL_OR_BREAK, BadInput
+from guided.untrusted.interpolation import escaped
 from guided.untrusted.typed_paths import expand
 
 PROGRAMS = {"disco": "Disco Diffusion", "discoart": "DiscoArt"}
@@ -28,17 +29,17 @@ COMPANIONS = ("folder", "debug")  # what may be said beside import=
 KEYWORDS = ("null", "true", "false", "inf", "nan")  # of Hydra's grammar
 
 
-def run(words: Sequence[str]) -> None:
+def run(words: Sequence[Override]) -> None:
     """Read the file that `import=` names, print the command, write the preset."""
-    said = dict(word.split("=", 1) for word in words if "=" in word)
-    others = [word for word in words if word.split("=")[0] not in ("import", *COMPANIONS)]
+    values = values_of(words)
+    others = [word.raw for word in words if word.name not in ("import", *COMPANIONS)]
     if others:
         raise BadInput(
             f"import= stands alone, but for folder=; say {' '.join(others)} behind the command "
             "that it prints"
         )
-    path = expand("import", said["import"])
-    root = expand("folder", said.get("folder", Config.folder)) / "presets"
+    path = expand("import", values["import"])
+    root = expand("folder", values.get("folder", Config.folder)) / "presets"
     program, settings = read(path)
     found = imported(path, program, settings)
     preset = write_preset(root, path, found)
@@ -137,7 +138,7 @@ def preset_text(source: Path, found: Translation, root: Path, name: str) -> str:
         node, names = body, dotted.split(".")
         for part in names[:-1]:
             node = node.setdefault(part, {})
-        node[names[-1]] = without_interpolation(value)
+        node[names[-1]] = escaped(value)
     text = yaml.safe_dump(body, allow_unicode=True, sort_keys=False, width=95)
     return f"# @package _global_\n{comment}\n{text}"
 
@@ -147,14 +148,3 @@ def in_a_preset(names: Any) -> bool:
     Hydra's lists of defaults do not."""
     listed = names if isinstance(names, list) else [names]
     return not any(re.search(r"[./:\\]", name) for name in listed)
-
-
-def without_interpolation(value: Any) -> Any:
-    """A dollar and a brace in a text are text."""
-    if isinstance(value, str):
-        return escaped(value)
-    if isinstance(value, list):
-        return [without_interpolation(item) for item in value]
-    if isinstance(value, dict):
-        return {key: without_interpolation(item) for key, item in value.items()}
-    return value

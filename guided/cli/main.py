@@ -11,14 +11,16 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
 from guided import console
-from guided.config import choices, composition, flags, overrides, preset_source, presets
+from guided.config import choices, command_line, composition, flags, preset_source, presets
 from guided.config.composition import compose
 from guided.config.messages import BAD, say
+from guided.config.overrides import Override, parse_all, values_of
 from guided.errors import BadInput, Failed, printable, shown
 from guided.runs.manifest import Manifest
 from guided.untrusted import allowed_files, interpolation
@@ -74,35 +76,40 @@ def log_to_terminal() -> None:
 
 
 def obey(main: Callable[[], None], argv: list[str]) -> None:
-    """Do what the command line asks for; raises what went wrong."""
-    if {*flags.HELP} & set(argv[1:]):
-        console.show(choices.text(argv[1:]))
-    elif {*flags.VERSION} & set(argv[1:]):
-        console.show(f"guided {__version__}")
-    elif set(flags.COMPLETION) & set(argv[1:]):
+    """Do the command; raises whatever goes wrong."""
+    arguments = argv[1:]
+    if set(arguments) & set(flags.COMPLETION):
         main()
-    elif any(word.startswith("import=") for word in argv[1:]):
-        from guided.cli import import_settings
-
-        import_settings.run(argv[1:])
-    else:
-        given, words = overrides.apart(argv[1:])
-        given = composition.separated(given)
+        return
+    for names, answer in ANSWERS:
+        if set(arguments) & set(names):
+            console.show(answer(arguments))
+            return
+    given, words = command_line.apart(arguments)
+    given = composition.separated(given)
+    if not any(word.name == "import" for word in words):
         flags.check(given)
         check_hydras(words)
         composition.sources(given)
-        if group := presets.asked(words):
-            presets.show(group, given)
-        elif {*flags.CFG} & set(given):
-            console.show(printable(OmegaConf.to_yaml(compose(words, given)), lines=True))
-        else:
-            through_hydra_or_not(main, argv, given, words)
+    if {*flags.CFG} & set(given):
+        console.show(printable(OmegaConf.to_yaml(compose(words, given)), lines=True))
+    else:
+        through_hydra_or_not(main, argv, given, words)
+
+
+def version(arguments: Sequence[str]) -> str:
+    """Return the line of --version."""
+    return f"guided {__version__}"
+
+
+# Flags that only print a text, each with the function that makes it.
+ANSWERS = ((flags.HELP, choices.text), (flags.VERSION, version))
 
 
 def through_hydra_or_not(
-    main: Callable[[], None], argv: list[str], given: list[str], words: list[str]
+    main: Callable[[], None], argv: list[str], given: list[str], words: list[Override]
 ) -> None:
-    """Draw: Hydra is the one who runs its launchers, and its sweepers but for the plain one."""
+    """Do the command. Hydra runs its launchers, and its sweepers but for the basic one."""
 
     def launch(arguments: list[str]) -> None:
         preset_source.register()
@@ -116,69 +123,142 @@ def through_hydra_or_not(
         do(words, given, launch)
 
 
-def check_hydras(words: Sequence[str]) -> None:
+def check_hydras(words: Sequence[Override]) -> None:
     """Raise BadInput for settings of Hydra's own, but those of launchers and sweepers."""
     for word in words:
-        name = overrides.name_of(word)
-        if re.match(r"hydra\b", name) and not HYDRAS.match(name):
+        if word.is_hydras and not HYDRAS.match(word.name):
             raise BadInput(
-                f"{shown(name)} is Hydra's own; of its settings there are hydra/launcher=, "
+                f"{shown(word.name)} is Hydra's own; of its settings there are hydra/launcher=, "
                 "hydra/sweeper= and what is inside of these"
             )
 
 
-def for_hydra(words: Sequence[str]) -> bool:
-    """Is a sweeper chosen that is not the plain one?"""
-    return any(word.startswith("hydra/sweeper=") and not word.endswith("=basic") for word in words)
+def for_hydra(words: Sequence[Override]) -> bool:
+    """Return whether a sweeper is chosen that is not the basic one."""
+    return values_of(words).get("hydra/sweeper", "basic") != "basic"
+
+
+@dataclass
+class Command:
+    """The settings of a command line, and its flags; `launch` runs Hydra with arguments."""
+
+    words: list[Override]
+    flags: list[str]
+    launch: Callable[[list[str]], None] | None = None
+
+    @cached_property
+    def values(self) -> dict[str, str]:
+        """The texts of the settings by name."""
+        return values_of(self.words)
+
+    def has(self, key: str) -> bool:
+        """Return whether a setting of that name, or `name=value`, is among them."""
+        return key in self.values or any(word.raw == key for word in self.words)
+
+    def without(self, *names: str) -> list[Override]:
+        """Return the settings that have none of these names."""
+        return [word for word in self.words if word.name not in names]
 
 
 def do(
-    words: list[str], given: list[str], launch: Callable[[list[str]], None] | None = None
+    words: Sequence[Override | str],
+    given: list[str],
+    launch: Callable[[list[str]], None] | None = None,
 ) -> Path | None:
-    """What was typed; the folder of what was drawn. Raises what went wrong."""
-    said = dict(word.partition("=")[::2] for word in words)
-    if "gallery" in said:
-        pages_of(said["gallery"], words)
-        return None
-    from guided.batch import run as batch_run
-    from guided.cli import models
-    from guided.config import replay
-    from guided.config.replay import Record
-
-    if "resume" in said:
-        return batch_run.resume(words, launch)
-    if said.get("show", "false") not in ("true", "false"):
-        raise BadInput(f"show={shown(said['show'])} must be true or false")
-    if "from" in said:
-        recorded = Record.read(said["from"])
-        words = [word for word in words if not word.startswith(("from=", "show="))]
-        if said.get("show") == "true":
-            own, words = allowed_files.apart(words)
-            with allowed_files.limited(recorded.where, own, words, composition.own_folders(given)):
-                console.show(replay.text(recorded, words, given).rstrip("\n"))
-            return None
-        return batch_run.draw(words, given, recorded, launch)
-    if "show" in said:
-        raise BadInput("show=true needs a picture or a run: from=image.png show=true")
-    if "models" in said:
-        cfg = compose(words, given)
-        models.run(cfg.models, cfg, cfg.trust is True and is_typed("trust", words))
-        return None
-    return batch_run.draw(words, given, None, launch)
+    """Do a command; return the folder of the pictures if it drew any. Raises whatever goes
+    wrong."""
+    command = Command(parse_all(words), given, launch)
+    handlers = (handler for key, handler in COMMANDS.items() if command.has(key))
+    return next(handlers, draw)(command)
 
 
-def is_typed(name: str, words: Sequence[str]) -> bool:
-    """Does the command itself set this name, and not only a preset or a file?"""
-    return any(overrides.name_of(word) == name for word in words)
+def draw(command: Command) -> Path:
+    """Draw the prompt."""
+    from guided.batch import run
+
+    return run.draw(command.words, command.flags, None, command.launch)
 
 
-def pages_of(folder: str, words: list[str]) -> None:
-    """The gallery's pages, made anew."""
+def list_presets(group: str, command: Command) -> None:
+    """Print the table of a group's presets."""
+    presets.show(group, command.flags)
+
+
+def make_gallery(command: Command) -> None:
+    """Make the pages of the gallery anew."""
     from guided.gallery import pages
 
-    if len(words) > 1:
+    if len(command.words) > 1:
         raise BadInput("gallery= stands alone, because it draws nothing")
-    console.tell(str(pages.rebuild(expand("gallery", folder))))
+    console.tell(str(pages.rebuild(expand("gallery", command.values["gallery"]))))
+
+
+def import_other(command: Command) -> None:
+    """Print the command that draws what another program's settings do."""
+    from guided.cli import import_settings
+
+    import_settings.run(command.words)
+
+
+def resume(command: Command) -> Path:
+    """Draw the pictures of a folder that are left."""
+    from guided.batch import run
+
+    return run.resume(command.words, command.launch)
+
+
+def draw_again(command: Command) -> Path | None:
+    """Draw a picture or a run again; with show=true, print its settings."""
+    from guided.batch import run
+    from guided.config import replay
+
+    shows = read_show(command)
+    recorded = replay.Record.read(command.values["from"])
+    words = command.without("from", "show")
+    if not shows:
+        return run.draw(words, command.flags, recorded, command.launch)
+    own, words = allowed_files.apart(words)
+    folders = composition.own_folders(command.flags)
+    with allowed_files.limited(recorded.where, own, words, folders):
+        console.show(replay.text(recorded, words, command.flags).rstrip("\n"))
+    return None
+
+
+def read_show(command: Command) -> bool:
+    """Return the value of show=, or raise BadInput."""
+    show = command.values.get("show", "false")
+    if show not in ("true", "false"):
+        raise BadInput(f"show={shown(show)} must be true or false")
+    return show == "true"
+
+
+def show_settings(command: Command) -> None:
+    """Raise BadInput: there is nothing to show without from=."""
+    read_show(command)
+    raise BadInput("show=true needs a picture or a run: from=image.png show=true")
+
+
+def list_or_download(command: Command) -> None:
+    """List or download models."""
+    from guided.cli import models
+
+    cfg = compose(command.words, command.flags)
+    # A preset or a file must not trust on the user's behalf.
+    trust = cfg.trust is True and "trust" in command.values
+    models.run(cfg.models, cfg, trust)
+
+
+# Settings, or settings with a value, that make a command of their own. The first decides.
+COMMANDS: dict[str, Callable[[Command], Path | None]] = {
+    "import": import_other,
+    "artist=list": partial(list_presets, "artist"),
+    "look=list": partial(list_presets, "look"),
+    "gallery": make_gallery,
+    "resume": resume,
+    "from": draw_again,
+    "show": show_settings,
+    "models": list_or_download,
+}
 
 
 def report(error: Exception, debug: bool) -> int:
@@ -212,7 +292,7 @@ def run(cfg: DictConfig) -> float | None:
     from guided.batch import run as batch_run
 
     interpolation.forget_environment()  # a launcher's worker is a process of its own
-    words = list(HydraConfig.get().overrides.task)
+    words = parse_all(HydraConfig.get().overrides.task)
     try:
         if cfg.resume is not None:
             batch_run.join(words)

@@ -17,6 +17,7 @@ from zlib import crc32
 from hydra.core.config_store import ConfigStore
 
 from guided.config import card_list, choices, presets
+from guided.config.overrides import Override
 from guided.config.schema import build, build_all
 from guided.errors import BadInput, nearest, not_one_of, shown
 from guided.models import open_clip_registry
@@ -37,22 +38,22 @@ REPOSITORY = re.compile(r"(?:hf-hub:|hf_hub:|https://huggingface\.co/)?([\w.-]+/
 OPENAI = re.compile(r"(ViT-[BL])/(\d\d)(@336px)?")  # OpenAI's own spelling
 
 
-def spelt_out(overrides: Sequence[str], flags: Sequence[str] | None = None) -> list[str]:
-    """The command line with names that conf/ does not have replaced by ones that the store has,
-    and those of presets by their files'. `flags` say where one's own presets are; unsaid, they
-    stand among the overrides. BadInput when there is no such preset, file, architecture or tag, or
-    the file is something else."""
-    flags = overrides if flags is None else flags
-    return [plain for word in overrides for plain in spelt_out_one(word, flags)]
+def spelt_out(overrides: Sequence[Override], flags: Sequence[str]) -> list[Override]:
+    """Return the overrides with names that conf/ does not have replaced by ones that Hydra's store
+    has, and those of presets by the names of their files. `flags` say where one's own presets are.
+    Raises BadInput when there is no such preset, file, architecture or tag, or the file is
+    something else."""
+    return [plain for one in overrides for plain in spelt_out_one(one, flags)]
 
 
-def spelt_out_one(word: str, flags: Sequence[str]) -> list[str]:
-    group, equals, value = word.partition("=")
-    if equals and group in presets.GROUPS:
-        return presets.spelt_out(group, value, flags)
+def spelt_out_one(override: Override, flags: Sequence[str]) -> list[Override]:
+    """Return the overrides of Hydra's that one override stands for."""
+    group, value = override.key, override.text
+    if value is not None and group in presets.GROUPS:
+        return presets.spelt_out(override, flags)
     own = {"model": own_model, "clip": own_clip}.get(group)
-    if not equals or own is None:
-        return [word]
+    if value is None or own is None:
+        return [override]
     own_folders = len(choices.folders(group, flags)) > 1
     left, inner, right = re.fullmatch(r"(\s*\[?)(.*?)(\]?\s*)", value, re.DOTALL).groups()
     whole = unquoted(inner)
@@ -62,9 +63,9 @@ def spelt_out_one(word: str, flags: Sequence[str]) -> list[str]:
             refuse_repository(group, item)
     names = [own(item) for item in items]
     if not any(names):
-        return [word]
+        return [override]
     chosen = [name or item for name, item in zip(names, items, strict=True)]
-    return [f"{group}={left}{','.join(chosen)}{right}"]
+    return [override.with_text(f"{left}{','.join(chosen)}{right}")]
 
 
 def refuse_repository(group: str, typed: str) -> None:
@@ -176,9 +177,6 @@ def existing(group: str, typed: str) -> Path:
         allowed_files.check(path)
         check_regular(group, path)
         return path
-    if (found := locate(typed)) is not None:
-        check_regular(group, found)
-        return found
     if (found := locate(typed)) is not None:
         check_regular(group, found)
         return found

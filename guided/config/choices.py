@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from guided.config import flags
-from guided.config.schema import Config
+from guided.config import flags, schema
 from guided.paths import conf_folder
 from guided.untrusted.typed_paths import expand, impossible
 
@@ -44,16 +43,16 @@ def text(arguments: Sequence[str]) -> str:
 
 
 def settings() -> str:
-    lines = ["Settings (default):"]
-    for setting in fields(Config):
+    lines, traits = ["Settings (default):"], schema.settings()
+    for setting in fields(schema.Config):
         if not folders(setting.name):
-            lines.append(f"  {setting.name:<10} {setting.metadata['help']} ({setting.default})")
+            lines.append(f"  {setting.name:<10} {traits[setting.name].help} ({setting.default})")
     return "\n".join(lines)
 
 
 def choices(arguments: Sequence[str]) -> str:
     """Groups in Config's order, then those that only presets have."""
-    meanings = {f.name: f.metadata["help"] for f in fields(Config)}
+    meanings = {f.name: schema.settings()[f.name].help for f in fields(schema.Config)}
     root = conf_folder()
     found = {path.name for path in root.iterdir() if path.is_dir() and path.name != "local"}
     groups = [name for name in meanings if name in found] + sorted(found - meanings.keys())

@@ -20,32 +20,32 @@ from typing import Any, Protocol
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.types import Override, QuotedString
+from hydra.core.override_parser.types import Override as HydraOverride
+from hydra.core.override_parser.types import QuotedString
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from guided.config import catalog, preset_source, schema
-from guided.config import choices as config_choices
-from guided.config import overrides as config_overrides
+from guided.config import catalog, choices, preset_source, schema
 from guided.config.flags import FOLDERS
-from guided.config.values import plain_value, spelt
+from guided.config.overrides import Override, parse_all, raws
+from guided.config.unknown import unknown_setting
+from guided.config.values import spelt
 from guided.errors import BadInput, shown
 from guided.paths import conf_folder
-from guided.runs.record import TODAYS
 from guided.untrusted import interpolation
 from guided.untrusted.typed_paths import expand
 
-WITH_PATHS = ("", "model", "clip", "secondary", "look", "local")  # groups, and the root
-ALONE = ("generator", "model", "secondary", "cutouts", "sampler", "batch")  # groups: one choice
 KEPT = 64  # configurations
-PLAIN = re.compile(r"(?P<name>[A-Za-z_][\w.]*)=", re.ASCII)  # name.of.setting=value
+NO_SETTING = re.compile(r"Could not override '([^']+)'")
+PLAIN = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)  # name.of.setting
 
 
-def compose(overrides: Sequence[str], flags: Sequence[str] = ()) -> DictConfig:
-    """The configuration that `python run.py *flags *overrides` would draw."""
+def compose(words: Sequence[Override | str], flags: Sequence[str] = ()) -> DictConfig:
+    """Return the configuration that `python run.py *flags *words` would draw."""
     schema.register()
     preset_source.register()
+    overrides = parse_all(words)
     words = checked(overrides, flags)
     root = str(conf_folder())
     with outside_of_hydra(), initialize_config_dir(root, version_base="1.3"):
@@ -53,53 +53,73 @@ def compose(overrides: Sequence[str], flags: Sequence[str] = ()) -> DictConfig:
             return hydra_compose("config", overrides=[*words, *searched(flags)])
         except BadInput:
             raise
+        except ConfigCompositionException as error:
+            if (match := NO_SETTING.search(str(error))) is None:
+                raise
+            choosing = [one for one in overrides if choices.folders(one.name, flags)]
+            cfg = compose(choosing, flags) if len(choosing) < len(overrides) else None
+            raise BadInput(unknown_setting(match[1], cfg, flags)) from error
         except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
             # Hydra's and OmegaConf's own, about a value that they did not expect.
             if "Config group override" in str(error):
                 reason = "null is no choice of a group; ~GROUP leaves it out; --help has them all"
             else:
-                reason = f"{shown(' '.join(overrides))} cannot be composed: {first_line(error)}"
+                typed = shown(" ".join(raws(overrides)))
+                reason = f"{typed} cannot be composed: {first_line(error)}"
             raise BadInput(reason) from error
 
 
-def checked(overrides: Sequence[str], flags: Sequence[str]) -> list[str]:
-    """Return the words as Hydra can read them; BadInput for what none of them may be."""
-    for word in overrides:
-        check_choice(word, flags)
-    words = config_overrides.quote(catalog.spelt_out(overrides, flags))
-    for word in words:
-        if (found := config_overrides.parsed(word)) is not None:
-            check_override(found)
-    return words
+def checked(overrides: Sequence[Override], flags: Sequence[str]) -> list[str]:
+    """Return the words for Hydra. Raises BadInput for values that no setting can have."""
+    for override in overrides:
+        check_choice(override, flags)
+        check_deletion(override)
+    spelt_out = catalog.spelt_out(overrides, flags)
+    for override in spelt_out:
+        check_values(override)
+    return [override.quoted for override in spelt_out]
 
 
-def check_choice(word: str, flags: Sequence[str]) -> None:
-    """Raise BadInput unless what is chosen from a group is a name, or a list of names."""
-    group = config_overrides.name_of(word)
-    if "=" not in word or not config_choices.folders(group, flags):
+def check_choice(override: Override, flags: Sequence[str]) -> None:
+    """Raise BadInput unless a group is given the name of a choice, or a list of names."""
+    group = override.name
+    if override.text is None or not choices.folders(group, flags):
         return
-    found = config_overrides.parsed(config_overrides.quote_one(word))
-    if found is None or found.is_sweep_override():
+    if override.hydra is None or override.swept:
         return
-    typed, value = shown(word.partition("=")[2]), found.value()
+    typed, value = shown(override.text), override.hydra.value()
     several = isinstance(value, list)
     for name in value if several else [value]:
         if not isinstance(name, str | QuotedString) and (several or name is not None):
-            said = "null" if name is None else shown(name)
+            item = "null" if name is None else shown(name)
             raise BadInput(
-                f"{group}={typed}: {said} is not the name of a choice; --help lists the names"
+                f"{group}={typed}: {item} is not the name of a choice; --help lists the names"
             )
-    if several and group in ALONE:
+    if several and group in schema.groups(several=False):
         raise BadInput(f"{group}={typed}: it has one choice, which stands without brackets")
 
 
-def check_override(found: Override) -> None:
-    """Raise BadInput for numbers that no setting can have, and for what is looked up anywhere but
-    among the settings."""
-    name = found.key_or_group
-    if found.is_sweep_override():
+def check_deletion(override: Override) -> None:
+    """Raise BadInput if `~` stands before anything but a group or one of its choices."""
+    if not override.raw.startswith("~") or override.is_hydras:
         return
-    value = plain_value(found.value())
+    traits = schema.settings().get(override.root)
+    levels = 1 if traits is None or not traits.several else 2
+    if (traits and not traits.group) or override.name.count(".") >= levels:
+        raise BadInput(
+            f"{shown(override.raw)}: ~ leaves out a group or one of its choices; a setting is "
+            f"set, as in {shown(override.name)}=VALUE"
+        )
+
+
+def check_values(override: Override) -> None:
+    """Raise BadInput for numbers that no setting can have, and for look-ups of anything but other
+    settings."""
+    if override.hydra is None or override.swept:
+        return
+    name, value = override.hydra.key_or_group, override.value
+    if isinstance(value, dict | list) and repeats_key(override.text or "", value):
+        raise BadInput(f"{name}={shown(override.text)} has a key twice; each key has one value")
     for inside in values_in(value):
         if isinstance(inside, int) and not -(2**63) <= inside < 2**63:
             raise BadInput(f"{name}={shown(value)}: {shown(inside)} is larger than any setting")
@@ -107,6 +127,21 @@ def check_override(found: Override) -> None:
         raise BadInput(
             f"{name}={shown(value)} may refer to other settings only, as ${{size}} does"
         )
+
+
+def repeats_key(text: str, value: dict[str, Any] | list[Any]) -> bool:
+    """Return whether the text of lists and mappings has more items than the value that was read
+    from it, in which later values replaced earlier ones."""
+    outside = re.sub(r"""\\.|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""", "", text, flags=re.DOTALL)
+    return outside.count(",") > commas(value)
+
+
+def commas(value: Any) -> int:
+    """Return the number of commas that separate the items of lists and mappings."""
+    if not isinstance(value, dict | list):
+        return 0
+    items = value.values() if isinstance(value, dict) else value
+    return max(len(items) - 1, 0) + sum(map(commas, items))
 
 
 def values_in(value: Any) -> Iterator[Any]:
@@ -158,7 +193,8 @@ def sources(flags: Sequence[str]) -> list[str]:
 def own_folders(flags: Sequence[str]) -> list[Path]:
     """Return the folders of the user's own configuration in which models may be named."""
     folders = [conf_folder(), *sources(flags)]
-    return [Path(place) / group for place in folders for group in WITH_PATHS]
+    groups = ("", "local", *schema.having("paths"))  # the root too
+    return [Path(place) / group for place in folders for group in groups]
 
 
 def lasting(flags: Sequence[str]) -> list[str]:
@@ -175,7 +211,7 @@ def separated(flags: Sequence[str]) -> list[str]:
 def fingerprint_of(cfg: DictConfig) -> str:
     """Of all settings that a picture depends on but the device, which may be another when it is
     resumed."""
-    left_out = ("device", *TODAYS)
+    left_out = ("device", *schema.unrecorded())
     settings = {k: v for k, v in OmegaConf.to_container(cfg).items() if k not in left_out}
     return hashlib.sha256(repr(settings).encode(errors="replace")).hexdigest()[:16]
 
@@ -207,11 +243,13 @@ class Composed:
 class Base(Protocol):
     """What a picture or a run was made with, which words then vary (guided.config.replay)."""
 
-    def config(self, words: Sequence[str] = (), flags: Sequence[str] = ()) -> DictConfig:
+    def config(
+        self, words: Sequence[Override | str] = (), flags: Sequence[str] = ()
+    ) -> DictConfig:
         """Return the configuration with `words` typed beside what it was made with."""
         ...
 
-    def typed_with(self, words: Sequence[str]) -> list[str]:
+    def typed_with(self, words: Sequence[Override | str]) -> list[Override]:
         """Return the words of a command that makes the same with `words`."""
         ...
 
@@ -224,69 +262,71 @@ class Base(Protocol):
 class Composer:
     """The rows of a batch, composed."""
 
-    words: list[str]  # what holds for every row
+    words: list[Override]  # what holds for every row
     flags: list[str] = field(default_factory=list)
     recorded: Base | None = None  # what it began with, of a picture or a run
-    composed: dict[tuple[str, ...], Composed] = field(default_factory=dict)  # by choices
+    composed: dict[tuple[Override, ...], Composed] = field(default_factory=dict)  # by choices
+
+    def __post_init__(self) -> None:
+        self.words = parse_all(self.words)
 
     @contextmanager
-    def row(self, words: Sequence[str] = ()) -> Iterator[Composed]:
-        """The configuration of a row, for as long as the block lasts."""
+    def row(self, words: Sequence[Override | str] = ()) -> Iterator[Composed]:
+        """Yield the configuration of a row, for as long as the block lasts."""
         plain, chosen = [], []
-        for word in words:
-            found = config_overrides.parsed(config_overrides.quote_one(word))
-            if found is not None and self.is_plain(word, found):
-                plain.append(found)
-            else:
-                chosen.append(word)
+        for override in parse_all(words):
+            (plain if self.is_plain(override) else chosen).append(override)
         key = tuple(chosen)
         composed = self.composed.pop(key, None) or Composed(self.compose(chosen))
         self.composed[key] = composed  # the last one that was asked for stands last
         if len(self.composed) > KEPT:
             del self.composed[next(iter(self.composed))]
-        composed.touched = {override.key_or_group.split(".")[0] for override in plain}
+        composed.touched = {override.root for override in plain}
         with ExitStack() as stack:
             for override in plain:
                 stack.enter_context(changed(composed.cfg, override))
             yield composed
 
-    def compose(self, words: Sequence[str]) -> DictConfig:
+    def compose(self, words: Sequence[Override]) -> DictConfig:
+        """Return the configuration with `words` typed beside those of every row."""
         if self.recorded is None:
             return compose([*self.words, *words], self.flags)
         return self.recorded.config([*self.words, *words], self.flags)
 
-    def typed(self, words: Sequence[str]) -> list[str]:
-        """What one would type for a row."""
-        typed = [*self.words, *words]
+    def typed(self, words: Sequence[Override | str]) -> list[Override]:
+        """Return the words that one would type for a row."""
+        typed = [*self.words, *parse_all(words)]
         return typed if self.recorded is None else self.recorded.typed_with(typed)
 
-    def is_plain(self, word: str, override: Override) -> bool:
-        """A value to be put in place, and no choice of a group."""
-        name = PLAIN.match(word)
+    def is_plain(self, override: Override) -> bool:
+        """Return whether it is a value to be put in place, and no choice of a group."""
         # In a record, one setting may make another forgotten.
-        if name is None or override.is_sweep_override() or self.recorded is not None:
+        if self.recorded is not None or not PLAIN.fullmatch(override.key):
             return False
-        return not config_choices.folders(name["name"], self.flags)
+        if override.text is None or override.hydra is None or override.swept:
+            return False
+        return not choices.folders(override.name, self.flags)
 
 
 @contextmanager
 def changed(cfg: DictConfig, override: Override) -> Iterator[None]:
-    """One value put in place, and the one before put back. Raises what Hydra would."""
-    key = override.key_or_group
-    check_override(override)
+    """Put one value in place, and the one before back at the end. Raises what Hydra would."""
+    key = override.name
+    check_values(override)
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(cfg, parent) if parent else cfg
     if not isinstance(node, DictConfig) or name not in node:
-        raise ConfigCompositionException(f"Could not override '{key}'.")
+        raise BadInput(unknown_setting(key, cfg))
     before = copy.deepcopy(node._get_node(name))
     try:
-        put(cfg, override)
+        put(cfg, override.hydra)
         yield
     finally:
         node[name] = before
 
 
-def put(cfg: DictConfig, override: Override) -> None:
+def put(cfg: DictConfig, override: HydraOverride) -> None:
+    """Set one value as Hydra would."""
     try:
         OmegaConf.update(cfg, override.key_or_group, override.value(), merge=True)
     except (ArithmeticError, RecursionError) as error:

@@ -11,6 +11,11 @@ from guided.errors import BadInput, nearest, shown
 HELP, VERSION, CFG = ("--help", "-h"), ("--version",), ("--cfg", "-c")
 MANY, FOLDERS = ("--multirun", "-m"), ("--config-dir", "-cd")
 COMPLETION = ("--shell-completion", "-sc")
+# Hydra's flags that take the next word as their value.
+WITH_VALUE = {
+    *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
+    *("--cfg", "-c", "--package", "-p", "--info", "-i"),
+}
 KNOWN = (*HELP, *VERSION, *CFG, *MANY, *FOLDERS, *COMPLETION)
 SAID = "--config-dir FOLDER, -m, --cfg job, --help, --version, -sc install=SHELL"
 INSTEAD = {

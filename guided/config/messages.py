@@ -1,10 +1,8 @@
 """Whatever goes wrong, said in one line. Knows nothing about exit codes; imports no torch."""
 
-import difflib
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from hydra.errors import HydraException, MissingConfigException
@@ -14,25 +12,27 @@ from yaml import YAMLError
 
 from guided.config import choices, schema
 from guided.config.composition import compose
-from guided.config.values import said
-from guided.disco.setting_names import old_choice, old_setting
+from guided.config.overrides import Override, parse_all
+from guided.config.unknown import unknown_setting
+from guided.config.values import typed
+from guided.disco.setting_names import old_choice
 from guided.errors import BadInput, Failed, NoRoom, not_one_of, printable, shown
 
 BAD = (BadInput, HydraException, OmegaConfBaseException, YAMLError)
 
 
-def words_for(text: Any, overrides: Sequence[str], settings: Mapping[str, Any]) -> list[str]:
-    """A prompt and settings given as Python values, as one would type them; BadInput when there
-    is no such setting."""
+def words_for(text: Any, words: Sequence[str], settings: Mapping[str, Any]) -> list[Override]:
+    """Return a prompt and settings given as Python values as one would type them, behind words
+    that are typed. Raises BadInput when there is no such setting."""
     unknown = [name for name in settings if name not in schema.known_names()]
     if unknown:
         raise BadInput(unknown_setting(unknown[0]))
     given = {**settings, "prompt": text}
-    return [*overrides, *(said(name, value) for name, value in given.items())]
+    return [*parse_all(words), *(typed(name, value) for name, value in given.items())]
 
 
-def composed(words: Sequence[str]) -> DictConfig:
-    """As `compose`, with BadInput for whatever is wrong."""
+def composed(words: Sequence[Override | str]) -> DictConfig:
+    """Return the configuration that the words compose. Raises BadInput for whatever is wrong."""
     try:
         return compose(words)
     except BAD as error:
@@ -71,51 +71,12 @@ def say_hydra(error: Exception) -> str:
             "a sweep over them needs -m"
         )
     if found := re.search(r"Could not override '([^']+)'", text):
-        return unknown_setting(found[1])
+        return unknown_setting(found[1], compose([]), sys.argv)
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException):
         return schema.explain(cause)
     if found := re.search(r"Key '([^']+)' (?:is )?not in", text):
-        return unknown_setting(getattr(error, "full_key", None) or found[1])
+        key = getattr(error, "full_key", None) or found[1]
+        return unknown_setting(key, compose([]), sys.argv)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " ".join(lines[:2]) if lines else type(error).__name__
-
-
-def unknown_setting(key: str) -> str:
-    """Nearest among what the configuration has at that level, else among its top names."""
-    parent, _, name = key.rpartition(".")
-    if (line := old_setting(key)) is not None:
-        return f"{line}; SETTINGS.md has them all"
-    if (line := unchosen(key)) is not None:
-        return line
-    if key in schema.known_names():
-        return f"what conf/{key} sets must begin with the line `# @package _global_`"
-    known = [*(f.name for f in fields(schema.Config)), *schema.COMMANDS]
-    if parent:
-        node = compose([])
-        for part in parent.split("."):
-            node = node.get(part) if isinstance(node, DictConfig) and part in node else None
-            if node is None:
-                return unknown_setting(parent)
-        known = [str(k) for k in node] if isinstance(node, DictConfig) else []
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    dotted = f"{parent}.{near[0]}" if near and parent else (near[0] if near else "")
-    hint = f", did you mean '{dotted}'?" if dotted else f"; there are {', '.join(known)}"
-    return f"'{shown(key)}' is not a setting{hint}"
-
-
-def unchosen(key: str) -> str | None:
-    """guide.smooth.scale where the guide `smooth` is one, but was not chosen."""
-    group, _, rest = key.partition(".")
-    option = rest.partition(".")[0]
-    several = ("artist", "look", "clip", "guide", "output")
-    if group not in several or option not in choices.names(group, sys.argv):
-        return None
-    # What was typed may choose fewer than the configuration does: output=[still].
-    typed = [word for word in sys.argv[1:] if word.startswith(f"{group}=")]
-    chosen = [str(name) for name in compose(typed)[group]]
-    if option in chosen:  # then it is the setting inside that is not one
-        return None
-    return (
-        f"'{key}': {option} is not chosen; choose it with {group}=[{','.join([*chosen, option])}]"
-    )

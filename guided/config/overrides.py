@@ -1,174 +1,209 @@
-"""Prose on the command line, past Hydra's grammar unharmed.
+"""One `name=value` of a command line, a row, a record or a manifest, taken apart once.
 
-Hydra reads commas, colons, brackets and everything outside ASCII as grammar, and artists type
-prose, so prose is quoted before Hydra looks. Knows nothing about what a prompt means; imports no
-torch.
+Hydra's grammar gives a meaning to commas, colons and brackets, and artists type prose, so prose is
+quoted before Hydra reads it.
 """
+
+from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.core.override_parser.types import Override as HydraOverride
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
-from guided.config.schema import known_names
-from guided.disco.setting_names import old_setting
-from guided.errors import BadInput, nearest, shown
+from guided.config import schema
+from guided.errors import BadInput, shown
 from guided.prompts.prompt import KEYS
 from guided.runs.metadata import whole
 from guided.untrusted import interpolation
 from guided.untrusted.typed_paths import expand
 
 log = logging.getLogger(__name__)
-PROSE = ("prompt", "negative", "image_prompt")
-# Hydra's flags that take the next word as their value.
-TAKES_VALUE = {
-    *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
-    *("--cfg", "-c", "--package", "-p", "--info", "-i"),
-}
-DEEPEST = 40  # lists and mappings in each other
-FLAG = re.compile(r"--?[A-Za-z][\w-]*(=.*)?", re.ASCII | re.DOTALL)
-OVERRIDE = re.compile(r"\+{0,2}(?P<name>[A-Za-z_][\w./@:-]*)=", re.ASCII)
-DELETION = re.compile(r"~[\w./@:-]+(=.*)?", re.ASCII)
+MAX_DEPTH = 40  # lists and mappings in each other
 
 
-def quote(arguments: Sequence[str]) -> list[str]:
-    """The command line with bare words made into `prompt=` and prose quoted for Hydra."""
-    flags, words = apart(arguments)
-    # Flags first: Hydra's own parser stops at an override behind a flag behind an override.
-    return flags + [quote_one(word) for word in words]
+@dataclass(frozen=True)
+class Override:
+    """A setting or group and the value that it is given, as typed.
+
+    `name` has neither signs nor package: guide.clip.scale for `++guide.clip.scale=3`. `text` is
+    all behind the equals sign, None where there is none. `raw` is the whole word, which manifests
+    and records keep. The value in Hydra's grammar is read when it is first needed.
+    """
+
+    name: str
+    text: str | None
+    raw: str
+
+    @property
+    def key(self) -> str:
+        """All before the equals sign: the name with its signs and its package."""
+        return self.raw if self.text is None else self.raw[: -len(self.text) - 1]
+
+    @property
+    def root(self) -> str:
+        """The setting at the top, or the group, that it belongs to."""
+        return re.split(r"[./]", self.name)[0]
+
+    @property
+    def is_hydras(self) -> bool:
+        """Whether it sets or chooses something of Hydra's own, and not of the configuration."""
+        return self.root == "hydra"
+
+    @property
+    def is_prose(self) -> bool:
+        return self.name in schema.having("prose")
+
+    @cached_property
+    def is_grammar(self) -> bool:
+        """Whether the value is meant as Hydra's grammar: always, but for prose."""
+        return not self.is_prose or is_grammar(whole(self.raw), whole(self.text or ""))
+
+    @cached_property
+    def quoted(self) -> str:
+        """The word for Hydra: its value quoted if it is prose, or if Hydra cannot read it as it
+        is. Raises BadInput for brackets more than MAX_DEPTH deep."""
+        raw, text = self.raw, self.text
+        if self.is_prose:  # and not in paths, which may be no UTF-8
+            raw, text = whole(raw), text and whole(text)
+        if self.name == "folder" and text and text.startswith("~"):
+            text = str(expand("folder", text))
+            raw = f"{self.key}={text}"
+        if text is None:
+            return raw
+        readable = is_grammar(raw, text) if self.is_prose else parsed(raw) is not None
+        if readable:
+            return raw
+        if text.startswith(("[", "{")) and depth(text) > MAX_DEPTH:
+            raise BadInput(f"{self.key}={shown(text)}: brackets more than {MAX_DEPTH} deep")
+        if self.is_prose:
+            warn_of_brackets(raw, text)
+        return f"{self.key}={in_quotes(interpolation.escaped(text))}"
+
+    @cached_property
+    def hydra(self) -> HydraOverride | None:
+        """Hydra's reading of the word; None if it is not of Hydra's grammar."""
+        return parsed(self.quoted)
+
+    @cached_property
+    def swept(self) -> bool:
+        """Whether it has several values, of which each makes a row."""
+        return self.hydra is not None and self.hydra.is_sweep_override()
+
+    @cached_property
+    def value(self) -> Any:
+        """The value as plain Python; the text where Hydra cannot read it, or it is swept."""
+        if self.hydra is None or self.swept:
+            return self.text
+        return plain_value(self.hydra.value())
+
+    def with_text(self, text: str) -> Override:
+        """Return the same setting with another text behind the equals sign."""
+        return parse(f"{self.key}={text}")
 
 
-def apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Hydra's flags with their values, and the words: `name=value` as typed, bare ones made into
-    `prompt=`.
-
-    Bare words behind `prompt=a` are the rest of a prompt whose quotes were forgotten. BadInput
-    when there are bare words before it: then there are two prompts."""
-    flags: list[str] = []
-    words: list[str] = []
-    bare: list[str] = []
-    said: int | None = None  # where in `words` the prompt stands
-    wants_value = False
-    for argument in arguments:
-        if wants_value or FLAG.fullmatch(argument):
-            flags.append(argument)
-            refuse_setting_as_flag(argument if not wants_value else "")
-        elif is_prose(argument):
-            bare.append(argument)
-        else:
-            if argument.startswith("prompt="):
-                if bare:
-                    raise BadInput(
-                        f"prompt is said twice: {' '.join(bare)!r} and {argument[7:]!r}"
-                    )
-                said = len(words)
-            words.append(argument)
-        wants_value = argument in TAKES_VALUE and not wants_value
-    if bare and said is None:
-        words.append("prompt=" + " ".join(bare))
-    elif bare and said is not None:
-        words[said] = " ".join([words[said], *bare])
-    return flags, words
+@lru_cache(1 << 14)  # the parser is slow, and the words of a batch's rows are much alike
+def parse(raw: str) -> Override:
+    """Return the override that a word spells."""
+    key, equals, text = raw.partition("=")
+    return Override(key.lstrip("+~").partition("@")[0], text if equals else None, raw)
 
 
-def refuse_setting_as_flag(argument: str) -> None:
-    name = argument.lstrip("-").split("=")[0]
-    if name in known_names():
-        raise BadInput(f"{argument} is written without dashes here: {name}=value")
+def parse_all(words: Iterable[Override | str]) -> list[Override]:
+    """Return overrides for words, which may be overrides already."""
+    return [word if isinstance(word, Override) else parse(word) for word in words]
 
 
-def is_prose(argument: str) -> bool:
-    """Not the name of a setting and `=`, nor `~name`."""
-    if argument.startswith("~"):
-        return DELETION.fullmatch(argument) is None
-    found = OVERRIDE.match(argument)
-    if found is None:
+def raws(overrides: Iterable[Override]) -> list[str]:
+    """Return the words as manifests and records keep them."""
+    return [override.raw for override in overrides]
+
+
+def values_of(overrides: Iterable[Override]) -> dict[str, str]:
+    """Return the texts of the settings by name; the last one counts."""
+    return {one.name: one.text for one in overrides if one.text is not None}
+
+
+def merged(before: Iterable[Override], after: Iterable[Override]) -> list[Override]:
+    """Return both, without those of the first whose setting is in the second."""
+    after = list(after)
+    names = {override.name for override in after}
+    return [override for override in before if override.name not in names] + after
+
+
+def is_grammar(word: str, text: str) -> bool:
+    """Return whether the value of prose is meant as Hydra's grammar: a quoted text, a list, a
+    mapping, a sweep of these, or null."""
+    if text == "null":
         return True
-    name = re.split(r"[./@:]", found["name"])[0]
-    known = known_names()
-    # `E=mc2, chalk` is prose; `promt=a star` is a slip, to be told and not to be drawn.
-    unlike = " " in argument and name not in known and not nearest(name, known, 0.7)
-    return unlike and old_setting(name) is None
-
-
-def name_of(word: str) -> str:
-    """`+guide.clip.scale=3` -> guide.clip.scale"""
-    return re.split(r"[=@]", word.lstrip("+~"))[0]
-
-
-def quote_one(argument: str) -> str:
-    """One override with its value quoted, if it is prose or Hydra cannot read it as it is."""
-    key, equals, value = argument.partition("=")
-    if key in PROSE:  # and not in paths, which may be no UTF-8
-        argument, value = whole(argument), whole(value)
-    if key == "folder":
-        value = str(expand("folder", value)) if value.startswith("~") else value
-        argument = f"{key}={value}"
-    readable = is_grammar(argument, value) if key in PROSE else parsed(argument) is not None
-    if not equals or readable:
-        return argument
-    if value.startswith(("[", "{")) and depth(value) > DEEPEST:
-        raise BadInput(f"{key}={shown(value)}: brackets more than {DEEPEST} deep")
-    if key in PROSE:
-        warn_of_broken_list(value)
-    return f"{key}={QuotedString(escaped(value), Quote.single).with_quotes()}"
-
-
-def escaped(text: str) -> str:
-    """A dollar and a brace in prose are no interpolation: OmegaConf wants them escaped.
-    ??? would be "missing" to it; the blank behind it is stripped again when it is read."""
-    return text + " " if text == "???" else interpolation.escaped(text)
-
-
-def is_grammar(argument: str, value: str) -> bool:
-    """Did the writer mean Hydra's grammar: a quoted text, a list, a sweep of these, or null?"""
-    if value == "null":
-        return True
-    found = parsed(argument) if value.startswith(("'", '"', "[", "{", "choice(")) else None
-    if found is None:
+    reading = parsed(word) if text.startswith(("'", '"', "[", "{", "choice(")) else None
+    if reading is None:
         return False
-    if value.startswith("{"):
-        return not found.is_sweep_override() and is_mapping(found.value())
-    if found.is_sweep_override() and not value.startswith("choice("):
+    if text.startswith("{"):
+        return not reading.is_sweep_override() and is_mapping(reading.value())
+    if reading.is_sweep_override() and not text.startswith("choice("):
         # `"quoted", he said` is a sentence; `"one","two"` is a sweep.
-        meant = getattr(found.value(), "list", [])
-        return bool(meant) and all(isinstance(item, QuotedString | list) for item in meant)
+        items = getattr(reading.value(), "list", [])
+        return bool(items) and all(isinstance(item, QuotedString | list) for item in items)
     return True
 
 
 def is_mapping(value: Any) -> bool:
-    """{text: fog, weight: 2} or {0: a seed, 0.5: a tree}, and not `{curly} prose`."""
+    """Return whether it is {text: fog, weight: 2} or {0: a seed, 0.5: a tree}, and not prose in
+    braces."""
     if not isinstance(value, dict):
         return False
     keys = {str(getattr(key, "text", key)) for key in value}
     return bool(keys & KEYS) or all(re.fullmatch(r"[\d.]+%?", key) for key in keys)
 
 
-def warn_of_broken_list(value: str) -> None:
-    """`["fog", "mist"` is a slip of the pen rather than a sentence."""
-    if re.match(r"\[\s*[\"']", value):
-        log.warning("%s looks like a list but is not well-formed; it is drawn as one text", value)
+def warn_of_brackets(word: str, text: str) -> None:
+    """Warn if a prompt begins like a list of quoted texts but is none, or is a mapping with other
+    keys than prompts have."""
+    if re.match(r"\[\s*[\"']", text):
+        log.warning("%s looks like a list but is not well-formed; it is drawn as one text", text)
+    elif text.startswith("{") and parsed(word) is not None:
+        log.warning(
+            "%s has keys that are neither progress, 0 to 1, nor of %s; it is drawn as one text",
+            *(text, ", ".join(sorted(KEYS))),
+        )
 
 
-@lru_cache(4096)  # the parser is slow, and a batch asks it the same of row after row
-def parsed(argument: str) -> Override | None:
-    """Return what Hydra's grammar reads; None if it is not of that grammar, or nested so deep that
-    its parser, which is recursive, would take minutes or fail."""
-    if depth(argument) > DEEPEST:
+@lru_cache(4096)
+def parsed(word: str) -> HydraOverride | None:
+    """Return the reading of Hydra's grammar; None if the word is not of that grammar, or nested so
+    deep that its parser, which is recursive, would take minutes or fail."""
+    if depth(word) > MAX_DEPTH:
         return None
     try:
-        return OverridesParser.create().parse_override(argument)
+        return OverridesParser.create().parse_override(word)
     except (HydraException, ValueError, RecursionError):
         return None
 
 
 def depth(text: str) -> int:
-    """Return how many brackets are open at once, at most."""
+    """Return the largest number of brackets that are open at once."""
     opened = (1 if letter in "([{" else -1 if letter in ")]}" else 0 for letter in text)
     return max(accumulate(opened), default=0)
+
+
+def plain_value(value: Any) -> Any:
+    """Return a value of Hydra's parser without the quotes that it remembers."""
+    if isinstance(value, Mapping):
+        return {str(getattr(key, "text", key)): plain_value(v) for key, v in value.items()}
+    if isinstance(value, list):
+        return [plain_value(inside) for inside in value]
+    return value.text if isinstance(value, QuotedString) else value
+
+
+def in_quotes(text: str) -> str:
+    """Return a text in single quotes, as Hydra's grammar has it."""
+    return QuotedString(text, Quote.single).with_quotes()

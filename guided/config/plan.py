@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from guided.canvas.init import Init, Photo, read_init, read_skip
 from guided.config import presets
 from guided.config.catalog import ranking
-from guided.config.overrides import name_of
+from guided.config.overrides import Override, parse_all
 from guided.config.schema import Config, build, build_all, resolved
 from guided.devices import check_memory, check_precision, read_devices
 from guided.errors import BadInput, check_number, nearest, not_one_of, shown
@@ -173,13 +173,14 @@ class Plan:
         """Return the name of the model, or of the generator if that needs none."""
         return self.model.name if "model" in self.generator.uses else self.generator.name
 
-    def tell_unused(self, words: Sequence[str]) -> None:
+    def tell_unused(self, words: Sequence[Override | str]) -> None:
         """Warn of each of the typed `words` that sets something that the generator does not
         use."""
-        for word in words:
-            group = re.split(r"[.=]", name_of(word))[0]
-            if group in GROUPS and group not in self.generator.uses:
-                log.warning("%s has no effect with generator=%s", shown(word), self.generator.name)
+        for word in parse_all(words):
+            if word.root in GROUPS and word.root not in self.generator.uses:
+                log.warning(
+                    "%s has no effect with generator=%s", shown(word.raw), self.generator.name
+                )
 
     def check(self) -> None:
         try:
@@ -213,6 +214,8 @@ class Plan:
                 list(suited),
                 self.model.name,
             )
+        if "clip" not in self.guides:
+            log.warning("without the guide 'clip' nothing follows the prompt; guide=[clip,...]")
         if not self.clips and "clip" in self.guides:
             raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
 

@@ -19,6 +19,7 @@ from wcwidth import wcswidth, wcwidth
 
 from guided import console
 from guided.config import choices
+from guided.config.overrides import Override, parse
 from guided.errors import BadInput, nearest, printable, shown
 from guided.prompts.prompt import split_weight
 from guided.text import CHINESE, ENGLISH, split, unquoted
@@ -80,14 +81,15 @@ def names(kind: str, language: str, arguments: tuple[str, ...] = ()) -> tuple[st
 # ---- what is typed -------------------------------------------------------------------------
 
 
-def spelt_out(group: str, value: str, arguments: Sequence[str] = ()) -> list[str]:
-    """`[hokusai:2,van gogh]` as Hydra understands it: the choices, and a word for each weight. A
-    sweep is left as it is; each of its rows comes by here when it is drawn. BadInput names the
-    nearest when there is no such preset."""
+def spelt_out(override: Override, arguments: Sequence[str] = ()) -> list[Override]:
+    """Return `artist=[hokusai:2,van gogh]` as Hydra understands it: the choices, and an override
+    for each weight. A sweep stays as it is. Raises BadInput, which names the nearest, when there
+    is no such preset."""
+    group, value = override.key, override.text or ""
     left, inner, right = re.fullmatch(r"\s*(\[?)(.*?)(\]?)\s*", value, re.DOTALL).groups()
     sweeps = "(" in inner or "[" in inner or (not left and len(split(inner)) > 1)
     if sweeps or bool(left) != bool(right):
-        return [f"{group}={value}"]
+        return [override]
     items = [] if not inner.strip() or (inner == "null" and not left) else split(inner)
     chosen, weights = [], []
     for item in items:
@@ -97,8 +99,8 @@ def spelt_out(group: str, value: str, arguments: Sequence[str] = ()) -> list[str
         if name != item:
             check_says(group, found, item, arguments)
             # Added where a preset of one's own does not list it.
-            weights.append(f"++{group}.{found}.weight={weight:g}")
-    return [f"{group}=[{','.join(dict.fromkeys(chosen))}]", *weights]
+            weights.append(parse(f"++{group}.{found}.weight={weight:g}"))
+    return [override.with_text(f"[{','.join(dict.fromkeys(chosen))}]"), *weights]
 
 
 def choice(group: str, typed: str, arguments: Sequence[str]) -> str:
@@ -130,11 +132,6 @@ def plain(name: str) -> str:
 
 
 # ---- the tables ----------------------------------------------------------------------------
-
-
-def asked(arguments: Sequence[str]) -> str | None:
-    """`artist` when artist=list is among the arguments."""
-    return next((group for group in GROUPS if f"{group}={LIST}" in arguments), None)
 
 
 def table(group: str, arguments: Sequence[str], width: int | None = None) -> str:

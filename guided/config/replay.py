@@ -21,22 +21,21 @@ from omegaconf import DictConfig, OmegaConf
 from guided.config import choices
 from guided.config.composition import Composer, compose, lasting
 from guided.config.kinds import renamed
-from guided.config.overrides import name_of
+from guided.config.overrides import Override, merged, parse, parse_all, raws
 from guided.config.plan import plain
-from guided.config.replay_known import ONE, SEVERAL, clean, is_here
+from guided.config.replay_known import clean, is_here, recorded_groups
 from guided.config.replay_reading import read_settings, rows_of, trusted
-from guided.config.schema import Config
-from guided.config.values import escaped, trusted_words
+from guided.config.schema import Config, having, unrecorded
+from guided.config.values import trusted_words
 from guided.errors import BadInput, shown
 from guided.runs import record
 from guided.runs.manifest import Row
-from guided.runs.record import TODAYS
+from guided.untrusted.interpolation import escaped
 from guided.untrusted.typed_paths import expand
 from guided.version import __version__
 
 log = logging.getLogger(__name__)
 FACTS = ("version", "words", "score", "files")  # in a record, and no settings
-SAYS = ("prompt", "negative", "image_prompt", "wildcards")  # what `drawn` was decided from
 
 # What tells one choice of a group from another: a model of that name may be another file here.
 IDENTITY = ("_target_", "name", "file", "path", "arch", "tag")
@@ -48,7 +47,7 @@ class Record:
 
     where: str
     settings: dict[str, Any]
-    words: list[str] = field(default_factory=list)  # what was typed
+    words: list[Override] = field(default_factory=list)  # as typed
     rows: list[Row] = field(default_factory=list)  # of a run that has several
     files: dict[str, str] = field(default_factory=dict)  # fingerprints of init= and the like
     before: dict[str, Any] | None = None  # what was typed, as it is composed today
@@ -60,7 +59,7 @@ class Record:
         place = expand("from", path)
         found = read_settings(place, where)
         settings = renamed(
-            {name: value for name, value in found.items() if name not in FACTS + TODAYS}
+            {name: value for name, value in found.items() if name not in FACTS + unrecorded()}
         )
         files = found.get("files")
         files = {str(k): v for k, v in files.items()} if isinstance(files, dict) else {}
@@ -96,32 +95,38 @@ class Record:
         return {
             "where": self.where,
             "settings": settings,
-            "words": self.words,
+            "words": raws(self.words),
             "files": self.files,
         }
 
-    def typed_with(self, words: Sequence[str]) -> list[str]:
-        """What one would have typed to get this with `words`."""
-        return merged(self.words or chosen_words(self.settings), words)
+    def typed_with(self, words: Sequence[Override | str]) -> list[Override]:
+        """Return the words that make this with `words`."""
+        return merged(self.words or chosen_words(self.settings), parse_all(words))
 
-    def rows_with(self, words: Sequence[str]) -> list[Row]:
-        """All of the run's, where `words` say nothing of what they say."""
-        said = {name_of(word) for word in words}
-        kept = [[word for word in row.words if name_of(word) not in said] for row in self.rows]
+    def rows_with(self, words: Sequence[Override | str]) -> list[Row]:
+        """Return the rows of the run without the settings that `words` have."""
+        names = {override.name for override in parse_all(words)}
+        kept = [
+            [one.raw for one in parse_all(row.words) if one.name not in names] for row in self.rows
+        ]
         return [replace(row, words=own) for row, own in zip(self.rows, kept, strict=True)]
 
-    def config(self, words: Sequence[str] = (), flags: Sequence[str] = ()) -> DictConfig:
-        """The configuration with `words` typed beside it. BadInput names what cannot be had."""
+    def config(
+        self, words: Sequence[Override | str] = (), flags: Sequence[str] = ()
+    ) -> DictConfig:
+        """Return the configuration with `words` typed beside it. Raises BadInput for parts that
+        cannot be had."""
+        words = parse_all(words)
         before, after = self.composed(words, flags)
         settings = copy.deepcopy(self.settings)
-        changes = list(differences(before, after)) + list(said_outright(words, after))
+        changes = list(differences(before, after)) + list(typed_settings(words, after))
         for path, value in changes:
             take(settings, path, value)
         touched = {path[0] for path, _ in changes}
         forget_what_followed(settings, touched, before)
         clean(settings, self.where)
         self.tell_of_changed_files(settings)
-        settings |= {name: after[name] for name in TODAYS if name in after}
+        settings |= {name: after[name] for name in unrecorded() if name in after}
         if "device" not in touched and not is_here(settings.get("device", "auto"), self.where):
             settings["device"] = "auto"
             if "precision" not in touched:
@@ -140,7 +145,7 @@ class Record:
                 )
 
     def composed(
-        self, words: Sequence[str], flags: Sequence[str]
+        self, words: Sequence[Override], flags: Sequence[str]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """What was typed, as it is composed today, without `words` and with them."""
         if not words:
@@ -163,7 +168,9 @@ class Record:
 def composer_of(base: Mapping[str, Any]) -> Composer:
     """Return the composer of a batch's rows, as its manifest has it."""
     recorded = Record.kept(base.get("settings"))
-    return Composer(trusted_words(base["words"]), lasting(base.get("flags", [])), recorded)
+    return Composer(
+        trusted_words(parse_all(base["words"])), lasting(base.get("flags", [])), recorded
+    )
 
 
 def is_above_one(value: Any) -> bool:
@@ -173,22 +180,16 @@ def is_above_one(value: Any) -> bool:
 # ---- what is typed beside it ---------------------------------------------------------------
 
 
-def merged(before: Sequence[str], after: Sequence[str]) -> list[str]:
-    """Both, where the second say nothing of what the first said."""
-    said = {name_of(word) for word in after}
-    return [word for word in before if name_of(word) not in said] + list(after)
-
-
-def chosen_words(settings: dict[str, Any]) -> list[str]:
-    """The choices in a record without words, as far as their names can be told from it."""
+def chosen_words(settings: dict[str, Any]) -> list[Override]:
+    """Return the choices in a record without words, as far as it has their names."""
     words = []
-    for group in SEVERAL:
+    for group in recorded_groups(several=True):
         names = settings.get(group)
         if isinstance(names, dict) and set(names) <= set(choices.names(group)):
-            words.append(f"{group}=[{','.join(names)}]")
+            words.append(parse(f"{group}=[{','.join(names)}]"))
     model = settings.get("model")
     name = model.get("name") if isinstance(model, dict) else None
-    return words + ([f"model={name}"] if name in choices.names("model") else [])
+    return words + ([parse(f"model={name}")] if name in choices.names("model") else [])
 
 
 Change = tuple[tuple[str, ...], Any]
@@ -203,7 +204,7 @@ def differences(
         return
     for name in dict.fromkeys([*before, *after]):  # in one order, in every process
         here, old, new = (*path, name), before.get(name, GONE), after.get(name, GONE)
-        if old == new or here[0] in TODAYS:
+        if old == new or here[0] in unrecorded():
             continue
         if opens(here) and isinstance(old, dict) and isinstance(new, dict) and alike(old, new):
             yield from differences(old, new, here)
@@ -213,7 +214,8 @@ def differences(
 
 def opens(path: tuple[str, ...]) -> bool:
     """Does it hold settings, and is none itself?"""
-    depth = {**dict.fromkeys(ONE, 1), **dict.fromkeys(SEVERAL, 2), "model": 9}
+    one, several = recorded_groups(several=False), recorded_groups(several=True)
+    depth = {**dict.fromkeys(one, 1), **dict.fromkeys(several, 2), "model": 9}
     return len(path) <= depth.get(path[0], 0)
 
 
@@ -221,26 +223,27 @@ def alike(old: dict[str, Any], new: dict[str, Any]) -> bool:
     return old.get("_target_") == new.get("_target_") and old.get("name") == new.get("name")
 
 
-def said_outright(words: Sequence[str], after: dict[str, Any]) -> Iterator[Change]:
-    """What was typed counts also where it makes no difference."""
-    for word in words:
-        path = tuple(name_of(word).split("."))
+def typed_settings(words: Sequence[Override], after: dict[str, Any]) -> Iterator[Change]:
+    """Yield the settings that were typed, which count also where they make no difference."""
+    for override in words:
+        path = tuple(override.name.split("."))
         value: Any = after
         for name in path:
             value = value.get(name, GONE) if isinstance(value, dict) else GONE
-        if "=" in word and value is not GONE and path[0] not in TODAYS:
+        if override.text is not None and value is not GONE and path[0] not in unrecorded():
             yield path, value
 
 
 def take(settings: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     """A change of the settings. Where a choice is made that the record has too, it stays as it is
     there, and is not today's."""
-    if path[0] in SEVERAL and len(path) == 1 and isinstance(value, dict):
+    several = path[0] in recorded_groups(several=True)
+    if several and len(path) == 1 and isinstance(value, dict):
         there = settings.get(path[0])
         nodes = there if isinstance(there, dict) else {}
         chosen = {name: kept(nodes.get(name), node) for name, node in value.items()}
         put(settings, path, chosen)
-    elif len(path) == (2 if path[0] in SEVERAL else 1) and isinstance(value, dict):
+    elif len(path) == (2 if several else 1) and isinstance(value, dict):
         node: Any = settings
         for name in path:
             node = node.get(name) if isinstance(node, dict) else None
@@ -277,21 +280,22 @@ def forget_what_followed(
     for name in ("size", "steps"):  # nobody asked for them: they suited the model
         if "model" in touched and name not in touched and before.get(name) is None:
             settings[name] = None
-    if touched & set(SAYS) and "drawn" not in touched:
+    if touched & {*having("prose"), "wildcards"} and "drawn" not in touched:
         settings["drawn"] = None
 
 
 # ---- showing -------------------------------------------------------------------------------
 
 
-def text(recorded: Record, words: Sequence[str], flags: Sequence[str] = ()) -> str:
-    """The settings as YAML, and the command in a comment."""
+def text(recorded: Record, words: Sequence[Override | str], flags: Sequence[str] = ()) -> str:
+    """Return the settings as YAML, with the command in a comment."""
     settings = plain(recorded.config(words, flags))
-    command = ["python", "run.py", *recorded.typed_with(words)]
+    typed = raws(recorded.typed_with(words))
+    command = ["python", "run.py", *typed]
     if not recorded.words:
-        command = ["python", "run.py", recorded.where, *words]
-    lasting = {name: value for name, value in settings.items() if name not in TODAYS}
-    facts = {"version": __version__, "words": recorded.typed_with(words)}
+        command = ["python", "run.py", recorded.where, *raws(parse_all(words))]
+    lasting = {name: value for name, value in settings.items() if name not in unrecorded()}
+    facts = {"version": __version__, "words": typed}
     body = record.as_yaml(lasting | facts)
     # What comes from a file must neither end a comment nor speak to the terminal.
     line = "".join(letter if letter.isprintable() else " " for letter in shlex.join(command))

@@ -14,15 +14,18 @@ from typing import Any, get_type_hints
 
 from guided.config import choices
 from guided.config.kinds import kind_of
-from guided.config.schema import Config, dataclass_of
+from guided.config.schema import Config, dataclass_of, groups, unrecorded
 from guided.devices import check_device, find_device
 from guided.errors import BadInput, shown
 from guided.paths import conf_folder
 
 log = logging.getLogger(__name__)
-ONE = ("generator", "model", "secondary", "cutouts", "sampler")  # groups with one choice
-SEVERAL = ("clip", "guide", "output", "artist", "look")  # and those whose choices go together
-YOUNGER = ("artist", "look")  # than some records
+YOUNGER = ("artist", "look")  # groups that some records do not have
+
+
+def recorded_groups(several: bool) -> list[str]:
+    """Return the groups that records keep: those with several choices, or those with one."""
+    return [name for name in groups(several) if name not in unrecorded()]
 
 
 def clean(settings: dict[str, Any], where: str) -> None:
@@ -32,10 +35,10 @@ def clean(settings: dict[str, Any], where: str) -> None:
     for name in [name for name in settings if name not in known]:
         tell_left_out(where, name)
         del settings[name]
-    for group in ONE:
+    for group in recorded_groups(several=False):
         if settings.get(group) or group != "secondary":
             clean_node(settings.get(group), group, group, where)
-    for group in SEVERAL:
+    for group in recorded_groups(several=True):
         if settings.get(group) is None and group in YOUNGER:
             settings[group] = {}
         nodes = settings.get(group)

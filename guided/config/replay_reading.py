@@ -5,17 +5,16 @@ Knows nothing about what settings mean. What it reads may come from anyone.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from guided.config.overrides import PROSE, name_of
+from guided.config.overrides import Override, parse_all, raws
+from guided.config.schema import unrecorded
 from guided.config.values import trusted_words, untrusted
 from guided.errors import BadInput, nearest
 from guided.runs import manifest, record
 from guided.runs.manifest import Row
-from guided.runs.record import TODAYS
 from guided.untrusted import yaml_reader
 
 RUN = "run.yaml"
@@ -38,14 +37,14 @@ def read_settings(path: Path, where: str) -> dict[str, Any]:
     return found
 
 
-def trusted(words: Any) -> list[str]:
-    """Of recorded words those that say how a picture is made, and look nothing up elsewhere."""
+def trusted(words: Any) -> list[Override]:
+    """Return those recorded words that decide how a picture is made, and look nothing up
+    elsewhere."""
+    texts = [word for word in words if isinstance(word, str)] if isinstance(words, list) else []
     return [
-        untrusted(word)
-        for word in (words if isinstance(words, list) else [])
-        if isinstance(word, str)
-        and re.split(r"[./]", name_of(word))[0] not in (*TODAYS, "hydra")
-        and (untrusted(word) == word or name_of(word) in PROSE)
+        untrusted(one)
+        for one in parse_all(texts)
+        if one.root not in (*unrecorded(), "hydra") and (untrusted(one) == one or one.is_prose)
     ]
 
 
@@ -55,8 +54,9 @@ def rows_of(path: Path) -> list[Row]:
     if not (folder / manifest.NAME).is_file():
         return []
     kept = manifest.Manifest.read(folder).rows
-    rows = [replace(row, words=trusted_words(row.words)) for row in kept]
-    return [replace(row, words=trusted(row.words)) for row in rows] if len(rows) > 1 else []
+    words = [trusted(raws(trusted_words(parse_all(row.words)))) for row in kept]
+    rows = [replace(row, words=raws(own)) for row, own in zip(kept, words, strict=True)]
+    return rows if len(rows) > 1 else []
 
 
 def run_of(folder: Path, where: str) -> Path:

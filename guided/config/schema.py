@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -22,27 +23,91 @@ from guided.untrusted import interpolation
 
 log = logging.getLogger(__name__)
 TRUSTED = "guided."
-COMMANDS = ("from", "show", "import")  # no settings: command.py takes them off the line
+# Scopes of settings.
+PICTURE = "picture"  # decides pixels: kept in records, and may vary from row to row
+RUN = "run"  # counts the pictures of a row: kept in the record of a run, not of a picture
+MACHINE = "machine"  # where and how this command works: kept in no record
+COMMAND = "command"  # selects rows, or is a command of its own: kept in no record
 
 
-def setting(default: Any, meaning: str) -> Any:
-    """A setting at the top, with the line that --help shows."""
-    return field(default=default, metadata={"help": meaning})
+@dataclass(frozen=True)
+class Setting:
+    """The traits of a setting at the top, of a group, or of a command."""
+
+    help: str
+    scope: str
+    prose: bool = False  # a text for people, quoted before Hydra reads it
+    per_row: bool = False  # each row of a batch may have its own
+    resumable: bool = False  # may stand beside resume=
+    from_python: bool = True  # generate() and frames() take it
+    saves: bool = False  # needs pictures to be saved, so frames() does not take it
+    group: bool = False  # a folder of conf/ has its choices
+    several: bool = False  # a group whose choices go together
+    own_names: bool = False  # a group that also takes names of files, or in any script
+    paths: bool = False  # a group whose choices may name files of the user's
 
 
-def group(meaning: str) -> Any:
-    """A node that a folder of conf/ fills."""
-    return field(default_factory=dict, metadata={"help": meaning})
+def setting(
+    default: Any,
+    help: str,
+    *,
+    scope: str = PICTURE,
+    prose: bool = False,
+    per_row: bool | None = None,
+    resumable: bool = False,
+    from_python: bool = True,
+    saves: bool = False,
+) -> Any:
+    """Return the field of a setting at the top. Settings of pictures and of runs are `per_row`
+    unless it is given."""
+    own = scope in (PICTURE, RUN) if per_row is None else per_row
+    traits = Setting(
+        help,
+        scope,
+        prose=prose,
+        per_row=own,
+        resumable=resumable,
+        from_python=from_python,
+        saves=saves,
+    )
+    return field(default=default, metadata={"setting": traits})
+
+
+def group(
+    help: str,
+    *,
+    scope: str = PICTURE,
+    saves: bool = False,
+    several: bool = False,
+    own_names: bool = False,
+    paths: bool = False,
+) -> Any:
+    """Return the field of a node that a folder of conf/ fills."""
+    traits = Setting(
+        help,
+        scope,
+        per_row=scope == PICTURE,
+        saves=saves,
+        group=True,
+        several=several,
+        own_names=own_names,
+        paths=paths,
+    )
+    return field(default_factory=dict, metadata={"setting": traits})
 
 
 @dataclass
 class Config:
-    """What can be said on the command line."""
+    """The settings of a command line, and the groups of conf/."""
 
-    prompt: Any = setting(None, 'what to draw; several with weights: \'["a castle:2", "fog"]\'')
-    negative: Any = setting(None, "what to keep away from; counts -0.5 unless it says otherwise")
+    prompt: Any = setting(
+        None, 'what to draw; several with weights: \'["a castle:2", "fog"]\'', prose=True
+    )
+    negative: Any = setting(
+        None, "what to keep away from; counts -0.5 unless it says otherwise", prose=True
+    )
     image_prompt: Any = setting(
-        None, "pictures that it should be like in CLIP's eyes: photo.jpg:0.5"
+        None, "pictures that it should be like in CLIP's eyes: photo.jpg:0.5", prose=True
     )
     wildcards: str | None = setting(
         None, "a folder with lists of one's own for __name__ in prompts"
@@ -50,19 +115,41 @@ class Config:
     drawn: list[str] | None = setting(
         None, "the prompts with their wildcards decided, as from= takes them over; null: by seed"
     )
-    seed: int | None = setting(None, "same seed, same picture; image k of a run has seed + k")
-    count: int = setting(1, "how many pictures")
+    seed: int | None = setting(
+        None, "same seed, same picture; image k of a run has seed + k", scope=RUN
+    )
+    count: int = setting(1, "how many pictures", scope=RUN)
     batch_size: int = setting(1, "how many are drawn at once; above 1 the last bits may differ")
-    keep: int | None = setting(None, "of these, how many of the best; the rest go into others/")
+    keep: int | None = setting(
+        None, "of these, how many of the best; the rest go into others/", scope=RUN, saves=True
+    )
     rank: Any = setting(None, "a CLIP that only says which are best; null: those that guide")
     size: Any = setting(None, "[width,height], 512 or 512x384; null: what suits the model")
     steps: int | None = setting(None, "1 to 1000 and more; null: what suits the model")
     prompts: str | None = setting(
-        None, "a file with a prompt a line; or .csv or .yaml, with settings for each"
+        None,
+        "a file with a prompt a line; or .csv or .yaml, with settings for each",
+        scope=COMMAND,
+        from_python=False,
     )
-    resume: str | None = setting(None, "go on with a folder's unfinished pictures; or latest")
-    workers: int = setting(1, "with hydra/launcher=...: how many jobs share the batch")
-    checkpoint: float = setting(30.0, "seconds after which a picture in the middle is saved")
+    resume: str | None = setting(
+        None,
+        "go on with a folder's unfinished pictures; or latest",
+        scope=COMMAND,
+        resumable=True,
+        from_python=False,
+    )
+    workers: int = setting(
+        1,
+        "with hydra/launcher=...: how many jobs share the batch",
+        scope=MACHINE,
+        resumable=True,
+        from_python=False,
+        saves=True,
+    )
+    checkpoint: float = setting(
+        30.0, "seconds after which a picture in the middle is saved", scope=MACHINE, per_row=True
+    )
     init: str | None = setting(
         None, "what to start from: a picture's path, perlin, perlin:color or perlin:gray"
     )
@@ -71,43 +158,112 @@ class Config:
         None, "with init, the share of the steps that is drawn; null: 0.5; 1 keeps least of it"
     )
     skip: Any = setting(None, "instead of strength: leave out so many first steps, 10 or 50%")
-    device: Any = setting("auto", "auto, cpu, cuda, mps, xpu, cuda:1; several: [cuda:0,cuda:1]")
+    device: Any = setting(
+        "auto",
+        "auto, cpu, cuda, mps, xpu, cuda:1; several: [cuda:0,cuda:1]",
+        per_row=False,
+        resumable=True,
+    )
     precision: str = setting("auto", "auto, float32, bfloat16, float16")
     memory: Any = setting("auto", "GB to keep within; auto: what the device has left; off")
     deterministic: bool = setting(
         False, "the plain path: no part of a CLIP replaced by a quicker one, no racing sums"
     )
-    folder: str = setting("outputs", "where runs are kept")
-    name: str | None = setting(None, "of the run's own folder; null: the prompt's first words")
-    cache: str | None = setting(None, "where fetched models are kept; null: GUIDED_CACHE")
-    models: str | None = setting(None, "list or download models, instead of drawing")
-    trust: Any = setting(
-        None, "what records and rows may open: true, or files and folders; only as typed"
+    folder: str = setting("outputs", "where runs are kept", scope=MACHINE, resumable=True)
+    name: str | None = setting(
+        None, "of the run's own folder; null: the prompt's first words", scope=MACHINE
     )
-    debug: bool = setting(False, "show the traceback when something fails")
+    cache: str | None = setting(
+        None, "where fetched models are kept; null: GUIDED_CACHE", scope=MACHINE
+    )
+    models: str | None = setting(
+        None, "list or download models, instead of drawing", scope=COMMAND, from_python=False
+    )
+    trust: Any = setting(
+        None,
+        "what records and rows may open: true, or files and folders; only as typed",
+        scope=MACHINE,
+        resumable=True,
+        from_python=False,
+    )
+    debug: bool = setting(
+        False, "show the traceback when something fails", scope=MACHINE, resumable=True
+    )
 
-    batch: Any = group("several pictures by a name: rows of settings, each with each")
-    artist: dict[str, Any] = group("whose hand, several at once; artist=list shows them")
-    look: dict[str, Any] = group("media, styles, moods and qualities; look=list shows them")
+    batch: Any = group(
+        "several pictures by a name: rows of settings, each with each", scope=COMMAND, saves=True
+    )
+    artist: dict[str, Any] = group(
+        "whose hand, several at once; artist=list shows them", several=True, own_names=True
+    )
+    look: dict[str, Any] = group(
+        "media, styles, moods and qualities; look=list shows them",
+        several=True,
+        own_names=True,
+        paths=True,
+    )
     generator: Any = group("what makes the image")
-    model: Any = group("the diffusion model")
-    secondary: Any = group("a small network whose quick guesses the guides look at; none: as made")
-    clip: dict[str, Any] = group("the CLIPs that look at it, several at once")
+    model: Any = group("the diffusion model", own_names=True, paths=True)
+    secondary: Any = group(
+        "a small network whose quick guesses the guides look at; none: as made", paths=True
+    )
+    clip: dict[str, Any] = group(
+        "the CLIPs that look at it, several at once", several=True, own_names=True, paths=True
+    )
     cutouts: Any = group("how they look")
     sampler: Any = group("how the noise is removed")
-    guide: dict[str, Any] = group("what the image should be, several at once")
-    output: dict[str, Any] = group("what is kept, several at once")
+    guide: dict[str, Any] = group("what the image should be, several at once", several=True)
+    output: dict[str, Any] = group("what is kept, several at once", several=True)
 
 
 def register() -> None:
     ConfigStore.instance().store(name="schema", node=Config)
 
 
-def known_names() -> set[str]:
-    """Settings at the top and groups, which presets may add, Hydra's own, and what stands for
-    whole commands."""
-    groups = {path.name for path in conf_folder().iterdir() if path.is_dir()}
-    return {field.name for field in dataclasses.fields(Config)} | groups | {"hydra", *COMMANDS}
+# Commands that are no settings of a run.
+COMMANDS = {
+    "from": Setting("a picture or a run to draw again", COMMAND, from_python=False),
+    "show": Setting("with from=, print the settings instead", COMMAND, from_python=False),
+    "import": Setting("settings of another program", COMMAND, from_python=False),
+    "gallery": Setting("a folder whose pages are made anew", COMMAND, from_python=False),
+}
+
+
+@cache
+def settings() -> dict[str, Setting]:
+    """Return the traits of every setting at the top, group and command, by name."""
+    typed = {one.name: one.metadata["setting"] for one in dataclasses.fields(Config)}
+    return typed | COMMANDS
+
+
+@cache
+def having(trait: str, value: bool = True) -> tuple[str, ...]:
+    """Return the names of the settings with a trait, a field of Setting."""
+    return tuple(name for name, one in settings().items() if getattr(one, trait) is value)
+
+
+@cache
+def scoped(*scopes: str) -> tuple[str, ...]:
+    """Return the names of the settings of some scopes."""
+    return tuple(name for name, one in settings().items() if one.scope in scopes)
+
+
+def unrecorded() -> tuple[str, ...]:
+    """Return the names of the settings that no record keeps."""
+    return scoped(MACHINE, COMMAND)
+
+
+@cache
+def groups(several: bool) -> tuple[str, ...]:
+    """Return the groups of which several choices go together, or those of which one is chosen."""
+    return tuple(name for name in having("group") if settings()[name].several is several)
+
+
+@cache
+def known_names() -> frozenset[str]:
+    """Return the names of all settings, groups (presets may add some), commands, and Hydra's."""
+    folders = {path.name for path in conf_folder().iterdir() if path.is_dir()}
+    return frozenset({*settings(), *folders, "hydra"})
 
 
 def build(node: DictConfig, where: str) -> Any:

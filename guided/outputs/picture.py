@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from guided.interfaces import Frame, Run
-from guided.runs.record import words_of_one
 
 
 def made(run: Run, frame: Frame) -> dict[str, Any]:
     """Return the settings that draw this picture alone, with its own seed."""
     settings = {**run.settings, "seed": frame.seed, "count": 1, "keep": None}
-    settings["words"] = words_of_one(settings.get("words") or [], frame.seed)
+    settings["words"] = [*settings.get("words", []), f"seed={frame.seed}"]
     if frame.score is not None:
         settings["score"] = round(frame.score, 6)
     if frame.decided != [p.text for p in run.prompts]:

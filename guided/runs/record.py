@@ -9,7 +9,6 @@ import os
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
@@ -23,14 +22,6 @@ from guided.errors import CONTROL_OR_BREAK, BadInput
 from guided.runs import metadata
 from guided.untrusted import yaml_reader
 from guided.version import __version__
-
-# Settings of the machine, the folder and the way there, which a picture does not depend on.
-TODAYS = (
-    *("debug", "folder", "gallery", "models", "cache", "name", "prompts", "batch", "resume"),
-    *("checkpoint", "workers", "trust"),
-)
-# Of a run, and not of a picture in it.
-ELSEWHERE = ("seed", "count", "keep", *TODAYS)
 
 
 def new_folder(root: Path, title: str, now: datetime) -> Path:
@@ -130,12 +121,6 @@ def save(
 def texts(settings: dict[str, Any], size: tuple[int, int]) -> dict[str, str]:
     """What goes into a file, for other programs and for this one."""
     return {"parameters": parameters(settings, size), "guided": as_yaml(settings)}
-
-
-def words_of_one(words: Iterable[str], seed: int) -> list[str]:
-    """What one would type for one picture of a run, wherever it is kept."""
-    kept = [word for word in words if word.partition("=")[0] not in ELSEWHERE]
-    return [*kept, f"seed={seed}"]
 
 
 def parameters(settings: dict[str, Any], size: tuple[int, int]) -> str:

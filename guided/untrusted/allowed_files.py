@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import yaml
 
@@ -31,6 +32,19 @@ ENDINGS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".yaml", ".yml")
 CARDS = (".yaml", ".yml")
 # Settings whose values are texts, or are read here as records and rows.
 NO_PATHS = ("prompt", "negative", "from", "prompts", "resume", "name", "folder")
+
+
+class Typed(Protocol):
+    """A setting as typed: its name, and the text behind the equals sign."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def text(self) -> str | None: ...
+
+
+Word = TypeVar("Word", bound=Typed)
 
 
 @dataclass
@@ -50,19 +64,19 @@ class Limits:
 LIMITS: ContextVar[Limits | None] = ContextVar("limits", default=None)
 
 
-def apart(words: Sequence[str]) -> tuple[list[str], list[str]]:
+def apart(words: Sequence[Word]) -> tuple[list[Word], list[Word]]:
     """Return the words of `trust=` and the others."""
-    own = [word for word in words if word.partition("=")[0].lstrip("+") == NAME]
-    return own, [word for word in words if word not in own]
+    own = [word for word in words if word.name == NAME]
+    return own, [word for word in words if word.name != NAME]
 
 
 @contextmanager
 def limited(
-    source: str, own: Sequence[str], words: Sequence[str], folders: Iterable[Path] = ()
+    source: str, own: Sequence[Typed], words: Sequence[Typed], folders: Iterable[Path] = ()
 ) -> Iterator[None]:
     """While this is entered, only that is opened which `own` (the words of trust=), `words` (the
     others of the command) or the YAML in `folders` name. BadInput when trust= has another form."""
-    values = [value for word in own for value in items(word)]
+    values = [value for word in own for value in items(word.text)]
     if any(value.lower() == "true" for value in values):
         limits = None
     else:
@@ -119,22 +133,21 @@ def word() -> str:
     return f"{NAME}=[{inside}]"
 
 
-def items(word: str) -> list[str]:
-    """Return the parts of a value that may be paths: `clip=[a,RN50::b]` -> a, b."""
-    value = word.partition("=")[2].strip()
-    inner = re.sub(r"^(\w*\(|\[)|[\])]$", "", value)
+def items(text: str | None) -> list[str]:
+    """Return the parts of a value that may be paths: `[a,RN50::b]` -> a, b."""
+    inner = re.sub(r"^(\w*\(|\[)|[\])]$", "", (text or "").strip())
     found = [unquoted(inner)] if exists(unquoted(inner)) else split(inner)
     found += [item.partition("::")[2] for item in found if "::" in item]
     return [item for item in dict.fromkeys(found) if item and "\0" not in item]
 
 
-def paths_in(word: str) -> list[str]:
+def paths_in(word: Typed) -> list[str]:
     """Return the paths that a word names. The name of a choice is none: a folder of that name may
     lie beside a picture."""
-    name = word.partition("=")[0].lstrip("+~")
+    name = word.name
     if name in NO_PATHS:
         return []
-    found = items(word)
+    found = items(word.text)
     if name == "image_prompt":  # photo.jpg:0.5
         found += [item.rpartition(":")[0] for item in found if ":" in item]
     return [item for item in found if name in PLACES or is_path(item)]

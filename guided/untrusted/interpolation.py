@@ -18,7 +18,12 @@ REFERENCE = re.compile(r"\$\{\.*[A-Za-z_][\w.\[\]]*\}", re.ASCII)  # to another 
 
 
 def escaped(value: Any) -> Any:
-    """Every text in it as OmegaConf must be given it, to read it as it is now."""
+    """Return it with every text escaped, so that OmegaConf reads the text as it is now.
+
+    `???` would be a missing value to OmegaConf, so it gets a blank behind it, which prompts are
+    stripped of."""
+    if value == "???":
+        return value + " "
     if isinstance(value, Mapping):
         return {key: escaped(inside) for key, inside in value.items()}
     if isinstance(value, list | tuple):

@@ -6,6 +6,7 @@ import guided
 from guided.batch import run
 from guided.batch.request_checks import check_launching
 from guided.batch.sweep import expanded
+from guided.config.overrides import parse_all
 from guided.errors import BadInput
 
 
@@ -46,6 +47,6 @@ def test_frames_are_of_one_row_on_one_device(word):
 
 
 def test_slips_in_a_launchers_settings_are_told():
-    check_launching(["hydra/launcher=basic"], ["workers=1"], True)
+    check_launching(parse_all(["hydra/launcher=basic"]), parse_all(["workers=1"]), True)
     with pytest.raises(BadInput, match=r"hydra\.launcher\.slip"):
-        check_launching(["hydra/launcher=basic", "hydra.launcher.slip=1"], [], True)
+        check_launching(parse_all(["hydra/launcher=basic", "hydra.launcher.slip=1"]), [], True)

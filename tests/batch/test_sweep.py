@@ -6,7 +6,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from guided.batch.sweep import expanded
 from guided.config import choices
-from guided.config.overrides import quote_one
+from guided.config.overrides import parse, raws
 from guided.errors import BadInput
 
 
@@ -24,12 +24,12 @@ def test_rows_are_those_of_hydras_sweeper(words):
     """An oracle: what the basic sweeper would launch, in its order."""
     base, rows = expanded(words)
     (jobs,) = BasicSweeper.split_arguments(parsed(words), None)
-    ours = [[*base, *row.words] for row in rows] or [base]
+    ours = [[*raws(base), *row.words] for row in rows] or [raws(base)]
     assert [settings(row) for row in ours] == [settings(job) for job in jobs]
 
 
 def parsed(words):
-    return OverridesParser.create().parse_overrides([quote_one(word) for word in words])
+    return OverridesParser.create().parse_overrides([parse(word).quoted for word in words])
 
 
 def settings(words):

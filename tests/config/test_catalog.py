@@ -12,6 +12,7 @@ from guided.cli import main
 from guided.cli.main import compose
 from guided.config.catalog import spelt_out
 from guided.config.messages import composed, words_for
+from guided.config.overrides import parse, parse_all
 from guided.config.plan import Plan
 from guided.config.schema import build, build_all
 from guided.diffusion.unet import UNet
@@ -94,8 +95,9 @@ def test_a_known_file_has_its_cards_settings(tmp_path) -> None:
 def test_several_files_may_be_swept(tmp_path, tensors) -> None:
     for name in ("a", "b"):
         save_file(tensors, tmp_path / f"{name}.safetensors")
-    (word,) = spelt_out([f"model={tmp_path}/a.safetensors,{tmp_path}/b.safetensors,embedded"])
-    names = word.removeprefix("model=").split(",")
+    typed = f"model={tmp_path}/a.safetensors,{tmp_path}/b.safetensors,embedded"
+    (override,) = spelt_out([parse(typed)], [])
+    names = override.text.split(",")
     assert names[2] == "embedded"
     files = [Path(compose([f"model={name}"]).model.file).name for name in names[:2]]
     assert files == ["a.safetensors", "b.safetensors"]
@@ -152,7 +154,7 @@ def test_names_of_conf_are_left_alone() -> None:
         "prompt=a::b/c.pt",
         "x",
     ]
-    assert spelt_out(words) == words
+    assert spelt_out(parse_all(words), []) == parse_all(words)
 
 
 def test_a_missing_name_without_a_path_is_hydras_to_tell() -> None:
@@ -221,7 +223,7 @@ def test_chinese_for_an_english_clip_is_warned_of_before_anything_is_fetched(
 def test_names_of_the_hub_are_told_with_what_is_taken_instead(group, typed, taken) -> None:
     value = f"[{typed}]" if group == "clip" else typed
     with pytest.raises(BadInput) as caught:
-        spelt_out([f"{group}={value}"])
+        spelt_out([parse(f"{group}={value}")], [])
     assert f"{group}={typed}" in str(caught.value)
     assert taken in str(caught.value)
 
@@ -230,5 +232,5 @@ def test_names_of_the_hub_are_told_with_what_is_taken_instead(group, typed, take
 @pytest.mark.parametrize("group", ["model", "clip"])
 def test_names_that_can_be_no_file_are_told(group, typed) -> None:
     with pytest.raises(BadInput, match="there is no such file or folder") as caught:
-        spelt_out([f"{group}={typed}"])
+        spelt_out([parse(f"{group}={typed}")], [])
     assert len(str(caught.value)) < 300

@@ -11,7 +11,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from guided.config.overrides import apart, is_grammar, quote
+from guided.config.command_line import apart
+from guided.config.overrides import parse as parse_word
+from guided.config.overrides import raws
 from guided.prompts.prompt import parse
 
 # Whatever a keyboard or clipboard gives; not half of a surrogate pair, which no UTF-8 can carry,
@@ -60,6 +62,12 @@ def hydra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+def quote(words: list[str]) -> list[str]:
+    """Return flags and words as Hydra is given them."""
+    flags, overrides = apart(words)
+    return [*flags, *(override.quoted for override in overrides)]
+
+
 def composed(*words: str):
     return compose("config", quote(list(words)))
 
@@ -80,7 +88,7 @@ def test_sentences_arrive_as_they_were_typed(setting: str, text: str) -> None:
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_any_prose_arrives_as_it_was_typed(text: str) -> None:
     word = f"prompt={text}"
-    assume(text != "???" and not is_grammar(word, text))
+    assume(text != "???" and not parse_word(word).is_grammar)
     found = composed(word).prompt
     assert isinstance(found, str) and found == text
 
@@ -166,7 +174,7 @@ def test_braces_in_prose_are_prose(value: str) -> None:
 
 
 def test_prose_is_read_without_torch() -> None:
-    code = "import sys, guided.config.overrides; assert 'torch' not in sys.modules"
+    code = "import sys, guided.config.command_line; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -174,4 +182,4 @@ def test_flags_and_words_are_told_apart_and_words_stay_as_typed():
     typed = ["a cat, sitting", "--config-dir", "mine", "seed=7", "-m", "~guide.range"]
     flags, words = apart(typed)
     assert flags == ["--config-dir", "mine", "-m"]
-    assert words == ["seed=7", "~guide.range", "prompt=a cat, sitting"]
+    assert raws(words) == ["seed=7", "~guide.range", "prompt=a cat, sitting"]

@@ -12,6 +12,7 @@ from wcwidth import wcswidth
 from guided.cli.main import compose
 from guided.config import card_list
 from guided.config.catalog import spelt_out
+from guided.config.overrides import parse, raws
 from guided.config.plan import Plan
 from guided.config.presets import presets, table
 from guided.errors import BadInput
@@ -127,7 +128,7 @@ def test_every_file_lists_every_setting() -> None:
     ],
 )
 def test_names_in_any_form_and_weights_are_understood(typed: str, words: list[str]) -> None:
-    assert spelt_out([typed]) == words
+    assert raws(spelt_out([parse(typed)], [])) == words
 
 
 @pytest.mark.parametrize(
@@ -143,7 +144,7 @@ def test_names_in_any_form_and_weights_are_understood(typed: str, words: list[st
 )
 def test_a_slip_is_told_the_nearest(typed: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
-        spelt_out([typed])
+        spelt_out([parse(typed)], [])
 
 
 def test_artists_and_looks_reach_the_prompts_of_a_run() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from guided.config.composition import compose
+from guided.config.overrides import parse
 from guided.config.replay import composer_of
 from guided.config.values import untrusted
 from guided.errors import BadInput
@@ -32,7 +33,7 @@ def secret(monkeypatch):
 def test_a_look_up_is_a_text_in_every_form(text):
     with pytest.raises(BadInput, match="other settings only"):  # it is one, where it is typed
         drawn(f"prompt={text}")
-    found = drawn(untrusted(f"prompt={text}"))
+    found = drawn(untrusted(parse(f"prompt={text}")))
     assert SECRET not in str(found) and "oc.env" in str(found)
 
 
@@ -46,7 +47,7 @@ def drawn(word):
     "word", ["prompt=a cat, sitting", "prompt=a ${b}", "size=[64,32]", r"prompt='\${x}'", "~guide"]
 )
 def test_harmless_words_stay_as_they_were_typed(word):
-    assert untrusted(word) == word
+    assert untrusted(parse(word)) == parse(word)
 
 
 def test_a_manifest_of_someone_elses_looks_nothing_up(tmp_path):

@@ -161,8 +161,3 @@ def test_settings_that_anyone_wrote_are_plain_data_or_refused(text, part):
         record.from_yaml(text, "x.png")
     assert str(caught.value).startswith("x.png")
     assert "\n" not in str(caught.value)
-
-
-def test_the_words_of_one_picture_leave_out_what_is_about_the_run():
-    typed = ["prompt=a sun", "count=4", "seed=5", "folder=/x", "steps=3", "keep=2"]
-    assert record.words_of_one(typed, 7) == ["prompt=a sun", "steps=3", "seed=7"]

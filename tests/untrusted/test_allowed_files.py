@@ -8,6 +8,7 @@ import pytest
 from guided.batch.planning import plan_batch
 from guided.cli.main import do
 from guided.config.composition import Composer
+from guided.config.overrides import parse_all
 from guided.errors import BadInput
 from guided.models.cards import locate
 from guided.prompts.wildcards import Wildcards
@@ -30,7 +31,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def limited(source: str = "from=x.png", own=(), words=(), folders=()):
-    return allowed_files.limited(source, list(own), list(words), list(folders))
+    own, words = parse_all(own), parse_all(words)
+    return allowed_files.limited(source, own, words, list(folders))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from PIL import Image
 
 from guided.batch import prompt_files
 from guided.config import catalog, replay_reading
+from guided.config.overrides import parse
 from guided.disco import reading
 from guided.errors import BadInput
 from guided.gallery import pages
@@ -73,10 +74,10 @@ def test_a_file_is_read_up_to_its_limit(tmp_path):
         ("run.yaml", lambda path: replay_reading.read_settings(path, "from=x")),
         ("run.yaml", lambda path: replay_reading.read_settings(path.parent, "from=x")),
         ("picture.png", lambda path: replay_reading.read_settings(path, "from=x")),
-        ("model.pt", lambda path: catalog.spelt_out([f"model={path}"])),
-        ("model.safetensors", lambda path: catalog.spelt_out([f"model={path}"])),
-        ("card.yaml", lambda path: catalog.spelt_out([f"model={path}"])),
-        ("card.yaml", lambda path: catalog.spelt_out([f"clip=[{path}]"])),
+        ("model.pt", lambda path: catalog.spelt_out([parse(f"model={path}")], [])),
+        ("model.safetensors", lambda path: catalog.spelt_out([parse(f"model={path}")], [])),
+        ("card.yaml", lambda path: catalog.spelt_out([parse(f"model={path}")], [])),
+        ("card.yaml", lambda path: catalog.spelt_out([parse(f"clip=[{path}]")], [])),
         ("words.txt", wildcards.read_list),
     ],
 )

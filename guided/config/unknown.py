@@ -1,0 +1,59 @@
+"""Messages about names that are no settings."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+from omegaconf import DictConfig
+
+from guided.config import choices, schema
+from guided.disco.setting_names import old_setting
+from guided.errors import shown
+
+
+def unknown_setting(key: str, cfg: DictConfig | None = None, flags: Sequence[str] = ()) -> str:
+    """Return a line that names the nearest of the settings at the level of `key` in `cfg`, or of
+    those at the top. `flags` name folders of one's own presets."""
+    parent, _, name = key.rpartition(".")
+    if (line := old_setting(key)) is not None:
+        return f"{line}; SETTINGS.md has them all"
+    if (line := unchosen(key, cfg, flags)) is not None:
+        return line
+    if key in schema.known_names():
+        return f"what conf/{key} sets must begin with the line `# @package _global_`"
+    if parent:
+        node = node_of(cfg, parent)
+        if node is None:
+            return unknown_setting(parent, cfg, flags)
+        known = [str(inside) for inside in node if inside != "_target_"]
+    else:
+        known = list(schema.settings())
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    dotted = f"{parent}.{near[0]}" if near and parent else (near[0] if near else "")
+    hint = f", did you mean '{dotted}'?" if dotted else f"; there are {', '.join(known)}"
+    return f"'{shown(key)}' is not a setting{hint}"
+
+
+def node_of(cfg: DictConfig | None, path: str) -> DictConfig | None:
+    """Return the node at a dotted path; None if there is none, or a plain value."""
+    node: Any = cfg
+    for part in path.split("."):
+        node = node.get(part) if isinstance(node, DictConfig) and part in node else None
+    return node if isinstance(node, DictConfig) else None
+
+
+def unchosen(key: str, cfg: DictConfig | None, flags: Sequence[str]) -> str | None:
+    """Return a line if the key is inside a choice, as guide.smooth.scale, that `cfg` does not
+    choose."""
+    group, _, rest = key.partition(".")
+    option = rest.partition(".")[0]
+    if group not in schema.groups(several=True) or option not in choices.names(group, flags):
+        return None
+    node = node_of(cfg, group)
+    chosen = [] if node is None else [str(name) for name in node]
+    if option in chosen:  # then it is the setting inside that is not one
+        return None
+    names = ",".join([*chosen, option])
+    return f"'{key}': {option} is not chosen; choose it with {group}=[{names}]"

@@ -1,0 +1,37 @@
+"""Every setting has its traits, and they agree with each other."""
+
+import dataclasses
+
+import pytest
+
+from guided.config import schema
+from guided.config.schema import COMMAND, MACHINE, PICTURE, RUN, Config, Setting
+from guided.paths import conf_folder
+
+
+@pytest.mark.parametrize("field", dataclasses.fields(Config), ids=lambda field: field.name)
+def test_every_setting_has_traits_and_help(field):
+    traits = field.metadata["setting"]
+    assert isinstance(traits, Setting) and traits.help
+    assert traits.scope in (PICTURE, RUN, MACHINE, COMMAND)
+    assert traits.group == (conf_folder() / field.name).is_dir()
+    assert traits.group or not (traits.several or traits.own_names or traits.paths)
+
+
+def test_what_decides_a_picture_is_recorded_and_the_rest_is_not():
+    """The settings that version 0.1 left out of records, by hand."""
+    assert set(schema.unrecorded()) - set(schema.COMMANDS) == {
+        *("debug", "folder", "models", "cache", "name", "prompts", "batch", "resume"),
+        *("checkpoint", "workers", "trust"),
+    }
+
+
+def test_settings_of_the_whole_batch_are_those_of_no_picture_and_the_device():
+    whole = set(schema.having("per_row", False))
+    assert whole == {*schema.unrecorded(), "device"} - {"checkpoint"}
+
+
+def test_groups_of_several_choices_are_typed_as_mappings():
+    types = {field.name: field.type for field in dataclasses.fields(Config)}
+    several = {name for name, type in types.items() if str(type).startswith("dict")}
+    assert set(schema.groups(several=True)) == several
