@@ -6,6 +6,7 @@ Imports torch only where a tensor is needed.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageOps
@@ -103,3 +104,16 @@ def middle(image: Tensor) -> Tensor:
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     return image[:, :, top : top + side, left : left + side]
+
+
+def contact_sheet(pictures: Sequence[Image.Image], columns: int, gap: int) -> Image.Image:
+    """Return RGB pictures in rows of `columns` on white, in cells of the largest width and height
+    with `gap` pixels to the right and below; pictures overlap where it is negative."""
+    width = max(picture.width for picture in pictures) + gap
+    height = max(picture.height for picture in pictures) + gap
+    rows = -(-len(pictures) // columns)
+    beyond = max(-gap, 0)
+    sheet = Image.new("RGB", (columns * width + beyond, rows * height + beyond), "white")
+    for k, picture in enumerate(pictures):
+        sheet.paste(picture, (k % columns * width, k // columns * height))
+    return sheet

@@ -1,9 +1,9 @@
-"""Workers on one folder through Hydra's launchers: joblib, submitit (local and Slurm), ray.
+"""Workers on one folder, started by Hydra's launchers: joblib, submitit (local and Slurm), ray.
 
     python run.py prompts=prompts.txt hydra/launcher=submitit_slurm workers=8
 
-Each job of the launcher is a worker that takes what is next, not a part that was cut for it, so
-that a lost one's pictures are drawn by the others, or by resume=.
+Each job is a worker that takes the next pictures from the batch's queue, so the pictures of a lost
+one are drawn by the others, or with resume=.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from guided.config.values import spelt
 from guided.errors import BadInput, not_one_of
+from guided.runs.layout import JOBS
 
 Launch = Callable[[list[str]], None]  # runs Hydra with these arguments
 # The package behind each launcher, and the extra that installs it.
@@ -24,19 +25,18 @@ PLUGINS = {
     "submitit_local": ("hydra_submitit_launcher", "submitit"),
     "submitit_slurm": ("hydra_submitit_launcher", "submitit"),
 }
-HYDRAS = re.compile(r"\+*hydra[./]")
+HYDRA = re.compile(r"\+*hydra[./]")
 CHOICE = "hydra/launcher="
-JOBS = "jobs"  # the folder of what launchers write
 
 
 def apart(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Hydra's own settings, and the others."""
-    hydras = [word for word in words if HYDRAS.match(word)]
-    return hydras, [word for word in words if not HYDRAS.match(word)]
+    """Return the words that set Hydra's own settings, and the others."""
+    hydras = [word for word in words if HYDRA.match(word)]
+    return hydras, [word for word in words if not HYDRA.match(word)]
 
 
-def wanted(hydras: Sequence[str]) -> bool:
-    """Is a launcher chosen? BadInput when it is none, or not installed."""
+def is_launched(hydras: Sequence[str]) -> bool:
+    """Return whether a launcher is chosen. BadInput if it is unknown or not installed."""
     names = [word.removeprefix(CHOICE) for word in hydras if word.startswith(CHOICE)]
     if not names or names[-1] == "basic":
         return False
@@ -50,7 +50,7 @@ def wanted(hydras: Sequence[str]) -> bool:
 
 
 def arguments(folder: Path, hydras: Sequence[str], more: Sequence[str], workers: int) -> list[str]:
-    """For Hydra: as many jobs as workers, each of which goes on with the folder."""
+    """Return Hydra's arguments for `workers` jobs that each resume the folder."""
     place = spelt(str(folder.absolute()))
     each = f"resume=choice({','.join([place] * workers)})"
     jobs = f"hydra.sweep.dir={spelt(str(folder.absolute() / JOBS))}"

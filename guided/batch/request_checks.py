@@ -1,7 +1,4 @@
-"""What does not apply to what was asked for: said in one line rather than left unheeded.
-
-Knows nothing about drawing; imports no torch.
-"""
+"""Reject settings that have no effect in the requested mode. Imports no torch."""
 
 from __future__ import annotations
 
@@ -14,16 +11,17 @@ from guided.config.composition import compose
 from guided.config.overrides import name_of
 from guided.errors import BadInput
 
-# What may be said when going on.
+# Settings that are allowed with resume=.
 RESUMING = ("resume", "device", "workers", "debug", "folder", "trust")
-# Done on the command line, instead of drawing a prompt.
+# Settings of the command line that do something else than draw a prompt.
 INSTEAD = ("from", "show", "import", "resume", "gallery", "models", "prompts", "trust")
-MANY = ("batch", "keep", "workers")  # for which something must be saved
+MANY = ("batch", "keep", "workers")  # settings of a batch, whose pictures are saved
 LAUNCHERS = "hydra/launcher=joblib, ray, submitit_local or submitit_slurm"
 
 
 def check_launching(hydras: Sequence[str], words: Sequence[str], launched: bool) -> None:
-    """Hydra's own settings and workers= mean something to a launcher only."""
+    """Raise BadInput for settings of Hydra or workers= without a launcher, or for ones that Hydra
+    refuses with it."""
     others = [word for word in hydras if not word.endswith("=basic")]
     if launched:
         try:
@@ -38,29 +36,30 @@ def check_launching(hydras: Sequence[str], words: Sequence[str], launched: bool)
         raise BadInput(f"workers= does nothing without a launcher; choose one: {LAUNCHERS}")
 
 
-def check_resuming(said: Mapping[str, str]) -> None:
-    other = [name for name in said if name not in RESUMING]
+def check_resuming(settings: Mapping[str, str]) -> None:
+    """Raise BadInput for settings that cannot be changed with resume=."""
+    other = [name for name in settings if name not in RESUMING]
     if other:
         raise BadInput(
-            f"{other[0]}= cannot be said with resume=, which goes on as it was begun; "
+            f"{other[0]}= cannot be given with resume=, which keeps the batch's settings; "
             f"{', '.join(RESUMING[1:])} can"
         )
-    if "folder" in said and said["resume"] != "latest":
-        raise BadInput("folder= says where resume=latest is looked for; resume=FOLDER needs none")
+    if "folder" in settings and settings["resume"] != "latest":
+        raise BadInput("folder= is where resume=latest looks for runs; resume=FOLDER needs none")
 
 
-def check_called(words: Iterable[str], what: str) -> None:
-    """From Python: `generate` draws what it is given, here and now."""
+def check_called(words: Iterable[str], function: str) -> None:
+    """Raise BadInput for settings of the command line in a call of a Python `function`."""
     for word in words:
         name = name_of(word)
         if name in INSTEAD:
-            raise BadInput(f"{name}= is for the command line; {what}() draws its prompt")
+            raise BadInput(f"{name}= is for the command line; {function}() draws its prompt")
         if name.partition(".")[0].partition("/")[0] == "hydra" or name == "workers":
-            raise BadInput(f"{name}= is for the command line; {what}() draws here and now")
+            raise BadInput(f"{name}= is for the command line; {function}() draws here and now")
 
 
 def check_shown(plan: Any, words: Iterable[str]) -> None:
-    """`frames` draws the pictures of one row and saves none."""
+    """Raise BadInput for settings of a batch in a call of `frames`, which saves nothing."""
     for word in words:
         if (name := name_of(word)) in MANY:
             raise BadInput(f"{name}= is for generate(); frames() draws one row and keeps nothing")
