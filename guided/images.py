@@ -107,13 +107,14 @@ def middle(image: Tensor) -> Tensor:
 
 
 def contact_sheet(pictures: Sequence[Image.Image], columns: int, gap: int) -> Image.Image:
-    """Return RGB pictures in rows of `columns` on white, in cells of the largest width and height
-    with `gap` pixels to the right and below; pictures overlap where it is negative."""
+    """Return RGB pictures in rows of `columns` on white. Each row is as high as its highest
+    picture; `gap` pixels are right of and below each, and pictures overlap where it is negative."""
+    rows = [pictures[k : k + columns] for k in range(0, len(pictures), columns)]
     width = max(picture.width for picture in pictures) + gap
-    height = max(picture.height for picture in pictures) + gap
-    rows = -(-len(pictures) // columns)
+    heights = [max(picture.height for picture in row) + gap for row in rows]
     beyond = max(-gap, 0)
-    sheet = Image.new("RGB", (columns * width + beyond, rows * height + beyond), "white")
-    for k, picture in enumerate(pictures):
-        sheet.paste(picture, (k % columns * width, k // columns * height))
+    sheet = Image.new("RGB", (columns * width + beyond, sum(heights) + beyond), "white")
+    for number, row in enumerate(rows):
+        for column, picture in enumerate(row):
+            sheet.paste(picture, (column * width, sum(heights[:number])))
     return sheet

@@ -139,7 +139,7 @@ def test_who_was_killed_before_it_put_a_picture_aside_is_made_up_for(tmp_path, m
             one.next_group()
             (tmp_path / f"image_{number:04d}.png").touch()
             with monkeypatch.context() as patch:
-                patch.setattr(queue, "put_in_place", lambda folder, manifest: None)
+                patch.setattr(queue, "move_files", lambda folder, manifest: None)
                 one.finish(number, f"image_{number:04d}.png", score, 1.0, keep=1)
         files = [picture.file for picture in Manifest.read(tmp_path).pictures[:2]]
         assert files == ["others/image_0000.png", "image_0001.png"]
