@@ -108,7 +108,7 @@ def middle(image: Tensor) -> Tensor:
 
 def contact_sheet(pictures: Sequence[Image.Image], columns: int, gap: int) -> Image.Image:
     """Return RGB pictures in rows of `columns` on white. Each row is as high as its highest
-    picture; `gap` pixels are right of and below each, and pictures overlap where it is negative."""
+    picture, with `gap` pixels right of and below each; negative: pictures overlap."""
     rows = [pictures[k : k + columns] for k in range(0, len(pictures), columns)]
     width = max(picture.width for picture in pictures) + gap
     heights = [max(picture.height for picture in row) + gap for row in rows]

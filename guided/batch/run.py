@@ -235,20 +235,20 @@ def conclude(folder: Path) -> Path:
 
 
 def tell_results(folder: Path, manifest: Manifest) -> None:
-    """Print the paths of pictures (in rows that keep only the best, the best first), of films and
-    of the gallery's page."""
+    """Print the gallery's page, and the paths of films and pictures; in rows that keep only the
+    best pictures, the best comes first."""
+    if (gallery := folder / page.NAME).is_file():
+        tell(f"gallery: {gallery}")
     saved = [p for p in manifest.pictures if p.state == DONE and p.file and "/" not in p.file]
     if len(saved) > MOST_LINES:
         tell(f"{len(saved)} pictures in {folder}")
-    else:
-        ranked = {picture.row for picture in manifest.pictures if "/" in (picture.file or "")}
-        for picture in sorted(saved, key=lambda p: (p.row, -(p.score or 0) * (p.row in ranked))):
-            score = f"  {picture.score:.3f}" if picture.row in ranked else ""
-            tell(f"{folder / (picture.file or '')}{score}")
-        for film in films(folder, saved):
-            tell(str(film))
-    if (gallery := folder / page.NAME).is_file():
-        tell(f"gallery: {gallery}")
+        return
+    for film in films(folder, saved):
+        tell(str(film))
+    ranked = {picture.row for picture in manifest.pictures if "/" in (picture.file or "")}
+    for picture in sorted(saved, key=lambda p: (p.row, -(p.score or 0) * (p.row in ranked))):
+        score = f"  {picture.score:.3f}" if picture.row in ranked else ""
+        tell(f"{folder / (picture.file or '')}{score}")
 
 
 def films(folder: Path, pictures: Sequence[Picture]) -> list[Path]:
