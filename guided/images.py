@@ -6,6 +6,7 @@ Imports torch only where a tensor is needed.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageOps
@@ -103,3 +104,17 @@ def middle(image: Tensor) -> Tensor:
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     return image[:, :, top : top + side, left : left + side]
+
+
+def contact_sheet(pictures: Sequence[Image.Image], columns: int, gap: int) -> Image.Image:
+    """Return RGB pictures in rows of `columns` on white. Each row is as high as its highest
+    picture, with `gap` pixels right of and below each; negative: pictures overlap."""
+    rows = [pictures[k : k + columns] for k in range(0, len(pictures), columns)]
+    width = max(picture.width for picture in pictures) + gap
+    heights = [max(picture.height for picture in row) + gap for row in rows]
+    beyond = max(-gap, 0)
+    sheet = Image.new("RGB", (columns * width + beyond, sum(heights) + beyond), "white")
+    for number, row in enumerate(rows):
+        for column, picture in enumerate(row):
+            sheet.paste(picture, (column * width, sum(heights[:number])))
+    return sheet

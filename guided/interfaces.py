@@ -347,11 +347,15 @@ class Run:
 
 
 class Overall(Protocol):
-    pictures: int
-    over: int  # pictures that are no longer to be drawn
+    """The progress of a batch."""
 
-    def text(self, part: float = 0.0) -> str:
-        """Pictures done, an hour, and time left; `part` counts as drawn beside them."""
+    pictures: int
+    done: int
+    closed: int  # done, failed or skipped
+
+    def time_left(self, part: float = 0.0) -> str:
+        """Return the time left as text, empty if unknown; `part` of the pictures at hand is
+        drawn."""
         ...
 
 

@@ -54,9 +54,9 @@ OF_WORK = ("worker", "seconds")  # of a picture in the manifest
 
 def die_writing(pattern: str, when: str, nth: int) -> None:
     """Make this process kill itself at the nth time that it writes such a file."""
-    from guided.runs import record
+    from guided.runs import files
 
-    write, left = record.write, nth
+    write, left = files.write, nth
 
     def writing(path: Path, data: bytes, durable: bool = False) -> None:
         nonlocal left
@@ -66,11 +66,11 @@ def die_writing(pattern: str, when: str, nth: int) -> None:
         if when == "after":
             write(path, data, durable)
         else:
-            part = path.with_name(f".{path.name}.{record.unique()}.part")
+            part = path.with_name(f".{path.name}.{files.unique()}.part")
             part.write_bytes(data if when == "whole" else data[: len(data) // 2])
         os.kill(os.getpid(), signal.SIGKILL)
 
-    record.write = writing
+    files.write = writing
 
 
 def child(argv: list[str]) -> int:

@@ -19,7 +19,7 @@ from guided.config.plan import Plan
 from guided.diffusion.secondary import SecondaryModel
 from guided.errors import BadInput
 from guided.pipeline import Pipeline
-from guided.runs import record
+from guided.runs import layout, record
 
 ROOT = Path(__file__).parent.parent
 SHORT = ("steps=3", "sampler.recurrence=1", "cutouts.overview=2", "cutouts.inner=1")
@@ -175,7 +175,7 @@ def test_guidance_brings_the_picture_nearer_to_the_prompt():
 
 def test_two_runs_in_the_same_second_do_not_meet(tmp_path):
     now = datetime.now()
-    folders = [record.new_folder(tmp_path, "x", now) for _ in range(3)]
+    folders = [layout.new_folder(tmp_path, "x", now) for _ in range(3)]
     assert len(set(folders)) == 3
 
 

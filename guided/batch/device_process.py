@@ -1,4 +1,4 @@
-"""One of several processes on a folder (batch/processes.py): it ends when its parent is gone."""
+"""The process of one of several devices (batch/multi_device.py). It ends when its parent does."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ import traceback
 from pathlib import Path
 
 from guided.batch import worker
-from guided.batch.launchers import JOBS
 from guided.config import schema
 from guided.config.messages import BAD, say
 from guided.config.overrides import parse, parse_all
 from guided.config.replay import composer_of
 from guided.console import Printable
 from guided.errors import Failed
+from guided.runs.layout import JOBS
 from guided.runs.manifest import Manifest
 from guided.untrusted import allowed_files, interpolation
 from guided.untrusted.regular_files import check_folder
 
-PATIENCE = 60  # seconds for the step at hand, when the parent is gone
-ROOM = 10  # seconds for what has to be put away after that
+STEP_TIMEOUT = 60  # seconds for the step at hand, when the parent is gone
+EXIT_TIMEOUT = 10  # seconds for leaving after that
 
 
 def main(folder: str, device: str, *more: str) -> int:
-    told = logging.StreamHandler()
-    told.setFormatter(Printable(f"%(levelname)s: {device}: %(message)s"))
-    logging.basicConfig(handlers=[told], level=logging.WARNING)
+    """Draw on one device in a batch's folder, and return the exit code."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(Printable(f"%(levelname)s: {device}: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     schema.register()
     interpolation.forget_environment()
     end_with_parent()
@@ -49,7 +50,7 @@ def main(folder: str, device: str, *more: str) -> int:
     except BAD as error:
         print(f"error: {say(error)}", file=sys.stderr)
         return 2
-    except (Failed, OSError) as error:  # of the world: a full disk, a folder that was removed
+    except (Failed, OSError) as error:  # as of a full disk, or a folder that was removed
         if "debug" in more:
             traceback.print_exception(error)
         print(f"error: {say(error)}", file=sys.stderr)
@@ -58,16 +59,16 @@ def main(folder: str, device: str, *more: str) -> int:
 
 
 def end_with_parent() -> None:
-    """Begin to watch standard input, which ends when the parent does."""
+    """Start a thread that watches standard input, which ends when the parent does."""
     threading.Thread(target=wait_for_end, daemon=True).start()
 
 
 def wait_for_end() -> None:
-    """Once standard input ends, stop as Ctrl-C would, once and after a while again; leave at once
-    after that."""
+    """When standard input ends, stop as after Ctrl-C, after STEP_TIMEOUT as after a second one,
+    and after EXIT_TIMEOUT end the process."""
     while os.read(0, 1024):
         pass
-    for seconds in (PATIENCE, ROOM):
+    for seconds in (STEP_TIMEOUT, EXIT_TIMEOUT):
         _thread.interrupt_main()
         time.sleep(seconds)
     os._exit(130)

@@ -1,9 +1,9 @@
-"""Workers on one folder through Hydra's launchers: joblib, submitit (local and Slurm), ray.
+"""Workers on one folder, started by Hydra's launchers: joblib, submitit (local and Slurm), ray.
 
     python run.py prompts=prompts.txt hydra/launcher=submitit_slurm workers=8
 
-Each job of the launcher is a worker that takes what is next, not a part that was cut for it, so
-that a lost one's pictures are drawn by the others, or by resume=.
+Each job is a worker that takes the next pictures from the batch's queue, so the pictures of a lost
+one are drawn by the others, or with resume=.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from guided.config.overrides import Override, raws, values_of
 from guided.config.values import spelt
 from guided.errors import BadInput, not_one_of
+from guided.runs.layout import JOBS
 
 Launch = Callable[[list[str]], None]  # runs Hydra with these arguments
 # The package behind each launcher, and the extra that installs it.
@@ -25,18 +26,16 @@ PLUGINS = {
     "submitit_slurm": ("hydra_submitit_launcher", "submitit"),
 }
 CHOICE = "hydra/launcher"
-JOBS = "jobs"  # the folder of what launchers write
 
 
 def apart(words: Sequence[Override]) -> tuple[list[Override], list[Override]]:
-    """Return Hydra's own settings, and the others."""
+    """Return the overrides of Hydra's own settings, and the others."""
     hydras = [word for word in words if word.is_hydras]
     return hydras, [word for word in words if not word.is_hydras]
 
 
-def wanted(hydras: Sequence[Override]) -> bool:
-    """Return whether a launcher is chosen. Raises BadInput when there is none of that name, or it
-    is not installed."""
+def is_launched(hydras: Sequence[Override]) -> bool:
+    """Return whether a launcher is chosen. BadInput if it is unknown or not installed."""
     name = values_of(hydras).get(CHOICE, "basic")
     if name == "basic":
         return False
@@ -51,7 +50,7 @@ def wanted(hydras: Sequence[Override]) -> bool:
 def arguments(
     folder: Path, hydras: Sequence[Override], more: Sequence[str], workers: int
 ) -> list[str]:
-    """For Hydra: as many jobs as workers, each of which goes on with the folder."""
+    """Return Hydra's arguments for `workers` jobs that each resume the folder."""
     place = spelt(str(folder.absolute()))
     each = f"resume=choice({','.join([place] * workers)})"
     jobs = f"hydra.sweep.dir={spelt(str(folder.absolute() / JOBS))}"

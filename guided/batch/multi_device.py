@@ -1,6 +1,6 @@
-"""Several devices of one machine: a process for each, all on the same folder.
+"""Drawing a batch on several devices of one machine: device=[cuda:0,cuda:1].
 
-device=[cuda:0,cuda:1]
+One process for each device; all of them work on the same folder.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from guided import search_path
-from guided.batch.interrupts import SIGNALS
-from guided.batch.queue import check_there
+from guided.batch.interrupts import handled_by
+from guided.batch.queue import check_exists
 from guided.batch.throughput import Throughput
 from guided.console import tell
 from guided.runs.manifest import Manifest
 from guided.untrusted import allowed_files
 
 log = logging.getLogger(__name__)
-GLANCE = 0.5  # seconds between looks at who is still there
+POLL = 0.5  # seconds between checks of the processes
 
 
 def work(folder: Path, devices: Sequence[str], debug: bool = False) -> None:
-    """Until all have left. A signal is passed on to each; KeyboardInterrupt when one came."""
+    """Draw until all processes have ended. Signals are passed on to each of them.
+    KeyboardInterrupt if there was one."""
     more = [allowed_files.word(), *(["debug"] if debug else [])]
-    # In sessions of their own, or a terminal's Ctrl-C would reach them twice. Nothing is written
-    # to their standard input: that it ends tells them that this process is gone.
+    # In sessions of their own, or a terminal's Ctrl-C would reach them twice. Their standard input
+    # stays empty; its end tells them that this process is gone.
     children = [
         subprocess.Popen(
             search_path.command([str(folder), device, *more]),
@@ -38,34 +39,33 @@ def work(folder: Path, devices: Sequence[str], debug: bool = False) -> None:
         )
         for device in devices
     ]
-    asked = []
+    signals: list[int] = []
 
     def pass_on(number: int, frame: object) -> None:
-        asked.append(number)
+        signals.append(number)
         for child in children:
             if child.poll() is None:
                 child.send_signal(signal.SIGINT)
 
-    before = {number: signal.signal(number, pass_on) for number in SIGNALS}
     try:
-        watch(folder, children)
+        with handled_by(pass_on):
+            watch(folder, children)
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         for child in children:
             if child.poll() is None:
                 child.kill()
-            child.stdin.close()
-    if asked:
+            if child.stdin is not None:
+                child.stdin.close()
+    if signals:
         raise KeyboardInterrupt
 
 
 def watch(folder: Path, children: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Say how it is going while they work."""
-    tally = Throughput()
+    """Print the throughput of the batch until all processes have ended."""
+    throughput = Throughput()
     while any(child.poll() is None for child in children):
-        check_there(folder)
-        tally.count(Manifest.read(folder))
-        if line := tally.line():
+        check_exists(folder)
+        throughput.count(Manifest.read(folder))
+        if line := throughput.line():
             tell(line)
-        time.sleep(GLANCE)
+        time.sleep(POLL)

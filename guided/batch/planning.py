@@ -1,7 +1,6 @@
-"""A batch before its first step: every row checked, and every picture given its number and seed.
+"""Planning a batch: every row is checked, and every picture gets its number and seed.
 
-Whatever is wrong with a row is found here, in a moment and without torch; the other rows are
-drawn. Imports no torch.
+A row with an error is reported before the first step; the other rows are drawn. Imports no torch.
 """
 
 from __future__ import annotations
@@ -33,25 +32,26 @@ MOST = 100_000  # pictures
 
 @dataclass
 class PlannedRow:
-    """A row that is right: its plan, and the settings that its pictures remember."""
+    """A row that can be drawn: its plan, and the settings that are saved in its pictures."""
 
     plan: Plan
     settings: dict[str, Any]
-    fingerprint: str  # of what its choices say, to see when they come to say something else
+    fingerprint: str  # of all its settings, to notice when a preset has changed
 
 
 @dataclass
 class Batch:
-    """What is drawn, checked."""
+    """A planned batch, with at least one row that can be drawn."""
 
     manifest: Manifest
-    first: PlannedRow | None = None  # of the rows that are right
-    first_row: int = 0
-    wrong: dict[int, str] = field(default_factory=dict)  # what is wrong with those that are not
+    first: PlannedRow  # of the rows that can be drawn
+    first_row: int
+    wrong: dict[int, str] = field(default_factory=dict)  # errors of the other rows
 
 
 def drawable(composer: Composer, row: Row, more: Sequence[Override | str] = ()) -> PlannedRow:
-    """BadInput, or one of Hydra's or OmegaConf's errors, when the row is not right."""
+    """Return the plan of a row. BadInput, or an error of Hydra or OmegaConf, if it cannot be
+    drawn."""
     with planned(composer, row, more) as (plan, composed):
         return made_of(plan, composed, composer.typed([*row.words, *more]))
 
@@ -67,6 +67,7 @@ def made_of(plan: Plan, composed: Composed, typed: list[Override]) -> PlannedRow
 def planned(
     composer: Composer, row: Row, more: Sequence[Override | str] = ()
 ) -> Iterator[tuple[Plan, Composed]]:
+    """Yield the plan of a row and its composed configuration; errors as `drawable`."""
     if row.wrong:
         raise BadInput(row.wrong)
     with composer.row([*row.words, *more]) as composed:
@@ -76,7 +77,7 @@ def planned(
 
 
 def remembered(cfg: DictConfig, plan: Plan) -> dict[str, Any]:
-    """The settings as a picture has them inside, resolved as far as that goes without torch."""
+    """Return the settings that a picture records, resolved as far as possible without torch."""
     size_and_steps = {"size": list(plan.size), "steps": plan.steps}
     files = {path: fingerprint(expand("init", path)) for path in plan.files}
     facts = {"version": __version__} | ({"files": files} if files else {})
@@ -84,79 +85,81 @@ def remembered(cfg: DictConfig, plan: Plan) -> dict[str, Any]:
 
 
 def lasting_settings(cfg: DictConfig) -> dict[str, Any]:
+    """Return the settings as plain values, without those that do not affect pictures."""
     settings = OmegaConf.to_container(cfg, resolve=True)
-    return {name: value for name, value in settings.items() if name not in unrecorded()}
+    assert isinstance(settings, dict)
+    return {str(name): value for name, value in settings.items() if name not in unrecorded()}
 
 
-def tell_if_changed(base: dict[str, Any], number: int, row: Row, fingerprint: str) -> None:
-    """Only a row's words are kept, so an edited preset, conf/local or another version of the
-    program makes other settings of them."""
+def warn_if_changed(base: dict[str, Any], number: int, row: Row, fingerprint: str) -> None:
+    """Warn if the settings of a row have another fingerprint than when the batch was planned. The
+    manifest has only its words, whose meaning changes with presets, conf/local and the program."""
     known = base.get("fingerprints")
     before = known[number] if isinstance(known, list) and number < len(known) else None
     if before not in (None, fingerprint):
         log.warning(
-            "row %d%s is drawn with other settings than when it was asked for: a preset, "
+            "row %d%s is drawn with other settings than when it was planned: a preset, "
             "conf/local or the program has changed since",
             *(number, f" ({row.where})" if row.where else ""),
         )
 
 
 @contextmanager
-def where_asked(base: dict[str, Any]) -> Iterator[None]:
-    """Relative paths mean what they meant where the batch was asked for, from wherever it is
-    resumed."""
-    place = base.get("cwd")
-    place = place if isinstance(place, str) else "."
-    if Path(place).is_dir():
-        with chdir(place):
+def original_cwd(base: dict[str, Any]) -> Iterator[None]:
+    """Change to the folder in which the batch was begun while the block lasts, so that relative
+    paths keep their meaning."""
+    cwd = base.get("cwd")
+    cwd = cwd if isinstance(cwd, str) else "."
+    if Path(cwd).is_dir():
+        with chdir(cwd):
             yield
     else:
-        log.warning("%s, where it was asked for, is gone: relative paths are from here", place)
+        log.warning("%s, where the batch was begun, is gone: relative paths are from here", cwd)
         yield
 
 
 def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
-    """Every row checked. Raises what is wrong with the first one when all of them are."""
+    """Return the plan of all rows. BadInput with the first row's error if none can be drawn."""
     recorded = composer.recorded.as_base() if composer.recorded else None
-    unsaid = secrets.randbelow(2**32)  # one seed for all rows, so that they can be compared
+    default_seed = secrets.randbelow(2**32)  # of all rows without one, to compare them
     fingerprints: list[str | None] = []
     base = {
         "words": raws(composer.words),
         "flags": composer.flags,
         "settings": recorded,
-        "seed": unsaid,
+        "seed": default_seed,
         "cwd": str(Path.cwd()),
         "fingerprints": fingerprints,  # by row; null where it cannot be drawn
     }
     manifest = Manifest(title, base, rows, [])
-    batch = Batch(manifest)
-    errors = []
+    first, first_row = None, 0
+    errors, wrong = [], {}
     for number, row in enumerate(rows):
-        first = len(manifest.pictures)
+        start = len(manifest.pictures)
         try:
             with planned(composer, row) as (plan, composed):
-                if batch.first is None:
-                    batch.first = made_of(plan, composed, composer.typed(row.words))
-                    batch.first_row = number
-                said = composed.cfg.seed
-                seed = unsaid if said is None else said
-                manifest.pictures += pictures_of(plan, number, first, seed)
+                if first is None:
+                    first = made_of(plan, composed, composer.typed(row.words))
+                    first_row = number
+                seed = default_seed if composed.cfg.seed is None else composed.cfg.seed
+                manifest.pictures += pictures_of(plan, number, start, seed)
                 fingerprints.append(composed.fingerprint)
         except BAD as error:
             errors.append(error)
-            batch.wrong[number] = f"{row.where}: {say(error)}".removeprefix(": ")
-            pictures = unplanned(composer, row, number, first, unsaid, batch.wrong[number])
+            wrong[number] = f"{row.where}: {say(error)}".removeprefix(": ")
+            pictures = unplanned(composer, row, number, start, default_seed, wrong[number])
             manifest.pictures += pictures
             fingerprints.append(None)
         if len(manifest.pictures) > MOST:
             raise BadInput(f"more than {MOST} pictures in one batch")
-    if batch.first is None:
-        raise BadInput(batch.wrong[0]) from errors[0]
-    manifest.title = title or batch.first.plan.prompts[0].text
-    return batch
+    if first is None:
+        raise BadInput(wrong[0]) from errors[0]
+    manifest.title = title or first.plan.prompts[0].text
+    return Batch(manifest, first, first_row, wrong)
 
 
 def pictures_of(plan: Plan, row: int, first: int, seed: int) -> list[Picture]:
+    """Return the pictures of a row, numbered from `first`, in groups that are drawn together."""
     pictures = []
     for group in grouped(range(plan.count), plan.batch_size):
         for k in group:
@@ -168,15 +171,16 @@ def pictures_of(plan: Plan, row: int, first: int, seed: int) -> list[Picture]:
 
 
 def unplanned(
-    composer: Composer, row: Row, number: int, first: int, unsaid: int, why: str
+    composer: Composer, row: Row, number: int, first: int, default_seed: int, why: str
 ) -> list[Picture]:
-    """The pictures of a row that cannot be drawn, as far as can be said: when what it lacks is
-    there, it is resumed with the same numbers and seeds."""
-    count, seed = 1, unsaid
+    """Return failed pictures for a row that cannot be drawn, as many as it asks for if that can be
+    read, so that resume= can draw them with the same numbers and seeds once a missing file is
+    there."""
+    count, seed = 1, default_seed
     with suppress(*BAD), composer.row(row.words) as composed:
         cfg = composed.cfg
         count = cfg.count if 1 <= cfg.count <= MOST else 1
-        seed = unsaid if cfg.seed is None else max(cfg.seed, 0)
+        seed = default_seed if cfg.seed is None else max(cfg.seed, 0)
     return [
         Picture(first + k, number, seed + k, state=FAILED, why=why, group=first + k)
         for k in range(count)

@@ -1,18 +1,15 @@
-"""Who draws what: several processes, on one machine or many, work on one folder and never on the
-same picture.
+"""The queue of a batch's pictures, for several workers on one machine or many.
 
-The manifest changes only under a lock. Each worker holds a lock of its own as long as it lives; it
-is the system that lets go of it when the worker is killed, and what the worker had claimed is
-queued again. Workers' locks are made, tried and removed under the manifest's, so that nobody
-removes one that somebody is about to hold; the manifest's own is never removed. Knows nothing
-about drawing.
+The manifest changes only under its lock. Each worker holds a lock of its own while it lives; the
+system releases it when the worker is killed, and the pictures that it had claimed are queued
+again. Workers' locks are made, tested and removed under the manifest's lock, so that none is
+removed that a worker is about to hold; the manifest's lock is never removed.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
 import socket
 from collections.abc import Iterator
@@ -23,38 +20,28 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from guided.errors import Failed
-from guided.runs.layout import ASIDE, put_aside
-from guided.runs.manifest import (
-    DONE,
-    FAILED,
-    NAME,
-    QUEUED,
-    RUNNING,
-    SKIPPED,
-    Manifest,
-    Picture,
-)
+from guided.runs import files
+from guided.runs.layout import LOCK, MANIFEST, OTHERS, WORK, move_to_others
+from guided.runs.manifest import DONE, FAILED, QUEUED, RUNNING, SKIPPED, Manifest, Picture
 
-WORK = ".work"  # the folder of locks and of pictures in the middle
-LOCK = ".manifest.lock"
-PATIENCE = 120  # seconds for the manifest's lock, which is held for milliseconds
+LOCK_TIMEOUT = 120  # seconds for the manifest's lock, which is held for milliseconds
 
 
 def locked(folder: Path) -> FileLock:
-    """Return the manifest's lock; Failed when the folder is gone, which the lock would make."""
-    check_there(folder)
-    return FileLock(folder / LOCK, timeout=PATIENCE)
+    """Return the manifest's lock. Failed if the folder, which the lock would make, is gone."""
+    check_exists(folder)
+    return files.lock(folder / LOCK, LOCK_TIMEOUT)
 
 
-def check_there(folder: Path) -> None:
-    """Raise Failed if a folder that was begun has no manifest any more."""
-    if not (folder / NAME).exists():
+def check_exists(folder: Path) -> None:
+    """Raise Failed if a batch's folder has no manifest any more."""
+    if not (folder / MANIFEST).exists():
         raise Failed(f"{folder} was removed while it was drawn in: nothing more is drawn")
 
 
 @contextmanager
 def changing(folder: Path) -> Iterator[Manifest]:
-    """The manifest under its lock, written when the block ends well."""
+    """Yield the manifest under its lock, and write it if the block raises no error."""
     with locked(folder):
         manifest = Manifest.read(folder)
         yield manifest
@@ -63,38 +50,39 @@ def changing(folder: Path) -> Iterator[Manifest]:
 
 @dataclass
 class Claim:
-    """One process that works on a folder."""
+    """A worker's claims on pictures of a batch."""
 
     folder: Path
-    name: str
-    life: FileLock
+    name: str  # of the worker
+    lock: FileLock  # held while the worker lives
 
     @classmethod
     @contextmanager
     def at(cls, folder: Path) -> Iterator[Claim]:
-        """For as long as it lives. What it still has when it leaves is queued again."""
+        """Register a worker while the block lasts. Pictures that it has not finished then are
+        queued again."""
         host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:64]
-        name = f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
-        life = FileLock(life_of(folder, name), timeout=0)
+        name = f"{host}-{files.unique()}"
         with locked(folder):
             (folder / WORK).mkdir(exist_ok=True)
-            life.acquire()
-        worker = cls(folder, name, life)
+            lock = files.lock(worker_lock(folder, name), 0)
+            lock.acquire()
+        claim = cls(folder, name, lock)
         try:
-            yield worker
+            yield claim
         finally:
             try:
-                worker.leave()
+                claim.leave()
             finally:
-                life.release()  # also where the manifest is gone, or cannot be read any more
+                lock.release()  # also if the manifest is gone or cannot be read any more
 
-    def claim(self) -> list[Picture]:
-        """The next pictures to draw together, which are its own from now on; [] when none is
-        left. Those that are done already come too: they are drawn along but not kept again."""
+    def next_group(self) -> list[Picture]:
+        """Claim and return the next pictures to draw together; [] if none is left. Pictures of the
+        group that are done are included: they are drawn again, but not saved."""
         with changing(self.folder) as manifest:
-            put_in_place(self.folder, manifest)
-            dead = {name for name in claimants(manifest) if not self._lives(name)}
-            free_those_of(manifest, dead)
+            move_files(self.folder, manifest)
+            dead = {name for name in claimants(manifest) if not self._is_alive(name)}
+            release(manifest, dead)
             return take(manifest, self.name)
 
     def finish(
@@ -105,7 +93,8 @@ class Claim:
         seconds: float | None,
         keep: int | None = None,
     ) -> None:
-        """It is there; and if its row keeps only the best, this may put one aside."""
+        """Mark a picture as done. If its row has only its `keep` best pictures in the folder, this
+        may move one to others/."""
         with changing(self.folder) as manifest:
             one = manifest.pictures[number]
             one.state, one.file, one.why = DONE, file, None
@@ -113,9 +102,10 @@ class Claim:
             one.seconds = None if seconds is None else round(seconds, 3)
             if keep:
                 choose_best(list(manifest.of_row(one.row)), keep)
-        put_in_place(self.folder, manifest)
+        move_files(self.folder, manifest)
 
     def fail(self, numbers: list[int], why: str) -> None:
+        """Mark the worker's pictures among these numbers as failed."""
         with changing(self.folder) as manifest:
             for number in numbers:
                 one = manifest.pictures[number]
@@ -124,36 +114,34 @@ class Claim:
                     one.state, one.why = FAILED, f"{where}: {why}".removeprefix(": ")
 
     def leave(self) -> None:
-        """Whatever it has not finished is free for others; where all is done, the folder of locks
-        goes."""
+        """Queue the worker's unfinished pictures again. The last worker to leave removes partial
+        files, and the folder of work if all pictures are done."""
         with changing(self.folder) as manifest:
-            free_those_of(manifest, {self.name})
-            self.life.release()
-            if not any([lives(self.folder, name) for name in workers(self.folder)]):
-                # Nobody begins before the lock is free.
-                sweep(self.folder)
+            release(manifest, {self.name})
+            self.lock.release()
+            # No worker can begin while the manifest is locked.
+            if not any_alive(self.folder):
+                files.remove_unfinished(self.folder)
                 if all(one.state in (DONE, SKIPPED) for one in manifest.pictures):
                     shutil.rmtree(self.folder / WORK, ignore_errors=True)
 
-    def _lives(self, name: str) -> bool:
-        return name == self.name or lives(self.folder, name)
+    def _is_alive(self, name: str) -> bool:
+        return name == self.name or is_alive(self.folder, name)
 
 
-def sweep(folder: Path) -> None:
-    """Files that were never finished, of those who were killed while they wrote."""
-    for path in folder.rglob(".*.part"):
-        with suppress(OSError):
-            path.unlink()
-
-
-def life_of(folder: Path, name: str) -> Path:
+def worker_lock(folder: Path, name: str) -> Path:
     return folder / WORK / f"worker-{name}.lock"
 
 
-def lives(folder: Path, name: str) -> bool:
-    """Does the worker hold its lock? Else the lock goes. Only to be asked under the manifest's
-    lock."""
-    path = life_of(folder, name)
+def any_alive(folder: Path) -> bool:
+    """Return whether any worker is alive. To be called under the manifest's lock."""
+    return any([is_alive(folder, name) for name in workers(folder)])  # each: locks are removed
+
+
+def is_alive(folder: Path, name: str) -> bool:
+    """Return whether a worker holds its lock; remove the lock if it does not. To be called under
+    the manifest's lock."""
+    path = worker_lock(folder, name)
     if not path.exists():
         return False
     try:
@@ -167,23 +155,25 @@ def lives(folder: Path, name: str) -> bool:
 
 
 def workers(folder: Path) -> set[str]:
-    """All that hold a lock, or did until they were killed."""
-    found = (folder / WORK).glob("worker-*.lock")
-    return {path.name.removeprefix("worker-").removesuffix(".lock") for path in found}
+    """Return the names of all workers with a lock, alive or killed."""
+    locks = (folder / WORK).glob("worker-*.lock")
+    return {path.name.removeprefix("worker-").removesuffix(".lock") for path in locks}
 
 
 def claimants(manifest: Manifest) -> set[str]:
+    """Return the names of workers that have claimed pictures."""
     return {one.worker for one in manifest.pictures if one.state == RUNNING and one.worker}
 
 
-def free_those_of(manifest: Manifest, names: set[str]) -> None:
+def release(manifest: Manifest, names: set[str]) -> None:
+    """Queue the unfinished pictures of these workers again."""
     for one in manifest.pictures:
         if one.state == RUNNING and one.worker in names:
             one.state, one.worker = QUEUED, None
 
 
 def take(manifest: Manifest, name: str) -> list[Picture]:
-    """The first group in which a picture waits and none is being drawn."""
+    """Claim and return the first group in which a picture is queued and none is being drawn."""
     busy = {one.group for one in manifest.pictures if one.state == RUNNING}
     groups = (o.group for o in manifest.pictures if o.state == QUEUED and o.group not in busy)
     group = next(groups, None)
@@ -194,26 +184,25 @@ def take(manifest: Manifest, name: str) -> list[Picture]:
     return taken
 
 
-def freed(folder: Path) -> Manifest:
-    """As it is now, without claims of workers that are no more."""
+def release_dead(folder: Path) -> Manifest:
+    """Queue the pictures of dead workers again, and return the manifest."""
     with changing(folder) as manifest:
-        dead = {name for name in claimants(manifest) if not lives(folder, name)}
-        free_those_of(manifest, dead)
+        release(manifest, {name for name in claimants(manifest) if not is_alive(folder, name)})
         return manifest
 
 
 def retry(folder: Path) -> None:
-    """What failed is queued again, unless a worker is there who saw it fail just now, or its row
-    could not even be read. What was done and deleted is skipped, as long as it is not there."""
+    """Queue failed pictures again, unless a worker is alive, which has just seen them fail, or
+    their row cannot be read. Done pictures whose file was deleted become skipped."""
     with changing(folder) as manifest:
-        if not any([lives(folder, name) for name in workers(folder)]):
+        if not any_alive(folder):
             for one in manifest.failed:
                 if not manifest.rows[one.row].wrong:
                     one.state, one.worker = QUEUED, None
-        there = names_in(folder) | names_in(folder / ASIDE)  # in the order in which they move
+        names = names_in(folder) | names_in(folder / OTHERS)  # in the order in which files move
         for one in manifest.pictures:
             if one.state in (DONE, SKIPPED) and one.file:
-                one.state = DONE if Path(one.file).name in there else SKIPPED
+                one.state = DONE if Path(one.file).name in names else SKIPPED
 
 
 def names_in(folder: Path) -> set[str]:
@@ -221,20 +210,20 @@ def names_in(folder: Path) -> set[str]:
 
 
 def choose_best(pictures: list[Picture], keep: int) -> None:
-    """Of a row's finished pictures, all but the best belong aside. By the scores alone, so that
-    it comes to the same in whatever order they were finished."""
+    """Assign all but the `keep` best of a row's finished pictures to others/. The choice depends
+    on scores and numbers, and not on the order in which the pictures were finished."""
     done = [one for one in pictures if one.state == DONE and one.file]
     ranked = sorted(
         done, key=lambda one: (-(one.score if one.score is not None else -2), one.number)
     )
     for one in ranked[keep:]:
-        one.file = f"{ASIDE}/{Path(one.file).name}"
+        one.file = f"{OTHERS}/{Path(one.file or '').name}"
 
 
-def put_in_place(folder: Path, manifest: Manifest) -> None:
-    """Finished pictures to where the manifest says that they are. It says so first: what somebody
-    who was killed did not come to is done by whoever comes next."""
+def move_files(folder: Path, manifest: Manifest) -> None:
+    """Move finished pictures to others/ where the manifest has them there. The manifest is written
+    first, so the next worker does it if one is killed in between."""
     for one in manifest.pictures:
-        if one.state == DONE and one.file and one.file.startswith(f"{ASIDE}/"):
-            with suppress(FileNotFoundError):  # it is there, or on its way
-                put_aside(folder / Path(one.file).name)
+        if one.state == DONE and one.file and one.file.startswith(f"{OTHERS}/"):
+            with suppress(FileNotFoundError):  # moved already, or just now by another worker
+                move_to_others(folder / Path(one.file).name)

@@ -1,7 +1,4 @@
-"""What does not apply to what was asked for: said in one line rather than left unheeded.
-
-Knows nothing about drawing; imports no torch.
-"""
+"""Reject settings that have no effect in the requested mode. Imports no torch."""
 
 from __future__ import annotations
 
@@ -19,7 +16,8 @@ LAUNCHERS = "hydra/launcher=joblib, ray, submitit_local or submitit_slurm"
 
 
 def check_launching(hydras: Sequence[Override], words: Sequence[Override], launched: bool) -> None:
-    """Hydra's own settings and workers= mean something to a launcher only."""
+    """Raise BadInput for settings of Hydra or workers= without a launcher, or for ones that Hydra
+    refuses with it."""
     others = [word for word in hydras if word.text != "basic"]
     if launched:
         try:
@@ -34,30 +32,31 @@ def check_launching(hydras: Sequence[Override], words: Sequence[Override], launc
         raise BadInput(f"workers= does nothing without a launcher; choose one: {LAUNCHERS}")
 
 
-def check_resuming(said: Mapping[str, str]) -> None:
+def check_resuming(settings: Mapping[str, str]) -> None:
+    """Raise BadInput for settings that cannot be changed with resume=."""
     resumable = having("resumable")
-    other = [name for name in said if name not in resumable]
+    other = [name for name in settings if name not in resumable]
     if other:
         raise BadInput(
-            f"{other[0]}= cannot be said with resume=, which goes on as it was begun; "
+            f"{other[0]}= cannot be given with resume=, which keeps the batch's settings; "
             f"{', '.join(name for name in resumable if name != 'resume')} can"
         )
-    if "folder" in said and said["resume"] != "latest":
-        raise BadInput("folder= says where resume=latest is looked for; resume=FOLDER needs none")
+    if "folder" in settings and settings["resume"] != "latest":
+        raise BadInput("folder= is where resume=latest looks for runs; resume=FOLDER needs none")
 
 
-def check_called(words: Iterable[Override], what: str) -> None:
-    """Raise BadInput for settings that a call from Python, which draws here and now, lacks."""
+def check_called(words: Iterable[Override], function: str) -> None:
+    """Raise BadInput for settings of the command line in a call of a Python `function`."""
     for word in words:
         name = word.name
         if name != "workers" and name in having("from_python", False):
-            raise BadInput(f"{name}= is for the command line; {what}() draws its prompt")
+            raise BadInput(f"{name}= is for the command line; {function}() draws its prompt")
         if word.is_hydras or name == "workers":
-            raise BadInput(f"{name}= is for the command line; {what}() draws here and now")
+            raise BadInput(f"{name}= is for the command line; {function}() draws here and now")
 
 
 def check_shown(plan: Any, words: Iterable[Override]) -> None:
-    """`frames` draws the pictures of one row and saves none."""
+    """Raise BadInput for settings of a batch in a call of `frames`, which saves nothing."""
     for word in words:
         if (name := word.name) in having("saves"):
             raise BadInput(f"{name}= is for generate(); frames() draws one row and keeps nothing")

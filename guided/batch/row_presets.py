@@ -1,4 +1,4 @@
-"""`batch=seeds`: rows that have a name. Imports no torch."""
+"""Named lists of rows: batch=seeds. Imports no torch."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from guided.runs.manifest import Row
 
 @dataclass
 class Preset:
+    """Rows of a batch, as a preset gives them."""
+
     list: Any = field(default_factory=list)  # prompts, or mappings of settings
     product: Any = field(default_factory=dict)  # {setting: values}, each with each
 
     def rows(self, flags: Sequence[str], name: str) -> list[Row]:
-        """BadInput when there is nothing in it."""
+        """Return the rows. BadInput if there are none."""
         return combined({"list": self.list, "product": self.product}, flags, f"batch={name}")

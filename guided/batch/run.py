@@ -1,7 +1,7 @@
-"""The recipe: from what was typed to a folder of pictures.
+"""Drawing and resuming a batch: from the words of a command line to a folder of pictures.
 
-Everything is checked first (batch/planning.py); then the folder is made, with a manifest that
-says what will be in it, and worked on (batch/worker.py) until nothing is left.
+All rows are checked first (batch/planning.py); then the folder is made, with a manifest of its
+pictures, and workers draw them (batch/worker.py) until none is left.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from guided import search_path
 from guided.batch import launchers, multi_device, prompt_files, queue, request_checks, worker
 from guided.batch.launchers import Launch
-from guided.batch.planning import Batch, lasting_settings, plan_batch, where_asked
+from guided.batch.planning import Batch, lasting_settings, original_cwd, plan_batch
 from guided.batch.rows import crossed
 from guided.batch.sweep import expanded
 from guided.config import choices
@@ -30,15 +30,18 @@ from guided.config.schema import build
 from guided.console import tell
 from guided.devices import find_device, find_precision, read_devices
 from guided.errors import BadInput, Failed, check_number
-from guided.runs import record
-from guided.runs.manifest import DONE, QUEUED, RUNNING, Manifest, Row
+from guided.gallery import page
+from guided.runs import files, record
+from guided.runs.layout import FILMS, JOBS, LATEST, SETTINGS, film_name, new_folder
+from guided.runs.manifest import DONE, QUEUED, RUNNING, Manifest, Picture, Row
 from guided.untrusted import allowed_files
-from guided.untrusted.regular_files import MB, check_folder, read_text
+from guided.untrusted.regular_files import check_folder
 from guided.untrusted.typed_paths import expand
+from guided.version import __version__
 
 log = logging.getLogger(__name__)
-SHOWN, FEW = 50, 5  # lines
-UNHEARD = 8  # choices that are composed within two seconds
+MOST_LINES, FEW_LINES = 50, 5
+SLOW_ROWS = 8  # different choices of rows that are composed within two seconds
 
 
 def draw(
@@ -47,12 +50,11 @@ def draw(
     recorded: Record | None = None,
     launch: Launch | None = None,
 ) -> Path:
-    """Draw all that was asked for; the folder that it is in. `recorded` is what a picture or a run
-    was made with, which the words then vary; `launch` runs Hydra where one of its launchers is
-    asked for.
+    """Draw a batch and return its folder. `recorded`: the settings of a picture or run, which the
+    words then change; `launch` runs Hydra where one of its launchers is chosen.
 
-    BadInput, or one of Hydra's errors, before anything is made, when none of it can be drawn;
-    Failed, after all else was drawn, when something could not be; KeyboardInterrupt when it was
+    BadInput, or an error of Hydra, before anything is written, if nothing can be drawn. Failed,
+    after all other pictures were drawn, if some could not be. KeyboardInterrupt if it was
     stopped."""
     own, overrides = allowed_files.apart(parse_all(words))
     prompts = [override.raw for override in overrides if override.name == "prompts"]
@@ -69,9 +71,9 @@ def draw_typed(
     recorded: Record | None,
     launch: Launch | None,
 ) -> Path:
-    """As `draw`, with what may be opened decided."""
+    """Draw as `draw`, inside the limits of allowed_files."""
     hydras, words = launchers.apart(words)
-    launched = launchers.wanted(hydras)
+    launched = launchers.is_launched(hydras)
     request_checks.check_launching(hydras, words, launched)
     words, swept = expanded(words, flags) if set(MANY) & set(flags) else (list(words), [])
     composer = Composer(words, lasting(flags), recorded)
@@ -86,17 +88,17 @@ def draw_typed(
         rows = crossed(listed, preset, swept)
         root, debug, workers = expand("folder", cfg.folder), cfg.debug, read_workers(cfg.workers)
         title = cfg.name or (Path(cfg.prompts).stem if cfg.prompts else "")
-    if len({choices_in(row, flags) for row in rows}) > UNHEARD:
+    if len({choices_in(row, flags) for row in rows}) > SLOW_ROWS:
         tell(f"checking {len(rows)} rows ...")
     batch = plan_batch(composer, rows, title)
-    for why in list(batch.wrong.values())[:FEW]:
+    for why in list(batch.wrong.values())[:FEW_LINES]:
         log.warning("%s", why)
     if batch.wrong:
         log.warning("%d of %d rows cannot be drawn; the others are", len(batch.wrong), len(rows))
     try:
         folder = begin(batch, composer, root)
     except OSError as error:
-        if not record.disk_is_full(error):
+        if not files.disk_is_full(error):
             raise
         raise Failed(f"folder={root}: {error.strerror}; nothing was begun") from error
     tell(f"drawing in {folder}")
@@ -109,7 +111,7 @@ def draw_typed(
 
 
 def choices_in(row: Row, flags: Sequence[str]) -> tuple[str, ...]:
-    """Return the words of a row for which Hydra must compose anew."""
+    """Return the words of a row that choose from groups, for which Hydra must compose anew."""
     return tuple(one.raw for one in parse_all(row.words) if choices.folders(one.name, flags))
 
 
@@ -122,6 +124,7 @@ def read_workers(workers: int) -> int:
 
 
 def by_launcher(folder: Path, launch: Launch, arguments: list[str]) -> Path:
+    """Draw a batch with the workers that a launcher starts."""
     search_path.guard_children()
     try:
         launch(arguments)
@@ -132,23 +135,23 @@ def by_launcher(folder: Path, launch: Launch, arguments: list[str]) -> Path:
 
 
 def rows_of(recorded: Record | None, words: Sequence[Override]) -> list[Row]:
-    """Those of a run that is drawn again, where it had several."""
+    """Return the rows of a recorded run that is drawn again, if it had several."""
     return recorded.rows_with(words) if recorded else []
 
 
 def join(words: Sequence[Override | str]) -> None:
-    """Be one of a launcher's workers on a folder."""
+    """Draw as one of a launcher's workers on a folder."""
     own, overrides = allowed_files.apart(parse_all(words))
     said, more = beside(overrides)
     folder = Path(unquoted(said["resume"]))
-    check_folder(folder, launchers.JOBS)
+    check_folder(folder, JOBS)
     with allowed_files.limited(f"resume={folder}", own, []):
         composer = composer_of(Manifest.read(folder).base)
         worker.work(worker.WorkerSession(folder, composer, more, alone=False))
 
 
 def resume(words: Sequence[Override | str], launch: Launch | None = None) -> Path:
-    """Draw the pictures of a folder that are not there yet, or failed. As `draw`."""
+    """Draw the pictures of a batch that are missing or failed; result and errors as `draw`."""
     own, overrides = allowed_files.apart(parse_all(words))
     source = f"resume={values_of(overrides)['resume']}"
     with allowed_files.limited(source, own, [], own_folders([])):
@@ -156,17 +159,17 @@ def resume(words: Sequence[Override | str], launch: Launch | None = None) -> Pat
 
 
 def resume_typed(words: Sequence[Override], launch: Launch | None) -> Path:
-    """As `resume`, with what may be opened decided."""
+    """Resume as `resume`, inside the limits of allowed_files."""
     hydras, words = launchers.apart(words)
-    launched = launchers.wanted(hydras)
+    launched = launchers.is_launched(hydras)
     said, more = beside(words)
     request_checks.check_resuming(said)
     request_checks.check_launching(hydras, words, launched)
-    folder = found_folder(said["resume"], said.get("folder", "outputs"))
-    check_folder(folder, launchers.JOBS)  # before anything is written: it may be somebody else's
+    folder = find_folder(said["resume"], said.get("folder", "outputs"))
+    check_folder(folder, JOBS)  # before anything is written: it is untrusted
     base = Manifest.read(folder).base
     composer = composer_of(base)
-    with where_asked(base), composer.row(more) as composed:
+    with original_cwd(base), composer.row(more) as composed:
         devices = read_devices(plain(composed.cfg.device))
         workers = read_workers(composed.cfg.workers)
     queue.retry(folder)
@@ -181,22 +184,18 @@ def resume_typed(words: Sequence[Override], launch: Launch | None) -> Path:
 
 
 def beside(words: Sequence[Override]) -> tuple[dict[str, str], list[Override]]:
-    """Return the settings beside resume=, and those of them that every row gets."""
+    """Return the settings given with resume=, and those of them that apply to every row."""
     return values_of(words), [word for word in words if word.name in ("device", "workers")]
 
 
-def found_folder(name: str, root: str) -> Path:
-    """A batch's folder by its path, or `latest`."""
+def find_folder(name: str, root: str) -> Path:
+    """Return a batch's folder by its path, or by the name `latest` in the folder of all runs."""
     folder = expand("resume", name)
-    if name == "latest" and not folder.exists():
-        root = expand("folder", root)
-        pointer = root / "latest.txt"  # where there are no links
+    if name == LATEST and not folder.exists():
         try:
-            folder = Path(read_text(pointer, MB))
-        except FileNotFoundError:
-            folder = (root / "latest").resolve()
+            folder = files.read_latest(expand("folder", root))
         except (OSError, ValueError) as error:
-            raise BadInput(f"resume=latest: {pointer} cannot be read: {error}") from error
+            raise BadInput(f"resume=latest: {error}") from error
     if not folder.is_dir():
         raise BadInput(f"resume={name}: there is no folder {folder}")
     return folder
@@ -205,7 +204,7 @@ def found_folder(name: str, root: str) -> Path:
 def finish(
     folder: Path, session: worker.WorkerSession, devices: Sequence[str], debug: bool
 ) -> Path:
-    """Work on the folder until nothing is left, and say what there is."""
+    """Draw until no picture is left, and print the results."""
     try:
         if len(devices) > 1:
             multi_device.work(folder, devices, debug)
@@ -215,20 +214,20 @@ def finish(
         tell(f"interrupted; to go on: {again(folder)}")
         raise
     except OSError as error:
-        queue.check_there(folder)
-        if not record.disk_is_full(error):
+        queue.check_exists(folder)
+        if not files.disk_is_full(error):
             raise
         raise Failed(f"{error.strerror}; once there is room, to go on: {again(folder)}") from error
     return conclude(folder)
 
 
 def conclude(folder: Path) -> Path:
-    """Say what there is; Failed, when something is not that should be."""
-    queue.check_there(folder)
+    """Print the results. Failed if pictures are missing."""
+    queue.check_exists(folder)
     manifest = Manifest.read(folder)
-    if manifest.count(RUNNING):  # by others, or by such as were killed
-        manifest = queue.freed(folder)
-    tell_what_is_there(folder, manifest)
+    if manifest.count(RUNNING):  # by other workers, which may have been killed
+        manifest = queue.release_dead(folder)
+    tell_results(folder, manifest)
     if manifest.failed or manifest.count(QUEUED):
         raise Failed(summary(folder, manifest))
     if running := manifest.count(RUNNING):
@@ -236,75 +235,87 @@ def conclude(folder: Path) -> Path:
     return folder
 
 
-def tell_what_is_there(folder: Path, manifest: Manifest) -> None:
-    """Each picture that is kept, the best first where only the best are."""
-    kept = [p for p in manifest.pictures if p.state == DONE and p.file and "/" not in p.file]
-    if len(kept) > SHOWN:
-        tell(f"{len(kept)} pictures in {folder}")
+def tell_results(folder: Path, manifest: Manifest) -> None:
+    """Print the gallery's page, and the paths of films and pictures; in rows that keep only the
+    best pictures, the best comes first."""
+    if (gallery := folder / page.NAME).is_file():
+        tell(f"gallery: {gallery}")
+    saved = [p for p in manifest.pictures if p.state == DONE and p.file and "/" not in p.file]
+    if len(saved) > MOST_LINES:
+        tell(f"{len(saved)} pictures in {folder}")
         return
-    chosen = {picture.row for picture in manifest.pictures if "/" in (picture.file or "")}
-    for picture in sorted(kept, key=lambda p: (p.row, -(p.score or 0) * (p.row in chosen))):
-        score = f"  {picture.score:.3f}" if picture.row in chosen else ""
-        tell(f"{folder / picture.file}{score}")
+    for film in films(folder, saved):
+        tell(str(film))
+    ranked = {picture.row for picture in manifest.pictures if "/" in (picture.file or "")}
+    for picture in sorted(saved, key=lambda p: (p.row, -(p.score or 0) * (p.row in ranked))):
+        score = f"  {picture.score:.3f}" if picture.row in ranked else ""
+        tell(f"{folder / (picture.file or '')}{score}")
+
+
+def films(folder: Path, pictures: Sequence[Picture]) -> list[Path]:
+    """Return the films of these pictures."""
+    paths = [folder / film_name(p.number, format) for p in pictures for format in FILMS]
+    return [path for path in paths if path.is_file()]
 
 
 def summary(folder: Path, manifest: Manifest) -> str:
-    """What failed and why, and the command that tries just that again."""
+    """Return lines with failed pictures, reasons, and the command that tries them again."""
     failed = manifest.failed
     whys: dict[tuple[int, str | None], list[int]] = {}
     for picture in failed:
         whys.setdefault((picture.row, picture.why), []).append(picture.number)
     lines = [f"{len(failed)} of {len(manifest.pictures)} pictures failed"]
     if left := manifest.count(QUEUED):
-        lines.append(f"{left} were not begun, because who should draw them stopped early")
-    lines += [f"  {numbers(found)}: {why}" for (_, why), found in list(whys.items())[:SHOWN]]
-    lines += [f"  and {len(whys) - SHOWN} more rows"] if len(whys) > SHOWN else []
+        lines.append(f"{left} were not begun, because their worker stopped early")
+    lines += [f"  {span(group)}: {why}" for (_, why), group in list(whys.items())[:MOST_LINES]]
+    lines += [f"  and {len(whys) - MOST_LINES} more rows"] if len(whys) > MOST_LINES else []
     rows = [manifest.rows[picture.row] for picture in failed]
     if places := dict.fromkeys(row.where for row in rows if row.where):
-        named = ", ".join(list(places)[:FEW]) + (", ..." if len(places) > FEW else "")
+        named = ", ".join(list(places)[:FEW_LINES]) + (", ..." if len(places) > FEW_LINES else "")
         lines.append(
-            "resume= takes rows as they were read: what is wrong in "
-            f"{named} itself, mend there and draw those rows with prompts= again"
+            "resume= takes rows as they were read: correct errors in "
+            f"{named} there and draw those rows with prompts= again"
         )
     if left or not all(row.wrong for row in rows):
         lines.append(f"to try these again: {again(folder)}")
     return "\n".join(lines)
 
 
-def numbers(found: list[int]) -> str:
-    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+def span(numbers: list[int]) -> str:
+    return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
 
 
 def again(folder: Path) -> str:
+    """Return the command that resumes a batch."""
     return f"python run.py {shlex.quote(f'resume={folder}')}"
 
 
 def begin(batch: Batch, composer: Composer, root: Path) -> Path:
-    """The batch's folder with manifest.json and run.yaml in it, before the first step."""
+    """Make and return the batch's folder, with its manifest and run.yaml."""
     first = batch.first
     resolved = {}
-    if len(first.plan.devices) == 1:  # else this process loads no torch
+    if len(first.plan.devices) == 1:  # for several, this process does not load torch
         device = find_device(first.plan.device)
         precision = str(find_precision(first.plan.precision, device)).removeprefix("torch.")
         resolved = {"device": str(device), "precision": precision}
     make_root(root)
-    folder = record.new_folder(root, batch.manifest.title, datetime.now())
+    folder = new_folder(root, batch.manifest.title, datetime.now())
     if len(batch.manifest.rows) == 1:
         settings = dict(first.settings)
     else:
         with composer.row() as composed:
-            settings = lasting_settings(composed.cfg)
+            settings = lasting_settings(composed.cfg) | {"version": __version__}
     settings |= {"words": raws(composer.typed([])), **resolved}
     if settings["seed"] is None:
-        settings["seed"] = batch.manifest.base["seed"]  # of the rows that say none
-    record.write(folder / "run.yaml", record.as_yaml(settings).encode())
+        settings["seed"] = batch.manifest.base["seed"]  # of rows without a seed
+    files.write(folder / SETTINGS, record.as_yaml(settings).encode())
     batch.manifest.write(folder)
-    record.point_latest(folder, root)
+    files.point_latest(folder, root)
     return folder
 
 
 def make_root(folder: Path) -> None:
-    """The folder of all runs; BadInput when it cannot be made or written to."""
+    """Make the folder of all runs. BadInput if it cannot be made or written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""How a batch is doing: pictures done, time left, pictures an hour. Knows nothing of drawing."""
+"""The progress of a batch: pictures done, pictures an hour, time left."""
 
 from __future__ import annotations
 
@@ -7,45 +7,56 @@ from dataclasses import dataclass, field
 
 from guided.runs.manifest import DONE, Manifest
 
-PAUSE = 10.0  # seconds between lines where no terminal is
+INTERVAL = 10.0  # seconds between lines without a terminal
 
 
 @dataclass
 class Throughput:
-    """Of all pictures, whoever draws them. The rate is that of since this process began."""
+    """Counts of a batch's pictures, and the rate since this process began, whoever draws them."""
 
     pictures: int = 0
-    over: int = 0  # no longer to be drawn
+    closed: int = 0  # done, failed or skipped
     done: int = 0
-    before: int | None = None  # done when this process began
+    done_before: int | None = None  # when this process began
     began: float = field(default_factory=time.monotonic)
-    told: float = field(default_factory=time.monotonic)
+    printed: float = field(default_factory=time.monotonic)
     ended: bool = False
 
     def count(self, manifest: Manifest) -> None:
         self.pictures = len(manifest.pictures)
-        self.over = self.pictures - sum(picture.open for picture in manifest.pictures)
+        self.closed = self.pictures - sum(picture.open for picture in manifest.pictures)
         self.done = manifest.count(DONE)
-        if self.before is None:
-            self.before = self.done
+        if self.done_before is None:
+            self.done_before = self.done
 
-    def text(self, part: float = 0.0) -> str:
-        """`part`: how much of the picture at hand is drawn."""
-        said = f"{self.done} of {self.pictures} pictures"
-        made = self.done - (self.before or 0) + part
+    def hourly(self, part: float = 0.0) -> float:
+        """Return the pictures an hour, of which `part` is drawn beside those that are done; 0
+        before the first."""
+        made = self.done - (self.done_before or 0) + part
         seconds = time.monotonic() - self.began
-        if made <= 0 or seconds <= 0:
-            return said
-        hourly = made / seconds * 3600
-        left = max(self.pictures - self.over - part, 0) / hourly * 3600
-        return f"{said}, {hourly:.3g} an hour, {duration(left)} left"
+        return made / seconds * 3600 if made > 0 and seconds > 0 else 0.0
+
+    def time_left(self, part: float = 0.0) -> str:
+        """Return a text such as `12 min left`; empty while there is no rate."""
+        hourly = self.hourly(part)
+        if not hourly:
+            return ""
+        return f"{duration(max(self.pictures - self.closed - part, 0) / hourly * 3600)} left"
+
+    def text(self) -> str:
+        """Return a text such as `3 of 5 pictures, 72 an hour, 2 min left`."""
+        count, hourly = f"{self.done} of {self.pictures} pictures", self.hourly()
+        if not hourly:
+            return count
+        rate = f"{hourly:.0f}" if hourly >= 10 else f"{hourly:.2g}"
+        return f"{count}, {rate} an hour, {self.time_left()}"
 
     def line(self) -> str | None:
-        """Something to print, now and then and at the end."""
-        now, end = time.monotonic(), self.over == self.pictures
-        if self.pictures < 2 or self.ended or (now - self.told < PAUSE and not end):
+        """Return a line to print, every INTERVAL and once at the end; None otherwise."""
+        now, end = time.monotonic(), self.closed == self.pictures
+        if self.pictures < 2 or self.ended or (now - self.printed < INTERVAL and not end):
             return None
-        self.told, self.ended = now, end
+        self.printed, self.ended = now, end
         return self.text()
 
 

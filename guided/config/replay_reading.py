@@ -14,6 +14,7 @@ from guided.config.schema import unrecorded
 from guided.config.values import trusted_words, untrusted
 from guided.errors import BadInput, nearest
 from guided.runs import manifest, record
+from guided.runs.layout import MANIFEST
 from guided.runs.manifest import Row
 from guided.untrusted import yaml_reader
 
@@ -51,7 +52,7 @@ def trusted(words: Any) -> list[Override]:
 def rows_of(path: Path) -> list[Row]:
     """Those of a run's folder, where there are several."""
     folder = path.parent if path.name == RUN else path
-    if not (folder / manifest.NAME).is_file():
+    if not (folder / MANIFEST).is_file():
         return []
     kept = manifest.Manifest.read(folder).rows
     words = [trusted(raws(trusted_words(parse_all(row.words)))) for row in kept]

@@ -1,7 +1,4 @@
-"""Which settings differ between the rows of a batch: what a grid can have along its sides.
-
-Knows nothing about pages or files.
-"""
+"""Settings that differ between the rows of a batch, which a grid can have along its sides."""
 
 from __future__ import annotations
 
@@ -9,30 +6,30 @@ from collections.abc import Sequence
 
 from guided.gallery.reading import Picture
 
-LONGEST = 100  # values; a setting with more makes no grid that one can look at
+LONGEST = 100  # values; a grid with more cannot be looked at
 SEED = "seed"
 
 
 def axes(pictures: Sequence[Picture]) -> dict[str, list[str]]:
-    """Setting -> its values: numbers by size, others as they came."""
-    found = {}
+    """Return the values of each setting that differs: numbers in order of size, others in order of
+    appearance. A picture without the setting has the value ""."""
+    axes: dict[str, list[str]] = {}
     for name in dict.fromkeys(key for picture in pictures for key in picture.row):
-        values = list(dict.fromkeys(picture.row.get(name, "") for picture in pictures))
+        values = list(dict.fromkeys(value_on(picture, name) for picture in pictures))
         if 2 <= len(values) <= LONGEST:
-            found[name] = ordered(values)
+            axes[name] = ordered(values)
     seeds = [str(picture.seed) for picture in pictures if picture.seed is not None]
     different = list(dict.fromkeys(seeds))
-    # Seeds that come once each are no sweep, only many pictures.
-    if SEED not in found and 2 <= len(different) <= LONGEST and len(different) < len(seeds):
-        found[SEED] = ordered(different)
-    return found
+    # Seeds that all differ are no sweep, only many pictures.
+    if SEED not in axes and 2 <= len(different) <= LONGEST and len(different) < len(seeds):
+        axes[SEED] = ordered(different)
+    return axes
 
 
-def place(picture: Picture, axis: str) -> str:
-    """The picture's value on an axis."""
-    if axis == SEED and SEED not in picture.row:
-        return "" if picture.seed is None else str(picture.seed)
-    return picture.row.get(axis, "")
+def value_on(picture: Picture, axis: str) -> str:
+    """Return a picture's value on an axis: its row's, and without one "", or its own seed."""
+    value = picture.row.get(axis, "")
+    return str(picture.seed) if axis == SEED and not value and picture.seed is not None else value
 
 
 def ordered(values: list[str]) -> list[str]:

@@ -1,11 +1,7 @@
-"""How one picture was made, for the page to load when it is opened: settings, curves, steps.
-
-Knows nothing about the page, and of a batch only its folder.
-"""
+"""Details of one picture, which the page loads when it is opened: settings, curves, steps."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,33 +12,33 @@ from PIL import Image
 from guided.gallery import plots
 from guided.gallery.reading import files_in, settings_of, text
 from guided.gallery.script import link
-from guided.outputs.sheet import GAP, STRIPS, chosen
-
-STEP = re.compile(r"(\d{4,9})_(\d{4,9})\.(?:png|webp|jpe?g)")
+from guided.outputs.sheet import GAP, chosen_steps
+from guided.runs.layout import STEP, STEPS, STRIPS, strip_path
 
 
 @dataclass
 class Making:
-    """What is beside the pictures of a folder, looked at once for all of them."""
+    """The previews of all pictures of a folder."""
 
     folder: Path
-    steps: dict[int, list[tuple[int, str]]]  # image -> (step, file), in order
+    steps: dict[int, list[tuple[int, str]]]  # picture -> (step, link), in order
 
     @classmethod
-    def look(cls, folder: Path) -> Making:
+    def read(cls, folder: Path) -> Making:
         steps: dict[int, list[tuple[int, str]]] = {}
-        for file, _ in files_in(folder, "steps"):
-            if match := STEP.fullmatch(file.removeprefix("steps/")):
+        for file, _ in files_in(folder, STEPS):
+            if match := STEP.fullmatch(file.removeprefix(f"{STEPS}/")):
                 steps.setdefault(int(match[1]), []).append((int(match[2]), link(file)))
-        return cls(folder, {number: sorted(found) for number, found in steps.items()})
+        return cls(folder, {number: sorted(files) for number, files in steps.items()})
 
     def latest(self, number: int) -> str | None:
-        """The newest preview of a picture."""
+        """Return the link of a picture's newest preview."""
         return self.steps[number][-1][1] if self.steps.get(number) else None
 
-    def of(
+    def details(
         self, number: int, picture: Path, size: tuple[int, int], curves: plots.Curves
     ) -> dict[str, Any]:
+        """Return the data of picture `number`, whose file has the size (width, height)."""
         settings = settings_of(picture)
         return {
             "settings": [[key, text(value)] for key, value in flat(settings)],
@@ -63,8 +59,8 @@ class Making:
     def strip(
         self, number: int, size: tuple[int, int], steps: int | None
     ) -> dict[str, Any] | None:
-        """The sheet's row of this picture; None where there is none, or of a single tile."""
-        path = self.folder / STRIPS / f"{number:04d}.png"
+        """Return the picture's row of the contact sheet; None if it has less than two tiles."""
+        path = strip_path(self.folder, number)
         if any(place.is_symlink() for place in (path, path.parent)) or not path.is_file():
             return None
         try:
@@ -79,12 +75,12 @@ class Making:
             "gap": GAP,
             "width": width,
             "height": height,
-            "at": chosen(steps, count) if steps else list(range(1, count + 1)),
+            "at": chosen_steps(steps, count) if steps else list(range(1, count + 1)),
         }
 
 
 def tiles(strip: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int]:
-    """(count, width, height) of a strip's tiles, which have the picture's shape."""
+    """Return (count, width, height) of a strip's tiles, which have the picture's shape."""
     height = max(1, strip[1] - 2 * GAP)
     count = round((strip[0] - GAP) / (max(1, round(size[0] * height / size[1])) + GAP))
     return count, (strip[0] - GAP) // max(1, count) - GAP, height
@@ -98,7 +94,7 @@ def last_step(curves: plots.Curves, settings: Mapping[str, Any]) -> int | None:
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """guide: {clip: {scale: 2000}} -> guide.clip.scale, 2000."""
+    """Yield nested settings by dotted names: guide.clip.scale of {guide: {clip: {scale: 1}}}."""
     for key, value in settings.items():
         if isinstance(value, Mapping) and value:
             yield from flat(value, f"{prefix}{key}.")

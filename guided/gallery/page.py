@@ -1,7 +1,7 @@
-"""index.html: one page for every folder, into which gallery-data.js brings the pictures.
+"""index.html: the same page in every folder; gallery-data.js has the data of the pictures.
 
-Styles and scripts are inside it, so that it is one file, and its policy lets nothing else run: a
-script that came in with a prompt has not the right hash, and no address outside is ever asked.
+Styles and scripts are inside the page. Its content security policy allows nothing else: a script
+in a prompt has the wrong hash, and no address outside the folder is fetched.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from guided.gallery import script
-from guided.runs import record
+from guided.runs import files
 
 log = logging.getLogger(__name__)
 NAME = "index.html"
@@ -23,27 +23,28 @@ MARK = b'<meta name="generator" content="guided">'
 
 
 def write(folder: Path) -> None:
-    """Once, and again where it is not the page of this program; somebody else's stays."""
+    """Write the page if it is missing or of another version. A file that is no page of this
+    program stays, with a warning."""
     path = folder / NAME
     new = render().encode()
-    there = script.read(path)
-    if there == new:
+    old = script.read(path)
+    if old == new:
         return
-    if path.is_symlink() or (there is not None and MARK not in there):
-        tell_of_other(path)
+    if path.is_symlink() or (old is not None and MARK not in old):
+        warn_of_foreign_page(path)
         return
-    record.write(path, new)
+    files.write(path, new)
 
 
-@cache
-def tell_of_other(path: Path) -> None:
-    """Once."""
+@cache  # one warning for each path
+def warn_of_foreign_page(path: Path) -> None:
     log.warning("%s is not a page of this program and stays: the gallery has no page there", path)
 
 
 @cache
 def render() -> str:
-    import jinja2  # takes a moment, and is needed once in a batch
+    """Return the page's HTML."""
+    import jinja2  # slow to import, and needed once in a batch
 
     loader = jinja2.FileSystemLoader(SOURCES)
     environment = jinja2.Environment(
@@ -63,7 +64,7 @@ def render() -> str:
                 "default-src 'none'",
                 "img-src 'self' file:",
                 "media-src 'self' file:",
-                # Our script may load the data; nothing that stands in the page may run.
+                # The page's own script may load the data; no other script may run.
                 f"script-src {digest(program)} 'strict-dynamic'",
                 f"style-src {digest(style)}",
                 "base-uri 'none'",
@@ -74,7 +75,7 @@ def render() -> str:
 
 
 class Trusted(str):
-    """Our own source text, which autoescape leaves as it is."""
+    """A source text of this program, which autoescape leaves unchanged."""
 
     def __html__(self) -> str:
         return self

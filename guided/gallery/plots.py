@@ -1,7 +1,5 @@
-"""Curves of a picture's making, from metrics.jsonl to SVG. The same numbers, the same text.
-
-Knows nothing about pages; colours are the page's (`currentColor`).
-"""
+"""Curves of a picture's metrics, from metrics.jsonl to SVG in the page's colour
+(`currentColor`)."""
 
 from __future__ import annotations
 
@@ -16,39 +14,41 @@ from guided.gallery import script
 from guided.gallery.reading import finite, mapping, whole
 
 WIDTH, HEIGHT, MARGIN = 300, 64, 3
-BUCKETS = 120  # of each, the smallest and the largest value are drawn
+BUCKETS = 120  # of steps; the smallest and the largest value of each are drawn
 IMAGE = re.compile(rb'"image":\s*(\d+)')
 Curves = dict[str, dict[int, float]]  # name -> step -> value
 
 
 def curves(path: Path, numbers: Collection[int]) -> dict[int, Curves]:
-    """Of these pictures; the last line about a step counts, and torn lines do not."""
-    found: dict[int, Curves] = {number: {} for number in numbers}
+    """Return the curves of these pictures. Of several lines about a step the last one counts;
+    damaged lines are ignored."""
+    curves: dict[int, Curves] = {number: {} for number in numbers}
     if not numbers:
-        return found
+        return curves
     for line in (script.read(path) or b"").splitlines():
         match = IMAGE.search(line)
-        if match and int(match[1]) in found:
-            add(line, found)
-    return found
+        if match and int(match[1]) in curves:
+            add(line, curves)
+    return curves
 
 
-def add(line: bytes, found: dict[int, Curves]) -> None:
+def add(line: bytes, curves: dict[int, Curves]) -> None:
+    """Add the values of a line of metrics to the curves."""
     try:
         entry = json.loads(line)
     except ValueError:
         return
     entry = mapping(entry)
     number, step = whole(entry.get("image")), whole(entry.get("step"))
-    if number not in found or step is None:
+    if number not in curves or step is None:
         return
     for name, value in values(entry).items():
         if (value := finite(value)) is not None:
-            found[number].setdefault(name, {})[step] = value
+            curves[number].setdefault(name, {})[step] = value
 
 
 def values(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The similarity first, then every guide's loss, then the gradient."""
+    """Return the similarity, each guide's loss and the gradient norm of a line of metrics."""
     losses = {f"loss {name}": value for name, value in mapping(entry.get("loss")).items()}
     return {
         "similarity": entry.get("similarity"),
@@ -58,7 +58,7 @@ def values(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def svg(name: str, curve: Mapping[int, float]) -> str:
-    """One curve over the steps, from its smallest to its largest value."""
+    """Return an SVG of one curve over the steps, scaled from its smallest to its largest value."""
     points = thinned(sorted(curve.items()))
     (first, _), (last, end) = points[0], points[-1]
     low, high = min(curve.values()), max(curve.values())
@@ -78,12 +78,11 @@ def svg(name: str, curve: Mapping[int, float]) -> str:
 
 
 def thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
-    """No more than BUCKETS pairs of the lowest and highest, so that no peak is lost; the first
-    and the last stay."""
+    """Return the first, the last, and the lowest and highest point of each bucket."""
     if len(points) <= 2 * BUCKETS:
         return points
-    kept = {points[0], points[-1]}
+    chosen = {points[0], points[-1]}
     for k in range(BUCKETS):
         bucket = points[k * len(points) // BUCKETS : (k + 1) * len(points) // BUCKETS]
-        kept |= {min(bucket, key=lambda p: p[1]), max(bucket, key=lambda p: p[1])}
-    return sorted(kept)
+        chosen |= {min(bucket, key=lambda p: p[1]), max(bucket, key=lambda p: p[1])}
+    return sorted(chosen)

@@ -1,6 +1,6 @@
-"""Data in a file that a page loads with a <script>, because fetch() may not read files from disk.
+"""Data in a file that a page loads with a <script>, because fetch() cannot read local files.
 
-The file calls one function with one text, so that nothing in the data is ever read as a program.
+The file calls one function with one string, so that no data are ever run as a program.
 """
 
 import json
@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from guided.runs import record
+from guided.runs import files
 from guided.untrusted.regular_files import read_bytes
 
 DATA = "gallery-data.js"
-VERSION = 2  # of the data's form
+VERSION = 2  # of the data's format
 LARGEST = 1 << 30  # bytes
 CALL = "guidedGallery"
-# So that it is safe inside a page, too, and in browsers that end lines at U+2028.
+# Escaped, so that the data are safe inside a page, and where browsers end lines at U+2028.
 UNSAFE = {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
 def dumps(data: Any) -> str:
+    """Return the line that passes the data to the page."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     text = json.dumps(text, ensure_ascii=False)
     for character, escape in UNSAFE.items():
@@ -29,14 +30,14 @@ def dumps(data: Any) -> str:
 
 
 def save(path: Path, data: Any) -> None:
-    """Where nothing has changed, nothing is written."""
+    """Write the data, unless the file has them already."""
     new = dumps(data).encode("utf-8", "replace")
     if read(path) != new:
-        record.write(path, new)
+        files.write(path, new)
 
 
 def read(path: Path) -> bytes | None:
-    """Return what is in a plain file; None where there is none, for a link or anything else."""
+    """Return the content of a regular file; None if there is none, and for a link."""
     try:
         return read_bytes(path, LARGEST, follow=False)
     except OSError:
@@ -44,7 +45,7 @@ def read(path: Path) -> bytes | None:
 
 
 def load(path: Path) -> Any:
-    """What `save` saved; None where there is none, or it cannot be read."""
+    """Return the data that `save` wrote; None if they cannot be read."""
     line = (read(path) or b"").removesuffix(b"\n")
     try:
         return json.loads(json.loads(line[len(CALL) + 1 : -1])) if is_call(line) else None
@@ -53,8 +54,9 @@ def load(path: Path) -> Any:
 
 
 def is_call(line: bytes) -> bool:
-    """Of our function with one text, and nothing else: such a line is no program. (Quick, where a
-    regular expression takes ten times as long: only the quotes at its ends are not escaped.)"""
+    """Return whether a line only calls our function with one string, so that it is no program.
+    String methods are ten times as fast as a regular expression: exactly two quotes, at the ends
+    of the argument, are not escaped."""
     bare = line.replace(b"\\\\", b"..").replace(b'\\"', b"..")
     return (
         bare.startswith(b'%s("' % CALL.encode())
@@ -66,11 +68,11 @@ def is_call(line: bytes) -> bool:
 
 @cache
 def is_data(path: Path, stamp: tuple[int, int]) -> bool:
-    """Nothing but data: a file that came with a folder may be a program. Looked at once for each
-    stamp, which says when it was written and how long it is."""
+    """Return whether a file has only data: one that came with a folder may be a program. Cached by
+    `stamp`, its time of writing and length."""
     return is_call((read(path) or b"").removesuffix(b"\n"))
 
 
 def link(path: str) -> str:
-    """A relative path as an address: percent-encoded, never a scheme or a host."""
+    """Return a relative path as a percent-encoded address, without a scheme or a host."""
     return quote(path.encode("utf-8", "surrogateescape"))

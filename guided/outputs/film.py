@@ -1,7 +1,6 @@
-"""Pictures one after the other into a file: MP4 through PyAV, GIF and WebP through Pillow, each
-with its settings inside.
+"""Films from pictures: MP4 through PyAV, GIF and WebP through Pillow, with the settings inside.
 
-The same pictures make the same bytes. Knows nothing about where they come from.
+The same pictures make the same bytes.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ from PIL import Image
 
 from guided.runs import metadata
 
-GIF_UNIT = 10  # milliseconds: what a GIF counts in
+GIF_UNIT = 10  # milliseconds, in which a GIF counts
 
 
 @dataclass(frozen=True)
 class Film:
-    """How it is shown."""
+    """The format and timing of a film."""
 
     format: str  # mp4, gif or webp
     fps: float
@@ -35,7 +34,7 @@ class Film:
         return self._gif(paths, texts) if self.format == "gif" else self._webp(paths, texts)
 
     def _mp4(self, paths: Sequence[Path], texts: dict[str, str]) -> bytes:
-        """H.264 in yuv420p, the one that every browser plays."""
+        """Return H.264 in yuv420p, which every browser plays."""
         import av
 
         path = paths[0].with_name("film.mp4")  # a file of its own: faststart writes it twice
@@ -46,14 +45,14 @@ class Film:
             for name, text in metadata.mp4_tags(texts).items():
                 container.metadata[name] = text
             stream = container.add_stream("libx264", rate=rate)
-            # How many threads there are must not show in the bytes.
+            # One thread, because the bytes depend on their number.
             stream.options = {"crf": str(crf(self.quality)), "preset": "medium", "threads": "1"}
             first = even(opened(paths[0]))
             stream.width, stream.height, stream.pix_fmt = first.width, first.height, "yuv420p"
-            context = stream.codec_context  # BT.709, said and meant: colours are not guessed
+            context = stream.codec_context  # BT.709, also in the header
             context.color_primaries = context.color_trc = context.colorspace = 1
             context.color_range = 1
-            for n, image in enumerate(self._held(paths)):
+            for n, image in enumerate(self._pictures(paths)):
                 frame = av.VideoFrame.from_image(even(image))
                 frame = frame.reformat(
                     format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
@@ -63,19 +62,20 @@ class Film:
             container.mux(stream.encode())
         return path.read_bytes()
 
-    def _held(self, paths: Sequence[Path]) -> Iterator[Image.Image]:
-        """The last one as often as it stays."""
+    def _pictures(self, paths: Sequence[Path]) -> Iterator[Image.Image]:
+        """Yield all pictures, the last one for the seconds of `hold`."""
         for path in paths:
             yield opened(path)
         for _ in range(round(self.hold * self.fps)):
             yield opened(paths[-1])
 
     def durations(self, count: int, unit: int = 1) -> list[int]:
-        """Milliseconds of each picture, in steps of the unit, such that none runs late."""
+        """Return the duration of each picture in multiples of `unit` milliseconds; rounding errors
+        do not add up."""
         ends = [round(k * 1000 / self.fps / unit) * unit for k in range(count + 1)]
-        shown = [after - before for before, after in pairwise(ends)]
-        shown[-1] += round(self.hold * 1000 / unit) * unit
-        return shown
+        durations = [after - before for before, after in pairwise(ends)]
+        durations[-1] += round(self.hold * 1000 / unit) * unit
+        return durations
 
     def _gif(self, paths: Sequence[Path], texts: dict[str, str]) -> bytes:
         first, *rest = [with_palette(opened(path)) for path in paths]
@@ -97,7 +97,7 @@ class Film:
 
 
 def crf(quality: int) -> int:
-    """x264's constant rate factor: 18 at 85, which looks like the original; 51 is its worst."""
+    """Return x264's constant rate factor: 18 (visually lossless) at quality 85, 51 at 1."""
     return round(51 - (quality - 1) * 39 / 99)
 
 
@@ -107,7 +107,8 @@ def opened(path: Path) -> Image.Image:
 
 
 def even(image: Image.Image) -> Image.Image:
-    """The last row and column twice, where a side is odd: yuv420p halves both."""
+    """Return the image with its last row or column repeated where a side is odd: yuv420p halves
+    both."""
     width, height = image.width + image.width % 2, image.height + image.height % 2
     if image.size == (width, height):
         return image
@@ -118,6 +119,6 @@ def even(image: Image.Image) -> Image.Image:
 
 
 def with_palette(image: Image.Image) -> Image.Image:
-    """Its own 256 colours, dithered."""
+    """Return the image with a palette of 256 colours of its own, dithered."""
     palette = image.quantize(256, Image.Quantize.MEDIANCUT)
     return image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)

@@ -1,7 +1,7 @@
-"""metrics.jsonl: one line a step with every loss, the gradient's size, time and memory.
+"""metrics.jsonl: one line a step with losses, similarity, gradient norm, time and memory.
 
-A run that was stopped goes on at the end of its file. It may have been stopped in the middle of
-a line, and takes some steps again: of two lines about a step, the later one counts.
+A resumed run appends to the file. It may have been stopped within a line, and repeats some steps:
+of two lines about a step, the later one is valid.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from guided.interfaces import Frame, Output, Run
+from guided.runs.layout import METRICS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-NAME = "metrics.jsonl"
-
 
 @dataclass
 class Metrics(Output):
+    """The output of metrics; it has no settings."""
+
     @contextmanager
     def open(self, run: Run) -> Iterator[MetricsViewer]:
-        path = run.folder / NAME
+        path = run.folder / METRICS
         with path.open("a", encoding="utf-8") as file:
-            if torn(path):
+            if ends_within_line(path):
                 file.write("\n")
             yield MetricsViewer(file)
 
 
-def torn(path: Path) -> bool:
-    """Does the file end within a line?"""
+def ends_within_line(path: Path) -> bool:
     with path.open("rb") as file:
         if not file.seek(0, os.SEEK_END):
             return False
@@ -45,20 +45,22 @@ def torn(path: Path) -> bool:
 
 @dataclass
 class MetricsViewer:
+    """A writer of one line for each frame."""
+
     file: TextIO
 
     def see(self, frame: Frame) -> None:
-        guess = frame.prediction
+        prediction = frame.prediction
         line = {
             "image": frame.index,
             "step": frame.step,
             "of": frame.steps,
             "progress": frame.progress,
-            "loss": {name: number(loss) for name, loss in guess.losses.items()},
-            "similarity": number(guess.similarity),
-            "grad_norm": number(guess.grad_norm),
+            "loss": {name: number(loss) for name, loss in prediction.losses.items()},
+            "similarity": number(prediction.similarity),
+            "grad_norm": number(prediction.grad_norm),
             "seconds": round(frame.seconds, 4),
-            "peak_memory_mb": peak_memory(guess.unguided),
+            "peak_memory_mb": peak_memory(prediction.unguided),
         }
         self.file.write(json.dumps(line) + "\n")
         self.file.flush()
@@ -69,7 +71,7 @@ def number(value: Tensor | None) -> float | None:
 
 
 def peak_memory(image: Tensor) -> int | None:
-    """Megabytes: of the device where it is a GPU, else of the process; Windows does not say."""
+    """Return the peak memory in MiB of the image's GPU, or of the process; None on Windows."""
     if image.device.type == "cuda":
         import torch
 

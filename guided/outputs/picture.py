@@ -1,4 +1,4 @@
-"""The record of how a saved picture was made."""
+"""The settings that are saved in a picture."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from guided.interfaces import Frame, Run
 
 
-def made(run: Run, frame: Frame) -> dict[str, Any]:
+def settings_of(run: Run, frame: Frame) -> dict[str, Any]:
     """Return the settings that draw this picture alone, with its own seed."""
     settings = {**run.settings, "seed": frame.seed, "count": 1, "keep": None}
     settings["words"] = [*settings.get("words", []), f"seed={frame.seed}"]

@@ -1,9 +1,11 @@
-"""The progress bar of a whole batch: pictures, steps, time left, loss and similarity. Quiet where
-no person watches; there a line is printed now and then (batch/worker.py)."""
+"""The progress bar of a batch on a terminal: picture, step, time left, similarity and loss.
+
+Without a terminal, batch/worker.py prints a line now and then instead.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,35 +13,62 @@ from tqdm import tqdm
 
 from guided.interfaces import Frame, Output, Overall, Run
 
-LOOK = "{desc}: {percentage:3.0f}%|{bar}|{postfix}"
+LAYOUT = "{desc}{postfix} {percentage:3.0f}%|{bar}|"
+BAR = len(" 100%|########|") + 1  # columns that are kept for the bar
+COLUMNS = 80  # of a terminal that does not tell
 
 
 @dataclass
 class Progress(Output):
+    """The output of the progress bar; it has no settings."""
+
     @contextmanager
     def open(self, run: Run) -> Iterator[ProgressViewer]:
         total = run.overall.pictures if run.overall else run.count
-        # disable=None: only on a terminal. What stays is said at the end.
-        with tqdm(total=total, disable=None, leave=False, bar_format=LOOK) as bar:
+        # disable=None: on a terminal only.
+        with tqdm(
+            total=total, disable=None, leave=False, bar_format=LAYOUT, dynamic_ncols=True
+        ) as bar:
             yield ProgressViewer(bar, run.overall, run.count)
 
 
 @dataclass
 class ProgressViewer:
+    """A writer of the progress bar."""
+
     bar: tqdm
     overall: Overall | None
-    together: int
+    together: int  # pictures that are drawn at once
 
     def see(self, frame: Frame) -> None:
         if self.bar.disable:
             return
-        part = self.together * frame.step / frame.steps  # of the pictures at hand
-        before = self.overall.over if self.overall else 0
+        part = self.together * frame.step / frame.steps
+        before = self.overall.closed if self.overall else 0
         self.bar.n = min(before + part, self.bar.total)
-        self.bar.set_description(f"picture {frame.index}, step {frame.step}/{frame.steps}", False)
-        losses = [value.item() for value in frame.prediction.losses.values()]
-        facts = [self.overall.text(part)] if self.overall else []
-        facts += [f"loss {sum(losses):.1f}"] if losses else []  # none where the guides rest
+        title = f"picture {frame.index}, step {frame.step}/{frame.steps}"
+        width = (self.bar.ncols or COLUMNS) - len(title) - BAR
+        self.bar.set_description_str(title, refresh=False)
+        self.bar.set_postfix_str(fitting(self._facts(frame, part), width), refresh=True)
+
+    def _facts(self, frame: Frame, part: float) -> Iterator[str]:
+        """Yield facts about the batch and the picture, the most important first."""
+        if self.overall and (left := self.overall.time_left(part)):
+            yield left
         if frame.prediction.similarity is not None:
-            facts.append(f"similarity {frame.guess.similarity.item():.3f}")
-        self.bar.set_postfix_str(", ".join(facts), refresh=True)
+            yield f"similarity {frame.prediction.similarity.item():.3f}"
+        if losses := [value.item() for value in frame.prediction.losses.values()]:
+            yield f"loss {sum(losses):.1f}"  # none while all guides rest
+        if self.overall and self.overall.pictures > 1:
+            yield f"{self.overall.done} of {self.overall.pictures} pictures"
+
+
+def fitting(facts: Iterator[str] | Sequence[str], width: int) -> str:
+    """Return the first facts, joined by commas, that fit into `width` columns."""
+    text = ""
+    for fact in facts:
+        longer = f"{text}, {fact}".removeprefix(", ")
+        if len(longer) + 2 > width:  # tqdm writes a comma before them
+            break
+        text = longer
+    return text

@@ -1,9 +1,8 @@
-"""The contact sheet, sheet.png: one row per image, the guess at evenly spaced steps.
+"""The contact sheet sheet.png: one row per image, its prediction at evenly spaced steps.
 
-Each image's row is a file of its own, strips/0000.png, which grows while it is drawn; the sheet is
-pasted from those there are, whoever drew them and when. So nothing is held in memory, and
-a run that was stopped goes on with its sheet. After 50 images a new sheet begins, named after
-its first image (sheet_0050.png).
+The row of each image is a file, strips/0000.png, which grows while the image is drawn; the sheet
+is made from the strips that are there, so several workers can write it, and it survives a stop.
+After 50 images a new sheet begins, named after its first image (sheet_0050.png).
 """
 
 from __future__ import annotations
@@ -17,18 +16,19 @@ from pathlib import Path
 from PIL import Image
 
 from guided.errors import check_number
-from guided.images import picture
+from guided.images import contact_sheet, picture
 from guided.interfaces import Frame, Output, Run
-from guided.runs import record
+from guided.runs import files, layout
 
-STRIPS = "strips"  # the folder
 GAP = 4  # pixels around and between pictures
 ROWS = 50
-SEEN_AGAIN = 20  # times at most
+MOST_ATTEMPTS = 20
 
 
 @dataclass
 class Sheet(Output):
+    """Settings of the contact sheet."""
+
     columns: int = 8
     height: int = 128  # of each picture, in pixels
 
@@ -38,23 +38,25 @@ class Sheet(Output):
 
     @contextmanager
     def open(self, run: Run) -> Iterator[SheetViewer]:
-        (run.folder / STRIPS).mkdir(exist_ok=True)
+        (run.folder / layout.STRIPS).mkdir(exist_ok=True)
         yield SheetViewer(self, run.folder)
 
 
 @dataclass
 class SheetViewer:
+    """A writer of strips and of the sheets made from them."""
+
     settings: Sheet
     folder: Path
 
     def see(self, frame: Frame) -> None:
-        steps = chosen(frame.steps, self.settings.columns)
+        steps = chosen_steps(frame.steps, self.settings.columns)
         if frame.step in steps:
-            path = self.folder / STRIPS / f"{frame.index:04d}.png"
+            path = layout.strip_path(self.folder, frame.index)
             tile = self._small(picture(frame.image))
             save(with_tile(read(path), tile, steps.index(frame.step)), path)
         if frame.last:
-            paste(self.folder, frame.index // ROWS * ROWS)
+            write_sheet(self.folder, frame.index // ROWS * ROWS)
 
     def _small(self, image: Image.Image) -> Image.Image:
         height = self.settings.height
@@ -62,13 +64,14 @@ class SheetViewer:
         return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
-def chosen(steps: int, columns: int) -> list[int]:
+def chosen_steps(steps: int, columns: int) -> list[int]:
+    """Return at most `columns` evenly spaced steps, of which the last is `steps`."""
     columns = min(columns, steps)
     return [round((k + 1) * steps / columns) for k in range(columns)]
 
 
 def with_tile(strip: Image.Image | None, tile: Image.Image, column: int) -> Image.Image:
-    """The strip with the tile in its place. Where it was already, a run goes on from before."""
+    """Return the strip with a tile in its column, in place of an earlier one of a resumed run."""
     height, left = tile.height + 2 * GAP, GAP + column * (tile.width + GAP)
     width = left + tile.width + GAP
     if strip is None or strip.height != height:
@@ -81,38 +84,32 @@ def with_tile(strip: Image.Image | None, tile: Image.Image, column: int) -> Imag
     return strip
 
 
-def paste(folder: Path, first: int) -> None:
-    """The sheet that begins with image `first`. Several may paste at once: whoever is the last to
-    write has seen every strip, because each looks again afterwards."""
-    for _ in range(SEEN_AGAIN):
-        before = there(folder, first)
-        strips = [strip for path in before if (strip := read(path)) is not None]
+def write_sheet(folder: Path, first: int) -> None:
+    """Write the sheet that begins with image `first`. Several workers may do so at once: each
+    tries again if strips have changed meanwhile, so the last to write has read every strip."""
+    for _ in range(MOST_ATTEMPTS):
+        versions = strip_versions(folder, first)
+        strips = [strip for path in versions if (strip := read(path)) is not None]
         if not strips:
             return
-        width = max(strip.width for strip in strips)
-        sheet = Image.new("RGB", (width, sum(s.height - GAP for s in strips) + GAP), "white")
-        top = 0
-        for strip in strips:
-            sheet.paste(strip, (0, top))
-            top += strip.height - GAP
-        save(sheet, folder / (f"sheet_{first:04d}.png" if first else "sheet.png"))
-        if there(folder, first) == before:
+        save(contact_sheet(strips, 1, -GAP), folder / layout.sheet_name(first))
+        if strip_versions(folder, first) == versions:
             return
 
 
-def there(folder: Path, first: int) -> dict[Path, tuple[int, int]]:
-    """The strips of a sheet, and which writing of each it is."""
-    found = {}
-    for k in range(first, first + ROWS):
-        path = folder / STRIPS / f"{k:04d}.png"
+def strip_versions(folder: Path, first: int) -> dict[Path, tuple[int, int]]:
+    """Return the strips of a sheet with their inode and time of writing (ns)."""
+    versions = {}
+    for number in range(first, first + ROWS):
+        path = layout.strip_path(folder, number)
         if path.exists():
-            about = path.stat()
-            found[path] = (about.st_ino, about.st_mtime_ns)
-    return found
+            status = path.stat()
+            versions[path] = (status.st_ino, status.st_mtime_ns)
+    return versions
 
 
 def read(path: Path) -> Image.Image | None:
-    """None where there is none that can be read."""
+    """Return a PNG; None if it cannot be read."""
     try:
         with Image.open(path, formats=("PNG",)) as image:
             return image.convert("RGB")
@@ -121,7 +118,7 @@ def read(path: Path) -> Image.Image | None:
 
 
 def save(image: Image.Image, path: Path) -> None:
-    """Packed quickly: it is written again and again."""
+    """Write a PNG with light compression, because it is written again and again."""
     buffer = BytesIO()
     image.save(buffer, "PNG", compress_level=1)
-    record.write(path, buffer.getvalue())
+    files.write(path, buffer.getvalue())

@@ -1,5 +1,7 @@
-"""Previews: steps/0000_0010.png is image 0 as guessed after step 10, written while it is drawn: by
-a thread, because packing a large PNG takes longer than a GPU's step."""
+"""Previews: steps/0000_0010.png is the prediction of image 0 after step 10.
+
+A thread writes them, because compressing a large PNG takes longer than a step on a GPU.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,14 @@ from pathlib import Path
 from guided.errors import check_number
 from guided.images import picture
 from guided.interfaces import Frame, Output, Run
-from guided.runs import record
+from guided.runs import layout, record
 
 
 @dataclass
 class Steps(Output):
-    every: int | None = 10  # null: only those of `at`, and the last
+    """Settings of the previews."""
+
+    every: int | None = 10  # null: only those of `at` and the last
     at: list[int] = field(default_factory=list)  # steps, counted from 1
     enlarge: int = 1
 
@@ -30,7 +34,7 @@ class Steps(Output):
 
     @contextmanager
     def open(self, run: Run) -> Iterator[StepsViewer]:
-        folder = run.folder / "steps"
+        folder = run.folder / layout.STEPS
         folder.mkdir(exist_ok=True)
         with ThreadPoolExecutor(1) as writer:
             viewer = StepsViewer(self, run, folder, writer)
@@ -40,6 +44,8 @@ class Steps(Output):
 
 @dataclass
 class StepsViewer:
+    """A writer of previews, with at most one preview waiting to be written."""
+
     settings: Steps
     run: Run
     folder: Path
@@ -52,13 +58,13 @@ class StepsViewer:
         if not (regular or frame.step in chosen.at or frame.last):
             return
         image = picture(self.run.enlarge(frame.image, self.settings.enlarge))
-        self.wait()  # so that no more than one is held
-        path = self.folder / f"{frame.index:04d}_{frame.step:04d}.png"
+        self.wait()
+        path = self.folder / layout.step_name(frame.index, frame.step)
         self.writing = self.writer.submit(record.save_png, image, path)
-        if frame.last:  # where the picture itself is, all else about it is
+        if frame.last:  # the picture itself is written after all its other files
             self.wait()
 
     def wait(self) -> None:
-        """Until the preview before is there; raises what kept it from being written."""
+        """Wait until the last preview is written; OSError if it cannot be."""
         if self.writing is not None:
             self.writing.result()

@@ -1,4 +1,4 @@
-"""The finished picture, image_0000.png, with how it was made inside it."""
+"""The finished picture, image_0000.png, with its settings inside."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 from guided.errors import check_number, not_one_of
 from guided.images import picture
 from guided.interfaces import Frame, Output, Run
-from guided.outputs.picture import made
+from guided.outputs.picture import settings_of
 from guided.runs import record
-from guided.runs.metadata import SUFFIXES
+from guided.runs.layout import SUFFIXES, image_name
 from guided.schedule import AUTO
 
 LEAST, MOST = 512, 16  # auto: pixels of the shorter side, and times larger at most
@@ -22,6 +22,8 @@ LARGEST = {"webp": 16_383, "jpeg": 65_535}  # pixels a side
 
 @dataclass
 class Still(Output):
+    """Settings of the finished picture."""
+
     enlarge: Any = 1  # how many times larger than it was drawn; auto: to 512 pixels or more
     format: str = "png"  # or webp, jpeg
     quality: int | None = None  # null: WebP without loss, JPEG 95
@@ -38,6 +40,7 @@ class Still(Output):
                 raise ValueError(f"quality={self.quality} is for webp and jpeg; PNG loses nothing")
 
     def check(self, size: tuple[int, int]) -> None:
+        """Raise ValueError if the format cannot hold a picture of this size (width, height)."""
         side = max(size) * self.times(size)
         if side > LARGEST.get(self.format, side):
             raise ValueError(
@@ -46,7 +49,7 @@ class Still(Output):
             )
 
     def times(self, size: tuple[int, int]) -> int:
-        """How many times larger a picture of that size (width, height) is saved."""
+        """Return the factor by which a picture of this size (width, height) is enlarged."""
         return min(MOST, math.ceil(LEAST / min(size))) if self.enlarge == AUTO else self.enlarge
 
     @property
@@ -60,14 +63,16 @@ class Still(Output):
 
 @dataclass
 class StillViewer:
+    """A writer of finished pictures."""
+
     settings: Still
     run: Run
 
     def see(self, frame: Frame) -> None:
         if not frame.last:
             return
-        path = self.run.folder / f"image_{frame.index:04d}{self.settings.suffix}"
+        path = self.run.folder / image_name(frame.index, self.settings.suffix)
         height, width = frame.image.shape[2:]
         image = picture(self.run.enlarge(frame.image, self.settings.times((width, height))))
-        chosen = self.settings
-        record.save(image, path, made(self.run, frame), chosen.format, chosen.quality)
+        settings = settings_of(self.run, frame)
+        record.save(image, path, settings, self.settings.format, self.settings.quality)

@@ -1,7 +1,7 @@
-"""A film of the making, video_0000.mp4: the guess after every so many steps.
+"""A film of the sampling, video_0000.mp4: the prediction at every few steps.
 
-Its pictures wait in .work/frames/0000/ until the last step, so that a run that was stopped goes on
-with its film; then they are put together and thrown away.
+Its frames are files in .work/frames/0000/ until the last step, so that a resumed run continues
+the film; then they are encoded and removed.
 """
 
 from __future__ import annotations
@@ -20,38 +20,40 @@ from guided.errors import check_number, not_one_of
 from guided.images import picture
 from guided.interfaces import Frame, Output, Run
 from guided.outputs.film import Film
-from guided.outputs.picture import made
-from guided.runs import record
+from guided.outputs.picture import settings_of
+from guided.runs import files, layout, record
 
-FASTEST = {"mp4": 120, "gif": 50, "webp": 120}  # pictures a second; browsers slow a GIF above it
+MOST_FPS = {"mp4": 120, "gif": 50, "webp": 120}  # browsers slow down a faster GIF
 LARGEST = {"mp4": 8192, "gif": 65_535, "webp": 16_383}  # pixels a side
-FRAMES = Path(".work") / "frames"
 
 
 @dataclass
 class Video(Output):
+    """Settings of the film."""
+
     format: str = "mp4"  # or gif, webp
-    every: int = 1  # steps from one picture to the next; the last step is there in any case
+    every: int = 1  # steps from one frame to the next; the last step is always there
     fps: float = 12.0  # pictures a second
     hold: float = 2.0  # seconds that the finished picture stays
     enlarge: int = 1  # how many times larger than it was drawn
     quality: int = 85  # 1 to 100, of mp4 and webp
 
     def __post_init__(self) -> None:
-        if self.format not in FASTEST:
-            raise ValueError(not_one_of("format", self.format, FASTEST))
+        if self.format not in MOST_FPS:
+            raise ValueError(not_one_of("format", self.format, MOST_FPS))
         if self.format == "mp4" and find_spec("av") is None:
             raise ValueError(
                 "format=mp4 needs PyAV, which is not here: pip install av, or pip install -e "
                 '".[video]"; format=webp and format=gif need nothing more'
             )
         check_number("every", self.every, 1, whole=True)
-        check_number("fps", self.fps, 0.1, FASTEST[self.format])
+        check_number("fps", self.fps, 0.1, MOST_FPS[self.format])
         check_number("hold", self.hold, 0, 60)
         check_number("enlarge", self.enlarge, 1, 16, whole=True)
         check_number("quality", self.quality, 1, 100, whole=True)
 
     def check(self, size: tuple[int, int]) -> None:
+        """Raise ValueError if the format cannot hold a film of this size (width, height)."""
         side = max(size) * self.enlarge
         if side > LARGEST[self.format]:
             raise ValueError(
@@ -65,11 +67,11 @@ class Video(Output):
 
 
 def damaged_frame(folder: Path, numbers: Iterable[int]) -> Path | None:
-    """Return a frame of these pictures of a run's folder that cannot be read as a whole, or is of
-    another size than those before it; None when there is none."""
+    """Return a frame of these pictures that cannot be decoded or differs in size from those before
+    it; None if there is none."""
     for number in numbers:
         size = None
-        for path in sorted((folder / FRAMES / f"{number:04d}").glob("*.png")):
+        for path in sorted(layout.frames_folder(folder, number).glob("*.png")):
             try:
                 with Image.open(path, formats=("PNG",)) as image:
                     image.load()
@@ -81,31 +83,33 @@ def damaged_frame(folder: Path, numbers: Iterable[int]) -> Path | None:
 
 
 def remove_frames(folder: Path, numbers: Iterable[int]) -> None:
-    """Remove what waits for the films of these pictures, which are begun anew."""
+    """Remove the frames of these pictures, which are begun anew."""
     for number in numbers:
-        shutil.rmtree(folder / FRAMES / f"{number:04d}", ignore_errors=True)
+        shutil.rmtree(layout.frames_folder(folder, number), ignore_errors=True)
 
 
 @dataclass
 class VideoViewer:
+    """A writer of frames, and of the film after the last one."""
+
     settings: Video
     run: Run
 
     def see(self, frame: Frame) -> None:
         chosen = self.settings
-        path = self.run.folder / f"video_{frame.index:04d}.{chosen.format}"
-        if path.exists():  # stopped behind it, a run goes on from a step before its end
+        path = self.run.folder / layout.film_name(frame.index, chosen.format)
+        if path.exists():  # the run was stopped after the film was written
             return
         if (frame.step - 1) % chosen.every and not frame.last:
             return
-        folder = self.run.folder / FRAMES / f"{frame.index:04d}"
+        folder = layout.frames_folder(self.run.folder, frame.index)
         folder.mkdir(parents=True, exist_ok=True)
         image = picture(self.run.enlarge(frame.image, chosen.enlarge))
         buffer = BytesIO()
-        image.save(buffer, "PNG", compress_level=1)  # packed quickly: it does not stay
-        record.write(folder / f"{frame.step:06d}.png", buffer.getvalue())
+        image.save(buffer, "PNG", compress_level=1)  # light, because the file is temporary
+        files.write(folder / f"{frame.step:06d}.png", buffer.getvalue())
         if frame.last:
             film = Film(chosen.format, chosen.fps, chosen.hold, chosen.quality)
-            texts = record.texts(made(self.run, frame), image.size)
-            record.write(path, film.encode(sorted(folder.glob("*.png")), texts))
+            texts = record.texts(settings_of(self.run, frame), image.size)
+            files.write(path, film.encode(sorted(folder.glob("*.png")), texts))
             shutil.rmtree(folder)

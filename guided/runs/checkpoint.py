@@ -1,8 +1,8 @@
-"""A picture in the middle of being drawn, as a file: whoever is stopped goes on from it.
+"""Checkpoints of unfinished pictures, in safetensors files.
 
-Safetensors, which cannot run code. Its fingerprint says what it belongs to: with other settings,
-or after the program has changed, the steps still to come would not be those of the steps taken,
-and the picture is begun anew. Knows nothing about samplers or batches.
+A checkpoint has a fingerprint of everything that the remaining steps depend on. With other
+settings, or after a change of the code that decides pixels, it is refused and the picture is
+begun anew.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,127 +18,151 @@ from typing import TYPE_CHECKING, Any
 
 from guided.interfaces import State
 from guided.paths import PACKAGE
-from guided.runs import record
-from guided.version import __version__
+from guided.runs import files
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 log = logging.getLogger(__name__)
 
+# Folders and files of the package whose code decides a picture's pixels.
+PIXEL_CODE = (
+    *("canvas", "clip", "compat", "cutouts", "diffusion", "generators", "guides", "prompts"),
+    *("models/load.py", "models/weights.py", "models/weights_file.py"),
+    *("models/clip_config.py", "models/open_clip_registry.py"),
+    *("devices.py", "images.py", "interfaces.py", "oom.py", "pipeline.py", "rng.py"),
+    *("schedule.py", "text.py", "timeline.py"),
+)
+
 
 def save(path: Path, state: State, fingerprint: str) -> None:
-    """All of it or nothing; what was there before stays until then."""
-    from safetensors.torch import save as packed
+    """Write a checkpoint atomically."""
+    from safetensors.torch import save as serialize
 
-    # Cloned, because two of them may be one, which safetensors refuses.
-    tensors = {name: plain(tensor) for name, tensor in state.items()}
+    # Copied, because two entries may share one tensor, which safetensors refuses.
+    tensors = {name: contiguous(tensor) for name, tensor in state.items()}
     metadata = {"fingerprint": fingerprint, "sum": checksum(tensors)}
-    record.write(path, packed(tensors, metadata), durable=True)
+    files.write(path, serialize(tensors, metadata), durable=True)
 
 
 def load(path: Path, fingerprint: str) -> State | None:
-    """None where there is none; and, with a line that says why, where there is one that is of no
-    use."""
-    from safetensors import SafetensorError, safe_open
-
+    """Return the state in a checkpoint. None if there is no file, or, with a warning that gives
+    the reason, if it cannot be used."""
     if not path.exists():
         return None
     try:
+        return read(path, fingerprint)
+    except ValueError as error:
+        log.warning("%s %s; that picture is begun anew", path, error)
+        return None
+
+
+def read(path: Path, fingerprint: str) -> State:
+    """Return the state in a checkpoint. ValueError if it has another fingerprint, is damaged or
+    cannot be read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            if metadata.get("fingerprint") != fingerprint:
-                return refuse(path, "is of other settings or of another version of the program")
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            known = metadata.get("fingerprint") == fingerprint
+            state = {name: file.get_tensor(name) for name in file.keys()} if known else {}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
-        return refuse(path, f"cannot be read ({error})")
+        raise ValueError(f"cannot be read ({error})") from error
+    if not known:
+        raise ValueError("is of other settings or of another version of the program")
     if metadata.get("sum") != checksum(state):
-        return refuse(path, "is damaged")
+        raise ValueError("is damaged")
     return state
 
 
-def plain(tensor: Tensor) -> Tensor:
+def contiguous(tensor: Tensor) -> Tensor:
+    """Return a copy on the CPU, in row-major order, without a gradient."""
     import torch
 
     return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
-def refuse(path: Path, why: str) -> None:
-    log.warning("%s %s; that picture is begun anew", path, why)
-
-
 def checksum(tensors: State) -> str:
-    """A file may have its right length and yet not all of its bytes."""
+    """Return the SHA-256 of names, types, shapes and values: a file of the right length may still
+    have wrong bytes."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(memoryview(as_bytes(tensor)))
+        digest.update(as_bytes(tensor))
     return digest.hexdigest()
 
 
-def as_bytes(tensor: Tensor) -> Any:
-    """What lies in memory, for any kind of number: NumPy knows no bfloat16."""
+def as_bytes(tensor: Tensor) -> memoryview:
+    """Return a tensor's memory, also of types that NumPy lacks (bfloat16)."""
     import torch
 
-    return tensor.reshape(-1).view(torch.uint8).numpy()
+    return memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
 
 
 def fingerprint(*facts: Any) -> str:
-    """Of all that the rest of a picture depends on: the given facts, by how they are written
-    (tensors by their numbers), and the code that draws."""
-    digest = hashlib.sha256(code().encode())
+    """Return the SHA-256 of facts and of the code that decides pixels. Tensors count by their
+    values, other facts by their repr."""
+    digest = hashlib.sha256(code_hash().encode())
     for fact in facts:
-        digest.update(b"\0" + written(fact))
+        digest.update(b"\0" + fact_bytes(fact))
     return digest.hexdigest()
 
 
-def written(fact: Any) -> bytes:
-    if hasattr(fact, "detach"):
-        return checksum({"": plain(fact)}).encode()
+def fact_bytes(fact: Any) -> bytes:
+    if hasattr(fact, "detach"):  # a tensor; torch may not be loaded
+        return checksum({"": contiguous(fact)}).encode()
     return repr(fact).encode()
 
 
 @cache
-def code() -> str:
-    """Of this program as it is, release or not, and of torch, whose numbers differ in their last
-    bits from version to version."""
+def code_hash(package: Path = PACKAGE) -> str:
+    """Return the SHA-256 of the package's code that decides pixels, and of torch's version, with
+    which the last bits of its results change."""
     import torch
 
-    digest = hashlib.sha256(f"{__version__} {torch.__version__}".encode())
-    root = PACKAGE
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    digest = hashlib.sha256(torch.__version__.encode())
+    for path in pixel_code(package):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def pixel_code(package: Path) -> Iterator[Path]:
+    """Yield the files of PIXEL_CODE in a fixed order."""
+    for name in PIXEL_CODE:
+        path = package / name
+        yield from [path] if path.suffix else sorted(path.rglob("*.py"))
 
 
 @dataclass
 class CheckpointWriter:
-    """Where what is being drawn has got to, written down at most every so many seconds, so that
-    small pictures never pay for it."""
+    """A file to which the state of the pictures at hand is written, at most every `interval`
+    seconds: pictures that take less time have no checkpoint."""
 
     path: Path
-    fingerprint: Callable[[], str]  # asked when it is needed
-    every: float = 30.0  # seconds
+    fingerprint: Callable[[], str]  # computed when a checkpoint is read or written
+    interval: float = 30.0  # seconds
 
     def __post_init__(self) -> None:
         self.written = time.monotonic()
 
-    def found(self) -> State | None:
+    def load(self) -> State | None:
         return load(self.path, self.fingerprint()) if self.path.exists() else None
 
-    def see(self, state: State | None) -> None:
-        """To be called once everything that a frame leaves is written."""
-        if state is not None and time.monotonic() - self.written >= self.every:
-            self.keep(state)
+    def update(self, state: State | None) -> None:
+        """Write the state if the last checkpoint is old enough. To be called once all outputs of
+        the frame are written; the last frame's state is None."""
+        if state is not None and time.monotonic() - self.written >= self.interval:
+            self.write(state)
 
-    def keep(self, state: State) -> None:
-        """Now. A disk that is full is no reason to stop drawing."""
+    def write(self, state: State) -> None:
+        """Write the state now; a warning if it cannot be written, so that drawing goes on."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             save(self.path, state, self.fingerprint())
         except OSError as error:
-            log.warning("where drawing has got to cannot be kept in %s: %s", self.path, error)
+            log.warning("the checkpoint %s cannot be written: %s", self.path, error)
         self.written = time.monotonic()
 
     def remove(self) -> None:

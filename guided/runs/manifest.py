@@ -1,101 +1,115 @@
-"""manifest.json, the truth about a batch: what was asked for, and what became of each picture.
+"""manifest.json: the rows of a batch and the state of each of its pictures.
 
-Written before the first step and kept true. Knows nothing about drawing, and nothing about who
-writes it when (claims.py).
+Written before the first step and after every change. batch/queue.py decides who writes it when.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from guided.errors import BadInput
-from guided.runs import record
-from guided.runs.layout import ASIDE
-from guided.runs.metadata import SUFFIXES, whole
+from guided.errors import BadInput, is_finite
+from guided.runs import files
+from guided.runs.layout import MANIFEST, OTHERS, image_names
+from guided.runs.metadata import whole
 from guided.untrusted.regular_files import read_text
 from guided.version import __version__
 
-NAME = "manifest.json"
 LARGEST = 1 << 28  # bytes; 100,000 pictures are fewer than 100 million
 QUEUED, RUNNING, DONE, FAILED, SKIPPED = STATES = (
     *("queued", "running", "done", "failed", "skipped"),
 )
 WORKER = re.compile(r"(?!\.{1,2}$)[\w.-]{1,200}", re.ASCII)  # becomes part of a file's name
+MOST = 10**9  # pictures; more digits fit no file name
+UNREADABLE = (
+    *(OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError),
+    ArithmeticError,
+)
 
 
 @dataclass
 class Row:
-    """One entry of what was asked for: settings on top of the batch's base."""
+    """Settings of one row of a batch, on top of those that all rows share."""
 
     words: list[str] = field(default_factory=list)  # as typed: name=value
-    settings: dict[str, Any] = field(default_factory=dict)  # what it sets, for people
-    where: str = ""  # the file and line that it stands in
-    wrong: str = ""  # what keeps it from being read
+    settings: dict[str, Any] = field(default_factory=dict)  # the same, for people to read
+    where: str = ""  # file and line of the row
+    wrong: str = ""  # why it cannot be read
 
     def __post_init__(self) -> None:
-        self.settings = named(self.settings)
+        self.settings = with_text_keys(self.settings)
+
+    def wrong_fields(self) -> Iterator[str]:
+        """Yield the names of fields that have the wrong type."""
+        if not all_texts(self.words):
+            yield "words"
+        if not isinstance(self.settings, dict):
+            yield "settings"
+        for name in ("where", "wrong"):
+            if not isinstance(getattr(self, name), str):
+                yield name
 
 
 @dataclass
 class Picture:
-    """One picture: its number, row and seed are fixed when the manifest is made."""
+    """One picture of a batch. Its number, row and seed never change."""
 
     number: int
     row: int
     seed: int
-    prompt: str = ""  # its wildcards decided
+    prompt: str = ""  # with its wildcards decided
     state: str = QUEUED
     file: str | None = None  # relative to the folder
     score: float | None = None
     seconds: float | None = None
-    why: str | None = None  # it failed, in one line
+    why: str | None = None  # reason of its failure, in one line
     worker: str | None = None
     model: str = ""
-    group: int = 0  # number of the first of those that it is drawn together with
+    group: int = 0  # number of the first of the pictures that are drawn together with it
 
     @property
     def open(self) -> bool:
         return self.state in (QUEUED, RUNNING)
 
-    def check(self, rows: int) -> None:
-        """ValueError for what no batch of so many rows has. A worker that cannot be one has
-        nothing, and a score that is no number is none."""
+    def wrong_fields(self, rows: int) -> Iterator[str]:
+        """Yield the names of fields with values that no picture of a batch with `rows` rows has.
+        A name that no worker can have is removed, and so are numbers that are not finite."""
         right = {
             "row": type(self.row) is int and 0 <= self.row < rows,
             "seed": type(self.seed) is int and self.seed >= 0,
             "group": type(self.group) is int and 0 <= self.group <= self.number,
             "state": self.state in STATES,
-            "file": self.file is None or self.file in self.files(),
+            "file": self.file is None or self.file in self.possible_files(),
             **{name: isinstance(getattr(self, name), str) for name in ("prompt", "model")},
             "why": isinstance(self.why, str | None),
-            "score": isinstance(self.score, int | float | None),
-            "seconds": isinstance(self.seconds, int | float | None),
+            **{name: is_number(getattr(self, name)) for name in ("score", "seconds")},
         }
-        for name in (name for name, fits in right.items() if not fits):
-            raise ValueError(f"picture {self.number} has {name} {getattr(self, name)!r:.60}")
         if not (isinstance(self.worker, str) and WORKER.fullmatch(self.worker)):
             self.worker = None
             self.state = QUEUED if self.state == RUNNING else self.state
-        if self.score is not None and not math.isfinite(self.score):
-            self.score = None
+        for name in ("score", "seconds"):
+            value = getattr(self, name)
+            if right[name] and value is not None and not is_finite(value):
+                setattr(self, name, None)
+        yield from (name for name, fits in right.items() if not fits)
 
-    def files(self) -> list[str]:
-        """Where it may be, once it is there: in the folder, or among those that were not kept."""
-        names = [f"image_{self.number:04d}{suffix}" for suffix in SUFFIXES.values()]
-        return [*names, *(f"{ASIDE}/{name}" for name in names)]
+    def possible_files(self) -> list[str]:
+        """Return the paths that it may have in the batch's folder."""
+        names = image_names(self.number)
+        return [*names, *(f"{OTHERS}/{name}" for name in names)]
 
 
 @dataclass
 class Manifest:
+    """The rows and pictures of a batch."""
+
     title: str
-    base: dict[str, Any]  # words: what holds for all rows; flags: Hydra's; settings: a record's
+    base: dict[str, Any]  # words: shared by all rows; flags: Hydra's; settings: a record's
     rows: list[Row]
     pictures: list[Picture]
     version: int = 1
@@ -104,31 +118,52 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
-        """BadInput when there is none, or it cannot be understood. What a later version added is
-        left out.
+        """Return the manifest of a batch's folder, to go on with. BadInput if there is none, or
+        any of it cannot be right. Entries that a later version added are ignored.
 
-        Anyone may have written it: no name in it leads out of the folder; its words are as they
-        were written (guided.config.values.trusted_words)."""
-        path = folder / NAME
+        The file is untrusted: no path in it leads out of the folder; its words are unchanged (see
+        guided.config.values.trusted_words)."""
+        path = folder / MANIFEST
         try:
-            found = json.loads(read_text(path, LARGEST, follow=False))
-            own = {**known(cls, found), "base": dict(found.get("base") or {})}
-            own["rows"] = [Row(**known(Row, row)) for row in found["rows"]]
-            own["pictures"] = [Picture(**known(Picture, one)) for one in found["pictures"]]
-            manifest = cls(**own)
+            content = load(path)
+            entries = {**known(cls, content), "base": dict(content.get("base") or {})}
+            entries["rows"] = [Row(**known(Row, row)) for row in content["rows"]]
+            entries["pictures"] = [Picture(**known(Picture, one)) for one in content["pictures"]]
+            manifest = cls(**entries)
             manifest.check()
             return manifest
         except FileNotFoundError:
-            raise BadInput(f"{folder} is no folder of a batch: it has no {NAME}") from None
-        except (
-            *(OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError),
-            ArithmeticError,
-        ) as error:
-            why = getattr(error, "strerror", None) or error
-            raise BadInput(f"{path} cannot be read: {why}") from error
+            raise BadInput(f"{folder} is no folder of a batch: it has no {MANIFEST}") from None
+        except UNREADABLE as error:
+            raise unreadable(path, error) from error
+
+    @classmethod
+    def read_leniently(cls, folder: Path) -> Manifest:
+        """Return the part of a manifest that can be understood, to show it: values that cannot be
+        right are replaced by the defaults, and pictures without a number, row or seed are left
+        out. BadInput if it is no JSON mapping."""
+        path = folder / MANIFEST
+        try:
+            content = load(path)
+            rows = [lenient_row(row) for row in as_list(content.get("rows"))]
+            pictures = {
+                picture.number: picture
+                for entry in as_list(content.get("pictures"))
+                if (picture := lenient_picture(entry, len(rows))) is not None
+            }
+        except UNREADABLE as error:
+            raise unreadable(path, error) from error
+        base, title, made = (content.get(name) for name in ("base", "title", "made"))
+        return cls(
+            title=title if isinstance(title, str) else "",
+            base=base if isinstance(base, dict) else {},
+            rows=rows,
+            pictures=[pictures[number] for number in sorted(pictures)],
+            made=made if isinstance(made, str) else "",
+        )
 
     def check(self) -> None:
-        """ValueError for what cannot be, before anything believes it."""
+        """Raise ValueError if any entry cannot be right."""
         words, settings = self.base.get("words"), self.base.get("settings")
         flags = self.base.get("flags", [])
         if not (all_texts(words) and all_texts(flags) and isinstance(settings, dict | None)):
@@ -136,25 +171,26 @@ class Manifest:
         if not isinstance(self.title, str):
             raise ValueError("its title is no text")
         for number, row in enumerate(self.rows):
-            texts = all_texts(row.words) and all_texts([row.where, row.wrong])
-            if not (texts and isinstance(row.settings, dict)):
+            if any(row.wrong_fields()):
                 raise ValueError(f"row {number} has no words and settings")
         for number, picture in enumerate(self.pictures):
             if type(picture.number) is not int or picture.number != number:
                 raise ValueError(f"picture {number} has the number {picture.number!r}")
-            picture.check(len(self.rows))
+            for name in picture.wrong_fields(len(self.rows)):
+                raise ValueError(f"picture {number} has {name} {getattr(picture, name)!r:.60}")
             first = self.pictures[picture.group]
             if (first.group, first.row) != (picture.group, picture.row):
                 raise ValueError(f"picture {number} is of no group")
 
     def write(self, folder: Path) -> None:
-        """One picture a line, so that people can read it too."""
+        """Write it with one picture a line, so that people can read it too."""
         head = {key: getattr(self, key) for key in ("version", "guided", "made", "title", "base")}
         parts = [f'"{key}": {as_json(value)}' for key, value in head.items()]
         for key, entries in (("rows", self.rows), ("pictures", self.pictures)):
             lines = ",\n".join(as_json(asdict(entry)) for entry in entries)
             parts.append(f'"{key}": [\n{lines}\n]')
-        record.write(folder / NAME, whole("{" + ",\n".join(parts) + "}\n").encode(), durable=True)
+        text = whole("{" + ",\n".join(parts) + "}\n")
+        files.write(folder / MANIFEST, text.encode(), durable=True)
 
     def of_row(self, row: int) -> Iterator[Picture]:
         return (picture for picture in self.pictures if picture.row == row)
@@ -171,20 +207,71 @@ class Manifest:
         return [picture for picture in self.pictures if picture.state == FAILED]
 
 
-def known(cls: type, found: dict[str, Any]) -> dict[str, Any]:
+def load(path: Path) -> dict[str, Any]:
+    """Return a manifest's JSON. OSError or ValueError if it cannot be read or is no mapping."""
+    content = json.loads(read_text(path, LARGEST, follow=False))
+    if not isinstance(content, dict):
+        raise ValueError("it is not a mapping")
+    return content
+
+
+def unreadable(path: Path, error: Exception) -> BadInput:
+    return BadInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")
+
+
+def lenient_row(entry: Any) -> Row:
+    row = Row(**known(Row, as_mapping(entry)))
+    for name in list(row.wrong_fields()):
+        setattr(row, name, getattr(Row(), name))
+    return row
+
+
+def lenient_picture(entry: Any, rows: int) -> Picture | None:
+    """Return a picture with defaults for what cannot be right; None without a number, row or
+    seed."""
+    entry = as_mapping(entry)
+    number = entry.get("number")
+    if type(number) is not int or not 0 <= number < MOST:
+        return None
+    picture = Picture(**{"row": None, "seed": None} | known(Picture, entry))
+    default = Picture(number, 0, 0)
+    for name in list(picture.wrong_fields(rows)):
+        if name in ("row", "seed"):
+            return None
+        setattr(picture, name, getattr(default, name))
+    return picture
+
+
+def known(cls: type, entries: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries that are fields of a dataclass."""
     names = {f.name for f in fields(cls)}
-    return {key: value for key, value in found.items() if key in names}
+    return {key: value for key, value in entries.items() if key in names}
 
 
-def named(value: Any) -> Any:
-    """Every key in it a text: YAML also has dates and lists of values for keys, JSON has not."""
+def with_text_keys(value: Any) -> Any:
+    """Return a value in which every key is a text: YAML also has dates and lists as keys."""
     if isinstance(value, dict):
-        return {str(key): named(inside) for key, inside in value.items()}
-    return [named(inside) for inside in value] if isinstance(value, list | tuple) else value
+        return {str(key): with_text_keys(inside) for key, inside in value.items()}
+    if isinstance(value, list | tuple):
+        return [with_text_keys(inside) for inside in value]
+    return value
 
 
 def all_texts(values: Any) -> bool:
     return isinstance(values, list) and all(isinstance(value, str) for value in values)
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a number or None."""
+    return isinstance(value, int | float | None) and not isinstance(value, bool)
+
+
+def as_mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def as_json(value: Any) -> str:
@@ -192,7 +279,7 @@ def as_json(value: Any) -> str:
 
 
 def grouped(numbers: Iterable[int], size: int) -> Iterator[list[int]]:
-    """Numbers in runs of `size`: the pictures that are drawn together."""
+    """Yield the numbers in groups of `size`: pictures that are drawn together."""
     numbers = list(numbers)
     for first in range(0, len(numbers), size):
         yield numbers[first : first + size]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from guided.batch.planning import drawable, plan_batch, tell_if_changed, where_asked
+from guided.batch.planning import drawable, original_cwd, plan_batch, warn_if_changed
 from guided.config.composition import Composer, compose
 from guided.config.replay import composer_of
 from guided.errors import BadInput
@@ -89,11 +89,11 @@ def test_relative_paths_are_from_where_the_batch_was_asked_for(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path / "here")
     base = plan(["prompt=a __pet__"], words=["steps=20", "wildcards=lists"]).manifest.base
     monkeypatch.chdir(tmp_path / "there")
-    with where_asked(base):
+    with original_cwd(base):
         (found,) = drawable(composer_of(base), Row(["prompt=a __pet__"])).plan.prompts_of(0)
     assert found.text == "a cat from here"
     assert Path.cwd() == tmp_path / "there"
-    with where_asked(base | {"cwd": str(tmp_path / "gone")}):
+    with original_cwd(base | {"cwd": str(tmp_path / "gone")}):
         assert Path.cwd() == tmp_path / "there"
     assert f"{tmp_path}/gone" in caplog.text
 
@@ -110,7 +110,7 @@ def test_a_row_whose_settings_have_changed_since_is_told(tmp_path, caplog):
         caplog.clear()
         for number, row in enumerate(rows[:2]):
             found = drawable(composer_of(base), row, more)
-            tell_if_changed(base, number, row, found.fingerprint)
+            warn_if_changed(base, number, row, found.fingerprint)
         return caplog.text
 
     assert "row" not in told("device=cpu")

@@ -49,23 +49,23 @@ def test_what_is_no_manifest_is_named(tmp_path, text):
 def test_two_workers_never_have_the_same_picture(tmp_path):
     batch(tmp_path)
     with Claim.at(tmp_path) as one, Claim.at(tmp_path) as other:
-        assert [numbers(w.claim()) for w in (one, other, one, other)] == [[0], [1], [2], []]
+        assert [numbers(w.next_group()) for w in (one, other, one, other)] == [[0], [1], [2], []]
 
 
 def test_pictures_of_a_group_are_taken_together(tmp_path):
     batch(tmp_path, groups=(0, 0, 2))
     with Claim.at(tmp_path) as one, Claim.at(tmp_path) as other:
-        assert numbers(one.claim()) == [0, 1]
-        assert numbers(other.claim()) == [2]
+        assert numbers(one.next_group()) == [0, 1]
+        assert numbers(other.next_group()) == [2]
 
 
 def test_a_half_finished_group_is_drawn_together_again_and_only_the_rest_is_claimed(tmp_path):
     batch(tmp_path, groups=(0, 0))
     with Claim.at(tmp_path) as one:
-        one.claim()
+        one.next_group()
         one.finish(0, "image_0000.png", 0.5, 1.0)
     with Claim.at(tmp_path) as other:
-        taken = other.claim()
+        taken = other.next_group()
         assert numbers(taken) == [0, 1]
         assert [p.worker == other.name and p.state == "running" for p in taken] == [False, True]
 
@@ -73,14 +73,14 @@ def test_a_half_finished_group_is_drawn_together_again_and_only_the_rest_is_clai
 def test_who_leaves_leaves_the_rest_to_others(tmp_path):
     batch(tmp_path)
     with Claim.at(tmp_path) as one:
-        one.claim()
+        one.next_group()
     assert states(tmp_path) == ["queued"] * 3
 
 
 def test_a_failure_says_why_and_is_tried_again_when_nobody_is_at_work(tmp_path):
     batch(tmp_path)
     with Claim.at(tmp_path) as one:
-        one.claim()
+        one.next_group()
         one.fail([0], "no paint")
         queue.retry(tmp_path)
         assert states(tmp_path)[0] == "failed"
@@ -92,26 +92,26 @@ def test_a_failure_says_why_and_is_tried_again_when_nobody_is_at_work(tmp_path):
 def test_what_a_killed_worker_had_is_taken_again(tmp_path):
     batch(tmp_path)
     program = (
-        "import sys, time; from pathlib import Path; from guided.batch.queue import Worker\n"
-        "with Worker.at(Path(sys.argv[1])) as worker:\n"
-        "    worker.claim(); print('mine', flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path; from guided.batch.queue import Claim\n"
+        "with Claim.at(Path(sys.argv[1])) as worker:\n"
+        "    worker.next_group(); print('mine', flush=True); time.sleep(60)"
     )
     other = subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
     )
     assert other.stdout.readline() == "mine\n"
     with Claim.at(tmp_path) as one:
-        assert numbers(one.claim()) == [1]  # the other one lives
+        assert numbers(one.next_group()) == [1]  # the other one lives
         os.kill(other.pid, signal.SIGKILL)
         other.wait()
         other.stdout.close()
-        assert numbers(one.claim()) == [0]
+        assert numbers(one.next_group()) == [0]
 
 
 def test_when_all_is_done_the_locks_go(tmp_path):
     batch(tmp_path, groups=(0,))
     with Claim.at(tmp_path) as one:
-        one.claim()
+        one.next_group()
         one.finish(0, "image_0000.png", None, 1.0)
     assert not (tmp_path / ".work").exists()
 
@@ -122,7 +122,7 @@ def test_the_best_stay_in_whatever_order_they_are_finished(tmp_path, order):
     scores = {0: 0.2, 1: 0.3, 2: 0.3, 3: None}
     with Claim.at(tmp_path) as one:
         for _ in order:
-            one.claim()
+            one.next_group()
         for number in order:
             (tmp_path / f"image_{number:04d}.png").touch()
             one.finish(number, f"image_{number:04d}.png", scores[number], 1.0, keep=1)
@@ -136,15 +136,15 @@ def test_who_was_killed_before_it_put_a_picture_aside_is_made_up_for(tmp_path, m
     batch(tmp_path, groups=(0, 1, 2), rows=(0, 0, 0))
     with Claim.at(tmp_path) as one:
         for number, score in ((0, 0.2), (1, 0.3)):
-            one.claim()
+            one.next_group()
             (tmp_path / f"image_{number:04d}.png").touch()
             with monkeypatch.context() as patch:
-                patch.setattr(queue, "put_in_place", lambda folder, manifest: None)
+                patch.setattr(queue, "move_files", lambda folder, manifest: None)
                 one.finish(number, f"image_{number:04d}.png", score, 1.0, keep=1)
         files = [picture.file for picture in Manifest.read(tmp_path).pictures[:2]]
         assert files == ["others/image_0000.png", "image_0001.png"]
         assert (tmp_path / "image_0000.png").exists()
-        one.claim()
+        one.next_group()
     assert all((tmp_path / file).exists() for file in files)
 
 
@@ -181,7 +181,7 @@ def test_a_manifest_that_anyone_wrote_names_no_lock_outside_the_folder(tmp_path,
     (folder / ".work" / "worker-x").mkdir(parents=True)
     written(folder, entry(state="running", worker=name))
     with Claim.at(folder) as one:
-        assert numbers(one.claim()) == [0]  # nobody lives who could have it
+        assert numbers(one.next_group()) == [0]  # nobody lives who could have it
     assert [path.read_text() for path in precious] == ["kept", "kept"]
 
 
@@ -243,9 +243,9 @@ def test_a_worker_that_begins_while_another_looks_who_lives_keeps_its_lock(tmp_p
     batch(tmp_path)
     tried = []
 
-    def begin_too(folder, name, look=queue.lives):
+    def begin_too(folder, name, look=queue.is_alive):
         with pytest.raises(Timeout), monkeypatch.context() as patch:
-            patch.setattr(queue, "PATIENCE", 0)
+            patch.setattr(queue, "LOCK_TIMEOUT", 0)
             with Claim.at(folder):
                 pass
         tried.append(name)
@@ -254,7 +254,7 @@ def test_a_worker_that_begins_while_another_looks_who_lives_keeps_its_lock(tmp_p
     (tmp_path / ".work").mkdir()
     (tmp_path / ".work" / "worker-dead.lock").touch()
     with Claim.at(tmp_path) as one, Claim.at(tmp_path) as other:
-        monkeypatch.setattr(queue, "lives", begin_too)
+        monkeypatch.setattr(queue, "is_alive", begin_too)
         other.leave()
         monkeypatch.undo()
         assert {"dead", one.name} <= set(tried)
@@ -273,7 +273,7 @@ def test_the_locks_folder_goes_before_anybody_else_can_begin(tmp_path, monkeypat
 
     monkeypatch.setattr(queue.shutil, "rmtree", remove)
     with Claim.at(tmp_path) as one:
-        one.claim()
+        one.next_group()
         one.finish(0, "image_0000.png", None, 1.0)
     assert gone == [tmp_path / ".work"]
 
@@ -296,7 +296,7 @@ def test_what_was_deleted_is_skipped_until_it_is_there_again(tmp_path):
     queue.retry(tmp_path)
     assert states(tmp_path) == ["skipped", "done", "done", "skipped"]
     with Claim.at(tmp_path) as one:
-        assert one.claim() == []
+        assert one.next_group() == []
     assert not (tmp_path / ".work").exists()
     (tmp_path / files[0]).touch()
     queue.retry(tmp_path)

@@ -15,7 +15,7 @@ from guided.cli.main import report
 from guided.config.composition import Composer
 from guided.errors import BadInput, Failed
 from guided.gallery import pages
-from guided.runs import record
+from guided.runs import files
 from guided.runs.manifest import FAILED, Manifest, Picture, Row
 
 
@@ -27,7 +27,7 @@ def failed(*rows):
 
 def test_rows_that_could_not_be_read_are_not_promised_to_be_tried_again(tmp_path):
     said = summary(tmp_path, failed(Row(where="p.csv:3", wrong="3 values for 2 columns")))
-    assert "p.csv:3 itself, mend there and draw those rows with prompts= again" in said
+    assert "correct errors in p.csv:3 there and draw those rows with prompts= again" in said
     assert "python run.py" not in said
 
 
@@ -142,7 +142,7 @@ def test_a_folder_that_is_removed_while_it_is_drawn_in_is_no_bad_input(tmp_path,
 
 @pytest.mark.parametrize("name", ["image_0000.png", "manifest.json", "0000_0002.png"])
 def test_a_full_disk_names_the_command_to_go_on_with(tmp_path, monkeypatch, name):
-    write, full = record.write, False
+    write, full = files.write, False
 
     def writing(path, data, durable=False):
         nonlocal full
@@ -153,7 +153,7 @@ def test_a_full_disk_names_the_command_to_go_on_with(tmp_path, monkeypatch, name
         write(path, data, durable)
 
     with monkeypatch.context() as patch:
-        patch.setattr(record, "write", writing)
+        patch.setattr(files, "write", writing)
         with pytest.raises(Failed, match="No space left") as caught:
             draw(["prompt=a sun", "seed=1", "count=2", *TINY, f"folder={tmp_path}"])
     folder = (tmp_path / "latest").resolve()

@@ -29,7 +29,7 @@ def test_a_line_is_told_now_and_then_and_once_at_the_end():
     tally = Throughput()
     tally.count(manifest("queued", "queued"))
     assert tally.line() is None
-    tally.told -= 60
+    tally.printed -= 60
     assert tally.line() is not None
     assert tally.line() is None
     tally.count(manifest("done", "done"))

@@ -13,12 +13,11 @@ from PIL import Image
 
 from guided.batch.planning import plan_batch
 from guided.batch.run import begin, draw, resume
-from guided.batch.worker import WorkerSession
 from guided.config.composition import Composer
 from guided.errors import Failed
 from guided.gallery import pages
 from guided.pipeline import Pipeline
-from guided.runs import record
+from guided.runs import layout, record
 from guided.runs.manifest import Manifest, Row
 
 ROOT = Path(__file__).parent.parent.parent
@@ -91,12 +90,11 @@ def test_prompts_that_are_no_utf8_lose_no_batch(tmp_path):
 
 
 def test_a_file_beside_a_picture_is_not_the_picture(tmp_path):
-    session = WorkerSession(tmp_path, Composer([]))
     (tmp_path / "image_0000.png.bak").touch()
     (tmp_path / "image_0000.txt").touch()
-    assert session.file_of(0) is None
+    assert layout.find_image(tmp_path, 0) is None
     (tmp_path / "image_0000.webp").touch()
-    assert session.file_of(0) == "image_0000.webp"
+    assert layout.find_image(tmp_path, 0) == "image_0000.webp"
 
 
 def test_a_batch_is_resumed_from_another_place_with_the_files_of_its_own(tmp_path, monkeypatch):

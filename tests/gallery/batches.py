@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from guided.runs import record
+from guided.runs import files, record
 
 MADE = 1_795_357_353  # 2026-11-22T14:22:33+00:00
 
@@ -83,7 +83,7 @@ def manifest(
         "pictures": pictures,
         **changes,
     }
-    record.write(folder / "manifest.json", json.dumps(whole, ensure_ascii=False).encode())
+    files.write(folder / "manifest.json", json.dumps(whole, ensure_ascii=False).encode())
 
 
 def save(folder: Path, number: int, image: Image.Image | None = None, **changes: Any) -> Path:

@@ -1,6 +1,8 @@
 """What the sides of a grid can be."""
 
-from guided.gallery.axes import axes, place
+import pytest
+
+from guided.gallery.axes import axes, value_on
 from guided.gallery.reading import Picture
 
 
@@ -29,7 +31,19 @@ def test_what_is_the_same_everywhere_is_no_side():
 def test_a_row_may_leave_a_setting_out():
     found = pictures({"artist": "hokusai"}, {})
     assert axes(found) == {"artist": ["hokusai", ""]}
-    assert [place(p, "artist") for p in found] == ["hokusai", ""]
+    assert [value_on(p, "artist") for p in found] == ["hokusai", ""]
+
+
+@pytest.mark.parametrize("given", [{"seed": "5"}, {"seed": "3802092227"}, {"seed": ""}])
+def test_rows_without_a_seed_have_their_pictures_own_on_the_axis(given):
+    """A batch's file may give a seed to only some of its rows."""
+    batch = pictures(given, {}, {"artist": "hokusai"}, seeds=[5, 3802092227, 3802092227])
+    found = axes(batch)
+    assert all(
+        value_on(picture, name) in values for name, values in found.items() for picture in batch
+    )
+    if given["seed"] == "5":
+        assert found["seed"] == ["5", "3802092227"]
 
 
 def test_seeds_that_come_again_are_a_side_and_others_are_not():

@@ -23,8 +23,8 @@ def test_the_steps_come_in_order_and_to_their_picture(tmp_path):
     for number, steps in ((0, [100, 20, 3]), (10, [5])):
         save_steps(tmp_path, number, steps)
     (tmp_path / "steps" / "notes.txt").touch()
-    making = Making.look(tmp_path)
-    detail = making.of(0, tmp_path / "image_0000.png", (96, 64), {})
+    making = Making.read(tmp_path)
+    detail = making.details(0, tmp_path / "image_0000.png", (96, 64), {})
     assert detail["steps"] == [(k, f"steps/0000_{k:04d}.png") for k in (3, 20, 100)]
     assert ["guide.clip.scale", "2000"] in detail["settings"]
     assert making.latest(0) == "steps/0000_0100.png"
@@ -43,7 +43,7 @@ def test_a_strip_of_the_sheet_is_taken_apart_where_it_was_put_together(tmp_path,
         strip = with_tile(strip, viewer._small(Image.new("RGB", size, (k, k, k))), k)
     (tmp_path / "strips").mkdir()
     strip.save(tmp_path / "strips" / "0000.png")
-    found = Making.look(tmp_path).strip(0, size, 2 * columns)
+    found = Making.read(tmp_path).strip(0, size, 2 * columns)
     assert found["at"] == list(range(2, 2 * columns + 1, 2))
     for k in range(columns):
         left = found["gap"] + k * (found["width"] + found["gap"])
@@ -56,4 +56,4 @@ def test_a_strip_that_cannot_be_read_is_none(tmp_path, broken):
     (tmp_path / "strips").mkdir()
     if broken is not None:
         (tmp_path / "strips" / "0000.png").write_bytes(broken)
-    assert Making.look(tmp_path).strip(0, (96, 64), 40) is None
+    assert Making.read(tmp_path).strip(0, (96, 64), 40) is None

@@ -42,7 +42,7 @@ def test_a_rows_own_settings_count_more_than_its_words(tmp_path):
     ],
 )
 def test_names_in_every_form(value, names):
-    assert reading.named(value) == names
+    assert reading.names_in(value) == names
 
 
 def test_pictures_without_a_manifest_speak_for_themselves(tmp_path):

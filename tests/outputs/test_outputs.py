@@ -13,6 +13,7 @@ from guided.outputs.metrics import Metrics
 from guided.outputs.sheet import GAP, Sheet
 from guided.outputs.steps import Steps
 from guided.outputs.still import Still
+from guided.runs import files as run_files
 from guided.runs import record
 
 SETTINGS = {
@@ -204,7 +205,7 @@ def test_a_strip_that_cannot_be_read_costs_only_itself(run):
 
 def test_two_who_paste_at_once_leave_all_strips_on_the_sheet(run, monkeypatch):
     """Another picture is finished while the sheet is being written."""
-    write, later = record.write, all_frames()[4:]
+    write, later = run_files.write, all_frames()[4:]
 
     def slow(path, data):
         if path.name == "sheet.png" and later:
@@ -212,7 +213,7 @@ def test_two_who_paste_at_once_leave_all_strips_on_the_sheet(run, monkeypatch):
             watch(Sheet(columns=1, height=16), run, frames)
         write(path, data)
 
-    monkeypatch.setattr(record, "write", slow)
+    monkeypatch.setattr(run_files, "write", slow)
     watch(Sheet(columns=1, height=16), run, all_frames()[:4])
     with Image.open(run.folder / "sheet.png") as sheet:
         assert sheet.height == 2 * (16 + GAP) + GAP

@@ -10,7 +10,7 @@ from PIL import Image
 from guided.interfaces import Frame, Prediction, Run
 from guided.outputs import video
 from guided.outputs.video import Video
-from guided.runs import metadata, record
+from guided.runs import layout, metadata, record
 
 SETTINGS = {
     "prompt": "一颗 <red> heart", "steps": 5, "seed": 9, "size": [7, 5], "model": {"name": "m"},
@@ -115,7 +115,7 @@ def test_a_run_that_was_stopped_makes_the_same_film(run, tmp_path, format):
             viewer.see(frame(step))
     assert not whole.exists()
     assert filmed(run, settings, (3, 4, 5)).read_bytes() == data
-    assert list((run.folder / video.FRAMES).iterdir()) == []
+    assert list((run.folder / layout.FRAMES).iterdir()) == []
 
 
 def test_a_film_that_is_there_is_not_made_again_of_what_is_left(run):

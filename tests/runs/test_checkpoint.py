@@ -158,7 +158,7 @@ def test_another_picture_of_the_same_name_counts(tmp_path):
 
 def test_the_program_itself_counts(monkeypatch):
     before = of()
-    monkeypatch.setattr(checkpoint, "code", lambda: "another")
+    monkeypatch.setattr(checkpoint, "code_hash", lambda: "another")
     assert of() != before
 
 
@@ -167,14 +167,14 @@ def test_the_program_itself_counts(monkeypatch):
 
 def test_it_is_written_when_it_is_due_and_not_before(tmp_path):
     path = tmp_path / ".work" / "0003.safetensors"
-    rarely = CheckpointWriter(path, lambda: "x", every=3600)
-    rarely.see(STATE)
+    rarely = CheckpointWriter(path, lambda: "x", interval=3600)
+    rarely.update(STATE)
     assert not path.exists()
-    often = replace(rarely, every=0)
-    often.see(None)  # the last step leaves nothing to go on to
-    assert not path.exists() and often.found() is None
-    often.see(STATE)
-    assert torch.equal(often.found()["x"], STATE["x"])
+    often = replace(rarely, interval=0)
+    often.update(None)  # the last step leaves nothing to go on to
+    assert not path.exists() and often.load() is None
+    often.update(STATE)
+    assert torch.equal(often.load()["x"], STATE["x"])
     often.remove()
     assert not list(path.parent.iterdir())
     often.remove()  # twice is no harm
@@ -184,13 +184,13 @@ def test_what_a_picture_belongs_to_is_not_asked_while_nothing_is_kept(tmp_path):
     def asked():
         raise AssertionError
 
-    mark = CheckpointWriter(tmp_path / "a", asked, every=3600)
-    mark.see(STATE)
-    assert mark.found() is None
+    mark = CheckpointWriter(tmp_path / "a", asked, interval=3600)
+    mark.update(STATE)
+    assert mark.load() is None
 
 
 def test_where_it_cannot_be_written_drawing_goes_on_with_a_word(tmp_path, caplog):
     (tmp_path / "file").write_text("")
-    CheckpointWriter(tmp_path / "file" / "a.safetensors", lambda: "x", every=0).see(STATE)
+    CheckpointWriter(tmp_path / "file" / "a.safetensors", lambda: "x", interval=0).update(STATE)
     (line,) = caplog.messages
-    assert "cannot be kept" in line
+    assert "cannot be written" in line

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageFilter
 
 from guided.errors import BadInput
-from guided.runs import metadata
+from guided.runs import layout, metadata
 
 FORMATS = ("png", "webp", "jpeg")
 KEYBOARD = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=200)
@@ -21,7 +21,7 @@ def noisy(size=(40, 24)) -> Image.Image:
 
 
 def written(tmp_path, format, text, parameters="a heart\nSteps: 3", quality=None):
-    path = tmp_path / f"picture{metadata.SUFFIXES[format]}"
+    path = tmp_path / f"picture{layout.SUFFIXES[format]}"
     texts = {"parameters": parameters, "guided": text}
     path.write_bytes(metadata.encode(noisy(), format, quality, texts))
     return path

@@ -12,7 +12,8 @@ from guided.config.overrides import parse_all
 from guided.errors import BadInput
 from guided.models.cards import locate
 from guided.prompts.wildcards import Wildcards
-from guided.runs.manifest import NAME, Manifest, Row
+from guided.runs.layout import MANIFEST
+from guided.runs.manifest import Manifest, Row
 from guided.untrusted import allowed_files
 
 HEAD = ["prompt=a red heart", "steps=12"]
@@ -136,10 +137,10 @@ def test_a_row_cannot_trust_itself(folder):
 
 def test_a_manifest_opens_nothing_by_itself_and_cannot_trust_itself(folder):
     plan_batch(Composer(HEAD), [Row()], "x").manifest.write(folder)
-    found = json.loads((folder / NAME).read_text())
+    found = json.loads((folder / MANIFEST).read_text())
     for words in (["clip=[./clip]"], ["clip=[./clip]", "trust=true"]):
         found["base"]["words"] = HEAD + words
-        (folder / NAME).write_text(json.dumps(found))
+        (folder / MANIFEST).write_text(json.dumps(found))
         with pytest.raises(BadInput, match=r"resume=.* needs .*clip.*trust="):
             do([f"resume={folder}"], [])
         assert [one.state for one in Manifest.read(folder).pictures] == ["queued"]

@@ -8,7 +8,7 @@ const chosen = { text: "", sort: "", ...Object.fromEntries(NAMES.map((name) => [
 function valuesOf(p, name) {
   if (name === "batch") return overAll ? [p.batch.folder] : [];
   if (name === "seed") return p.seed === undefined ? [] : [String(p.seed)];
-  if (name === "state") return [p.state];
+  if (name === "state") return [stateOf(p)];
   return p[name] ?? [];
 }
 

@@ -66,14 +66,14 @@ function fillStage(stage, p) {
     const canvas = el("canvas", { hidden: true, role: "img" });
     stage.append(image, canvas);
   } else {
-    stage.append(el("div", { class: `empty ${p.state}` }, el("b", { textContent: say(p.state) }),
+    stage.append(el("div", { class: `empty ${stateOf(p)}` }, el("b", { textContent: say(stateOf(p)) }),
       el("span", { textContent: p.why ?? "" })));
   }
 }
 
 function fillPanel(panel, p) {
   const facts = [
-    ["number", p.number], ["state", p.state === "done" ? null : say(p.state)],
+    ["number", p.number], ["state", p.state === "done" ? null : say(stateOf(p))],
     ["score", p.score?.toFixed(4)], ["seed", p.seed],
     ...["artist", "look", "model"].map((name) => [name, p[name]?.join(", ")]),
     ["size", p.size?.join(" × "), true], ["time", p.seconds && saySpan(p.seconds)],

@@ -52,7 +52,7 @@ function refresh() {
 // How far the batch is. Nothing of it once it is done.
 function showProgress() {
   const all = [...pictures.values()];
-  const count = (state) => all.filter((p) => p.state === state).length;
+  const count = (state) => all.filter((p) => stateOf(p) === state).length;
   const done = count("done") + count("skipped"), failed = count("failed");
   const busy = batches.some(isRunning);
   const node = $("progress");
@@ -63,11 +63,12 @@ function showProgress() {
   const parts = [say("drawn", done, all.length)];
   if (failed) parts.push(say("failures", failed));
   const spans = all.filter((p) => p.seconds).map((p) => p.seconds).sort((a, b) => a - b);
-  if (busy && spans.length) {
-    const each = spans[spans.length >> 1] / Math.max(1, count("running"));
+  const quiet = (Date.now() - lastChange) / 1000;
+  if (busy && !count("running")) parts.push(say("stopped"));
+  else if (busy && spans.length && quiet <= LOST) {
+    const each = spans[spans.length >> 1] / count("running");
     parts.push(say("left", saySpan(each * (all.length - done - failed))), say("rate", Math.round(3600 / each)));
   }
-  const quiet = (Date.now() - lastChange) / 1000;
   if (busy && quiet > LOST) parts.push(say("ago", saySpan(quiet)));
   node.querySelector("p").textContent = parts.join(" · ");
 }
@@ -75,6 +76,7 @@ function showProgress() {
 let lastChange = Date.now();
 let pause = SOON;
 let unread = false;  // the data could not be read
+let alive = "";  // which batches someone draws
 
 async function look() {
   let data;
@@ -87,7 +89,10 @@ async function look() {
   const changed = data ? take(data) : new Set();
   if (first) lastChange = Math.max(0, ...[...pictures.values()].map((p) => (p.time ?? 0) * 1000)) || Date.now();
   else if (changed.size) lastChange = Date.now();
-  if (changed.size || first) refresh(); else showProgress();
+  lastChange = Math.max(lastChange, ...batches.map((batch) => (batch.alive ?? 0) * 1000));
+  const before = alive;
+  alive = batches.map(isAlive).join();
+  if (changed.size || first || alive !== before) refresh(); else showProgress();
   if (opened !== null && changed.has(opened)) openPicture(opened);
   if (!batches.some(isRunning) && pictures.size) return;
   pause = changed.size ? SOON : Math.min(LATE, pause * 1.1);

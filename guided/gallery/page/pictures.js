@@ -5,7 +5,8 @@ let batches = [];
 let overAll = false;  // the page of all batches, or that of one
 
 const SOON = 2000, LATE = 60000;  // milliseconds between looks at a running batch
-const LOST = 90;  // seconds without a change, after which it is said
+const LOST = 90;  // seconds without a change, after which no time left is shown
+const STOPPED = 600;  // seconds without a sign of life, after which a batch counts as stopped
 
 // A script that carries data calls guidedGallery with it; who asked for it gets it.
 window.guidedGallery = (text) => document.currentScript?.receive?.(JSON.parse(text));
@@ -54,6 +55,11 @@ function take(data) {
 function isRunning(batch) {
   return batch.pictures.some((p) => p.state === "queued" || p.state === "running");
 }
+
+// Whether someone draws it: `alive` is the time (s) at which a worker last wrote its data.
+function isAlive(batch) { return Date.now() / 1000 - (batch.alive ?? 0) < STOPPED; }
+
+function stateOf(p) { return p.state === "running" && !isAlive(p.batch) ? "stopped" : p.state; }
 
 const addressOf = {
   full: (p) => p.file && p.batch.folder + p.file,

@@ -5,7 +5,7 @@ const ZOOMED = 260;  // pixels of height, above which thumbnails would be soft
 
 function cardOf(p) {
   let card = cards.get(p.id);
-  if (card?.stamp === p.stamp && card.language === language) return card;
+  if (card?.stamp === p.stamp + stateOf(p) && card.language === language) return card;
   const fresh = makeCard(p);
   if (card?.isConnected) card.replaceWith(fresh);
   cards.set(p.id, fresh);
@@ -14,12 +14,12 @@ function cardOf(p) {
 
 function makeCard(p) {
   const score = p.score === undefined ? null : el("span", { class: "score", textContent: p.score.toFixed(3) });
-  const card = el("a", { class: `card ${p.state}`, href: `#${encodeURIComponent(p.id)}`, data: { id: p.id } },
+  const card = el("a", { class: `card ${stateOf(p)}`, href: `#${encodeURIComponent(p.id)}`, data: { id: p.id } },
     frameOf(p),
     el("span", { class: "caption" }, el("span", { class: "text", textContent: caption(p) }), score),
   );
   card.style.setProperty("--shape", shape(p).toFixed(4));
-  card.stamp = p.stamp;
+  card.stamp = p.stamp + stateOf(p);
   card.language = language;
   return card;
 }
@@ -35,7 +35,7 @@ function frameOf(p) {
   }
   if (p.state !== "done") {
     frame.append(el("span", { class: "state" },
-      el("b", { textContent: say(p.state) }), p.why ? el("span", { textContent: p.why }) : null));
+      el("b", { textContent: say(stateOf(p)) }), p.why ? el("span", { textContent: p.why }) : null));
   }
   return frame;
 }

@@ -12,16 +12,12 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from guided.images import picture
+from guided.images import contact_sheet, picture
 
 
 def sheet(images: Tensor, path: Path, columns: int = 8, zoom: int = 3) -> None:
     """(B, 3, H, W) in [0, 1] -> one PNG, each picture enlarged `zoom` times without smoothing."""
-    count, _, height, width = images.shape
-    rows = -(-count // columns)
-    board = Image.new("RGB", (columns * (width + 1), rows * (height + 1)), "white")
-    for i, image in enumerate(images):
-        board.paste(picture(image[None]), (i % columns * (width + 1), i // columns * (height + 1)))
+    board = contact_sheet([picture(image[None]) for image in images], columns, gap=1)
     path.parent.mkdir(parents=True, exist_ok=True)
     board.resize((board.width * zoom, board.height * zoom), Image.Resampling.NEAREST).save(path)
 

@@ -10,20 +10,24 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-SIDE, LABEL, COLUMNS = 96, 14, 10
+from guided.images import contact_sheet
+
+SIDE, LABEL, GAP, COLUMNS = 96, 14, 4, 10
 
 
 def grid(paths: Sequence[Path], labels: Sequence[str]) -> Image.Image:
     """One picture beside the other, `COLUMNS` in a row, a line of text below each."""
-    rows = -(-len(paths) // COLUMNS)
-    sheet = Image.new("RGB", (COLUMNS * (SIDE + 4), rows * (SIDE + LABEL + 4)), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(10)
-    for i, (path, label) in enumerate(zip(paths, labels, strict=True)):
-        x, y = i % COLUMNS * (SIDE + 4), i // COLUMNS * (SIDE + LABEL + 4)
-        small = Image.open(path).convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-        sheet.paste(small, (x, y))
-        pen.text((x + 2, y + SIDE), label[:18], "black", font)
-    return sheet
+    tiles = [labelled(path, label) for path, label in zip(paths, labels, strict=True)]
+    return contact_sheet(tiles, COLUMNS, GAP)
+
+
+def labelled(path: Path, label: str) -> Image.Image:
+    """Return a picture of SIDE x SIDE pixels above a line of text."""
+    tile = Image.new("RGB", (SIDE, SIDE + LABEL), "white")
+    with Image.open(path) as image:
+        tile.paste(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+    ImageDraw.Draw(tile).text((2, SIDE), label[:18], "black", ImageFont.load_default(10))
+    return tile
 
 
 def write(paths: Sequence[Path], prompts: Sequence[str], ranks: Sequence[int], path: Path) -> None:
