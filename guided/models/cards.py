@@ -1,8 +1,7 @@
-"""Model cards: what a set of weights is, where it is kept, and where it can be had.
+"""Model cards: descriptions of weights, their local files and their sources.
 
-Knows nothing about loading (weights.py) or fetching (download.py); imports no torch. Cards are
-YAML in conf/model and conf/clip. A name is looked for in the package first (the embedded pair),
-then in the cache folder, so that no model needs a path of its own through the code.
+Imports no torch. Cards are YAML in conf/model and conf/clip. A name is looked up in the package
+first (the embedded pair), then in the cache folder.
 """
 
 import os
@@ -23,36 +22,36 @@ from guided.untrusted.typed_paths import expand
 
 OPEN_CLIP, CHINESE = clip_config.OPEN_CLIP, "chinese_clip"
 CHOSEN: ContextVar[str | None] = ContextVar("cache", default=None)
-LONGEST_NAME = 200  # bytes of a file name, which leaves room for the names beside it
+LONGEST_NAME = 200  # bytes of a file name, which leaves some for suffixes
 LARGEST = 20_000  # MB of a file of weights
 SHA256 = re.compile(r"[0-9a-fA-F]{64}|")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-UNFIT = re.compile(r'[\\:*"<>|]')  # for the name of a file on some system
+UNFIT = re.compile(r'[\\:*"<>|]')  # in file names on some systems
 
 
 @dataclass
 class Recommended:
-    """Settings that suit a model; conf/ refers to them, and the command line overrides them."""
+    """Recommended settings of a model; conf/ refers to them, the command line overrides them."""
 
     steps: int = 250
     fine: int = 500  # steps of look=fine
     scale: float = 5000.0  # of CLIP guidance
     clamp: float = 0.05  # of the gradient's root mean square
-    reach: Any = None  # of the shift of a guess: null, a number or pairs [progress, number]
+    reach: Any = None  # of the shift of a prediction: null, a number or pairs [progress, number]
     eta: float = 0.8
-    area: str = "whole"  # of the canvas, that cutouts=standard shows; middle: its middle square
+    area: str = "whole"  # of the canvas that cutouts=standard takes; middle: its central square
     recurrence: Any = 1  # a number or pairs [progress, number]
-    enlarge: Any = 1  # how many times the finished picture is larger than the drawn one; or auto
-    preview: int = 1  # the same of steps and of a film's pictures
+    enlarge: Any = 1  # factor between the sizes of the drawn and the finished picture; or auto
+    preview: int = 1  # the same for pictures of steps and of films
 
 
 @dataclass
 class WeightsCard:
-    """A file of weights: what it is, and where it can be had."""
+    """A file of weights: its description and its sources."""
 
     name: str = "???"
     file: str = "???"  # inside the package or the cache; or a path that begins with / ~ or .
-    urls: list[str] = field(default_factory=list)  # mirrors, in order of trust
+    urls: list[str] = field(default_factory=list)  # mirrors, the preferred one first
     sha256: str = ""
     megabytes: int = 0
     licence: str = ""
@@ -71,11 +70,11 @@ class WeightsCard:
             raise ValueError(f"megabytes={shown(self.megabytes)} must be from 0 to {LARGEST}")
 
     def path(self) -> Path:
-        """Where the weights are; BadInput that says how to get them when they are not there."""
-        found = locate(self.file)
-        if found is None:
+        """Return the file of weights; BadInput, with the way to get it, if it is not there."""
+        path = locate(self.file)
+        if path is None:
             raise BadInput(self.missing() or "")
-        return found
+        return path
 
     def target(self) -> Path:
         """Return where a download of the weights is kept: one name directly in the cache.
@@ -86,21 +85,21 @@ class WeightsCard:
                 f"name, as in file: {Path(self.file).name}"
             )
         folder = cache().resolve()
-        found = (folder / self.file).resolve()
-        if found.parent != folder:
+        path = (folder / self.file).resolve()
+        if path.parent != folder:
             raise BadInput(
-                f"{self.GROUP}={self.name}: {folder / self.file} is a link to {found}, outside of "
+                f"{self.GROUP}={self.name}: {folder / self.file} is a link to {path}, outside of "
                 f"{folder}, so nothing is downloaded there"
             )
         return cache() / self.file
 
     def missing(self) -> str | None:
-        """What is not there or not whole, what it is, how large, and where it would come from; or
-        None."""
-        found = locate(self.file)
-        if found is not None:
-            wrong = damage(found)
-            return wrong and f"{self.GROUP}={self.name}: {found} is damaged: {wrong}"
+        """Return the message for missing or damaged weights, with size and source; None if
+        they are there."""
+        path = locate(self.file)
+        if path is not None:
+            wrong = damage(path)
+            return wrong and f"{self.GROUP}={self.name}: {path} is damaged: {wrong}"
         if is_path(self.file):
             return f"{self.GROUP}={self.name}: there is no file {self.file}"
         source = f"from {self.urls[0]}" if self.urls else "from no mirror that is known"
@@ -113,7 +112,7 @@ class WeightsCard:
 
 @dataclass
 class SecondaryCard(WeightsCard):
-    """A small network that guesses the clean image quickly, for guides to look at (Katherine
+    """A secondary model: a small network that predicts the clean image for the guides (Katherine
     Crowson's SecondaryDiffusionImageNet2; guided/diffusion/secondary.py)."""
 
     GROUP = "secondary"
@@ -122,7 +121,7 @@ class SecondaryCard(WeightsCard):
 
 @dataclass
 class MetricCard(WeightsCard):
-    """A network that the guide `likeness` compares pictures by; its name is the metric."""
+    """A network of a perceptual metric for the guide `likeness`; its name is the metric."""
 
     GROUP = "guide.likeness.metric"
 
@@ -132,13 +131,13 @@ class ModelCard(WeightsCard):
     """A diffusion checkpoint in guided-diffusion's format."""
 
     unet: UNetConfig = field(default_factory=UNetConfig)
-    prediction: str = "eps"  # what the network says: eps, v or x0
+    prediction: str = "eps"  # parametrisation: eps, v or x0
     schedule: str = "linear"  # of the noise it was trained with
     spacing: str = "ddim"  # of the steps
     clip_denoised: bool = False
     size: list[int] = field(default_factory=lambda: [512, 512])  # width, height
     recommended: Recommended = field(default_factory=Recommended)
-    upscaler: str = ""  # weights of a learned x4 upscaler that fits this model's pictures
+    upscaler: str = ""  # weights of a x4 upscaler trained for this model's pictures
 
     GROUP = "model"
 
@@ -167,19 +166,19 @@ class ModelCard(WeightsCard):
 
 @dataclass
 class ClipCard:
-    """A CLIP: an architecture of open_clip's with a tag or a file of weights; or a folder in
+    """A CLIP: an architecture of open_clip with a tag or a file of weights; a folder in
     open_clip's format; or a Chinese-CLIP, of the hub or a folder in transformers' format."""
 
     name: str = "???"
     arch: str = ""  # one of open_clip's, or chinese_clip
     tag: str = ""
     path: str = ""  # a file of weights of that architecture, or a folder, which needs none
-    hub: str = ""  # where the hub has the weights: repository, or repository/file
+    hub: str = ""  # the weights' place on the hub: repository, or repository/file
     reads: list[str] = field(default_factory=list)  # scripts: latin, han, ..., any; empty: unknown
     megabytes: int = 0
     licence: str = ""
     character: str = ""
-    weight: Any = 1.0  # among the CLIPs that guide; 0 leaves it out, a schedule for a while
+    weight: Any = 1.0  # relative to other CLIPs: a number, 0 for none, or a schedule
 
     def __post_init__(self) -> None:
         self.weight = schedule("weight", self.weight, 0, HEAVIEST)
@@ -190,41 +189,41 @@ class ClipCard:
 
     @property
     def chinese(self) -> bool:
-        """Is it a Chinese-CLIP, which transformers reads and open_clip does not?"""
+        """Return whether it is a Chinese-CLIP, which transformers loads and open_clip does not."""
         if self.path:
             return not self.arch and not (self.place() / OPEN_CLIP).exists()
         return self.arch == CHINESE
 
     def place(self) -> Path:
-        """The local file or folder; BadInput when it is not there."""
-        found = locate(self.path)
-        if found is None:
+        """Return the local file or folder; BadInput if it is not there."""
+        path = locate(self.path)
+        if path is None:
             raise BadInput(f"clip={self.name}: there is no file or folder {self.path}")
-        return found
+        return path
 
     def folder(self) -> Path | None:
-        """The local folder, or None for a tag of open_clip's or a file. BadInput when the folder
-        holds no CLIP."""
+        """Return the local folder, or None for a tag of open_clip or a file. BadInput if it holds
+        no CLIP."""
         if not self.path or self.place().is_file():
             return None
-        found = self.place()
-        if not (found / OPEN_CLIP).exists() and model_type(found) != CHINESE:
+        folder = self.place()
+        if not (folder / OPEN_CLIP).exists() and model_type(folder) != CHINESE:
             raise BadInput(
-                f"clip={self.name}: {found} has no {OPEN_CLIP}, nor is it a Chinese-CLIP of "
+                f"clip={self.name}: {folder} has no {OPEN_CLIP}, nor is it a Chinese-CLIP of "
                 "transformers"
             )
-        return found
+        return folder
 
     def here(self) -> bool:
-        """Is all of it on this machine?"""
+        """Return whether weights and tokenizer are on this machine."""
         if self.path:
             return self.folder() is not None or self.place().is_file()
         texts = self.texts().items()
         return self.cached() is not None and all(hub.has_text(*text) for text in texts)
 
     def missing(self) -> str | None:
-        """What is not there, what it is, how large, and where it would come from; or None.
-        BadInput when it can never be had."""
+        """Return the message for a missing CLIP, with size and source; None if it is there.
+        BadInput if it does not exist anywhere."""
         if self.arch and not self.chinese:
             open_clip_registry.check_arch(f"clip={self.name}", self.arch)
             if not self.path:
@@ -240,11 +239,13 @@ class ClipCard:
             return None
         size = f", {self.megabytes} MB" if self.megabytes else ""
         about = f" ({self.character})" if self.character else ""
-        what = self.hub if self.chinese else f"{self.arch} {self.tag}"
-        return f"clip={self.name}{about} is not here: {what}{size}, from huggingface.co/{self.hub}"
+        named = self.hub if self.chinese else f"{self.arch} {self.tag}"
+        return (
+            f"clip={self.name}{about} is not here: {named}{size}, from huggingface.co/{self.hub}"
+        )
 
     def check_folder(self) -> None:
-        """BadInput when a folder's configuration is refused: see clip_config.py."""
+        """Raise BadInput if a folder's configuration is refused: see clip_config.py."""
         folder = self.folder() or (self.cached() if self.chinese else None)
         if folder is None:
             return
@@ -257,13 +258,13 @@ class ClipCard:
             raise BadInput(f"clip={self.name}: {error}") from error
 
     def texts(self) -> dict[str, bool]:
-        """Other repositories that the text tower needs, as registry.text_repositories has them."""
+        """Return other repositories that the text tower needs: see text_repositories."""
         known = self.arch in open_clip_registry.architectures()
         return open_clip_registry.text_repositories(self.arch) if known else {}
 
     def cached(self) -> Path | None:
-        """The weights in the hub's own cache, without asking the network; of a Chinese-CLIP the
-        folder."""
+        """Return the weights in the hub's cache, or of a Chinese-CLIP their folder; None if they
+        are not there. Does not use the network."""
         if not self.hub:
             return None
         if not self.chinese:
@@ -273,12 +274,12 @@ class ClipCard:
 
 
 def model_type(folder: Path) -> str:
-    """What a folder in transformers' format says that it holds."""
+    """Return the `model_type` of a folder in transformers' format, or ''."""
     try:
-        found = clip_config.read_json(folder / clip_config.TRANSFORMERS)
+        config = clip_config.read_json(folder / clip_config.TRANSFORMERS)
     except BadInput:
         return ""
-    return str(found.get("model_type", ""))
+    return str(config.get("model_type", ""))
 
 
 def check_text(setting: str, value: str) -> None:
@@ -311,8 +312,8 @@ def check_place(setting: str, name: str) -> None:
 
 
 def locate(name: str) -> Path | None:
-    """A file or folder by the name that a card gives it, or None. BadInput when it is a path of
-    the user's that may not be opened (trust.py)."""
+    """Return the file or folder of a card's name, or None. BadInput for a path of the user's that
+    may not be opened (untrusted/allowed_files.py)."""
     if is_path(name) or ".." in Path(name).parts:
         allowed_files.check(Path(name).expanduser() if is_path(name) else cache() / name)
     if is_path(name):
@@ -321,8 +322,7 @@ def locate(name: str) -> Path | None:
 
 
 def existing(path: Path) -> Path | None:
-    """Return the file or folder, ~ expanded; None when there is none, or can be none of that
-    name."""
+    """Return the file or folder, ~ expanded; None if there is none."""
     try:
         path = path.expanduser()
         return path if path.exists() else None
@@ -331,27 +331,27 @@ def existing(path: Path) -> Path | None:
 
 
 def is_path(name: str) -> bool:
-    """A path of the user's own, not the name of a file in the package or the cache."""
+    """Return whether a name is a path of the user's, not a file in the package or the cache."""
     return name.startswith(("~", ".")) or Path(name).is_absolute()
 
 
 def keep_in(folder: str | None) -> None:
-    """The setting `cache=` of the run that begins; None: the environment decides. BadInput when
-    it is not the user's (trust.py)."""
+    """Set the folder of `cache=` for this run; None: the environment decides. BadInput if it may
+    not be opened (untrusted/allowed_files.py)."""
     if folder:
         allowed_files.check(Path(folder))
     CHOSEN.set(folder)
 
 
 def cache() -> Path:
-    """The folder of fetched models: the setting `cache=`, or GUIDED_CACHE, or `guided` in the
-    user's cache folder."""
+    """Return the folder of downloaded models: `cache=`, or GUIDED_CACHE, or `guided` in the user's
+    cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     chosen = CHOSEN.get() or os.environ.get("GUIDED_CACHE")
     return expand("cache", chosen or f"{home}/guided")
 
 
-# torchvision's. What LPIPS looks at: its authors' package has only the small weights on top.
+# torchvision's features for LPIPS, whose authors' package has only the linear weights.
 VGG16 = MetricCard(
     name="lpips",
     file="vgg16-397923af.pth",

@@ -1,8 +1,8 @@
-"""Read the configuration of a CLIP folder as checked values, and nothing else of it.
+"""The configuration of a CLIP folder, read as checked values.
 
-Anyone may have written such a folder. Only known keys with values of a known type and size are
-taken; a key that would run code, fetch something or read another folder is refused. Imports no
-torch: a run reads it before it loads a weight.
+Such folders are untrusted. Only known keys with values of a known type and range are taken; a key
+that would run code, download a file or read another folder is refused. Imports no torch: a run
+reads it before it loads weights.
 """
 
 import json
@@ -28,10 +28,12 @@ WEIGHTS = (
 )
 FINEST_GRID = 128  # patches along a side; the largest published models have 37
 
-Check = Callable[[Any], str | None]  # what is allowed instead, or None for a right value
+Check = Callable[[Any], str | None]  # the allowed values, or None for an allowed value
 
 
 def whole(low: int, high: int) -> Check:
+    """Return a check for whole numbers from low to high."""
+
     def check(value: Any) -> str | None:
         right = type(value) is int and low <= value <= high
         return None if right else f"a whole number from {low} to {high}"
@@ -40,6 +42,8 @@ def whole(low: int, high: int) -> Check:
 
 
 def number(low: float, high: float) -> Check:
+    """Return a check for numbers from low to high."""
+
     def check(value: Any) -> str | None:
         right = type(value) in (int, float) and low <= value <= high  # NaN is neither
         return None if right else f"a number from {low:g} to {high:g}"
@@ -48,18 +52,23 @@ def number(low: float, high: float) -> Check:
 
 
 def boolean(value: Any) -> str | None:
+    """Check for true or false."""
     return None if isinstance(value, bool) else "true or false"
 
 
 def null(value: Any) -> str | None:
+    """Check for null."""
     return None if value is None else "null"
 
 
 def text(value: Any) -> str | None:
+    """Check for a text."""
     return None if isinstance(value, str) else "a text"
 
 
 def one_of(*choices: str) -> Check:
+    """Return a check for one of several texts."""
+
     def check(value: Any) -> str | None:
         return None if isinstance(value, str) and value in choices else " or ".join(choices)
 
@@ -67,6 +76,8 @@ def one_of(*choices: str) -> Check:
 
 
 def like(pattern: str, allowed: str) -> Check:
+    """Return a check for texts that match a pattern, which `allowed` describes."""
+
     def check(value: Any) -> str | None:
         right = isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII)
         return None if right else allowed
@@ -75,6 +86,8 @@ def like(pattern: str, allowed: str) -> Check:
 
 
 def several(count: int, each: Check) -> Check:
+    """Return a check for lists of `count` values."""
+
     def check(value: Any) -> str | None:
         right = isinstance(value, list) and len(value) == count and not any(map(each, value))
         return None if right else f"a list of {count}, each {each(None)}"
@@ -83,6 +96,8 @@ def several(count: int, each: Check) -> Check:
 
 
 def either(*checks: Check) -> Check:
+    """Return a check for values that one of the checks allows."""
+
     def check(value: Any) -> str | None:
         wrong = [check(value) for check in checks]
         return None if None in wrong else "; or ".join(filter(None, wrong))
@@ -91,6 +106,8 @@ def either(*checks: Check) -> Check:
 
 
 def holding(keys: Mapping[str, Check]) -> Check:
+    """Return a check for mappings with only these keys."""
+
     def check(value: Any) -> str | None:
         right = isinstance(value, dict) and value.keys() <= keys.keys()
         right = right and not any(keys[key](inside) for key, inside in value.items())
@@ -189,7 +206,7 @@ PREPROCESS: dict[str, Check] = {
     "resize_mode": one_of("shortest", "longest", "squash"),
     "fill_color": whole(0, 255),
 }
-# Keys that are checked and not passed on: they are for what is fetched from elsewhere.
+# Keys that are checked and dropped: they describe files that would be downloaded.
 UNUSED = ("hf_model_name", "hf_model_pretrained", "hf_proj_type", "hf_pooler_type")
 FETCHED = {
     "hf_model_name": "names a text tower that would be read from elsewhere; "
@@ -241,19 +258,18 @@ WORDS: dict[str, Check] = {
 def open_clip_settings(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return (model_cfg, preprocess_cfg) of open_clip_config.json, every value checked.
 
-    Raises BadInput that names the folder and the key when a key is unknown, has a value that it
-    cannot have, would fetch something or run code, or asks for more numbers than the folder's
-    weights have bytes.
+    Raises BadInput, with folder and key, if a key is unknown, has a value that is not allowed,
+    would download a file or run code, or describes more parameters than the weights have bytes.
     """
     path = folder / OPEN_CLIP
-    found = mapping(path, read_json(path), "model_cfg")
+    content = mapping(path, read_json(path), "model_cfg")
     parts = {"vision_cfg": VISION, "text_cfg": TEXT, "multimodal_cfg": DECODER}
-    plain = {key: value for key, value in found.items() if key not in parts}
+    plain = {key: value for key, value in content.items() if key not in parts}
     model = checked(path, "model_cfg", plain, MODEL)
     for name, keys in parts.items():
-        if name in found or name != "multimodal_cfg":
+        if name in content or name != "multimodal_cfg":
             place = f"model_cfg.{name}"
-            part = checked(path, place, mapping(path, found, name, "model_cfg."), keys)
+            part = checked(path, place, mapping(path, content, name, "model_cfg."), keys)
             model[name] = {key: value for key, value in part.items() if key not in UNUSED}
     if "embed_dim" not in model:
         raise BadInput(f"{path}: model_cfg has no embed_dim")
@@ -273,9 +289,9 @@ def open_clip_settings(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def open_clip_weights(folder: Path) -> Path:
-    """Return the file of weights that open_clip itself would choose; BadInput if none is there."""
+    """Return the file of weights that open_clip would choose; BadInput if there is none."""
     others = [sorted(folder.glob(f"*{suffix}")) for suffix in (".safetensors", ".bin", ".pth")]
-    places = [folder / name for name in WEIGHTS] + [path for found in others for path in found]
+    places = [folder / name for name in WEIGHTS] + [path for paths in others for path in paths]
     for place in places:
         if place.is_file():
             return place
@@ -283,7 +299,7 @@ def open_clip_weights(folder: Path) -> Path:
 
 
 def count(model: dict[str, Any]) -> int:
-    """Return a lower bound of how many numbers the towers that a model_cfg describes have."""
+    """Return a lower bound of the number of parameters of the towers of a model_cfg."""
     vision, text, embed = model["vision_cfg"], model["text_cfg"], model["embed_dim"]
     width, layers = vision.get("width", 768), vision.get("layers", 12)
     if vision.get("timm_model_name"):
@@ -304,7 +320,7 @@ def count(model: dict[str, Any]) -> int:
 
 
 def tower(layers: int, width: int, ratio: float) -> int:
-    """Return the weights of a transformer's blocks: attention 4 w^2, MLP 2 r w^2."""
+    """Return the parameters of a transformer's blocks: attention 4 w^2, MLP 2 r w^2."""
     return int(layers * (4 + 2 * ratio) * width**2)
 
 
@@ -314,13 +330,13 @@ def tower(layers: int, width: int, ratio: float) -> int:
 def chinese_settings(folder: Path) -> dict[str, Any]:
     """Return the arguments of ChineseCLIPConfig from config.json: the known keys, checked.
 
-    BadInput names the folder and the key that has a value which it cannot have, or runs code."""
+    BadInput, with folder and key, for values that are not allowed and keys that name code."""
     path = folder / TRANSFORMERS
-    found = read_json(path)
-    refuse_code(path, found)
-    settings = checked(path, "", known(found, CHINESE), CHINESE)
+    content = read_json(path)
+    refuse_code(path, content)
+    settings = checked(path, "", known(content, CHINESE), CHINESE)
     for name, keys in (("text_config", CHINESE_TEXT), ("vision_config", CHINESE_VISION)):
-        given = found.get(name) or {}, found.get(f"{name}_dict") or {}
+        given = content.get(name) or {}, content.get(f"{name}_dict") or {}
         parts = [mapping(path, {name: part}, name) for part in given]
         for part in parts:
             refuse_code(path, part, f"{name}.")
@@ -337,7 +353,7 @@ def chinese_settings(folder: Path) -> dict[str, Any]:
 
 
 def transformers_weights(folder: Path) -> Path:
-    """Return the file of weights; BadInput if there is none that is whole in one file."""
+    """Return the file of weights; BadInput if there is no single file of them."""
     for name in ("model.safetensors", "pytorch_model.bin"):
         if (folder / name).is_file():
             return folder / name
@@ -345,35 +361,35 @@ def transformers_weights(folder: Path) -> Path:
 
 
 def preprocessor(folder: Path) -> dict[str, Any]:
-    """Return `image_mean` and `image_std` as far as preprocessor_config.json has them."""
+    """Return `image_mean` and `image_std` of preprocessor_config.json, if it has them."""
     path = folder / PREPROCESSOR
     keys = {"image_mean": PREPROCESS["mean"], "image_std": PREPROCESS["std"]}
-    found = read_json(path) if path.exists() else {}
-    return checked(path, "", known(found, keys), keys)
+    content = read_json(path) if path.exists() else {}
+    return checked(path, "", known(content, keys), keys)
 
 
 def tokenizer_settings(folder: Path) -> dict[str, Any]:
-    """Return what a tokenizer's class may be told: its special tokens and how it treats letters.
+    """Return the arguments of a tokenizer: its special tokens and its treatment of letters.
 
-    BadInput when tokenizer_config.json names code."""
+    BadInput if tokenizer_config.json names code."""
     settings: dict[str, Any] = {}
     for name in (SPECIAL_TOKENS, TOKENIZER):
         path = folder / name
         if not path.exists():
             continue
-        found = read_json(path)
-        refuse_code(path, found)
+        content = read_json(path)
+        refuse_code(path, content)
         for key in SPECIAL:
-            token = found.get(key)
+            token = content.get(key)
             token = token.get("content") if isinstance(token, dict) else token
             if isinstance(token, str):
                 settings[key] = token
-        settings |= checked(path, "", known(found, WORDS), WORDS)
+        settings |= checked(path, "", known(content, WORDS), WORDS)
     return settings
 
 
 def tokenizer_file(folder: Path, *names: str) -> Path:
-    """Return the first of the tokenizer's files that is there; BadInput if none is."""
+    """Return the first of the tokenizer's files that exists; BadInput if none does."""
     for name in names:
         if (folder / name).exists():
             return sized(folder / name, LARGEST[name])
@@ -384,19 +400,19 @@ def tokenizer_file(folder: Path, *names: str) -> Path:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return a mapping from a small JSON file; BadInput when it is anything else."""
+    """Return the mapping in a small JSON file; BadInput if it holds anything else."""
     sized(path, LARGEST_JSON)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"{path} cannot be read as JSON: {shown(error)}") from error
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise BadInput(f"{path} holds no mapping of keys to values")
-    return found
+    return content
 
 
 def sized(path: Path, most: int) -> Path:
-    """Return the path; BadInput unless it is a file of at most so many bytes."""
+    """Return the path; BadInput unless it is a file of at most `most` bytes."""
     if not path.is_file():
         raise BadInput(f"{path} is not there, or no file")
     if path.stat().st_size > most:
@@ -404,45 +420,49 @@ def sized(path: Path, most: int) -> Path:
     return path
 
 
-def mapping(path: Path, found: dict[str, Any], key: str, place: str = "") -> dict[str, Any]:
-    if not isinstance(found.get(key), dict):
+def mapping(path: Path, content: dict[str, Any], key: str, place: str = "") -> dict[str, Any]:
+    """Return the mapping under a key; BadInput if it is none."""
+    if not isinstance(content.get(key), dict):
         raise BadInput(f"{path}: {place}{key} must be a mapping of keys to values")
-    return found[key]
+    return content[key]
 
 
-def known(found: dict[str, Any], keys: Mapping[str, Check]) -> dict[str, Any]:
-    return {key: value for key, value in found.items() if key in keys}
+def known(content: dict[str, Any], keys: Mapping[str, Check]) -> dict[str, Any]:
+    """Return the entries with known keys."""
+    return {key: value for key, value in content.items() if key in keys}
 
 
 def checked(
-    path: Path, place: str, found: dict[str, Any], keys: Mapping[str, Check]
+    path: Path, place: str, content: dict[str, Any], keys: Mapping[str, Check]
 ) -> dict[str, Any]:
-    """Return a copy; BadInput for the first key that is unknown or has a wrong value."""
-    for key, value in found.items():
+    """Return a copy; BadInput for the first key that is unknown or whose value is not allowed."""
+    for key, value in content.items():
         name = f"{place}.{key}" if place else key
         if key not in keys:
             raise BadInput(f"{path}: {shown(name)} is not a known key{nearest(key, keys)}")
         if (allowed := keys[key](value)) is not None:
             why = FETCHED.get(key) or f"must be {allowed}"
             raise BadInput(f"{path}: {name}={shown(value)} is refused: it {why}")
-    return dict(found)
+    return dict(content)
 
 
-def refuse_code(path: Path, found: dict[str, Any], place: str = "") -> None:
-    """BadInput for keys that name code, a program's or a library's, to be run on the weights."""
+def refuse_code(path: Path, content: dict[str, Any], place: str = "") -> None:
+    """Raise BadInput for keys that name code to be run on the weights."""
     for key in CODE:
-        if found.get(key):
+        if content.get(key):
             raise BadInput(
-                f"{path}: {place}{key}={shown(found[key])} is refused: it names code, and no "
+                f"{path}: {place}{key}={shown(content[key])} is refused: it names code, and no "
                 "code of a CLIP's folder is run"
             )
 
 
 def as_pair(size: Any) -> tuple[int, int]:
+    """Return a size, one number or two, as two."""
     return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
 def check_grid(path: Path, image_size: Any, patch: int, place: str = "vision_cfg.") -> None:
+    """Raise BadInput if an image has no patch or too many."""
     sides = as_pair(image_size)
     if min(sides) < patch or max(sides) > patch * FINEST_GRID:
         raise BadInput(
@@ -452,7 +472,7 @@ def check_grid(path: Path, image_size: Any, patch: int, place: str = "vision_cfg
 
 
 def check_amount(path: Path, amount: int, weights: Path) -> None:
-    """BadInput when a model has more numbers than its weights have bytes."""
+    """Raise BadInput if a model has more parameters than its weights have bytes."""
     if amount > (size := weights.stat().st_size):
         raise BadInput(
             f"{path} describes a model of {amount:.3g} numbers, and {weights.name} has "

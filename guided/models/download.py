@@ -1,7 +1,6 @@
-"""Fetching weights: every mirror in turn, one process at a time, whatever is damaged again.
+"""Downloading weights: each mirror in turn, one process at a time, damaged files again.
 
-Knows nothing about what the weights are, nor how one address is fetched (transfer.py). Runs only
-when a user asks for it.
+Runs only if the user asks for it; transfer.py fetches a single address.
 """
 
 import logging
@@ -23,14 +22,14 @@ HUB = "https://huggingface.co"
 
 
 def fetch(card: WeightsCard) -> Path:
-    """The card's weights, verified, and fetched if they are not here or not whole. BadInput when
-    no mirror has them."""
+    """Return the card's weights, verified, downloaded if missing or damaged. BadInput if no mirror
+    has them."""
     present = whole(card)
     if present is not None:
         return present
     target = card.target()
     refuse_addresses(card)
-    with alone(target):
+    with locked(target):
         if (present := whole(card)) is not None:  # another process has fetched it
             return present
         if target.exists():
@@ -41,8 +40,8 @@ def fetch(card: WeightsCard) -> Path:
 
 
 def whole(card: WeightsCard) -> Path | None:
-    """Return where the card's weights are, verified; None where a download has to bring them.
-    BadInput when a file of the package's or of the user's own is damaged or not there."""
+    """Return the card's local weights, verified; None if they have to be downloaded. BadInput if a
+    file of the package or the user is damaged or missing."""
     present = locate(card.file)
     wrong = weights_file.verify(present, card.sha256) if present else None
     if present and not wrong:
@@ -57,7 +56,7 @@ def whole(card: WeightsCard) -> Path | None:
 
 
 def refuse_others(card: WeightsCard, target: Path) -> None:
-    """Raise BadInput if what is there was fetched with another checksum than this card has."""
+    """Raise BadInput if the file there was downloaded with another checksum than the card's."""
     noted = weights_file.note(target)
     if noted and card.sha256 and noted["sha256"] != card.sha256:
         raise BadInput(
@@ -67,9 +66,8 @@ def refuse_others(card: WeightsCard, target: Path) -> None:
 
 
 def check(card: WeightsCard, trust: bool) -> None:
-    """Raise BadInput if the card's weights would be downloaded, and may not be: to another place
-    than the cache, from an address that is none to ask, or, unless the user typed trust=true,
-    without a checksum."""
+    """Raise BadInput if the card's weights would be downloaded to another folder than the cache,
+    from an address that may not be requested, or without a checksum unless `trust`."""
     if whole(card) is not None:
         return
     card.target()
@@ -84,7 +82,7 @@ def check(card: WeightsCard, trust: bool) -> None:
 
 def check_clip(card: ClipCard, known: Iterable[str], trust: bool) -> None:
     """Raise BadInput if a CLIP would be downloaded from a repository of the hub that is neither
-    open_clip's for its tag nor among the `known` ones, unless the user typed trust=true."""
+    open_clip's for its tag nor among the `known` ones, unless `trust`."""
     if card.path or not card.hub or trust or card.hub in known or card.here():
         return
     if not card.chinese and open_clip_registry.tags(card.arch).get(card.tag) == card.hub:
@@ -96,18 +94,20 @@ def check_clip(card: ClipCard, known: Iterable[str], trust: bool) -> None:
 
 
 def refuse_addresses(card: WeightsCard) -> None:
+    """Raise BadInput if the card has an address that may not be requested."""
     for url in map(mirrored, card.urls):
         if not may_ask(url):
             raise BadInput(f"{card.GROUP}.urls={shown(ascii(url))}: {ADDRESSES}")
 
 
 def most_bytes(card: WeightsCard) -> int:
-    """Return how many bytes a download may have: a quarter more than the card says, which rounds;
-    the general maximum where it says nothing."""
+    """Return the limit of a download in bytes: a quarter more than the card's rounded size, or the
+    general maximum if the card has none."""
     return int(card.megabytes * 1.25e6) + 16_000_000 if card.megabytes else LARGEST * 1_000_000
 
 
 def from_mirrors(card: WeightsCard, target: Path) -> Path:
+    """Download the weights from the first mirror that has them; BadInput with each reason."""
     failures: dict[str, Exception] = {}
     for url in map(mirrored, card.urls):
         if failures:
@@ -134,24 +134,25 @@ def from_mirrors(card: WeightsCard, target: Path) -> Path:
 
 
 def why(url: str, error: Exception) -> str:
-    """`reason` is what urllib wraps."""
+    """Return the address and the reason, which urllib wraps, in printable characters."""
     text = f"{url} ({getattr(error, 'reason', error)})"
     return "".join(sign if sign.isprintable() else "?" for sign in text)[:500]
 
 
-def alone(target: Path) -> FileLock:
-    """Holds off other processes that fetch the same file; the system frees it when one dies."""
-    place = target.with_name(f".{target.name}.lock")
+def locked(target: Path) -> FileLock:
+    """Return a lock against other processes that download the same file, which the system frees
+    when a process ends. BadInput if the folder is not writable."""
+    path = target.with_name(f".{target.name}.lock")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if place.is_symlink():
-            place.unlink()
+        if path.is_symlink():
+            path.unlink()
     except OSError as error:
         raise BadInput(
             f"cache={target.parent} cannot be written to ({error.strerror}); cache=FOLDER or "
             "GUIDED_CACHE names another"
         ) from error
-    lock = FileLock(place)
+    lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -162,21 +163,21 @@ def alone(target: Path) -> FileLock:
 
 
 def mirrored(url: str) -> str:
-    """HF_ENDPOINT stands in for huggingface.co, which not everybody can reach."""
+    """Return the address with HF_ENDPOINT, a mirror of the hub, in place of huggingface.co."""
     endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/")
     return endpoint + url.removeprefix(HUB) if endpoint and url.startswith(f"{HUB}/") else url
 
 
 def fetch_clip(card: ClipCard) -> None:
-    """Into the hub's own cache, by its own means: they resume, lock and verify. BadInput when the
-    hub does not have it, or cannot be reached."""
+    """Download a CLIP into the hub's cache, which resumes, locks and verifies. BadInput if the hub
+    does not have it or cannot be reached."""
     if card.missing() is None:
         return
     refuse_offline()
     try:
         with hub.quiet():
             fetch_from_hub(card)
-    except Exception as error:  # of huggingface_hub, requests or httpx, whichever it is by now
+    except Exception as error:  # of huggingface_hub, requests or httpx, depending on the release
         reason = str(error).strip().splitlines()[0]
         raise BadInput(
             f"clip={card.name}: huggingface.co/{card.hub} could not be fetched ({reason}); "
@@ -187,6 +188,7 @@ def fetch_clip(card: ClipCard) -> None:
 
 
 def fetch_from_hub(card: ClipCard) -> None:
+    """Download all files of a CLIP from the hub."""
     if card.chinese:
         about = ((hub.DESCRIPTION,), ("preprocessor_config.json",), ("vocab.txt",))
         hub.fetch(card.hub, *about, hub.TRANSFORMERS_WEIGHTS)
@@ -198,5 +200,6 @@ def fetch_from_hub(card: ClipCard) -> None:
 
 
 def refuse_offline() -> None:
+    """Raise BadInput if HF_HUB_OFFLINE is set."""
     if os.environ.get("HF_HUB_OFFLINE", "0").lower() in ("1", "true", "yes", "on"):
         raise BadInput("HF_HUB_OFFLINE is set, so nothing is downloaded: unset it to fetch models")

@@ -1,7 +1,7 @@
-"""The hub's own cache: what is here of a repository, without asking the network; and fetching it.
+"""The cache of huggingface_hub: looking files up without the network, and fetching them.
 
-Knows nothing about what the files are. HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_HUB_OFFLINE and the
-proxies of the environment hold as huggingface_hub reads them.
+HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_HUB_OFFLINE and the environment's proxies work as in
+huggingface_hub.
 """
 
 import logging
@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from guided.compat.replacing import replaced
 from guided.errors import shown
 
 log = logging.getLogger(__name__)
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 TRANSFORMERS_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-# Any of these is a tokenizer.
+# Files of tokenizers, any one of which suffices.
 TOKENIZERS = ("tokenizer.json", "sentencepiece.bpe.model", "spiece.model", "vocab.txt")
 DESCRIPTION = "config.json"
 
@@ -32,38 +33,38 @@ def check(setting: str, place: str) -> None:
 
 
 def cached(repository: str, *names: str) -> Path | None:
-    """The first of these files that is in the cache."""
+    """Return the first of these files that is in the cache, or None."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = (try_to_load_from_cache(repository, name) for name in names)
-    return next((Path(path) for path in found if isinstance(path, str)), None)
+    paths = (try_to_load_from_cache(repository, name) for name in names)
+    return next((Path(path) for path in paths if isinstance(path, str)), None)
 
 
 def weights(place: str) -> Path | None:
-    """The weights of an open_clip model in the cache; `place` is repository or repository/file."""
+    """Return the cached weights of an open_clip model at `place`: repository, or with /file."""
     repository, file = split(place)
     return cached(repository, *((safer(file), file) if file else WEIGHTS))
 
 
 def split(place: str) -> tuple[str, str]:
-    """owner/name/file -> owner/name and file; the file may be none."""
+    """Return owner/name and the file, which may be empty, of owner/name/file."""
     parts = place.split("/")
     return "/".join(parts[:2]), "/".join(parts[2:])
 
 
 def safer(file: str) -> str:
-    """The name that the same weights have as safetensors."""
+    """Return the name of the same weights as safetensors."""
     return f"{file.rpartition('.')[0]}.safetensors"
 
 
 def has_text(repository: str, tower: bool) -> bool:
-    """Is its tokenizer in the cache and, if a text tower is built from it, the description?"""
+    """Return whether the tokenizer is cached and, with `tower`, the text tower's description."""
     needed = (TOKENIZERS, (DESCRIPTION,)) if tower else (TOKENIZERS,)
     return all(cached(repository, *names) is not None for names in needed)
 
 
 def fetch(repository: str, *alternatives: tuple[str, ...]) -> None:
-    """Of each tuple of names the first that the repository has."""
+    """Fetch the first file of each tuple of names that the repository has."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
@@ -72,7 +73,7 @@ def fetch(repository: str, *alternatives: tuple[str, ...]) -> None:
             try:
                 hf_hub_download(repository, name)
                 break
-            except LocalEntryNotFoundError:  # not asked, or not answered
+            except LocalEntryNotFoundError:  # offline, or no answer
                 raise
             except EntryNotFoundError:
                 log.info("%s has no %s", repository, name)
@@ -80,25 +81,21 @@ def fetch(repository: str, *alternatives: tuple[str, ...]) -> None:
 
 @contextmanager
 def offline() -> Iterator[None]:
-    """Libraries that ask the hub for what is in its cache anyway do not ask in here."""
+    """Keep libraries from asking the hub for files that are in its cache."""
     from huggingface_hub import constants
 
-    before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = True
-    try:
+    with replaced(constants, "HF_HUB_OFFLINE", True):
         yield
-    finally:
-        constants.HF_HUB_OFFLINE = before
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """The hub reports every attempt, twice; what comes of them is said once, by us."""
+    """Silence huggingface_hub's loggers; the caller reports the result."""
     import huggingface_hub.utils  # which makes the loggers
 
-    talk = logging.getLogger(huggingface_hub.__name__)
-    before = [(logger, logger.level) for logger in children(talk)]
-    for logger in children(talk):
+    root = logging.getLogger(huggingface_hub.__name__)
+    before = [(logger, logger.level) for logger in children(root)]
+    for logger in children(root):
         logger.setLevel(logging.CRITICAL)
     try:
         yield
@@ -108,7 +105,7 @@ def quiet() -> Iterator[None]:
 
 
 def children(logger: logging.Logger) -> list[logging.Logger]:
-    """The logger and those below it that there are."""
+    """Return the logger and the existing loggers below it."""
     known = logging.Logger.manager.loggerDict.items()
-    below = [found for name, found in known if name.startswith(f"{logger.name}.")]
-    return [logger, *(found for found in below if isinstance(found, logging.Logger))]
+    below = [child for name, child in known if name.startswith(f"{logger.name}.")]
+    return [logger, *(child for child in below if isinstance(child, logging.Logger))]

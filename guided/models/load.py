@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 
 
 def load_unet(card: ModelCard, device: torch.device, dtype: torch.dtype) -> UNet:
-    """The card's network, frozen, on the device. BadInput when the file does not fit the card."""
+    """Return the card's network, frozen, on the device. BadInput if the file does not fit the
+    card."""
     path = card.path()
     with torch.device("meta"):
         unet = UNet(card.unet)
@@ -27,13 +28,13 @@ def load_unet(card: ModelCard, device: torch.device, dtype: torch.dtype) -> UNet
     check(unet.state_dict(), tensors, path)
     # Shipped weights are float16 to be small; the network is set to its own precision below.
     unet.load_state_dict({k: t.float() for k, t in tensors.items()}, strict=True, assign=True)
-    # In its format before it moves: in float32 it may not fit.
+    # The precision is set before the move: float32 may not fit into the device's memory.
     return unet.requires_grad_(False).eval().set_precision(dtype).to(device)
 
 
 def load_compiled(card: ModelCard, device: torch.device, dtype: torch.dtype) -> UNet:
-    """As `load_unet`; torch's compiler writes it anew when it is first used, and for each number
-    and size of images."""
+    """Return the network of `load_unet`, compiled at its first use and for each new shape of its
+    input."""
     unet = load_unet(card, device, dtype)
     log.info("the first step compiles the U-Net, once: a minute or more")
     unet.compile(dynamic=False)
@@ -41,8 +42,8 @@ def load_compiled(card: ModelCard, device: torch.device, dtype: torch.dtype) -> 
 
 
 def load_secondary(card: SecondaryCard, device: torch.device) -> SecondaryModel:
-    """The card's network, frozen, on the device, in float32, since it is cheap. BadInput when
-    the file does not fit."""
+    """Return the card's network, frozen, on the device, in float32. BadInput if the file does not
+    fit the card."""
     path = card.path()
     with torch.device("meta"):
         model = SecondaryModel()
@@ -53,7 +54,7 @@ def load_secondary(card: SecondaryCard, device: torch.device) -> SecondaryModel:
 
 
 def check(wanted: dict[str, Tensor], found: dict[str, Tensor], path: Path) -> None:
-    """One line about the first difference, instead of a page about all of them."""
+    """Raise BadInput, with the first difference, if tensors do not fit a network."""
     missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
     if missing or unknown:
         example = f"{missing[0]} is missing" if missing else f"{unknown[0]} is unknown"

@@ -1,6 +1,4 @@
-"""Models in memory, each once, from one row of a batch to the next. Knows nothing about how they
-are loaded; imports no torch.
-"""
+"""A cache of loaded models, from one row of a batch to the next. Imports no torch."""
 
 from __future__ import annotations
 
@@ -11,8 +9,8 @@ from typing import Any
 
 from guided.oom import MemoryPolicy
 
-# What of a card changes nothing about the weights: words about them, and settings that are read
-# when they are used.
+# Fields of cards that do not decide the loaded weights: descriptions, and settings that are read
+# when the model is used.
 ABOUT = (
     *("name", "urls", "sha256", "megabytes", "licence", "character", "reads", "weight"),
     *("prediction", "schedule", "spacing", "clip_denoised", "size", "recommended", "upscaler"),
@@ -21,30 +19,31 @@ ABOUT = (
 
 @dataclass
 class ModelCache:
-    kept: dict[str, tuple[str, Any]] = field(default_factory=dict)  # how loaded, and the model
-    memory_policies: dict[str, MemoryPolicy] = field(
-        default_factory=dict
-    )  # how what was drawn fits memory
+    """The loaded models, and the memory policies of configurations that were drawn with them."""
+
+    models: dict[str, tuple[str, Any]] = field(default_factory=dict)  # (loader, model)
+    memory_policies: dict[str, MemoryPolicy] = field(default_factory=dict)
 
     def get(self, load: Callable[..., Any], card: Any, *how: Any) -> Any:
-        """load(card, *how), or what it gave before."""
-        name, way = what(card), f"{load.__module__} {load.__qualname__} {how}"
-        if name not in self.kept or self.kept[name][0] != way:
-            self.kept.pop(name, None)  # the same in another precision, say
-            self.kept[name] = way, load(card, *how)
-        return self.kept[name][1]
+        """Return load(card, *how), from the cache if it was called before."""
+        name, way = weights_key(card), f"{load.__module__} {load.__qualname__} {how}"
+        if name not in self.models or self.models[name][0] != way:
+            self.models.pop(name, None)  # the same in another precision, say
+            self.models[name] = way, load(card, *how)
+        return self.models[name][1]
 
     def keep_only(self, cards: Iterable[Any]) -> None:
-        """Let go of the rest, before new ones need the memory."""
-        needed = {what(card) for card in cards}
-        self.kept = {name: found for name, found in self.kept.items() if name in needed}
+        """Drop models of other cards, before new ones need the memory."""
+        needed = {weights_key(card) for card in cards}
+        self.models = {name: entry for name, entry in self.models.items() if name in needed}
 
     def clear(self) -> None:
-        self.kept.clear()
+        """Drop all models."""
+        self.models.clear()
 
 
-def what(card: Any) -> str:
-    """The weights that a card names, or the name that is given instead of a card."""
+def weights_key(card: Any) -> str:
+    """Return a key for the weights of a card; a name instead of a card is its own key."""
     if not dataclasses.is_dataclass(card):
         return str(card)
     facts = {k: v for k, v in dataclasses.asdict(card).items() if k not in ABOUT}

@@ -1,9 +1,9 @@
-"""Look at a pickled checkpoint before it is read: no code, no archive that unpacks to far more
-than it is, no tuples that are built to take forever.
+"""Checking a pickled checkpoint before it is read: no code, no archive that unpacks to a multiple
+of its size, no tuples that take exponential time to hash.
 
-Imports no torch. torch.load(weights_only=True) makes no objects but tensors and plain data; yet
-hashing a tuple visits all that is in it, so that a few bytes of tuples of the same tuples, used as
-a key, stop it for good, or overflow the stack.
+Imports no torch. torch.load(weights_only=True) builds tensors and plain data only; yet hashing a
+tuple visits all of its contents, so that a few bytes of nested references to the same tuples, used
+as a key, take forever or overflow the stack.
 """
 
 import pickletools
@@ -13,8 +13,8 @@ from typing import IO
 
 from guided.errors import BadInput
 
-SLACK = 1 << 20  # bytes that a small archive may be wrong by
-LARGEST_TUPLE = 1000  # values, with those of the tuples in it
+SLACK = 1 << 20  # bytes that the size of a small archive may be exceeded by
+LARGEST_TUPLE = 1000  # values, with those of nested tuples
 PICKLES = 5  # at the beginning of a file from before torch 1.6
 
 
@@ -70,7 +70,7 @@ def check_tuples(file: IO[bytes], path: Path) -> None:
 
 
 def pop(stack: list[int | None], code: pickletools.OpcodeInfo) -> list[int]:
-    """Take from the stack what an operation takes; the numbers of values."""
+    """Remove an operation's arguments from the stack; return their numbers of values."""
     before = code.stack_before
     popped = []
     if pickletools.markobject in before:

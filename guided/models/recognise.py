@@ -1,9 +1,9 @@
-"""What network a file of weights holds, from the names and shapes of its tensors alone.
+"""Recognising the network in a file of weights by the names and shapes of its tensors.
 
-Knows nothing about loading. A safetensors file is asked for its header only, with no torch; of a
-.pt file the shapes are read without the numbers. Three things leave no trace in a checkpoint: how
-many heads the attention has, what the network predicts, and the size that it was trained at. They
-are taken from a known model of the same shapes where there is one, and said in any case.
+Of a safetensors file only the header is read, without torch; of a .pt file the shapes without the
+numbers. Three properties leave no trace in a checkpoint: the number of attention heads, the
+parametrisation, and the training size. They are taken from a known model of the same shapes if
+there is one, and reported in any case.
 """
 
 import math
@@ -20,7 +20,7 @@ from guided.models.weights_file import ANCHOR, SAFETENSORS, damage, find_prefix,
 Shapes = Mapping[str, tuple[int, ...]]
 MOST_LEVELS = 12
 COARSEST = 8  # pixels at the coarsest level of guided-diffusion's own networks
-# What other files are, told by the name of one tensor.
+# Other kinds of files, by a part of a tensor's name.
 OTHERS = {
     "first_stage_model.": "a latent model (Stable Diffusion), which draws no pixels",
     "text_projection": "a CLIP: clip=ARCHITECTURE::file",
@@ -33,7 +33,7 @@ OTHERS = {
 
 @dataclass
 class Recognised:
-    """A network, and in words what its file did not say."""
+    """A network, and a description of the properties that its file does not determine."""
 
     unet: UNetConfig
     like: ModelCard | None  # the known model whose shapes it has
@@ -41,7 +41,9 @@ class Recognised:
 
 
 def recognise(path: Path, known: Iterable[ModelCard]) -> Recognised:
-    """BadInput in one line when the file holds no U-Net of guided-diffusion's family."""
+    """Return the network in the file; BadInput if it is no U-Net of guided-diffusion's family.
+
+    `known`: cards of models, for the properties that shapes do not determine."""
     found = shapes(path)
     prefix = find_prefix(found, ANCHOR)
     if prefix is None:
@@ -55,7 +57,7 @@ def recognise(path: Path, known: Iterable[ModelCard]) -> Recognised:
 
 
 def shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Of every tensor of a file; BadInput when it is damaged or holds more than tensors."""
+    """Return the shapes of all tensors of a file; BadInput if it is damaged or holds more."""
     if path.is_dir():
         raise BadInput(f"model={path} is a folder; expected is a file of weights")
     if (wrong := damage(path)) is not None:
@@ -68,18 +70,19 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def unlike(found: Shapes) -> str:
-    """What an unknown file seems to be, and what was expected."""
-    guess = next((what for sign, what in OTHERS.items() if any(sign in k for k in found)), "")
+    """Return the message for a file that holds no U-Net: its likely kind, and the expected one."""
+    kind = next((kind for part, kind in OTHERS.items() if any(part in k for k in found)), "")
     names = ", ".join(list(found)[:2]) or "nothing"
     return (
-        f"is {guess or 'unknown'}: it holds {names}, ...; expected is a U-Net of guided-diffusion "
+        f"is {kind or 'unknown'}: it holds {names}, ...; expected is a U-Net of guided-diffusion "
         f"with {ANCHOR}, input_blocks.0.0.weight and so on"
     )
 
 
 def from_shapes(found: Shapes, path: Path, known: list[ModelCard]) -> Recognised:
+    """Return the network with these shapes; the rest from the known model that is most alike."""
     unet = visible(found)
-    # A file of a known name is that model; else the best known one that it looks like.
+    # First a model with the file's name, then published ones.
     known.sort(key=lambda c: (Path(c.file).name != path.name, not c.name.startswith("imagenet")))
     same = [card for card in known if looks(card.unet) == looks(unet)]
     if same:
@@ -95,30 +98,32 @@ def from_shapes(found: Shapes, path: Path, known: list[ModelCard]) -> Recognised
 
 
 def hidden(unet: UNetConfig, like: ModelCard | None) -> str:
-    """In words, what tensors do not show."""
+    """Return a description of the properties that shapes do not determine."""
     per_head = unet.num_head_channels
     heads = f"{per_head} channels per head" if per_head > 0 else f"{unet.num_heads} heads"
-    says, noise = (like.prediction, like.schedule) if like else guess_kind(unet)
-    return f"{heads}, trained at {unet.image_size} pixels, predicts {says}, {noise} noise"
+    prediction, noise = (like.prediction, like.schedule) if like else guess_kind(unet)
+    return f"{heads}, trained at {unet.image_size} pixels, predicts {prediction}, {noise} noise"
 
 
 def guess_kind(unet: UNetConfig) -> tuple[str, str]:
-    """(prediction, schedule): guided-diffusion's own; of what has a first guess, ours."""
+    """Return the likely parametrisation and noise schedule: this project's for networks with
+    fully connected layers, else guided-diffusion's."""
     return ("x0", "cosine") if unet.dense else ("eps", "linear")
 
 
 def visible(found: Shapes) -> UNetConfig:
-    """All of the architecture that shapes tell. KeyError names a tensor that is missing."""
+    """Return the architecture as far as shapes determine it. KeyError for a missing tensor,
+    ValueError for shapes of another network."""
     wide, channels = found[ANCHOR]
-    first, seen = found["input_blocks.0.0.weight"][:2]
+    first, inputs = found["input_blocks.0.0.weight"][:2]
     dense = found["dense.inp.weight"][0] if "dense.inp.weight" in found else 0
-    patch = math.isqrt(seen // (6 if dense else 3))
-    if patch < 1 or seen != (6 if dense else 3) * patch**2:
-        what = {4: "a latent model (Stable Diffusion)", 6: "a model that enlarges pictures"}
-        raise ValueError(f"it reads {seen} channels, not 3: {what.get(seen, 'another kind')}")
-    says = found["out.2.weight"][0]
-    if says not in (3 * patch**2, 6 * patch**2):
-        raise ValueError(f"it writes {says} channels to the {seen} that it reads")
+    patch = math.isqrt(inputs // (6 if dense else 3))
+    if patch < 1 or inputs != (6 if dense else 3) * patch**2:
+        kinds = {4: "a latent model (Stable Diffusion)", 6: "a model that enlarges pictures"}
+        raise ValueError(f"it reads {inputs} channels, not 3: {kinds.get(inputs, 'another kind')}")
+    outputs = found["out.2.weight"][0]
+    if outputs not in (3 * patch**2, 6 * patch**2):
+        raise ValueError(f"it writes {outputs} channels to the {inputs} that it reads")
     if wide != 4 * channels:
         raise ValueError(f"{ANCHOR} is {(wide, channels)}, expected four times as tall as wide")
     if min(channels, first, patch) < 1:
@@ -147,7 +152,7 @@ def visible(found: Shapes) -> UNetConfig:
         ],
         resblock_updown=any(is_res_block(found, i) for i in ups),
         use_scale_shift_norm=found["input_blocks.1.0.emb_layers.1.weight"][0] == 2 * first,
-        learn_sigma=says == 6 * patch**2,
+        learn_sigma=outputs == 6 * patch**2,
         num_classes=found.get("label_emb.weight", (0,))[0],
         patch=patch,
         dense=dense,
@@ -156,8 +161,7 @@ def visible(found: Shapes) -> UNetConfig:
 
 
 def block_numbers(found: Shapes, part: str) -> set[int]:
-    """Return the numbers of a part's blocks. ValueError when they do not follow each other, as in
-    a file that names a block which its tensors cannot fill."""
+    """Return the numbers of a part's blocks. ValueError if they are not 0, 1, 2, ..."""
     names = {key.split(".")[1] for key in found if key.startswith(f"{part}.")}
     known = {str(number) for number in range(len(names))}
     if not names:
@@ -169,23 +173,24 @@ def block_numbers(found: Shapes, part: str) -> set[int]:
 
 
 def grows(found: Shapes, i: int) -> bool:
-    """Does this output block end in a layer that doubles the size?"""
+    """Return whether an output block ends in a layer that doubles the size."""
     return is_res_block(found, i) or any(
         f"output_blocks.{i}.{layer}.conv.weight" in found for layer in (1, 2)
     )
 
 
 def is_res_block(found: Shapes, i: int) -> bool:
-    """Is that layer a residual block?"""
+    """Return whether that layer is a residual block."""
     return any(f"output_blocks.{i}.{layer}.in_layers.2.weight" in found for layer in (1, 2))
 
 
 def tidy(mult: float) -> float:
+    """Return a whole number as int."""
     return int(mult) if mult == int(mult) else mult
 
 
 def looks(unet: UNetConfig) -> tuple[Any, ...]:
-    """All that shapes depend on."""
+    """Return the properties that determine the shapes."""
     levels = range(len(unet.multipliers))
     return (
         *(unet.num_channels, unet.num_res_blocks, unet.resblock_updown),
@@ -196,8 +201,8 @@ def looks(unet: UNetConfig) -> tuple[Any, ...]:
 
 
 def guess_heads(unet: UNetConfig, known: list[ModelCard]) -> tuple[int, int]:
-    """(num_heads, num_head_channels) of the known family with the same width and switches; else
-    64 channels per head, as guided-diffusion's later networks have; else a single head."""
+    """Return (num_heads, num_head_channels) of a known model of the same width and switches; else
+    64 channels per head, as in guided-diffusion's later networks; else a single head."""
 
     def family(of: UNetConfig) -> tuple[Any, ...]:
         return of.num_channels, of.resblock_updown, of.use_scale_shift_norm
@@ -209,5 +214,6 @@ def guess_heads(unet: UNetConfig, known: list[ModelCard]) -> tuple[int, int]:
 
 
 def divides(unet: UNetConfig, per_head: int) -> bool:
+    """Return whether the channels of all levels are divisible into such heads."""
     levels = range(len(unet.multipliers))
     return per_head <= 0 or not any(unet.channels(level) % per_head for level in levels)

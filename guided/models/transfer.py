@@ -1,11 +1,9 @@
-"""One address into one file: goes on where it broke off, hashed while it streams, in place only
-when it is whole.
+"""Downloading one address into one file: resumed, hashed while it streams, renamed when complete.
 
-Knows nothing about models or mirrors. Proxies are those of the environment (HTTP_PROXY,
-HTTPS_PROXY, NO_PROXY), as urllib reads them. Addresses and answers are untrusted: https only,
-http where `may_ask` allows it, no other scheme, also behind a redirect; nothing larger than it may
-be. The two libraries that could do this instead, huggingface_hub and pooch, do not fit: the one
-knows one host, the other starts over each time.
+Proxies are those of the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), as urllib reads them.
+Addresses and responses are untrusted: https only, http where `may_ask` allows it, no other scheme,
+also after a redirect; a size limit. The libraries huggingface_hub and pooch do not fit: the first
+is for one host, the second does not resume.
 """
 
 import errno
@@ -33,37 +31,37 @@ from guided.version import __version__
 
 log = logging.getLogger(__name__)
 TIMEOUT = 30.0  # seconds without a byte
-TRIES = 4  # in a row that bring nothing
-PAUSE = 1.0  # seconds before the second of them, then twice as long each
-TRANSIENT = (408, 416, 425, 429)  # answers below 500 that may differ next time
+TRIES = 4  # in a row without progress
+PAUSE = 1.0  # seconds before the second of them, doubled for each further one
+TRANSIENT = (408, 416, 425, 429)  # status codes below 500 that may differ next time
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
-ENOUGH = 1 << 16  # bytes of a try that brings something
-RESERVE = 256 << 20  # bytes of the disk that a body of unsaid length leaves free
-ADDRESSES = "addresses must be https://; http:// only of this machine, or as HF_ENDPOINT has it"
+ENOUGH = 1 << 16  # bytes that count as progress
+RESERVE = 256 << 20  # bytes of the disk that a response without length leaves free
+ADDRESSES = "addresses must be https://; http:// only of this machine, or as in HF_ENDPOINT"
 
 
 class NoRoom(Exception):
-    """The disk is too full: another mirror would not help."""
+    """The error for a full disk, where another mirror would not help."""
 
 
 class WrongPart(ConnectionError):
-    """The server resumes elsewhere than it was asked to."""
+    """The error for a server that resumes at another position than requested."""
 
 
 class Altered(ValueError):
-    """The bytes are not those that were expected."""
+    """The error for other bytes than expected."""
 
 
 class TooLarge(Altered):
-    """More bytes came than may come."""
+    """The error for more bytes than allowed."""
 
 
 class Refused(ValueError):
-    """The address, or the one that it leads to, is none to ask."""
+    """The error for an address, or a redirect to one, that may not be requested."""
 
 
 class Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows only to addresses that may be asked, and never from https to http."""
+    """A redirect handler that follows only to allowed addresses, and never from https to http."""
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str):
         if not may_ask(newurl) or (req.type == "https" and urlsplit(newurl).scheme != "https"):
@@ -72,7 +70,7 @@ class Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def may_ask(url: str) -> bool:
-    """Is it https; or http of this machine, or of the mirror that HF_ENDPOINT names?"""
+    """Return whether an address is https; or http of this machine, or of HF_ENDPOINT."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -84,7 +82,7 @@ def may_ask(url: str) -> bool:
 
 
 def is_mirror(host: str, port: int | None) -> bool:
-    """Does HF_ENDPOINT name this host and port, for http?"""
+    """Return whether HF_ENDPOINT is this host and port, for http."""
     try:
         mirror = urlsplit(os.environ.get("HF_ENDPOINT", ""))
         return (mirror.scheme, mirror.hostname, mirror.port) == ("http", host, port)
@@ -93,6 +91,7 @@ def is_mirror(host: str, port: int | None) -> bool:
 
 
 def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -100,8 +99,8 @@ def is_loopback(host: str) -> bool:
 
 
 def opener() -> urllib.request.OpenerDirector:
-    """Return what asks an address: http and https, no file:, ftp: or data:. A new one each time,
-    because the one that urllib shares keeps the proxies that it saw first."""
+    """Return an opener for http and https only. A new one each time, because urllib's shared one
+    keeps the first proxies."""
     director = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
@@ -118,27 +117,29 @@ def opener() -> urllib.request.OpenerDirector:
 
 @dataclass
 class Part:
-    """What there is so far of a file, beside where it will be. It outlives the process."""
+    """A partial download beside its target, which a later process can resume."""
 
     path: Path
-    about: Path  # which address it came from, and which version of it
+    about: Path  # its address and version
 
     @classmethod
     def of(cls, target: Path) -> "Part":
+        """Return the partial download of a target."""
         name = f".{target.name}.part"
         return cls(target.with_name(name), target.with_name(f"{name}.json"))
 
     @property
     def size(self) -> int:
+        """Return the bytes that are here."""
         return self.path.stat().st_size if self.path.is_file() and not self.linked else 0
 
     @property
     def linked(self) -> bool:
-        """Is it a link, which is replaced and never written through?"""
+        """Return whether the file is a link, which is replaced and never written through."""
         return self.path.is_symlink()
 
     def version(self, url: str) -> str:
-        """ETag or date of what is here, if it came from this address; or nothing."""
+        """Return the ETag or date of the partial file if it is of this address, else ''."""
         try:
             known = json.loads(self.about.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
@@ -149,27 +150,30 @@ class Part:
         return version if isinstance(version, str) else ""
 
     def discard(self) -> None:
+        """Delete the partial file."""
         self.path.unlink(missing_ok=True)
         self.about.unlink(missing_ok=True)
 
 
 def transfer(url: str, target: Path, sha256: str, most: int) -> Path:
-    """Fetch `url` into `target`, of `most` bytes at most; OSError or HTTPException when it cannot
-    be had, Altered when it is not what it should be, Refused, NoRoom. An interrupted transfer goes
-    on next time."""
+    """Download `url`, at most `most` bytes, into `target`, and return it. An interrupted download
+    is resumed next time.
+
+    Raises OSError or HTTPException if the server does not send it, Altered for other bytes than
+    expected, Refused for the address, NoRoom for a full disk."""
     if not may_ask(url):
         raise Refused(ADDRESSES)
     part = Part.of(target)
     resumed = part.size > 0
-    digest = persist(url, part, sha256, most)
-    if resumed and sha256 and digest != sha256:  # perhaps the older bytes were another file's
+    digest = download(url, part, sha256, most)
+    if resumed and sha256 and digest != sha256:  # the older bytes may be another file's
         part.discard()
-        digest = persist(url, part, sha256, most)
+        digest = download(url, part, sha256, most)
     if sha256 and digest != sha256:
         part.discard()
         raise Altered(f"its SHA-256 is {digest}, expected {sha256}")
     if (wrong := weights_file.misshapen(part.path, target.suffix)) is not None:
-        part.discard()  # a page that says sorry, perhaps
+        part.discard()  # an error page, perhaps
         raise Altered(wrong)
     os.replace(part.path, target)
     part.discard()
@@ -177,11 +181,11 @@ def transfer(url: str, target: Path, sha256: str, most: int) -> Path:
     return target
 
 
-def persist(url: str, part: Part, sha256: str, most: int) -> str:
-    """Ask again, and go on, until the file is complete or nothing comes any more; its hash."""
+def download(url: str, part: Part, sha256: str, most: int) -> str:
+    """Request and resume the file until it is complete or nothing more comes; return its hash."""
     fruitless, resumes = 0, True
     while True:
-        before = part.size if resumes else most  # begun anew each time, it gets no further
+        before = part.size if resumes else most  # a restart makes no progress
         try:
             return request(url, part, sha256, most, resumes)
         except TooLarge:
@@ -203,67 +207,70 @@ def persist(url: str, part: Part, sha256: str, most: int) -> str:
 
 
 def is_lasting(code: int) -> bool:
+    """Return whether a status code will be the same next time."""
     return code < 500 and code not in TRANSIENT
 
 
 def request(url: str, part: Part, sha256: str, most: int, resumes: bool) -> str:
-    """One request, from where the file breaks off if the server `resumes`; the whole file's
-    hash."""
+    """Send one request, for the missing bytes if the server `resumes`, and return the hash of the
+    whole file."""
     headers = {"User-Agent": f"guided/{__version__}", "Accept-Encoding": "identity"}
-    kept, version = part.size, part.version(url)
-    if kept > most or not resumes:
-        kept = 0
-    if kept and not (sha256 or version):  # nothing would tell whether the rest belongs to it
-        kept = 0
-    if kept:
-        headers["Range"] = f"bytes={kept}-"
+    offset, version = part.size, part.version(url)
+    if offset > most or not resumes:
+        offset = 0
+    if offset and not (sha256 or version):  # the rest could not be told from another file's
+        offset = 0
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
         headers |= {"If-Range": version} if version else {}
     try:
-        answer = opener().open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT)
+        response = opener().open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         if error.code != 416:
             raise
-        if error.headers.get("Content-Range") == f"bytes */{kept}":  # it is all here
+        if error.headers.get("Content-Range") == f"bytes */{offset}":  # it is complete
             return weights_file.file_hash(part.path)
-        part.discard()  # what is here is longer than what is there
+        part.discard()  # longer than the server's file
         raise
-    with answer:
-        kept, total = position(answer, kept)
+    with response:
+        offset, total = position(response, offset)
         if total > most:
             raise Altered(f"it has {total / 1e6:.0f} MB, more than the {most / 1e6:.0f} allowed")
-        make_room(part, total - kept if total else 0)
-        known = {"url": url, "version": strong_version(answer)}
+        check_space(part, total - offset if total else 0)
+        known = {"url": url, "version": strong_version(response)}
         weights_file.write_new(part.about, json.dumps(known))
-        return receive(answer, part, kept, total, most)
+        return receive(response, part, offset, total, most)
 
 
-def position(answer: HTTPResponse, kept: int) -> tuple[int, int]:
-    """Where the answer's bytes begin in the file, and the file's length or 0. A server that does
-    not resume answers 200 and begins at 0."""
-    said = answer.headers.get("Content-Length") or "0"
-    if re.fullmatch(r"[0-9]{1,15}", said) is None:
-        raise Altered(f"its Content-Length {shown(ascii(said))} is no length of a file")
-    length = int(said)
-    if answer.status != 206:
+def position(response: HTTPResponse, offset: int) -> tuple[int, int]:
+    """Return the position of the response's bytes in the file, and the length of the file or 0.
+    A server that does not resume answers 200, from position 0."""
+    header = response.headers.get("Content-Length") or "0"
+    if re.fullmatch(r"[0-9]{1,15}", header) is None:
+        raise Altered(f"its Content-Length {shown(ascii(header))} is no length of a file")
+    length = int(header)
+    if response.status != 206:
         return 0, length
     pattern = r"bytes ([0-9]{1,15})-[0-9]{1,15}/([0-9]{1,15}|\*)"
-    found = re.fullmatch(pattern, answer.headers.get("Content-Range", "").strip())
-    if found is None or int(found[1]) != kept:
+    match = re.fullmatch(pattern, response.headers.get("Content-Range", "").strip())
+    if match is None or int(match[1]) != offset:
         raise WrongPart("it answered with another part than was asked for")
-    return kept, int(found[2]) if found[2] != "*" else kept + length
+    return offset, int(match[2]) if match[2] != "*" else offset + length
 
 
-def strong_version(answer: HTTPResponse) -> str:
-    """What If-Range may name: an ETag that is not weak, else the date."""
-    tag = answer.headers.get("ETag", "")
-    return tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")
+def strong_version(response: HTTPResponse) -> str:
+    """Return the validator for If-Range: a strong ETag, else the date."""
+    tag = response.headers.get("ETag", "")
+    return tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
 
 
 def free_bytes(part: Part) -> int:
+    """Return the free bytes of the disk."""
     return shutil.disk_usage(part.path.parent).free
 
 
-def make_room(part: Part, more: int) -> None:
+def check_space(part: Part, more: int) -> None:
+    """Raise NoRoom if the disk does not have `more` bytes."""
     free = free_bytes(part)
     if more > free:
         raise NoRoom(
@@ -271,17 +278,18 @@ def make_room(part: Part, more: int) -> None:
         )
 
 
-def receive(answer: HTTPResponse, part: Part, kept: int, total: int, most: int) -> str:
-    """Write what comes behind the first `kept` bytes, `most` in all; the hash of it all."""
+def receive(response: HTTPResponse, part: Part, offset: int, total: int, most: int) -> str:
+    """Append the response after the first `offset` bytes, at most `most` in all; return the hash
+    of the whole file."""
     digest: Any = hashlib.sha256()
-    if not kept:
+    if not offset:
         part.path.unlink(missing_ok=True)  # perhaps a link
-    with part.path.open("r+b" if kept else "x+b") as sink:
-        while sink.tell() < kept:
-            digest.update(sink.read(min(weights_file.BLOCK, kept - sink.tell())))
+    with part.path.open("r+b" if offset else "x+b") as sink:
+        while sink.tell() < offset:
+            digest.update(sink.read(min(weights_file.BLOCK, offset - sink.tell())))
         looks = dict(unit="B", unit_scale=True, disable=None, desc=part.path.name[1:-5])
-        with tqdm(total=total or None, initial=kept, **looks) as bar:
-            while block := answer.read(weights_file.BLOCK):
+        with tqdm(total=total or None, initial=offset, **looks) as bar:
+            while block := response.read(weights_file.BLOCK):
                 if sink.tell() + len(block) > (total or most):
                     raise TooLarge(f"it sends more than {(total or most) / 1e6:.0f} MB")
                 if not total and free_bytes(part) < RESERVE:

@@ -1,4 +1,4 @@
-"""Weights from files, safely: tensors only, never code. Knows nothing about networks."""
+"""Reading weights from files, safely: tensors only, never code."""
 
 import logging
 import re
@@ -16,15 +16,15 @@ from guided.models.pickle_check import SLACK, check_pickles
 from guided.models.weights_file import SAFETENSORS, find_prefix
 
 log = logging.getLogger(__name__)
-DEEPEST = 16  # dictionaries in each other
-ADVICE = re.compile(r"\n|\. |weights_only")  # where torch's words on an error turn to advice
+DEEPEST = 16  # nested dictionaries
+ADVICE = re.compile(r"\n|\. |weights_only")  # where the advice in torch's error messages begins
 
 
 def read(path: Path, shapes_only: bool = False) -> dict[str, Tensor]:
-    """The tensors of a .safetensors or a .pt/.pth/.ckpt file, on the CPU; those in dictionaries
-    within it under dotted names. BadInput when it is damaged or holds anything but plain data.
+    """Return the tensors of a .safetensors or a .pt/.pth/.ckpt file, on the CPU; those of nested
+    dictionaries under dotted names. BadInput if the file is damaged or holds more than plain data.
 
-    With `shapes_only` the tensors hold no numbers, and large files are not read."""
+    With `shapes_only` the tensors of large files are on the meta device."""
     place = "meta" if shapes_only and is_zip(path) else "cpu"
     try:
         if path.suffix.lower() == SAFETENSORS:
@@ -33,8 +33,8 @@ def read(path: Path, shapes_only: bool = False) -> dict[str, Tensor]:
             return load_file(path)
         check_pickles(path)
         mmap = place == "cpu" and is_zip(path)
-        found = torch.load(path, map_location=place, weights_only=True, mmap=mmap)
-        tensors = dict(flat(found, set())) if isinstance(found, Mapping) else {}
+        content = torch.load(path, map_location=place, weights_only=True, mmap=mmap)
+        tensors = dict(flat(content, set())) if isinstance(content, Mapping) else {}
         check_sizes(tensors, path)
     except BadInput:
         raise
@@ -51,8 +51,8 @@ def read(path: Path, shapes_only: bool = False) -> dict[str, Tensor]:
 
 
 def foreign(error: str) -> str:
-    """Return in words what torch found besides tensors, without its advice to open the file all
-    the same."""
+    """Return the message for torch's UnpicklingError: the foreign type, without torch's
+    advice to open the file anyway."""
     kind = re.search(r"GLOBAL ([\w.]+)", error)
     if kind is None:
         return "is damaged, or holds more than tensors, and is not opened"
@@ -63,8 +63,7 @@ def foreign(error: str) -> str:
 
 
 def check_sizes(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Raise BadInput if tensors are sparse, or have more elements than the file has bytes for, as
-    a small file can say of itself."""
+    """Raise BadInput if tensors are sparse, or have more elements than the file can hold."""
     most = 2 * path.stat().st_size + SLACK
     for name, tensor in tensors.items():
         if tensor.layout != torch.strided:
@@ -74,29 +73,31 @@ def check_sizes(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 
 def flat(
-    found: Mapping[Any, Any], seen: set[int], prefix: str = "", inside: tuple[int, ...] = ()
+    content: Mapping[Any, Any], seen: set[int], prefix: str = "", inside: tuple[int, ...] = ()
 ) -> Iterator[tuple[str, Tensor]]:
-    """Tensors by dotted names; epochs, options and the like are left out. A dictionary that is in
-    several places is looked into once, when it is first `seen`. ValueError when dictionaries,
-    `inside` each other, go too deep or in a circle."""
-    if id(found) in inside or len(inside) == DEEPEST:
+    """Yield tensors by dotted names, and leave out other values.
+
+    `seen` holds the ids of dictionaries already visited, which are not visited again; `inside`
+    those around the present one. ValueError for dictionaries nested too deeply or in a circle."""
+    if id(content) in inside or len(inside) == DEEPEST:
         raise ValueError("its dictionaries are nested too deeply, or hold themselves")
-    if id(found) in seen:
+    if id(content) in seen:
         return
-    seen.add(id(found))
-    for key, value in found.items():
+    seen.add(id(content))
+    for key, value in content.items():
         if torch.is_tensor(value):
             yield f"{prefix}{key}", value
         elif isinstance(value, Mapping):
-            yield from flat(value, seen, f"{prefix}{key}.", (*inside, id(found)))
+            yield from flat(value, seen, f"{prefix}{key}.", (*inside, id(content)))
 
 
 def unwrapped(tensors: dict[str, Tensor], anchor: str) -> dict[str, Tensor]:
-    """The network's own names, without what a training put before them (`module.`, `ema.`)."""
+    """Return the tensors by the network's own names, without a training's prefix (`module.`,
+    `ema.`). `anchor`: a name that every such network has."""
     prefix = find_prefix(tensors, anchor) or ""
     return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
 
 
 def is_zip(path: Path) -> bool:
-    """Files from before torch 1.6 cannot be mapped into memory."""
+    """Return whether the file is in the zip format of torch 1.6 and later, which can be mapped."""
     return zipfile.is_zipfile(path)

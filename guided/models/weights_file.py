@@ -1,8 +1,8 @@
-"""Is a file of weights whole? In a moment by its size and structure, or for sure by its SHA-256.
+"""Checking that a file of weights is whole: quickly by size and structure, or by its SHA-256.
 
-Knows nothing about what the weights are; imports no torch. What was hashed once is noted in a
-small file beside the weights, so that gigabytes are not hashed for every run: a run looks at size
-and structure only, `models=download` hashes whatever has changed since the note was made.
+Imports no torch. The hash is noted in a small file beside the weights, so that gigabytes are not
+hashed for every run: a run checks size and structure only, `models=download` hashes files that
+have changed since the note was made.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ from safetensors import SafetensorError, safe_open
 log = logging.getLogger(__name__)
 BLOCK = 1 << 20
 SAFETENSORS = ".safetensors"
-MOST_BYTES = 1 << 48  # of a file and of a tensor's side
+MOST_BYTES = 1 << 48  # limit for a file and for a side of a tensor
 
 
 def damage(path: Path) -> str | None:
-    """What is visibly wrong with a file of weights, without reading it all; or None."""
+    """Return the damage that size and structure of a file of weights show, or None."""
     if not path.is_file():
         return "it is no plain file"
     size, noted = path.stat().st_size, note(path)
@@ -32,7 +32,7 @@ def damage(path: Path) -> str | None:
 
 
 def misshapen(path: Path, suffix: str) -> str | None:
-    """What is wrong with the structure of a file of this format; or None."""
+    """Return the damage in the structure of a file of this format, or None."""
     size = path.stat().st_size
     if suffix.lower() == SAFETENSORS:
         try:
@@ -50,17 +50,17 @@ def misshapen(path: Path, suffix: str) -> str | None:
 
 
 def header(path: Path) -> dict[str, Any]:
-    """The header of a safetensors file: of each tensor its `dtype`, `shape` and `data_offsets`.
-    ValueError when there is none. Format: https://github.com/huggingface/safetensors"""
+    """Return the header of a safetensors file: `dtype`, `shape` and `data_offsets` of each tensor.
+    ValueError if it has none. Format: https://github.com/huggingface/safetensors"""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length <= 100_000_000 or length > path.stat().st_size:
             raise ValueError("it has no safetensors header")
         try:
-            found = json.loads(file.read(length))
+            content = json.loads(file.read(length))
         except (ValueError, RecursionError) as error:
             raise ValueError("its safetensors header is broken") from error
-    tensors = found if isinstance(found, dict) else {"": None}
+    tensors = content if isinstance(content, dict) else {"": None}
     tensors.pop("__metadata__", None)
     if not all(map(describes, tensors.values())):
         raise ValueError("its safetensors header is broken")
@@ -68,20 +68,19 @@ def header(path: Path) -> dict[str, Any]:
 
 
 def describes(tensor: Any) -> bool:
-    """Is this an entry of a safetensors header?"""
+    """Return whether this is an entry of a safetensors header."""
     if not isinstance(tensor, dict):
         return False
     shape, offsets = tensor.get("shape"), tensor.get("data_offsets")
     numbers = all(
-        isinstance(found, list) and all(type(n) is int and 0 <= n < MOST_BYTES for n in found)
-        for found in (shape, offsets)
+        isinstance(part, list) and all(type(n) is int and 0 <= n < MOST_BYTES for n in part)
+        for part in (shape, offsets)
     )
     return numbers and len(offsets) == 2
 
 
 def is_consistent(path: Path) -> bool:
-    """Do shapes, types and offsets of a safetensors file agree, as the library that reads it has
-    it?"""
+    """Return whether the safetensors library accepts shapes, types and offsets of a file."""
     try:
         with safe_open(path, framework="np"):
             return True
@@ -90,34 +89,35 @@ def is_consistent(path: Path) -> bool:
 
 
 def data_end(tensors: dict[str, Any], path: Path) -> int:
-    """How many bytes a safetensors file with this header must have."""
+    """Return the number of bytes that a safetensors file with this header has."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
     return 8 + length + max((t["data_offsets"][1] for t in tensors.values()), default=0)
 
 
 def verify(path: Path, sha256: str) -> str | None:
-    """What is wrong with a file, for sure: hashed unless it is as it was when it was hashed last.
-    Without a checksum that is known, it must be what was fetched."""
+    """Return the damage of a file by its hash, or None. It is not hashed if it is unchanged since
+    the last time. Without a known checksum, the hash noted at the download is expected."""
     noted = note(path)
     expected = sha256 or (noted or {}).get("sha256", "")
     if (wrong := damage(path)) is not None or not expected:
         return wrong
     if noted is None or noted != about(path, expected):
-        found = file_hash(path)
-        if found != expected:
-            return f"its SHA-256 is {found}, expected {expected}"
-        remember(path, found)
+        digest = file_hash(path)
+        if digest != expected:
+            return f"its SHA-256 is {digest}, expected {expected}"
+        remember(path, digest)
     return None
 
 
 def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def remember(path: Path, sha256: str) -> None:
-    """Note that the file as it is now has this hash, where its folder can be written to."""
+    """Note the hash of the file beside it, if its folder is writable."""
     try:
         write_new(beside(path), json.dumps(about(path, sha256)))
     except OSError as error:
@@ -125,27 +125,30 @@ def remember(path: Path, sha256: str) -> None:
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a file in place of what has its name; a link there is replaced, not followed."""
+    """Write a file in place of another of its name; a link there is replaced, not followed."""
     path.unlink(missing_ok=True)
     with path.open("x", encoding="utf-8") as file:
         file.write(text)
 
 
 def note(path: Path) -> dict[str, Any] | None:
+    """Return the note of `remember`: sha256, size and mtime_ns; None if there is none."""
     try:
-        found = json.loads(beside(path).read_text(encoding="utf-8"))
+        content = json.loads(beside(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    whole = isinstance(found, dict) and isinstance(found.get("sha256"), str)
-    return found if whole and type(found.get("size")) is int else None
+    whole = isinstance(content, dict) and isinstance(content.get("sha256"), str)
+    return content if whole and type(content.get("size")) is int else None
 
 
 def about(path: Path, sha256: str) -> dict[str, Any]:
-    found = path.stat()
-    return {"sha256": sha256, "size": found.st_size, "mtime_ns": found.st_mtime_ns}
+    """Return the note of a file with this hash."""
+    status = path.stat()
+    return {"sha256": sha256, "size": status.st_size, "mtime_ns": status.st_mtime_ns}
 
 
 def beside(path: Path) -> Path:
+    """Return the path of a file's note."""
     return path.with_name(f".{path.name}.verified")
 
 
@@ -153,8 +156,8 @@ ANCHOR = "time_embed.0.weight"  # every U-Net of guided-diffusion's family has i
 
 
 def find_prefix(keys: Iterable[str], anchor: str) -> str | None:
-    """What stands before a network's own names (`module.`, `state_dict.`, `ema.`), or None when
-    `anchor` is in no name. Averaged weights are chosen before raw ones."""
-    found = [key.removesuffix(anchor) for key in keys if key.endswith(anchor)]
-    whole = [prefix for prefix in found if not prefix or prefix.endswith(".")]
+    """Return the prefix of a network's own names (`module.`, `state_dict.`, `ema.`), or None if no
+    name ends in `anchor`. Averaged weights are preferred to raw ones."""
+    prefixes = [key.removesuffix(anchor) for key in keys if key.endswith(anchor)]
+    whole = [prefix for prefix in prefixes if not prefix or prefix.endswith(".")]
     return min(whole, key=lambda p: ("ema" not in p.lower(), len(p), p), default=None)

@@ -28,4 +28,4 @@ def test_what_is_no_longer_needed_is_let_go():
     other = replace(CARD, tag="laion400m_e32")
     loaded.get(lambda card: object(), other)
     loaded.keep_only([CARD, None])
-    assert [model for _, model in loaded.kept.values()] == [kept]
+    assert [model for _, model in loaded.models.values()] == [kept]
