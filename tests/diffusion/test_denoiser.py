@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.noise_schedule import timeline
-from guided.diffusion.parametrisation import clean, noised
+from guided.diffusion.parametrisation import noised
 from guided.diffusion.unet_config import UNetConfig
 from guided.rng import RandomStreams
 from tests.doubles import TinyNet
@@ -87,8 +87,3 @@ def test_a_class_conditional_network_gets_each_images_own_random_class_at_each_s
     assert labels.min() >= 0 and labels.max() < 1000
     assert len(labels.unique()) > 15
     assert torch.equal(labels[:, 1], torch.cat([y for _, y in alone.model.heard]))
-
-
-def test_an_unknown_prediction_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="prediction=score"):
-        clean("score", torch.zeros(1), torch.zeros(1), 1.0, 0.0)

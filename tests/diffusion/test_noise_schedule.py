@@ -13,7 +13,6 @@ from guided_diffusion.gaussian_diffusion import (
 from guided_diffusion.respace import SpacedDiffusion, space_timesteps
 
 from guided.diffusion.noise_schedule import betas, ddim_spacing, even_spacing, timeline
-from guided.rng import RandomStreams
 
 # 2 .. 1000 and beyond; many that do not divide 1000.
 COUNTS = [2, 3, 7, 10, 21, 25, 48, 99, 150, 240, 250, 333, 499, 501, 640, 777, 999, 1000, 1500]
@@ -103,22 +102,6 @@ def test_any_count_gives_as_many_steps_of_falling_noise(steps: int, spacing: str
     assert progress == sorted(progress, reverse=True) and 0 <= progress[-1] <= progress[0] < 1
 
 
-def test_progress_means_the_same_however_many_steps_there_are() -> None:
-    few, many = timeline("linear", 20), timeline("linear", 500)
-    assert few.progress(10) == many.progress(250) == pytest.approx(0.499)
-
-
-@pytest.mark.parametrize("schedule", ["linear", "cosine"])
-def test_renoising_undoes_a_step(schedule: str) -> None:
-    """Of x at i - 1 = alpha_s * image + sigma_s * noise it makes x at i, by its own definition."""
-    line = timeline(schedule, 20)
-    for i in range(20):
-        scale, extra = line.renoise(i)
-        (alpha, sigma), (alpha_s, sigma_s) = line.scales(i), line.scales(i - 1)
-        assert scale * alpha_s == pytest.approx(alpha, rel=1e-12)
-        assert (scale * sigma_s) ** 2 + extra**2 == pytest.approx(sigma**2, rel=1e-12)
-
-
 @pytest.mark.parametrize("steps", [1000, 960, 4000])
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
 def test_betas_are_float64_and_the_oracles(schedule: str, steps: int) -> None:
@@ -139,25 +122,3 @@ def test_betas_are_float64_and_the_oracles(schedule: str, steps: int) -> None:
 def test_what_cannot_be_is_refused_by_name(arguments: tuple, named: str) -> None:
     with pytest.raises(ValueError, match=named):
         timeline(*arguments)
-
-
-def test_an_image_has_the_same_noise_alone_and_in_a_batch() -> None:
-    batch, alone = RandomStreams([3, 4, 5]), RandomStreams([4])
-    for _ in range(3):
-        together = batch.normal_like(torch.empty(3, 3, 4, 6))
-        assert torch.equal(together[1:2], alone.normal_like(torch.empty(1, 3, 4, 6)))
-        assert batch.seeds()[1:2] == alone.seeds()
-    assert not torch.equal(together[0], together[2])
-
-
-def test_noise_has_the_images_shape_and_type_whatever_the_type_is() -> None:
-    double = RandomStreams([1]).normal_like(torch.empty(1, 3, 2, 2, dtype=torch.float64))
-    assert double.dtype == torch.float64
-    assert torch.equal(double.float(), RandomStreams([1]).normal_like(torch.empty(1, 3, 2, 2)))
-
-
-def test_dice_leave_the_global_generator_alone() -> None:
-    before = torch.get_rng_state()
-    RandomStreams([1]).normal_like(torch.empty(1, 3, 2, 2))
-    RandomStreams([1]).seeds()
-    assert torch.equal(torch.get_rng_state(), before)

@@ -174,25 +174,6 @@ def test_a_first_guess_learns_in_half_precision_too() -> None:
         near.float().square().mean().backward()
 
 
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        ({"patch": 0}, "patch=0"),
-        ({"dense": -1}, "dense=-1"),
-        ({"dense": 8}, "learn_sigma=false"),
-        ({"dense": 8, "dense_hidden": -1, "learn_sigma": False}, "dense_hidden=-1"),
-        ({"dense_hidden": 8}, "needs dense"),
-        (
-            {"dense": 8, "learn_sigma": False, "image_size": 18, "patch": 2},
-            "multiple of 4, not 18",
-        ),
-    ],
-)
-def test_switches_that_cannot_be_are_named(wrong: dict, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        UNetConfig(**{**SMALL, **wrong})
-
-
 def test_the_first_guess_has_lessons_of_its_own() -> None:
     """In training the U-Net's do not reach it; in drawing the guides' gradient passes it."""
     chosen = UNetConfig(**{**SMALL, "dense": 24, "learn_sigma": False})
@@ -275,18 +256,3 @@ def test_labels_are_demanded_by_a_class_conditional_network() -> None:
 def test_heads_that_do_not_divide_the_channels_are_refused() -> None:
     with pytest.raises(ValueError, match="32 channels do not divide"):
         UNet(UNetConfig(**{**SMALL, "channel_mult": [1], "num_heads": 5}))
-
-
-@pytest.mark.parametrize(
-    "size, multipliers",
-    [(512, [0.5, 1, 1, 2, 2, 4, 4]), (256, [1, 1, 2, 2, 4, 4]), (64, [1, 2, 3, 4])],
-)
-def test_multipliers_follow_the_image_size(size: int, multipliers: list[float]) -> None:
-    chosen = UNetConfig(image_size=size)
-    assert chosen.multipliers == multipliers
-    assert chosen.divisor == 2 ** (len(multipliers) - 1)
-
-
-def test_an_unknown_image_size_needs_multipliers() -> None:
-    with pytest.raises(ValueError, match="image_size=96 needs channel_mult"):
-        UNet(UNetConfig(image_size=96))

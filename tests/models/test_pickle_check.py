@@ -1,0 +1,71 @@
+"""Pickled checkpoints that are built to exhaust time or memory, or hold code."""
+
+import warnings
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from guided.errors import BadInput
+from guided.models.weights import read
+
+
+def archive(path: Path, pickled: bytes) -> Path:
+    """A checkpoint as torch writes it, with another pickle in it."""
+    torch.save({"w": torch.zeros(2)}, path)
+    with zipfile.ZipFile(path) as source:
+        parts = {part.filename: source.read(part) for part in source.infolist()}
+    with zipfile.ZipFile(path, "w") as made:
+        for name, content in parts.items():
+            made.writestr(name, pickled if name.endswith("data.pkl") else content)
+    return path
+
+
+def refusal(path: Path, shapes_only: bool = False) -> str:
+    with pytest.raises(BadInput) as caught:
+        read(path, shapes_only)
+    text = str(caught.value)
+    assert text.isprintable() and len(text) < 400
+    assert str(path) in text
+    assert "weights_only" not in text
+    return text
+
+
+TUPLES = {
+    "of tuples by reference": b"\x80\x02)q\x00"
+    + b"".join(b"h%ch%c\x86q%c" % (k, k, k + 1) for k in range(60))
+    + b"0" * 60
+    + b"0}h\x3cK\x01s.",
+    "too deep for the stack": b"\x80\x02})" + b"\x85" * 500_000 + b"K\x01s.",
+    "by memoize": b"\x80\x04})\x94" + b"2\x86" * 60 + b"K\x01s.",
+}
+
+
+@pytest.mark.parametrize("how", TUPLES)
+def test_keys_that_take_forever_to_hash_are_refused(tmp_path, how):
+    assert "a tuple of more than 1000" in refusal(archive(tmp_path / "w.pt", TUPLES[how]))
+
+
+@pytest.mark.parametrize(
+    "pickled", [b"", b"\x80\x02}", b"\x80\x020000.", b"\x80\x02h\x05.", b"junk"]
+)
+def test_broken_pickles_are_told(tmp_path, pickled):
+    refusal(archive(tmp_path / "w.pt", pickled))
+    (tmp_path / "old.pt").write_bytes(pickled)
+    refusal(tmp_path / "old.pt")
+
+
+def test_an_archive_that_unpacks_to_far_more_is_refused(tmp_path):
+    path = tmp_path / "w.pt"
+    torch.save({"w": torch.zeros(2)}, path)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("archive/data/1", bytes(50_000_000))
+    assert "unpacks to far more" in refusal(path)
+
+
+def test_torchscript_is_told_as_such(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.jit is on its way out
+        torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), tmp_path / "m.pt")
+    assert "TorchScript" in refusal(tmp_path / "m.pt")

@@ -1,0 +1,43 @@
+"""Damage of weight files, by structure."""
+
+import pytest
+
+from guided.models import weights_file
+
+
+def test_safetensors_that_break_off_are_seen(tmp_path):
+    import torch
+    from safetensors.torch import save_file
+
+    path = tmp_path / "w.safetensors"
+    save_file({"a": torch.zeros(100), "b": torch.zeros(3, 4)}, path)
+    assert weights_file.damage(path) is None
+    assert weights_file.header(path)["b"]["shape"] == [3, 4]
+    whole = path.read_bytes()
+    for part in (whole[:-1], whole[:50], whole[:4], b"", b"\xff" * 200, whole + b"x"):
+        path.write_bytes(part)
+        assert weights_file.damage(path), len(part)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "[]",
+        "77",
+        '{"a": 1}',
+        '{"a": []}',
+        '{"a": {"shape": 1}}',
+        '{"a": {"shape": [1], "data_offsets": 1}}',
+        '{"a": {"shape": [1], "data_offsets": [0]}}',
+        '{"a": {"shape": [1], "data_offsets": ["0", "4"]}}',
+        '{"a": {"shape": "11", "data_offsets": [0, 4]}}',
+        '{"a": {"shape": [-1], "data_offsets": [0, 4]}}',
+        "[" * 100_000,
+    ],
+)
+def test_a_safetensors_header_that_lies_is_told_as_damage(tmp_path, told):
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(len(told).to_bytes(8, "little") + told.encode())
+    assert weights_file.damage(path) == "its safetensors header is broken"
+    with pytest.raises(ValueError, match="header is broken"):
+        weights_file.header(path)
