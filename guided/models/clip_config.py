@@ -242,8 +242,10 @@ CHINESE = {
     "logit_scale_init_value": number(-100, 100),
 }
 CODE = ("auto_map", "quantization_config", "trust_remote_code")
-SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token")
-SPECIAL += ("mask_token",)
+SPECIAL = (
+    *("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token"),
+    "mask_token",
+)
 WORDS: dict[str, Check] = {
     "padding_side": one_of("left", "right"),
     "do_lower_case": boolean,

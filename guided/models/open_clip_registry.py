@@ -62,11 +62,15 @@ def table() -> dict[str, dict[str, str]]:
         return known
     for key, value in zip(whole.keys, whole.values, strict=True):
         value = parts[value.id] if isinstance(value, ast.Name) else value
-        entries = {entry.arg: settings(entry.value) for entry in value.keywords}
-        known[key.value] = {tag: e.get("hf_hub", "").rstrip("/") for tag, e in entries.items()}
-        quick = {tag: known[key.value][tag] for tag, e in entries.items() if e.get("quick_gelu")}
+        assert isinstance(key, ast.Constant) and isinstance(value, ast.Call)
+        arch, entries = str(key.value), {}
+        for entry in value.keywords:
+            assert isinstance(entry.value, ast.Call)
+            entries[str(entry.arg)] = settings(entry.value)
+        known[arch] = {tag: e.get("hf_hub", "").rstrip("/") for tag, e in entries.items()}
+        quick = {tag: known[arch][tag] for tag, e in entries.items() if e.get("quick_gelu")}
         if quick:
-            known[f"{key.value}-quickgelu"] = quick
+            known[f"{arch}-quickgelu"] = quick
     return known
 
 

@@ -51,9 +51,9 @@ def check_tuples(file: IO[bytes], path: Path) -> None:
     memo: dict[int, int | None] = {}
     for code, argument, _ in pickletools.genops(file):
         if code.name in ("BINGET", "LONG_BINGET", "GET"):
-            stack.append(memo[int(argument)])
+            stack.append(memo[int(argument or 0)])
         elif code.name in ("BINPUT", "LONG_BINPUT", "PUT"):
-            memo[int(argument)] = stack[-1]
+            memo[int(argument or 0)] = stack[-1]
         elif code.name == "MEMOIZE":
             memo[len(memo)] = stack[-1]
         elif code.name == "MARK":

@@ -63,7 +63,9 @@ class Refused(ValueError):
 class Redirects(urllib.request.HTTPRedirectHandler):
     """A redirect handler that follows only to allowed addresses, and never from https to http."""
 
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str):
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
         if not may_ask(newurl) or (req.type == "https" and urlsplit(newurl).scheme != "https"):
             raise Refused(f"it leads to {shown(ascii(newurl))}: {ADDRESSES}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)

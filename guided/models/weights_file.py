@@ -76,7 +76,7 @@ def describes(tensor: Any) -> bool:
         isinstance(part, list) and all(type(n) is int and 0 <= n < MOST_BYTES for n in part)
         for part in (shape, offsets)
     )
-    return numbers and len(offsets) == 2
+    return numbers and isinstance(offsets, list) and len(offsets) == 2
 
 
 def is_consistent(path: Path) -> bool:
