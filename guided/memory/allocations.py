@@ -30,8 +30,8 @@ class AllocationCounter(TorchDispatchMode):
         super().__init__()
         self.reordering = reordering
         self.live = self.peak = 0
-        self.kept = [tensor.untyped_storage() for tensor in owned]
-        self.known = {storage._cdata: 0 for storage in self.kept}  # storage -> bytes
+        self.storages = [tensor.untyped_storage() for tensor in owned]
+        self.sizes = {storage._cdata: 0 for storage in self.storages}  # bytes by storage
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -40,9 +40,9 @@ class AllocationCounter(TorchDispatchMode):
     def disown(self, tensor: Tensor) -> None:
         """Remove a tensor from the count."""
         storage = tensor.untyped_storage()
-        held = self.known.get(storage._cdata, 0)
-        self.known[storage._cdata] = 0
-        self.kept.append(storage)
+        held = self.sizes.get(storage._cdata, 0)
+        self.sizes[storage._cdata] = 0
+        self.storages.append(storage)
         self.live -= held
         self.peak = self.live
 
@@ -67,11 +67,11 @@ class AllocationCounter(TorchDispatchMode):
 
     def _enter(self, storage: torch.UntypedStorage) -> None:
         key = storage._cdata
-        if key not in self.known:
-            self.known[key] = storage.nbytes()
+        if key not in self.sizes:
+            self.sizes[key] = storage.nbytes()
             self.live += storage.nbytes()
             self.peak = max(self.peak, self.live)
             weakref.finalize(storage, self._leave, key)
 
     def _leave(self, key: int) -> None:
-        self.live -= self.known.pop(key, 0)
+        self.live -= self.sizes.pop(key, 0)

@@ -65,7 +65,7 @@ class StepMeter:
         self.need.images = IMAGES * x.numel() * 4
 
     def predicted(self) -> None:
-        """Mark that the image is predicted, and what the backward pass needs is kept."""
+        """Mark the end of the forward pass, with its saved activations."""
         self.need.prediction = self.counter.take_peak()
         self.need.activations = self.counter.live
 

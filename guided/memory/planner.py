@@ -25,7 +25,7 @@ class MemoryRequest:
     """What will be drawn, with which networks, and how much memory it may take.
 
     `prepare` makes the guides for given CLIPs. `setting` is `memory=`: "auto", "off" or GB.
-    `recompute`: whether the generator may be told to recompute activations."""
+    `recompute`: whether the generator may recompute activations in the backward pass."""
 
     generator: LoadedGenerator
     clips: Mapping[str, ClipModel]

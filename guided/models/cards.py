@@ -77,12 +77,12 @@ class WeightsCard:
         return path
 
     def target(self) -> Path:
-        """Return where a download of the weights is kept: one name directly in the cache.
+        """Return the path of a download: one name directly in the cache.
         BadInput when `file` is anything else, or when a link there leads out of the cache."""
         if is_path(self.file) or "/" in self.file:
             raise BadInput(
-                f"{self.GROUP}.file={shown(self.file)}: a download is kept in {cache()} under one "
-                f"name, as in file: {Path(self.file).name}"
+                f"{self.GROUP}.file={shown(self.file)}: a download is stored in {cache()} under "
+                f"one name, as in file: {Path(self.file).name}"
             )
         folder = cache().resolve()
         path = (folder / self.file).resolve()

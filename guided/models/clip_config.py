@@ -166,7 +166,7 @@ TEXT = TOWER | {
     "pool_type": one_of("first", "last", "argmax", "eos", "none"),
     "proj_bias": boolean,
     "proj_type": one_of("linear", "none"),
-    # Only says that the folder itself has a tokenizer in transformers' format.
+    # Marks a folder with a tokenizer in transformers' format.
     "hf_tokenizer_name": either(null, text),
     "tokenizer_mode": either(null, one_of("", "clips")),
     "tokenizer_kwargs": either(

@@ -53,18 +53,21 @@ def load_secondary(card: SecondaryCard, device: torch.device) -> SecondaryModel:
     return model.requires_grad_(False).eval().to(device)
 
 
-def check(wanted: dict[str, Tensor], found: dict[str, Tensor], path: Path) -> None:
+def check(expected: dict[str, Tensor], tensors: dict[str, Tensor], path: Path) -> None:
     """Raise BadInput, with the first difference, if tensors do not fit a network."""
-    missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+    missing, unknown = (
+        sorted(expected.keys() - tensors.keys()),
+        sorted(tensors.keys() - expected.keys()),
+    )
     if missing or unknown:
         example = f"{missing[0]} is missing" if missing else f"{unknown[0]} is unknown"
         raise BadInput(
             f"{path} does not fit its card: {len(missing)} tensors missing, {len(unknown)} "
             f"unknown ({example})"
         )
-    for key, tensor in wanted.items():
-        if tensor.shape != found[key].shape:
+    for key, tensor in expected.items():
+        if tensor.shape != tensors[key].shape:
             raise BadInput(
-                f"{path} does not fit its card: {key} is {tuple(found[key].shape)}, "
+                f"{path} does not fit its card: {key} is {tuple(tensors[key].shape)}, "
                 f"expected {tuple(tensor.shape)}"
             )

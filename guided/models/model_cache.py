@@ -28,7 +28,7 @@ class ModelCache:
         """Return load(card, *how), from the cache if it was called before."""
         name, way = weights_key(card), f"{load.__module__} {load.__qualname__} {how}"
         if name not in self.models or self.models[name][0] != way:
-            self.models.pop(name, None)  # the same in another precision, say
+            self.models.pop(name, None)  # e.g. the same in another precision
             self.models[name] = way, load(card, *how)
         return self.models[name][1]
 

@@ -44,11 +44,11 @@ def recognise(path: Path, known: Iterable[ModelCard]) -> Recognised:
     """Return the network in the file; BadInput if it is no U-Net of guided-diffusion's family.
 
     `known`: cards of models, for the properties that shapes do not determine."""
-    found = shapes(path)
-    prefix = find_prefix(found, ANCHOR)
+    tensors = shapes(path)
+    prefix = find_prefix(tensors, ANCHOR)
     if prefix is None:
-        raise BadInput(f"model={path} {unlike(found)}")
-    inner = {key.removeprefix(prefix): s for key, s in found.items() if key.startswith(prefix)}
+        raise BadInput(f"model={path} {unlike(tensors)}")
+    inner = {key.removeprefix(prefix): s for key, s in tensors.items() if key.startswith(prefix)}
     try:
         return from_shapes(inner, path, list(known))
     except (ArithmeticError, KeyError, IndexError, TypeError, ValueError) as error:
@@ -69,19 +69,19 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]]:
     return {key: tuple(tensor.shape) for key, tensor in read(path, shapes_only=True).items()}
 
 
-def unlike(found: Shapes) -> str:
+def unlike(tensors: Shapes) -> str:
     """Return the message for a file that holds no U-Net: its likely kind, and the expected one."""
-    kind = next((kind for part, kind in OTHERS.items() if any(part in k for k in found)), "")
-    names = ", ".join(list(found)[:2]) or "nothing"
+    kind = next((kind for part, kind in OTHERS.items() if any(part in k for k in tensors)), "")
+    names = ", ".join(list(tensors)[:2]) or "nothing"
     return (
         f"is {kind or 'unknown'}: it holds {names}, ...; expected is a U-Net of guided-diffusion "
         f"with {ANCHOR}, input_blocks.0.0.weight and so on"
     )
 
 
-def from_shapes(found: Shapes, path: Path, known: list[ModelCard]) -> Recognised:
+def from_shapes(tensors: Shapes, path: Path, known: list[ModelCard]) -> Recognised:
     """Return the network with these shapes; the rest from the known model that is most alike."""
-    unet = visible(found)
+    unet = visible(tensors)
     # First a model with the file's name, then published ones.
     known.sort(key=lambda c: (Path(c.file).name != path.name, not c.name.startswith("imagenet")))
     same = [card for card in known if looks(card.unet) == looks(unet)]
@@ -111,35 +111,35 @@ def guess_kind(unet: UNetConfig) -> tuple[str, str]:
     return ("x0", "cosine") if unet.dense else ("eps", "linear")
 
 
-def visible(found: Shapes) -> UNetConfig:
+def visible(tensors: Shapes) -> UNetConfig:
     """Return the architecture as far as shapes determine it. KeyError for a missing tensor,
     ValueError for shapes of another network."""
-    wide, channels = found[ANCHOR]
-    first, inputs = found["input_blocks.0.0.weight"][:2]
-    dense = found["dense.inp.weight"][0] if "dense.inp.weight" in found else 0
+    wide, channels = tensors[ANCHOR]
+    first, inputs = tensors["input_blocks.0.0.weight"][:2]
+    dense = tensors["dense.inp.weight"][0] if "dense.inp.weight" in tensors else 0
     patch = math.isqrt(inputs // (6 if dense else 3))
     if patch < 1 or inputs != (6 if dense else 3) * patch**2:
         kinds = {4: "a latent model (Stable Diffusion)", 6: "a model that enlarges pictures"}
         raise ValueError(f"it reads {inputs} channels, not 3: {kinds.get(inputs, 'another kind')}")
-    outputs = found["out.2.weight"][0]
+    outputs = tensors["out.2.weight"][0]
     if outputs not in (3 * patch**2, 6 * patch**2):
         raise ValueError(f"it writes {outputs} channels to the {inputs} that it reads")
     if wide != 4 * channels:
         raise ValueError(f"{ANCHOR} is {(wide, channels)}, expected four times as tall as wide")
     if min(channels, first, patch) < 1:
         raise ValueError(f"its first layers have {channels} and {first} channels")
-    blocks = 1 + max(block_numbers(found, "output_blocks"))
-    ups = [i for i in range(blocks) if grows(found, i)]
+    blocks = 1 + max(block_numbers(tensors, "output_blocks"))
+    ups = [i for i in range(blocks) if grows(tensors, i)]
     res_blocks = ups[0] if ups else blocks - 1
     levels = blocks // (res_blocks + 1)
     if not 1 <= levels <= MOST_LEVELS:
         raise ValueError(f"it has {levels} levels, expected 1 to {MOST_LEVELS}")
     firsts = [1 + level * (res_blocks + 1) for level in range(levels)]
-    widths = [found[f"input_blocks.{i}.0.out_layers.3.weight"][0] for i in firsts]
-    attending = [f"input_blocks.{i}.1.qkv.weight" in found for i in firsts]
+    widths = [tensors[f"input_blocks.{i}.0.out_layers.3.weight"][0] for i in firsts]
+    attending = [f"input_blocks.{i}.1.qkv.weight" in tensors for i in firsts]
     size = COARSEST * patch * 2 ** (levels - 1)
-    if dense:  # which knows one size only
-        size = math.isqrt(found["dense.out.weight"][0] // 3)
+    if dense:  # these layers have one size
+        size = math.isqrt(tensors["dense.out.weight"][0] // 3)
     if widths[0] != first:
         raise ValueError(f"its first layer has {first} channels and its first level {widths[0]}")
     return UNetConfig(
@@ -150,19 +150,19 @@ def visible(found: Shapes) -> UNetConfig:
         attention_resolutions=[
             size // (patch << level) for level in range(levels) if attending[level]
         ],
-        resblock_updown=any(is_res_block(found, i) for i in ups),
-        use_scale_shift_norm=found["input_blocks.1.0.emb_layers.1.weight"][0] == 2 * first,
+        resblock_updown=any(is_res_block(tensors, i) for i in ups),
+        use_scale_shift_norm=tensors["input_blocks.1.0.emb_layers.1.weight"][0] == 2 * first,
         learn_sigma=outputs == 6 * patch**2,
-        num_classes=found.get("label_emb.weight", (0,))[0],
+        num_classes=tensors.get("label_emb.weight", (0,))[0],
         patch=patch,
         dense=dense,
-        dense_hidden=found["dense.up.weight"][0] if dense else 0,
+        dense_hidden=tensors["dense.up.weight"][0] if dense else 0,
     )
 
 
-def block_numbers(found: Shapes, part: str) -> set[int]:
+def block_numbers(tensors: Shapes, part: str) -> set[int]:
     """Return the numbers of a part's blocks. ValueError if they are not 0, 1, 2, ..."""
-    names = {key.split(".")[1] for key in found if key.startswith(f"{part}.")}
+    names = {key.split(".")[1] for key in tensors if key.startswith(f"{part}.")}
     known = {str(number) for number in range(len(names))}
     if not names:
         raise KeyError(f"{part}.0")
@@ -172,16 +172,16 @@ def block_numbers(found: Shapes, part: str) -> set[int]:
     return set(map(int, names))
 
 
-def grows(found: Shapes, i: int) -> bool:
+def grows(tensors: Shapes, i: int) -> bool:
     """Return whether an output block ends in a layer that doubles the size."""
-    return is_res_block(found, i) or any(
-        f"output_blocks.{i}.{layer}.conv.weight" in found for layer in (1, 2)
+    return is_res_block(tensors, i) or any(
+        f"output_blocks.{i}.{layer}.conv.weight" in tensors for layer in (1, 2)
     )
 
 
-def is_res_block(found: Shapes, i: int) -> bool:
+def is_res_block(tensors: Shapes, i: int) -> bool:
     """Return whether that layer is a residual block."""
-    return any(f"output_blocks.{i}.{layer}.in_layers.2.weight" in found for layer in (1, 2))
+    return any(f"output_blocks.{i}.{layer}.in_layers.2.weight" in tensors for layer in (1, 2))
 
 
 def tidy(mult: float) -> float:

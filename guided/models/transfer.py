@@ -256,7 +256,7 @@ def position(response: HTTPResponse, offset: int) -> tuple[int, int]:
     pattern = r"bytes ([0-9]{1,15})-[0-9]{1,15}/([0-9]{1,15}|\*)"
     match = re.fullmatch(pattern, response.headers.get("Content-Range", "").strip())
     if match is None or int(match[1]) != offset:
-        raise WrongPart("it answered with another part than was asked for")
+        raise WrongPart("it sent another part than requested")
     return offset, int(match[2]) if match[2] != "*" else offset + length
 
 

@@ -121,7 +121,7 @@ def remember(path: Path, sha256: str) -> None:
     try:
         write_new(beside(path), json.dumps(about(path, sha256)))
     except OSError as error:
-        log.info("%s: no note of its hash is kept: %s", path, error)
+        log.info("%s: its hash cannot be noted: %s", path, error)
 
 
 def write_new(path: Path, text: str) -> None:
