@@ -68,8 +68,8 @@ def printable(text: str, lines: bool = False) -> str:
 def check_number(
     name: str, value: Any, low: float = -math.inf, high: float = math.inf, whole: bool = False
 ) -> None:
-    """Raise ValueError, naming the setting, unless the value is finite, in [low, high], and
-    an integer if `whole`."""
+    """Raise ValueError, naming the setting, unless the value is a finite number in [low, high],
+    and an integer if `whole`."""
     fits = is_number(value) and is_finite(value) and low <= value <= high
     if not fits or (whole and value != int(value)):
         beyond = is_number(value) and (value < low or value > high)

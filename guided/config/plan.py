@@ -136,7 +136,7 @@ class Plan:
             init=read_init(cfg.init, cfg.init_fit),
         )
         for picture in plan.files:
-            allowed_files.tell_of_picture(picture)
+            allowed_files.warn_of_picture(picture)
         plan = plan.resolved()
         plan.check()
         plan.skip = read_skip(plan.steps, plan.init, cfg.skip, cfg.strength)

@@ -1,2 +1,2 @@
-"""For those who come from Disco Diffusion or DiscoArt: the table of their settings and ours, and
-the reading of their files. Knows nothing about drawing; imports no torch."""
+"""Disco Diffusion's and DiscoArt's settings: their table, the reading of their files, and their
+translation. Imports no torch."""

@@ -1,5 +1,5 @@
-"""CLIPs of Disco Diffusion and DiscoArt, as ours: a card of conf/clip where there is one, else
-open_clip's ARCH::TAG, which clip= takes too. Loads nothing; imports no torch."""
+"""Translation of Disco Diffusion's and DiscoArt's CLIPs: to a card of conf/clip if there is one,
+else to open_clip's ARCH::TAG, which clip= accepts too. Imports no torch."""
 
 import re
 from typing import Any
@@ -14,7 +14,7 @@ NO_CARD = "a CLIP without a card has no setting of its own; write it a card, as 
 
 
 def clips(given: Given, out: Translation) -> None:
-    """Disco's switches, or DiscoArt's list; their schedules find them by name."""
+    """Translate Disco's switches or DiscoArt's list, and the schedules of their weights."""
     chosen = chosen_clips(given)
     schedules = given.take("clip_models_schedules") or {}
     if not isinstance(schedules, dict):
@@ -35,24 +35,25 @@ def clips(given: Given, out: Translation) -> None:
 
 
 def chosen_clips(given: Given) -> list[str]:
-    """What clip= is to be; empty only where the file turns every CLIP off."""
-    return list(dict.fromkeys(our_clip("clip_models", name) for name in asked_clips(given)))
+    """Return the value of clip=; empty only if the file turns every CLIP off."""
+    return list(dict.fromkeys(our_clip("clip_models", name) for name in their_clips(given)))
 
 
-def asked_clips(given: Given) -> list[Any]:
+def their_clips(given: Given) -> list[Any]:
+    """Return the chosen CLIPs by their names in Disco Diffusion or DiscoArt."""
     listed = given.take("clip_models")
     if listed is not None:
         return listed if isinstance(listed, list) else [listed]
-    switches = {k: v for k, v in given.said.items() if k in data()["clips"]}
+    switches = {k: v for k, v in given.explicit.items() if k in data()["clips"]}
     if given.program == "discoart" or not switches:
         return data()["default_clips"]
     return [data()["clips"][k] for k in switches if truth(k, given.take(k))]
 
 
 def our_clip(setting: str, name: Any) -> str:
-    """A card, or ARCH::TAG. ValueError for what could be neither."""
-    typed = text(setting, name)
-    found = clip_card(typed) or open_clip_name(typed)
-    if not re.fullmatch(r"[\w.:-]+", found, re.ASCII):
-        raise ValueError(f"{setting} has {shown(typed)!r}, which is no CLIP as ViT-B-32::openai")
-    return found
+    """Return the name of a card, or ARCH::TAG. Raise ValueError if it can be neither."""
+    theirs = text(setting, name)
+    ours = clip_card(theirs) or open_clip_name(theirs)
+    if not re.fullmatch(r"[\w.:-]+", ours, re.ASCII):
+        raise ValueError(f"{setting} has {shown(theirs)!r}, which is no CLIP as ViT-B-32::openai")
+    return ours

@@ -1,6 +1,6 @@
-"""Prompts of Disco Diffusion and DiscoArt, as ours.
+"""Translation of Disco Diffusion's and DiscoArt's prompts.
 
-Disco has {frame: texts}, with weights behind colons; DiscoArt lists of these, or a schema of
+Disco has {frame: texts}, with weights behind colons; DiscoArt has lists of texts, or a schema of
 {text, weight, schedule, clip_guidance}.
 """
 
@@ -18,62 +18,64 @@ FILMS = "belongs to films; this program draws stills"
 
 
 def prompts(given: Given, out: Translation) -> None:
-    asked = given.take("text_prompts")
-    if isinstance(asked, dict) and "version" in asked:
-        listed = asked.get("prompts") or []
-        if not isinstance(listed, list):
-            raise ValueError(f"text_prompts: prompts={shown(listed)} must be a list")
-        found = [schema_prompt(item, chosen_clips(given), out) for item in listed]
+    """Translate text_prompts and image_prompts."""
+    value = given.take("text_prompts")
+    if isinstance(value, dict) and "version" in value:
+        items = value.get("prompts") or []
+        if not isinstance(items, list):
+            raise ValueError(f"text_prompts: prompts={shown(items)} must be a list")
+        texts = [schema_prompt(item, chosen_clips(given), out) for item in items]
     else:
-        found = [text_prompt(one, out) for one in first_frame("text_prompts", asked, out)]
-    if "" in map(words, found):
-        found = [prompt for prompt in found if words(prompt)]
+        texts = [text_prompt(one, out) for one in first_frame("text_prompts", value, out)]
+    if "" in map(words, texts):
+        texts = [prompt for prompt in texts if words(prompt)]
         out.notes.append("text_prompts: a prompt without a word in it is left out")
-    if found:
-        out.settings["prompt"] = found[0] if len(found) == 1 else found
+    if texts:
+        out.settings["prompt"] = texts[0] if len(texts) == 1 else texts
     images = first_frame("image_prompts", given.take("image_prompts"), out)
     images = [image for image in images if image.strip()]
     if images:
         out.settings["image_prompt"] = images
 
 
-def first_frame(name: str, asked: Any, out: Translation) -> list[str]:
-    """Disco's {frame: texts}, of which a still picture sees the first; or a list; or one text."""
-    if isinstance(asked, dict):
-        frames = sorted(asked, key=lambda frame: int(number(name, frame)))
+def first_frame(name: str, value: Any, out: Translation) -> list[str]:
+    """Return the texts of Disco's {frame: texts} for its first frame, of a list, or one text."""
+    if isinstance(value, dict):
+        frames = sorted(value, key=lambda frame: int(number(name, frame)))
         for frame in frames[1:]:
             out.leave(f"{name} from frame {frame} on", FILMS)
-        asked = asked[frames[0]] if frames else []
-    if asked is None:
+        value = value[frames[0]] if frames else []
+    if value is None:
         return []
-    return [text(name, one) for one in (asked if isinstance(asked, list) else [asked])]
+    return [text(name, one) for one in (value if isinstance(value, list) else [value])]
 
 
 def words(prompt: Any) -> str:
+    """Return the text of a translated prompt."""
     return prompt["text"] if isinstance(prompt, dict) else prompt
 
 
-def text_prompt(said: str, out: Translation) -> Any:
-    """A text as it stands, or with its weight beside it."""
-    bare, weight = split_weight(said)
-    theirs = re.fullmatch(r"(?s).*:\s*(?P<weight>[+-]?[\d.]+)\s*", said)
-    if theirs and bare == said and not said.startswith("http"):
+def text_prompt(typed: str, out: Translation) -> Any:
+    """Return the prompt of a text with a weight behind its last colon."""
+    bare, weight = split_weight(typed)
+    theirs = re.fullmatch(r"(?s).*:\s*(?P<weight>[+-]?[\d.]+)\s*", typed)
+    if theirs and bare == typed and not typed.startswith("http"):
         out.notes.append(
-            f"{said!r} is all text here; there, what is behind the last colon was a weight"
+            f"{typed!r} is all text here; there, the number behind the last colon was a weight"
         )
     return prompt_of(bare, tidy(weight), [])
 
 
 def schema_prompt(item: Any, chosen: list[str], out: Translation) -> Any:
-    """One of DiscoArt's {text, weight, schedule, clip_guidance, spellcheck}."""
+    """Return the prompt of DiscoArt's {text, weight, schedule, clip_guidance, spellcheck}."""
     if not isinstance(item, dict) or "text" not in item:
         raise ValueError(f"text_prompts has {shown(item)} in it, which has no text")
     bare, weight = split_weight(text("text_prompts", item["text"]))
     weight = timed("weight", item.get("weight", weight), out.notes)
     if (on := timed("schedule", item.get("schedule", True), out.notes)) != 1:
         weight = product(weight, on)
-    asked, cards = item.get("clip_guidance") or [], []
-    for name in asked if isinstance(asked, list) else [asked]:
+    clips, cards = item.get("clip_guidance") or [], []
+    for name in clips if isinstance(clips, list) else [clips]:
         if (ours := our_clip("clip_guidance", name)) in chosen:
             cards.append(ours)
         else:
@@ -84,9 +86,10 @@ def schema_prompt(item: Any, chosen: list[str], out: Translation) -> Any:
     return prompt_of(bare, weight, cards)
 
 
-def prompt_of(said: str, weight: Any, cards: list[str]) -> Any:
-    """Plain where it is plain. What looks like a wildcard was text there."""
-    said = literal(" ".join(said.split()))
-    if weight == 1 and not cards and split_weight(said) == (said, 1.0):
-        return said
-    return {"text": said, "weight": weight} | ({"clips": cards} if cards else {})
+def prompt_of(bare: str, weight: Any, cards: list[str]) -> Any:
+    """Return a text if that is enough, else a mapping. Wildcards are escaped, because they were
+    text there."""
+    bare = literal(" ".join(bare.split()))
+    if weight == 1 and not cards and split_weight(bare) == (bare, 1.0):
+        return bare
+    return {"text": bare, "weight": weight} | ({"clips": cards} if cards else {})

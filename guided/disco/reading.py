@@ -1,7 +1,7 @@
-"""Settings files of Disco Diffusion and DiscoArt: whose they are, and what they say.
+"""Reading the settings files of Disco Diffusion and DiscoArt.
 
-Disco 5 saves JSON, NAME(0)_settings.txt; DiscoArt takes YAML and leaves a DocArray, whose settings
-are the `tags` of its documents. Reads data only, and knows nothing about our settings.
+Disco 5 saves JSON, NAME(0)_settings.txt; DiscoArt reads YAML and saves a DocArray, whose settings
+are the `tags` of its documents.
 """
 
 import json
@@ -16,9 +16,9 @@ from guided.untrusted.regular_files import read_bytes
 from guided.untrusted.yaml_reader import Unreadable
 
 LARGEST = 256 * 2**20  # bytes; a DocArray as JSON carries its pictures
-LARGEST_YAML = 2**20  # characters; it is read slowly, and settings alone are a few thousand
-DEEPEST = 50  # lists in lists
-MOST = 2**22  # values and characters in settings, aliases of YAML counted as often as they stand
+LARGEST_YAML = 2**20  # characters; YAML is parsed slowly, and settings alone are a few thousand
+DEEPEST = 50  # levels of nesting
+MOST = 2**22  # values and characters in settings, with YAML's aliases expanded
 BINARY = (
     "is DocArray's binary form; where DiscoArt is installed, python -c \"from docarray import "
     "DocumentArray; from discoart import save_config; "
@@ -27,13 +27,13 @@ BINARY = (
 
 
 def read(path: Path) -> tuple[str, dict[str, Any]]:
-    """("disco" or "discoart", its settings under its own names). BadInput in one line."""
+    """Return "disco" or "discoart", and the settings under that program's names. Raise BadInput if
+    the file cannot be read or has no such settings."""
     settings = unwrapped(parsed(text_of(path), path), path)
     if extent(settings, {}) > MOST:
         raise BadInput(f"import={path}: its settings are too large, or inside one another")
     settings = {str(name): value for name, value in settings.items()}
-    known = [name for name in settings if name in names("disco") | names("discoart")]
-    if not known:
+    if not settings.keys() & (names("disco") | names("discoart")):
         raise BadInput(
             f"import={path} has no setting of Disco Diffusion or DiscoArt in it; "
             "a Disco settings file has text_prompts, steps, cut_overview, ..."
@@ -42,6 +42,7 @@ def read(path: Path) -> tuple[str, dict[str, Any]]:
 
 
 def text_of(path: Path) -> str:
+    """Return the text of the file. Raise BadInput if it is too large, binary or not UTF-8."""
     try:
         content = read_bytes(path, LARGEST)
     except OSError as error:
@@ -57,7 +58,7 @@ def text_of(path: Path) -> str:
 
 
 def parsed(text: str, path: Path) -> Any:
-    """JSON, or else YAML."""
+    """Return the data of JSON or else of YAML. Raise BadInput if it is neither."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -73,35 +74,35 @@ def parsed(text: str, path: Path) -> Any:
 
 
 def extent(value: Any, known: dict[int, float], depth: int = 0) -> float:
-    """Values and characters, as if every alias were written out; `known` has the extent of what
-    was met already, by id. Infinite where something contains itself, or is deeper than DEEPEST."""
+    """Return the number of values and characters with aliases expanded; infinite for a part that
+    contains itself or is nested too deep. `known` caches parts by id."""
     if isinstance(value, str | bytes):
         return len(value)
     if not isinstance(value, list | tuple | set | dict):
         return 1
     if id(value) not in known:
-        known[id(value)] = math.inf  # what is met again before it is known is inside itself
+        known[id(value)] = math.inf  # replaced below, unless the part contains itself
         inside = [*value, *value.values()] if isinstance(value, dict) else value
         if depth < DEEPEST:
             known[id(value)] = 1 + sum(extent(one, known, depth + 1) for one in inside)
     return known[id(value)]
 
 
-def unwrapped(found: Any, path: Path) -> dict[Any, Any]:
-    """The settings of a file, of a document, or of the first document of an array."""
-    if isinstance(found, dict) and isinstance(found.get("docs"), list):
-        found = found["docs"]
-    if isinstance(found, list) and found:
-        found = found[0]
-    if isinstance(found, dict) and isinstance(found.get("tags"), dict):
-        found = found["tags"]
-    if not isinstance(found, dict):
+def unwrapped(data: Any, path: Path) -> dict[Any, Any]:
+    """Return the settings of a file, of a document, or of the first document of an array."""
+    if isinstance(data, dict) and isinstance(data.get("docs"), list):
+        data = data["docs"]
+    if isinstance(data, list) and data:
+        data = data[0]
+    if isinstance(data, dict) and isinstance(data.get("tags"), dict):
+        data = data["tags"]
+    if not isinstance(data, dict):
         raise BadInput(f"import={path} holds no settings, which are names and values")
-    return found
+    return data
 
 
 def program(settings: dict[str, Any]) -> str:
-    """Whose settings these are, by the names that only one of the two has."""
+    """Return "disco" or "discoart", by the names that only one of the two has."""
     disco, discoart = names("disco"), names("discoart")
     only_disco = sum(name in disco - discoart for name in settings)
     only_discoart = sum(name in discoart - disco for name in settings)
@@ -113,9 +114,9 @@ def program(settings: dict[str, Any]) -> str:
 
 
 def names(which: str) -> set[str]:
-    """What settings are called in a program's files."""
-    found = {name for row in rows() for name in row.names(which) if " " not in name}
+    """Return the names of settings in a program's files."""
+    known = {name for row in rows() for name in row.names(which) if " " not in name}
     if which == "disco":
         # Its files have these instead of width_height_for_..._models and set_seed.
-        found |= {"width", "height", "width_height", "seed", *data()["clips"]}
-    return found
+        known |= {"width", "height", "width_height", "seed", *data()["clips"]}
+    return known

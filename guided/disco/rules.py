@@ -1,7 +1,7 @@
-"""From settings of Disco Diffusion or DiscoArt to ours. Knows nothing about files.
+"""Translation of Disco Diffusion's and DiscoArt's settings.
 
-A rule takes what it understands of what was given, and says what that is here. Whatever no rule
-and no row of the table takes is left, and told.
+Each rule takes some of the given settings and adds their equivalent to the translation. Settings
+that neither a rule nor the table takes are reported as having no equivalent.
 """
 
 import re
@@ -17,18 +17,20 @@ from guided.disco.values import number, product, text, timed, truth
 from guided.errors import shown
 from guided.schedule import AUTO
 
-NO_LIMIT = 1e9  # a clamp for those times of a run when it is off
+NO_LIMIT = 1e9  # the clamp where it is switched off for a part of the run
 
 
-def translate(program: str, said: Mapping[str, Any]) -> Translation:
-    """Everything that a file says. ValueError names a setting of theirs that makes no sense."""
-    given, out = Given(program, grouped(said)), Translation(look=program)
+def translate(program: str, settings: Mapping[str, Any]) -> Translation:
+    """Return the translation of a file's settings. Raise ValueError, naming a setting of theirs,
+    for an invalid value."""
+    given, out = Given(program, grouped(settings)), Translation(look=program)
     for rule in (as_they_stand, *RULES):
         rule(given, out)
     reasons = {name: row.why for row in rows() if row.why for name in row.names(program)}
     for name in given.left():
-        own = program == "discoart" and name.startswith("_")
-        out.leave(name, reasons.get(name) or ("its program's own notes" if own else "not known"))
+        internal = program == "discoart" and name.startswith("_")
+        unknown = "its program's own notes" if internal else "not known"
+        out.leave(name, reasons.get(name) or unknown)
     return out
 
 
@@ -36,13 +38,14 @@ def translate(program: str, said: Mapping[str, Any]) -> Translation:
 
 
 def as_they_stand(given: Given, out: Translation) -> None:
-    """Settings that are the same here under another name."""
+    """Translate the settings that have only another name here."""
     for row in rows():
         for name in row.names(given.program) if row.reads else []:
             out.settings[row.ours] = read_as(row.reads, name, given.take(name), out)
 
 
 def read_as(kind: str, name: str, value: Any, out: Translation) -> Any:
+    """Return the value of a setting that the table calls a schedule, flag or number."""
     if kind == "schedule":
         return timed(name, value, out.notes)
     if kind == "flag":
@@ -51,10 +54,11 @@ def read_as(kind: str, name: str, value: Any, out: Translation) -> Any:
 
 
 def model(given: Given, out: Translation) -> None:
+    """Translate the checkpoint: to a card, or a path."""
     name = text("diffusion_model", given.take("diffusion_model"))
-    found = model_card(name)
-    if found:
-        out.choices["model"] = found
+    card = model_card(name)
+    if card:
+        out.choices["model"] = card
     elif name == "custom":
         out.leave("diffusion_model=custom", "say model= and the path of the checkpoint")
     elif re.search(r"[\\/]|\.(pt|pth|safetensors)$", name):
@@ -64,6 +68,7 @@ def model(given: Given, out: Translation) -> None:
 
 
 def secondary(given: Given, out: Translation) -> None:
+    """Translate the use of the secondary model, which may be a schedule."""
     used = timed("use_secondary_model", given.take("use_secondary_model"), out.notes)
     out.choices["secondary"] = "imagenet2" if used != 0 else "none"
     if used != 0:
@@ -71,6 +76,7 @@ def secondary(given: Given, out: Translation) -> None:
 
 
 def sampler(given: Given, out: Translation) -> None:
+    """Translate the sampler and its eta."""
     name = text("diffusion_sampling_mode", given.take("diffusion_sampling_mode"))
     eta = given.take("eta")
     if name not in ("ddim", "plms"):
@@ -85,6 +91,7 @@ def sampler(given: Given, out: Translation) -> None:
 
 
 def clamp(given: Given, out: Translation) -> None:
+    """Translate the gradient's clamp and its switch, which may be schedules."""
     limit, used = given.take("clamp_max"), given.take("clamp_grad")
     limit = AUTO if limit == AUTO else timed("clamp_max", limit, out.notes)
     used = timed("clamp_grad", used, out.notes)
@@ -95,9 +102,10 @@ def clamp(given: Given, out: Translation) -> None:
 
 
 def range_guide(given: Given, out: Translation) -> None:
+    """Translate range_scale, which had no effect in Disco Diffusion."""
     scale = timed("range_scale", given.take("range_scale"), out.notes)
     if given.program == "disco":
-        if "range_scale" in given.said and scale != 0:
+        if "range_scale" in given.explicit and scale != 0:
             out.notes.append(
                 f"range_scale={scale} had no effect in Disco; guide.range.scale={scale} would have"
             )
@@ -106,11 +114,12 @@ def range_guide(given: Given, out: Translation) -> None:
 
 
 def augmentations(given: Given, out: Translation) -> None:
+    """Translate skip_augs."""
     out.settings["cutouts.augment"] = not truth("skip_augs", given.take("skip_augs"))
 
 
 def start(given: Given, out: Translation) -> None:
-    """Where it starts from, how much is skipped, and how strongly it is held to it."""
+    """Translate the init picture or noise, the skipped steps and the scale of likeness to it."""
     init, scale = given.take("init_image"), given.take("init_scale")
     perlin, mode = given.take("perlin_init"), given.take("perlin_mode") or "mixed"
     if truth("perlin_init", perlin):
@@ -124,7 +133,7 @@ def start(given: Given, out: Translation) -> None:
     skipped = number("skip_steps", skip[:-1] if share else skip)
     out.settings["skip"] = f"{skipped}%" if share else skipped
     if not init or init == "None":
-        if "init_scale" in given.said:
+        if "init_scale" in given.explicit:
             out.leave("init_scale", "there is no picture to start from")
         return
     out.settings["init"] = text("init_image", init)
@@ -135,6 +144,7 @@ def start(given: Given, out: Translation) -> None:
 
 
 def symmetry(given: Given, out: Translation) -> None:
+    """Translate the symmetries and the steps at which they are applied, in progress."""
     across = truth("use_horizontal_symmetry", given.take("use_horizontal_symmetry") or False)
     down = truth("use_vertical_symmetry", given.take("use_vertical_symmetry") or False)
     kinds = {(1, 1): "both", (1, 0): "horizontal", (0, 1): "vertical", (0, 0): "none"}
@@ -152,11 +162,11 @@ def symmetry(given: Given, out: Translation) -> None:
 
 
 def canvas(given: Given, out: Translation) -> None:
-    """Size, seed, how many, and the name: only where the file itself says so."""
+    """Translate size, seed and name if the file itself sets them."""
     names = ("width", "height")
-    size = given.take("width_height") if "width_height" in given.said else None
+    size = given.take("width_height") if "width_height" in given.explicit else None
     sides = [given.take(name) for name in names]
-    if size is None and all(name in given.said for name in names):
+    if size is None and all(name in given.explicit for name in names):
         size = sides
     size = size_for_model(given, out) if size is None else size
     if size is not None:
@@ -166,28 +176,29 @@ def canvas(given: Given, out: Translation) -> None:
         out.settings["size"] = [side // 64 * 64 for side in sides]
         if sides != out.settings["size"]:
             out.notes.append(f"size={sides} is rounded down to multiples of 64, as there")
-    seed = given.take("seed") if "seed" in given.said else given.take("set_seed")
+    seed = given.take("seed") if "seed" in given.explicit else given.take("set_seed")
     if seed not in (None, "random_seed", ""):
         out.settings["seed"] = number("seed", seed)
     name = given.take("batch_name")
-    if "batch_name" in given.said and name:
+    if "batch_name" in given.explicit and name:
         out.settings["name"] = text("batch_name", name)
 
 
 def size_for_model(given: Given, out: Translation) -> Any:
-    """Disco's notebook has a size for each of two kinds of models."""
-    asked = {side: given.take(f"width_height_for_{side}x{side}_models") for side in (256, 512)}
+    """Return the size that Disco's notebook has for models of 256 or of 512 pixels, or None."""
+    sizes = {side: given.take(f"width_height_for_{side}x{side}_models") for side in (256, 512)}
     kind = 256 if given.values["diffusion_model"] in data()["models_256"] else 512
     name = f"width_height_for_{kind}x{kind}_models"
     other = f"width_height_for_{768 - kind}x{768 - kind}_models"
-    if other in given.said:
+    if other in given.explicit:
         out.leave(other, "the model is of the other kind")
-    return asked[kind] if name in given.said else None
+    return sizes[kind] if name in given.explicit else None
 
 
 def count(given: Given, out: Translation) -> None:
+    """Translate the number of pictures."""
     batches, size = (number(n, given.take(n) or 1) for n in ("n_batches", "batch_size"))
-    if {"n_batches", "batch_size"} & given.said.keys():
+    if {"n_batches", "batch_size"} & given.explicit.keys():
         out.settings["count"] = batches * size
         if size > 1:
             out.settings["batch_size"] = size
@@ -198,17 +209,20 @@ def count(given: Given, out: Translation) -> None:
 
 
 def device(given: Given, out: Translation) -> None:
-    """Off is no choice of a device: it takes what there is."""
+    """Translate useCPU; False leaves the device automatic."""
     if truth("useCPU", given.take("useCPU") or False):
         out.settings["device"] = "cpu"
 
 
 def kept_pictures(given: Given, out: Translation) -> None:
-    if not truth("image_output", True if (kept := given.take("image_output")) is None else kept):
+    """Report image_output=False, which has no equivalent."""
+    value = given.take("image_output")
+    if not truth("image_output", True if value is None else value):
         out.leave("image_output=False", "a picture's file is all that keeps it here")
 
 
 def saves(given: Given, out: Translation) -> None:
+    """Translate the steps after which the image is saved."""
     wanted = given.take("intermediate_saves")
     if isinstance(wanted, list):
         at = [number("intermediate_saves", step) + 1 for step in wanted]  # they count from 0
@@ -222,18 +236,18 @@ def saves(given: Given, out: Translation) -> None:
 
 
 def long_prompts(given: Given, out: Translation) -> None:
-    """Where they were not cut, a long one stopped the run."""
+    """Take truncate_overlength_prompt: without it Disco stopped at a long prompt."""
     given.take("truncate_overlength_prompt")
 
 
 def more_outputs(given: Given, out: Translation) -> None:
-    """What is written beside the usual. DiscoArt makes a GIF unless it is told not to; here a film
-    is made when a file says how fast it should be."""
+    """Translate visualize_cuts, and gif_fps if the file sets it: DiscoArt makes a GIF by default,
+    which is none here."""
     outputs = ["still", "steps", "sheet", "metrics", "progress"]
     if truth("visualize_cuts", given.take("visualize_cuts") or False):
         outputs.append("cuts")
     fps = number("gif_fps", given.take("gif_fps") or 0)
-    if "gif_fps" in given.said and fps > 0:
+    if "gif_fps" in given.explicit and fps > 0:
         outputs.append("video")
         out.settings |= {"output.video.format": "gif", "output.video.fps": min(fps, 50)}
     if len(outputs) > 5:

@@ -1,8 +1,6 @@
-"""The table of settings: Disco Diffusion's names, DiscoArt's, ours; and SETTINGS.md, made of it.
+"""The table of Disco Diffusion's and DiscoArt's settings and ours, and SETTINGS.md made from it.
 
-    python -m guided.disco.table      # writes SETTINGS.md anew
-
-Knows nothing about what the settings do.
+python -m guided.disco.table      # rewrites SETTINGS.md
 """
 
 import json
@@ -33,7 +31,7 @@ keeps on purpose, because the picture depends on it; without the look it is mend
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; its fields are explained at the top of table.yaml."""
+    """A line of the table; its fields are explained at the top of table.yaml."""
 
     section: str
     disco: str = ""
@@ -53,16 +51,19 @@ class Row:
     why: str = ""
 
     def names(self, program: str) -> list[str]:
+        """Return the setting's names in `disco` or `discoart`."""
         return [name for name in getattr(self, program).split(", ") if name]
 
 
 @cache
 def data() -> dict[str, Any]:
+    """Return the content of table.yaml."""
     return yaml.safe_load(DATA.read_text(encoding="utf-8"))
 
 
 @cache
 def rows() -> tuple[Row, ...]:
+    """Return the lines of the table."""
     return tuple(_rows())
 
 
@@ -75,19 +76,20 @@ def _rows() -> Iterator[Row]:
 
 
 def defaults(program: str) -> dict[str, Any]:
-    """What `disco` or `discoart` sets where a file says nothing, under its own names."""
-    found: dict[str, Any] = {}
+    """Return the default settings of `disco` or `discoart` under its own names."""
+    settings: dict[str, Any] = {}
     for row in rows():
         value = row.default if program == "disco" else row.discoart_default
         names = row.names(program)
         if isinstance(value, dict) and len(names) > 1:  # several settings that are one of ours
-            found |= value
+            settings |= value
         elif len(names) == 1 and " " not in names[0]:
-            found[names[0]] = value
-    return found
+            settings[names[0]] = value
+    return settings
 
 
 def markdown() -> str:
+    """Return the text of SETTINGS.md."""
     lines = [HEAD]
     for section in dict.fromkeys(row.section for row in rows()):
         inside = [row for row in rows() if row.section == section]
@@ -109,7 +111,7 @@ def _line(row: Row) -> str:
 
 
 def _names(names: str) -> str:
-    """Names as code, descriptions as they are."""
+    """Return names as code and descriptions unchanged."""
     return ", ".join(n if " " in n or n == "..." else f"`{n}`" for n in names.split(", ") if n)
 
 

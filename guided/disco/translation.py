@@ -1,4 +1,4 @@
-"""What is given, settings of theirs over their program's defaults, and what comes of it here."""
+"""The settings of a Disco Diffusion or DiscoArt file, and their translation."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,57 +9,64 @@ from guided.errors import shown
 
 
 class Given:
-    """What a file says, over what its program sets where it says nothing."""
+    """The settings of a file over the defaults of its program."""
 
-    def __init__(self, program: str, said: Mapping[str, Any]) -> None:
-        self.program, self.said = program, dict(said)
-        self.values = defaults(program) | self.said
+    def __init__(self, program: str, explicit: Mapping[str, Any]) -> None:
+        self.program, self.explicit = program, dict(explicit)  # those of the file
+        self.values = defaults(program) | self.explicit
         self.taken: set[str] = set()
 
     def take(self, name: str) -> Any:
+        """Return a setting's value and mark it as translated."""
         self.taken.add(name)
         return self.values.get(name)
 
     def left(self) -> Iterator[str]:
-        return (name for name in self.said if name not in self.taken)
+        """Return the file's settings that were not taken."""
+        return (name for name in self.explicit if name not in self.taken)
 
 
 @dataclass
 class Translation:
-    """Ours: a look, choices of groups, settings; and what has no equivalent, by its reason."""
+    """The equivalent here: a look, choices of groups and settings; and settings without one."""
 
     look: str
     choices: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    left: dict[str, list[str]] = field(default_factory=dict)
+    left: dict[str, list[str]] = field(default_factory=dict)  # names by the reason
 
     def skipped(self, steps: int) -> int:
-        """How many steps are left out."""
+        """Return how many of `steps` are skipped."""
         skip = self.settings.get("skip", 0)
         per_cent = isinstance(skip, str)
         return int(float(skip.rstrip("%")) / 100 * steps) if per_cent else int(skip)
 
-    def leave(self, name: str, why: str) -> None:
-        self.left.setdefault(why, []).append(name)
+    def leave(self, name: str, reason: str) -> None:
+        """Record a setting that has no equivalent."""
+        self.left.setdefault(reason, []).append(name)
 
 
-def beyond(found: Translation, usual: Translation) -> Translation:
-    """What a translation says that its look does not say by itself."""
+def beyond(translation: Translation, usual: Translation) -> Translation:
+    """Return the translation without the choices and settings that its look has by itself."""
     return Translation(
-        found.look,
-        {k: v for k, v in found.choices.items() if usual.choices.get(k) != v},
-        {k: v for k, v in found.settings.items() if k not in usual.settings or
-         usual.settings[k] != v},
-        found.notes,
-        found.left,
-    )  # fmt: skip
+        translation.look,
+        {k: v for k, v in translation.choices.items() if usual.choices.get(k) != v},
+        {
+            k: v
+            for k, v in translation.settings.items()
+            if k not in usual.settings or usual.settings[k] != v
+        },
+        translation.notes,
+        translation.left,
+    )
 
 
-def grouped(said: Mapping[str, Any]) -> dict[str, Any]:
-    """With what a cut_schedules_group sets, where the file itself does not set it."""
-    group = said.get("cut_schedules_group")
-    own = {name: value for name, value in said.items() if name != "cut_schedules_group"}
+def grouped(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings over those of their cut_schedules_group. Raise ValueError if there is no
+    such group."""
+    group = settings.get("cut_schedules_group")
+    own = {name: value for name, value in settings.items() if name != "cut_schedules_group"}
     if not group:
         return own
     if not isinstance(group, str) or group not in data()["groups"]:

@@ -1,5 +1,5 @@
-"""Values of Disco's and DiscoArt's files: numbers that JSON made fractions or texts, and lists of
-a thousand values, one for each thousandth of the run. Knows no setting by name."""
+"""Values of Disco's and DiscoArt's files: numbers that JSON turned into fractions or texts, and
+lists of a thousand values, one for each thousandth of the run."""
 
 import math
 from typing import Any
@@ -11,73 +11,76 @@ STEPS = 1000  # entries of their lists, whatever the number of steps
 
 
 def text(name: str, value: Any) -> str:
-    """A text or a number as text. ValueError for lists and mappings, which are not written out:
-    aliases can make a few lines of YAML larger than the memory."""
+    """Return a text or a number as text. Raise ValueError for lists and mappings: with aliases
+    they can be larger than the memory."""
     if isinstance(value, list | tuple | set | dict):
         raise ValueError(f"{name} must be one value, not several")
     return str(value)
 
 
 def number(name: str, value: Any) -> Any:
-    """12, 12.0 and "12" -> 12. ValueError names what is no number, or has no end."""
-    said = text(name, value)
+    """Return 12 for 12, 12.0 and "12". Raise ValueError, naming the setting, unless it is a finite
+    number."""
+    typed = text(name, value)
     try:
-        found = float(value if is_number(value) else said)
+        result = float(value if is_number(value) else typed)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{name}={shown(said)} must be a number") from error
-    if not math.isfinite(found):
-        raise ValueError(f"{name}={shown(said)} must be a finite number")
-    return value if isinstance(value, int) and is_number(value) else tidy(found)
+        raise ValueError(f"{name}={shown(typed)} must be a number") from error
+    if not math.isfinite(result):
+        raise ValueError(f"{name}={shown(typed)} must be a finite number")
+    return value if isinstance(value, int) and is_number(value) else tidy(result)
 
 
 def tidy(value: Any) -> Any:
-    """Whole numbers as such: a DocArray holds fractions only."""
+    """Return whole floats as integers, because a DocArray has floats only."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def truth(name: str, value: Any) -> bool:
-    """True, "true" and 1.0 alike."""
+    """Return the bool of True, "true", 1 or 1.0. Raise ValueError, naming the setting, if it is
+    none."""
     known = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
-    said = text(name, value).lower()
-    if said not in known:
+    typed = text(name, value).lower()
+    if typed not in known:
         raise ValueError(f"{name}={shown(value)} must be true or false")
-    return known[said]
+    return known[typed]
 
 
 def timed(name: str, value: Any, notes: list[str]) -> Any:
-    """A number, or theirs of a thousand values, as a schedule of ours: text where it can stand as
-    it is, else pairs. ValueError names what is neither."""
+    """Return a number, or a list of a thousand values as a schedule: unchanged if it has the same
+    meaning here, else as pairs. Raise ValueError, naming the setting, for other values."""
     if isinstance(value, bool) or is_number(value):
         return number(name, int(value) if isinstance(value, bool) else value)
     if isinstance(value, list) and not all(isinstance(entry, int | float) for entry in value):
         raise ValueError(f"{name}: a list of values must have nothing but numbers in it")
     listed = isinstance(value, list)
-    said = "+".join(f"[{entry}]" for entry in value) if listed else text(name, value)
+    typed = "+".join(f"[{entry}]" for entry in value) if listed else text(name, value)
     try:
-        return int(truth(name, said)) if said in ("True", "False") else number(name, said)
+        return int(truth(name, typed)) if typed in ("True", "False") else number(name, typed)
     except ValueError:
-        found = schedule(name, said)
-    if found.way != STEP:
-        return said
-    runs = Runs(name, said).read()
+        result = schedule(name, typed)
+    if result.way != STEP:
+        return typed
+    runs = Runs(name, typed).read()
     total = sum(times for _, times in runs)
     if total == STEPS and not listed:
-        return tidy(found.values[0]) if found.constant else said
+        return tidy(result.values[0]) if result.constant else typed
     if total < STEPS:
         notes.append(
             f"{name} has {total} values; there, the run stopped where the thousandth was asked "
             "for; here, the last one holds"
         )
-    pairs, at = [], 0
+    pairs: list[list[Any]] = []
+    start = 0
     for one, times in runs:
-        if times and at < STEPS and (not pairs or pairs[-1][1] != tidy(one)):
-            pairs.append([at / STEPS, tidy(one)])
-        at += times
+        if times and start < STEPS and (not pairs or pairs[-1][1] != tidy(one)):
+            pairs.append([start / STEPS, tidy(one)])
+        start += times
     return pairs[0][1] if len(pairs) == 1 else pairs
 
 
 def product(value: Any, on: Any, off: float | None = None) -> Any:
-    """A schedule where another, of 1 and 0, is on; elsewhere 0, or `off`."""
+    """Return a schedule where another one is not 0; elsewhere 0, or `off`."""
     first, second = schedule("value", value), schedule("schedule", on)
     pairs: list[list[float]] = []
     for at in sorted({*points(first), *points(second)}):
@@ -87,7 +90,7 @@ def product(value: Any, on: Any, off: float | None = None) -> Any:
     return pairs[0][1] if len(pairs) == 1 else pairs
 
 
-def points(found: Schedule) -> list[float]:
-    """Where it changes; a way between points changes at every thousandth."""
-    steps = [k / STEPS for k in range(STEPS)] if found.way != STEP else []
-    return [0.0, *found.starts, *steps]
+def points(values: Schedule) -> list[float]:
+    """Return the progress at which a schedule changes: every thousandth if it is interpolated."""
+    steps = [k / STEPS for k in range(STEPS)] if values.way != STEP else []
+    return [0.0, *values.starts, *steps]

@@ -86,14 +86,14 @@ class Wildcards:
         image. Raise BadInput for a missing list, a circle of lists or too long a text."""
         # random() is promised to be the same in every version of Python; choice() is not.
         rng = random.Random(f"{seed} {place}")
-        if len(text) > LONGEST and any(found.search(text) for found in (NAME, CHOICE)):
+        if len(text) > LONGEST and any(pattern.search(text) for pattern in (NAME, CHOICE)):
             raise BadInput(f"prompt={shown(text)}: wildcards need a text below {LONGEST} letters")
         lang = language(NAME.sub("", text))
         for _ in range(DEEPEST):
             before = text[:LONGEST]
-            text = NAME.sub(lambda found: pick(self.words(found["name"], lang), rng), text)
+            text = NAME.sub(lambda match: pick(self.words(match["name"], lang), rng), text)
             while CHOICE.search(text):
-                text = CHOICE.sub(lambda found: pick(options(found[1]), rng), text)
+                text = CHOICE.sub(lambda match: pick(options(match[1]), rng), text)
             if text == before:
                 return ESCAPE.sub(r"\1", text)
             if len(text) > LONGEST:

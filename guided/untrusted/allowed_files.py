@@ -1,9 +1,9 @@
-"""Which local models and lists may be opened when a record, a file of rows or a manifest, which
-anyone may have written, says what is drawn.
+"""Local models and lists that may be opened for settings from an untrusted record, file of rows or
+manifest.
 
-Those that this command names, those of the user's own configuration, and what `trust=` allows:
-trust=true everything, trust=PATH or trust=[PATH,PATH] these. `trust` counts on the command line
-only. Without such a source everything may be opened, because the user named it. Imports no torch.
+Allowed are those that the command names, those of the user's own configuration, and those of
+`trust=`: trust=true all, trust=PATH or trust=[PATH,PATH] these. `trust` is read from the command
+line only. Without an untrusted source everything is allowed. Imports no torch.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 PLACES = (NAME, "wildcards", "cache", "init", "image_prompt")  # values that are always paths
 ENDINGS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".yaml", ".yml")
 CARDS = (".yaml", ".yml")
-# Settings whose values are texts, or are read here as records and rows.
+# Settings whose values are texts, or untrusted sources themselves.
 NO_PATHS = ("prompt", "negative", "from", "prompts", "resume", "name", "folder")
 
 
@@ -49,14 +49,15 @@ Word = TypeVar("Word", bound=Typed)
 
 @dataclass
 class Limits:
-    """What a source may open."""
+    """The files that an untrusted source may open."""
 
     source: str  # as typed: from=picture.png
     allowed: set[Path]  # absolute, links followed
-    configured: Callable[[], set[Path]]  # of the user's own configuration; asked only when needed
-    told: bool = False
+    configured: Callable[[], set[Path]]  # of the user's configuration, read when needed
+    warned: bool = False
 
     def allows(self, path: Path) -> bool:
+        """Return whether the path, links followed, is allowed."""
         place = absolute(path)
         return place in self.allowed or place in self.configured()
 
@@ -65,7 +66,7 @@ LIMITS: ContextVar[Limits | None] = ContextVar("limits", default=None)
 
 
 def apart(words: Sequence[Word]) -> tuple[list[Word], list[Word]]:
-    """Return the words of `trust=` and the others."""
+    """Return the words of `trust=`, and the other words of a command."""
     own = [word for word in words if word.name == NAME]
     return own, [word for word in words if word.name != NAME]
 
@@ -74,8 +75,9 @@ def apart(words: Sequence[Word]) -> tuple[list[Word], list[Word]]:
 def limited(
     source: str, own: Sequence[Typed], words: Sequence[Typed], folders: Iterable[Path] = ()
 ) -> Iterator[None]:
-    """While this is entered, only that is opened which `own` (the words of trust=), `words` (the
-    others of the command) or the YAML in `folders` name. BadInput when trust= has another form."""
+    """Allow, for as long as the block lasts, only files that `own` (the words of trust=), `words`
+    (the other words of the command) or YAML files in `folders` name. Raise BadInput if trust=
+    names a missing file."""
     values = [value for word in own for value in items(word.text)]
     if any(value.lower() == "true" for value in values):
         limits = None
@@ -100,7 +102,7 @@ def limited(
 
 
 def check(path: Path) -> None:
-    """Raise BadInput, before the path is touched, if it may not be opened."""
+    """Raise BadInput if the path is not allowed. Nothing at the path is read."""
     limits = LIMITS.get()
     if limits is None or limits.allows(path):
         return
@@ -111,19 +113,18 @@ def check(path: Path) -> None:
     )
 
 
-def tell_of_picture(path: str) -> None:
-    """Say that a source makes the run read a picture of the user's, which the command does not
-    name."""
+def warn_of_picture(path: str) -> None:
+    """Warn, once, that an untrusted source names a local picture which the command does not."""
     limits = LIMITS.get()
-    if limits is None or limits.told or limits.source.startswith("prompts="):
+    if limits is None or limits.warned or limits.source.startswith("prompts="):
         return
     if absolute(Path(path)) not in limits.allowed:
-        limits.told = True
+        limits.warned = True
         log.warning("%s names a local picture, which is read: %s", limits.source, path)
 
 
 def word() -> str:
-    """Return the `trust=` with which another process may open the same."""
+    """Return the `trust=` that allows another process the same files."""
     limits = LIMITS.get()
     if limits is None:
         return f"{NAME}=true"
@@ -134,26 +135,27 @@ def word() -> str:
 
 
 def items(text: str | None) -> list[str]:
-    """Return the parts of a value that may be paths: `[a,RN50::b]` -> a, b."""
+    """Return the parts of a value that may be paths: `[a,RN50::b]` -> a, RN50::b, b."""
     inner = re.sub(r"^(\w*\(|\[)|[\])]$", "", (text or "").strip())
-    found = [unquoted(inner)] if exists(unquoted(inner)) else split(inner)
-    found += [item.partition("::")[2] for item in found if "::" in item]
-    return [item for item in dict.fromkeys(found) if item and "\0" not in item]
+    parts = [unquoted(inner)] if exists(unquoted(inner)) else split(inner)
+    parts += [part.partition("::")[2] for part in parts if "::" in part]
+    return [part for part in dict.fromkeys(parts) if part and "\0" not in part]
 
 
 def paths_in(word: Typed) -> list[str]:
-    """Return the paths that a word names. The name of a choice is none: a folder of that name may
-    lie beside a picture."""
+    """Return the paths that a word names. The name of a choice is none, although a folder may have
+    the same name."""
     name = word.name
     if name in NO_PATHS:
         return []
-    found = items(word.text)
+    values = items(word.text)
     if name == "image_prompt":  # photo.jpg:0.5
-        found += [item.rpartition(":")[0] for item in found if ":" in item]
-    return [item for item in found if name in PLACES or is_path(item)]
+        values += [value.rpartition(":")[0] for value in values if ":" in value]
+    return [value for value in values if name in PLACES or is_path(value)]
 
 
 def is_path(text: str) -> bool:
+    """Return whether a text looks like a path rather than a name."""
     return (
         text.startswith((".", "~"))
         or any(sign in text for sign in "/\\")
@@ -162,11 +164,12 @@ def is_path(text: str) -> bool:
 
 
 def exists(name: str) -> bool:
+    """Return whether there is a file or folder of this name, `~` expanded."""
     return os.path.exists(os.path.expanduser(name))
 
 
 def absolute(path: Path) -> Path:
-    """Return where the path leads, links followed; the path itself where that cannot be said."""
+    """Return the absolute path with links followed, or the path itself if that fails."""
     try:
         return Path(os.path.realpath(path.expanduser()))
     except (OSError, RuntimeError, ValueError):
@@ -174,28 +177,29 @@ def absolute(path: Path) -> Path:
 
 
 def in_folders(folders: Iterable[Path], here: Path) -> set[Path]:
-    """Return every path in the YAML of these folders, by the form that cards give them: it begins
-    with / ~ or . and is from `here`."""
+    """Return every path in the YAML files of these folders: a text that begins with /, ~ or .,
+    relative to `here`."""
     files = (file for folder in folders for file in sorted(folder.glob("*.yaml")))
-    found = (Path(text).expanduser() for file in files for text in texts_of(file) if own(text))
-    return {absolute(here / path) for path in found}
+    paths = (Path(text).expanduser() for file in files for text in texts_of(file) if rooted(text))
+    return {absolute(here / path) for path in paths}
 
 
 def in_cards(cards: Iterable[Path]) -> set[Path]:
-    """Return every path in model cards that the command names; relative ones are beside them."""
-    found = ((card, text) for card in cards for text in texts_of(card))
+    """Return every path in the given model cards; relative ones are relative to the card."""
+    named = ((card, text) for card in cards for text in texts_of(card))
     return {
-        absolute(place / text) for card, text in found for place in (card.parent, Path.cwd())
-        if place == card.parent or own(text)
+        absolute(place / text) for card, text in named for place in (card.parent, Path.cwd())
+        if place == card.parent or rooted(text)
     }  # fmt: skip
 
 
-def own(text: str) -> bool:
+def rooted(text: str) -> bool:
+    """Return whether the text is a path that begins at the root, a home or the current folder."""
     return text.startswith(("/", "~/", "./", "../"))
 
 
 def texts_of(file: Path) -> list[str]:
-    """Return every text in a YAML file; none where it cannot be read."""
+    """Return every text in a YAML file; none if it cannot be read."""
     try:
         return list(texts(yaml.load(file.read_text(encoding="utf-8"), LOADER)))
     except (OSError, ValueError, yaml.YAMLError, RecursionError):

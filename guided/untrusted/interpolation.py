@@ -1,7 +1,7 @@
-"""Texts that say `${`, and mean it: OmegaConf reads them as they are and looks nothing up.
+"""Escaping of OmegaConf's interpolations, `${...}`, in untrusted texts.
 
-What comes from a file, a manifest or a record may come from anyone, and `${oc.env:TOKEN}` in it
-would carry a secret into a picture. Knows nothing about what the texts mean.
+An interpolation as `${oc.env:TOKEN}` in a file, manifest or record from anyone would write a
+secret into a picture.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-# Behind an even number of backslashes, each two of which are one, `${` is looked up.
+# `${` is an interpolation after an even number of backslashes, of which two stand for one.
 LOOKED_UP = re.compile(r"(?<!\\)((?:\\\\)*)\$\{")
 REFERENCE = re.compile(r"\$\{\.*[A-Za-z_][\w.\[\]]*\}", re.ASCII)  # to another setting
 
 
 def escaped(value: Any) -> Any:
-    """Return it with every text escaped, so that OmegaConf reads the text as it is now.
+    """Return the value with its texts escaped, so that OmegaConf reads them unchanged.
 
-    `???` would be a missing value to OmegaConf, so it gets a blank behind it, which prompts are
-    stripped of."""
+    `???` is a missing value to OmegaConf: it gets a blank at its end, which prompts are stripped
+    of."""
     if value == "???":
         return value + " "
     if isinstance(value, Mapping):
@@ -32,8 +32,8 @@ def escaped(value: Any) -> Any:
 
 
 def inert(value: Any, references: bool = False) -> Any:
-    """What OmegaConf would be given, with nothing in it that is looked up; `references` lets
-    those to other settings stand, which no resolver is asked for."""
+    """Return a value for OmegaConf with its interpolations escaped; with `references` those that
+    only refer to other settings remain."""
     if isinstance(value, Mapping):
         return {key: inert(inside, references) for key, inside in value.items()}
     if isinstance(value, list | tuple):
@@ -44,5 +44,5 @@ def inert(value: Any, references: bool = False) -> Any:
 
 
 def forget_environment() -> None:
-    """What is typed may refer to settings, but never to the environment."""
+    """Remove the resolver of environment variables, so that no setting can refer to them."""
     OmegaConf.clear_resolver("oc.env")

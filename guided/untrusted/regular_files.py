@@ -1,5 +1,6 @@
-"""Files and folders that may come from anyone: plain files read up to a limit, and folders without
-links, pipes and devices. Imports no torch.
+"""Reading untrusted files and folders: regular files up to a limit, no links, pipes and devices.
+
+Imports no torch.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from pathlib import Path
 from guided.errors import BadInput
 
 MB = 1 << 20
-CHUNK = 4 * MB  # bytes read at once, so that a limit takes no memory before there are data
-# A named pipe without a writer would block open() for ever.
+CHUNK = 4 * MB  # bytes per read, so that memory is used only for data that exist
+# Opening a named pipe without a writer would block for ever.
 FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def read_bytes(path: Path, limit: int, follow: bool = True) -> bytes:
     """Return the content of a regular file of at most `limit` bytes.
 
-    OSError, whose `strerror` says it in words, for a folder, a named pipe, a device, a larger
-    file, and for a symbolic link unless `follow`."""
+    Raise OSError with a `strerror` in words for a folder, a named pipe, a device, a larger file,
+    and for a symbolic link unless `follow`."""
     if not follow and os.path.islink(path):
         raise OSError(errno.ELOOP, "it is a link", str(path))
     with open(os.open(path, FLAGS | (0 if follow else getattr(os, "O_NOFOLLOW", 0))), "rb") as f:
@@ -31,7 +32,7 @@ def read_bytes(path: Path, limit: int, follow: bool = True) -> bytes:
         too_large = OSError(errno.EFBIG, f"it is larger than {limit // MB} MB", str(path))
         if about.st_size > limit:
             raise too_large
-        content = bytearray()  # files of /proc have a size of 0, and content
+        content = bytearray()  # files in /proc have the size 0 and a content
         while part := f.read(min(CHUNK, limit + 1 - len(content))):
             content += part
             if len(content) > limit:
@@ -40,19 +41,19 @@ def read_bytes(path: Path, limit: int, follow: bool = True) -> bytes:
 
 
 def read_text(path: Path, limit: int, follow: bool = True) -> str:
-    """Return the text of a regular file in UTF-8, as `read_bytes`; UnicodeDecodeError too."""
+    """Return the UTF-8 text of a regular file. Raise OSError or UnicodeDecodeError."""
     return read_bytes(path, limit, follow).decode("utf-8")
 
 
 def check_regular(setting: str, path: Path) -> None:
-    """Raise BadInput for a named pipe, a device or a socket where a file or folder is needed."""
+    """Raise BadInput unless the path is a regular file or a folder."""
     mode = path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise BadInput(f"{setting}={path} is {kind(mode)}; give a file")
 
 
 def kind(mode: int) -> str:
-    """Return what a file's mode says that it is, in words."""
+    """Return the kind of file of a mode in words."""
     kinds = (
         (stat.S_ISLNK, "a link"),
         (stat.S_ISDIR, "a folder"),
@@ -64,10 +65,10 @@ def kind(mode: int) -> str:
 
 
 def check_folder(folder: Path, own_links: str = "") -> None:
-    """Raise BadInput if anything inside a run's folder, at any depth, is not a plain file or
-    folder: a link may lead anywhere, and whoever writes to it writes there.
+    """Raise BadInput if a run's folder has, at any depth, anything but regular files and folders:
+    writing through a link may change any file.
 
-    In the folder named `own_links` symbolic links to files inside of it are let stand."""
+    In the subfolder named `own_links`, symbolic links to files in it are allowed."""
     waiting = [folder] if folder.is_dir() else []
     while waiting:
         with os.scandir(waiting.pop()) as entries:
@@ -84,7 +85,7 @@ def check_folder(folder: Path, own_links: str = "") -> None:
 
 
 def is_own(path: Path, folder: Path, name: str) -> bool:
-    """Is this a link inside folder/name to a plain file inside folder/name?"""
+    """Return whether the path is a link in folder/name to a regular file in folder/name."""
     inside = (folder / name).resolve()
     target = path.resolve()
     return (

@@ -1,4 +1,4 @@
-"""Paths as they are typed: `~` expanded, and names refused that no file can have."""
+"""Paths from settings: `~` expanded, impossible names refused."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ LONGEST_NAME, LONGEST = 255, 4096  # bytes, of a part and of the whole
 
 
 def expand(setting: str, typed: str | Path) -> Path:
-    """Return the path with its `~` or `~user` expanded; BadInput naming the setting if there is
-    no such user, or no file can have that name."""
+    """Return the path with its `~` or `~user` expanded. Raise BadInput, naming the setting, if
+    there is no such user or no file can have that name."""
     text = str(typed)
     if (reason := impossible(text)) is not None:
         raise BadInput(f"{setting}={shown(text)} {reason}")
@@ -26,7 +26,7 @@ def expand(setting: str, typed: str | Path) -> Path:
 
 
 def impossible(text: str) -> str | None:
-    """Return why no file can have that path, or None."""
+    """Return the reason why no file can have that path, or None."""
     if "\0" in text:
         return "has a NUL character in it, which no path can have"
     parts = [len(part.encode(errors="surrogateescape")) for part in text.split("/")]

@@ -1,14 +1,10 @@
 """What settings of theirs become here, read off their own semantics."""
 
 import pytest
-import yaml
 
 from guided.cli.import_settings import command
 from guided.disco.rules import translate
 from guided.disco.table import data, rows
-from guided.models import open_clip_registry
-from guided.paths import conf_folder
-from guided.prompts.wildcards import Wildcards
 from guided.schedule import schedule
 
 HELD = ["clip", "range", "smooth", "saturation", "likeness"]
@@ -111,49 +107,6 @@ def test_the_secondary_model_may_go_after_a_while():
     assert at(found.settings["generator.secondary"], 0.3, 0.5) == [1, 0]
 
 
-# ---- prompts ---------------------------------------------------------------------------------
-
-
-def test_a_still_sees_the_first_prompts_and_the_others_are_told():
-    found = said(text_prompts={"0": ["a lighthouse", "fog:0.5"], "100": ["later"]})
-    assert found.settings["prompt"] == ["a lighthouse", {"text": "fog", "weight": 0.5}]
-    assert any("frame 100" in name for names in found.left.values() for name in names)
-
-
-def test_prompts_that_begin_later_are_held_back_to_the_start():
-    assert said(text_prompts={"50": ["a", "b"], "20": ["c"]}).settings["prompt"] == "c"
-
-
-@pytest.mark.parametrize("text", ["format 16:9", "note: hello", "http://a.b/c.png"])
-def test_what_only_disco_took_for_a_weight_is_text_and_told(text):
-    found = said(text_prompts={"0": [text]})
-    asked = found.settings["prompt"]
-    assert asked == text
-    assert bool(found.notes) == (text == "format 16:9")
-
-
-def test_discoarts_schema():
-    prompts = [
-        {"text": "a cat", "weight": "[1]*500+[2]*500", "clip_guidance": ["RN50::openai"]},
-        {
-            "text": "fog:3",
-            "weight": -1,
-            "schedule": "[False]*100+[True]*900",
-            "spellcheck": "raise",
-        },
-        {"text": "sea", "clip_guidance": ["XYZ::none"]},
-    ]
-    found = said("discoart", text_prompts={"version": "1", "prompts": prompts})
-    cat, fog, sea = found.settings["prompt"]
-    assert (cat["text"], cat["clips"]) == ("a cat", ["rn50"])
-    assert at(cat["weight"], 0.4, 0.6) == [1, 2]
-    assert fog["text"] == "fog"
-    assert at(fog["weight"], 0.05, 0.5) == [0, -1]
-    assert sea == "sea"
-    left = [name for names in found.left.values() for name in names]
-    assert {"clip_guidance=XYZ::none", "spellcheck of a prompt"} <= set(left)
-
-
 def test_a_gif_of_the_making_is_made_where_a_file_says_how_fast():
     with_it = said("discoart", gif_fps=25, visualize_cuts=True)
     assert with_it.choices["output"][-2:] == ["cuts", "video"]
@@ -164,59 +117,6 @@ def test_a_gif_of_the_making_is_made_where_a_file_says_how_fast():
         assert "output.video.fps" not in without.settings
 
 
-def test_schedules_of_clips_go_to_their_cards():
-    found = said(
-        "discoart",
-        clip_models=["RN101::openai", "ViT-B/32"],
-        clip_models_schedules={
-            "RN101::openai": "[True]*400+[False]*600",
-            "RN50::openai": "[1]*1000",
-        },
-    )
-    assert found.choices["clip"] == ["rn101", "vit_b32"]
-    assert at(found.settings["clip.rn101.weight"], 0.3, 0.5) == [1, 0]
-    assert any("RN50" in name for names in found.left.values() for name in names)
-
-
-@pytest.mark.parametrize("switch", data()["clips"])
-def test_every_switch_of_disco_becomes_a_clip_of_the_same_weights(switch):
-    (name,) = said(**{switch: True}).choices["clip"]
-    if "::" in name:
-        open_clip_registry.find_tag("clip", *name.split("::"))  # open_clip knows it
-        assert name == data()["clips"][switch]
-    else:
-        card = yaml.safe_load((conf_folder() / "clip" / f"{name}.yaml").read_text())[name]
-        assert f"{card['arch']}::{card['tag']}" == data()["clips"][switch]
-
-
-def test_clips_without_a_card_stand_beside_those_with_one():
-    theirs = ["ViT-B-32::laion2b_e16", "ViT-B/32", "RN50-quickgelu::cc12m"]
-    schedules = {"ViT-B-32::laion2b_e16": 2}
-    found = said("discoart", clip_models=theirs, clip_models_schedules=schedules)
-    assert "clip=[ViT-B-32::laion2b_e16,vit_b32,RN50-quickgelu::cc12m]" in command(found)
-    # What has no card has no setting either, and that is told.
-    assert not any(name.startswith("clip.") for name in found.settings)
-    assert any("laion2b_e16" in name for names in found.left.values() for name in names)
-
-
-@pytest.mark.parametrize(
-    ("program", "off"),
-    [("disco", dict(ViTB32=False, RN50=False)), ("discoart", {"clip_models": []})],
-)
-def test_clips_that_are_all_off_stay_off_and_it_is_told(program, off):
-    found = said(program, **off)
-    assert "clip=[]" in command(found)
-    assert any("CLIP" in note for note in found.notes)
-
-
-def test_a_prompt_is_for_those_clips_only_that_there_are():
-    prompt = {"text": "sea", "clip_guidance": ["RN101::openai", "ViT-B-32::laion2b_e16"]}
-    prompts = {"version": "1", "prompts": [prompt]}
-    found = said("discoart", text_prompts=prompts, clip_models=["ViT-B-32::laion2b_e16"])
-    assert found.settings["prompt"]["clips"] == ["ViT-B-32::laion2b_e16"]
-    assert any("RN101" in name for names in found.left.values() for name in names)
-
-
 def test_a_group_sets_what_the_file_does_not():
     found = said("discoart", cut_schedules_group="han_fav", tv_scale=5)
     assert found.settings["guide.smooth.scale"] == 5
@@ -224,20 +124,6 @@ def test_a_group_sets_what_the_file_does_not():
     assert found.settings["generator.clamp"] == 0.1
     assert at(found.settings["cutouts.power"], 0.1, 0.3, 0.9) == [0, 10, 80]
     assert found.choices["clip"] == ["vit_b32", "vit_b16", "vit_l14", "rn101", "rn50"]
-
-
-@pytest.mark.parametrize(
-    "text", ["by __artist__", "{a|b} or __style__", r"\{a\|b\}", "___animal___", r"\__x\__ a|b"]
-)
-def test_what_looks_like_a_wildcard_was_text_there(text):
-    found = said(text_prompts={"0": [text]}).settings["prompt"]
-    assert Wildcards().draw(found, 3) == text
-
-
-def test_a_prompt_without_words_is_left_out_and_told():
-    found = said(text_prompts={"0": ["a star", "  ", "\t"]})
-    assert found.settings["prompt"] == "a star"
-    assert any("without a word" in note for note in found.notes)
 
 
 # ---- nothing is dropped in silence -------------------------------------------------------------

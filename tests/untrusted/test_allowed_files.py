@@ -103,11 +103,11 @@ def test_another_process_is_told_the_same(folder):
 
 def test_a_local_picture_is_told_of_and_read(folder, caplog):
     with limited():
-        allowed_files.tell_of_picture("photo.png")
+        allowed_files.warn_of_picture("photo.png")
     assert "from=x.png names a local picture, which is read: photo.png" in caplog.text
     caplog.clear()
     with limited(words=["init=photo.png"]):
-        allowed_files.tell_of_picture("photo.png")
+        allowed_files.warn_of_picture("photo.png")
     assert caplog.text == ""
 
 
