@@ -62,7 +62,8 @@ class AdamState:
             raise ValueError("the saved state is not of this request")
         if any(saved[name].shape != self.values.shape for name in names):
             raise ValueError("the saved state is of images of another size or number")
-        return AdamState(*(saved[name].to(self.values) for name in names), int(saved["taken"]))
+        values, mean, square = (saved[name].to(self.values) for name in names)
+        return AdamState(values, mean, square, int(saved["taken"]))
 
 
 @dataclass
@@ -79,7 +80,10 @@ class PixelGenerator:
     device: torch.device
     memory_policy: MemoryPolicy
 
-    recomputes = False
+    @property
+    def recomputes(self) -> bool:
+        """False: there is no network whose activations could be recomputed."""
+        return False
 
     def networks(self) -> dict[str, nn.Module]:
         """Return no network."""
