@@ -129,14 +129,12 @@ class PixelGenerator:
             if adam.taken >= request.drawn:
                 raise ValueError("the saved state is not of this request")
             rng.restore(saved["dice"])
-            # Divided as before, whatever memory there is now: the last bits follow from it.
-            self.memory_policy.micro_batch = int(saved.get("micro_batch", 0)) or None
+            self.memory_policy.restore(saved)
         for taken in range(adam.taken, request.drawn):
             progress = (request.skip + taken) / request.steps
             prediction = self._step(basis, adam, guides, rng, progress)
             state = adam.state() | {"taken": torch.tensor(adam.taken), "dice": rng.state()}
-            if self.memory_policy.micro_batch:
-                state["micro_batch"] = torch.tensor(self.memory_policy.micro_batch)
+            state |= self.memory_policy.state()
             yield Step(request.drawn - 1 - taken, prediction.unguided, prediction, {}, state)
 
     def _step(
