@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from guided.schedule import Schedule
 
@@ -65,11 +65,16 @@ class PartSettings(Protocol):
 
 
 class Denoiser(Protocol):
-    """From a noisy image at a position of the timeline to the clean one."""
+    """A denoiser: it predicts the clean image from a noisy one at a position of the timeline."""
 
-    timeline: Timeline
+    @property
+    def timeline(self) -> Timeline:
+        """Return the noise levels of the run."""
+        ...
 
-    def __call__(self, x: Tensor, i: int) -> Prediction: ...
+    def __call__(self, x: Tensor, i: int) -> Prediction:
+        """Return the prediction for x (B, 3, H, W) at position i."""
+        ...
 
 
 @dataclass
@@ -203,7 +208,7 @@ class Scene:
 class NeededWeights(Protocol):
     """The card of a network that a part of the program loads for itself."""
 
-    GROUP: ClassVar[str]
+    GROUP: str
     name: str
     urls: list[str]
     sha256: str
@@ -301,7 +306,11 @@ class LoadedGenerator(Protocol):
     """A generator whose networks are loaded."""
 
     memory_policy: MemoryPolicy
-    recomputes: bool  # whether recomputing activations in the backward pass would save memory
+
+    @property
+    def recomputes(self) -> bool:
+        """Whether recomputing activations in the backward pass would save memory."""
+        ...
 
     def networks(self) -> dict[str, nn.Module]:
         """Return its networks by the name that people know them by."""

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from guided.canvas.upscale import Enlarger
-    from guided.clip.model import Clip
     from guided.memory.planner import MemoryRequest
 
-# What of a plan changes no step of a picture; its seed, prompts and init count one by one.
+# Fields of a plan that affect no step of a picture. Its seed, prompts and init do, but each in
+# its own way (`Pipeline.fingerprint`).
 IDLE = {
     "outputs",
     "count",
@@ -50,9 +50,11 @@ IDLE = {
 }
 IDLE |= {"seed", "prompts", "wildcards", "init", "device", "precision", "memory"}
 
-# What of a plan decides how much memory a step needs.
-NEEDS = ("model", "secondary", "clips", "judges", "guides", "generator", "cutouts", "size")
-NEEDS += ("device", "precision", "deterministic", "memory")
+# Fields of a plan that decide how much memory a step needs.
+NEEDS = (
+    *("model", "secondary", "clips", "judges", "guides", "generator", "cutouts", "size"),
+    *("device", "precision", "deterministic", "memory"),
+)
 
 
 @dataclass
@@ -60,19 +62,19 @@ class Pipeline:
     """The loaded models of a plan."""
 
     generator: LoadedGenerator
-    clips: dict[str, Clip]
+    clips: Mapping[str, ClipModel]
     enlarger: Enlarger
     device: str
     precision: str
-    judges: dict[str, Clip] = field(default_factory=dict)  # that only rank
+    judges: Mapping[str, ClipModel] = field(default_factory=dict)  # that only rank
     loaded: ModelCache = field(default_factory=ModelCache)
     memory_policy: MemoryPolicy = field(default_factory=MemoryPolicy)
     said: str | None = None  # how it fits into memory, for people
 
     @classmethod
     def open(cls, plan: Plan, loaded: ModelCache | None = None) -> Pipeline:
-        """`loaded`: the models of the plan before this one. Those that this one needs are taken
-        from there; the others are let go before any new one is loaded."""
+        """Return the loaded models of a plan. Those that are in the cache `loaded` are taken from
+        there, and the others in it are freed before any new one is loaded."""
         from guided.canvas.upscale import Enlarger
         from guided.clip import model
         from guided.devices import find_device, find_precision, keep_freed, set_deterministic
@@ -156,7 +158,8 @@ class Pipeline:
         )
 
     def guides(self, plan: Plan, prompts: list[Prompt], init: Tensor | None) -> dict[str, Guide]:
-        """For one image, because each draws its own wildcards and has its own init."""
+        """Return the guides of one image, with its own prompts and its init (1, 3, H, W) in
+        [0, 1]."""
         import torch
 
         weights = {name: card.weight for name, card in plan.clips.items()}
@@ -165,7 +168,7 @@ class Pipeline:
         return {name: guide.prepare(scene) for name, guide in plan.guides.items()}
 
     def look(self, plan: Plan) -> Look:
-        """Cutouts like those that the guides look at, for people to look at."""
+        """Return a function that makes cutouts like those that the guides see, for outputs."""
         views = plan.cutouts.prepare()
         sizes = list(dict.fromkeys(clip.size for clip in self.clips.values()))
         return lambda image, progress, seed: [
@@ -173,14 +176,15 @@ class Pipeline:
         ]
 
     def frames(self, plan: Plan) -> Iterator[Frame]:
-        """Image k has seed + k and a stream of random numbers of its own. Images that are drawn
-        together take turns, step by step."""
+        """Yield the frames of all images. Image k has seed + k and its own stream of random
+        numbers; the frames of one batch alternate, step by step."""
         for first in range(0, plan.count, plan.batch_size):
             last = min(first + plan.batch_size, plan.count)
             yield from self.batch(plan, first, [plan.seed + k for k in range(first, last)])
 
     def fingerprint(self, plan: Plan, seeds: list[int]) -> str:
-        """Of the images with these seeds, drawn together: every step of theirs follows from it."""
+        """Return a hash of everything that decides the steps of one batch, whose images have
+        these seeds."""
         from guided.devices import kind
         from guided.runs import checkpoint
 
@@ -194,23 +198,26 @@ class Pipeline:
 
     def asked(
         self, plan: Plan, seeds: list[int]
-    ) -> tuple[list[list[Prompt]], list[Tensor | None], dict[str, Guide]]:
-        """Of the images with these seeds, drawn together: what each should show, what each starts
-        from, and the guides for all of them."""
+    ) -> tuple[list[list[Prompt]], list[Tensor], dict[str, Guide]]:
+        """Return, for the images with these seeds, the prompts and the init picture of each, and
+        the guides for all of them together."""
         prompts = [plan.prompts_of(seed) for seed in seeds]
-        inits = [plan.init and plan.init.image(plan.size, seed) for seed in seeds]
-        if plan.init is None and all(asked == prompts[0] for asked in prompts):
+        inits = [plan.init.image(plan.size, seed) for seed in seeds] if plan.init else []
+        if not inits and all(own == prompts[0] for own in prompts):
             return prompts, inits, self.guides(plan, prompts[0], None)
-        each = zip(prompts, inits, strict=True)
-        return prompts, inits, together([self.guides(plan, *asked) for asked in each])
+        each = [
+            self.guides(plan, own, inits[b] if inits else None) for b, own in enumerate(prompts)
+        ]
+        return prompts, inits, together(each)
 
     def batch(
         self, plan: Plan, first: int, seeds: list[int], saved: State | None = None
     ) -> Iterator[Frame]:
-        """The frames of images first, first + 1, ...; with the state of a frame, those after."""
+        """Yield the frames of images first, first + 1, ..., one for each seed; with the state of a
+        frame, those after it."""
         prompts, inits, guides = self.asked(plan, seeds)
         request = Request(plan.size, seeds, plan.steps, skip=plan.skip)
-        if plan.init is not None:
+        if inits:
             request.init = joined(inits) * 2 - 1
         began = time.perf_counter()
         for step in self.generator.generate(request, guides, saved):
@@ -218,8 +225,8 @@ class Pipeline:
             n = request.drawn - step.i
             done = n == request.drawn
             for b, seed in enumerate(seeds):
-                guess = step.prediction.for_image(b)
-                image = (guess.unguided + 1) / 2
+                prediction = step.prediction.for_image(b)
+                image = (prediction.unguided + 1) / 2
                 yield Frame(
                     index=first + b,
                     seed=seed,
@@ -227,7 +234,7 @@ class Pipeline:
                     steps=request.drawn,
                     progress=n / request.drawn,
                     image=image,
-                    prediction=guess,
+                    prediction=prediction,
                     seconds=seconds / len(seeds),
                     prompts=prompts[b],
                     decided=[asked.text for asked in plan.decided(seed)],
@@ -238,7 +245,7 @@ class Pipeline:
 
 
 def together(each: list[dict[str, Guide]]) -> dict[str, Guide]:
-    """The guides of images that are drawn together."""
+    """Return guides for several images together, made of the guides of each."""
     from guided.guides.base import GuidePerImage
 
     return {name: GuidePerImage([guides[name] for guides in each]) for name in each[0]}

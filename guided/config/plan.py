@@ -25,7 +25,13 @@ from guided.devices import check_memory, check_precision, read_devices
 from guided.errors import BadInput, check_number, nearest, not_one_of, shown
 from guided.generators.settings import GROUPS, LARGEST, GeneratorSettings, Sizes
 from guided.images import check_picture
-from guided.interfaces import CutoutSettings, GuideSettings, Output, SamplerSettings
+from guided.interfaces import (
+    CutoutSettings,
+    GuideSettings,
+    NeededWeights,
+    Output,
+    SamplerSettings,
+)
 from guided.models.cards import (
     ClipCard,
     ModelCard,
@@ -38,7 +44,6 @@ from guided.prompts import prompt
 from guided.prompts.prompt import Prompt, meant_for
 from guided.prompts.styles import Artist, Style, StyleMix
 from guided.prompts.wildcards import Wildcards
-from guided.schedule import Schedule
 from guided.text import unreadable
 from guided.untrusted import allowed_files
 from guided.untrusted.typed_paths import expand
@@ -90,7 +95,8 @@ class Plan:
         known = [f.name for f in fields(Config)]
         for key in cfg:  # `+name=` gets past Hydra's own check
             if key not in known:
-                raise BadInput(f"'{key}' is not a setting{nearest(str(key), known)}")
+                name = str(key)
+                raise BadInput(f"'{name}' is not a setting{nearest(name, known)}")
         if cfg.trust is not None:  # the command's own was taken off it
             raise BadInput(
                 "trust= counts on the command line only, beside from=, prompts=, resume="
@@ -262,7 +268,7 @@ class Plan:
         """Where Disco's rule is chosen, what it divides by must not be 0 at any time at which
         this CLIP is asked something; elsewhere that is only worth a word."""
         meant = meant_for(self.prompts, clip)
-        if all(not isinstance(p.weight, Schedule) and p.weight > 0 for p in meant):
+        if all(isinstance(p.weight, int | float) and p.weight > 0 for p in meant):
             return
         for k in range(1001):
             weights = [weight for p in meant if (weight := p.at(k / 1000))]
@@ -313,7 +319,7 @@ def check_models(
     """Raise BadInput that names all weights that are missing and the command that fetches them:
     those of the generator's cards, of CLIPs and of guides."""
     needed = {name: guide.networks() for name, guide in guides.items()}
-    weights = [*cards, *chain(*needed.values())]
+    weights: list[NeededWeights] = [*cards, *chain(*needed.values())]
     texts = [text for card in (*weights, *clips.values()) if (text := card.missing())]
     if not texts:
         return

@@ -242,7 +242,6 @@ def test_settings_out_of_range_are_refused_by_name(settings: dict) -> None:
 def test_the_automatic_eta_rises_from_50_to_315_steps() -> None:
     found = []
     for steps in (10, 50, 103, 315, 1000):
-        sampler = DDIM(eta="auto")
-        sampler.resolve_auto((64, 64), steps)
+        sampler = DDIM(eta="auto").resolve_auto((64, 64), steps)
         found.append(sampler.eta(0.5))
     assert found == pytest.approx([0, 0, 0.2, 1, 1])

@@ -1,7 +1,4 @@
-"""Drawing images: noise, a guided denoiser and a sampler put together.
-
-Knows nothing about CLIP, files or the command line.
-"""
+"""Guided diffusion: noise, a guided denoiser and a sampler put together."""
 
 from __future__ import annotations
 
@@ -25,39 +22,42 @@ from guided.memory.meta_copies import META, meta_copy
 from guided.models.cards import ModelCard
 from guided.oom import MemoryPolicy
 from guided.rng import RandomStreams
-from guided.schedule import AUTO, Schedule, schedule
+from guided.schedule import Schedule, schedule
 from guided.timeline import Timeline
 
 
 @dataclass
 class SamplingState:
-    """How far a walk has come: x at position `at`, and what its sampler remembers."""
+    """The state between two steps: x (B, 3, H, W) at position `at` of the timeline, and the
+    sampler's memory."""
 
     x: Tensor
     at: int
     memory: State = field(default_factory=dict)
 
     def state(self) -> State:
+        """Return it as tensors that can be saved."""
         memory = {f"memory.{name}": tensor for name, tensor in self.memory.items()}
         return {"x": self.x, "at": torch.tensor(self.at), **memory}
 
     @classmethod
     def restored(cls, saved: State, start: SamplingState) -> SamplingState:
-        """From a state of the walk that began at `start`; ValueError when it is of another."""
+        """Return a saved state of the run that began at `start`; raise ValueError if it belongs
+        to another."""
         names = [name for name in saved if name == "x" or name.startswith("memory.")]
         if not {"x", "at", "dice"} <= set(saved) or not -1 <= int(saved["at"]) < start.at:
             raise ValueError("the saved state is not of this request")
         if any(saved[name].shape != start.x.shape for name in names):
             raise ValueError("the saved state is of images of another size or number")
-        found = {name: saved[name].to(start.x.device) for name in names}
-        x = found.pop("x")
-        memory = {name.removeprefix("memory."): tensor for name, tensor in found.items()}
+        tensors = {name: saved[name].to(start.x.device) for name in names}
+        x = tensors.pop("x")
+        memory = {name.removeprefix("memory."): tensor for name, tensor in tensors.items()}
         return cls(x, int(saved["at"]), memory)
 
 
 @dataclass
 class DiffusionGenerator:
-    """A loaded model, ready to draw requests."""
+    """A loaded diffusion model with its sampler and its settings of guidance."""
 
     unet: UNet
     card: ModelCard
@@ -83,8 +83,8 @@ class DiffusionGenerator:
     def on_meta(self) -> DiffusionGenerator:
         """Return a copy whose networks are on the meta device."""
         secondary = self.target.secondary
-        sight = replace(self.target, secondary=None if secondary is None else meta_copy(secondary))
-        return replace(self, unet=meta_copy(self.unet), target=sight, device=META)
+        target = replace(self.target, secondary=secondary and meta_copy(secondary))
+        return replace(self, unet=meta_copy(self.unet), target=target, device=META)
 
     def phase(self, progress: float) -> Hashable:
         """Return whether the secondary model makes the prediction that guides see."""
@@ -93,7 +93,8 @@ class DiffusionGenerator:
     def trace_step(
         self, guides: Mapping[str, Guide], request: Request, progress: float, meter: StepMeter
     ) -> None:
-        """Take one guided step at `progress`, as guidance.py takes it, and tell the meter."""
+        """Take one guided step at `progress` as guidance.py does, and tell the meter of its
+        phases."""
         width, height = request.size
         shape = (len(request.seeds), 3, height, width)
         x = torch.empty(shape, device=self.device, requires_grad=True)
@@ -113,61 +114,62 @@ class DiffusionGenerator:
     def generate(
         self, request: Request, guides: Mapping[str, Guide], saved: State | None = None
     ) -> Iterator[Step]:
-        """One Step after each of the request's steps, less those that it skips; and less those up
-        to the one whose state is `saved`."""
+        """Yield one Step after each of the request's steps that it does not skip; with the state
+        of one of them, those after it."""
         card = self.card
         steps = timeline(card.schedule, request.steps, card.spacing)
         rng = RandomStreams(request.seeds)
         model = ModelDenoiser(self.unet, steps, card.prediction, card.clip_denoised, rng)
         clamp = self._clamp(request.steps)
-        asking = GuidanceCache(self.interval)
-        guided = GuidedDenoiser(model, guides, rng, clamp, self.reach, self.target, asking)
-        sparing = OOMRetry(
+        cache = GuidanceCache(self.interval)
+        guided = GuidedDenoiser(model, guides, rng, clamp, self.reach, self.target, cache)
+        retried = OOMRetry(
             guided, self.unet if self.target.through_unet else None, rng, self.memory_policy
         )
         start = len(steps) - 1 - request.skip
-        place = SamplingState(self._begin(request, rng, model, start), start)
+        state = SamplingState(self._begin(request, rng, model, start), start)
         mirrored = self.mirror.positions(steps, start)
         if saved is not None:
-            place = SamplingState.restored(saved, place)
+            state = SamplingState.restored(saved, state)
             rng.restore(saved["dice"])
-            asking.restore(saved, self.device)
+            cache.restore(saved, self.device)
             self.memory_policy.restore(saved)
-        for step in self._walk(sparing, asking, place, rng, mirrored):
+        for step in self._walk(retried, cache, state, rng, mirrored):
             guided.warn_nonfinite()
             yield step
 
     def _walk(
         self,
         denoiser: Denoiser,
-        asking: GuidanceCache,
-        place: SamplingState,
+        cache: GuidanceCache,
+        state: SamplingState,
         rng: RandomStreams,
         mirrored: set[int],
     ) -> Iterator[Step]:
-        """The sampler's walk, begun anew wherever x is mirrored: what a sampler or a guide
-        remembers of the steps before belongs to another image."""
-        while place.at >= 0:
-            if place.at in mirrored:
-                place = SamplingState(self.mirror(place.x), place.at)
-                asking.reset()
-            for step in self.sampler.sample(denoiser, place.x, rng, place.at, place.memory):
-                place = SamplingState(step.x, step.i - 1, step.memory)
-                state = place.state() | asking.state() | {"dice": rng.state()}
-                state |= self.memory_policy.state()
-                yield replace(step, state=state)
-                if place.at in mirrored:
+        """Yield the sampler's steps. It begins anew wherever x is mirrored, because the memory of
+        a sampler or a guide belongs to the image before."""
+        while state.at >= 0:
+            if state.at in mirrored:
+                state = SamplingState(self.mirror(state.x), state.at)
+                cache.reset()
+            for step in self.sampler.sample(denoiser, state.x, rng, state.at, state.memory):
+                state = SamplingState(step.x, step.i - 1, step.memory)
+                saved = state.state() | cache.state() | {"dice": rng.state()}
+                saved |= self.memory_policy.state()
+                yield replace(step, state=saved)
+                if state.at in mirrored:
                     break
 
     def _clamp(self, steps: int) -> Schedule | None:
-        if self.clamp == AUTO:
+        if isinstance(self.clamp, str):  # auto
             return schedule("clamp", auto_clamp(steps, self.target.secondary is not None))
         return self.clamp
 
     def _begin(
         self, request: Request, rng: RandomStreams, model: ModelDenoiser, start: int
     ) -> Tensor:
-        """Pure noise; or the init image under the noise of the first step that is not skipped."""
+        """Return the first x (B, 3, H, W): noise, or the init image with the noise of the first
+        step that is not skipped."""
         width, height = request.size
         x = rng.normal_like(torch.empty(len(request.seeds), 3, height, width, device=self.device))
         if request.init is None and not request.skip:

@@ -1,4 +1,4 @@
-"""Guided diffusion in pixels: settings. The work is in guided/diffusion/."""
+"""Settings of guided diffusion in pixels, whose computation is in guided/diffusion/."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ CHOICES = {"sees": SEES, "through": THROUGH, "between": BETWEEN, "symmetry": SYM
 
 @dataclass
 class Diffusion(GeneratorSettings):
+    """Guided diffusion with a model card, a sampler and perhaps a secondary model."""
+
     clamp: Any = 0.05  # largest root mean square of the guides' gradient; null: no limit; or auto
     reach: Any = None  # largest root mean square of the shift of a guess; null: no limit
-    sees: str = "pred"  # what guides see: the guess, or its blend with the noisy image
-    secondary: Any = 1  # 1 where the secondary model, if one is chosen, guesses; 0 where it rests
+    sees: str = "pred"  # shown to guides: the prediction, or its blend with the noisy image
+    secondary: Any = 1  # 1 where the secondary model, if one is chosen, predicts; 0 elsewhere
     through: str = "unet"  # the gradient's way back to the noisy image; straight: past the U-Net
-    every: Any = 1  # the guides are asked at every so many passes of the U-Net
+    every: Any = 1  # guides are evaluated at every so many passes of the U-Net
     between: str = "again"  # in between: their last gradient again, or nothing
     symmetry: str = "none"  # horizontal: left half over right; vertical: upper over lower; both
     symmetry_at: Any = field(default_factory=lambda: [0.1, 0.3, 0.5])  # progress, one or several
-    checkpointing: Any = AUTO  # less memory for the way back through the U-Net, and slower
-    compile: Any = False  # the U-Net by torch's compiler: minutes once, then quicker steps
+    checkpointing: Any = AUTO  # less memory for the U-Net's backward pass, and slower
+    compile: Any = False  # the U-Net by torch's compiler: minutes once, then faster steps
 
     name: ClassVar[str] = "diffusion"
 
@@ -70,17 +72,18 @@ class Diffusion(GeneratorSettings):
         from guided.generators.diffusion.generator import DiffusionGenerator
         from guided.models.load import load_compiled, load_secondary, load_unet
 
-        card, device, cache = context.model, context.device, context.cache
+        device, cache = context.device, context.cache
         load = load_compiled if self.compile else load_unet
-        quick = context.secondary and cache.get(load_secondary, context.secondary, device)
+        card = context.secondary
+        secondary = None if card is None else cache.get(load_secondary, card, device)
         return DiffusionGenerator(
-            unet=cache.get(load, card, device, context.dtype),
-            card=card,
+            unet=cache.get(load, context.model, device, context.dtype),
+            card=context.model,
             sampler=context.sampler,
             clamp=self.clamp,
             reach=self.reach,
             device=device,
-            target=GuidanceTarget(self.sees, quick, self.secondary, self.through),
+            target=GuidanceTarget(self.sees, secondary, self.secondary, self.through),
             interval=GuidanceInterval(self.every, self.between),
             mirror=Mirror(self.symmetry, self.symmetry_at),
             memory_policy=context.memory_policy,

@@ -165,4 +165,7 @@ def enlarged(picture: Tensor, size: tuple[int, ...]) -> Tensor:
     return F.interpolate(picture, size, mode="bilinear", align_corners=False)
 
 
-BASES = {"fourier": Fourier, "pyramid": Pyramid}
+def basis(name: str, size: tuple[int, int], decay: float, colours: float) -> Basis:
+    """Return the basis `name` ("fourier" or "pyramid") of pictures of `size` (width, height)."""
+    kinds: dict[str, type[Fourier] | type[Pyramid]] = {"fourier": Fourier, "pyramid": Pyramid}
+    return kinds[name](size, decay, Colours(colours))

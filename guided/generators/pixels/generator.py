@@ -62,7 +62,8 @@ class AdamState:
             raise ValueError("the saved state is not of this request")
         if any(saved[name].shape != self.values.shape for name in names):
             raise ValueError("the saved state is of images of another size or number")
-        return AdamState(*(saved[name].to(self.values) for name in names), int(saved["taken"]))
+        values, mean, square = (saved[name].to(self.values) for name in names)
+        return AdamState(values, mean, square, int(saved["taken"]))
 
 
 @dataclass
@@ -79,7 +80,10 @@ class PixelGenerator:
     device: torch.device
     memory_policy: MemoryPolicy
 
-    recomputes = False
+    @property
+    def recomputes(self) -> bool:
+        """False: there is no network whose activations could be recomputed."""
+        return False
 
     def networks(self) -> dict[str, nn.Module]:
         """Return no network."""
@@ -125,14 +129,12 @@ class PixelGenerator:
             if adam.taken >= request.drawn:
                 raise ValueError("the saved state is not of this request")
             rng.restore(saved["dice"])
-            # Divided as before, whatever memory there is now: the last bits follow from it.
-            self.memory_policy.micro_batch = int(saved.get("micro_batch", 0)) or None
+            self.memory_policy.restore(saved)
         for taken in range(adam.taken, request.drawn):
             progress = (request.skip + taken) / request.steps
             prediction = self._step(basis, adam, guides, rng, progress)
             state = adam.state() | {"taken": torch.tensor(adam.taken), "dice": rng.state()}
-            if self.memory_policy.micro_batch:
-                state["micro_batch"] = torch.tensor(self.memory_policy.micro_batch)
+            state |= self.memory_policy.state()
             yield Step(request.drawn - 1 - taken, prediction.unguided, prediction, {}, state)
 
     def _step(

@@ -56,12 +56,11 @@ class Pixels(GeneratorSettings):
 
     def load(self, context: LoadContext) -> PixelGenerator:
         """Return the generator, which has no networks to load."""
-        from guided.generators.pixels.basis import BASES, Colours
+        from guided.generators.pixels.basis import basis
         from guided.generators.pixels.generator import PixelGenerator
 
-        basis, colours = BASES[self.basis], Colours(self.colours)
         return PixelGenerator(
-            basis_of=lambda size: basis(size, self.decay, colours),
+            basis_of=lambda size: basis(self.basis, size, self.decay, self.colours),
             rate=self.rate,
             momentum=self.momentum,
             smoothing=self.smoothing,

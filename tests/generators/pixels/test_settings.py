@@ -64,7 +64,7 @@ def test_weights_that_are_not_used_need_not_be_there() -> None:
         ("momentum=1", "generator.momentum=1"),
         ("decay=-1", "generator.decay=-1"),
         ("rate=fast", "generator.rate"),
-        ("clamp=0.1", "generator.clamp is not a setting"),
+        ("clamp=0.1", "'generator.clamp' is not a setting"),
     ],
 )
 def test_wrong_values_are_named(word: str, message: str) -> None:
