@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -48,39 +48,48 @@ Build = Callable[[DictConfig, str], Any]
 SIZE = re.compile(r"\s*(\d{1,9})\s*[x×*]\s*(\d{1,9})\s*")  # 768x512
 
 
+# What a field of a plan affects. The prompts, the seed and the like, which decide steps too, are
+# told apart by picture (Pipeline.fingerprint).
+NEITHER = {"steps": False, "memory": False}
+STEPS = {"steps": True, "memory": False}
+MEMORY = {"steps": False, "memory": True}
+STEPS_AND_MEMORY = {"steps": True, "memory": True}
+
+
 @dataclass
 class Plan:
     """A checked configuration: whatever can be wrong with it has been found by now."""
 
-    prompts: list[Prompt]
-    model: ModelCard
-    secondary: SecondaryCard | None
-    clips: dict[str, ClipCard]
-    cutouts: CutoutSettings
-    sampler: SamplerSettings
-    guides: dict[str, GuideSettings]
-    generator: GeneratorSettings
-    outputs: dict[str, Output]
-    size: tuple[int, int]
-    steps: int
-    seed: int
-    count: int
-    device: str
-    precision: str
-    folder: Path
-    manner: StyleMix = field(default_factory=StyleMix)
-    deterministic: bool = False
-    memory: float | str = "auto"  # GB, auto or off
-    wildcards: Wildcards = field(default_factory=Wildcards)
-    judges: dict[str, ClipCard] = field(default_factory=dict)  # that only rank
-    drawn: list[str] | None = None  # the prompts' texts, if their wildcards are decided already
-    batch_size: int = 1
-    devices: list[str] = field(default_factory=list)  # that share the batch
-    keep: int | None = None
-    checkpoint: float = 30.0  # seconds
-    name: str | None = None
-    init: Init | None = None
-    skip: int = 0
+    prompts: list[Prompt] = field(metadata=NEITHER)
+    model: ModelCard = field(metadata=STEPS_AND_MEMORY)
+    secondary: SecondaryCard | None = field(metadata=STEPS_AND_MEMORY)
+    clips: dict[str, ClipCard] = field(metadata=STEPS_AND_MEMORY)
+    cutouts: CutoutSettings = field(metadata=STEPS_AND_MEMORY)
+    sampler: SamplerSettings = field(metadata=STEPS)
+    guides: dict[str, GuideSettings] = field(metadata=STEPS_AND_MEMORY)
+    generator: GeneratorSettings = field(metadata=STEPS_AND_MEMORY)
+    outputs: dict[str, Output] = field(metadata=NEITHER)
+    size: tuple[int, int] = field(metadata=STEPS_AND_MEMORY)
+    steps: int = field(metadata=STEPS)
+    seed: int = field(metadata=NEITHER)
+    count: int = field(metadata=NEITHER)
+    device: str = field(metadata=MEMORY)
+    precision: str = field(metadata=MEMORY)
+    folder: Path = field(metadata=NEITHER)
+    manner: StyleMix = field(default_factory=StyleMix, metadata=STEPS)
+    deterministic: bool = field(default=False, metadata=STEPS_AND_MEMORY)
+    memory: float | str = field(default="auto", metadata=MEMORY)  # GB, auto or off
+    wildcards: Wildcards = field(default_factory=Wildcards, metadata=NEITHER)
+    judges: dict[str, ClipCard] = field(default_factory=dict, metadata=MEMORY)  # that only rank
+    # The texts of the prompts, if their wildcards are decided already.
+    drawn: list[str] | None = field(default=None, metadata=STEPS)
+    batch_size: int = field(default=1, metadata=NEITHER)
+    devices: list[str] = field(default_factory=list, metadata=NEITHER)  # that share the batch
+    keep: int | None = field(default=None, metadata=NEITHER)
+    checkpoint: float = field(default=30.0, metadata=NEITHER)  # seconds
+    name: str | None = field(default=None, metadata=NEITHER)
+    init: Init | None = field(default=None, metadata=NEITHER)
+    skip: int = field(default=0, metadata=STEPS)
 
     @classmethod
     def read(cls, cfg: DictConfig, build: Build = build, flags: Sequence[str] = ()) -> Plan:
@@ -172,6 +181,11 @@ class Plan:
     def drawn_with(self) -> str:
         """Return the name of the model, or of the generator if that needs none."""
         return self.model.name if "model" in self.generator.uses else self.generator.name
+
+    def affecting(self, what: Literal["steps", "memory"]) -> list[tuple[str, Any]]:
+        """Return the names and values of the fields that affect the `steps` of every picture, or
+        the `memory` that a step needs."""
+        return [(f.name, getattr(self, f.name)) for f in fields(self) if f.metadata[what]]
 
     def tell_unused(self, words: Sequence[Override | str]) -> None:
         """Warn of each of the typed `words` that sets something that the generator does not
