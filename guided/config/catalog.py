@@ -17,7 +17,7 @@ from zlib import crc32
 from hydra.core.config_store import ConfigStore
 
 from guided.config import card_list, choices, presets
-from guided.config.overrides import Override
+from guided.config.overrides import Override, parse
 from guided.config.schema import build, build_all
 from guided.errors import BadInput, nearest, not_one_of, shown
 from guided.models import open_clip_registry
@@ -50,7 +50,7 @@ def spelt_out_one(override: Override, flags: Sequence[str]) -> list[Override]:
     """Return the overrides of Hydra's that one override stands for."""
     group, value = override.key, override.text
     if value is not None and group in presets.GROUPS:
-        return presets.spelt_out(override, flags)
+        return with_weights(override, flags)
     own = {"model": own_model, "clip": own_clip}.get(group)
     if value is None or own is None:
         return [override]
@@ -66,6 +66,18 @@ def spelt_out_one(override: Override, flags: Sequence[str]) -> list[Override]:
         return [override]
     chosen = [name or item for name, item in zip(names, items, strict=True)]
     return [override.with_text(f"{left}{','.join(chosen)}{right}")]
+
+
+def with_weights(override: Override, flags: Sequence[str]) -> list[Override]:
+    """Return the override of presets by the names of their files, and one for each weight."""
+    group = override.key
+    found = presets.weighted(group, override.text or "", flags)
+    if found is None:
+        return [override]
+    chosen, weights = found
+    # ++ adds the weight where a preset of one's own does not list it.
+    added = [parse(f"++{group}.{name}.weight={weight:g}") for name, weight in weights.items()]
+    return [override.with_text(f"[{','.join(chosen)}]"), *added]
 
 
 def refuse_repository(group: str, typed: str) -> None:

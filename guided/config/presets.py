@@ -19,7 +19,6 @@ from wcwidth import wcswidth, wcwidth
 
 from guided import console
 from guided.config import choices
-from guided.config.overrides import Override, parse
 from guided.errors import BadInput, nearest, printable, shown
 from guided.prompts.prompt import split_weight
 from guided.text import CHINESE, ENGLISH, split, unquoted
@@ -81,26 +80,26 @@ def names(kind: str, language: str, arguments: tuple[str, ...] = ()) -> tuple[st
 # ---- what is typed -------------------------------------------------------------------------
 
 
-def spelt_out(override: Override, arguments: Sequence[str] = ()) -> list[Override]:
-    """Return `artist=[hokusai:2,van gogh]` as Hydra understands it: the choices, and an override
-    for each weight. A sweep stays as it is. Raises BadInput, which names the nearest, when there
-    is no such preset."""
-    group, value = override.key, override.text or ""
+def weighted(
+    group: str, value: str, arguments: Sequence[str] = ()
+) -> tuple[list[str], dict[str, float]] | None:
+    """Return the choices that `[hokusai:2,van gogh]` names, each once, and the weights of those
+    that have one; None for a sweep. Raises BadInput, which names the nearest, when there is no
+    such preset."""
     left, inner, right = re.fullmatch(r"\s*(\[?)(.*?)(\]?)\s*", value, re.DOTALL).groups()
     sweeps = "(" in inner or "[" in inner or (not left and len(split(inner)) > 1)
     if sweeps or bool(left) != bool(right):
-        return [override]
+        return None
     items = [] if not inner.strip() or (inner == "null" and not left) else split(inner)
-    chosen, weights = [], []
+    chosen, weights = [], {}
     for item in items:
         item = re.sub(r"\\(.)", r"\1", item)  # as Hydra writes a sweep's `hokusai:2`
         name, weight = split_weight(item)
         chosen.append(found := choice(group, unquoted(name), arguments))
         if name != item:
             check_says(group, found, item, arguments)
-            # Added where a preset of one's own does not list it.
-            weights.append(parse(f"++{group}.{found}.weight={weight:g}"))
-    return [override.with_text(f"[{','.join(dict.fromkeys(chosen))}]"), *weights]
+            weights[found] = weight
+    return list(dict.fromkeys(chosen)), weights
 
 
 def choice(group: str, typed: str, arguments: Sequence[str]) -> str:
