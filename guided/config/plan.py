@@ -1,6 +1,5 @@
-"""A checked configuration: whatever can be wrong with it is found here, in a moment and without
-torch, before a weight is loaded.
-"""
+"""A checked configuration: errors are found here, in a moment and without torch, before a weight
+is loaded."""
 
 from __future__ import annotations
 
@@ -58,7 +57,7 @@ STEPS_AND_MEMORY = {"steps": True, "memory": True}
 
 @dataclass
 class Plan:
-    """A checked configuration: whatever can be wrong with it has been found by now."""
+    """A checked configuration: a plan that exists can be drawn."""
 
     prompts: list[Prompt] = field(metadata=NEITHER)
     model: ModelCard = field(metadata=STEPS_AND_MEMORY)
@@ -93,9 +92,11 @@ class Plan:
 
     @classmethod
     def read(cls, cfg: DictConfig, build: Build = build, flags: Sequence[str] = ()) -> Plan:
-        """BadInput names the first setting that is not right. `build` makes an object of a node,
-        for the many plans of a batch perhaps the one that it made before; Hydra's `flags` say
-        where presets of one's own are, for wildcards."""
+        """Return the plan of a configuration. Raises BadInput that names the first setting that is
+        wrong.
+
+        `build` makes an object of a node; for the many plans of a batch, it may return one that it
+        made before. Hydra's `flags` name folders of the user's presets, for wildcards."""
         known = [f.name for f in fields(Config)]
         for key in cfg:  # `+name=` gets past Hydra's own check
             if key not in known:
@@ -197,6 +198,7 @@ class Plan:
                 )
 
     def check(self) -> None:
+        """Raise BadInput for settings that are out of range or do not go together."""
         try:
             check_number("steps", self.steps, 1, 100_000, whole=True)
             check_number("count", self.count, 1, 10_000, whole=True)
@@ -234,6 +236,7 @@ class Plan:
             raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
 
     def check_keep(self) -> None:
+        """Raise BadInput if there are no pictures to choose from."""
         if "still" not in self.outputs:
             raise BadInput(f"keep={self.keep} needs pictures to choose from: output=[still]")
         if not self.judges and len(self.clips) > 1:
@@ -244,6 +247,7 @@ class Plan:
             )
 
     def check_outputs(self) -> None:
+        """Raise BadInput if an output cannot be made."""
         for name, output in self.outputs.items():
             try:
                 output.check(self.size)
@@ -251,7 +255,8 @@ class Plan:
                 raise BadInput(f"output.{name}.{error}") from error
 
     def check_prompts(self) -> None:
-        """What a prompt refers to is there, and its weights can be normalised."""
+        """Raise BadInput unless everything that a prompt refers to exists and its weights can be
+        normalised."""
         for asked in self.prompts:
             for name in asked.clips:
                 if name not in self.clips:
@@ -273,8 +278,8 @@ class Plan:
             self.check_weights(name)
 
     def check_weights(self, clip: str) -> None:
-        """Where Disco's rule is chosen, what it divides by must not be 0 at any time at which
-        this CLIP is asked something; elsewhere that is only worth a word."""
+        """Raise BadInput if Disco's rule of weights divides by 0 for a CLIP at any time; warn
+        where the weights sum to 0 under another rule."""
         meant = meant_for(self.prompts, clip)
         if all(not isinstance(p.weight, Schedule) and p.weight > 0 for p in meant):
             return
@@ -343,7 +348,8 @@ def check_models(
 
 
 def read_styles(nodes: DictConfig, group: str, kind: type, build: Build) -> dict[str, Any]:
-    """What the presets of a group say; those that only set something else say nothing."""
+    """Return the objects of the presets of a group that describe a style; presets that only set
+    something else have none."""
     found = build_all(nodes, group, build)
     for name, preset in found.items():
         if not isinstance(preset, kind):
@@ -352,6 +358,7 @@ def read_styles(nodes: DictConfig, group: str, kind: type, build: Build) -> dict
 
 
 def plain(node: Any) -> Any:
+    """Return a node as plain data."""
     return resolved(node, "") if OmegaConf.is_config(node) else node
 
 
