@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import ref
@@ -34,27 +34,6 @@ if TYPE_CHECKING:
 
     from guided.canvas.upscale import Enlarger
     from guided.memory.planner import MemoryRequest
-
-# Fields of a plan that affect no step of a picture. Its seed, prompts and init do, but each in
-# its own way (`Pipeline.fingerprint`).
-IDLE = {
-    "outputs",
-    "count",
-    "keep",
-    "name",
-    "folder",
-    "judges",
-    "batch_size",
-    "checkpoint",
-    "devices",
-}
-IDLE |= {"seed", "prompts", "wildcards", "init", "device", "precision", "memory"}
-
-# Fields of a plan that decide how much memory a step needs.
-NEEDS = (
-    *("model", "secondary", "clips", "judges", "guides", "generator", "cutouts", "size"),
-    *("device", "precision", "deterministic", "memory"),
-)
 
 
 @dataclass
@@ -85,7 +64,7 @@ class Pipeline:
         keep_freed(device)
         loaded = loaded or ModelCache()
         images = min(plan.batch_size, plan.count)
-        facts = str([images, *((name, getattr(plan, name)) for name in NEEDS)])
+        facts = str([images, *plan.affecting("memory")])
         known = loaded.memory_policies.get(facts)
         memory_policy = known or MemoryPolicy(
             plan.cutouts.micro_batch, plan.generator.recompute is True
@@ -188,7 +167,7 @@ class Pipeline:
         from guided.devices import kind
         from guided.runs import checkpoint
 
-        chosen = [(f.name, getattr(plan, f.name)) for f in fields(plan) if f.name not in IDLE]
+        chosen = plan.affecting("steps")
         prompts = [plan.prompts_of(seed) for seed in seeds]
         shown = {p.image: Path(p.image).read_bytes() for p in plan.prompts if p.image}
         inits = [plan.init.image(plan.size, seed) for seed in seeds] if plan.init else []

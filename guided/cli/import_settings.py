@@ -1,7 +1,5 @@
-"""`python run.py import=settings.txt`: the command that draws the same here, and a preset.
-
-What it prints is a shell script: comments, and one command. Loads no model; imports no torch.
-"""
+"""`python run.py import=settings.txt`: print the command that draws the same here, and write a
+preset."""
 
 import re
 import shlex
@@ -47,7 +45,8 @@ def run(words: Sequence[Override]) -> None:
 
 
 def imported(path: Path, program: str, settings: dict[str, Any]) -> Translation:
-    """What a file says beyond its program's look; BadInput when a value makes no sense."""
+    """Return the settings of a file that differ from its program's look. Raises BadInput when a
+    value makes no sense."""
     try:
         return beyond(translate(program, settings), translate(program, {}))
     except ValueError as error:
@@ -55,17 +54,19 @@ def imported(path: Path, program: str, settings: dict[str, Any]) -> Translation:
 
 
 def command(found: Translation) -> list[str]:
-    """The words behind `python run.py`."""
+    """Return the words behind `python run.py`."""
     words = [choice(*chosen) for chosen in ({"look": found.look} | found.choices).items()]
     return words + [f"{name}={spelt(value)}" for name, value in found.settings.items()]
 
 
 def choice(group: str, names: Any) -> str:
+    """Return the word that chooses from a group."""
     return f"{group}=[{','.join(names)}]" if isinstance(names, list) else f"{group}={names}"
 
 
 def spelt(value: Any) -> str:
-    """In Hydra's grammar, with double quotes, so that a shell's single ones may be around it."""
+    """Return a value in Hydra's grammar with double quotes, so that a shell's single ones may be
+    around it."""
     if isinstance(value, list):
         return f"[{','.join(map(spelt, value))}]"
     if isinstance(value, dict):
@@ -81,6 +82,7 @@ def spelt(value: Any) -> str:
 def report(
     path: Path, program: str, count: int, found: Translation, root: Path, preset: Path
 ) -> str:
+    """Return the text that import= prints: a shell script of comments and one command."""
     lines = [f"# {path.name}: {count} settings of {PROGRAMS[program]}"]
     lines.append(shlex.join(["python", "run.py", *command(found)]))
     lines.append("# the same, as a preset that further settings can follow:")
@@ -101,7 +103,7 @@ def report(
 
 
 def write_preset(root: Path, source: Path, found: Translation) -> Path:
-    """root/look/NAME.yaml, under a name that is not taken."""
+    """Write root/look/NAME.yaml under a name that is not taken, and return its path."""
     folder = root / "look"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +120,8 @@ def write_preset(root: Path, source: Path, found: Translation) -> Path:
 
 
 def free_names(source: Path) -> list[str]:
-    """Letters and digits of the file's name, which must not be one of the looks there are."""
+    """Return names for a preset from the file's letters and digits, without those of the looks
+    there are."""
     name = re.sub(r"[^a-z0-9]+", "-", source.stem.lower()).strip("-") or "imported"
     name = name if name[0].isalpha() else f"from-{name}"
     names = [name[:60], *(f"{name[:60]}-{n}" for n in range(2, 1000))]
@@ -126,6 +129,7 @@ def free_names(source: Path) -> list[str]:
 
 
 def preset_text(source: Path, found: Translation, root: Path, name: str) -> str:
+    """Return the YAML of the preset."""
     beside = [choice(*chosen) for chosen in found.choices.items() if not in_a_preset(chosen[1])]
     where = shlex.join(["--config-dir", str(root), f"look={name}", *beside])
     comment = f"# From {source.name}: python run.py {where}"
@@ -144,7 +148,7 @@ def preset_text(source: Path, found: Translation, root: Path, name: str) -> str:
 
 
 def in_a_preset(names: Any) -> bool:
-    """Neither a checkpoint's path nor a CLIP's ARCH::TAG, which the command line takes, but
-    Hydra's lists of defaults do not."""
+    """Return whether a preset can choose these names: Hydra's lists of defaults take neither paths
+    nor ARCHITECTURE::TAG."""
     listed = names if isinstance(names, list) else [names]
     return not any(re.search(r"[./:\\]", name) for name in listed)

@@ -1,7 +1,6 @@
-"""The command line: what was typed, to whoever does it, and exit codes.
+"""The command line: each command to its handler, and exit codes.
 
-Imports no torch. Exit codes: 0 done, 1 something failed while drawing, 2 bad input, 130
-interrupted.
+0: done, 1: something failed while drawing, 2: bad input, 130: interrupted.
 """
 
 import logging
@@ -34,11 +33,12 @@ HYDRAS = re.compile(r"hydra[./](launcher|sweeper|sweep)\b")  # settings of Hydra
 
 @dataclass
 class Once(logging.Filter):
-    """What is said of one row need not be said again of each of a thousand."""
+    """A filter that lets each message pass once: a thousand rows may cause the same warning."""
 
     told: set[str] = field(default_factory=set)
 
     def filter(self, line: logging.LogRecord) -> bool:
+        """Return whether the message is new."""
         text = line.getMessage()
         new = text not in self.told
         self.told.add(text)
@@ -46,7 +46,7 @@ class Once(logging.Filter):
 
 
 def guard(main: Callable[[], None], argv: list[str]) -> int:
-    """Do what the command line asks for; the exit code. `main` is Hydra's way to `run`."""
+    """Do the command line and return the exit code. `main` is Hydra's way to `run`."""
     log_to_terminal()
     debug = "debug=true" in (word.lower() for word in argv)
     try:
@@ -262,7 +262,7 @@ COMMANDS: dict[str, Callable[[Command], Path | None]] = {
 
 
 def report(error: Exception, debug: bool) -> int:
-    """Say what went wrong; the exit code."""
+    """Print an error on one line and return the exit code."""
     if debug:
         lines = "".join(traceback.format_exception(error))
         print(printable(lines, lines=True), end="", file=sys.stderr)
@@ -274,7 +274,7 @@ def report(error: Exception, debug: bool) -> int:
 
 
 def folders_of_presets() -> list[str]:
-    """Return the flags that name them, in a job of Hydra's."""
+    """Return the flags that name the user's folders of presets, in a job of Hydra's."""
     from hydra.core.hydra_config import HydraConfig
 
     sources = HydraConfig.get().runtime.config_sources
@@ -283,10 +283,9 @@ def folders_of_presets() -> list[str]:
 
 
 def run(cfg: DictConfig) -> float | None:
-    """One job of Hydra's: a launcher's worker on a folder; or of a sweeper, which may look for the
-    settings with the best mean score, and for which this is what it returns. Leaves by SystemExit
-    when it fails, because Hydra would add lines of its own to an exception.
-    """
+    """Do one job of Hydra's: a launcher's worker on a folder, or a trial of a sweeper that looks
+    for the settings with the best mean score, which is returned. Leaves by SystemExit when it
+    fails, because Hydra would add lines of its own to an exception."""
     from hydra.core.hydra_config import HydraConfig
 
     from guided.batch import run as batch_run

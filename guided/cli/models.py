@@ -1,7 +1,4 @@
-"""models=list shows what there is and could be; models=download fetches what is chosen.
-
-Imports no torch.
-"""
+"""models=list lists the models; models=download fetches those that are chosen."""
 
 from omegaconf import DictConfig
 
@@ -35,7 +32,7 @@ def run(action: str, cfg: DictConfig, trust: bool = False) -> None:
 
 
 def download(cfg: DictConfig, trust: bool = False) -> None:
-    """All that is chosen and can be wrong is looked at before the first byte is fetched."""
+    """Download all models that are chosen, each checked before the first byte is fetched."""
     from guided.config.catalog import ranking
     from guided.models.download import check, check_clip, fetch, fetch_clip
 
@@ -60,7 +57,8 @@ def download(cfg: DictConfig, trust: bool = False) -> None:
 
 
 def show() -> None:
-    """One line each: here or not, name, size on disk and of its pictures, character, licence."""
+    """Print a line for each model: whether it is here, name, size on disk and of its pictures,
+    character, licence."""
     for group in ("model", "secondary"):
         for name, card in weights(group):
             size = "x".join(map(str, card.size)) if isinstance(card, ModelCard) else ""
@@ -76,12 +74,14 @@ def show() -> None:
 
 
 def state(card: WeightsCard) -> str:
+    """Return whether a file of weights is here, damaged or missing (empty)."""
     if locate(card.file) is None:
         return ""
     return "here" if card.missing() is None else "damaged"
 
 
 def line(group: str, name: str, state: str, size: str, card: WeightsCard | ClipCard) -> str:
+    """Return the line of a model."""
     choice, about = f"{group}={name}", f"{card.character} ({card.licence})"
     if isinstance(card, WeightsCard) and card.urls and not card.sha256:
         about += ", no checksum known: trust=true downloads it"

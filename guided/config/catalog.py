@@ -1,9 +1,8 @@
-"""`model=` and `clip=` by other names than those of conf/: a file, a folder, a card of one's own,
-an architecture and tag of open_clip.
+"""Names for `model=` and `clip=` other than those of conf/: a file, a folder, a card of the
+user's, an architecture and tag of open_clip.
 
-Each becomes a card, kept in Hydra's store under a name of its own, before Hydra reads the command
-line; from there on it is a choice like any other. Knows nothing about loading; imports no torch
-(a .pt file needs it to be looked into, a .safetensors file does not).
+Each becomes a card in Hydra's store, under a name of its own, before Hydra reads the command line;
+from there on it is a choice like any other.
 """
 
 import logging
@@ -17,7 +16,7 @@ from zlib import crc32
 from hydra.core.config_store import ConfigStore
 
 from guided.config import card_list, choices, presets
-from guided.config.overrides import Override
+from guided.config.overrides import Override, parse
 from guided.config.schema import build, build_all
 from guided.errors import BadInput, nearest, not_one_of, shown
 from guided.models import open_clip_registry
@@ -50,7 +49,7 @@ def spelt_out_one(override: Override, flags: Sequence[str]) -> list[Override]:
     """Return the overrides of Hydra's that one override stands for."""
     group, value = override.key, override.text
     if value is not None and group in presets.GROUPS:
-        return presets.spelt_out(override, flags)
+        return with_weights(override, flags)
     own = {"model": own_model, "clip": own_clip}.get(group)
     if value is None or own is None:
         return [override]
@@ -66,6 +65,18 @@ def spelt_out_one(override: Override, flags: Sequence[str]) -> list[Override]:
         return [override]
     chosen = [name or item for name, item in zip(names, items, strict=True)]
     return [override.with_text(f"{left}{','.join(chosen)}{right}")]
+
+
+def with_weights(override: Override, flags: Sequence[str]) -> list[Override]:
+    """Return the override of presets by the names of their files, and one for each weight."""
+    group = override.key
+    found = presets.weighted(group, override.text or "", flags)
+    if found is None:
+        return [override]
+    chosen, weights = found
+    # ++ adds the weight where a preset of one's own does not list it.
+    added = [parse(f"++{group}.{name}.weight={weight:g}") for name, weight in weights.items()]
+    return [override.with_text(f"[{','.join(chosen)}]"), *added]
 
 
 def refuse_repository(group: str, typed: str) -> None:
@@ -92,7 +103,7 @@ def refuse_repository(group: str, typed: str) -> None:
 
 
 def is_path(text: str) -> bool:
-    """Not a name of conf/, which may have a slash in it too."""
+    """Return whether it is a path, and no name of conf/, which may have a slash in it too."""
     return (
         text.startswith((".", "~"))
         or text.lower().endswith(WEIGHTS + CARDS)
@@ -102,7 +113,7 @@ def is_path(text: str) -> bool:
 
 
 def keep(group: str, typed: str, node: Any) -> str:
-    """Into Hydra's store, under a name that its grammar can read."""
+    """Put a node into Hydra's store and return its name, which Hydra's grammar can read."""
     slug = re.sub(r"[^A-Za-z0-9]+", "_", Path(typed).stem).strip("_")
     name = f"{slug or group}_{crc32(typed.encode()):08x}"
     ConfigStore.instance().store(group=group, name=name, node=node)
@@ -113,7 +124,8 @@ def keep(group: str, typed: str, node: Any) -> str:
 
 
 def own_model(typed: str) -> str | None:
-    """The name under which the store has it; None for one of conf/'s own."""
+    """Return the name in Hydra's store of a model that is typed as a path; None for one of conf/'s
+    own."""
     if not is_path(typed):
         return None
     path = existing("model", typed)
@@ -123,7 +135,8 @@ def own_model(typed: str) -> str | None:
 
 
 def card_for(path: Path) -> ModelCard:
-    """A card that describes a checkpoint, with the settings of the known model that it is like."""
+    """Return a card that describes a checkpoint, with the settings of the known model that it is
+    like."""
     found = recognise(path, [card for _, card in card_list.models()])
     prediction, schedule = guess_kind(found.unet)
     if found.assumed:
@@ -156,12 +169,13 @@ def card_for(path: Path) -> ModelCard:
 
 
 def as_node(card: ModelCard) -> dict[str, Any]:
+    """Return a card as the node of a configuration."""
     return {"_target_": "model/card", **asdict(card)}
 
 
 def card_of_ones_own(path: Path) -> dict[str, Any]:
-    """A YAML anywhere, like those in conf/model; what it leaves out is as in ModelCard, and a
-    file that lies beside it needs no full path."""
+    """Return the node of a YAML card of the user's. Settings that it leaves out are as in
+    ModelCard; a file that lies beside it needs no full path."""
     card = build(read_config(path, f"model={path}"), "model")
     if not isinstance(card, ModelCard):
         raise BadInput(f"model={path} is a card of something else than a model")
@@ -171,7 +185,8 @@ def card_of_ones_own(path: Path) -> dict[str, Any]:
 
 
 def existing(group: str, typed: str) -> Path:
-    """The file or folder of that name, in the current folder or in the cache."""
+    """Return the file or folder of that name, in the current folder or in the cache. Raises
+    BadInput when there is none, or it may not be opened."""
     path = expand(group, typed)
     if path.exists():
         allowed_files.check(path)
@@ -192,7 +207,8 @@ def existing(group: str, typed: str) -> Path:
 
 
 def own_clip(typed: str) -> str | None:
-    """The name under which the store has it; None for one of conf/'s own."""
+    """Return the name in Hydra's store of a CLIP that is typed as a path, ARCHITECTURE::TAG or in
+    OpenAI's spelling; None for one of conf/'s own."""
     if found := OPENAI.fullmatch(typed):
         arch = f"{found[1]}-{found[2]}{'-336' if found[3] else ''}"
         return keep("clip", typed, clip_node(typed, **tagged(typed, arch, "openai")))
@@ -217,8 +233,8 @@ def own_clip(typed: str) -> str | None:
 
 
 def ranking(typed: Any) -> dict[str, ClipCard]:
-    """The cards that `rank=` names, by any name that `clip=` takes; BadInput when there are
-    none."""
+    """Return the cards that `rank=` names, by any name that `clip=` takes. Raises BadInput when
+    there are none."""
     if typed is None:
         return {}
     if not isinstance(typed, str):
@@ -233,11 +249,13 @@ def ranking(typed: Any) -> dict[str, ClipCard]:
 
 
 def tagged(typed: str, arch: str, tag: str) -> dict[str, Any]:
+    """Return the facts of one of open_clip's pretrained models for a card."""
     hub = open_clip_registry.find_tag(f"clip={typed}", arch, tag)
     return dict(arch=arch, tag=tag, hub=hub, reads=open_clip_registry.reads(arch, tag))
 
 
 def clip_node(typed: str, **found: Any) -> dict[str, Any]:
+    """Return the node of a CLIP card, with defaults for facts that are not given."""
     unsaid = {f.name: f.default for f in fields(ClipCard) if f.default is not MISSING}
     card = {**unsaid, "reads": [], "name": typed, **found}
     return {typed: {"_target_": "clip/card", **card}}

@@ -1,7 +1,7 @@
-"""What --help prints: examples, every group with its choices, every setting at the top.
+"""The text of --help: examples, every group with its choices, every setting at the top.
 
-Read from conf/'s first lines and from Config, not composed by Hydra, whose own help takes seconds
-over this many files. Knows nothing about what the choices do.
+It is read from conf/'s first lines and from Config, not composed by Hydra, whose own help takes
+seconds over this many files.
 """
 
 import itertools
@@ -39,10 +39,12 @@ Traceback when something fails: debug=true. Flags: {flags}"""
 
 
 def text(arguments: Sequence[str]) -> str:
+    """Return the text of --help."""
     return f"{EXAMPLES}\n{settings()}\n\n{choices(arguments)}\n\n{MORE.format(flags=flags.SAID)}"
 
 
 def settings() -> str:
+    """Return the part of --help that lists the settings at the top."""
     lines, traits = ["Settings (default):"], schema.settings()
     for setting in fields(schema.Config):
         if not folders(setting.name):
@@ -51,7 +53,8 @@ def settings() -> str:
 
 
 def choices(arguments: Sequence[str]) -> str:
-    """Groups in Config's order, then those that only presets have."""
+    """Return the part of --help that lists the groups: in Config's order, then those that only
+    presets have."""
     meanings = {f.name: schema.settings()[f.name].help for f in fields(schema.Config)}
     root = conf_folder()
     found = {path.name for path in root.iterdir() if path.is_dir() and path.name != "local"}
@@ -65,17 +68,18 @@ def choices(arguments: Sequence[str]) -> str:
 
 
 def options(group: str, arguments: Sequence[str]) -> list[str]:
+    """Return the choices of a group as lines."""
     return textwrap.wrap(", ".join(names(group, arguments)), 92, break_on_hyphens=False)
 
 
 def names(group: str, arguments: Sequence[str] = ()) -> list[str]:
-    """The choices of a group."""
+    """Return the names of the choices of a group."""
     found = folders(group, arguments)
     return sorted({path.stem for folder in found for path in folder.glob("*.yaml")})
 
 
 def folders(group: str, arguments: Sequence[str] = ()) -> list[Path]:
-    """conf/ and the user's own folder, where they have this group."""
+    """Return the folders of a group: in conf/, and in the user's own folders of presets."""
     if impossible(group) is not None:
         return []
     roots = [conf_folder()]

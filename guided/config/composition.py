@@ -1,8 +1,7 @@
-"""Settings as they are typed into a configuration.
+"""Configurations composed from words.
 
-A batch composes many rows: Hydra does it once for each set of choices, which takes it a quarter
-of a second, and plain values are put in place after it, which is what Hydra does with them too.
-Imports no torch.
+A batch composes many rows: Hydra does it once for each set of choices, which takes it a quarter of
+a second, and plain values are put in place after it, as Hydra would.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ from guided.untrusted import interpolation
 from guided.untrusted.typed_paths import expand
 
 KEPT = 64  # configurations
-NO_SETTING = re.compile(r"Could not override '([^']+)'")
+NO_SETTING = re.compile(r"Could not override '(?!hydra\b)([^']+)'")
 PLAIN = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)  # name.of.setting
 
 
@@ -158,6 +157,7 @@ def values_in(value: Any) -> Iterator[Any]:
 
 
 def first_line(error: Exception) -> str:
+    """Return the first line of an error's message."""
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
@@ -169,7 +169,7 @@ def searched(flags: Sequence[str]) -> list[str]:
 
 @contextmanager
 def outside_of_hydra() -> Iterator[None]:
-    """Composing also works in a job that Hydra itself runs."""
+    """Enable composing in a job that Hydra itself runs."""
     running = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
@@ -204,13 +204,13 @@ def lasting(flags: Sequence[str]) -> list[str]:
 
 
 def separated(flags: Sequence[str]) -> list[str]:
-    """--flag=value as two words."""
+    """Return the flags with each --flag=value as two words."""
     return [part for flag in flags for part in (flag.split("=", 1) if flag[:1] == "-" else [flag])]
 
 
 def fingerprint_of(cfg: DictConfig) -> str:
-    """Of all settings that a picture depends on but the device, which may be another when it is
-    resumed."""
+    """Return a hash of all settings that a picture depends on but the device, which may be another
+    when it is resumed."""
     left_out = ("device", *schema.unrecorded())
     settings = {k: v for k, v in OmegaConf.to_container(cfg).items() if k not in left_out}
     return hashlib.sha256(repr(settings).encode(errors="replace")).hexdigest()[:16]
@@ -218,7 +218,7 @@ def fingerprint_of(cfg: DictConfig) -> str:
 
 @dataclass
 class Composed:
-    """A configuration, and what was made of the parts of it that rows leave alone."""
+    """A configuration, and the parts made of it that rows leave alone."""
 
     cfg: DictConfig
     built: dict[str, Any] = field(default_factory=dict)
@@ -232,7 +232,7 @@ class Composed:
         self.referred = set(re.findall(r"\$\{\.*(\w+)", text))
 
     def build(self, node: DictConfig, where: str) -> Any:
-        """As config.build, but only once where no row makes a difference."""
+        """Return the object of a node, as schema.build, made only once where no row changes it."""
         if self.touched & (self.referred | {where.split(".")[0]}):
             return schema.build(node, where)
         if where not in self.built:
@@ -241,7 +241,7 @@ class Composed:
 
 
 class Base(Protocol):
-    """What a picture or a run was made with, which words then vary (guided.config.replay)."""
+    """The settings of a picture or a run, which words then vary (guided.config.replay)."""
 
     def config(
         self, words: Sequence[Override | str] = (), flags: Sequence[str] = ()
@@ -254,13 +254,13 @@ class Base(Protocol):
         ...
 
     def as_base(self) -> dict[str, Any]:
-        """Return it as a manifest keeps it."""
+        """Return it as plain data for a manifest."""
         ...
 
 
 @dataclass
 class Composer:
-    """The rows of a batch, composed."""
+    """A composer of the rows of a batch."""
 
     words: list[Override]  # what holds for every row
     flags: list[str] = field(default_factory=list)

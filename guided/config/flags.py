@@ -1,6 +1,5 @@
-"""The flags that there are. Hydra has more, which run code from files, read any configuration or
-print its own internals: they are refused. Imports no torch.
-"""
+"""The flags of the command line. Hydra has more, which run code from files, read any configuration
+or print its own internals: they are refused."""
 
 from __future__ import annotations
 
@@ -36,8 +35,8 @@ INSTEAD = {
 
 
 def check(flags: Sequence[str]) -> None:
-    """Raise BadInput for a flag that there is not, or that lacks its value. `flags` are separated:
-    --flag=value is two words."""
+    """Raise BadInput for a flag that does not exist, or that lacks its value. `flags` are
+    separated: --flag=value is two words."""
     wanted = None
     for flag in flags:
         if wanted is not None:
@@ -54,6 +53,7 @@ def check(flags: Sequence[str]) -> None:
 
 
 def check_value(flag: str, value: str) -> None:
+    """Raise BadInput for a value that a flag cannot have."""
     if flag in CFG and value != "job":
         raise BadInput(
             f"{flag} {shown(value)}: only --cfg job is there, which prints all settings"

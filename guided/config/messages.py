@@ -1,4 +1,4 @@
-"""Whatever goes wrong, said in one line. Knows nothing about exit codes; imports no torch."""
+"""One-line messages for whatever goes wrong."""
 
 import re
 import sys
@@ -45,6 +45,7 @@ def say(error: Exception) -> str:
 
 
 def reason(error: Exception) -> str:
+    """Return the message of an error, which may have several lines."""
     if isinstance(error, BadInput | Failed | NoRoom):
         return str(error)
     if isinstance(error, MissingConfigException):
@@ -62,7 +63,8 @@ def reason(error: Exception) -> str:
 
 
 def say_hydra(error: Exception) -> str:
-    """Hydra's and OmegaConf's messages, whose cause often is the better one."""
+    """Return the message of an error of Hydra's or OmegaConf's; that of its cause where it says
+    more."""
     text = str(error)
     if found := re.search(r"Ambiguous value for argument '(\w+)=([^']*)'", text):
         return (

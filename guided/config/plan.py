@@ -1,6 +1,5 @@
-"""A checked configuration: whatever can be wrong with it is found here, in a moment and without
-torch, before a weight is loaded.
-"""
+"""A checked configuration: errors are found here, in a moment and without torch, before a weight
+is loaded."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -53,45 +52,56 @@ Build = Callable[[DictConfig, str], Any]
 SIZE = re.compile(r"\s*(\d{1,9})\s*[x×*]\s*(\d{1,9})\s*")  # 768x512
 
 
+# What a field of a plan affects. The prompts, the seed and the like, which decide steps too, are
+# told apart by picture (Pipeline.fingerprint).
+NEITHER = {"steps": False, "memory": False}
+STEPS = {"steps": True, "memory": False}
+MEMORY = {"steps": False, "memory": True}
+STEPS_AND_MEMORY = {"steps": True, "memory": True}
+
+
 @dataclass
 class Plan:
-    """A checked configuration: whatever can be wrong with it has been found by now."""
+    """A checked configuration: a plan that exists can be drawn."""
 
-    prompts: list[Prompt]
-    model: ModelCard
-    secondary: SecondaryCard | None
-    clips: dict[str, ClipCard]
-    cutouts: CutoutSettings
-    sampler: SamplerSettings
-    guides: dict[str, GuideSettings]
-    generator: GeneratorSettings
-    outputs: dict[str, Output]
-    size: tuple[int, int]
-    steps: int
-    seed: int
-    count: int
-    device: str
-    precision: str
-    folder: Path
-    manner: StyleMix = field(default_factory=StyleMix)
-    deterministic: bool = False
-    memory: float | str = "auto"  # GB, auto or off
-    wildcards: Wildcards = field(default_factory=Wildcards)
-    judges: dict[str, ClipCard] = field(default_factory=dict)  # that only rank
-    drawn: list[str] | None = None  # the prompts' texts, if their wildcards are decided already
-    batch_size: int = 1
-    devices: list[str] = field(default_factory=list)  # that share the batch
-    keep: int | None = None
-    checkpoint: float = 30.0  # seconds
-    name: str | None = None
-    init: Init | None = None
-    skip: int = 0
+    prompts: list[Prompt] = field(metadata=NEITHER)
+    model: ModelCard = field(metadata=STEPS_AND_MEMORY)
+    secondary: SecondaryCard | None = field(metadata=STEPS_AND_MEMORY)
+    clips: dict[str, ClipCard] = field(metadata=STEPS_AND_MEMORY)
+    cutouts: CutoutSettings = field(metadata=STEPS_AND_MEMORY)
+    sampler: SamplerSettings = field(metadata=STEPS)
+    guides: dict[str, GuideSettings] = field(metadata=STEPS_AND_MEMORY)
+    generator: GeneratorSettings = field(metadata=STEPS_AND_MEMORY)
+    outputs: dict[str, Output] = field(metadata=NEITHER)
+    size: tuple[int, int] = field(metadata=STEPS_AND_MEMORY)
+    steps: int = field(metadata=STEPS)
+    seed: int = field(metadata=NEITHER)
+    count: int = field(metadata=NEITHER)
+    device: str = field(metadata=MEMORY)
+    precision: str = field(metadata=MEMORY)
+    folder: Path = field(metadata=NEITHER)
+    manner: StyleMix = field(default_factory=StyleMix, metadata=STEPS)
+    deterministic: bool = field(default=False, metadata=STEPS_AND_MEMORY)
+    memory: float | str = field(default="auto", metadata=MEMORY)  # GB, auto or off
+    wildcards: Wildcards = field(default_factory=Wildcards, metadata=NEITHER)
+    judges: dict[str, ClipCard] = field(default_factory=dict, metadata=MEMORY)  # that only rank
+    # The texts of the prompts, if their wildcards are decided already.
+    drawn: list[str] | None = field(default=None, metadata=STEPS)
+    batch_size: int = field(default=1, metadata=NEITHER)
+    devices: list[str] = field(default_factory=list, metadata=NEITHER)  # that share the batch
+    keep: int | None = field(default=None, metadata=NEITHER)
+    checkpoint: float = field(default=30.0, metadata=NEITHER)  # seconds
+    name: str | None = field(default=None, metadata=NEITHER)
+    init: Init | None = field(default=None, metadata=NEITHER)
+    skip: int = field(default=0, metadata=STEPS)
 
     @classmethod
     def read(cls, cfg: DictConfig, build: Build = build, flags: Sequence[str] = ()) -> Plan:
-        """BadInput names the first setting that is not right. `build` makes an object of a node,
-        for the many plans of a batch perhaps the one that it made before; Hydra's `flags` say
-        where presets of one's own are, for wildcards."""
+        """Return the plan of a configuration. Raises BadInput that names the first setting that is
+        wrong.
+
+        `build` makes an object of a node; for the many plans of a batch, it may return one that it
+        made before. Hydra's `flags` name folders of the user's presets, for wildcards."""
         known = [f.name for f in fields(Config)]
         for key in cfg:  # `+name=` gets past Hydra's own check
             if key not in known:
@@ -179,6 +189,11 @@ class Plan:
         """Return the name of the model, or of the generator if that needs none."""
         return self.model.name if "model" in self.generator.uses else self.generator.name
 
+    def affecting(self, what: Literal["steps", "memory"]) -> list[tuple[str, Any]]:
+        """Return the names and values of the fields that affect the `steps` of every picture, or
+        the `memory` that a step needs."""
+        return [(f.name, getattr(self, f.name)) for f in fields(self) if f.metadata[what]]
+
     def tell_unused(self, words: Sequence[Override | str]) -> None:
         """Warn of each of the typed `words` that sets something that the generator does not
         use."""
@@ -189,6 +204,7 @@ class Plan:
                 )
 
     def check(self) -> None:
+        """Raise BadInput for settings that are out of range or do not go together."""
         try:
             check_number("steps", self.steps, 1, 100_000, whole=True)
             check_number("count", self.count, 1, 10_000, whole=True)
@@ -226,6 +242,7 @@ class Plan:
             raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
 
     def check_keep(self) -> None:
+        """Raise BadInput if there are no pictures to choose from."""
         if "still" not in self.outputs:
             raise BadInput(f"keep={self.keep} needs pictures to choose from: output=[still]")
         if not self.judges and len(self.clips) > 1:
@@ -236,6 +253,7 @@ class Plan:
             )
 
     def check_outputs(self) -> None:
+        """Raise BadInput if an output cannot be made."""
         for name, output in self.outputs.items():
             try:
                 output.check(self.size)
@@ -243,7 +261,8 @@ class Plan:
                 raise BadInput(f"output.{name}.{error}") from error
 
     def check_prompts(self) -> None:
-        """What a prompt refers to is there, and its weights can be normalised."""
+        """Raise BadInput unless everything that a prompt refers to exists and its weights can be
+        normalised."""
         for asked in self.prompts:
             for name in asked.clips:
                 if name not in self.clips:
@@ -265,8 +284,8 @@ class Plan:
             self.check_weights(name)
 
     def check_weights(self, clip: str) -> None:
-        """Where Disco's rule is chosen, what it divides by must not be 0 at any time at which
-        this CLIP is asked something; elsewhere that is only worth a word."""
+        """Raise BadInput if Disco's rule of weights divides by 0 for a CLIP at any time; warn
+        where the weights sum to 0 under another rule."""
         meant = meant_for(self.prompts, clip)
         if all(isinstance(p.weight, int | float) and p.weight > 0 for p in meant):
             return
@@ -335,7 +354,8 @@ def check_models(
 
 
 def read_styles(nodes: DictConfig, group: str, kind: type, build: Build) -> dict[str, Any]:
-    """What the presets of a group say; those that only set something else say nothing."""
+    """Return the objects of the presets of a group that describe a style; presets that only set
+    something else have none."""
     found = build_all(nodes, group, build)
     for name, preset in found.items():
         if not isinstance(preset, kind):
@@ -344,6 +364,7 @@ def read_styles(nodes: DictConfig, group: str, kind: type, build: Build) -> dict
 
 
 def plain(node: Any) -> Any:
+    """Return a node as plain data."""
     return resolved(node, "") if OmegaConf.is_config(node) else node
 
 

@@ -1,8 +1,8 @@
-"""Where Hydra finds the user's own presets: `--config-dir mine` is the source presets://mine.
+"""The source from which Hydra reads the user's own presets: `--config-dir mine` is presets://mine.
 
 Hydra reads its own folder as it is, which is part of the program. These files may come from
-anyone: each is read by untrusted_yaml, and none may set anything of Hydra's own, whose settings
-name code that it runs.
+anyone: each is read by untrusted.yaml_reader, and none may set anything of Hydra's own, whose
+settings name code that it runs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class PresetSource(FileConfigSource):
         return SCHEME
 
     def load_config(self, config_path: str) -> ConfigResult:
-        """BadInput names file and line of what cannot be read, or is Hydra's."""
+        """Return a preset. Raises BadInput with file and line if it cannot be read, or sets
+        anything of Hydra's own."""
         root = Path(self.path).resolve()
         path = (root / self._normalize_file_name(config_path)).resolve()
         if not path.is_relative_to(root):
@@ -63,6 +64,7 @@ def check_is_preset(
 
 
 def register() -> None:
+    """Have Hydra read folders of presets by this source."""
     Plugins.instance().register(PresetSource)
 
 

@@ -1,8 +1,8 @@
-"""artist= and look=: where their presets are, the names and weights by which they are asked for,
-and the tables that artist=list and look=list print.
+"""artist= and look=: the files of the presets, the names and weights by which they are chosen, and
+the tables that artist=list and look=list print.
 
-Reads conf/artist and conf/look, and one's own folder, as plain YAML, not through Hydra: a table of
-two hundred presets must not take longer than a look at it. Imports no torch.
+conf/artist and conf/look, and the user's own folder, are read as plain YAML, not through Hydra: a
+table of two hundred presets must not take long.
 """
 
 import re
@@ -19,7 +19,6 @@ from wcwidth import wcswidth, wcwidth
 
 from guided import console
 from guided.config import choices
-from guided.config.overrides import Override, parse
 from guided.errors import BadInput, nearest, printable, shown
 from guided.prompts.prompt import split_weight
 from guided.text import CHINESE, ENGLISH, split, unquoted
@@ -31,18 +30,20 @@ LIST = "list"
 
 @dataclass(frozen=True)
 class Preset:
-    """What a preset's file says of it, for people and wildcards."""
+    """The description that a preset has in its file, for people and wildcards."""
 
     choice: str  # how it is chosen
     says: dict[str, Any]  # the settings of its Artist or Style; none where it only sets others
     about: str  # its first comment, without the command
 
     def name(self, language: str) -> str:
+        """Return its name in a language; in English, or as it is chosen, if it has none."""
         names = self.says.get("name") or {}
         return str(names.get(language) or names.get(ENGLISH) or self.choice)
 
     def called(self) -> set[str]:
-        """By what it may be asked for: its names in both scripts, and their last words."""
+        """Return the plain names by which it may be chosen: its names in both scripts, and their
+        last words."""
         names = {self.choice, self.name(ENGLISH), self.name(CHINESE)}
         return {plain(called) for name in names for called in (name, re.split("[ ·]", name)[-1])}
 
@@ -51,7 +52,7 @@ class Preset:
 
 
 def presets(group: str, arguments: Sequence[str] = ()) -> list[Preset]:
-    """Those of the program and of one's own folder, which come later in `arguments`."""
+    """Return the presets of the program and of the user's own folders, which `arguments` name."""
     folders = choices.folders(group, arguments)
     paths = {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
     return [read(group, path) for _, path in sorted(paths.items())]
@@ -59,7 +60,7 @@ def presets(group: str, arguments: Sequence[str] = ()) -> list[Preset]:
 
 @cache
 def read(group: str, path: Path) -> Preset:
-    """BadInput when it is no YAML."""
+    """Return the description of a preset. Raises BadInput when the file is no YAML."""
     text = yaml_reader.text_of(path, str(path), yaml_reader.LONGEST_CONFIG)
     node = yaml_reader.read(text, str(path), aliases=True, dates=True)
     inside = node if isinstance(node, dict) else {}
@@ -72,7 +73,8 @@ def read(group: str, path: Path) -> Preset:
 
 @cache
 def names(kind: str, language: str, arguments: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """For wildcards: of all artists, or of all styles of a kind; of one's own folder's too."""
+    """Return the names of all artists, or of all styles of a kind, for wildcards; of the user's
+    own folders too."""
     group = "artist" if kind == "artist" else "look"
     found = [p for p in presets(group, arguments) if kind in ("artist", p.says.get("kind"))]
     return tuple(preset.name(language) for preset in found)
@@ -81,30 +83,30 @@ def names(kind: str, language: str, arguments: tuple[str, ...] = ()) -> tuple[st
 # ---- what is typed -------------------------------------------------------------------------
 
 
-def spelt_out(override: Override, arguments: Sequence[str] = ()) -> list[Override]:
-    """Return `artist=[hokusai:2,van gogh]` as Hydra understands it: the choices, and an override
-    for each weight. A sweep stays as it is. Raises BadInput, which names the nearest, when there
-    is no such preset."""
-    group, value = override.key, override.text or ""
+def weighted(
+    group: str, value: str, arguments: Sequence[str] = ()
+) -> tuple[list[str], dict[str, float]] | None:
+    """Return the choices that `[hokusai:2,van gogh]` names, each once, and the weights of those
+    that have one; None for a sweep. Raises BadInput, which names the nearest, when there is no
+    such preset."""
     left, inner, right = re.fullmatch(r"\s*(\[?)(.*?)(\]?)\s*", value, re.DOTALL).groups()
     sweeps = "(" in inner or "[" in inner or (not left and len(split(inner)) > 1)
     if sweeps or bool(left) != bool(right):
-        return [override]
+        return None
     items = [] if not inner.strip() or (inner == "null" and not left) else split(inner)
-    chosen, weights = [], []
+    chosen, weights = [], {}
     for item in items:
         item = re.sub(r"\\(.)", r"\1", item)  # as Hydra writes a sweep's `hokusai:2`
         name, weight = split_weight(item)
         chosen.append(found := choice(group, unquoted(name), arguments))
         if name != item:
             check_says(group, found, item, arguments)
-            # Added where a preset of one's own does not list it.
-            weights.append(parse(f"++{group}.{found}.weight={weight:g}"))
-    return [override.with_text(f"[{','.join(dict.fromkeys(chosen))}]"), *weights]
+            weights[found] = weight
+    return list(dict.fromkeys(chosen)), weights
 
 
 def choice(group: str, typed: str, arguments: Sequence[str]) -> str:
-    """The preset that is called that, in either script."""
+    """Return the preset of that name in either script. Raises BadInput that names the nearest."""
     known = choices.names(group, arguments)
     if typed in known:
         return typed
@@ -119,6 +121,7 @@ def choice(group: str, typed: str, arguments: Sequence[str]) -> str:
 
 
 def check_says(group: str, choice: str, typed: str, arguments: Sequence[str]) -> None:
+    """Raise BadInput if a preset has no words that could count more or less."""
     if not any(preset.says for preset in presets(group, arguments) if preset.choice == choice):
         raise BadInput(
             f"{group}={shown(typed)}: {choice} says nothing that could count more or less"
@@ -126,7 +129,8 @@ def check_says(group: str, choice: str, typed: str, arguments: Sequence[str]) ->
 
 
 def plain(name: str) -> str:
-    """Letters and digits alone, without accents and capitals: Dürer and durer are the same."""
+    """Return letters and digits alone, without accents and capitals: Dürer and durer are the
+    same."""
     decomposed = unicodedata.normalize("NFKD", name).casefold()
     return "".join(letter for letter in decomposed if letter.isalnum())
 
@@ -135,7 +139,7 @@ def plain(name: str) -> str:
 
 
 def table(group: str, arguments: Sequence[str], width: int | None = None) -> str:
-    """A line for each preset, in columns; not wider than `width`, if given."""
+    """Return a line for each preset, in columns; not wider than `width`, if given."""
     rows = sorted((row(group, preset) for preset in presets(group, arguments)), key=order)
     columns = list(zip(*rows, strict=True))
     widths = [max(map(across, column)) for column in columns]
@@ -150,6 +154,7 @@ def table(group: str, arguments: Sequence[str], width: int | None = None) -> str
 
 
 def row(group: str, preset: Preset) -> tuple[str, ...]:
+    """Return the cells of a preset in the table."""
     words = (preset.says.get("words") or {}).get(ENGLISH) or preset.about
     both = preset.name(ENGLISH), preset.name(CHINESE) if preset.says else ""
     if group == "artist":
@@ -161,10 +166,12 @@ def row(group: str, preset: Preset) -> tuple[str, ...]:
 
 
 def order(cells: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the key by which the rows are sorted."""
     return cells[:2]
 
 
 def closing(group: str) -> list[str]:
+    """Return the lines under the table: how presets are chosen."""
     first, second = ("hokusai", "turner") if group == "artist" else ("ink_wash", "serene")
     every = "glob(*)" if group == "artist" else "glob(*,exclude=[disco*,han_fav])"
     return [
@@ -174,11 +181,12 @@ def closing(group: str) -> list[str]:
 
 
 def across(text: str) -> int:
-    """Columns of a terminal: a Chinese character takes two."""
+    """Return the columns that a text takes in a terminal: a Chinese character takes two."""
     return max(0, wcswidth(text))
 
 
 def cut(line: str, width: int) -> str:
+    """Return a line shortened to a width."""
     if across(line) <= width:
         return line
     kept, used = "", 0
@@ -191,6 +199,6 @@ def cut(line: str, width: int) -> str:
 
 
 def show(group: str, arguments: Sequence[str]) -> None:
-    """Print; a terminal's lines are not wrapped, a pipe gets all of it."""
+    """Print the table; a terminal's lines are not wrapped, a pipe gets all of it."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     console.show(printable(table(group, arguments, width), lines=True))

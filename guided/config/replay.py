@@ -1,10 +1,9 @@
-"""`from=image.png`: the settings that a picture or a run was made with, as a configuration again.
+"""The settings that a picture or a run was made with, as a configuration again: `from=image.png`.
 
-Whatever is recorded may come from anyone and from any version: it is plain data, its parts must
-be ones that conf/ has, and what this version does not know is said and left out. What is typed
-beside it counts as the difference that it makes to what was typed then, so that presets and
-choices of groups work as they do without a record. Loads no model; imports no torch, unless the
-record names a GPU.
+A record may come from anyone and from any version: it is plain data, its parts must be ones that
+conf/ has, and settings that this version does not know are left out with a warning. New overrides
+apply as a diff: compose(recorded + new) against compose(recorded), so that presets and choices of
+groups work as they do without a record.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ IDENTITY = ("_target_", "name", "file", "path", "arch", "tag")
 
 @dataclass
 class Record:
-    """What a picture or a run was made with."""
+    """The settings of a picture or a run, as recorded."""
 
     where: str
     settings: dict[str, Any]
@@ -54,7 +53,8 @@ class Record:
 
     @classmethod
     def read(cls, path: str) -> Record:
-        """Of a picture, a run.yaml or a run's folder; BadInput when there are no settings."""
+        """Return the record of a picture, a run.yaml or a run's folder. Raises BadInput when there
+        are no settings."""
         where = f"from={path}"
         place = expand("from", path)
         found = read_settings(place, where)
@@ -79,7 +79,8 @@ class Record:
 
     @classmethod
     def kept(cls, base: dict[str, Any] | None) -> Record | None:
-        """From a batch's manifest, as `as_base` put it there."""
+        """Return the record in a batch's manifest, as `as_base` put it there; None if it has
+        none."""
         if not base:
             return None
         where, text, files = (base.get(key) for key in ("where", "settings", "files"))
@@ -90,7 +91,8 @@ class Record:
         return cls(where, settings, trusted(base.get("words")), files=files)
 
     def as_base(self) -> dict[str, Any]:
-        """YAML in it, because JSON makes texts of numbers that are keys: {0.5: a tree}."""
+        """Return it as plain data for a manifest. Settings are YAML in it, because JSON makes
+        texts of numbers that are keys: {0.5: a tree}."""
         settings = record.as_yaml(self.settings)
         return {
             "where": self.where,
@@ -134,7 +136,8 @@ class Record:
         return OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(escaped(settings)))
 
     def tell_of_changed_files(self, settings: dict[str, Any]) -> None:
-        """A picture that it began with, or was like, may have been overwritten since."""
+        """Warn of each picture that it began with, or was like, that has been overwritten
+        since."""
         needed = repr([settings.get(name) for name in ("init", "prompt", "image_prompt")])
         for path, before in self.files.items():
             now = record.fingerprint(expand("init", path)) if str(path) in needed else None
@@ -147,7 +150,7 @@ class Record:
     def composed(
         self, words: Sequence[Override], flags: Sequence[str]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What was typed, as it is composed today, without `words` and with them."""
+        """Return the settings that today compose without `words` and with them."""
         if not words:
             return {}, renamed(plain(compose([], flags)))
         if self.before is None:
@@ -155,7 +158,8 @@ class Record:
         return self.before, renamed(plain(compose(self.typed_with(words), flags)))
 
     def composed_then(self, flags: Sequence[str]) -> dict[str, Any]:
-        """The words of the record alone; those choices that still are, where it is too old."""
+        """Return the settings that the record's words compose today; of its choices alone if they
+        cannot be composed any more."""
         try:
             return renamed(plain(compose(self.typed_with([]), flags)))
         except Exception as error:  # a preset, a file or a choice that is no longer there
@@ -174,6 +178,7 @@ def composer_of(base: Mapping[str, Any]) -> Composer:
 
 
 def is_above_one(value: Any) -> bool:
+    """Return whether it is a whole number above 1."""
     return isinstance(value, int) and value > 1
 
 
@@ -199,7 +204,7 @@ GONE = object()
 def differences(
     before: dict[str, Any], after: dict[str, Any], path: tuple[str, ...] = ()
 ) -> Iterator[Change]:
-    """Which settings are others, each as a whole: a schedule's mapping is one value."""
+    """Yield the settings that differ, each as a whole: a schedule's mapping is one value."""
     if not before:
         return
     for name in dict.fromkeys([*before, *after]):  # in one order, in every process
@@ -213,13 +218,14 @@ def differences(
 
 
 def opens(path: tuple[str, ...]) -> bool:
-    """Does it hold settings, and is none itself?"""
+    """Return whether a path leads to a group of settings rather than to a setting."""
     one, several = recorded_groups(several=False), recorded_groups(several=True)
     depth = {**dict.fromkeys(one, 1), **dict.fromkeys(several, 2), "model": 9}
     return len(path) <= depth.get(path[0], 0)
 
 
 def alike(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Return whether two nodes are of the same choice."""
     return old.get("_target_") == new.get("_target_") and old.get("name") == new.get("name")
 
 
@@ -235,8 +241,8 @@ def typed_settings(words: Sequence[Override], after: dict[str, Any]) -> Iterator
 
 
 def take(settings: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    """A change of the settings. Where a choice is made that the record has too, it stays as it is
-    there, and is not today's."""
+    """Put a change into recorded settings. A choice that the record has too stays as it is there,
+    and is not replaced by that of today."""
     several = path[0] in recorded_groups(several=True)
     if several and len(path) == 1 and isinstance(value, dict):
         there = settings.get(path[0])
@@ -253,7 +259,7 @@ def take(settings: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 
 
 def kept(recorded: Any, chosen: Any) -> Any:
-    """The record's node, if it is the same choice."""
+    """Return the recorded node if it is the same choice, else the new one."""
     if not isinstance(recorded, dict) or not isinstance(chosen, dict):
         return chosen
     named = "_target_" in chosen
@@ -262,6 +268,7 @@ def kept(recorded: Any, chosen: Any) -> Any:
 
 
 def put(settings: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    """Set or remove the value at a path."""
     *parents, name = path
     node = settings
     for parent in parents:
@@ -276,7 +283,7 @@ def put(settings: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 def forget_what_followed(
     settings: dict[str, Any], touched: set[str], before: dict[str, Any]
 ) -> None:
-    """What a record has because of something that is now another."""
+    """Reset settings that the record has only because of something that is now another."""
     for name in ("size", "steps"):  # nobody asked for them: they suited the model
         if "model" in touched and name not in touched and before.get(name) is None:
             settings[name] = None

@@ -1,5 +1,4 @@
-"""What of a record this version knows: the rest is said and taken out, or refused where the
-picture would be quite another without it.
+"""Recorded settings that this version knows; the others are left out with a warning, or refused.
 
 Only parts that conf/ has are ever made, whatever a record names.
 """
@@ -29,8 +28,8 @@ def recorded_groups(several: bool) -> list[str]:
 
 
 def clean(settings: dict[str, Any], where: str) -> None:
-    """Take out what this version does not know, and say so. BadInput where the picture would be
-    quite another without it."""
+    """Remove settings that this version does not know, with a warning. Raises BadInput where the
+    picture would be quite another without them."""
     known = {f.name for f in fields(Config)}
     for name in [name for name in settings if name not in known]:
         tell_left_out(where, name)
@@ -53,6 +52,7 @@ def clean(settings: dict[str, Any], where: str) -> None:
 
 
 def clean_node(node: Any, group: str, name: str, where: str) -> None:
+    """Raise BadInput if a node is of no kind that the group has; else clean its keys."""
     if not known_target(node, group):
         target = node.get("_target_") if isinstance(node, dict) else node
         raise BadInput(
@@ -63,6 +63,7 @@ def clean_node(node: Any, group: str, name: str, where: str) -> None:
 
 
 def clean_keys(node: dict[str, Any], cls: type, name: str, where: str) -> None:
+    """Remove keys that a class of settings does not have, with a warning."""
     types = get_type_hints(cls)
     for key in [key for key in node if key != "_target_"]:
         if key not in types:
@@ -73,24 +74,26 @@ def clean_keys(node: dict[str, Any], cls: type, name: str, where: str) -> None:
 
 
 def tell_left_out(where: str, name: str) -> None:
+    """Warn of a setting that is left out."""
     log.warning("%s: %s is not a setting of this version and is left out", where, shown(name))
 
 
 def known_target(node: Any, group: str) -> bool:
+    """Return whether a node is of a kind that the group has."""
     target = node.get("_target_") if isinstance(node, dict) else None
     return isinstance(target, str) and kind_of(target) in targets(group)
 
 
 @cache
 def targets(group: str) -> set[str]:
-    """What the choices of a group are made of."""
+    """Return the kinds of settings that the choices of a group have."""
     files = (conf_folder() / group).glob("*.yaml")
     texts = [path.read_text(encoding="utf-8") for path in files]
     return {kind_of(target) for text in texts for target in re.findall(r"_target_: *(\S+)", text)}
 
 
 def is_here(device: Any, where: str) -> bool:
-    """Is the record's device, or are all of several, one of this machine's?"""
+    """Return whether the record's device, or all of several, are this machine's; warn if not."""
     names = device if isinstance(device, list) and device else [device]
     try:
         for name in names:

@@ -1,7 +1,4 @@
-"""Where a record is: in a picture, in a film, in a run's folder. BadInput where none is.
-
-Knows nothing about what settings mean. What it reads may come from anyone.
-"""
+"""Records read from pictures, films and folders of runs, which may come from anyone."""
 
 from __future__ import annotations
 
@@ -22,6 +19,8 @@ RUN = "run.yaml"
 
 
 def read_settings(path: Path, where: str) -> dict[str, Any]:
+    """Return the settings recorded in a picture, a film, a run.yaml or the folder of a run. Raises
+    BadInput when there are none."""
     if path.is_dir():
         path = run_of(path, where)
     if not path.is_file():
@@ -50,7 +49,7 @@ def trusted(words: Any) -> list[Override]:
 
 
 def rows_of(path: Path) -> list[Row]:
-    """Those of a run's folder, where there are several."""
+    """Return the rows in a run's folder, if there are several."""
     folder = path.parent if path.name == RUN else path
     if not (folder / MANIFEST).is_file():
         return []
@@ -61,6 +60,7 @@ def rows_of(path: Path) -> list[Row]:
 
 
 def run_of(folder: Path, where: str) -> Path:
+    """Return the run.yaml of a folder. Raises BadInput if it has none."""
     if (folder / RUN).is_file():
         return folder / RUN
     runs = sorted(folder.glob(f"*/{RUN}")) + sorted(folder.glob(f"*/*/{RUN}"))
@@ -69,12 +69,13 @@ def run_of(folder: Path, where: str) -> Path:
 
 
 def similar(path: Path) -> str:
+    """Return a hint at the file of the nearest name."""
     there = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
     return nearest(path.name, there)
 
 
 def instead(path: Path) -> str:
-    """Previews and sheets have none, but they lie in the folder of a run."""
+    """Return a hint at the run beside a file without a record, as previews and sheets are."""
     for folder in (path.parent, path.parent.parent):
         if (folder / RUN).is_file():
             return f"; the run that it is of has: from={folder}"

@@ -1,7 +1,5 @@
-"""Config, the typed root of a run, and build(), which makes an object of a node of it.
-
-Imports no torch: a typo must cost a moment, not a start-up.
-"""
+"""Config, the typed root of a run with the traits of its settings, and build(), which makes an
+object of a node."""
 
 import dataclasses
 import logging
@@ -217,6 +215,7 @@ class Config:
 
 
 def register() -> None:
+    """Put Config into Hydra's store, as the schema of the root."""
     ConfigStore.instance().store(name="schema", node=Config)
 
 
@@ -267,10 +266,9 @@ def known_names() -> frozenset[str]:
 
 
 def build(node: DictConfig, where: str) -> Any:
-    """The dataclass that `_target_` names, filled in, every key and type checked.
-
-    `where` is the node's name on the command line, for BadInput's message.
-    """
+    """Return the object of the dataclass that `_target_` names, filled with a node's settings,
+    every key and type checked. Raises BadInput; `where` is the node's name on the command line,
+    for its message."""
     if not isinstance(node, DictConfig):
         raise BadInput(
             f"{where}={shown(node)} is no choice; the ones there are: python run.py --help"
@@ -322,8 +320,8 @@ def dataclass_of(target: Any, where: str) -> type:
 
 
 def filled(node: DictConfig, settings: dict[str, Any]) -> DictConfig:
-    """Each setting in its place, its type checked. Merging would not let a mapping take the place
-    of a list, and both are ways to write a schedule."""
+    """Return the node with each setting in its place, its type checked. Merging would not let a
+    mapping take the place of a list, and both are ways to write a schedule."""
     for key, value in settings.items():
         now = None if OmegaConf.is_missing(node, key) else node[key]
         nested = isinstance(now, DictConfig) and isinstance(value, dict)
@@ -333,6 +331,7 @@ def filled(node: DictConfig, settings: dict[str, Any]) -> DictConfig:
 
 
 def check_keys(cls: type, settings: dict[str, Any], where: str) -> None:
+    """Raise BadInput if a key is no setting of the class."""
     known = [f.name for f in dataclasses.fields(cls)]
     for key in settings:
         if key not in known:
@@ -343,7 +342,7 @@ KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or f
 
 
 def explain(error: OmegaConfBaseException, where: str = "") -> str:
-    """OmegaConf's first line with the setting's full name."""
+    """Return OmegaConf's first line with the setting's full name."""
     key = ".".join(part for part in (where, getattr(error, "full_key", None)) if part)
     first = (getattr(error, "msg", None) or str(error)).splitlines()[0]
     if found := re.match(r"Value '(.*?)' .*could not be converted to (\w+)", first):
@@ -354,6 +353,7 @@ def explain(error: OmegaConfBaseException, where: str = "") -> str:
 def build_all(
     nodes: DictConfig, group: str, build: Callable[[DictConfig, str], Any] = build
 ) -> dict[str, Any]:
-    """Every option chosen in a group; an option set to null is left out."""
+    """Return the object of every option chosen in a group, by name; an option set to null is left
+    out."""
     chosen = {str(name): node for name, node in nodes.items() if node is not None}
     return {name: build(node, f"{group}.{name}") for name, node in chosen.items()}

@@ -11,7 +11,6 @@ CASES = [
     (["guide.smooth.scale=3"], r"smooth is not chosen.*guide=\[clip,range,smooth\]"),
     (["guide=[clip]", "guide.range.scale=3"], r"guide=\[clip,range\]"),
     (["sede=3"], "did you mean 'seed'"),
-    (["seed.x.y=3"], "seed"),
 ]
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from guided.config.composition import compose
-from guided.config.overrides import parse
+from guided.config.overrides import parse, parse_all
 from guided.config.replay import composer_of
-from guided.config.values import untrusted
+from guided.config.values import trusted_words, untrusted
 from guided.errors import BadInput
 from guided.runs.manifest import Manifest, Row
 
@@ -58,7 +58,7 @@ def test_a_manifest_of_someone_elses_looks_nothing_up(tmp_path):
     Manifest("x", {"words": words, "settings": None}, rows, []).write(tmp_path)
     found = Manifest.read(tmp_path)
     composer = composer_of(found.base)
-    with composer.row(found.rows[0].words) as composed:
+    with composer.row(trusted_words(parse_all(found.rows[0].words))) as composed:
         cfg = composed.cfg
         assert SECRET not in f"{cfg.prompt} {cfg.negative} {cfg.init}"
         assert cfg.prompt == cfg.negative == cfg.init == LOOKS_UP

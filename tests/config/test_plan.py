@@ -1,0 +1,64 @@
+"""A plan says of each of its fields what it affects, and refuses what cannot be drawn."""
+
+import dataclasses
+
+import pytest
+
+from guided.config.composition import compose
+from guided.config.plan import Plan
+from guided.errors import BadInput
+
+
+def plan(*words: str) -> Plan:
+    return Plan.read(compose(["prompt=a sun", "steps=20", *words]))
+
+
+def test_every_field_says_what_it_affects():
+    for field in dataclasses.fields(Plan):
+        assert set(field.metadata) == {"steps", "memory"}, field.name
+
+
+@pytest.mark.parametrize(
+    ("word", "steps", "memory"),
+    [
+        ("count=3", False, False),
+        ("seed=7", False, False),
+        ("folder=other", False, False),
+        ("checkpoint=1", False, False),
+        ("output=[still]", False, False),
+        ("precision=bfloat16", False, True),
+        ("memory=2", False, True),
+        ("steps=30", True, False),
+        ("sampler=ddpm", True, False),
+        ("size=[128,64]", True, True),
+        ("guide.clip.scale=9", True, True),
+        ("cutouts.inner=3", True, True),
+    ],
+)
+def test_a_setting_changes_the_fields_that_it_affects(word, steps, memory):
+    before, after = plan("seed=1"), plan("seed=1", word)
+    assert (before.affecting("steps") != after.affecting("steps")) == steps
+    assert (before.affecting("memory") != after.affecting("memory")) == memory
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("steps=0", "steps=0"),
+        ("count=0", "count=0"),
+        ("seed=-1", "seed=-1"),
+        ("size=[65,64]", "size"),
+        ("keep=2", "keep=2"),
+        ("drawn=[a,b]", "drawn has 2 texts for 1 prompts"),
+        ("clip=[]", "clip="),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_by_name(word, message):
+    with pytest.raises(BadInput, match=message.replace("[", r"\[")):
+        plan(word)
+
+
+@pytest.mark.parametrize(("guides", "warned"), [("[range]", True), ("[clip,range]", False)])
+def test_a_prompt_that_no_guide_follows_is_told(caplog, guides, warned):
+    plan(f"guide={guides}")
+    assert ("nothing follows the prompt" in caplog.text) == warned
