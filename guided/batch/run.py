@@ -273,8 +273,8 @@ def summary(folder: Path, manifest: Manifest) -> str:
     if places := dict.fromkeys(row.where for row in rows if row.where):
         named = ", ".join(list(places)[:FEW_LINES]) + (", ..." if len(places) > FEW_LINES else "")
         lines.append(
-            "resume= takes rows as they were read: correct errors in "
-            f"{named} there and draw those rows with prompts= again"
+            f"resume= takes rows as they were read: correct {named} and draw "
+            "those rows with prompts= again"
         )
     if left or not all(row.wrong for row in rows):
         lines.append(f"to try these again: {again(folder)}")
