@@ -140,10 +140,10 @@ def from_yaml(text: str, name: str, flags: Sequence[str]) -> list[Row]:
     root = yaml_reader.compose(whole_escapes(text), name, tags=True, longest=LARGEST)
     if isinstance(root, yaml.SequenceNode):
         return [from_node(node, name) for node in root.value]
-    found = None if root is None else yaml_reader.value_of(root, name)
-    if not isinstance(found, dict) or found.keys() - {"list", "product"}:
+    entries = None if root is None else yaml_reader.value_of(root, name)
+    if not isinstance(entries, dict) or entries.keys() - {"list", "product"}:
         raise BadInput(f"{name} must be a list of prompts or settings, or have list: and product:")
-    return combined(found, flags, name)
+    return combined(entries, flags, name)
 
 
 def whole_escapes(text: str) -> str:
