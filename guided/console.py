@@ -1,11 +1,17 @@
-"""Printing to a standard output that may be closed, full or a terminal."""
+"""Printing to a standard output that may be closed, full or a terminal, and stop signals."""
 
 import logging
 import os
+import signal
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from guided.errors import printable
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C; a cluster that ends a job
 
 
 def tell(text: str) -> None:
@@ -69,3 +75,18 @@ class Printable(logging.Formatter):
     def formatException(self, ei: Any) -> str:
         """Return the lines of a traceback."""
         return printable(super().formatException(ei), lines=True)
+
+
+@contextmanager
+def stop_signals_handled(handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Call `handler` for each of STOP_SIGNALS while the block lasts. Does nothing outside the main
+    thread, the only one that receives signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {number: signal.signal(number, handler) for number in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, old in previous.items():
+            signal.signal(number, old)

@@ -6,29 +6,11 @@ The first signal asks to stop after the step at hand; the second stops at once.
 from __future__ import annotations
 
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-Handler = Callable[[int, object], None]
-
-
-@contextmanager
-def handled_by(handler: Handler) -> Iterator[None]:
-    """Call `handler` for each signal in SIGNALS while the block lasts. Does nothing outside the
-    main thread, the only one that receives signals."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = {number: signal.signal(number, handler) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, old in previous.items():
-            signal.signal(number, old)
+from guided.console import stop_signals_handled
 
 
 @dataclass
@@ -43,7 +25,7 @@ class Interrupts:
     def watched(cls) -> Iterator[Interrupts]:
         """Watch signals while the block lasts."""
         interrupts = cls()
-        with handled_by(interrupts.handle):
+        with stop_signals_handled(interrupts.handle):
             yield interrupts
 
     @contextmanager

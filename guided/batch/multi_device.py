@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from guided import search_path
-from guided.batch.interrupts import handled_by
 from guided.batch.queue import check_exists
 from guided.batch.throughput import Throughput
-from guided.console import tell
+from guided.console import stop_signals_handled, tell
 from guided.runs.manifest import Manifest
 from guided.untrusted import allowed_files
 
@@ -48,7 +47,7 @@ def work(folder: Path, devices: Sequence[str], debug: bool = False) -> None:
                 child.send_signal(signal.SIGINT)
 
     try:
-        with handled_by(pass_on):
+        with stop_signals_handled(pass_on):
             watch(folder, children)
     finally:
         for child in children:

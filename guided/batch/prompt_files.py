@@ -1,7 +1,7 @@
-"""Rows from a file: `prompts=prompts.txt`, a prompt a line; `.csv`, settings by the names in its
-first line; `.yaml`, a list of prompts or of mappings, or {list: [...], product: {...}}.
+"""Rows from a file: prompts=FILE.
 
-Knows nothing about what the settings mean; imports no torch.
+`.txt`: a prompt on each line; `.csv`: settings, with their names in the first line; `.yaml`: a
+list of prompts or mappings, or {list: [...], product: {...}}. Imports no torch.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ KINDS = (".txt", ".csv", ".yaml", ".yml")
 
 
 def read(name: str, flags: Sequence[str] = ()) -> list[Row]:
-    """The rows of a file; BadInput names the file and, where it can, the line."""
+    """Return the rows of a file. BadInput names the file and, if possible, the line."""
     path = expand("prompts", name)
     kind = path.suffix.lower()
     if kind not in KINDS:
         raise BadInput(not_one_of("the ending of prompts", path.name, KINDS))
     text = text_of(path)
     if kind == ".txt":
-        found = from_lines(text, path.name)
+        rows = from_lines(text, path.name)
     elif kind == ".csv":
-        found = from_table(text, path.name)
+        rows = from_table(text, path.name)
     else:
-        found = from_yaml(text, path.name, flags)
-    if not found:
+        rows = from_yaml(text, path.name, flags)
+    if not rows:
         raise BadInput(f"prompts={name} has nothing in it to draw")
-    if len(found) > MOST:
-        raise BadInput(f"prompts={name} has {len(found)} rows; at most {MOST} at once")
-    return [harmless(row) for row in found]
+    if len(rows) > MOST:
+        raise BadInput(f"prompts={name} has {len(rows)} rows; at most {MOST} at once")
+    return [without_interpolation(row) for row in rows]
 
 
-def harmless(row: Row) -> Row:
-    """A file may come from anyone: nothing in it is looked up elsewhere."""
+def without_interpolation(row: Row) -> Row:
+    """Return the row of an untrusted file such that none of its values is looked up elsewhere."""
     try:
         return replace(row, words=raws(map(untrusted, parse_all(row.words))))
     except BadInput as error:
@@ -64,7 +64,7 @@ def harmless(row: Row) -> Row:
 
 
 def text_of(path: Path) -> str:
-    """UTF-8, with or without a mark at its beginning."""
+    """Return a file's text in UTF-8, with or without a byte order mark."""
     try:
         return read_bytes(path, LARGEST).decode("utf-8-sig")
     except OSError as error:
@@ -75,7 +75,7 @@ def text_of(path: Path) -> str:
 
 
 def from_lines(text: str, name: str) -> list[Row]:
-    """A prompt a line, as it would be typed; empty lines and those that begin with # are none."""
+    """Return a row for each line that is not empty and does not begin with #."""
     rows = []
     for number, line in enumerate(text.splitlines(), 1):
         if (line := line.strip()) and not line.startswith("#"):
@@ -93,8 +93,8 @@ def as_typed(name: str, text: str) -> Override:
 
 
 def from_table(text: str, name: str) -> list[Row]:
-    """The first line has the names of settings, every other one their values, as they would be
-    typed; what is empty is not set."""
+    """Return a row for each line of a CSV after the first, which has the names of settings. Values
+    are as typed on the command line; empty cells are not set."""
     first = text.lstrip().partition("\n")[0]
     delimiter = max(",;\t", key=first.count)  # ; is what spreadsheets write in half of the world
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -140,19 +140,21 @@ def from_yaml(text: str, name: str, flags: Sequence[str]) -> list[Row]:
     root = yaml_reader.compose(whole_escapes(text), name, tags=True, longest=LARGEST)
     if isinstance(root, yaml.SequenceNode):
         return [from_node(node, name) for node in root.value]
-    found = None if root is None else yaml_reader.value_of(root, name)
-    if not isinstance(found, dict) or found.keys() - {"list", "product"}:
+    entries = None if root is None else yaml_reader.value_of(root, name)
+    if not isinstance(entries, dict) or entries.keys() - {"list", "product"}:
         raise BadInput(f"{name} must be a list of prompts or settings, or have list: and product:")
-    return combined(found, flags, name)
+    return combined(entries, flags, name)
 
 
 def whole_escapes(text: str) -> str:
-    """JSON's escapes say an emoji in two halves, which the loader refuses."""
+    """Return the text with JSON's escapes of surrogate pairs, which the YAML loader refuses, as
+    single characters."""
     return HALVES.sub(lambda halves: whole(json.loads(f'"{halves[0]}"')), text)
 
 
 def from_node(node: yaml.Node, name: str) -> Row:
-    """A prompt, or settings. What cannot be read is this row's own fault."""
+    """Return the row of a prompt or of settings. An error is recorded in the row and does not
+    stop the others."""
     where = f"{name}:{yaml_reader.line_of(node)}"
     try:
         return from_mapping(settings_in(node, name), where)
@@ -177,7 +179,7 @@ def settings_in(node: yaml.Node, name: str) -> dict[Any, Any]:
 
 
 def as_written(node: yaml.Node, name: str, key: str) -> Any:
-    """A text also where YAML would read `no` or `12:30` as something else."""
+    """Return the text of a scalar as written, also where YAML reads `no` or `12:30` otherwise."""
     null = node.tag == "tag:yaml.org,2002:null"
     plain = isinstance(node, yaml.ScalarNode) and not null
     return node.value if plain else yaml_reader.value_of(node, name, key)

@@ -1,7 +1,4 @@
-"""All rows that were asked for: each of a file's, with each of a preset's, with each of a sweep's.
-
-Knows nothing about what the settings mean; imports no torch.
-"""
+"""The rows of a batch: the product of a file's, a preset's and a sweep's. Imports no torch."""
 
 from __future__ import annotations
 
@@ -20,14 +17,13 @@ NAME = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 
 
 def crossed(*several: Sequence[Row]) -> list[Row]:
-    """Each with each; the last of them varies quickest. A source without rows counts for
-    nothing."""
+    """Return the product of several lists of rows, of which the last varies fastest. Empty lists
+    are ignored. BadInput if there are more than MOST rows."""
     rows = [Row()]
-    for found in several:
-        if found:
-            if len(rows) * len(found) > MOST:
-                raise BadInput(f"{len(rows)} x {len(found)} rows are too many; at most {MOST}")
-            rows = [joined(a, b) for a, b in itertools.product(rows, found)]
+    for factor in filter(None, several):
+        if len(rows) * len(factor) > MOST:
+            raise BadInput(f"{len(rows)} x {len(factor)} rows are too many; at most {MOST}")
+        rows = [joined(a, b) for a, b in itertools.product(rows, factor)]
     return rows
 
 
@@ -37,7 +33,8 @@ def joined(a: Row, b: Row) -> Row:
 
 
 def from_mapping(mapping: Mapping[Any, Any], where: str = "") -> Row:
-    """Settings by their names, dotted ones too. What is wrong with them is kept in the row."""
+    """Return a row of settings by their names, also dotted ones. An error is recorded in the row,
+    and does not stop the others."""
     try:
         for name, value in mapping.items():
             check_name(name, value)
@@ -48,6 +45,7 @@ def from_mapping(mapping: Mapping[Any, Any], where: str = "") -> Row:
 
 
 def check_name(name: Any, value: Any) -> None:
+    """Raise BadInput unless a row can have a setting of this name, with this value."""
     if not isinstance(name, str) or not name.strip():
         raise BadInput(f"{shown(name)} is not the name of a setting")
     if not NAME.fullmatch(name):
@@ -60,8 +58,8 @@ def check_name(name: Any, value: Any) -> None:
 
 
 def from_product(product: Mapping[Any, Any], flags: Sequence[str], where: str = "") -> list[Row]:
-    """Each value of each setting with each of the others; {seed: "range(0,4)"} reads as it does
-    behind -m."""
+    """Return the product of the values of several settings. A text such as "range(0,4)" is a
+    sweep, as behind -m."""
     several = []
     for name, values in product.items():
         check_name(name, None)
@@ -79,16 +77,17 @@ def from_product(product: Mapping[Any, Any], flags: Sequence[str], where: str = 
 
 
 def from_items(items: Sequence[Any], where: str = "") -> list[Row]:
-    """Prompts, or mappings of settings."""
+    """Return a row for each prompt or mapping of settings."""
     return [
         from_mapping(item if isinstance(item, Mapping) else {"prompt": item}, where)
         for item in items
     ]
 
 
-def combined(found: Any, flags: Sequence[str], where: str) -> list[Row]:
-    """{list: [...], product: {...}}: each of the list with each of the product."""
-    listed, product = found.get("list") or [], found.get("product") or {}
+def combined(entries: Mapping[str, Any], flags: Sequence[str], where: str) -> list[Row]:
+    """Return the product of the rows in {list: [...], product: {...}}. BadInput if there are
+    none."""
+    listed, product = entries.get("list") or [], entries.get("product") or {}
     if not isinstance(listed, list | tuple) or not isinstance(product, Mapping):
         raise BadInput(
             f"{where}: list must be a list, and product a mapping of settings to values"

@@ -142,8 +142,8 @@ def rows_of(recorded: Record | None, words: Sequence[Override]) -> list[Row]:
 def join(words: Sequence[Override | str]) -> None:
     """Draw as one of a launcher's workers on a folder."""
     own, overrides = allowed_files.apart(parse_all(words))
-    said, more = beside(overrides)
-    folder = Path(unquoted(said["resume"]))
+    settings, more = beside(overrides)
+    folder = Path(unquoted(settings["resume"]))
     check_folder(folder, JOBS)
     with allowed_files.limited(f"resume={folder}", own, []):
         composer = composer_of(Manifest.read(folder).base)
@@ -162,10 +162,10 @@ def resume_typed(words: Sequence[Override], launch: Launch | None) -> Path:
     """Resume as `resume`, inside the limits of allowed_files."""
     hydras, words = launchers.apart(words)
     launched = launchers.is_launched(hydras)
-    said, more = beside(words)
-    request_checks.check_resuming(said)
+    settings, more = beside(words)
+    request_checks.check_resuming(settings)
     request_checks.check_launching(hydras, words, launched)
-    folder = find_folder(said["resume"], said.get("folder", "outputs"))
+    folder = find_folder(settings["resume"], settings.get("folder", "outputs"))
     check_folder(folder, JOBS)  # before anything is written: it is untrusted
     base = Manifest.read(folder).base
     composer = composer_of(base)
@@ -180,7 +180,7 @@ def resume_typed(words: Sequence[Override], launch: Launch | None) -> Path:
             launchers.arguments(folder, hydras, [*raws(more), allowed_files.word()], workers),
         )
     session = worker.WorkerSession(folder, composer, more)
-    return finish(folder, session, devices, said.get("debug", "").lower() == "true")
+    return finish(folder, session, devices, settings.get("debug", "").lower() == "true")
 
 
 def beside(words: Sequence[Override]) -> tuple[dict[str, str], list[Override]]:
@@ -273,8 +273,8 @@ def summary(folder: Path, manifest: Manifest) -> str:
     if places := dict.fromkeys(row.where for row in rows if row.where):
         named = ", ".join(list(places)[:FEW_LINES]) + (", ..." if len(places) > FEW_LINES else "")
         lines.append(
-            "resume= takes rows as they were read: correct errors in "
-            f"{named} there and draw those rows with prompts= again"
+            f"resume= takes rows as they were read: correct {named} and draw "
+            "those rows with prompts= again"
         )
     if left or not all(row.wrong for row in rows):
         lines.append(f"to try these again: {again(folder)}")

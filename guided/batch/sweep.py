@@ -1,7 +1,7 @@
-"""`-m`: words with several values, expanded into rows before anything is drawn.
+"""Sweeps: overrides with several values (behind -m), expanded into the rows of a batch.
 
 The grammar is Hydra's: a,b,c  choice(a,b)  range(0,8,2)  glob(*,exclude=x)  sort(...)
-shuffle(...). Knows nothing about what the settings mean; imports no torch.
+shuffle(...). Imports no torch.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def expanded(
     words: Sequence[Override | str], flags: Sequence[str] = ()
 ) -> tuple[list[Override], list[Row]]:
     """Return the overrides that hold for every row, and the rows that the others make; the last
-    one varies quickest. Raises BadInput when a sweep has no end, or nothing in it."""
+    one varies fastest. BadInput if a sweep is infinite or empty."""
     words = parse_all(words)
     several: dict[Override, list[Override]] = {}
     for word in words:
@@ -48,7 +48,7 @@ def expanded(
 
 
 def variants(word: Override, flags: Sequence[str] = ()) -> list[Override] | None:
-    """Return an override for each of its values; None when it has only one."""
+    """Return an override for each value of a swept one; None if it has only one value."""
     text = word.text or ""
     if word.key in having("own_names") and not text.startswith("[") and not CALL.fullmatch(text):
         items = split(text)
@@ -74,7 +74,7 @@ def variants(word: Override, flags: Sequence[str] = ()) -> list[Override] | None
 
 def length(word: str, sweep: RangeSweep) -> float:
     """Return how many values a range has."""
-    start, stop, step = (float(value) for value in (sweep.start, sweep.stop, sweep.step))
+    start, stop, step = (float(value or 0) for value in (sweep.start, sweep.stop, sweep.step))
     if step == 0 or not all(map(math.isfinite, (start, stop, step))):
         raise BadInput(f"{shown(word)} must have finite numbers, and a step that is not 0")
     return max(0.0, (stop - start) / step)
@@ -97,5 +97,5 @@ def options(word: Override, pattern: Glob, flags: Sequence[str]) -> list[str]:
 
 
 def settings_of(words: Iterable[Override]) -> dict[str, Any]:
-    """Return the values by the names of the settings, for people."""
+    """Return the values by the names of the settings, for people to read."""
     return {word.key: word.value for word in words}

@@ -161,10 +161,10 @@ class WorkerSession:
         if row != self.row:
             self.row = self.pipeline = None
             manifest = Manifest.read(self.folder)
-            asked = manifest.rows[row]
-            asked = replace(asked, words=raws(trusted_words(parse_all(asked.words))))
-            self.planned = drawable(self.composer, asked, self.more)
-            warn_if_changed(manifest.base, row, asked, self.planned.fingerprint)
+            entry = manifest.rows[row]
+            entry = replace(entry, words=raws(trusted_words(parse_all(entry.words))))
+            self.planned = drawable(self.composer, entry, self.more)
+            warn_if_changed(manifest.base, row, entry, self.planned.fingerprint)
             self.row = row
         assert self.planned is not None
         if self.pipeline is None:

@@ -66,7 +66,7 @@ class Record:
         if (version := found.get("version")) != __version__:
             log.warning(
                 "%s was recorded by guided %s, and this is %s: the picture may differ",
-                *(where, shown(version), __version__),
+                *(where, shown(version or "of an unknown version"), __version__),
             )
         if settings.get("count") == 1 and is_above_one(settings.get("batch_size")):
             log.warning(

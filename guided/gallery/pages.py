@@ -118,14 +118,14 @@ def sizes_before(folder: Path, batch: Batch) -> dict[int, tuple[int, int]]:
     data = reading.mapping(script.load(folder / DATA))
     if data.get("version") != VERSION:
         return {}
-    batches_there = map(reading.mapping, reading.items(data.get("batches")))
-    entries = [reading.mapping(e) for b in batches_there for e in reading.items(b.get("pictures"))]
-    before = {entry.get("number"): entry for entry in entries}
-    with os.scandir(folder / THUMBS) as found:
-        there = {
-            e.name: (e.stat().st_mtime_ns, e.stat().st_size)
-            for e in found
-            if e.is_file(follow_symlinks=False)
+    old = map(reading.mapping, reading.items(data.get("batches")))
+    entries = [reading.mapping(e) for b in old for e in reading.items(b.get("pictures"))]
+    before = {reading.whole(entry.get("number")): entry for entry in entries}
+    with os.scandir(folder / THUMBS) as files:
+        stamps = {
+            file.name: (file.stat().st_mtime_ns, file.stat().st_size)
+            for file in files
+            if file.is_file(follow_symlinks=False)
         }
     sizes = {}
     for p in batch.pictures:
@@ -134,8 +134,8 @@ def sizes_before(folder: Path, batch: Batch) -> dict[int, tuple[int, int]]:
             case [int(width), int(height)] if (
                 p.file
                 and entry.get("time") == batch.files[p.file]
-                and {f"{name}.webp", f"{name}.js"} <= there.keys()
-                and script.is_data(folder / THUMBS / f"{name}.js", there[f"{name}.js"])
+                and {f"{name}.webp", f"{name}.js"} <= stamps.keys()
+                and script.is_data(folder / THUMBS / f"{name}.js", stamps[f"{name}.js"])
             ):
                 sizes[p.number] = width, height
     return sizes

@@ -98,7 +98,7 @@ def as_bytes(tensor: Tensor) -> memoryview:
     """Return a tensor's memory, also of types that NumPy lacks (bfloat16)."""
     import torch
 
-    return memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
+    return tensor.reshape(-1).view(torch.uint8).numpy().data
 
 
 def fingerprint(*facts: Any) -> str:

@@ -15,8 +15,9 @@ from guided.cli.main import report
 from guided.config.composition import Composer
 from guided.errors import BadInput, Failed
 from guided.gallery import pages
-from guided.runs import files
+from guided.runs import files, record
 from guided.runs.manifest import FAILED, Manifest, Picture, Row
+from guided.version import __version__
 
 
 def failed(*rows):
@@ -27,7 +28,7 @@ def failed(*rows):
 
 def test_rows_that_could_not_be_read_are_not_promised_to_be_tried_again(tmp_path):
     said = summary(tmp_path, failed(Row(where="p.csv:3", wrong="3 values for 2 columns")))
-    assert "correct errors in p.csv:3 there and draw those rows with prompts= again" in said
+    assert "correct p.csv:3 and draw those rows with prompts= again" in said
     assert "python run.py" not in said
 
 
@@ -190,3 +191,23 @@ def test_a_picture_with_a_damaged_frame_is_begun_anew(tmp_path, monkeypatch, dam
         with Image.open(folder / name) as one, Image.open(whole / name) as other:
             assert one.n_frames == other.n_frames if name.startswith("video") else True
             assert one.convert("RGB").tobytes() == other.convert("RGB").tobytes()
+
+
+# ---- what is there at the end --------------------------------------------------------------
+
+
+def test_the_gallery_and_the_films_are_named_at_the_end(tmp_path, capsys):
+    folder = draw(["prompt=a sun", "seed=1", *TINY, f"folder={tmp_path}"])
+    lines = capsys.readouterr().out.splitlines()
+    names = ["video_0000.webp", "image_0000.png"]
+    assert lines[-3:] == [
+        f"gallery: {folder / 'index.html'}", *(str(folder / name) for name in names)
+    ]  # fmt: skip
+
+
+def test_the_settings_of_several_rows_have_the_version_that_drew_them(tmp_path):
+    composer = Composer(["prompt=a sun", f"folder={tmp_path}"])
+    rows = [Row([f"seed={k}"]) for k in range(2)]
+    folder = begin(plan_batch(composer, rows, ""), composer, tmp_path)
+    settings = record.from_yaml((folder / "run.yaml").read_text(), "run.yaml")
+    assert settings["version"] == __version__

@@ -45,3 +45,11 @@ def test_one_picture_needs_no_lines():
 
 def test_durations_are_read_at_a_glance():
     assert [duration(s) for s in (5, 300, 7200)] == ["5 s", "5 min", "2.0 h"]
+
+
+def test_rates_are_plain_numbers():
+    throughput = Throughput()
+    throughput.count(manifest("queued", "queued"))
+    throughput.began -= 2.093
+    throughput.count(manifest("done", "queued"))
+    assert throughput.text().startswith("1 of 2 pictures, 1720 an hour, ")

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 from filelock import FileLock
@@ -301,3 +302,22 @@ def test_a_run_reads_no_batch_but_its_own(batch, monkeypatch):
     batches_dumped = [b["title"] for data in dumped for b in data.get("batches", [])]
     assert set(batches_dumped) == {"a lighthouse"}
     assert len(over_all(root)) == 6
+
+
+def test_rows_of_which_only_some_have_a_seed_have_a_page(tmp_path):
+    rows = [{"words": ["seed=5"], "settings": {"seed": 5}}, {"words": [], "settings": {}}]
+    pictures = [entry(0, row=0, seed=5), entry(1, row=1, seed=3_802_092_227)]
+    manifest(tmp_path, pictures, rows)
+    [axis] = pages.build(tmp_path, 0)["axes"]
+    assert axis == {"name": "seed", "values": ["5", "3802092227"]}
+
+
+def test_the_data_say_when_a_worker_was_last_alive(tmp_path):
+    """The page shows no time left for a batch whose worker was killed."""
+    manifest(tmp_path, [entry(0, state="running", file=None, worker="a"), entry(1, state="done")])
+    before = int(time.time())
+    assert before <= pages.build(tmp_path, 0)["alive"] <= time.time() + 1
+    os.utime(tmp_path / "manifest.json", (1e9, 1e9))
+    assert pages.build(tmp_path, 0, anew=True)["alive"] == 10**9  # gallery= is no worker
+    manifest(tmp_path, [entry(0, state="queued", file=None), entry(1)])
+    assert "alive" not in pages.build(tmp_path, 0)

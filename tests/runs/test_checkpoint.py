@@ -12,6 +12,7 @@ from PIL import Image
 
 from guided.cli.main import compose
 from guided.config.plan import Plan
+from guided.paths import PACKAGE
 from guided.pipeline import Pipeline
 from guided.runs import checkpoint
 from guided.runs.checkpoint import CheckpointWriter
@@ -160,6 +161,39 @@ def test_the_program_itself_counts(monkeypatch):
     before = of()
     monkeypatch.setattr(checkpoint, "code_hash", lambda: "another")
     assert of() != before
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A copy of the package's code."""
+    copied = tmp_path / "guided"
+    for path in PACKAGE.rglob("*.py"):
+        target = copied / path.relative_to(PACKAGE)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    return copied
+
+
+def changed(package: Path, name: str) -> bool:
+    """Whether a comment in a file changes the hash of the code."""
+    checkpoint.code_hash.cache_clear()
+    before = checkpoint.code_hash(package)
+    with (package / name).open("a") as file:
+        file.write("# a comment\n")
+    checkpoint.code_hash.cache_clear()
+    return checkpoint.code_hash(package) != before
+
+
+def test_only_code_that_decides_pixels_counts(package):
+    deciding = ("diffusion/samplers.py", "guides/clip_loss.py", "rng.py", "models/weights.py")
+    others = ("gallery/pages.py", "cli/main.py", "batch/run.py", "outputs/still.py", "version.py")
+    assert all(changed(package, name) for name in deciding)
+    assert not any(changed(package, name) for name in others)
+
+
+def test_all_code_that_decides_pixels_is_there():
+    """A file that is renamed must not drop out unnoticed."""
+    assert [name for name in checkpoint.PIXEL_CODE if not (PACKAGE / name).exists()] == []
 
 
 # ---- when it is written --------------------------------------------------------------------

@@ -1,0 +1,70 @@
+"""manifest.json: strictly read to go on with, leniently to be shown."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guided.errors import BadInput
+from guided.runs.manifest import Manifest, Picture, Row
+
+ODD = (None, True, -1, 10**400, 1.5, float("nan"), "x", "../x", [], [1], {}, {"a": None})
+FIELDS = (
+    *("number", "row", "seed", "prompt", "state", "file", "score", "seconds", "why", "worker"),
+    *("model", "group"),
+)
+
+
+def example() -> Manifest:
+    rows = [Row(["prompt=a"], {"prompt": "a"}, "p.txt:1"), Row(["seed=5"], {"seed": 5})]
+    pictures = [
+        Picture(0, 0, 7, "a", "done", "image_0000.png", 0.25, 1.5, model="m"),
+        Picture(1, 1, 5, "a", "failed", why="out of memory", model="m", group=1),
+    ]
+    base = {"words": ["prompt=a"], "flags": [], "settings": None}
+    return Manifest("a", base, rows, pictures)
+
+
+def test_both_readers_give_back_what_was_written(tmp_path):
+    manifest = example()
+    manifest.write(tmp_path)
+    assert Manifest.read(tmp_path) == manifest
+    shown = Manifest.read_leniently(tmp_path)
+    assert (shown.title, shown.base, shown.made) == (manifest.title, manifest.base, manifest.made)
+    assert (shown.rows, shown.pictures) == (manifest.rows, manifest.pictures)
+
+
+@given(st.sampled_from(FIELDS), st.sampled_from(ODD))
+def test_a_wrong_value_costs_at_most_its_own_picture(tmp_path_factory, name, value):
+    """Whatever one picture has, the other is read as it is, and everything can be shown."""
+    folder = tmp_path_factory.mktemp("batch")
+    example().write(folder)
+    content = json.loads((folder / "manifest.json").read_text())
+    content["pictures"][1][name] = value
+    (folder / "manifest.json").write_text(json.dumps(content))
+    manifest = Manifest.read_leniently(folder)
+    if (name, value) != ("number", True):
+        assert example().pictures[0] in manifest.pictures
+    json.dumps([vars(picture) for picture in manifest.pictures], allow_nan=False)
+    assert all(p.file is None or p.file in p.possible_files() for p in manifest.pictures)
+
+
+@pytest.mark.parametrize("broken", ["", "[]", "null", "3", "{"])
+def test_a_file_that_is_no_mapping_is_refused_by_both(tmp_path, broken):
+    (tmp_path / "manifest.json").write_text(broken)
+    for read in (Manifest.read, Manifest.read_leniently):
+        with pytest.raises(BadInput, match=r"manifest\.json cannot be read"):
+            read(tmp_path)
+
+
+def test_a_row_that_cannot_be_read_stays_in_its_place(tmp_path):
+    example().write(tmp_path)
+    content = json.loads((tmp_path / "manifest.json").read_text())
+    content["rows"][0] = "no row"
+    (tmp_path / "manifest.json").write_text(json.dumps(content))
+    manifest = Manifest.read_leniently(tmp_path)
+    assert manifest.rows[0] == Row()
+    assert manifest.rows[manifest.pictures[1].row].settings == {"seed": 5}
+    with pytest.raises(BadInput):
+        Manifest.read(tmp_path)
