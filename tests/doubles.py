@@ -1,7 +1,8 @@
 """Small exact stand-ins for networks, denoisers, CLIPs and guides, and the oracle in float64."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -232,3 +233,17 @@ def on_one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@dataclass
+class ColourClip:
+    """A CLIP whose embeddings are colours: of the name in a text, and a picture's mean."""
+
+    size, logit_scale = (8, 8), 10.0
+
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        names = ["red", "green", "blue"]
+        return torch.eye(3)[[names.index(text) for text in texts]]
+
+    def encode_image(self, views: Tensor) -> Tensor:
+        return views.mean((2, 3))
