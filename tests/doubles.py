@@ -124,11 +124,13 @@ class FixedDenoiser:
         return Prediction(pred, pred)
 
 
-class UnitDice:
-    """Each draw is the next unit vector. With a linear denoiser the result holds the share of each
-    draw in it, so that the sum of their squares is the variance of a sample, exactly."""
+class UnitStreams(RandomStreams):
+    """Random streams whose every draw is the next unit vector. With a linear denoiser the result
+    holds the share of each draw in it, so that the sum of their squares is the variance of a
+    sample, exactly."""
 
     def __init__(self) -> None:
+        super().__init__([0])
         self.drawn = 0
 
     def normal_like(self, x: Tensor) -> Tensor:
@@ -139,8 +141,9 @@ class UnitDice:
 
 
 def variance(sampler: Sampler, denoiser: GaussianDenoiser) -> float:
-    """Of what the sampler draws with this denoiser, whose mu must be 0; relative to s**2."""
-    rng, most = UnitDice(), len(denoiser.timeline) * 6
+    """Return the variance of the sampler's result with this denoiser, whose mu must be 0, relative
+    to s**2."""
+    rng, most = UnitStreams(), len(denoiser.timeline) * 6
     x = rng.normal_like(torch.zeros(1, 1, 1, most, dtype=torch.float64))
     *_, last = sampler.sample(denoiser, x, rng, len(denoiser.timeline) - 1)
     return float(last.x.square().sum()) / denoiser.s**2

@@ -11,7 +11,7 @@ SPACINGS = ("ddim", "even")  # of the steps
 PREDICTIONS = ("eps", "v", "x0")  # parametrisations of the network's output
 
 # guided-diffusion's defaults by image_size.
-CHANNEL_MULT = {
+CHANNEL_MULT: dict[int, list[float]] = {
     512: [0.5, 1, 1, 2, 2, 4, 4],
     256: [1, 1, 2, 2, 4, 4],
     128: [1, 1, 2, 3, 4],

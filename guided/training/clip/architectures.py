@@ -72,7 +72,7 @@ def build(tower: str) -> CLIP:
     model: CLIP = import_open_clip().CLIP(
         parts["embed_dim"], parts["vision_cfg"], parts["text_cfg"]
     )
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # in torch's stubs
+    model.to(memory_format=torch.channels_last)
     return model
 
 

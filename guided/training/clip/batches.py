@@ -5,7 +5,7 @@ which captions fit which pictures.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -39,9 +39,13 @@ class CaptionedBatch:
 
     def to(self, device: torch.device) -> CaptionedBatch:
         """Return the batch on a device."""
-        parts = {field.name: getattr(self, field.name) for field in fields(self)}
         return CaptionedBatch(
-            **{k: v.to(device) if isinstance(v, Tensor) else v for k, v in parts.items()}
+            images=self.images.to(device),
+            texts=self.texts,
+            concepts=self.concepts.to(device),
+            compared=self.compared.to(device),
+            visible=self.visible.to(device),
+            stated=self.stated.to(device),
         )
 
 

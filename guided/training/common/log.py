@@ -9,29 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-<<<<<<< HEAD
 from guided.images import contact_sheet, picture
 
 
 def sheet(images: Tensor, path: Path, columns: int = 8, zoom: int = 3) -> None:
-    """(B, 3, H, W) in [0, 1] -> one PNG, each picture enlarged `zoom` times without smoothing."""
-    board = contact_sheet([picture(image[None]) for image in images], columns, gap=1)
-=======
-from guided.outputs.picture import picture
-
-
-def sheet(images: Tensor, path: Path, columns: int = 8, zoom: int = 3) -> None:
     """Write images (B, 3, H, W) in [0, 1] as one PNG, enlarged `zoom` times without smoothing."""
-    rows = -(-len(images) // columns)
-    missing = rows * columns - len(images)
-    padded = F.pad(images.cpu(), (0, 1, 0, 1, 0, 0, 0, missing), value=1)  # a line between two
-    tiles = padded.unflatten(0, (rows, columns)).permute(2, 0, 3, 1, 4)
-    board = picture(tiles.flatten(3).flatten(1, 2)[None])
->>>>>>> aeaa663 (Training: settings through OmegaConf, one Trainer.fit for all trainings, optimizers of other parameters start anew; standard terms; tests mirror the sources)
+    board = contact_sheet([picture(image[None]) for image in images], columns, gap=1)
     path.parent.mkdir(parents=True, exist_ok=True)
     board.resize((board.width * zoom, board.height * zoom), Image.Resampling.NEAREST).save(path)
 

@@ -17,11 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from guided.errors import BadInput
-<<<<<<< HEAD
-from guided.images import flat, levels
-=======
-from guided.images import open_picture, tensor
->>>>>>> aeaa663 (Training: settings through OmegaConf, one Trainer.fit for all trainings, optimizers of other parameters start anew; standard terms; tests mirror the sources)
+from guided.images import levels, open_picture
 
 log = logging.getLogger(__name__)
 SPARE = 1.15  # stored size over training size, so that crops can zoom
@@ -85,25 +81,13 @@ def read(path: Path, short: int) -> Tensor | None:
     """Return a picture as (3, H, W) uint8 with `short` pixels on its shorter side, upright, over
     white; None, and a warning, if it cannot be read."""
     try:
-<<<<<<< HEAD
-        with Image.open(path) as image:
-            picture = flat(ImageOps.exif_transpose(image))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        log.warning("left out: %s (%s)", path, error)
-        return None
-    scale = short / min(picture.size)
-    size = [max(short, round(side * scale)) for side in picture.size]
-    return levels(picture.resize(size, Image.Resampling.LANCZOS)).contiguous()
-=======
         picture = open_picture("picture", str(path))
     except BadInput as error:
         log.warning("left out: %s", error)
         return None
     scale = short / min(picture.size)
     width, height = (max(short, round(side * scale)) for side in picture.size)
-    resized = picture.resize((width, height), Image.Resampling.LANCZOS)
-    return (tensor(resized)[0] * 255).round().byte()
->>>>>>> aeaa663 (Training: settings through OmegaConf, one Trainer.fit for all trainings, optimizers of other parameters start anew; standard terms; tests mirror the sources)
+    return levels(picture.resize((width, height), Image.Resampling.LANCZOS)).contiguous()
 
 
 def captions_of(path: Path) -> list[str]:

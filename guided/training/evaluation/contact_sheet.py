@@ -14,8 +14,7 @@ SIDE, LABEL, GAP, COLUMNS = 96, 14, 4, 10
 
 
 def grid(paths: Sequence[Path], labels: Sequence[str]) -> Image.Image:
-<<<<<<< HEAD
-    """One picture beside the other, `COLUMNS` in a row, a line of text below each."""
+    """Return the pictures in rows of COLUMNS, each with a line of text below."""
     tiles = [labelled(path, label) for path, label in zip(paths, labels, strict=True)]
     return contact_sheet(tiles, COLUMNS, GAP)
 
@@ -27,18 +26,6 @@ def labelled(path: Path, label: str) -> Image.Image:
         tile.paste(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS))
     ImageDraw.Draw(tile).text((2, SIDE), label[:18], "black", ImageFont.load_default(10))
     return tile
-=======
-    """Return the pictures in rows of COLUMNS, each with a line of text below."""
-    rows = -(-len(paths) // COLUMNS)
-    sheet = Image.new("RGB", (COLUMNS * (SIDE + 4), rows * (SIDE + LABEL + 4)), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(10)
-    for i, (path, label) in enumerate(zip(paths, labels, strict=True)):
-        x, y = i % COLUMNS * (SIDE + 4), i // COLUMNS * (SIDE + LABEL + 4)
-        small = Image.open(path).convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-        sheet.paste(small, (x, y))
-        pen.text((x + 2, y + SIDE), label[:18], "black", font)
-    return sheet
->>>>>>> aeaa663 (Training: settings through OmegaConf, one Trainer.fit for all trainings, optimizers of other parameters start anew; standard terms; tests mirror the sources)
 
 
 def write(paths: Sequence[Path], prompts: Sequence[str], ranks: Sequence[int], path: Path) -> None:

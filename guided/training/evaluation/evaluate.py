@@ -28,15 +28,9 @@ from guided.config.composition import compose
 from guided.config.messages import BAD, say
 from guided.config.plan import Plan
 from guided.errors import BadInput, not_one_of
-<<<<<<< HEAD
-from guided.images import picture, tensor
+from guided.images import picture, read_picture
 from guided.models.cards import locate
-=======
-from guided.images import read_picture
-from guided.models.cards import locate
-from guided.outputs.picture import picture
 from guided.outputs.still import Still
->>>>>>> aeaa663 (Training: settings through OmegaConf, one Trainer.fit for all trainings, optimizers of other parameters start anew; standard terms; tests mirror the sources)
 from guided.pipeline import Pipeline
 from guided.training.common.files import replacing
 from guided.training.data import pictures, sources
@@ -142,13 +136,8 @@ def weights(plan: Plan) -> Iterator[Path]:
 
 
 def load(paths: list[Path]) -> Tensor:
-<<<<<<< HEAD
-    """Return the pictures as a batch (B, 3, H, W) in [0, 1]."""
-    return torch.cat([tensor(Image.open(path).convert("RGB")) for path in paths])
-=======
     """Return pictures of one size as (B, 3, H, W) in [0, 1]."""
     return torch.cat([read_picture(str(path)) for path in paths])
->>>>>>> aeaa663 (Training: settings through OmegaConf, one Trainer.fit for all trainings, optimizers of other parameters start anew; standard terms; tests mirror the sources)
 
 
 def judged(judge: Judge, sheet: Exam, questions: list[Question], paths: list[Path]) -> list[int]:

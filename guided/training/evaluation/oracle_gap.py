@@ -92,17 +92,11 @@ def compare(
     denoiser = ModelDenoiser(model, timeline(card.schedule, STEPS), card.prediction)
     for time in TIMES:
         scales = denoiser.timeline.scales(time)
-<<<<<<< HEAD
-        x = noised(shown, torch.randn(shown.shape, generator=rng), *scales)
-        guess, best = denoiser(x.to(device), time).unguided.cpu(), ideal(x, *scales)
-        yield Row(time, *(error(*both) for both in ((best, shown), (guess, shown), (guess, best))))
-=======
         x = noised(clean, torch.randn(clean.shape, generator=rng), *scales)
-        prediction, best = denoiser(x.to(device), time).plain.cpu(), oracle(x, *scales)
+        prediction, best = denoiser(x.to(device), time).unguided.cpu(), oracle(x, *scales)
         yield GapAtTime(
             time, error(best, clean), error(prediction, clean), error(prediction, best)
         )
->>>>>>> aeaa663 (Training: settings through OmegaConf, one Trainer.fit for all trainings, optimizers of other parameters start anew; standard terms; tests mirror the sources)
 
 
 def error(a: Tensor, b: Tensor) -> float:

@@ -6,7 +6,7 @@ import torch
 
 from guided.compat.open_clip import import_open_clip
 from guided.paths import EMBEDDED
-from guided.training.clip import architectures, bpe
+from guided.training.clip import architectures, bpe, train
 
 
 def test_three_towers_differ_and_load_as_a_local_folder(tmp_path: Path) -> None:
