@@ -1,8 +1,8 @@
-"""This project against the references, side by side: python -m benchmarks [cases=auto] [rounds=5]
+"""Measures this project against the references: python -m benchmarks [cases=auto] [rounds=5]
 
-Both sides draw the same picture with the same random weights in one process, a step of one and
-then a step of the other, so that whatever else the machine does falls on both. Prints a table and
-leaves benchmark.json and benchmark.svg in `out`.
+Both sides draw the same picture with the same random weights in one process, in alternating steps,
+so that other load of the machine affects both. Prints a table and writes benchmark.json and
+benchmark.svg into `out`.
 
     python -m benchmarks                                   # what fits this machine
     python -m benchmarks cases=1280x768 precision=float16 reference=discoart
@@ -15,10 +15,12 @@ import platform
 import statistics
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from benchmarks import cases, chart, embedded
 from benchmarks.clock import seconds
@@ -33,6 +35,8 @@ REFERENCES = ("disco", "discoart", "none")
 
 @dataclass
 class Settings:
+    """The settings of a comparison."""
+
     cases: str = "auto"  # names of benchmarks/cases.py, with commas between
     rounds: int = 5  # pairs of steps, after one to warm up
     reference: str = "disco"
@@ -43,6 +47,7 @@ class Settings:
     out: str = "runs/benchmarks"
 
     def check(self) -> None:
+        """Raise BadInput with the first setting that is out of range."""
         if self.rounds < 1:
             raise BadInput(f"rounds={self.rounds} must be 1 or more")
         if self.reference not in REFERENCES:
@@ -56,6 +61,7 @@ class Settings:
 
 
 def measure(settings: Settings) -> None:
+    """Measure all cases and write the results."""
     settings.check()
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -64,10 +70,10 @@ def measure(settings: Settings) -> None:
     names = cases.fitting(device) if settings.cases == "auto" else settings.cases.split(",")
     pair = embedded.compared(device, settings.precision) if embedded.CASE in names else None
     if pair:
-        embedded.tell(pair)
+        embedded.report(pair)
     names = [name for name in names if name != embedded.CASE]
     top = peak(device, dtype)
-    found = {
+    results = {
         "machine": machine(device),
         "precision": str(dtype).removeprefix("torch."),
         "peak GFLOP/s": round(top / 1e9),
@@ -78,31 +84,31 @@ def measure(settings: Settings) -> None:
     }
     out = Path(settings.out)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "benchmark.json").write_text(json.dumps(found, indent=1))
-    (out / "benchmark.svg").write_text(chart.svg(found))
+    (out / "benchmark.json").write_text(json.dumps(results, indent=1))
+    (out / "benchmark.svg").write_text(chart.svg(results))
     print(f"{out / 'benchmark.json'}  {out / 'benchmark.svg'}")
 
 
 def compared(
     case: cases.Case, settings: Settings, device: torch.device, dtype: torch.dtype, top: float
 ) -> dict[str, Any]:
-    """One case: seconds of each side's steps in pairs, and what ours are made of."""
+    """Return the seconds of each side's steps in pairs, and the parts of ours."""
     weights = Weights(case, device, dtype)
-    sides: dict[str, Generator] = {"guided": our_steps(weights, case)}
+    sides: dict[str, Generator[Tensor]] = {"guided": our_steps(weights, case)}
     if settings.reference != "none":
         art = settings.reference == "discoart"
         sides["reference"] = their_steps(weights, case, art, settings.checkpointing)
-    first = {name: seconds(lambda s=steps: next(s), device) for name, steps in sides.items()}
+    first = {name: seconds(partial(next, steps), device) for name, steps in sides.items()}
     times: dict[str, list[float]] = {name: [] for name in sides}
     memory = {}
     for _ in range(settings.rounds):
         for name, steps in sides.items():
             forget(device)
-            times[name].append(seconds(lambda s=steps: next(s), device))
+            times[name].append(seconds(partial(next, steps), device))
             memory[name] = most_memory(device)
     for steps in sides.values():
         steps.close()  # the reference yields with gradients switched off
-    found = {
+    results: dict[str, Any] = {
         "case": case.name,
         "size": list(case.size),
         "first step": rounded(first),
@@ -111,19 +117,19 @@ def compared(
     }
     if "reference" in times:
         pairs = zip(times["reference"], times["guided"], strict=True)
-        found["times faster"] = spread([theirs / mine for theirs, mine in pairs])
-    found |= made_of(weights, case, device, statistics.median(times["guided"]), top)
+        results["times faster"] = spread([theirs / mine for theirs, mine in pairs])
+    results |= made_of(weights, case, device, statistics.median(times["guided"]), top)
     if "reference" in times:  # with every operation at the peak, and nothing else to do
-        floor = found["GFLOP"] * 1e9 / top
-        found["times faster at most"] = round(statistics.median(times["reference"]) / floor, 2)
-    tell(found)
-    return found
+        floor = results["GFLOP"] * 1e9 / top
+        results["times faster at most"] = round(statistics.median(times["reference"]) / floor, 2)
+    report(results)
+    return results
 
 
 def made_of(
     weights: Weights, case: cases.Case, device: torch.device, step: float, top: float
 ) -> dict[str, Any]:
-    """Seconds of each part of our step, its operations, and how near they come to the peak."""
+    """Return the seconds of each part of our step, its operations, and their share of the peak."""
     works = parts(*ours(weights, case))
     took = {name: best(work, device) for name, work in works.items()}
     work = sum(operations(work) for work in works.values())
@@ -136,52 +142,58 @@ def made_of(
 
 
 def best(work: Callable[[], None], device: torch.device) -> float:
+    """Return the shortest of three times."""
     return min(seconds(work, device) for _ in range(3))
 
 
 def spread(values: list[float]) -> dict[str, float]:
+    """Return minimum, median and maximum."""
     return rounded({"min": min(values), "median": statistics.median(values), "max": max(values)})
 
 
 def rounded(values: dict[str, float]) -> dict[str, float]:
+    """Return values of four digits."""
     return {name: float(f"{value:.4g}") for name, value in values.items()}
 
 
 def forget(device: torch.device) -> None:
+    """Reset a GPU's count of peak memory."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 
 
 def most_memory(device: torch.device) -> int | None:
-    """Megabytes that torch held at most in this step, on a GPU; both sides' weights lie there."""
+    """Return torch's peak memory of this step on a GPU in MB, with both sides' weights."""
     if device.type != "cuda":
         return None
     return torch.cuda.max_memory_allocated(device) >> 20
 
 
 def machine(device: torch.device) -> str:
+    """Return a description of the device."""
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
     return f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
 
 
-def tell(found: dict[str, Any]) -> None:
-    width, height = found["size"]
-    print(f"{found['case']}: {width}x{height}, {found['GFLOP']} GFLOP a step")
-    for name, took in found["seconds"].items():
-        held = found["peak memory MB"][name]
+def report(results: dict[str, Any]) -> None:
+    """Print the results of a case."""
+    width, height = results["size"]
+    print(f"{results['case']}: {width}x{height}, {results['GFLOP']} GFLOP a step")
+    for name, took in results["seconds"].items():
+        held = results["peak memory MB"][name]
         print(
             f"  {name:<10} {took['median']:9.3f} s a step ({took['min']:.3f} to {took['max']:.3f})"
             + (f", {held} MB" if held else "")
         )
-    if "times faster" in found:
-        ratio = found["times faster"]
+    if "times faster" in results:
+        ratio = results["times faster"]
         print(
             f"  {ratio['median']:.2f} times faster ({ratio['min']:.2f} to {ratio['max']:.2f}); "
-            f"all at the peak it would be {found['times faster at most']:.2f}"
+            f"all at the peak it would be {results['times faster at most']:.2f}"
         )
-    shares = ", ".join(f"{name} {took:.3f}" for name, took in found["parts"].items())
-    print(f"  parts in seconds: {shares}; {found['share of peak']:.0%} of the peak", flush=True)
+    shares = ", ".join(f"{name} {took:.3f}" for name, took in results["parts"].items())
+    print(f"  parts in seconds: {shares}; {results['share of peak']:.0%} of the peak", flush=True)
 
 
 if __name__ == "__main__":

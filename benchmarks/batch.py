@@ -1,8 +1,8 @@
-"""What a batch costs beside its steps: python -m benchmarks.batch [words of a run]
+"""Measures the overhead of a batch beside its steps: python -m benchmarks.batch [words of a run]
 
-Draws twenty rows, each another prompt, as a user would, and compares the time from one finished
-picture to the next with the time of the steps in between: what is left is planning, texts,
-claims, previews, sheet and gallery.
+Draws twenty rows with different prompts and compares the time from one finished picture to the
+next with the time of the steps in between; the rest is planning, texts, claims, previews, sheet
+and gallery.
 """
 
 import itertools
@@ -20,6 +20,7 @@ PROMPTS = [f"a {colour} {subject}" for colour in ("red", "blue") for subject in 
 
 
 def main(words: list[str]) -> None:
+    """Draw the batch and print its report."""
     with tempfile.TemporaryDirectory() as folder:
         prompts = Path(folder) / "prompts.txt"
         prompts.write_text("\n".join(PROMPTS))
@@ -31,10 +32,14 @@ def main(words: list[str]) -> None:
 
 
 def report(folder: Path) -> None:
-    pictures = Manifest.read(folder).pictures
-    ends = [(folder / picture.file).stat().st_mtime_ns / 1e9 for picture in pictures]
-    whole = [end - before for before, end in itertools.pairwise(ends)]
-    steps = [picture.seconds for picture in pictures[1:]]
+    """Print how much longer the pictures of a run took than their steps."""
+    made = [
+        ((folder / picture.file).stat().st_mtime_ns / 1e9, picture.seconds)
+        for picture in Manifest.read(folder).pictures
+        if picture.file is not None and picture.seconds is not None
+    ]
+    whole = [end - before for (before, _), (end, _) in itertools.pairwise(made)]
+    steps = [seconds for _, seconds in made[1:]]
     beside = [a - b for a, b in zip(whole, steps, strict=True)]
     print(f"second and later pictures: {sum(whole) / sum(steps):.3f} times their steps alone")
     print(f"a picture {statistics.median(whole):.2f} s, its steps {statistics.median(steps):.2f}")

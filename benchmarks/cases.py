@@ -1,4 +1,4 @@
-"""What is drawn in a comparison: Disco Diffusion's default picture and smaller ones, with
+"""The cases of a comparison: Disco Diffusion's default picture and smaller ones, with
 full-size architectures and random weights, so that nothing has to be downloaded."""
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from guided.diffusion.unet_config import UNetConfig
 
 @dataclass(frozen=True)
 class Case:
+    """A picture's size and the models that draw it."""
+
     name: str
     size: tuple[int, int]  # width, height
     image_size: int  # of the U-Net's family: 256 or 512
@@ -23,7 +25,7 @@ class Case:
 
     @property
     def unet(self) -> UNetConfig:
-        """The family that guided-diffusion's 256 and 512 models are of."""
+        """The U-Net of guided-diffusion's 256 or 512 family."""
         return UNetConfig(
             image_size=self.image_size,
             num_channels=self.channels,
@@ -50,7 +52,7 @@ ALL = {
 
 
 def fitting(device: torch.device) -> list[str]:
-    """Those that this device draws in minutes."""
+    """Return the names of the cases that a device draws in minutes."""
     if device.type == "cpu":
         return ["embedded", "256-narrow", "256-narrow-secondary"]
     memory = torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else 0

@@ -1,4 +1,4 @@
-"""Seconds that some work takes, with a GPU's queue emptied before and after."""
+"""The time that a call takes on a device."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 
 
 def seconds(work: Callable[[], Any], device: torch.device) -> float:
+    """Return the seconds of a call, with a GPU's queue emptied before and after."""
     wait(device)
     began = time.perf_counter()
     work()
@@ -18,6 +19,7 @@ def seconds(work: Callable[[], Any], device: torch.device) -> float:
 
 
 def wait(device: torch.device) -> None:
+    """Wait until a GPU's queue is empty."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

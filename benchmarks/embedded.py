@@ -60,12 +60,16 @@ def again(works: list[Work], times: int) -> None:
             work()
 
 
-def tell(found: dict[str, Any]) -> None:
-    width, height = found["size"]
-    took = found["seconds"]
+def report(results: dict[str, Any]) -> None:
+    """Print the results."""
+    width, height = results["size"]
+    took = results["seconds"]
     print(
-        f"{found['case']}: {width}x{height}, a picture of {found['evaluations']} evaluations: "
+        f"{results['case']}: {width}x{height}, a picture of {results['evaluations']} evaluations: "
         f"{took['guided']:.2f} s, {took['bare']:.2f} s for its models' passes alone; "
-        f"{found['times the bare passes']:.3f} times as long (a step {found['of one step']:.3f})"
+        f"{results['times the bare passes']:.3f} times as long "
+        f"(a step {results['of one step']:.3f})"
     )
-    print("  " + ", ".join(f"{name} {took * 1e3:.1f} ms" for name, took in found["parts"].items()))
+    print(
+        "  " + ", ".join(f"{name} {took * 1e3:.1f} ms" for name, took in results["parts"].items())
+    )

@@ -11,11 +11,16 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from guided.gallery import pages
 from tests.gallery.batches import entry, manifest, paint, save, save_metrics
 from tests.gallery.conftest import start
+
+if TYPE_CHECKING:
+    from selenium.webdriver.remote.webdriver import WebDriver
 
 ARTISTS = ("hokusai", "turner", "monet", "hiroshige", "klee")
 ROUNDS = 5
@@ -49,10 +54,10 @@ def main(many: int) -> None:
         folder = Path(place) / "2026-11-22" / "142233-many"
         fill(folder, many)
         print(f"{many} pictures")
-        told("all files made", seconds(lambda: pages.update(folder, now=True)))
+        report("all files made", seconds(lambda: pages.update(folder, now=True)))
         one_more(folder, many)
-        told("one picture more", seconds(lambda: pages.update(folder, now=True)))
-        told("nothing new", seconds(lambda: pages.update(folder, now=True)))
+        report("one picture more", seconds(lambda: pages.update(folder, now=True)))
+        report("nothing new", seconds(lambda: pages.update(folder, now=True)))
         for what, files in (("thumbnails", "*.webp"), ("details", "*.js")):
             sizes = [path.stat().st_size for path in (folder / "thumbs").glob(files)]
             print(
@@ -108,19 +113,20 @@ def look(page: Path, cards: int) -> None:
         print(browser)
         return
     try:
-        told("opened", *(opened(browser, page, cards) for _ in range(ROUNDS)))
+        report("opened", *(opened(browser, page, cards) for _ in range(ROUNDS)))
         browser.set_script_timeout(60)
         for what, acts in (
             ("filter by artist", [BY_ARTIST % artist for artist in (*ARTISTS, "")]),
             ("filter by text", [BY_TEXT % text for text in ("h", "her", "heron reeds", "12", "")]),
             ("sort by score", [BY_SCORE] * 3),
         ):
-            told(what, *(browser.execute_async_script(FILTER, act) / 1000 for act in acts))
+            report(what, *(browser.execute_async_script(FILTER, act) / 1000 for act in acts))
     finally:
         browser.quit()
 
 
-def opened(browser, page: Path, cards: int) -> float:
+def opened(browser: "WebDriver", page: Path, cards: int) -> float:
+    """Return the seconds until a page shows all its cards."""
     count = "return document.querySelectorAll('#wall .card').length"
     browser.get("about:blank")
     before = time.perf_counter()
@@ -131,13 +137,15 @@ def opened(browser, page: Path, cards: int) -> float:
     return time.perf_counter() - before
 
 
-def seconds(act) -> float:
+def seconds(act: Callable[[], object]) -> float:
+    """Return the seconds that a call takes."""
     before = time.perf_counter()
     act()
     return time.perf_counter() - before
 
 
-def told(what: str, *values: float) -> None:
+def report(what: str, *values: float) -> None:
+    """Print median and range."""
     spread = f"  (from {min(values):.2f} to {max(values):.2f})" if len(values) > 1 else ""
     print(f"{what:>18} {statistics.median(values):8.2f} s{spread}")
 

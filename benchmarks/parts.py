@@ -1,5 +1,5 @@
-"""What a guided step is made of: the bare passes of its networks and cutouts, one after another on
-inputs of the same shapes, and what is left is everything else."""
+"""The parts of a guided step: the passes of its networks and cutouts alone, one after another, on
+inputs of the same shapes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Work = Callable[[], None]
 def parts(
     drawing: DiffusionGenerator, guides: Mapping[str, Guide], request: Request
 ) -> dict[str, Work]:
-    """Each does its share of one step: U-Net (and back, where guidance goes through it), the
-    secondary model, each CLIP and the cutouts."""
+    """Return the work of each part of a step: U-Net (with its gradient, if guidance goes through
+    it), secondary model, each CLIP and the cutouts."""
     clip = guides["clip"]
     assert isinstance(clip, ClipSimilarity)
     width, height = request.size
@@ -38,6 +38,8 @@ def parts(
 
 
 def unet(drawing: DiffusionGenerator, x: Tensor, back: bool) -> Work:
+    """Return the U-Net's pass, with its gradient if `back`."""
+
     t = torch.full((1,), 500.0, device=x.device)
     if back:
         return back_and_forth(drawing.unet, x, t)
@@ -50,6 +52,8 @@ def unet(drawing: DiffusionGenerator, x: Tensor, back: bool) -> Work:
 
 
 def back_and_forth(model: torch.nn.Module, x: Tensor, t: Tensor) -> Work:
+    """Return a network's pass and gradient."""
+
     def work() -> None:
         leaf = x.clone().requires_grad_()
         out = model(leaf.clone(), t)  # operations are not counted back to a leaf
@@ -59,6 +63,7 @@ def back_and_forth(model: torch.nn.Module, x: Tensor, t: Tensor) -> Work:
 
 
 def encoding(clip: ClipSimilarity, target: Target, image: Tensor) -> Work:
+    """Return a CLIP's pass and gradient for all cutouts of a step."""
     views = clip.views(image, target.clip.size, 0.5, 0).views.detach()
 
     def work() -> None:
@@ -71,6 +76,8 @@ def encoding(clip: ClipSimilarity, target: Target, image: Tensor) -> Work:
 
 
 def cutting(clip: ClipSimilarity, image: Tensor) -> Work:
+    """Return the cutouts of a step for every CLIP, and their gradient."""
+
     def work() -> None:
         for target in clip.targets:
             leaf = image.clone().requires_grad_()
@@ -81,14 +88,14 @@ def cutting(clip: ClipSimilarity, image: Tensor) -> Work:
 
 
 def operations(work: Work) -> int:
-    """Floating-point operations of matrix products and convolutions."""
+    """Return the floating-point operations of matrix products and convolutions."""
     with FlopCounterMode(display=False) as counter:
         work()
     return counter.get_total_flops()
 
 
 def peak(device: torch.device, dtype: torch.dtype) -> float:
-    """Operations a second of a large product of matrices: what the chip can do, measured."""
+    """Return the measured operations per second of a large matrix product."""
     side = 8192 if device.type == "cuda" else 1024
     a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     times = [seconds(lambda: a @ b, device) for _ in range(10)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import resize_right
@@ -28,6 +28,9 @@ from torch import Tensor
 from guided.compat.open_clip import import_open_clip
 from guided.rng import RandomStreams
 
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
+
 import_open_clip()  # knows how to import torchvision where its operators are missing
 from torchvision import transforms as T  # noqa: E402
 from torchvision.transforms import functional as TF  # noqa: E402
@@ -36,8 +39,10 @@ CLIP_SCALE, RANGE_SCALE, ETA, CLAMP = 5000, 150, 0.8, 0.05  # their defaults
 EARLY, LATE = (12, 4, 0.2), (4, 12, 0.0)  # overview cutouts, inner ones, share of grey
 
 
-def spaced(steps: int, learned: bool, name: str = "linear", spacing: str = "ddim"):
-    """guided-diffusion's process, respaced as Disco asks for it."""
+def spaced(
+    steps: int, learned: bool, name: str = "linear", spacing: str = "ddim"
+) -> SpacedDiffusion:
+    """Return guided-diffusion's process, respaced as in Disco Diffusion."""
     total = 1000 // steps * steps if spacing == "ddim" else 1000
     respacing = f"ddim{steps}" if spacing == "ddim" else str(steps)
     return SpacedDiffusion(
@@ -52,9 +57,9 @@ def spaced(steps: int, learned: bool, name: str = "linear", spacing: str = "ddim
 
 @dataclass
 class Look:
-    """A CLIP, the points of the texts on its sphere (P, D), and how it wants its colours."""
+    """A CLIP, the text embeddings (P, D), and mean and deviation of its pixels."""
 
-    clip: torch.nn.Module
+    clip: CLIP
     targets: Tensor
     mean: Sequence[float]
     std: Sequence[float]
@@ -126,8 +131,8 @@ class Reference:
 
     def distance(self, look: Look, image: Tensor, step: int) -> Tensor:
         """Squared great-circle distance of cutouts and texts, weighted."""
-        size = look.clip.visual.image_size
-        size = size if isinstance(size, int) else size[0]
+        image_size: int | tuple[int, int] = look.clip.visual.image_size
+        size = image_size if isinstance(image_size, int) else image_size[0]
         cuts = self.cutouts(image, size, *(EARLY if step < 400 else LATE))
         cuts = TF.normalize(cuts, look.mean, look.std)
         seen = look.clip.encode_image(cuts.to(dtype(look.clip))).to(cuts)
@@ -186,7 +191,8 @@ class Reference:
         return x * math.cos(t * math.pi / 2) - self.velocity(x, t) * math.sin(t * math.pi / 2)
 
     def velocity(self, x: Tensor, t: float) -> Tensor:
-        """The secondary model, spelt out over its checkpoint's keys."""
+        """Return the secondary model's v, computed from its checkpoint's keys."""
+        assert self.secondary is not None
         weights = self.secondary
         turns = 2 * math.pi * t * weights["timestep_embed.weight"][:, 0]
         planes = torch.cat([turns.cos(), turns.sin()]).view(1, -1, 1, 1)
@@ -211,19 +217,23 @@ class Reference:
         return conv(conv(around(x, "net.2.main", 1), "net.3.0").relu(), "net.4")
 
 
-def dtype(module: torch.nn.Module) -> torch.dtype:
+def dtype(module: CLIP) -> torch.dtype:
+    """Return the number format of a CLIP's image tower."""
     return next(module.visual.parameters()).dtype
 
 
 def noisy(x: Tensor) -> Tensor:
+    """Return cutouts with Gaussian noise."""
     return x + torch.randn(x.shape).to(x) * 0.01  # randn_like belongs to the sampler here
 
 
 def shrunk(x: Tensor, size: int) -> Tensor:
+    """Return an image at `size` pixels, by resize_right."""
     return resize_right.resize(x, out_shape=[1, 3, size, size])
 
 
 def variation(x: Tensor) -> Tensor:
+    """Return the total variation loss."""
     x = F.pad(x, (0, 1, 0, 1), "replicate")
     across = x[..., :-1, 1:] - x[..., :-1, :-1]
     down = x[..., 1:, :-1] - x[..., :-1, :-1]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from guided_diffusion.unet import UNetModel
@@ -30,12 +30,15 @@ from guided.prompts.prompt import Prompt
 from guided.rng import RandomStreams
 from guided.schedule import schedule
 
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
+
 TEXT, SEED = "a red heart", 0
 
 
 @dataclass
 class Weights:
-    """Of a case: small random numbers, which cost as much time as trained ones."""
+    """The weights of a case: small random numbers, which cost as much time as trained ones."""
 
     case: Case
     device: torch.device
@@ -57,7 +60,7 @@ class Weights:
 
 
 def ours(weights: Weights, case: Case) -> tuple[DiffusionGenerator, dict[str, Guide], Request]:
-    """What Studio would load for look=disco, without files."""
+    """Return what the pipeline would load for look=disco, without files."""
     device, dtype = weights.device, weights.dtype
     keep_freed(device)  # for the reference too: they share a process
     unet = copy.deepcopy(weights.unet).eval().requires_grad_(False)
@@ -85,6 +88,7 @@ def ours(weights: Weights, case: Case) -> tuple[DiffusionGenerator, dict[str, Gu
 
 
 def theirs(weights: Weights, case: Case, art: bool, checkpointing: bool) -> Reference:
+    """Return the reference with the same weights; `art`: as DiscoArt."""
     device, dtype = weights.device, weights.dtype
     clips = [copy.deepcopy(model) for model in weights.clips.values()]
     with torch.no_grad():
@@ -111,6 +115,7 @@ def theirs(weights: Weights, case: Case, art: bool, checkpointing: bool) -> Refe
 
 
 def reference_unet(weights: Weights, case: Case, checkpointing: bool) -> UNetModel:
+    """Return guided-diffusion's U-Net with the same weights."""
     config = case.unet
     model = UNetModel(
         image_size=config.image_size,
@@ -137,17 +142,20 @@ def reference_unet(weights: Weights, case: Case, checkpointing: bool) -> UNetMod
     return model
 
 
-def colours(clip: nn.Module) -> tuple[Any, Any]:
-    found = clip.visual.preprocess_cfg
-    return found["mean"], found["std"]
+def colours(clip: CLIP) -> tuple[Any, Any]:
+    """Return the mean and deviation of the pixels that a CLIP takes."""
+    preprocess: dict[str, Any] = clip.visual.preprocess_cfg
+    return preprocess["mean"], preprocess["std"]
 
 
-def our_steps(weights: Weights, case: Case) -> Iterator[Tensor]:
+def our_steps(weights: Weights, case: Case) -> Generator[Tensor]:
+    """Yield the prediction of each of our steps."""
     drawing, guides, request = ours(weights, case)
     for step in drawing.generate(request, guides):
         yield step.prediction.unguided
 
 
-def their_steps(weights: Weights, case: Case, art: bool, checkpointing: bool) -> Iterator[Tensor]:
+def their_steps(weights: Weights, case: Case, art: bool, checkpointing: bool) -> Generator[Tensor]:
+    """Yield the prediction of each of the reference's steps."""
     for out in theirs(weights, case, art, checkpointing).trajectory():
         yield out["pred_xstart"]

@@ -60,7 +60,7 @@ def run_one(words: Sequence[str]) -> Result:
             code = left.code
         for stream in (out, err):
             stream.flush()
-    texts = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
+    texts = [stream.buffer.getvalue().decode() for stream in (out, err)]
     return Result(code if isinstance(code, int) else 0 if code is None else 1, *texts)
 
 

@@ -1,7 +1,8 @@
 """Small exact stand-ins for networks, denoisers, CLIPs and guides, and the oracle in float64."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -123,11 +124,13 @@ class FixedDenoiser:
         return Prediction(pred, pred)
 
 
-class UnitDice:
-    """Each draw is the next unit vector. With a linear denoiser the result holds the share of each
-    draw in it, so that the sum of their squares is the variance of a sample, exactly."""
+class UnitStreams(RandomStreams):
+    """Random streams whose every draw is the next unit vector. With a linear denoiser the result
+    holds the share of each draw in it, so that the sum of their squares is the variance of a
+    sample, exactly."""
 
     def __init__(self) -> None:
+        super().__init__([0])
         self.drawn = 0
 
     def normal_like(self, x: Tensor) -> Tensor:
@@ -138,8 +141,9 @@ class UnitDice:
 
 
 def variance(sampler: Sampler, denoiser: GaussianDenoiser) -> float:
-    """Of what the sampler draws with this denoiser, whose mu must be 0; relative to s**2."""
-    rng, most = UnitDice(), len(denoiser.timeline) * 6
+    """Return the variance of the sampler's result with this denoiser, whose mu must be 0, relative
+    to s**2."""
+    rng, most = UnitStreams(), len(denoiser.timeline) * 6
     x = rng.normal_like(torch.zeros(1, 1, 1, most, dtype=torch.float64))
     *_, last = sampler.sample(denoiser, x, rng, len(denoiser.timeline) - 1)
     return float(last.x.square().sum()) / denoiser.s**2
@@ -232,3 +236,17 @@ def on_one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@dataclass
+class ColourClip:
+    """A CLIP whose embeddings are colours: of the name in a text, and a picture's mean."""
+
+    size, logit_scale = (8, 8), 10.0
+
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        names = ["red", "green", "blue"]
+        return torch.eye(3)[[names.index(text) for text in texts]]
+
+    def encode_image(self, views: Tensor) -> Tensor:
+        return views.mean((2, 3))

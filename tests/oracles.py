@@ -9,7 +9,7 @@ import torch
 from guided_diffusion.respace import SpacedDiffusion
 from torch import Tensor
 
-from guided.diffusion.denoiser import ModelDenoiser
+from guided.diffusion.denoiser import ModelDenoiser, Network
 from guided.diffusion.guidance import GuidedDenoiser, clamped
 from guided.diffusion.multistep_samplers import PLMS
 from guided.diffusion.noise_schedule import timeline
@@ -27,13 +27,15 @@ CLAMP = 0.05
 
 
 def wavy(image: Tensor) -> Tensor:
-    """(B, 3, H, W) -> (B,): a loss with a gradient that differs everywhere."""
+    """Return a loss (B,) of images (B, 3, H, W) whose gradient differs everywhere."""
     return (torch.sin(3 * image) * torch.linspace(-1, 2, image.shape[3]).to(image)).sum((1, 2, 3))
 
 
-def conditioning(diffusion: SpacedDiffusion, net, clip_denoised: bool) -> Callable[..., Tensor]:
-    """The oracle's cond_fn: minus the direct gradient of the loss of the guessed image, clamped,
-    by autograd through network and loss at once."""
+def conditioning(
+    diffusion: SpacedDiffusion, net: Callable[..., Tensor], clip_denoised: bool
+) -> Callable[..., Tensor]:
+    """Return the oracle's cond_fn: minus the direct gradient of the loss of the predicted image,
+    clamped, by autograd through network and loss at once."""
     total = diffusion.original_num_steps
     bars = dict(zip(diffusion.timestep_map, diffusion.alphas_cumprod, strict=True))
 
@@ -50,7 +52,7 @@ def conditioning(diffusion: SpacedDiffusion, net, clip_denoised: bool) -> Callab
 
 def their_trajectory(
     diffusion: SpacedDiffusion,
-    net,
+    net: Callable[..., Tensor],
     dtype: torch.dtype,
     sampler: DDIM | DDPM | PLMS,
     guided: bool,
@@ -58,7 +60,7 @@ def their_trajectory(
     skip: int = 0,
     init: Tensor | None = None,
 ) -> Iterator[dict[str, Tensor]]:
-    """Noise comes from the same streams as ours."""
+    """Yield the oracle's steps, with noise from the same streams as ours."""
     rng = RandomStreams([SEED])
     if isinstance(sampler, DDIM):
         loop, more = diffusion.ddim_sample_loop_progressive, {"eta": sampler.eta(0)}
@@ -82,7 +84,7 @@ def their_trajectory(
 
 
 def our_trajectory(
-    net,
+    net: Network,
     steps: int,
     dtype: torch.dtype,
     sampler: Sampler,
@@ -94,7 +96,9 @@ def our_trajectory(
     spacing: str = "ddim",
 ) -> list[Step]:
     rng, line = RandomStreams([SEED]), timeline(name, steps, spacing)
-    denoiser = ModelDenoiser(net, line, clip_denoised=clip_denoised)
+    denoiser: ModelDenoiser | GuidedDenoiser = ModelDenoiser(
+        net, line, clip_denoised=clip_denoised
+    )
     if guided:
         guides = {"wavy": LossGuide(wavy, schedule("scale", 1.0))}
         denoiser = GuidedDenoiser(denoiser, guides, rng, schedule("clamp", CLAMP))

@@ -8,8 +8,10 @@ from torch import Tensor
 
 from guided.diffusion.unet_config import PREDICTIONS
 
+Scale = float | Tensor  # one, or one for each image: (B, 1, 1, 1)
 
-def clean(prediction: str, x: Tensor, out: Tensor, alpha: float, sigma: float) -> Tensor:
+
+def clean(prediction: str, x: Tensor, out: Tensor, alpha: Scale, sigma: Scale) -> Tensor:
     """Return the clean image predicted by `out` for x, both (B, 3, H, W).
 
     `prediction` is the network's parametrisation: eps, v or x0; ValueError for another."""
@@ -22,6 +24,6 @@ def clean(prediction: str, x: Tensor, out: Tensor, alpha: float, sigma: float) -
     raise ValueError(f"prediction={prediction} is not one of {', '.join(PREDICTIONS)}")
 
 
-def noised(image: Tensor, noise: Tensor, alpha: float, sigma: float) -> Tensor:
+def noised(image: Tensor, noise: Tensor, alpha: Scale, sigma: Scale) -> Tensor:
     """Return the sample of the forward process at noise level (alpha, sigma)."""
     return alpha * image + sigma * noise

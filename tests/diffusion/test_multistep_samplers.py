@@ -18,7 +18,7 @@ from tests.doubles import (
     FixedDenoiser,
     GaussianDenoiser,
     TinyNet,
-    UnitDice,
+    UnitStreams,
     relative,
     variance,
 )
@@ -135,7 +135,7 @@ def test_of_a_single_image_every_step_has_exactly_the_mean_and_the_noise(
     eta: float, name: str
 ) -> None:
     """Where every guess is that image, x is alpha * image + sigma * noise at any step."""
-    line, rng = timeline(name, 7), UnitDice()
+    line, rng = timeline(name, 7), UnitStreams()
     alpha, sigma = line.scales(6)
     black = torch.zeros(1, 1, 1, 16, dtype=torch.float64)
     x, denoiser = sigma * rng.normal_like(black), FixedDenoiser(line, black)

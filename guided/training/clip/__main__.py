@@ -1,4 +1,4 @@
-"""Run `train` of this folder: python -m guided.training.clip setting=value ..."""
+"""Runs the training of a CLIP: python -m guided.training.clip setting=value ..."""
 
 from guided.training.clip.train import Settings, train
 from guided.training.common.settings import main

@@ -1,7 +1,5 @@
-"""The three small CLIPs as open_clip describes them: two that guide and one that judges, each of
-another architecture so that what fools one does not fool the others.
-
-Knows nothing about training or pictures.
+"""The three small CLIPs as open_clip describes them, two for guidance and one for evaluation, of
+different architectures, so that a picture that deceives one does not deceive the others.
 
 a: He et al., "Deep Residual Learning", 2015, https://arxiv.org/abs/1512.03385 (CLIP's own variant)
 b: Radosavovic et al., "Designing Network Design Spaces" (RegNetX), 2020,
@@ -14,21 +12,26 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from guided.compat.open_clip import import_open_clip
 from guided.training.clip import bpe
 from guided.training.common import checkpoint
 
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
+
 WEIGHTS = "open_clip_model.safetensors"
-CONTEXT = 48  # tokens; a Chinese character outside the names is up to three
-WIDTH = 256  # of the space that pictures and sentences share
+CONTEXT = 48  # tokens; a Chinese character outside the names takes up to three
+WIDTH = 256  # of the embedding space
+MEAN, STD = 0.5, 0.3  # of pixels, for the image towers
 PREPROCESS = {
-    "mean": [0.5] * 3,
-    "std": [0.3] * 3,
+    "mean": [MEAN] * 3,
+    "std": [STD] * 3,
     "interpolation": "bicubic",
     "resize_mode": "squash",
 }
@@ -44,7 +47,7 @@ def _text(width: int) -> dict:
     return {**words, "width": width, "heads": width // 64}
 
 
-VISION = {
+VISION: dict[str, dict[str, Any]] = {
     "a": {"layers": [1, 1, 1, 1], "width": 32, "image_size": 32},
     "b": _timm("regnetx_002", 32),
     "judge": _timm("cs3darknet_focus_s", 48),
@@ -53,36 +56,41 @@ TEXT = {"a": _text(192), "b": _text(128), "judge": _text(128)}
 
 
 def size(tower: str) -> int:
-    return VISION[tower]["image_size"]
+    """Return the side of a tower's pictures in pixels."""
+    side: int = VISION[tower]["image_size"]
+    return side
 
 
-def config(tower: str) -> dict:
+def config(tower: str) -> dict[str, Any]:
+    """Return open_clip's configuration of a tower."""
     return {"embed_dim": WIDTH, "vision_cfg": VISION[tower], "text_cfg": TEXT[tower]}
 
 
-def build(tower: str) -> nn.Module:
+def build(tower: str) -> CLIP:
+    """Return a new CLIP with random weights."""
     parts = config(tower)
-    model = import_open_clip().CLIP(parts["embed_dim"], parts["vision_cfg"], parts["text_cfg"])
-    return model.to(memory_format=torch.channels_last)
+    model: CLIP = import_open_clip().CLIP(
+        parts["embed_dim"], parts["vision_cfg"], parts["text_cfg"]
+    )
+    model.to(memory_format=torch.channels_last)
+    return model
 
 
 def normalised(images: Tensor) -> Tensor:
-    """[0, 1] -> what the image towers take."""
-    return ((images - PREPROCESS["mean"][0]) / PREPROCESS["std"][0]).to(
-        memory_format=torch.channels_last
-    )
+    """Return images (B, 3, S, S) in [0, 1] as inputs of the image towers."""
+    return ((images - MEAN) / STD).to(memory_format=torch.channels_last)
 
 
-def read(model: nn.Module, tokens: Tensor, groups: int = 4) -> Tensor:
-    """tokens (B, CONTEXT) -> (B, WIDTH) of unit length: encode_text in groups of like length,
-    without the padding behind each group's longest."""
+def encode_text(model: CLIP, tokens: Tensor, groups: int = 4) -> Tensor:
+    """Return unit embeddings (B, WIDTH) of tokens (B, CONTEXT), as open_clip's encode_text, but in
+    groups of similar length without the padding after each group's longest text."""
     order = tokens.argmax(1).argsort()
-    found = [_read(model, part) for part in tokens[order].chunk(groups)]
-    return torch.cat(found)[order.argsort()]
+    parts = [_encode_group(model, part) for part in tokens[order].chunk(groups)]
+    return torch.cat(parts)[order.argsort()]
 
 
-def _read(model: nn.Module, tokens: Tensor) -> Tensor:
-    ends = tokens.argmax(1)  # the end has the highest number
+def _encode_group(model: CLIP, tokens: Tensor) -> Tensor:
+    ends = tokens.argmax(1)  # the end token has the highest number
     length = int(ends.max()) + 1
     h = model.token_embedding(tokens[:, :length]) + model.positional_embedding[:length]
     h = model.transformer(h, attn_mask=model.attn_mask[:length, :length])
@@ -91,10 +99,10 @@ def _read(model: nn.Module, tokens: Tensor) -> Tensor:
 
 
 def ship(weights: Mapping[str, Tensor], tower: str, merges: Path, folder: Path) -> None:
-    """The folder that open_clip reads as `local-dir:`, in half precision."""
+    """Write the folder that open_clip reads as `local-dir:`, in half precision."""
     folder.mkdir(parents=True, exist_ok=True)
-    about = {"model_cfg": config(tower), "preprocess_cfg": PREPROCESS}
-    (folder / "open_clip_config.json").write_text(json.dumps(about, indent=2) + "\n")
+    description = {"model_cfg": config(tower), "preprocess_cfg": PREPROCESS}
+    (folder / "open_clip_config.json").write_text(json.dumps(description, indent=2) + "\n")
     if merges.resolve() != (folder / bpe.FILE).resolve():
         (folder / bpe.FILE).write_bytes(merges.read_bytes())
     checkpoint.ship(weights, folder / WEIGHTS, {"format": "pt"})

@@ -1,5 +1,5 @@
-"""What a CLIP is taught from: batches of distinct concepts, one picture and one caption of each,
-and which captions fit another's picture too. Knows nothing about models.
+"""The batches that a CLIP learns from: a picture and a caption of each of several concepts, and
+which captions fit which pictures.
 """
 
 from __future__ import annotations
@@ -7,111 +7,141 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from guided.paths import EMBEDDED
 from guided.training.clip import architectures, bpe
 from guided.training.data import augmentation, folder, pictures, sources
-from guided.training.data.captions import COLOURED, Captions, Seen
-from guided.training.data.folder import Folder
+from guided.training.data.captions import COLOURED, CaptionWriter, Depiction
+from guided.training.data.folder import CaptionedFolder
 
 RARE_GROUPS = (
     *("person", "family", "hand", "gender", "time", "zodiac", "mail", "office"),
     *("arrow", "av-", "alphanum", "transport-sign"),
 )
-SUBJECT, LATER, OTHER, RARE = 2.5, 0.1, 0.02, 0.004  # how often each is drawn
-TINTED = 0.3  # of a picture of one colour only, where there are others
+SUBJECT, LATER, OTHER, RARE = 2.5, 0.1, 0.02, 0.004  # sampling weights
+TINTED = 0.3  # weight of a monochrome picture beside others of its concept
 
 
 @dataclass
-class Batch:
-    images: Tensor  # (B, 3, S, S) in [0, 1]
-    texts: list[str]  # B captions, and the wrong twins of some
-    concepts: Tensor  # (B,)
-    rivals: Tensor  # (B, texts): False where a caption fits another's picture too
-    shown: Tensor  # (B, 2) ground and colour in views.NAMES, -1 for none
-    told: Tensor  # (B, 2) the same as far as the caption says it
+class CaptionedBatch:
+    """Pictures and captions. The texts after the first B are hard negatives of some captions."""
 
-    def to(self, device: torch.device) -> Batch:
-        parts = (self.concepts, self.rivals, self.shown, self.told)
-        return Batch(self.images.to(device), self.texts, *(part.to(device) for part in parts))
+    images: Tensor  # (B, 3, S, S) in [0, 1]
+    texts: list[str]
+    concepts: Tensor  # (B,)
+    compared: Tensor  # (B, texts): False where another picture's caption fits this one too
+    visible: Tensor  # (B, 2) indices of background and colour in augmentation.NAMES, -1 for none
+    stated: Tensor  # (B, 2) the same, -1 unless the caption states it
+
+    def to(self, device: torch.device) -> CaptionedBatch:
+        """Return the batch on a device."""
+        return CaptionedBatch(
+            images=self.images.to(device),
+            texts=self.texts,
+            concepts=self.concepts.to(device),
+            compared=self.compared.to(device),
+            visible=self.visible.to(device),
+            stated=self.stated.to(device),
+        )
+
+
+class Batches(Protocol):
+    """A source of batches."""
+
+    concept_count: int
+
+    def batch(self, count: int, rng: Generator, ease: float = 0.0) -> CaptionedBatch:
+        """Return a batch of `count` pictures, of which the share `ease` is easy."""
 
 
 class CaptionedBatches:
-    """`learner` (guides or judge) says whose renderings are shown: never those of the other."""
+    """Batches of the prepared pictures that `learner` ("guides" or "judge") may see; the share
+    `share` of each batch comes from a prediction pool."""
 
     def __init__(
-        self, book: pictures.Pictures, learner: str, pool: dict | None = None, share: float = 0.0
-    ) -> None:
-        self.book, self.pool, self.share = book, pool, share
+        self, dataset: pictures.Pictures, learner: str, pool: dict[str, Tensor] | None = None,
+        share: float = 0.0,
+    ) -> None:  # fmt: skip
+        self.dataset, self.pool, self.share = dataset, pool, share
         self.hard = learner == "judge"
-        self.captions = Captions(book.words, sources.name_words())
-        shown, tinted = set(sources.of(learner)), sources.tinted()
+        self.captions = CaptionWriter(dataset.words, sources.name_words())
+        vendors, tinted = set(sources.of(learner)), sources.tinted()
         self.rows_of: dict[int, list[int]] = {}
-        self.shares = [TINTED if vendor in tinted else 1.0 for vendor in book.vendors]
+        self.row_weights = [TINTED if vendor in tinted else 1.0 for vendor in dataset.vendors]
         for row, (concept, vendor) in enumerate(
-            zip(book.concepts.tolist(), book.vendors, strict=True)
+            zip(dataset.concepts.tolist(), dataset.vendors, strict=True)
         ):
-            coloured = COLOURED.search(book.words[concept]["label"])
-            if vendor in shown and not (vendor in tinted and coloured):
+            coloured = COLOURED.search(dataset.words[concept]["label"])
+            if vendor in vendors and not (vendor in tinted and coloured):
                 self.rows_of.setdefault(concept, []).append(row)
-        self.concepts_in_all = len(book.words)
+        self.concept_count = len(dataset.words)
         subjects = sources.subjects()
         self.concepts = sorted(self.rows_of)
-        self.weights = torch.tensor([weight(book.words[i], subjects) for i in self.concepts])
+        self.weights = torch.tensor([weight(dataset.words[i], subjects) for i in self.concepts])
 
-    def batch(self, count: int, rng: torch.Generator, ease: float = 0.0) -> Batch:
-        """Of distinct concepts. A share `ease` is easy: clean pictures, bare names."""
-        luck = random.Random(int(torch.randint(2**31, (), generator=rng)))
+    def batch(self, count: int, rng: Generator, ease: float = 0.0) -> CaptionedBatch:
+        """Return a batch of distinct concepts. The share `ease` is easy: pictures that are not
+        degraded, bare names."""
+        choice = random.Random(int(torch.randint(2**31, (), generator=rng)))
         chosen = torch.multinomial(self.weights, count, generator=rng)
         concepts = torch.tensor([self.concepts[i] for i in chosen.tolist()])
-        rows = torch.tensor([self._row(i, luck) for i in concepts.tolist()])
-        images, colours, grounds = augmentation.shown(self.book, rows, rng, ease, self.hard)
+        rows = torch.tensor([self._row(i, choice) for i in concepts.tolist()])
+        images, colours, grounds = augmentation.views(self.dataset, rows, rng, ease, self.hard)
         if self.pool is not None:
-            self._put_guesses(images, rows, concepts, colours, grounds, rng)
-        styles = [self.book.styles[self.book.vendors[row]] for row in rows.tolist()]
-        seen = [
-            Seen(*parts) for parts in zip(concepts.tolist(), colours, grounds, styles, strict=True)
+            self._put_predictions(self.pool, images, rows, concepts, colours, grounds, rng)
+        styles = [self.dataset.styles[self.dataset.vendors[row]] for row in rows.tolist()]
+        depictions = [
+            Depiction(*parts)
+            for parts in zip(concepts.tolist(), colours, grounds, styles, strict=True)
         ]
-        said = [self.captions.say(each, luck, ease) for each in seen]
-        owners = [self.captions.owners[each.name] for each in said]
-        rivals = torch.tensor(
+        captions = [self.captions.write(each, choice, ease) for each in depictions]
+        owners = [self.captions.owners[each.name] for each in captions]
+        compared = torch.tensor(
             [
                 [i == j or concept not in owner for j, owner in enumerate(owners)]
                 for i, concept in enumerate(concepts.tolist())
             ]
         )
-        twinned = [i for i, each in enumerate(said) if each.twin]
-        texts = [each.text for each in said] + [said[i].twin for i in twinned]
-        rivals = torch.cat([rivals, rivals[:, twinned]], 1)
-        shown = torch.stack([augmentation.numbers(grounds), augmentation.numbers(colours)], 1)
-        told = torch.tensor([["ground" in each.told, "colour" in each.told] for each in said])
-        return Batch(images, texts, concepts, rivals, shown, shown.where(told, -1))
-
-    def _row(self, concept: int, luck: random.Random) -> int:
-        rows = self.rows_of[concept]
-        return luck.choices(rows, [self.shares[row] for row in rows])[0]
-
-    def _put_guesses(
-        self, images: Tensor, rows: Tensor, concepts: Tensor, colours: list, grounds: list,
-        rng: torch.Generator,
-    ) -> None:  # fmt: skip
-        """A denoiser's guesses in the place of the first few pictures."""
-        guessed = round(len(images) * self.share)
-        picks = torch.randint(len(self.pool["images"]), (guessed,), generator=rng)
-        images[:guessed] = augmentation.worn_guess(
-            self.pool["images"][picks].float() / 255, images.shape[-1], rng
+        negated = [i for i, each in enumerate(captions) if each.negative]
+        visible = [augmentation.indices_of(grounds), augmentation.indices_of(colours)]
+        shown = torch.stack(visible, 1)
+        stated = torch.tensor([["ground" in c.stated, "colour" in c.stated] for c in captions])
+        return CaptionedBatch(
+            images=images,
+            texts=[each.text for each in captions] + [captions[i].negative for i in negated],
+            concepts=concepts,
+            compared=torch.cat([compared, compared[:, negated]], 1),
+            visible=shown,
+            stated=shown.where(stated, -1),
         )
-        rows[:guessed] = self.pool["rows"][picks]
-        concepts[:guessed] = self.book.concepts[rows[:guessed]]
-        colours[:guessed] = augmentation.named(self.pool["colours"][picks])
-        grounds[:guessed] = augmentation.named(self.pool["grounds"][picks])
+
+    def _row(self, concept: int, choice: random.Random) -> int:
+        rows = self.rows_of[concept]
+        return choice.choices(rows, [self.row_weights[row] for row in rows])[0]
+
+    def _put_predictions(
+        self, pool: dict[str, Tensor], images: Tensor, rows: Tensor, concepts: Tensor,
+        colours: list[str | None], grounds: list[str | None], rng: Generator,
+    ) -> None:  # fmt: skip
+        """Replace the first pictures, and their facts, by predictions of the pool."""
+        count = round(len(images) * self.share)
+        picks = torch.randint(len(pool["images"]), (count,), generator=rng)
+        images[:count] = augmentation.prediction_views(
+            pool["images"][picks].float() / 255, images.shape[-1], rng
+        )
+        rows[:count] = pool["rows"][picks]
+        concepts[:count] = self.dataset.concepts[rows[:count]]
+        colours[:count] = augmentation.names_of(pool["colours"][picks])
+        grounds[:count] = augmentation.names_of(pool["grounds"][picks])
 
 
 def weight(word: dict, subjects: dict) -> float:
-    """Most for what the diffusion model can draw, least for signs and people."""
+    """Return a concept's sampling weight: highest for the diffusion model's subjects, lowest for
+    signs and people."""
     if word["label"] in subjects["weights"]:
         return SUBJECT
     if word["label"] in subjects["later"]:
@@ -120,65 +150,51 @@ def weight(word: dict, subjects: dict) -> float:
 
 
 class FolderBatches:
-    """Somebody's own pictures and the captions beside them: every distinct first caption is a
-    concept."""
+    """Batches of the user's own pictures; every distinct first caption is a concept."""
 
-    def __init__(self, own: Folder, size: int) -> None:
+    def __init__(self, own: CaptionedFolder, size: int) -> None:
         self.own, self.size = own, size
         places: dict[str, int] = {}
-        self.concepts = [places.setdefault(said[0], len(places)) for said in own.captions]
-        self.concepts_in_all = len(places)
+        self.concepts = [places.setdefault(texts[0], len(places)) for texts in own.captions]
+        self.concept_count = len(places)
 
-    def batch(self, count: int, rng: torch.Generator, ease: float = 0.0) -> Batch:
-        """As Lesson's; two pictures of one concept are no rivals, and colours are not known."""
+    def batch(self, count: int, rng: Generator, ease: float = 0.0) -> CaptionedBatch:
+        """Return a batch, in which a concept may come several times; colours are unknown."""
         rows = torch.randint(len(self.concepts), (count,), generator=rng)
         images = self.own.batch(rows, self.size, rng)
         easy = torch.rand(count, 1, 1, 1, generator=rng) < ease
-        images = torch.where(easy, images, augmentation.worn(images, rng, mild=True))
-        luck = random.Random(int(torch.randint(2**31, (), generator=rng)))
-        texts = [luck.choice(self.own.captions[row]) for row in rows.tolist()]
+        images = torch.where(easy, images, augmentation.degraded(images, rng, mild=True))
+        choice = random.Random(int(torch.randint(2**31, (), generator=rng)))
+        texts = [choice.choice(self.own.captions[row]) for row in rows.tolist()]
         concepts = torch.tensor([self.concepts[row] for row in rows.tolist()])
-        alike = concepts[:, None] == concepts[None]
+        compared = (concepts[:, None] != concepts[None]) | torch.eye(count, dtype=torch.bool)
         unknown = torch.full((count, 2), -1)
-        rivals = ~alike | torch.eye(count, dtype=torch.bool)
-        return Batch(images, texts, concepts, rivals, unknown, unknown)
+        return CaptionedBatch(images, texts, concepts, compared, visible=unknown, stated=unknown)
 
 
-def load(settings) -> tuple[pictures.Pictures | None, CaptionedBatches | FolderBatches, Path]:
-    """The prepared data (None for a folder of pictures), what is taught from it, and the
-    vocabulary's file: the embedded pair's for a folder, or when its weights go on."""
-    size = architectures.size(settings.tower)
-    embedded = Path(settings.init or EMBEDDED / "clip_a") / bpe.FILE
-    if not pictures.prepared(settings.data):
-        return None, FolderBatches(folder.load(settings.data, size), size), embedded
-    book = pictures.load(settings.data, size)
-    pool = torch.load(settings.pool, weights_only=True) if settings.pool else None
-    learner = "judge" if settings.tower == "judge" else "guides"
-    lesson = CaptionedBatches(book, learner, pool, settings.pool_share)
-    if settings.init:
-        return book, lesson, embedded
-    return book, lesson, vocabulary(lesson, Path(settings.data) / bpe.FILE)
-
-
-def vocabulary(lesson: CaptionedBatches, path: Path) -> Path:
-    """The merges, learnt once from names, tags and drawn captions."""
+def vocabulary(batches: CaptionedBatches, path: Path) -> Path:
+    """Return `path`, the file of the vocabulary, learnt from names, tags and captions if it does
+    not exist."""
     if path.exists():
         return path
-    luck, texts = random.Random(0), []
-    for concept, word in enumerate(lesson.book.words):
+    choice, writer = random.Random(0), batches.captions
+    texts: list[str] = []
+    for concept, word in enumerate(batches.dataset.words):
         texts += [word["label"], word["zh"], *word["tags"], *word["zh_tags"]]
-        texts += lesson.captions.english[concept][0] + lesson.captions.chinese[concept][0] * 3
-        texts += [
-            lesson.captions.draw(
-                Seen(
-                    concept,
-                    luck.choice(augmentation.NAMES),
-                    luck.choice(augmentation.NAMES),
-                    "flat",
-                ),
-                luck,
-            )[0]
-            for _ in range(6)
-        ]
+        texts += writer.english[concept][0] + writer.chinese[concept][0] * 3
+        for _ in range(6):
+            colour, ground = choice.choice(augmentation.NAMES), choice.choice(augmentation.NAMES)
+            texts.append(writer.sentence(Depiction(concept, colour, ground, "flat"), choice)[0])
     bpe.write(bpe.learn(texts), path)
     return path
+
+
+def embedded_vocabulary(init: str) -> Path:
+    """Return the vocabulary's file of the CLIP in the folder `init`, or of the embedded pair."""
+    return Path(init or EMBEDDED / "clip_a") / bpe.FILE
+
+
+def of_folder(data: str, tower: str) -> FolderBatches:
+    """Return batches of the pictures in a folder."""
+    size = architectures.size(tower)
+    return FolderBatches(folder.load(data, size), size)

@@ -1,5 +1,5 @@
-"""A small byte-level vocabulary in the format of CLIP's own tokenizer: a gzip of merges, one a
-line, that open_clip's SimpleTokenizer reads as `bpe_path`. Knows nothing about models.
+"""Learns a small byte-level vocabulary in the format of CLIP's tokenizer: a gzip of merges, one a
+line, that open_clip's SimpleTokenizer reads as `bpe_path`.
 
 Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units", 2016,
 https://arxiv.org/abs/1508.07909
@@ -19,7 +19,7 @@ import regex
 from guided.compat.open_clip import import_open_clip
 
 FILE = "bpe_simple_vocab.txt.gz"
-VOCABULARY = 4096  # 256 bytes, the same again at a word's end, two special tokens, merges
+VOCABULARY = 4096  # 256 bytes, 256 bytes at a word's end, two special tokens, and merges
 PIECES = regex.compile(
     r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+", regex.IGNORECASE
 )
@@ -27,7 +27,8 @@ Pair = tuple[str, str]
 
 
 def learn(texts: Iterable[str], size: int = VOCABULARY) -> list[Pair]:
-    """The most frequent pairs, merged one after the other, until the vocabulary has `size`."""
+    """Return the merges of a vocabulary of `size` tokens: the most frequent pair, then the most
+    frequent one after that merge, and so on; of equal ones the alphabetically first."""
     letters = import_open_clip().tokenizer.bytes_to_unicode()
     counts = Counter(piece for text in texts for piece in PIECES.findall(text.lower()))
     words = [[letters[byte] for byte in piece.encode()] for piece in counts]
@@ -45,7 +46,7 @@ def learn(texts: Iterable[str], size: int = VOCABULARY) -> list[Pair]:
     merges: list[Pair] = []
     while queue and len(merges) < size - 514:
         count, best = heappop(queue)
-        if -count != pairs[best]:  # an old entry; the true one is in the queue as well
+        if -count != pairs[best]:  # outdated; the current count is in the queue as well
             continue
         merges.append(best)
         for i in list(places[best]):
@@ -61,6 +62,7 @@ def learn(texts: Iterable[str], size: int = VOCABULARY) -> list[Pair]:
 
 
 def merged(word: list[str], pair: Pair) -> list[str]:
+    """Return the word's tokens with every occurrence of the pair joined."""
     out: list[str] = []
     for letter in word:
         if out and (out[-1], letter) == pair:
@@ -71,10 +73,9 @@ def merged(word: list[str], pair: Pair) -> list[str]:
 
 
 def write(merges: list[Pair], path: Path) -> None:
-    """The first line is a heading that the tokenizer skips; no time stamp, so that equal merges
-    make equal files."""
+    """Write merges after the heading that the tokenizer skips. Without a time stamp, so that equal
+    merges make equal files."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = "\n".join(
-        ["#version: 0.2", *(" ".join(pair) for pair in merges)]
-    )  # a last newline would count as a merge
+    # Without a last newline, which would count as a merge.
+    text = "\n".join(["#version: 0.2", *(" ".join(pair) for pair in merges)])
     path.write_bytes(gzip.compress(text.encode(), mtime=0))

@@ -1,10 +1,10 @@
-"""Trains the judge: a CLIP that only measures. Another architecture, another seed and other
-renderings of the same things than the CLIPs that guide, and harder views of them.
+"""Trains the judge, a CLIP for evaluation only: another architecture, seed and renderings of the
+same concepts than the guiding CLIPs, and harder augmentation.
 
     python -m guided.training.clip.judge minutes=60
 
-What it learns from, guidance never sees, and what guidance learns from, it is measured on
-(`learner` in sources.yaml). Everything else is guided.training.clip.train.
+The guiding CLIPs never see its training pictures, and it is tested on theirs (`learner` in
+sources.yaml).
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from guided.training.common.settings import main
 
 @dataclass
 class Settings(train.Settings):
+    """The settings of the judge's training."""
+
     tower: str = "judge"
     out: str = "runs/judge"
     minutes: float = 60.0

@@ -1,13 +1,11 @@
-"""Teaches a CLIP's text side to read: whatever stands around a name, in English or Chinese, the
-sentence comes to mean what the plain English words meant to it before. And where it tells no
-colour, it half means the colour that such things have: a strawberry is a red one; where it tells
-no ground, half a white one, before which shapes are found best. The image side stays as it is,
-and is not asked.
+"""Trains a CLIP's text tower alone: a sentence around a name, in English or Chinese, learns the
+embedding that the plain English words had before.
+
+A sentence without a colour learns, half of the time, the colour that most pictures of the concept
+have (a strawberry: red), and one without a background a white one.
 
     python -m guided.training.clip.text_training tower=a minutes=20          # the embedded pair's
     python -m guided.training.clip.text_training tower=judge minutes=20
-
-Knows nothing about diffusion.
 
 Reimers and Gurevych, "Making Monolingual Sentence Embeddings Multilingual using Knowledge
 Distillation", 2020, https://arxiv.org/abs/2004.09813
@@ -19,34 +17,38 @@ import random
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Generator, Tensor
 from torch.optim import AdamW
 
-from guided.devices import find_device
-from guided.errors import BadInput, not_one_of
 from guided.paths import EMBEDDED
 from guided.training.clip import architectures, batches, bpe
-from guided.training.clip import train as clip_train
-from guided.training.common.settings import Training, main
-from guided.training.common.trainer import Trainer
+from guided.training.clip.train import Tokenize, check_init, load_clip, publish, tokenizer
+from guided.training.common.settings import TrainingSettings, main
+from guided.training.common.trainer import Trainer, prepare
 from guided.training.data import pictures, sources
 from guided.training.data.augmentation import NAMES, colour_names
-from guided.training.data.captions import COLOURED, STYLES_ZH, Captions, Seen
+from guided.training.data.captions import COLOURED, STYLES_ZH, CaptionWriter, Depiction
 from guided.training.evaluation import judging
 from guided.training.evaluation.questions import exam
 
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
+
 PLAIN = ("a {}", "picture of a {}")
-SHARPNESS = 20.0
-SAME = 0.98  # cosine from which two meanings are no rivals
+SHARPNESS = 20.0  # of the softmax over the batch's sentences
+SAME = 0.98  # cosine from which two targets count as equal
 
 
 @dataclass
-class Settings(Training):
-    tower: str = "a"  # a, b, judge: which architecture (architectures.py)
-    init: str = ""  # the folder of the CLIP that learns; empty: the one that is shipped
+class Settings(TrainingSettings):
+    """The settings of a text tower's training."""
+
+    tower: str = "a"  # a, b, judge: the architecture (architectures.py)
+    init: str = ""  # the folder of the CLIP; empty: the shipped one
     out: str = ""  # runs/reading_<tower> if empty
     minutes: float = 20.0
     batch: int = 96
@@ -55,122 +57,122 @@ class Settings(Training):
 
     def check(self) -> None:
         super().check()
-        if self.tower not in architectures.VISION:
-            raise BadInput(not_one_of("tower", self.tower, architectures.VISION))
-        if not pictures.prepared(self.data):
-            raise BadInput(f"data={self.data}: python -m guided.training.data makes it")
         shipped = judging.FOLDER if self.tower == "judge" else f"clip_{self.tower}"
+        check_init(self.tower, "")
+        pictures.check_prepared(self.data)
         self.init = self.init or str(EMBEDDED / shipped)
-        if not (Path(self.init) / architectures.WEIGHTS).is_file():
-            raise BadInput(f"init={self.init} holds no {architectures.WEIGHTS}")
+        check_init(self.tower, self.init)
         self.out = self.out or f"runs/reading_{self.tower}"
 
 
-class Reader:
-    """Draws sentences about the data's concepts, and plain ones that mean the same. `usual`: the
-    colour that things of a concept have."""
+class SentencePairs:
+    """A source of random sentences about the data's concepts, with plain ones of equal meaning.
+    `usual`: concept -> the colour of most of its pictures."""
 
     def __init__(self, words: list[dict], usual: dict[int, str]) -> None:
         self.usual = usual
-        self.captions = Captions(words, sources.name_words())
+        self.captions = CaptionWriter(words, sources.name_words())
         subjects = sources.subjects()
-        # The square root: also what is seldom shown is to be read.
+        # The square root raises the share of rarely shown concepts.
         self.weights = torch.tensor([batches.weight(word, subjects) for word in words]).sqrt()
 
-    def batch(self, count: int, rng: torch.Generator) -> tuple[list[str], list[str]]:
-        """(sentences, plain English ones for the same)."""
+    def batch(self, count: int, rng: Generator) -> tuple[list[str], list[str]]:
+        """Return `count` sentences, and plain English ones of equal meaning."""
         concepts = torch.multinomial(self.weights, count, replacement=True, generator=rng)
-        luck = random.Random(int(torch.randint(2**31, (), generator=rng)))
-        both = [self.pair(concept, luck) for concept in concepts.tolist()]
+        choice = random.Random(int(torch.randint(2**31, (), generator=rng)))
+        both = [self.pair(concept, choice) for concept in concepts.tolist()]
         return [sentence for sentence, _ in both], [plain for _, plain in both]
 
-    def pair(self, concept: int, luck: random.Random) -> tuple[str, str]:
-        style = luck.choice(list(STYLES_ZH))
-        seen = Seen(concept, luck.choice([*NAMES, None]), luck.choice([*NAMES, None]), style)
-        said = self.captions.say(seen, luck)
-        colour = seen.colour if "colour" in said.told else None
-        names = [said.name] if said.name.isascii() else self.captions.english[concept][0]
-        if colour:  # of a green heart, not of a green red heart
+    def pair(self, concept: int, rng: random.Random) -> tuple[str, str]:
+        """Return a sentence about a concept, and the plain one."""
+        style = rng.choice(list(STYLES_ZH))
+        facts = Depiction(concept, rng.choice([*NAMES, None]), rng.choice([*NAMES, None]), style)
+        caption = self.captions.write(facts, rng)
+        colour = facts.colour if "colour" in caption.stated else None
+        is_english = caption.name.isascii()
+        names = [caption.name] if is_english else self.captions.english[concept][0]
+        if colour:  # "green heart", not "green red heart"
             names = [name for name in names if not COLOURED.search(name)] or names
-        name = luck.choice(names)
-        if not colour and not COLOURED.search(name) and luck.random() < 0.5:
+        name = rng.choice(names)
+        if not colour and not COLOURED.search(name) and rng.random() < 0.5:
             colour = self.usual.get(concept)
-        thing = luck.choice(PLAIN).format(f"{colour} {name}" if colour else name)
-        ground = seen.ground if "ground" in said.told else luck.choice(["white", None])
-        thing += f" on a {ground} background" if ground else ""
-        return said.text, thing + (f", {style} style" if "style" in said.told else "")
+        plain = rng.choice(PLAIN).format(f"{colour} {name}" if colour else name)
+        ground = facts.ground if "ground" in caption.stated else rng.choice(["white", None])
+        plain += f" on a {ground} background" if ground else ""
+        return caption.text, plain + (f", {style} style" if "style" in caption.stated else "")
 
 
-def usual_colours(book: pictures.Pictures) -> dict[int, str]:
-    """Concept -> the colour of more than half of its pictures, where there is one."""
-    found: dict[int, list[str | None]] = {}
-    for part in torch.arange(len(book)).split(256):
-        names = colour_names(*book.batch(part))
-        for concept, name in zip(book.concepts[part].tolist(), names, strict=True):
-            found.setdefault(concept, []).append(name)
-    most = {concept: Counter(names).most_common(1)[0] for concept, names in found.items()}
-    return {i: name for i, (name, n) in most.items() if name and 2 * n > len(found[i])}
+def usual_colours(dataset: pictures.Pictures) -> dict[int, str]:
+    """Return, by concept, the colour of more than half of its pictures, if there is one."""
+    colours: dict[int, list[str | None]] = {}
+    for part in torch.arange(len(dataset)).split(256):
+        names = colour_names(*dataset.batch(part))
+        for concept, name in zip(dataset.concepts[part].tolist(), names, strict=True):
+            colours.setdefault(concept, []).append(name)
+    most = {concept: Counter(names).most_common(1)[0] for concept, names in colours.items()}
+    return {i: name for i, (name, n) in most.items() if name and 2 * n > len(colours[i])}
 
 
-def loss(read: Tensor, meant: Tensor) -> Tensor:
-    """read, meant (B, C) of unit length: near to what is meant, and nearer than to what the
-    batch's other sentences mean."""
-    alike = (meant @ meant.T > SAME) & ~torch.eye(len(meant), dtype=torch.bool, device=read.device)
-    logits = (SHARPNESS * read @ meant.T).masked_fill(alike, -1e4)
-    target = torch.arange(len(read), device=read.device)
-    return (1 - (read * meant).sum(1)).mean() + 0.2 * F.cross_entropy(logits, target)
+def loss(texts: Tensor, targets: Tensor) -> Tensor:
+    """Return the cosine distance of texts (B, C) to targets (B, C), both of unit length, plus
+    InfoNCE against the batch's other targets."""
+    same = (targets @ targets.T > SAME) & ~torch.eye(len(texts), dtype=torch.bool).to(texts.device)
+    logits = (SHARPNESS * texts @ targets.T).masked_fill(same, -1e4)
+    own = torch.arange(len(texts), device=texts.device)
+    return (1 - (texts * targets).sum(1)).mean() + 0.2 * F.cross_entropy(logits, own)
 
 
 @torch.no_grad()
-def measure(model: nn.Module, teacher: nn.Module, tokens) -> dict[str, float]:
-    """How often the test's prompts, whose sentences are met nowhere in training, come nearest to
-    the English object that they are about; and the cosine between them."""
+def measure(model: CLIP, teacher: CLIP, tokenize: Tokenize) -> dict[str, float]:
+    """Return, by kind and language, how often the exam's prompts, none of which training uses, are
+    nearest to their English object, and their mean cosine to it."""
     bare = exam("objects", "en")
-    poles = architectures.read(teacher, tokens(bare.choices, architectures.CONTEXT))
-    found = {}
+    objects = architectures.encode_text(teacher, tokenize(bare.choices))
+    results = {}
     for kind, language in (("objects", "zh"), ("sentences", "en"), ("sentences", "zh")):
         questions = exam(kind, language).questions
-        read = architectures.read(
-            model, tokens([each.prompt for each in questions], architectures.CONTEXT)
-        )
+        texts = architectures.encode_text(model, tokenize([each.prompt for each in questions]))
         truth = torch.tensor([each.truth for each in questions])
-        near = read @ poles.T
-        found[f"{kind} {language}"] = round((near.argmax(1) == truth).float().mean().item(), 3)
-        found[f"{kind} {language} cosine"] = round(
-            near.gather(1, truth.view(-1, 1)).mean().item(), 3
-        )
-    return found
+        cosine = texts @ objects.T
+        right = (cosine.argmax(1) == truth).float().mean().item()
+        results[f"{kind} {language}"] = round(right, 3)
+        mean = cosine.gather(1, truth.view(-1, 1)).mean().item()
+        results[f"{kind} {language} cosine"] = round(mean, 3)
+    return results
 
 
 def train(settings: Settings) -> None:
-    settings.check()
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
-    device = find_device(settings.device)
+    """Train the text tower and ship the CLIP with its averaged weights."""
+    device = prepare(settings)
     merges = Path(settings.init) / bpe.FILE
-    tokens = clip_train.tokenizer(merges)
-    teacher = clip_train.begin(settings).requires_grad_(False).eval().to(device)
-    model = clip_train.begin(settings).to(device)
+    tokenize = tokenizer(merges)
+    teacher = load_clip(settings.tower, settings.init).requires_grad_(False).eval().to(device)
+    model = load_clip(settings.tower, settings.init).to(device)
     for name, weight in model.named_parameters():
         weight.requires_grad_(not name.startswith(("visual.", "logit_scale")))
-    learning = [weight for weight in model.parameters() if weight.requires_grad]
-    course = Trainer(settings, model, [AdamW(learning, settings.lr, betas=(0.9, 0.98))], 40, 1000)
-    book = pictures.load(settings.data, architectures.size(settings.tower))
-    reader = Reader(book.words, usual_colours(book))
-    for (said, plain), _ in course.batches(lambda _, rng: reader.batch(settings.batch, rng)):
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    adam = AdamW(trained, settings.lr, betas=(0.9, 0.98))
+    trainer = Trainer(settings, model, [adam], warmup=40, longest=1000)
+    dataset = pictures.load(settings.data, architectures.size(settings.tower))
+    pairs = SentencePairs(dataset.words, usual_colours(dataset))
+
+    def encode(network: CLIP, sentences: list[str]) -> Tensor:
+        return architectures.encode_text(network, tokenize(sentences).to(device))
+
+    def loss_of(pair: tuple[list[str], list[str]], rng: Generator) -> tuple[Tensor, dict]:
+        sentences, plain = pair
         with torch.no_grad():
-            meant = architectures.read(teacher, tokens(plain, architectures.CONTEXT).to(device))
-        read = architectures.read(model, tokens(said, architectures.CONTEXT).to(device))
-        course.learn(loss(read, meant), cosine=(read * meant).sum(1).mean().item())
-        if course.due:
-            course.save()
-            averaged = {key: value.cpu() for key, value in course.ema.weights.items()}
-            made = Path(settings.ship or course.out / "shipped")
-            architectures.ship(averaged, settings.tower, merges, made)
-            learnt = architectures.build(settings.tower)
-            learnt.load_state_dict(averaged)
-            print(course.step, measure(learnt.eval(), teacher.cpu(), tokens), made, flush=True)
-            teacher.to(device)
+            targets = encode(teacher, plain)
+        texts = encode(model, sentences)
+        return loss(texts, targets), {"cosine": (texts * targets).sum(1).mean().item()}
+
+    def look() -> None:
+        folder = trainer.ship_path("shipped")
+        shipped = publish(trainer.averaged(), settings.tower, merges, folder)
+        print(trainer.step, measure(shipped, teacher.cpu(), tokenize), folder, flush=True)
+        teacher.to(device)
+
+    trainer.fit(lambda step, rng: pairs.batch(settings.batch, rng), loss_of, look)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
-"""Stopping and going on: a training's whole state in one file. Knows nothing about what is
-trained.
+"""The whole state of a training in one file, to resume from, and the averaged weights that are
+shipped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -13,13 +15,17 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from guided.errors import BadInput
+from guided.training.common.files import replacing
 
 
 class Ema:
-    """A running mean of the weights over the last few per cent of all steps so far, never
-    longer than `longest` steps.
+    """An exponential moving average of the weights over the last `share` of all steps so far, at
+    most `longest` steps. Integer buffers are copied.
 
-    Karras et al. 2024, section 3 (a mean that grows with the training),
+    torch.optim.swa_utils.AveragedModel begins with a copy of the first step's weights instead of
+    the initial ones and wraps the module, which would change the keys of saved states.
+
+    Karras et al. 2024, section 3 (an average that grows with the training),
     https://arxiv.org/abs/2312.02696
     """
 
@@ -29,6 +35,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
+        """Move the average towards the weights after `step` steps."""
         span = min(self.longest, max(1.0, step * self.share))
         for key, value in model.state_dict().items():
             if value.is_floating_point():
@@ -37,58 +44,86 @@ class Ema:
                 self.weights[key].copy_(value)
 
 
+@dataclass
+class Progress:
+    """How far a training is."""
+
+    step: int = 0
+    minutes: float = 0.0
+    optimizers_since: int = 0  # the step at which the optimizers' state began
+
+
 def save(
-    path: Path, model: nn.Module, ema: Ema, optimizers: list[Optimizer], step: int, minutes: float
+    path: Path, model: nn.Module, ema: Ema, optimizers: list[Optimizer], progress: Progress
 ) -> None:
-    """Everything a resume needs, written beside the old file and then renamed over it."""
+    """Write everything that resume() needs."""
     state = {
         "model": model.state_dict(),
         "ema": ema.weights,
         "optimizers": [optimizer.state_dict() for optimizer in optimizers],
-        "step": step,
-        "minutes": minutes,
+        **vars(progress),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    torch.save(state, draft)
-    draft.rename(path)
+    with replacing(path) as draft:
+        torch.save(state, draft)
 
 
-def resume(
-    path: Path, model: nn.Module, ema: Ema, optimizers: list[Optimizer]
-) -> tuple[int, float]:
-    """(step, minutes) of the checkpoint, its state put into place; (0, 0) where there is none.
+def resume(path: Path, model: nn.Module, ema: Ema, optimizers: list[Optimizer]) -> Progress:
+    """Load the file into model, average and optimizers, and return its progress; a new Progress
+    if there is no file.
 
-    A checkpoint without optimizers is a place to begin from: weights as they were, momentum
-    new.
+    Optimizers of other parameters than those saved start anew, and a printed line says so.
+    Raises BadInput if the file is damaged or of another network.
     """
     if not path.exists():
-        return 0, 0.0
+        return Progress()
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
-        model.load_state_dict(state["model"])
-        for key, kept in ema.weights.items():
-            kept.copy_(state["ema"][key])
-        if "optimizers" in state:
-            for optimizer, kept in zip(optimizers, state["optimizers"], strict=True):
-                optimizer.load_state_dict(kept)
+        progress = Progress(state["step"], state["minutes"], state.get("optimizers_since", 0))
+        weights, averaged = state["model"], state["ema"]
     except Exception as error:
-        raise BadInput(
-            f"{path} is damaged or of another network or optimizer; choose another out= or move it"
-        ) from error
-    return state["step"], state["minutes"]
+        raise BadInput(f"{path} is damaged; choose another out= or move it") from error
+    try:
+        model.load_state_dict(weights)
+        for key, value in ema.weights.items():
+            value.copy_(averaged[key])
+    except (RuntimeError, KeyError) as error:
+        raise BadInput(f"{path} is of another network; choose another out= or move it") from error
+    states = state.get("optimizers", [])
+    if len(states) == len(optimizers) and all(map(fits, optimizers, states)):
+        for optimizer, saved in zip(optimizers, states, strict=True):
+            optimizer.load_state_dict(saved)
+    else:
+        progress.optimizers_since = progress.step
+        print(
+            f"{path}: its optimizers were of other parameters and start anew; "
+            f"weights and average go on from step {progress.step}",
+            flush=True,
+        )
+    return progress
+
+
+def fits(optimizer: Optimizer, state: dict[str, Any]) -> bool:
+    """Return whether a saved state has the groups and the tensors' shapes of the optimizer."""
+    groups = [group["params"] for group in optimizer.param_groups]
+    if [len(group["params"]) for group in state["param_groups"]] != [len(g) for g in groups]:
+        return False
+    parameters = [parameter for group in groups for parameter in group]
+    return all(
+        value.ndim == 0 or value.shape == parameters[i].shape
+        for i, values in state["state"].items()
+        for value in values.values()
+        if isinstance(value, Tensor)
+    )
 
 
 def ship(
     weights: Mapping[str, Tensor], path: Path, metadata: dict[str, str] | None = None
 ) -> None:
-    """Half-precision safetensors for the package; whoever reads the old file meanwhile keeps
-    reading the old file."""
+    """Write weights as half-precision safetensors."""
     half = {
-        key: value.half() if value.is_floating_point() else value for key, value in weights.items()
+        key: (value.half() if value.is_floating_point() else value).contiguous()
+        for key, value in weights.items()
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    save_file({key: value.contiguous() for key, value in half.items()}, draft, metadata)
-    draft.chmod(0o644)  # safetensors leaves it to the owner alone
-    draft.rename(path)
+    with replacing(path) as draft:
+        save_file(half, draft, metadata)
+        draft.chmod(0o644)  # safetensors makes files that only their owner reads

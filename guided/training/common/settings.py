@@ -1,42 +1,46 @@
-"""`key=value` words of a command line into a dataclass of settings, and what all trainings are
-told. Imports no torch."""
+"""The settings that all trainings share, and `key=value` words of a command line read into a
+dataclass by OmegaConf. Imports no torch.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from guided.devices import check_device, check_precision
 from guided.errors import BadInput, nearest, printable, shown
-from guided.untrusted import yaml_reader
+from guided.untrusted.interpolation import escaped
 
 T = TypeVar("T")
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
 @dataclass
-class Training:
-    """What every training is told."""
+class TrainingSettings:
+    """The settings of every training."""
 
-    data: str = "data"  # what guided.training.data.prepare made, or a folder of your own pictures
+    data: str = "data"  # the output of guided.training.data, or a folder of your own pictures
     out: str = "runs"
-    minutes: float = 60.0  # in all: the same command again goes on, a larger number trains on
+    minutes: float = 60.0  # in all: the same command resumes, a larger number trains on
     steps: int = 0  # in all, instead of minutes
-    fade: float = 0.2  # last share of the budget, over which the learning rate falls to nothing
+    fade: float = 0.2  # last share of the budget, over which the learning rate falls to 0
     batch: int = 32
     threads: int = 0  # CPU cores; 0: all
     seed: int = 0
     device: str = "auto"
     precision: str = "auto"  # bfloat16 on a GPU: autocast, the weights stay float32
     compile: bool = False
-    look_every: float = 10.0  # minutes between looks: saved state, samples, shipped weights
-    ship: str = ""  # where the averaged weights go each time; empty: inside `out`
+    look_every: float = 10.0  # minutes between saves of the state, samples and shipped weights
+    ship: str = ""  # where the averaged weights go at each save; empty: inside `out`
 
     def check(self) -> None:
-        """BadInput names the first setting that cannot be."""
+        """Raise BadInput with the first setting that is out of range."""
         if self.steps < 0 or not (self.steps or self.minutes > 0):
             raise BadInput(f"minutes={self.minutes} steps={self.steps}: one must be above 0")
         if not 0 <= self.fade <= 1:
@@ -53,8 +57,8 @@ class Training:
 
 
 def main(kind: type[T], work: Callable[[T], None]) -> None:
-    """What `python -m guided.training.x` does: 0 done, 2 bad input said in one line, 130
-    interrupted."""
+    """Run `work` with the settings of the command line. Exit codes: 0 done, 2 bad input (printed
+    in one line), 130 interrupted."""
     try:
         work(from_argv(kind))
     except BadInput as error:
@@ -65,35 +69,33 @@ def main(kind: type[T], work: Callable[[T], None]) -> None:
 
 
 def from_argv(kind: type[T], words: Sequence[str] | None = None) -> T:
-    """Settings from `key=value` words; BadInput for an unknown key or a value of another type."""
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    values = {}
+    """Return the dataclass `kind` with the values of `key=value` words; without words, of the
+    command line. Text is literal: no YAML, no interpolation.
+
+    Raises BadInput for an unknown key, with the nearest name, and for a value of another type.
+    """
+    settings = OmegaConf.structured(kind)
+    values: dict[str, Any] = {}
     for word in sys.argv[1:] if words is None else words:
         key, equals, text = word.partition("=")
         if key in ("-h", "--help"):
             print(describe(kind))
             raise SystemExit(0)
-        if not equals or key not in fields:
-            near = nearest(key, fields)
-            raise BadInput(f"{word!r} is not one of the settings{near}. {describe(kind)}")
-        values[key] = _typed(key, text, fields[key].default)
+        if not equals or key not in settings:
+            near = nearest(key, list(settings))
+            raise BadInput(f"{shown(word)!r} is not one of the settings{near}. {describe(kind)}")
+        default = settings[key]
+        try:
+            if not isinstance(default, str):
+                settings[key] = escaped(text)
+            values[key] = text if isinstance(default, str) else settings[key]
+        except OmegaConfBaseException as error:
+            raise BadInput(
+                f"{key}={shown(text)} must be {KINDS[type(default)]}, as in {key}={default}"
+            ) from error
     return kind(**values)
 
 
-def describe(kind: type) -> str:
-    return "Settings: " + " ".join(
-        f"{field.name}={field.default}" for field in dataclasses.fields(kind)
-    )
-
-
-def _typed(key: str, text: str, default: object) -> object:
-    wanted = f"{key}={shown(text)} must be a {type(default).__name__}, as in {key}={default}"
-    try:
-        value = yaml_reader.read(text, key) if not isinstance(default, str) else text
-        if isinstance(default, float) and isinstance(value, (int, str)):
-            value = float(value)  # YAML 1.1 reads 1e-4 as a word
-    except (ValueError, OverflowError) as error:
-        raise BadInput(wanted) from error
-    if type(value) is not type(default):
-        raise BadInput(wanted)
-    return value
+def describe(kind: Any) -> str:
+    """Return all settings with their defaults, in a line."""
+    return "Settings: " + " ".join(f"{field.name}={field.default}" for field in fields(kind))

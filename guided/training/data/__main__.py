@@ -1,4 +1,4 @@
-"""Run `prepare` of this folder: python -m guided.training.data setting=value ..."""
+"""Runs the preparation of the data: python -m guided.training.data setting=value ..."""
 
 from guided.training.common.settings import main
 from guided.training.data.prepare import Settings, build

@@ -1,8 +1,6 @@
-"""What CLIP is shown while it learns: objects moved, turned, recoloured, on all sorts of
-ground, blurred and noisy, the way cutouts of a half-finished picture look. Also says what
-colour things ended up with.
-
-Knows nothing about models or sentences.
+"""Augmentation of the pictures that CLIP learns from: moved, rotated and recoloured objects on
+varied backgrounds, blurred and noisy as cutouts of a half-finished picture are, and the names of
+the resulting colours.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from guided.training.data import sources
 from guided.training.data.captions import COLOURED
 from guided.training.data.pictures import Pictures, hue_rotated, over
 
-# Reference points in RGB; a picture's colour is the nearest one to most of its pixels.
+# Reference colours in RGB; an object's colour is the nearest one of most of its pixels.
 PALETTE = {
     "red": [(0.88, 0.15, 0.18), (0.7, 0.1, 0.15)],
     "orange": [(0.97, 0.58, 0.15)],
@@ -37,7 +35,8 @@ CLEAR = 0.5  # share of an object's pixels that must agree before its colour is 
 
 
 def colour_names(colour: Tensor, alpha: Tensor) -> list[str | None]:
-    """The colour of most of each object, where one is clear."""
+    """Return the name of the colour that most pixels of each object have; None without a clear
+    majority. colour (B, 3, S, S) premultiplied, alpha (B, 1, S, S)."""
     small, cover = F.adaptive_avg_pool2d(colour, 16), F.adaptive_avg_pool2d(alpha, 16)
     pixels = (
         (small / cover.clamp(min=1e-3)).flatten(2).transpose(1, 2)
@@ -51,42 +50,42 @@ def colour_names(colour: Tensor, alpha: Tensor) -> list[str | None]:
     ]
 
 
-def numbers(names: list[str | None]) -> Tensor:
-    """Colour names as indices of NAMES, -1 for None."""
+def indices_of(names: list[str | None]) -> Tensor:
+    """Return the indices of colour names in NAMES, -1 for None."""
     return torch.tensor([NAMES.index(name) if name else -1 for name in names])
 
 
-def named(indices: Tensor) -> list[str | None]:
-    """The way back."""
+def names_of(indices: Tensor) -> list[str | None]:
+    """Return the colour names of indices; the inverse of indices_of()."""
     return [NAMES[i] if i >= 0 else None for i in indices.tolist()]
 
 
 def recoloured(
-    colour: Tensor, book: Pictures, rows: Tensor, share: float, rng: torch.Generator
+    colour: Tensor, dataset: Pictures, rows: Tensor, share: float, rng: torch.Generator
 ) -> Tensor:
-    """Another hue for some, but never where the name says the colour."""
+    """Return `colour` (B, 3, S, S) with another hue for the share `share` of those pictures whose
+    names say no colour."""
     fixed = torch.tensor(
-        [bool(COLOURED.search(book.words[i]["label"])) for i in book.concepts[rows].tolist()]
+        [bool(COLOURED.search(dataset.words[i]["label"])) for i in dataset.concepts[rows].tolist()]
     )
     turned = (torch.rand(len(rows), generator=rng) < share) & ~fixed
     return hue_rotated(colour, (torch.rand(len(rows), generator=rng) * 4.2 + 1.0) * turned)
 
 
-def grounds(count: int, size: int, rng: torch.Generator) -> tuple[Tensor, list[str | None]]:
-    """Backgrounds (B, 3, S, S): white, plain of a named colour, a gradient, a smooth mess; and
-    the names of the plain ones."""
+def backgrounds(count: int, size: int, rng: torch.Generator) -> tuple[Tensor, list[str | None]]:
+    """Return backgrounds (B, 3, S, S): white, plain of a named colour, gradients and smooth
+    noise; and the colour names of the plain ones."""
     kind = torch.rand(count, generator=rng)
     which = torch.randint(len(POINTS), (count,), generator=rng)
     plain = (POINTS[which] + 0.08 * torch.randn(count, 3, generator=rng)).clamp(0, 1)[
         :, :, None, None
     ]
     corners = torch.rand(count, 3, 2, 2, generator=rng)
-    mess = torch.rand(count, 3, 5, 5, generator=rng)
-    spread = {"size": (size, size), "mode": "bilinear", "align_corners": True}
+    noise = torch.rand(count, 3, 5, 5, generator=rng)
     pick = kind.view(-1, 1, 1, 1)
     out = torch.where(pick < 0.45, torch.ones_like(plain), plain).expand(-1, -1, size, size)
-    out = torch.where(pick > 0.78, F.interpolate(corners, **spread), out)
-    out = torch.where(pick > 0.90, F.interpolate(mess, **spread), out)
+    out = torch.where(pick > 0.78, enlarged(corners, size), out)
+    out = torch.where(pick > 0.90, enlarged(noise, size), out)
     names = [
         NAMES[OWNER[w]] if 0.45 <= k <= 0.78 else "white" if k < 0.45 else None
         for w, k in zip(which.tolist(), kind.tolist(), strict=True)
@@ -94,8 +93,14 @@ def grounds(count: int, size: int, rng: torch.Generator) -> tuple[Tensor, list[s
     return out, names
 
 
-def moved(both: Tensor, rng: torch.Generator) -> Tensor:
-    """Flip, turn, stretch, shift and zoom (B, C, H, W); what comes in from outside is empty."""
+def enlarged(images: Tensor, size: int) -> Tensor:
+    """Return images (B, 3, s, s) at (size, size), bilinear between their corners' centres."""
+    return F.interpolate(images, size=(size, size), mode="bilinear", align_corners=True)
+
+
+def transformed(both: Tensor, rng: torch.Generator) -> Tensor:
+    """Return images (B, C, H, W) flipped, rotated, stretched, shifted and zoomed, zero beyond
+    their edges."""
     count = len(both)
     draw = lambda low, high: torch.rand(count, generator=rng) * (high - low) + low  # noqa: E731
     zoom = torch.where(
@@ -104,17 +109,17 @@ def moved(both: Tensor, rng: torch.Generator) -> Tensor:
     turn = draw(-0.3, 0.3) * (draw(0, 1) < 0.6)
     stretch = draw(-0.12, 0.12).exp()
     flip = (draw(0, 1) < 0.5).float() * 2 - 1
-    room = (zoom - 0.9).clamp(min=0.05) + 0.08
+    reach = (zoom - 0.9).clamp(min=0.05) + 0.08  # of the shift
     cos, sin = turn.cos() * zoom, turn.sin() * zoom
-    across = torch.stack([cos * stretch * flip, -sin, draw(-1, 1) * room], -1)
-    down = torch.stack([sin * flip, cos / stretch, draw(-1, 1) * room], -1)
+    across = torch.stack([cos * stretch * flip, -sin, draw(-1, 1) * reach], -1)
+    down = torch.stack([sin * flip, cos / stretch, draw(-1, 1) * reach], -1)
     grid = F.affine_grid(torch.stack([across, down], 1), list(both.shape), align_corners=False)
     return F.grid_sample(both, grid, align_corners=False)
 
 
-def worn(images: Tensor, rng: torch.Generator, mild: bool = False) -> Tensor:
-    """Blur, noise, contrast and brightness, each for some; mildly as in a finished picture, or as
-    much as in one that is still half noise."""
+def degraded(images: Tensor, rng: torch.Generator, mild: bool = False) -> Tensor:
+    """Return images (B, 3, S, S) in [0, 1], some of them blurred, noisy, and of other contrast:
+    as much as in a picture that is still half noise, or (`mild`) as in a finished one."""
     count, size = len(images), images.shape[-1]
     kind = torch.rand(count, generator=rng) * (0.8 if mild else 1.0)
     out = images.clone()
@@ -139,37 +144,40 @@ def worn(images: Tensor, rng: torch.Generator, mild: bool = False) -> Tensor:
     )
 
 
-def shown(
-    book: Pictures, rows: Tensor, rng: torch.Generator, ease: float, hard: bool = False
+def views(
+    dataset: Pictures, rows: Tensor, rng: torch.Generator, ease: float, hard: bool = False
 ) -> tuple[Tensor, list[str | None], list[str | None]]:
-    """rows (B,) -> views (B, 3, S, S) in [0, 1], the objects' colours, the grounds' colours; a
-    share `ease` of them clean. `hard` ones are also bent, faded and partly covered."""
-    colour, alpha = book.batch(rows)
-    colour = tinted(colour, alpha, book, rows, rng)
-    colour = recoloured(colour, book, rows, 0.3, rng)
+    """Return augmented pictures (B, 3, S, S) in [0, 1] of rows (B,), and the names of the objects'
+    and of the backgrounds' colours.
+
+    The share `ease` is not degraded. `hard`: also warped, jittered in colour, partly occluded.
+    """
+    colour, alpha = dataset.batch(rows)
+    colour = tinted(colour, alpha, dataset, rows, rng)
+    colour = recoloured(colour, dataset, rows, 0.3, rng)
     names = colour_names(colour, alpha)
-    both = torch.cat([faded(colour, alpha, rng) if hard else colour, alpha], 1)
-    both = moved(bent(both, rng) if hard else both, rng)
-    behind, ground_names = grounds(len(rows), both.shape[-1], rng)
+    both = torch.cat([colour_jittered(colour, alpha, rng) if hard else colour, alpha], 1)
+    both = transformed(warped(both, rng) if hard else both, rng)
+    behind, ground_names = backgrounds(len(rows), both.shape[-1], rng)
     clean = over(both[:, :3], both[:, 3:], behind)
     easy = torch.rand(len(rows), 1, 1, 1, generator=rng) < ease
-    used = worn(covered(clean, rng) if hard else clean, rng, mild=hard)
-    return torch.where(easy, clean, used), names, ground_names
+    worn = degraded(occluded(clean, rng) if hard else clean, rng, mild=hard)
+    return torch.where(easy, clean, worn), names, ground_names
 
 
 def tinted(
-    colour: Tensor, alpha: Tensor, book: Pictures, rows: Tensor, rng: torch.Generator
+    colour: Tensor, alpha: Tensor, dataset: Pictures, rows: Tensor, rng: torch.Generator
 ) -> Tensor:
-    """A colour of the palette for pictures of one colour only, which come in black."""
+    """Return `colour` with a palette's colour for monochrome pictures, which come in black."""
     plain = sources.tinted()
-    some = torch.tensor([book.vendors[row] in plain for row in rows.tolist()])
+    some = torch.tensor([dataset.vendors[row] in plain for row in rows.tolist()])
     tint = POINTS[torch.randint(len(POINTS), (len(rows),), generator=rng)][:, :, None, None]
     return torch.where(some.view(-1, 1, 1, 1), tint * alpha, colour)
 
 
-def faded(colour: Tensor, alpha: Tensor, rng: torch.Generator) -> Tensor:
-    """Premultiplied colour with other saturation, light and balance: a name must not hang on one
-    vendor's shade."""
+def colour_jittered(colour: Tensor, alpha: Tensor, rng: torch.Generator) -> Tensor:
+    """Return premultiplied colour with random saturation, lightness and white balance, so that a
+    name does not depend on one vendor's shades."""
     shape = (len(colour), 1, 1, 1)
     dull = torch.rand(shape, generator=rng) < 0.15
     much = torch.rand(shape, generator=rng)
@@ -181,8 +189,9 @@ def faded(colour: Tensor, alpha: Tensor, rng: torch.Generator) -> Tensor:
     return torch.minimum(lit.clamp(min=0), alpha)
 
 
-def bent(both: Tensor, rng: torch.Generator, most: float = 0.12) -> Tensor:
-    """(B, C, H, W) under a smooth random displacement of up to `most` of half its side."""
+def warped(both: Tensor, rng: torch.Generator, most: float = 0.12) -> Tensor:
+    """Return images (B, C, H, W) under a smooth random displacement of up to `most` of half their
+    side."""
     count = len(both)
     coarse = (torch.rand(count, 2, 4, 4, generator=rng) * 2 - 1) * most
     smooth = F.interpolate(coarse, both.shape[-2:], mode="bicubic", align_corners=True)
@@ -190,22 +199,22 @@ def bent(both: Tensor, rng: torch.Generator, most: float = 0.12) -> Tensor:
     return F.grid_sample(both, still + smooth.permute(0, 2, 3, 1), align_corners=False)
 
 
-def covered(images: Tensor, rng: torch.Generator, share: float = 0.25) -> Tensor:
-    """A patch of plain colour over some."""
+def occluded(images: Tensor, rng: torch.Generator, share: float = 0.25) -> Tensor:
+    """Return images with a patch of plain colour over a share of them."""
     out, size = images.clone(), images.shape[-1]
     sides = torch.randint(size // 8, size // 3, (len(out), 2), generator=rng).tolist()
     places = torch.rand(len(out), 3, generator=rng).tolist()
     fill = torch.rand(len(out), 3, 1, 1, generator=rng)
-    for i, ((height, width), (luck, y, x)) in enumerate(zip(sides, places, strict=True)):
-        if luck < share:
+    for i, ((height, width), (chance, y, x)) in enumerate(zip(sides, places, strict=True)):
+        if chance < share:
             top, left = int(y * (size - height)), int(x * (size - width))
             out[i, :, top : top + height, left : left + width] = fill[i]
     return out
 
 
-def worn_guess(images: Tensor, size: int, rng: torch.Generator) -> Tensor:
-    """A denoiser's guesses (B, 3, s, s) as a cutout shows them: enlarged, moved a little,
-    clamped."""
+def prediction_views(images: Tensor, size: int, rng: torch.Generator) -> Tensor:
+    """Return a denoiser's predictions (B, 3, s, s) as cutouts (B, 3, size, size): enlarged,
+    shifted, zoomed and flipped, with their edges repeated."""
     large = F.interpolate(images, size=(size, size), mode="bilinear", align_corners=False)
     shift = torch.rand(len(images), 2, generator=rng) * 0.3 - 0.15
     zoom = torch.rand(len(images), generator=rng) * 0.35 + 0.75

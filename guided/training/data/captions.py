@@ -1,8 +1,5 @@
-"""What people say for a picture: a name in English or Chinese, in one of thousands of sentences,
-with colour, ground and style. The sentences are in frames.yaml, other names in names.yaml.
-
-Knows words only: which picture is shown, what colour it has and what ground it stands on are told
-by the caller.
+"""Captions of training pictures: a name in English or Chinese in one of thousands of sentences,
+with colour, background and style. The sentences are in frames.yaml, further names in names.yaml.
 """
 
 from __future__ import annotations
@@ -19,9 +16,9 @@ from guided.training.data import sources
 
 HERE = Path(__file__).parent
 CHINESE = 0.5  # share of the sentences
-MADE_UP = 0.4  # share of those words that exist nowhere
-UNKNOWN = 0.65  # share of them in which the words around the name mean nothing
-HINTED = 0.3  # share of those in which one of the words around is half of another name
+MADE_UP = 0.4  # share of the filler words that are invented
+UNKNOWN = 0.65  # share of them with filler around the name
+HINTED = 0.3  # share of those with a part of another name among the filler
 COLOURS = {
     "red": "红色",
     "orange": "橙色",
@@ -48,8 +45,8 @@ STYLES_ZH = {
 
 
 @dataclass
-class Seen:
-    """What can be said of one training picture besides its name."""
+class Depiction:
+    """The facts about one training picture that a caption can state."""
 
     concept: int
     colour: str | None  # the colour that most of the object has
@@ -58,52 +55,54 @@ class Seen:
 
 
 @dataclass
-class Said:
-    """A caption. Without near misses a CLIP may look at nothing but the object."""
+class Caption:
+    """A caption with a hard negative, without which a CLIP need look at the object alone."""
 
     text: str
     name: str  # the part that names the concept
-    twin: str  # the same sentence with another ground, colour or style; empty if it tells none
-    told: set[str]  # of "ground", "colour", "style"
+    negative: str  # the same sentence with one property wrong; empty if it states none
+    stated: set[str]  # of "ground", "colour", "style"
 
 
 @dataclass
-class Frames:
-    """What may stand before and after a name, in one language."""
+class Templates:
+    """The words before and after a name, in one language."""
 
     before: list[str]
     after: list[str]
     grounds: list[str]
     styles: list[str]
-    filler: list[str]  # words or characters that mean nothing here
-    hints: list[str] = field(default_factory=list)  # "birthday", which is no cake yet
+    filler: list[str]  # words or characters without meaning for the picture
+    hints: list[str] = field(default_factory=list)  # parts of names: "birthday" of a cake
 
 
-def english(book: dict) -> Frames:
+def english(book: dict) -> Templates:
+    """Return the templates of the English part of frames.yaml."""
     works = [f"{a} {work} of a" for a in ("a", "the", "an") for work in book["works"]]
     wishes = [f"{wish} {a}" for a in ("a", "the", "one", "") for wish in book["wishes"]]
     praise = [f"a {how}" for how in book["praise"]]
     after = [""] * book["bare"] + [f", {how}" for how in book["manners"]] + book["endings"]
     before = book["articles"] + works + wishes + praise
-    return Frames(before, after, book["grounds"], book["styles"], book["filler"])
+    return Templates(before, after, book["grounds"], book["styles"], book["filler"])
 
 
-def chinese(book: dict) -> Frames:
+def chinese(book: dict) -> Templates:
+    """Return the templates of the Chinese part of frames.yaml."""
     wishes = [wish + measure for measure in book["measures"] for wish in book["wishes"]]
     after = [""] * book["bare"] + book["endings"]
     before = book["articles"] + wishes + book["praise"]
-    return Frames(before, after, book["grounds"], [], hanzi() + 4 * book["filler"])
+    return Templates(before, after, book["grounds"], [], hanzi() + 4 * book["filler"])
 
 
 def hanzi() -> list[str]:
-    """The 3,755 most common Chinese characters: GB 2312-80, level 1 (rows 16 to 55)."""
+    """Return the 3,755 most common Chinese characters: GB 2312-80, level 1 (rows 16 to 55)."""
     codes = (bytes([row + 0xA0, cell + 0xA0]) for row in range(16, 56) for cell in range(1, 95))
     return [code.decode("gb2312") for code in codes if code < b"\xd7\xfa"]
 
 
-class Captions:
-    """Draws captions; remembers which concepts a name may mean, so that none of them counts as a
-    wrong answer."""
+class CaptionWriter:
+    """A source of random captions. `owners` maps each name to all concepts that it may mean, none
+    of which counts as a wrong answer."""
 
     def __init__(self, words: list[dict], nicknames: dict[str, list[str]]) -> None:
         frames = yaml.safe_load((HERE / "frames.yaml").read_text())
@@ -126,27 +125,26 @@ class Captions:
         self.parts = sorted(named | set(self.frames_en.filler))
 
     def _surround(self, words: list[dict]) -> None:
-        """What may stand around a name: it names nothing that is drawn, and tells no colour."""
+        """Choose filler and hints that name no subject and state no colour."""
         drawn = sources.subjects()["weights"]
         for frames, book in ((self.frames_en, self.english), (self.frames_zh, self.chinese)):
             frames.filler = [word for word in frames.filler if word not in self.owners]
             shown = [names for word, (names, _) in zip(words, book, strict=True)
                      if word["label"] in drawn]  # fmt: skip
-            if book is self.chinese:  # which has no blanks: a word may hold another's name
+            if book is self.chinese:  # without blanks, a word may contain another's name
                 held = {name for names in shown for name in names}
                 frames.filler = [w for w in frames.filler if not any(name in w for name in held)]
             starts = {start(name) for names in shown for name in names} - self.owners.keys()
             frames.hints = sorted(word for word in starts if word and not COLOURED.search(word))
-        # Some thousand words more for English, which no list of common characters covers: what is
-        # said of things that are seldom shown.
+        # English has no list of common characters: some thousand words of rarely shown concepts.
         seldom = {part for word in words if word["label"] not in drawn for part in parts(word)}
         often = {part for word in words if word["label"] in drawn for part in parts(word)}
         names = {name for names, _ in self.english for name in names}
         more = seldom - often - names - STYLES_ZH.keys() - {*self.frames_en.filler}
         self.frames_en.filler += sorted(word for word in more if not COLOURED.search(word))
 
-    def draw(self, seen: Seen, rng: random.Random, ease: float = 0.0) -> tuple[str, str]:
-        """(caption, the name in it); a share `ease` of the captions is the bare name."""
+    def sentence(self, seen: Depiction, rng: random.Random, ease: float = 0.0) -> tuple[str, str]:
+        """Return a caption and the name in it; the share `ease` of captions is the bare name."""
         in_chinese = rng.random() < CHINESE
         names, tags = (self.chinese if in_chinese else self.english)[seen.concept]
         tagged = bool(tags) and rng.random() < 0.13
@@ -156,21 +154,22 @@ class Captions:
         sentence = self._chinese if in_chinese else self._english
         return sentence(name, seen, rng, HINTED * (not tagged)), name
 
-    def say(self, seen: Seen, rng: random.Random, ease: float = 0.0) -> Said:
-        """As draw, with what the sentence tells besides the name, and a wrong twin of it."""
+    def write(self, seen: Depiction, rng: random.Random, ease: float = 0.0) -> Caption:
+        """Return a sentence() with the properties that it states and a hard negative: a property
+        is stated if another value of it changes the sentence drawn with the same numbers."""
         before = rng.getstate()
-        text, name = self.draw(seen, rng, ease)
+        text, name = self.sentence(seen, rng, ease)
         after = rng.getstate()
-        luck, wrong = random.Random(rng.random()), {}
-        for what, other in others(seen, luck).items():
+        choice, wrong = random.Random(rng.random()), {}
+        for part, other in alternatives(seen, choice).items():
             rng.setstate(before)
-            wrong[what], _ = self.draw(other, rng, ease)
+            wrong[part], _ = self.sentence(other, rng, ease)
         rng.setstate(after)
-        told = [what for what, twin in wrong.items() if twin != text]
-        return Said(text, name, wrong[luck.choice(told)] if told else "", set(told))
+        stated = [part for part, negative in wrong.items() if negative != text]
+        return Caption(text, name, wrong[choice.choice(stated)] if stated else "", set(stated))
 
-    def _english(self, name: str, seen: Seen, rng: random.Random, hinted: float) -> str:
-        """hinted: how often a birthday is spoken of where no cake is to be seen."""
+    def _english(self, name: str, seen: Depiction, rng: random.Random, hinted: float) -> str:
+        """Return a sentence around `name`; `hinted`: share of filler with a hint in it."""
         frames, thing = self.frames_en, name
         if seen.colour and not COLOURED.search(name) and rng.random() < 0.5:
             thing = f"{seen.colour} {name}"
@@ -197,7 +196,7 @@ class Captions:
             before[-1] = "an"
         return " ".join([*before, thing]) + after
 
-    def _chinese(self, name: str, seen: Seen, rng: random.Random, hinted: float) -> str:
+    def _chinese(self, name: str, seen: Depiction, rng: random.Random, hinted: float) -> str:
         frames, thing = self.frames_zh, name
         if seen.colour and not COLOURED.search(name) and rng.random() < 0.5:
             colour = COLOURS[seen.colour]
@@ -205,7 +204,7 @@ class Captions:
         before, after = rng.choice(frames.before), rng.choice(frames.after)
         if rng.random() < UNKNOWN:
             start = self._characters(9, rng)
-            if frames.hints and rng.random() < hinted:  # in Chinese the last thing is meant
+            if frames.hints and rng.random() < hinted:  # a Chinese name's last part is the thing
                 place = rng.randint(0, len(start))
                 start = start[:place] + rng.choice(frames.hints) + start[place:]
             before = start + rng.choice(["", "，", before])
@@ -222,7 +221,7 @@ class Captions:
         return before + thing + after
 
     def _words(self, most: int, rng: random.Random) -> list[str]:
-        """Up to so many words; some are made up of halves of others, as no list has all words."""
+        """Return up to `most` words; some are invented from halves of others."""
         words = rng.choices(self.frames_en.filler, k=rng.randint(0, most))
         for i in range(len(words)):
             if rng.random() < MADE_UP:
@@ -235,25 +234,33 @@ class Captions:
         return "".join(rng.choices(self.frames_zh.filler, k=rng.randint(0, most)))
 
 
-def others(seen: Seen, luck: random.Random) -> dict[str, Seen]:
-    """What might be said instead, one property at a time."""
-    changed = {"style": luck.choice([name for name in STYLES_ZH if name not in seen.style])}
-    for what, right in (("ground", seen.ground), ("colour", seen.colour)):
-        if right:
-            changed[what] = luck.choice([name for name in COLOURS if name != right])
-    return {what: replace(seen, **{what: wrong}) for what, wrong in changed.items()}
+def alternatives(seen: Depiction, rng: random.Random) -> dict[str, Depiction]:
+    """Return, by property, the depiction with another value of it."""
+    style = rng.choice([name for name in STYLES_ZH if name not in seen.style])
+    changed = {"style": replace(seen, style=style)}
+    if seen.ground:
+        changed["ground"] = replace(seen, ground=other_colour(seen.ground, rng))
+    if seen.colour:
+        changed["colour"] = replace(seen, colour=other_colour(seen.colour, rng))
+    return changed
+
+
+def other_colour(colour: str, rng: random.Random) -> str:
+    """Return a random colour name that is not `colour`."""
+    return rng.choice([name for name in COLOURS if name != colour])
 
 
 def parts(word: dict) -> set[str]:
-    """The English words with which something is named or described."""
-    said = " ".join([word["label"], *word["tags"]]).lower().split()
-    return {part for part in said if part.isascii() and part.isalpha()}
+    """Return the English words that name or describe a concept."""
+    words = " ".join([word["label"], *word["tags"]]).lower().split()
+    return {part for part in words if part.isascii() and part.isalpha()}
 
 
 def start(name: str) -> str:
-    """What stands before the last part of a name, if it has parts: birthday, 生日."""
+    """Return the part of a name before its last one, if it has parts: birthday, 生日."""
     return name.rpartition(" ")[0] if name.isascii() else name[:2] if len(name) > 3 else ""
 
 
 def bare(label: str) -> str:
+    """Return a label in lower case with plain quotation marks."""
     return label.lower().replace("’", "'").replace("“", "").replace("”", "")

@@ -1,6 +1,4 @@
-"""Pinned packages from npm's registry: fetched once, checked every time, read without unpacking.
-Knows nothing about what is in them.
-"""
+"""Pinned packages of npm: fetched once, checked every time, read without unpacking."""
 
 from __future__ import annotations
 
@@ -9,12 +7,14 @@ import json
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import Any
 
 from guided.errors import BadInput
 
 
 def fetch(source: dict, folder: Path) -> Path:
-    """The package's archive, downloaded once; checked against its pinned checksum every time."""
+    """Return the package's archive, downloaded if it is missing. Raises BadInput if its checksum
+    is not the pinned one."""
     spec = f"{source['package']}@{source['version']}"
     archive = folder / f"{source['package'].lstrip('@').replace('/', '-')}-{source['version']}.tgz"
     if not archive.exists():
@@ -29,22 +29,27 @@ def fetch(source: dict, folder: Path) -> Path:
 
 
 def download(spec: str, folder: Path) -> None:
-    """By npm, into a draft folder first: what was broken off is no archive."""
+    """Download by npm into a draft folder and move the whole archive. Raises BadInput if npm is
+    missing or fails."""
     draft = folder / "draft"
     draft.mkdir(parents=True, exist_ok=True)
     try:
-        made = subprocess.run(
+        process = subprocess.run(
             ["npm", "pack", spec, "--silent"], cwd=draft, capture_output=True, text=True
         )
     except FileNotFoundError as error:
         raise BadInput("npm is not here; it comes with Node.js and fetches the icons") from error
-    if made.returncode:
-        last = (made.stderr.strip().splitlines() or ["no reason given"])[-1]
+    if process.returncode:
+        last = (process.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise BadInput(f"npm cannot fetch {spec}: {last}")
     for path in draft.glob("*.tgz"):
         path.rename(folder / path.name)
 
 
-def read_json(archive: Path, member: str) -> dict | list:
+def read_json(archive: Path, member: str) -> Any:
+    """Return the parsed JSON file `member` of an archive."""
     with tarfile.open(archive) as tar:
-        return json.load(tar.extractfile(f"package/{member}"))
+        file = tar.extractfile(f"package/{member}")
+        if file is None:
+            raise BadInput(f"{archive} holds no file {member}; remove it to fetch it again")
+        return json.load(file)

@@ -1,8 +1,5 @@
-"""The prepared pictures in memory: chosen, composited on backgrounds, recoloured, as float
-batches.
-
-Reads the files that `guided.training.data.prepare` writes. Every random choice comes
-from the generator that the caller passes, so step n of a training is the same after a resume.
+"""The prepared pictures in memory, and their compositing and recolouring. Reads the files that
+guided.training.data.prepare writes.
 """
 
 from __future__ import annotations
@@ -18,12 +15,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from guided.errors import BadInput
+from guided.training.common.files import replacing
 
 LUMA = torch.tensor([0.299, 0.587, 0.114])  # how light red, green and blue are (BT.601)
 
 
 @dataclass
 class Pictures:
+    """The prepared pictures and their concepts."""
+
     pixels: Tensor  # (N, 4, S, S) uint8, colour premultiplied by alpha
     concepts: Tensor  # (N,) index into `words`
     vendors: list[str]  # N names
@@ -34,30 +34,34 @@ class Pictures:
         return len(self.pixels)
 
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """rows (B,) -> premultiplied colour (B, 3, S, S), alpha (B, 1, S, S), both in [0, 1]."""
+        """Return premultiplied colour (B, 3, S, S) and alpha (B, 1, S, S), in [0, 1], of rows."""
         both = self.pixels[rows].float() / 255
         return both[:, :3], both[:, 3:]
 
 
 def prepared(folder: str | Path) -> bool:
-    """Is this what guided.training.data.prepare made, and not a folder of pictures?"""
+    """Return whether guided.training.data.prepare made the folder."""
     return (Path(folder) / "captions.json").exists()
 
 
-def load(folder: str | Path, size: int) -> Pictures:
-    """The prepared set at `size` pixels; shrinking it is done once and kept beside it. BadInput
-    where there is none."""
-    folder = Path(folder)
+def check_prepared(folder: str | Path) -> None:
+    """Raise BadInput unless guided.training.data.prepare made the folder."""
     if not prepared(folder):
         raise BadInput(f"data={folder}: python -m guided.training.data makes it")
+
+
+def load(folder: str | Path, size: int) -> Pictures:
+    """Return the prepared pictures at `size` pixels; a copy of that size is cached beside them.
+    Raises BadInput if there are none."""
+    folder = Path(folder)
+    check_prepared(folder)
     book = json.loads((folder / "captions.json").read_text())
-    kept = folder / f"pictures-{size}.npy"
-    if not kept.exists():
-        draft = kept.with_name(f"draft-{kept.name}")
-        np.save(draft, _shrunk(np.load(folder / "pictures.npy", mmap_mode="r"), size))
-        draft.rename(kept)
+    cached = folder / f"pictures-{size}.npy"
+    if not cached.exists():
+        with replacing(cached) as draft:
+            np.save(draft, _shrunk(np.load(folder / "pictures.npy", mmap_mode="r"), size))
     return Pictures(
-        pixels=torch.from_numpy(np.load(kept)),
+        pixels=torch.from_numpy(np.load(cached)),
         concepts=torch.tensor([row["concept"] for row in book["pictures"]]),
         vendors=[row["vendor"] for row in book["pictures"]],
         words=book["concepts"],
@@ -66,8 +70,8 @@ def load(folder: str | Path, size: int) -> Pictures:
 
 
 def _shrunk(pictures: np.ndarray, size: int) -> np.ndarray:
-    """(N, P, P, 4) uint8 with straight alpha -> (N, 4, size, size) uint8, premultiplied, area-
-    averaged."""
+    """Return pictures (N, P, P, 4) uint8 of straight alpha as (N, 4, size, size) uint8,
+    premultiplied and area-averaged."""
     out = np.empty((len(pictures), 4, size, size), np.uint8)
     for i in range(0, len(pictures), 256):
         part = torch.from_numpy(pictures[i : i + 256].copy()).permute(0, 3, 1, 2).float()
@@ -78,15 +82,12 @@ def _shrunk(pictures: np.ndarray, size: int) -> np.ndarray:
 
 
 def hue_rotated(colour: Tensor, angle: Tensor) -> Tensor:
-    """(B, 3, H, W) turned by `angle` (B,) radians around the grey axis: cheap, linear, works on
-    premultiplied colour."""
+    """Return colour (B, 3, H, W), premultiplied or not, rotated by `angle` (B,) radians about the
+    grey axis."""
     cos, sin = angle.cos(), angle.sin()
     third, root = (1 - cos) / 3, sin / math.sqrt(3)
-    rows = [
-        cos + third,
-        third - root,
-        third + root,
-    ]  # the circulant matrix of a rotation about (1, 1, 1)
+    # The circulant matrix of a rotation about (1, 1, 1).
+    rows = [cos + third, third - root, third + root]
     matrix = torch.stack(
         [torch.stack([rows[(j - i) % 3] for j in range(3)], -1) for i in range(3)], -2
     )
@@ -94,8 +95,8 @@ def hue_rotated(colour: Tensor, angle: Tensor) -> Tensor:
 
 
 def shaded(colour: Tensor, alpha: Tensor, tint: Tensor) -> Tensor:
-    """Premultiplied colour (B, 3, H, W) in shades of `tint` (B, 3): what was lighter than the
-    object's mean is a lighter shade."""
+    """Return premultiplied colour (B, 3, H, W) in shades of `tint` (B, 3), in proportion to its
+    luma over the object's mean."""
     light = torch.einsum("c,bchw->bhw", LUMA, colour)[:, None]
     mean = light.sum((1, 2, 3), keepdim=True) / alpha.sum((1, 2, 3), keepdim=True).clamp(min=1e-3)
     shades = tint[:, :, None, None] * light / mean.clamp(min=1e-3)
@@ -105,8 +106,8 @@ def shaded(colour: Tensor, alpha: Tensor, tint: Tensor) -> Tensor:
 def placed(
     colour: Tensor, alpha: Tensor, size: int, scale: float, shift: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The object at `scale` of a `size` canvas, in its centre, or moved from there by `shift`
-    (B, 2) whole pixels."""
+    """Return colour and alpha of the object at the share `scale` of a `size` canvas, centred or
+    moved by `shift` (B, 2) whole pixels."""
     side = round(size * scale)
     both = F.interpolate(
         torch.cat([colour, alpha], 1), size=(side, side), mode="bilinear", antialias=True
@@ -121,5 +122,5 @@ def placed(
 
 
 def over(colour: Tensor, alpha: Tensor, ground: Tensor) -> Tensor:
-    """Premultiplied colour over a background (B, 3, 1, 1) or (B, 3, H, W)."""
+    """Return premultiplied colour over a background (B, 3, 1, 1) or (B, 3, H, W)."""
     return colour + (1 - alpha) * ground

@@ -1,11 +1,11 @@
-"""The pictures and words that the embedded pair learns from: fetches the pinned packages,
+"""Prepares the pictures and words that the embedded pair learns from: fetches the pinned packages,
 renders every icon, writes one array.
 
     python -m guided.training.data                       # -> data/pictures.npy, data/captions.json
     python -m guided.training.data out=elsewhere size=64
 
-Each picture is cropped to what is drawn, centred, and keeps its transparency: backgrounds are a
-matter of training, not of data. It knows nothing about models, batches or tokens.
+Each picture is cropped to its content, centred, and keeps its transparency; backgrounds are added
+in training.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from guided.errors import BadInput
+from guided.training.common.files import replacing
 from guided.training.data import sources
 from guided.training.data.packages import fetch, read_json
 
@@ -35,12 +36,14 @@ MARGIN = 1 / 64  # of the side, left free so that antialiased edges are not cut
 
 @dataclass
 class Settings:
+    """The settings of the preparation."""
+
     out: str = "data"
     size: int = 128  # pixels; training shrinks from here
     workers: int = 2
 
     def check(self) -> None:
-        """BadInput names the first setting that cannot be."""
+        """Raise BadInput with the first setting that is out of range."""
         if not 16 <= self.size <= 1024:
             raise BadInput(f"size={self.size} must be from 16 to 1024 pixels")
         if self.workers < 1:
@@ -49,11 +52,11 @@ class Settings:
             raise BadInput('drawing icons needs pyvips: pip install -e ".[train]"')
 
 
-def concepts(words: Path) -> list[dict]:
-    """Every emoji concept with its English and Chinese names, in Unicode's order."""
+def read_concepts(words: Path) -> list[dict]:
+    """Return every emoji concept with its English and Chinese names, in Unicode's order."""
     chinese = {entry["hexcode"]: entry for entry in read_json(words, "zh/data.json")}
     groups = read_json(words, "meta/groups.json")["subgroups"]
-    kept = []
+    concepts = []
     for entry in sorted(read_json(words, "en/data.json"), key=lambda entry: entry.get("order", 0)):
         if (
             entry.get("group") is None
@@ -62,7 +65,7 @@ def concepts(words: Path) -> list[dict]:
         ):
             continue
         other = chinese.get(entry["hexcode"], {"label": "", "tags": []})
-        kept.append(
+        concepts.append(
             {
                 "code": entry["hexcode"],
                 "label": entry["label"],
@@ -72,22 +75,24 @@ def concepts(words: Path) -> list[dict]:
                 "group": groups[str(entry["subgroup"])],
             }
         )
-    return kept
+    return concepts
 
 
 def slug(label: str) -> str:
+    """Return a label as icon sets spell it: lower-case words joined by hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", label.lower().replace("’", "").replace("ñ", "n")).strip("-")
 
 
 def plain_code(code: str) -> str:
+    """Return a code point sequence without the emoji variation selector."""
     return "-".join(part for part in code.lower().split("-") if part != "fe0f")
 
 
-class Names:
-    """Finds the concept of an icon: by code point where the vendor gives one, else by its name."""
+class ConceptIndex:
+    """An index from icons to concepts, by code point if the vendor gives one, else by name."""
 
-    def __init__(self, found: list[dict], words: Path) -> None:
-        self.by_code = {plain_code(concept["code"]): i for i, concept in enumerate(found)}
+    def __init__(self, concepts: list[dict], words: Path) -> None:
+        self.by_code = {plain_code(concept["code"]): i for i, concept in enumerate(concepts)}
         self.by_name: dict[str, int] = {}
         for preset in ("iamcal", "joypixels", "emojibase", "cldr"):
             for code, short in read_json(words, f"en/shortcodes/{preset}.json").items():
@@ -95,22 +100,21 @@ class Names:
                 for name in [short] if isinstance(short, str) else short:
                     if i is not None:
                         self.by_name.setdefault(name.replace("_", "-"), i)
-        self.by_name |= {slug(concept["label"]): i for i, concept in enumerate(found)}
-        self.run_together = {
-            name.replace("-", ""): i for name, i in reversed(self.by_name.items())
-        }
+        self.by_name |= {slug(concept["label"]): i for i, concept in enumerate(concepts)}
+        self.joined = {name.replace("-", ""): i for name, i in reversed(self.by_name.items())}
 
     def find(self, name: str, code: str | None = None) -> int | None:
+        """Return the concept's number, or None."""
         if code is not None:
             return self.by_code.get(plain_code(code))
-        return self.by_name.get(name, self.run_together.get(name.replace("-", "")))
+        return self.by_name.get(name, self.joined.get(name.replace("-", "")))
 
 
-def icons(source: dict, archive: Path, names: Names) -> Iterator[tuple[int, bytes]]:
-    """(concept, SVG or bitmap bytes) of one vendor, each concept once."""
+def icons(source: dict, archive: Path, index: ConceptIndex) -> Iterator[tuple[int, bytes]]:
+    """Yield (concept, SVG or bitmap bytes) of one vendor, each concept once."""
     seen: set[int] = set()
     for name, code, content in _assets(archive) if source["form"] == "assets" else _svgs(archive):
-        concept = names.find(name, code)
+        concept = index.find(name, code)
         if concept is not None and concept not in seen:
             seen.add(concept)
             yield concept, content
@@ -134,17 +138,16 @@ def _svgs(archive: Path) -> Iterator[tuple[str, str | None, bytes]]:
 def _assets(archive: Path) -> Iterator[tuple[str, str | None, bytes]]:
     with tarfile.open(archive) as tar:
         for member in sorted(tar.getmembers(), key=lambda member: member.name):
-            if "/assets/" in member.name and member.isfile():
-                yield (
-                    Path(member.name).stem,
-                    Path(member.name).stem,
-                    tar.extractfile(member).read(),
-                )
+            is_icon = "/assets/" in member.name and member.isfile()
+            file = tar.extractfile(member) if is_icon else None
+            if file is not None:
+                name = Path(member.name).stem
+                yield name, name, file.read()
 
 
 def draw(content: bytes, size: int) -> np.ndarray | None:
-    """One icon as (size, size, 4) uint8, cropped to its ink and centred; None if it cannot be
-    drawn or is empty."""
+    """Return an icon as (size, size, 4) uint8, cropped to its content and centred; None if it
+    cannot be drawn or is empty."""
     import pyvips  # an extra (train): librsvg for SVG, libwebp for the rest
 
     try:
@@ -158,14 +161,13 @@ def draw(content: bytes, size: int) -> np.ndarray | None:
 
 
 def centred(picture: Image.Image, size: int) -> np.ndarray | None:
-    """What is drawn fills the square up to a thin margin, whatever space the vendor left around
-    it."""
+    """Return the visible part of a picture, scaled to fill a square up to MARGIN, as (size, size,
+    4) uint8; None if all is transparent."""
     box = picture.getchannel("A").point(lambda alpha: 255 * (alpha > 12)).getbbox()
     if box is None:
         return None
-    ink = picture.crop(box).convert(
-        "RGBa"
-    )  # premultiplied, or transparent black would darken the edges
+    # Premultiplied, or transparent black would darken the edges.
+    ink = picture.crop(box).convert("RGBa")
     scale = size * (1 - 2 * MARGIN) / max(ink.size)
     width, height = (max(1, round(scale * side)) for side in ink.size)
     square = Image.new("RGBa", (size, size))
@@ -183,52 +185,49 @@ def _draw(job: tuple[int, bytes, int]) -> tuple[int, np.ndarray | None]:
 def render(
     source: dict, jobs: Iterable[tuple[int, bytes]], settings: Settings, part: Path
 ) -> None:
-    """All icons of one vendor into one part file; a finished part is not drawn again."""
+    """Write all icons of one vendor into the file `part`, unless it exists."""
     if part.exists():
         return
     work = [(concept, content, settings.size) for concept, content in jobs]
-    found, pictures = [], []
+    concepts, pictures = [], []
     with ProcessPoolExecutor(settings.workers) as pool:
         for concept, picture in tqdm(
             pool.map(_draw, work, chunksize=16), source["name"], len(work), disable=None
         ):
             if picture is not None:
-                found.append(concept)
+                concepts.append(concept)
                 pictures.append(picture)
-    part.parent.mkdir(parents=True, exist_ok=True)
-    draft = part.with_suffix(".draft")
-    with draft.open("wb") as file:
-        np.savez(file, concepts=np.array(found), pictures=np.stack(pictures))
-    draft.rename(part)
+    with replacing(part) as draft:
+        np.savez(draft, concepts=np.array(concepts), pictures=np.stack(pictures))
 
 
 def build(settings: Settings) -> None:
-    """Everything into `out`; what is there from a run that was broken off is not made again."""
+    """Write the data set into `out`; parts from an interrupted run are reused."""
     settings.check()
     book, out = sources.read(), Path(settings.out)
     words = fetch(book["words"], out / "packages")
-    found = concepts(words)
-    names = Names(found, words)
+    concepts = read_concepts(words)
+    index = ConceptIndex(concepts, words)
     pictures, rows = [], []
     for source in tqdm(book["pictures"], "sources", disable=None):
         archive = fetch(source, out / "packages")
         part = out / "parts" / f"{source['name']}-{settings.size}.npz"
-        render(source, icons(source, archive, names), settings, part)
+        render(source, icons(source, archive, index), settings, part)
         with np.load(part) as loaded:
             pictures.append(loaded["pictures"])
             rows += [{"concept": int(i), "vendor": source["name"]} for i in loaded["concepts"]]
     styles = {source["name"]: source["style"] for source in book["pictures"]}
-    write(out, np.concatenate(pictures), {"concepts": found, "pictures": rows, "styles": styles})
-    print(f"{len(rows)} pictures of {len(found)} concepts in {out}/pictures.npy")
+    write(
+        out, np.concatenate(pictures), {"concepts": concepts, "pictures": rows, "styles": styles}
+    )
+    print(f"{len(rows)} pictures of {len(concepts)} concepts in {out}/pictures.npy")
 
 
 def write(out: Path, pictures: np.ndarray, captions: dict) -> None:
-    """Both files, whole or not at all; smaller copies of other pictures go (pictures.load makes
-    them again)."""
+    """Write both files, and delete the smaller copies of earlier pictures, which pictures.load()
+    makes anew."""
     for stale in out.glob("pictures-*.npy"):
         stale.unlink()
-    np.save(out / "draft.npy", pictures)
-    draft = out / "draft.json"
-    draft.write_text(json.dumps(captions, ensure_ascii=False, indent=0), encoding="utf-8")
-    (out / "draft.npy").rename(out / "pictures.npy")
-    draft.rename(out / "captions.json")
+    with replacing(out / "captions.json") as text, replacing(out / "pictures.npy") as draft:
+        np.save(draft, pictures)
+        text.write_text(json.dumps(captions, ensure_ascii=False, indent=0), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Run `train` of this folder: python -m guided.training.diffusion setting=value ..."""
+"""Runs the training of a diffusion model: python -m guided.training.diffusion setting=value ..."""
 
 from guided.training.common.settings import main
 from guided.training.diffusion.train import Settings, train

@@ -1,10 +1,8 @@
-"""Trains the x4 upscaler of the embedded pair: 32 pixels of a small picture into 128 crisp
-ones.
+"""Trains the x4 upscaler of the embedded pair, from 32 to 128 pixels.
 
     python -m guided.training.diffusion.upscaler minutes=6
 
-Knows nothing about diffusion; small inputs get the faults of a small denoiser (noise, softness)
-so that these are cleaned up.
+Its inputs have the faults of a small denoiser, noise and blur, so that it removes them.
 
 Lim et al., "Enhanced Deep Residual Networks for Single Image Super-Resolution", 2017,
 https://arxiv.org/abs/1707.02921
@@ -21,118 +19,121 @@ from torch import Tensor
 from torch.optim import AdamW
 
 from guided.canvas.upscaler import Upscaler
-from guided.devices import find_device
 from guided.errors import BadInput
 from guided.training.common import checkpoint, log
-from guided.training.common.settings import Training, main
-from guided.training.common.trainer import Trainer
+from guided.training.common.settings import TrainingSettings, main
+from guided.training.common.trainer import Trainer, prepare
 from guided.training.data import pictures, sources
-from guided.training.data.augmentation import grounds
+from guided.training.data.augmentation import backgrounds
 from guided.training.data.subjects import FILL, picture_weights
 
 LARGE, TIMES = 128, 4
 WINDOWS = 3  # of a batch, per step
+SAMPLES = 8  # pictures on a sheet
 
 
 @dataclass
-class Settings(Training):
+class Settings(TrainingSettings):
+    """The settings of the upscaler's training."""
+
     out: str = "runs/upscaler"
     minutes: float = 6.0
     fade: float = 0.3
     batch: int = 16
-    crop: int = 16  # pixels of the small picture per example
+    crop: int = 16  # side of a training window in pixels of the small picture
     lr: float = 1e-3
     look_every: float = 2.0
 
     def check(self) -> None:
         super().check()
-        if not pictures.prepared(self.data):
-            raise BadInput(f"data={self.data}: python -m guided.training.data makes it")
+        pictures.check_prepared(self.data)
         if not 1 <= self.crop <= LARGE // TIMES:
             raise BadInput(f"crop={self.crop} must be from 1 to {LARGE // TIMES}")
 
 
 def batch(
-    book: pictures.Pictures, weights: Tensor, count: int, rng: torch.Generator
+    dataset: pictures.Pictures, weights: Tensor, count: int, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """(small (B, 3, 32, 32), large (B, 3, 128, 128)): whole pictures, the small ones a little
-    worn."""
+    """Return small (B, 3, 32, 32) and large (B, 3, 128, 128) pictures, the small ones degraded."""
     rows = torch.multinomial(weights, count, replacement=True, generator=rng)
-    colour, alpha = book.batch(rows)
+    colour, alpha = dataset.batch(rows)
     angle = torch.rand(count, generator=rng) * 6.28 * (torch.rand(count, generator=rng) < 0.3)
     scale = FILL * (0.7 + 0.35 * torch.rand((), generator=rng).item())
     shift = torch.randint(-6, 7, (count, 2), generator=rng)
     colour, alpha = pictures.placed(
         pictures.hue_rotated(colour, angle), alpha, LARGE, scale, shift
     )
-    large = pictures.over(colour, alpha, grounds(count, LARGE, rng)[0])
-    return worn(F.interpolate(large, scale_factor=1 / TIMES, mode="area"), rng), large
+    large = pictures.over(colour, alpha, backgrounds(count, LARGE, rng)[0])
+    return degraded(F.interpolate(large, scale_factor=1 / TIMES, mode="area"), rng), large
 
 
-def worn(small: Tensor, rng: torch.Generator) -> Tensor:
+def degraded(small: Tensor, rng: torch.Generator) -> Tensor:
+    """Return pictures with random blur and noise."""
     soft = F.avg_pool2d(F.pad(small, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     blend = torch.rand(len(small), 1, 1, 1, generator=rng) * 0.5
-    noise = (
-        torch.randn(small.shape, generator=rng)
-        * torch.rand(len(small), 1, 1, 1, generator=rng)
-        * 0.05
-    )
-    return (small.lerp(soft, blend) + noise).clamp(0, 1)
+    noise = torch.randn(small.shape, generator=rng)
+    level = torch.rand(len(small), 1, 1, 1, generator=rng)
+    return (small.lerp(soft, blend) + noise * level * 0.05).clamp(0, 1)
 
 
 def cropped(
     small: Tensor, large: Tensor, side: int, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """The same window of both; a window is cheaper than the whole and teaches as much."""
+    """Return the same random window of both, `side` small pixels wide."""
     x, y = torch.randint(0, small.shape[-1] - side + 1, (2,), generator=rng).tolist()
     part = large[:, :, y * TIMES : (y + side) * TIMES, x * TIMES : (x + side) * TIMES]
     return small[:, :, y : y + side, x : x + side], part
 
 
-def loss_of(guess: Tensor, large: Tensor) -> Tensor:
-    """Absolute error of pixels and of their differences: the second keeps edges sharp."""
-    across = (guess.diff(dim=3) - large.diff(dim=3)).abs().mean()
-    down = (guess.diff(dim=2) - large.diff(dim=2)).abs().mean()
-    return (guess - large).abs().mean() + 0.5 * (across + down)
+def loss_of(output: Tensor, large: Tensor) -> Tensor:
+    """Return the mean absolute error of pixels and of their differences, which keeps edges
+    sharp."""
+    across = (output.diff(dim=3) - large.diff(dim=3)).abs().mean()
+    down = (output.diff(dim=2) - large.diff(dim=2)).abs().mean()
+    return (output - large).abs().mean() + 0.5 * (across + down)
 
 
 @torch.no_grad()
-def look(weights: dict[str, Tensor], small: Tensor, large: Tensor, path: Path) -> None:
+def draw_samples(weights: dict[str, Tensor], small: Tensor, large: Tensor, path: Path) -> None:
+    """Write a sheet of rows: input, output and target."""
     model = Upscaler()
     model.load_state_dict(weights)
-    blocks = F.interpolate(small, scale_factor=TIMES)
-    log.sheet(torch.cat([blocks, model(small), large]), path, columns=len(small), zoom=1)
+    enlarged = F.interpolate(small, scale_factor=TIMES)
+    log.sheet(torch.cat([enlarged, model(small), large]), path, columns=len(small), zoom=1)
 
 
 def train(settings: Settings) -> None:
-    settings.check()
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
-    torch.manual_seed(settings.seed)
-    book = pictures.load(settings.data, LARGE)
-    weights = picture_weights(book, sources.subjects()) + 0.05
-    device = find_device(settings.device)
-    model = Upscaler().to(device, memory_format=torch.channels_last)
+    """Train the upscaler and ship its averaged weights."""
+    device = prepare(settings)
+    dataset = pictures.load(settings.data, LARGE)
+    weights = picture_weights(dataset, sources.subjects()) + 0.05
+    model = Upscaler().to(device)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # in torch's stubs
     adam = AdamW(model.parameters(), settings.lr, betas=(0.9, 0.98), weight_decay=0.0)
-    course = Trainer(settings, model, [adam], warmup=50)
+    trainer = Trainer(settings, model, [adam], warmup=50)
+    examples = batch(dataset, weights, SAMPLES, torch.Generator().manual_seed(settings.seed))
 
     def make(step: int, rng: torch.Generator) -> list[tuple[Tensor, Tensor]]:
-        """Windows of one batch: making a batch costs more than learning from a window of it."""
-        pair = batch(book, weights, settings.batch, rng)
-        return [pair, *(cropped(*pair, settings.crop, rng) for _ in range(WINDOWS))]
+        """Return several windows of one batch, which costs more to make than to train on."""
+        pair = batch(dataset, weights, settings.batch, rng)
+        return [cropped(*pair, settings.crop, rng) for _ in range(WINDOWS)]
 
-    for (whole, *windows), _ in course.batches(make):
-        loss = 0
+    def loss(
+        windows: list[tuple[Tensor, Tensor]], rng: torch.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
+        total = torch.zeros((), device=device)
         for small, large in windows:
             small = small.to(device, memory_format=torch.channels_last)
-            loss = loss + loss_of(model(small), large.to(device)) / WINDOWS
-        course.learn(loss)
-        if course.due:
-            course.save()
-            kept = {key: value.cpu() for key, value in course.ema.weights.items()}
-            look(kept, whole[0][:8], whole[1][:8], course.out / f"samples-{course.step:06d}.png")
-            path = Path(settings.ship or course.out / "upscaler.safetensors")
-            checkpoint.ship(kept, path, {"samples": str(course.step * settings.batch)})
+            total = total + loss_of(model(small), large.to(device)) / WINDOWS
+        return total, {}
+
+    def look() -> None:
+        averaged = trainer.averaged()
+        draw_samples(averaged, *examples, trainer.out / f"samples-{trainer.step:06d}.png")
+        metadata = {"samples": str(trainer.step * settings.batch)}
+        checkpoint.ship(averaged, trainer.ship_path("upscaler.safetensors"), metadata)
+
+    trainer.fit(make, loss, look)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Run `evaluate` of this folder: python -m guided.training.evaluation setting=value ..."""
+"""Runs the evaluation: python -m guided.training.evaluation setting=value ..."""
 
 from guided.training.common.settings import main
 from guided.training.evaluation.evaluate import Settings, evaluate

@@ -1,6 +1,4 @@
-"""Contact sheets for people: labelled ones, and blind ones for naming with fresh eyes.
-Knows nothing about how the pictures were made.
-"""
+"""Contact sheets for people: labelled ones, and blind ones with a key."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ SIDE, LABEL, GAP, COLUMNS = 96, 14, 4, 10
 
 
 def grid(paths: Sequence[Path], labels: Sequence[str]) -> Image.Image:
-    """One picture beside the other, `COLUMNS` in a row, a line of text below each."""
+    """Return the pictures in rows of COLUMNS, each with a line of text below."""
     tiles = [labelled(path, label) for path, label in zip(paths, labels, strict=True)]
     return contact_sheet(tiles, COLUMNS, GAP)
 
@@ -31,8 +29,8 @@ def labelled(path: Path, label: str) -> Image.Image:
 
 
 def write(paths: Sequence[Path], prompts: Sequence[str], ranks: Sequence[int], path: Path) -> None:
-    """Each picture with its prompt and the place that the judge gave it. Chinese is left to the
-    table: the built-in font has none."""
+    """Write a sheet of pictures with their ranks and prompts. Chinese prompts are left out, as the
+    built-in font has no Chinese."""
     labels = [
         f"{rank} {prompt if prompt.isascii() else ''}"
         for prompt, rank in zip(prompts, ranks, strict=True)
@@ -42,7 +40,8 @@ def write(paths: Sequence[Path], prompts: Sequence[str], ranks: Sequence[int], p
 
 
 def blind(paths: Sequence[Path], prompts: Sequence[str], stem: Path) -> None:
-    """stem.png: the pictures in another order with numbers only; stem.txt: what they are."""
+    """Write stem.png, the pictures in random order with numbers only, and stem.txt, their
+    prompts."""
     order = random.Random(0).sample(range(len(paths)), len(paths))
     grid([paths[i] for i in order], [str(n) for n in range(1, len(order) + 1)]).save(
         stem.with_name(stem.name + ".png")

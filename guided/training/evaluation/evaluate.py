@@ -1,13 +1,13 @@
-"""Measures the pair: draws a fixed list of prompts through the ordinary pipeline and has the judge
-find each picture's prompt among all of its kind.
+"""Measures the embedded pair: draws a fixed list of prompts through the ordinary pipeline and has
+the judge find each picture's prompt among all of its kind.
 
     python -m guided.training.evaluation                                   # everything, in hours
     python -m guided.training.evaluation kinds=objects languages=en every=4
     python -m guided.training.evaluation compare="steps=25"                # with and without
     python -m guided.training.evaluation settings="model=mine" compare="guide.clip.scale=300"
 
-Leaves table.txt, results.json and contact sheets in `out`. Stopped and started again it draws
-only what is missing: pictures are kept per configuration and weights. Knows no CLIP but the judge.
+Writes table.txt, results.json and contact sheets into `out`. After a stop, the same command draws
+only the missing pictures, which are stored by configuration and weights.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from pathlib import Path
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
@@ -29,9 +28,11 @@ from guided.config.composition import compose
 from guided.config.messages import BAD, say
 from guided.config.plan import Plan
 from guided.errors import BadInput, not_one_of
-from guided.images import picture, tensor
+from guided.images import picture, read_picture
 from guided.models.cards import locate
+from guided.outputs.still import Still
 from guided.pipeline import Pipeline
+from guided.training.common.files import replacing
 from guided.training.data import pictures, sources
 from guided.training.evaluation import contact_sheet, examine, judging
 from guided.training.evaluation.judging import Judge, firsts
@@ -43,20 +44,22 @@ SEEDS = 1000  # between the first pictures of two seeds
 
 @dataclass
 class Settings:
+    """The settings of the evaluation."""
+
     out: str = "runs/evaluation"
     kinds: str = ",".join(KINDS)
     languages: str = ",".join(LANGUAGES)
-    every: int = 1  # only every n-th prompt of a kind is drawn; the choices stay all
+    every: int = 1  # draw every n-th prompt of a kind only; the choices stay all
     seed: int = 0
     compare: str = ""  # settings to change, as on run.py's command line
     unguided: bool = True  # also the English objects without guidance
     judge: str = str(judging.FOLDER)
-    data: str = "data"  # real renderings for the ceiling, where they have been prepared
-    settings: str = ""  # what else run.py would be told, for both sides
+    data: str = "data"  # real renderings for the upper bound, if they are prepared
+    settings: str = ""  # further settings of run.py, for both sides
     threads: int = 0
 
     def check(self) -> None:
-        """BadInput names the first setting that cannot be."""
+        """Raise BadInput with the first setting that is out of range."""
         for setting, known in (("kinds", KINDS), ("languages", LANGUAGES)):
             for word in words(getattr(self, setting)):
                 if word not in known:
@@ -66,13 +69,14 @@ class Settings:
 
 
 def words(text: str) -> list[str]:
+    """Return the words of a text with commas."""
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
 @dataclass
 class Side:
-    """One configuration under test: its pictures lie in a folder of their own, named after it and
-    after a digest of all that decides them."""
+    """A configuration under test. Its pictures' folder is named after it and after a digest of its
+    settings and weights."""
 
     name: str
     cfg: DictConfig
@@ -81,6 +85,7 @@ class Side:
 
     @classmethod
     def named(cls, name: str, overrides: list[str], out: Path) -> Side:
+        """Return the side of some overrides. Raises BadInput if run.py would refuse them."""
         try:
             cfg = compose(["prompt=x", *overrides])
             plan = Plan.read(cfg)
@@ -95,13 +100,13 @@ class Side:
         return cls(name, cfg, out / "pictures" / f"{plain}-{digest}")
 
     def path(self, question: Question, seed: int) -> Path:
-        return (
-            self.folder / f"{question.kind}-{question.language}-{question.number:03d}-{seed}.png"
-        )
+        """Return the picture's file."""
+        name = f"{question.kind}-{question.language}-{question.number:03d}-{seed}.png"
+        return self.folder / name
 
     def draw(self, question: Question, seed: int) -> Path:
-        """The finished picture at its default size; a prompt has the same seed in both languages
-        and on all sides."""
+        """Return the picture's file, drawn if it is missing; a prompt has the same seed in both
+        languages and on all sides."""
         path = self.path(question, seed)
         if path.exists():
             return path
@@ -113,34 +118,35 @@ class Side:
         for frame in self.pipeline.frames(plan):
             last = frame
         still = plan.outputs.get("still")
-        image = self.pipeline.enlarger(last.image, still.times(plan.size) if still else 1)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        picture(image).save(draft, "png")
-        draft.rename(path)
+        times = still.times(plan.size) if isinstance(still, Still) else 1
+        image = self.pipeline.enlarger(last.image, times)
+        with replacing(path) as draft:
+            picture(image).save(draft, "png")
         return path
 
 
 def weights(plan: Plan) -> Iterator[Path]:
-    """The files whose change makes other pictures."""
-    named = [plan.model.path(), locate(plan.model.upscaler) if plan.model.upscaler else None]
-    named += [plan.secondary.path()] if plan.secondary else []
+    """Yield the weights' files that a plan uses."""
+    paths = [plan.model.path(), locate(plan.model.upscaler) if plan.model.upscaler else None]
+    paths += [plan.secondary.path()] if plan.secondary else []
     for card in plan.clips.values():
         folder = card.folder()
-        named += sorted(folder.iterdir()) if folder else [card.cached()]
-    yield from (path for path in named if path is not None and path.is_file())
+        paths += sorted(folder.iterdir()) if folder else [card.cached()]
+    yield from (path for path in paths if path is not None and path.is_file())
 
 
 def load(paths: list[Path]) -> Tensor:
-    """Return the pictures as a batch (B, 3, H, W) in [0, 1]."""
-    return torch.cat([tensor(Image.open(path).convert("RGB")) for path in paths])
+    """Return pictures of one size as (B, 3, H, W) in [0, 1]."""
+    return torch.cat([read_picture(str(path)) for path in paths])
 
 
-def judged(judge: Judge, sheet: Exam, asked: list[Question], paths: list[Path]) -> list[int]:
-    return judge.ranks(load(paths), [question.truth for question in asked], sheet.choices)
+def judged(judge: Judge, sheet: Exam, questions: list[Question], paths: list[Path]) -> list[int]:
+    """Return the ranks of the questions' texts for their pictures."""
+    return judge.ranks(load(paths), [question.truth for question in questions], sheet.choices)
 
 
 def evaluate(settings: Settings) -> None:
+    """Draw, judge and report everything."""
     settings.check()
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -150,7 +156,7 @@ def evaluate(settings: Settings) -> None:
     if settings.compare:
         changed = base + shlex.split(settings.compare)
         sides.append(Side.named(settings.compare, changed, out))
-    plain = Side.named("unguided", base + UNGUIDED, out)
+    unguided = Side.named("unguided", base + UNGUIDED, out)
     exams = [
         exam(kind, language)
         for kind in words(settings.kinds)
@@ -158,40 +164,37 @@ def evaluate(settings: Settings) -> None:
     ]
     rows = []
     for sheet in exams:
-        asked = sheet.questions[:: settings.every]
+        questions = sheet.questions[:: settings.every]
         tested = list(sides)
         if settings.unguided and sheet.name == "objects en":
-            tested.append(plain)
+            tested.append(unguided)
         for side in tested:
             paths = [
                 side.draw(question, settings.seed)
-                for question in tqdm(asked, f"{sheet.name}, {side.name}", disable=None)
+                for question in tqdm(questions, f"{sheet.name}, {side.name}", disable=None)
             ]
-            ranks = judged(judge, sheet, asked, paths)
-            rows.append(row(sheet, side, asked, paths, ranks))
+            ranks = judged(judge, sheet, questions, paths)
+            prompts = [question.prompt for question in questions]
+            rows.append(row(sheet, side, prompts, paths, ranks))
             report(settings, rows, judge)
             name = f"{sheet.kind}-{sheet.language}-{side.folder.name}"
-            contact_sheet.write(paths, [q.prompt for q in asked], ranks, out / f"sheet-{name}.png")
-            if sheet.name == "objects en" and side is not plain:
-                contact_sheet.blind(
-                    paths, [q.prompt for q in asked], out / f"blind-{side.folder.name}"
-                )
+            contact_sheet.write(paths, prompts, ranks, out / f"sheet-{name}.png")
+            if sheet.name == "objects en" and side is not unguided:
+                contact_sheet.blind(paths, prompts, out / f"blind-{side.folder.name}")
 
 
-def row(
-    sheet: Exam, side: Side, asked: list[Question], paths: list[Path], ranks: list[int]
-) -> dict:
-    """One line of the table, with what it is made of."""
+def row(sheet: Exam, side: Side, prompts: list[str], paths: list[Path], ranks: list[int]) -> dict:
+    """Return a line of the table with its pictures and their ranks."""
     drawn = [
-        {"prompt": question.prompt, "file": path.name, "rank": rank}
-        for question, path, rank in zip(asked, paths, ranks, strict=True)
+        {"prompt": prompt, "file": path.name, "rank": rank}
+        for prompt, path, rank in zip(prompts, paths, ranks, strict=True)
     ]
-    about = {"exam": sheet.name, "choices": len(sheet.choices), "side": side.name}
-    return {**about, **firsts(ranks), "folder": side.folder.name, "drawn": drawn}
+    labels = {"exam": sheet.name, "choices": len(sheet.choices), "side": side.name}
+    return {**labels, **firsts(ranks), "folder": side.folder.name, "drawn": drawn}
 
 
 def report(settings: Settings, rows: list[dict], judge: Judge) -> None:
-    """The table so far, printed and kept, and the same as JSON."""
+    """Print the table so far, and write it as text and JSON."""
     tops = ceilings(settings, judge, sorted({line["exam"] for line in rows}))
     lines = [f"{'exam':<16} {'side':<28} {'n':>4} {'first':>7} {'five':>7} {'median':>7}  real"]
     for line in rows:
@@ -213,17 +216,18 @@ def report(settings: Settings, rows: list[dict], judge: Judge) -> None:
 
 
 def ceilings(settings: Settings, judge: Judge, names: list[str]) -> dict[str, dict]:
-    """How real renderings fare: measured where they are, else as measured when the judge was
-    made."""
+    """Return the results for real renderings: measured on prepared data, else those shipped with
+    the judge."""
     if pictures.prepared(settings.data):
-        book = pictures.load(settings.data, judge.model.size[0])
-        return examine.examine(judge, book, names, sources.of("guides"))
-    kept = Path(settings.judge) / examine.KEPT
-    return json.loads(kept.read_text()) if kept.exists() else {}
+        dataset = pictures.load(settings.data, judge.model.size[0])
+        return examine.examine(judge, dataset, names, sources.of("guides"))
+    path = Path(settings.judge) / examine.RESULTS
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def compared(rows: list[dict]) -> list[str]:
-    """For each exam with two sides: in how many pictures the second is ranked better and worse."""
+    """Return a line for each exam with two sides: the numbers of pictures that the second side
+    ranks better and worse."""
     lines = []
     for name in dict.fromkeys(line["exam"] for line in rows):
         pair = [r for r in rows if r["exam"] == name and r["side"] != "unguided"]

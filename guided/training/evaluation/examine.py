@@ -1,10 +1,8 @@
-"""How well a CLIP does in the exam on real renderings that it never learnt from: what drawn
-pictures can reach at most.
+"""Measures a CLIP in the exam on real renderings that it has not learnt from: the upper bound for
+generated pictures.
 
     python -m guided.training.evaluation.examine                                        # the judge
     python -m guided.training.evaluation.examine clip=guided/models/embedded/clip_a learner=guides
-
-Knows nothing about drawing.
 """
 
 from __future__ import annotations
@@ -26,45 +24,49 @@ from guided.training.evaluation import judging
 from guided.training.evaluation.judging import Judge, firsts
 from guided.training.evaluation.questions import KINDS, LANGUAGES, Exam, Question, exam
 
-KEPT = "real.json"  # beside the judge's weights, for who has no prepared data
+RESULTS = "real.json"  # beside the judge's weights, for use without prepared data
 
 
 @dataclass
 class Settings:
+    """The settings of the measurement."""
+
     clip: str = str(judging.FOLDER)
-    learner: str = "judge"  # what it was trained as; the other's vendors are shown
+    learner: str = "judge"  # its role in training; it is shown the other role's vendors
     data: str = "data"
-    keep: bool = False  # the figures beside the weights
+    keep: bool = False  # write the results beside the weights
 
 
 def answers(
-    judge: Judge, sheet: Exam, book: pictures.Pictures, vendors: Sequence[str]
+    judge: Judge, sheet: Exam, dataset: pictures.Pictures, vendors: Sequence[str]
 ) -> dict[str, dict] | None:
-    """The questions of an exam about each vendor's renderings; None for what cannot be made of
-    them (styles)."""
+    """Return results by vendor for an exam on its renderings; None for styles, which renderings
+    do not have."""
     if sheet.kind == "styles":
         return None
-    found = {}
+    results = {}
     for vendor in vendors:
-        drawn = [render(book, vendor, question) for question in sheet.questions]
-        there = [i for i, picture in enumerate(drawn) if picture is not None]
-        truths = [sheet.questions[i].truth for i in there]
-        images = torch.stack([drawn[i] for i in there])
-        found[vendor] = firsts(judge.ranks(images, truths, sheet.choices))
-    return found
+        renderings = [(render(dataset, vendor, each), each.truth) for each in sheet.questions]
+        known = [(picture, truth) for picture, truth in renderings if picture is not None]
+        images = torch.stack([picture for picture, _ in known])
+        ranks = judge.ranks(images, [truth for _, truth in known], sheet.choices)
+        results[vendor] = firsts(ranks)
+    return results
 
 
-def render(book: pictures.Pictures, vendor: str, question: Question) -> Tensor | None:
-    """(3, S, S) in [0, 1]: one vendor's picture of a question's subject, in its colour and on its
-    ground; None where the vendor has none."""
-    labels = [word["label"] for word in book.words]
+def render(dataset: pictures.Pictures, vendor: str, question: Question) -> Tensor | None:
+    """Return one vendor's picture (3, S, S) in [0, 1] of a question's subject, in its colour and
+    on its background; None if the vendor has none."""
+    labels = [word["label"] for word in dataset.words]
     concept = labels.index(question.of)
     rows = [
-        i for i, name in enumerate(book.vendors) if name == vendor and book.concepts[i] == concept
+        i
+        for i, name in enumerate(dataset.vendors)
+        if name == vendor and dataset.concepts[i] == concept
     ]
     if not rows:
         return None
-    colour, alpha = book.batch(torch.tensor(rows[:1]))
+    colour, alpha = dataset.batch(torch.tensor(rows[:1]))
     if question.colour:
         colour = pictures.shaded(colour, alpha, point(question.colour).view(1, 3))
     ground = point(question.ground) if question.ground else torch.ones(3)
@@ -73,42 +75,42 @@ def render(book: pictures.Pictures, vendor: str, question: Question) -> Tensor |
 
 
 def point(name: str) -> Tensor:
-    """(3,) of a palette's colour."""
+    """Return the reference colour (3,) of a colour name."""
     return POINTS[OWNER.tolist().index(NAMES.index(name))]
 
 
 def examine(
-    judge: Judge, book: pictures.Pictures, names: Sequence[str], vendors: Sequence[str]
+    judge: Judge, dataset: pictures.Pictures, names: Sequence[str], vendors: Sequence[str]
 ) -> dict[str, dict]:
-    """Exam name -> how often the truth comes first and among the first five: the mean over the
-    vendors, and each by itself."""
-    found = {}
+    """Return, by exam, the shares of ranks 1 and 1 to 5: means over the vendors, and each
+    vendor's."""
+    results = {}
     for name in names:
-        each = answers(judge, exam(*name.split()), book, vendors)
+        each = answers(judge, exam(*name.split()), dataset, vendors)
         if each:
             means = {
                 key: round(sum(vendor[key] for vendor in each.values()) / len(each), 4)
                 for key in ("first", "five")
             }
-            found[name] = {**means, "vendors": each}
-    return found
+            results[name] = {**means, "vendors": each}
+    return results
 
 
 def report(settings: Settings) -> None:
+    """Print the results, and write them beside the weights if `keep`."""
     others = "guides" if settings.learner == "judge" else "judge"
     if settings.learner not in ("judge", "guides"):
         raise BadInput(not_one_of("learner", settings.learner, ("judge", "guides")))
-    if not pictures.prepared(settings.data):
-        raise BadInput(f"data={settings.data}: python -m guided.training.data makes it")
+    pictures.check_prepared(settings.data)
     judge = Judge.load(settings.clip)
-    book = pictures.load(settings.data, judge.model.size[0])
+    dataset = pictures.load(settings.data, judge.model.size[0])
     names = [f"{kind} {language}" for kind in KINDS for language in LANGUAGES]
-    found = examine(judge, book, names, sources.of(others))
-    for name, result in found.items():
+    results = examine(judge, dataset, names, sources.of(others))
+    for name, result in results.items():
         each = "  ".join(f"{v} {r['first']:.2f}" for v, r in result["vendors"].items())
         print(f"{name:<16} {result['first']:.3f} {result['five']:.3f}  {each}")
     if settings.keep:
-        (Path(settings.clip) / KEPT).write_text(json.dumps(found, indent=1) + "\n")
+        (Path(settings.clip) / RESULTS).write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The judge at work: which of many texts fits a picture best. Knows nothing about drawing."""
+"""The judge: a CLIP that ranks texts by how well they fit a picture."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ FOLDER = Path(__file__).parent / "judge_clip"  # in the repository, away from wh
 
 @dataclass
 class Judge:
+    """A CLIP for evaluation."""
+
     model: clip_model.Clip
 
     @classmethod
     def load(cls, folder: str | Path = FOLDER) -> Judge:
+        """Return the judge of a folder. Raises BadInput if it holds none."""
         folder = Path(folder).resolve()
         if not (folder / "open_clip_config.json").exists():
             raise BadInput(
@@ -32,7 +35,8 @@ class Judge:
         return cls(clip_model.load(card, torch.device("cpu"), torch.float32))
 
     def ranks(self, images: Tensor, truths: Sequence[int], choices: Sequence[str]) -> list[int]:
-        """images (B, 3, H, W) in [0, 1] -> the place of each one's true text among all, from 1."""
+        """Return the rank, from 1, of each image's true text among the choices; images (B, 3, H,
+        W) in [0, 1]."""
         scores = self._scores(images, choices)
         right = scores.gather(1, torch.tensor(truths).view(-1, 1))
         return ((scores > right).sum(1) + 1).tolist()
@@ -40,28 +44,28 @@ class Judge:
     def chances(
         self, images: Tensor, truths: Sequence[int], choices: Sequence[str]
     ) -> list[float]:
-        """How probable the judge finds each one's true text, among all."""
+        """Return the probability of each image's true text among the choices."""
         logits = self.model.logit_scale * self._scores(images, choices)
         return logits.softmax(1).gather(1, torch.tensor(truths).view(-1, 1))[:, 0].tolist()
 
     @torch.no_grad()
     def _scores(self, images: Tensor, choices: Sequence[str]) -> Tensor:
-        """Cosines, (B, choices)."""
+        """Return cosines (B, choices)."""
         texts = self.model.encode_text(choices)
         if tuple(images.shape[2:]) != self.model.size:
             images = F.interpolate(images, self.model.size, mode="area")
-        points = [self.model.encode_image(part) for part in images.clamp(0, 1).split(64)]
-        return torch.cat(points) @ texts.T
+        features = [self.model.encode_image(part) for part in images.clamp(0, 1).split(64)]
+        return torch.cat(features) @ texts.T
 
 
 def firsts(ranks: Sequence[int]) -> dict[str, float | int]:
-    """How often first, how often among the first five, and the median place."""
+    """Return the shares of ranks 1 and 1 to 5, and the median rank."""
     if not ranks:
         return {"count": 0}
-    places = torch.tensor(ranks)
+    values = torch.tensor(ranks)
     return {
         "count": len(ranks),
-        "first": round((places == 1).float().mean().item(), 4),
-        "five": round((places <= 5).float().mean().item(), 4),
-        "median": places.median().item(),
+        "first": round((values == 1).float().mean().item(), 4),
+        "five": round((values <= 5).float().mean().item(), 4),
+        "median": values.median().item(),
     }

@@ -1,5 +1,5 @@
-"""What the pair is asked to draw when it is measured, and among which answers the judge has to
-find the right one. Reads prompts.yaml; knows nothing about drawing or judging.
+"""The exam of the evaluation: prompts to draw, and the texts among which the judge finds each
+picture's own. Reads prompts.yaml.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ LANGUAGES = ("en", "zh")
 
 @dataclass(frozen=True)
 class Question:
+    """A prompt of the exam."""
+
     kind: str
     language: str
-    number: int  # within its kind; the same things have the same numbers in both languages
+    number: int  # within its kind; the same subject has the same number in both languages
     prompt: str
-    truth: int  # index of the right one among the exam's choices
+    truth: int  # index of its text among the exam's choices
     of: str  # the subject's English label
     colour: str | None = None
     ground: str | None = None
@@ -28,7 +30,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Exam:
-    """All questions of a kind in a language, and the texts among which the judge chooses."""
+    """The questions of a kind in a language, and the texts among which the judge chooses."""
 
     kind: str
     language: str
@@ -41,6 +43,7 @@ class Exam:
 
 
 def exam(kind: str, language: str) -> Exam:
+    """Return the exam of a kind (KINDS) in a language (LANGUAGES)."""
     book = yaml.safe_load((HERE / "prompts.yaml").read_text())
     if kind == "sentences":
         return _sentences(book, language)
@@ -55,7 +58,7 @@ def exam(kind: str, language: str) -> Exam:
 
 
 def _sentences(book: dict, language: str, every: int = 4) -> Exam:
-    """Each frame around some objects; the choices are all objects' bare names."""
+    """Return sentences around every `every`-th object; the choices are all objects' names."""
     bare, frames = exam("objects", language), book["sentences"][language]
     questions = [
         Question("sentences", language, n, frames[n % len(frames)].format(q.prompt), q.truth, q.of)

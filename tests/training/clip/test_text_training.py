@@ -23,17 +23,8 @@ def tokens():
     return train.tokenizer(CLIP_B / bpe.FILE)
 
 
-def test_reading_without_padding_is_what_open_clip_reads(tokens) -> None:
-    torch.manual_seed(0)
-    model = architectures.build("b").eval()
-    said = ["a", "a fox, drawn by hand on a winter day in the north", "狐狸", "", "the red fox"]
-    asked = tokens(said, architectures.CONTEXT)
-    expected = model.encode_text(asked, normalize=True)
-    assert torch.allclose(architectures.read(model, asked), expected, atol=1e-5)
-
-
 def test_the_plain_words_say_what_the_sentence_says(folder: Path) -> None:
-    reader = text_training.Reader(pictures.load(folder, 48).words, {})
+    reader = text_training.SentencePairs(pictures.load(folder, 48).words, {})
     said, plain = reader.batch(400, torch.Generator().manual_seed(0))
     assert all(words.isascii() for words in plain)
     assert any(not words.isascii() for words in said)
@@ -58,7 +49,7 @@ def test_things_are_half_read_in_the_colour_that_they_have(folder: Path) -> None
         book.pixels[row, :3] = book.pixels[row, 3:] // 255 * tint.view(3, 1, 1)
     usual = text_training.usual_colours(book)
     assert usual == {0: "green", 1: "green"}
-    reader = text_training.Reader(book.words, usual)
+    reader = text_training.SentencePairs(book.words, usual)
     told = [[reader.pair(i, random.Random(n)) for n in range(400)] for i in range(3)]
     suns, stars = (
         [plain for said, plain in pairs if not COLOURED.search(said)] for pairs in told[1:]
@@ -69,7 +60,7 @@ def test_things_are_half_read_in_the_colour_that_they_have(folder: Path) -> None
 
 
 def test_what_stands_nowhere_half_stands_on_white(folder: Path) -> None:
-    reader = text_training.Reader(pictures.load(folder, 48).words, {})
+    reader = text_training.SentencePairs(pictures.load(folder, 48).words, {})
     said, plain = reader.batch(3000, torch.Generator().manual_seed(0))
     untold = [
         words for sentence, words in zip(said, plain, strict=True)
@@ -91,16 +82,13 @@ def test_a_text_side_learns_and_the_image_side_stays(folder: Path, tmp_path: Pat
     )
     assert all(torch.equal(before[k], after[k]) for k in before if k.startswith("visual."))
     assert not torch.equal(before["token_embedding.weight"], after["token_embedding.weight"])
-    reader = text_training.Reader(pictures.load(folder, 48).words, {})
+    reader = text_training.SentencePairs(pictures.load(folder, 48).words, {})
     said, plain = reader.batch(200, torch.Generator().manual_seed(99))
-    old, new = (
-        train.begin(text_training.Settings(tower="b", init=str(place)))
-        for place in (CLIP_B, out / "shipped")
-    )
+    old, new = (train.load_clip("b", str(place)) for place in (CLIP_B, out / "shipped"))
     with torch.no_grad():
-        meant = architectures.read(old, tokens(plain, architectures.CONTEXT))
+        meant = architectures.encode_text(old, tokens(plain, architectures.CONTEXT))
         near = [
-            (architectures.read(model, tokens(said, architectures.CONTEXT)) * meant)
+            (architectures.encode_text(model, tokens(said, architectures.CONTEXT)) * meant)
             .sum(1)
             .mean()
             .item()

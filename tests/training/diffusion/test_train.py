@@ -1,4 +1,4 @@
-"""Training the U-Net: exactly resumable, on one's own pictures, from a checkpoint."""
+"""TrainingSettings the U-Net: exactly resumable, on one's own pictures, from a checkpoint."""
 
 import subprocess
 import sys
@@ -13,9 +13,8 @@ from torch import Tensor
 
 from guided.diffusion.unet import UNet
 from guided.errors import BadInput
-from guided.training.clip import prediction_pool
 from guided.training.common.settings import from_argv
-from guided.training.diffusion import train, upscaler
+from guided.training.diffusion import train
 
 CARD = {
     "_target_": "guided.models.cards.ModelCard",
@@ -39,10 +38,10 @@ def test_diffusion_goes_on_exactly_where_it_stopped(folder: Path, small_unet: st
     """Two steps, then two more of the same budget of four, give the weights of four at once."""
     told = {"data": str(folder), "batch": 2, "device": "cpu", "fade": 0.5, "steps": 4}
     train.train(train.Settings(out=str(folder / "once"), **told))
-    course = train.Trainer.learn
+    learn = train.Trainer.learn
 
-    def stop_after_two(self: train.Trainer, loss: Tensor, **numbers: float) -> None:
-        course(self, loss, **numbers)
+    def stop_after_two(self: train.Trainer, loss: Tensor, values: dict[str, float]) -> None:
+        learn(self, loss, values)
         self.stopped = self.step == 2
 
     twice = train.Settings(out=str(folder / "twice"), **told)
@@ -190,25 +189,6 @@ def test_new_networks_have_the_size_that_is_asked_for(size: int) -> None:
         net = UNet(train.architecture(size))
     assert net.config.image_size == size
     assert size % net.config.divisor == 0
-
-
-def test_a_pool_holds_guesses_of_known_pictures(folder: Path) -> None:
-    made = folder / "pool.pt"
-    told = {"data": str(folder), "out": str(made), "device": "cpu"}
-    prediction_pool.fill(prediction_pool.Settings(count=4, batch=2, **told))
-    found = torch.load(made, weights_only=True)
-    assert found["images"].shape == (4, 3, 32, 32) and found["images"].dtype == torch.uint8
-    assert found["rows"].max() < 8  # the guides' vendors only
-    assert len(found["colours"]) == len(found["grounds"]) == len(found["times"]) == 4
-
-
-def test_the_upscaler_trains_and_ships(folder: Path) -> None:
-    shipped = folder / "upscaler.safetensors"
-    told = {"data": str(folder), "out": str(folder / "up"), "ship": str(shipped)}
-    upscaler.train(upscaler.Settings(steps=1, batch=2, device="cpu", **told))
-    model = upscaler.Upscaler()
-    model.load_state_dict({key: value.float() for key, value in load_file(shipped).items()})
-    assert model(torch.rand(1, 3, 8, 8)).shape == (1, 3, 32, 32)
 
 
 def test_nothing_runs_at_import() -> None:

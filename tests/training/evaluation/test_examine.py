@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.training.test_evaluate import Eyes
 
 from guided.errors import BadInput
 from guided.training.data import pictures
@@ -12,6 +11,7 @@ from guided.training.evaluation import examine
 from guided.training.evaluation.examine import Settings
 from guided.training.evaluation.judging import Judge
 from guided.training.evaluation.questions import Exam, Question
+from tests.doubles import ColourClip
 
 
 def test_real_renderings_are_put_on_their_ground_and_in_their_colour(folder: Path) -> None:
@@ -31,7 +31,7 @@ def test_answers_are_counted_for_each_vendor(folder: Path) -> None:
         for i, name in enumerate(("red", "green", "blue"))
     ]
     sheet = Exam("colours", "en", asked, ["red", "green", "blue"])
-    found = examine.answers(Judge(Eyes()), sheet, book, ["noto", "twemoji"])
+    found = examine.answers(Judge(ColourClip()), sheet, book, ["noto", "twemoji"])
     assert {vendor: result["first"] for vendor, result in found.items()} == {
         "noto": 1.0, "twemoji": 1.0
     }  # fmt: skip
