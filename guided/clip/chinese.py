@@ -1,7 +1,7 @@
 """Chinese-CLIP, through transformers, with the face that open_clip's models have.
 
 Knows nothing about guidance. open_clip does not have it; transformers is an extra:
-pip install "guided[languages]".
+pip install transformers.
 
 Yang et al., "Chinese CLIP: Contrastive Vision-Language Pretraining in Chinese", 2022,
 https://arxiv.org/abs/2211.01335

@@ -28,6 +28,7 @@ from guided.config.replay_reading import read_settings, rows_of, trusted
 from guided.config.schema import Config
 from guided.config.values import escaped, trusted_words
 from guided.errors import BadInput, shown
+from guided.paths import PROGRAM
 from guided.runs import record
 from guided.runs.manifest import Row
 from guided.runs.record import TODAYS
@@ -287,9 +288,9 @@ def forget_what_followed(
 def text(recorded: Record, words: Sequence[str], flags: Sequence[str] = ()) -> str:
     """The settings as YAML, and the command in a comment."""
     settings = plain(recorded.config(words, flags))
-    command = ["python", "run.py", *recorded.typed_with(words)]
+    command = [*PROGRAM, *recorded.typed_with(words)]
     if not recorded.words:
-        command = ["python", "run.py", recorded.where, *words]
+        command = [*PROGRAM, recorded.where, *words]
     lasting = {name: value for name, value in settings.items() if name not in TODAYS}
     facts = {"version": __version__, "words": recorded.typed_with(words)}
     body = record.as_yaml(lasting | facts)
