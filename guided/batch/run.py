@@ -30,6 +30,7 @@ from guided.config.schema import build
 from guided.console import tell
 from guided.devices import find_device, find_precision, read_devices
 from guided.errors import BadInput, Failed, check_number
+from guided.paths import program
 from guided.runs import record
 from guided.runs.manifest import DONE, QUEUED, RUNNING, Manifest, Row
 from guided.untrusted import allowed_files
@@ -275,7 +276,7 @@ def numbers(found: list[int]) -> str:
 
 
 def again(folder: Path) -> str:
-    return f"python run.py {shlex.quote(f'resume={folder}')}"
+    return f"{program()} {shlex.quote(f'resume={folder}')}"
 
 
 def begin(batch: Batch, composer: Composer, root: Path) -> Path:

@@ -27,6 +27,7 @@ from guided.compat.open_clip import import_open_clip
 from guided.devices import find_device
 from guided.errors import BadInput, not_one_of
 from guided.models import load, weights
+from guided.paths import program
 from guided.training.clip import architectures, batches
 from guided.training.clip.batches import Batch
 from guided.training.common.muon import Muon
@@ -216,7 +217,7 @@ def look(
     made = Path(settings.ship or course.out / "shipped")
     architectures.ship(averaged, settings.tower, merges, made)
     if book is None:
-        print(f"python run.py clip={made}", flush=True)
+        print(f"{program()} clip={made}", flush=True)
         return
     model = architectures.build(settings.tower)
     model.load_state_dict(averaged)

@@ -32,6 +32,7 @@ from guided.diffusion.unet_config import CHANNEL_MULT, UNetConfig
 from guided.errors import BadInput
 from guided.models.cards import ModelCard, Recommended
 from guided.models.load import load_unet
+from guided.paths import program
 from guided.training.common import checkpoint, log
 from guided.training.common.muon import Muon
 from guided.training.common.settings import Training
@@ -231,7 +232,7 @@ def ship(course: Trainer, card: ModelCard, settings: Settings) -> Path:
     node = {"_target_": "model/card", **asdict(made)}
     described = path.with_suffix(".yaml")
     described.write_text(
-        f"# python run.py model={described}\n" + yaml.safe_dump(node, sort_keys=False)
+        f"# {program()} model={described}\n" + yaml.safe_dump(node, sort_keys=False)
     )
     return described
 
@@ -263,7 +264,7 @@ def train(settings: Settings) -> None:
             course.save()
             looked = samples(course.ema.weights, card, course.device)
             log.sheet(looked, course.out / f"samples-{course.step:06d}.png")
-            print(f"python run.py model={ship(course, card, settings)}", flush=True)
+            print(f"{program()} model={ship(course, card, settings)}", flush=True)
 
 
 def network(card: ModelCard, settings: Settings) -> UNet:
