@@ -14,7 +14,7 @@ import inspect
 import json
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,17 @@ PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 IMPOSSIBLE = (-1e30, "?", ["?"], [-1])
 ALLOWED = re.compile(r"must be (.+)$|is not one of (.+)$", re.DOTALL)
 PROBED = (
-    *("seed", "count", "batch_size", "keep", "size", "steps", "checkpoint", "init_fit", "strength"),
+    *(
+        "seed",
+        "count",
+        "batch_size",
+        "keep",
+        "size",
+        "steps",
+        "checkpoint",
+        "init_fit",
+        "strength",
+    ),
     *("skip", "device", "precision", "memory"),
 )
 GROUPS = ("generator", "cutouts", "sampler", "guide", "output")
@@ -127,9 +137,7 @@ def secondary() -> str:
 
 def clips() -> str:
     head = ("`clip=`", "Character", "Architecture, tag", "Reads", "Download", "Licence")
-    return rows(
-        head, (_clip(name, card) for name, cards in card_list.clips() for card in cards)
-    )
+    return rows(head, (_clip(name, card) for name, cards in card_list.clips() for card in cards))
 
 
 def _clip(name: str, card: ClipCard) -> tuple[str, ...]:
@@ -185,10 +193,7 @@ def sets(look: str) -> list[str]:
     text = (conf_folder() / "look" / f"{look}.yaml").read_text(encoding="utf-8")
     found = yaml.safe_load(text)
     return [
-        f"{group}.{name}"
-        for group, inside in found.items()
-        if group in GROUPS
-        for name in inside
+        f"{group}.{name}" for group, inside in found.items() if group in GROUPS for name in inside
     ]
 
 
@@ -302,7 +307,9 @@ def message_about(cls: type, name: str, value: Any) -> str:
 
 def comments(path: Path) -> dict[str, str]:
     """Return the comment behind each setting of a YAML file."""
-    lines = re.findall(r"^ *(\w+):[^#\n]*?(?:\"[^\"\n]*\")?[^#\n]*# (.+)$", path.read_text("utf-8"), re.M)
+    lines = re.findall(
+        r"^ *(\w+):[^#\n]*?(?:\"[^\"\n]*\")?[^#\n]*# (.+)$", path.read_text("utf-8"), re.M
+    )
     return dict(lines)
 
 
@@ -349,7 +356,11 @@ def training_settings() -> str:
     for module, about in TRAININGS.items():
         cls = importlib.import_module(module).Settings
         lines = [
-            (f"`{field.name}`", f"`{field.default}`" if field.default != "" else "", note(cls, field))
+            (
+                f"`{field.name}`",
+                f"`{field.default}`" if field.default != "" else "",
+                note(cls, field),
+            )
             for field in dataclasses.fields(cls)
         ]
         command = re.sub(r"\.train$|\.evaluate$", "", module)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 PACKAGE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(PACKAGE)  # of the repository, or site-packages
 LOADER = os.path.join(PACKAGE, "loader")  # where `guided` is found, and nothing else
+INSTALLED = os.path.isdir(os.path.join(PACKAGE, "conf"))  # as a wheel lays it out
 # For `python -c`; its first argument is LOADER.
 CHILD = """
 import sys
@@ -26,14 +27,23 @@ sys.exit(device_process.main(*sys.argv[1:]))
 def restrict() -> None:
     """Remove the current folder and ROOT from sys.path, unless they are Python's own. `guided` is
     found all the same, because it is loaded."""
-    removed = {ROOT, os.path.realpath(os.curdir)} - installed()
+    removed = untrusted()
     sys.path[:] = [place for place in sys.path if os.path.realpath(place) not in removed]
 
 
+def untrusted() -> set[str]:
+    """Return the folders that nothing is imported from: the current one and ROOT, except where
+    they hold the standard library or installed packages."""
+    return {ROOT, os.path.realpath(os.curdir)} - installed()
+
+
 def installed() -> set[str]:
-    """Return the folders of the standard library and of installed packages."""
+    """Return the folders of the standard library and of installed packages. ROOT is one of them
+    when `guided` is installed there, also where Python's `site` does not know the folder
+    (`pip install --target`, environments that stack several)."""
     library = os.path.dirname(os.path.realpath(os.__file__))
     places = [library, *site.getsitepackages(), site.getusersitepackages()]
+    places += [ROOT] if INSTALLED else []
     return {os.path.realpath(place) for place in places}
 
 
@@ -52,6 +62,6 @@ def guard_children() -> None:
 
 def paths_of_environment() -> list[str]:
     """Return the folders of PYTHONPATH without the current one, which an empty entry means."""
-    removed = {ROOT, os.path.realpath(os.curdir)}
+    removed = untrusted()
     places = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     return [place for place in places if os.path.realpath(place) not in removed]

@@ -1,21 +1,36 @@
-"""The package's folders exist, in a repository and in an installed copy."""
+"""The package finds its configuration, and names the command that runs it, in both layouts."""
 
+import importlib.util
+import shutil
 from pathlib import Path
-
-import pytest
+from types import ModuleType
 
 from guided import paths
 
 
-def test_the_folders_hold_what_they_are_for() -> None:
-    assert (paths.conf_folder() / "config.yaml").is_file()
-    assert list(paths.EMBEDDED.rglob("*.safetensors"))
+def loaded(package: Path) -> ModuleType:
+    """Load a copy of paths.py that lies in another package."""
+    package.mkdir(parents=True, exist_ok=True)
+    file = shutil.copy(paths.__file__, package)
+    spec = importlib.util.spec_from_file_location("other_paths", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def test_an_installed_package_has_its_configuration_inside(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(paths, "PACKAGE", tmp_path / "guided")
-    assert paths.conf_folder() == tmp_path / "conf"
+def test_in_a_checkout_conf_lies_beside_the_package(tmp_path):
+    module = loaded(tmp_path / "guided")
+    assert module.conf_folder() == tmp_path / "conf"
+    assert module.program() == "python run.py"
+
+
+def test_in_an_installed_copy_conf_lies_inside_the_package(tmp_path):
     (tmp_path / "guided" / "conf").mkdir(parents=True)
-    assert paths.conf_folder() == tmp_path / "guided" / "conf"
+    module = loaded(tmp_path / "guided")
+    assert module.conf_folder() == tmp_path / "guided" / "conf"
+    assert module.program() == "guided"
+
+
+def test_what_the_paths_name_is_there():
+    assert (paths.conf_folder() / "config.yaml").is_file()
+    assert (paths.EMBEDDED / "diffusion.safetensors").is_file()

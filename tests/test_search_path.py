@@ -122,3 +122,19 @@ def test_the_package_is_found_without_its_folder_in_the_path(here):
     with subprocess.Popen(program, env=clean(), text=True, **pipes) as child:
         assert "nowhere" in child.stderr.readline()
     assert child.returncode == 2
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_only_an_installed_copy_keeps_its_folder_in_the_path(
+    here, tmp_path, monkeypatch, installed
+):
+    places = {name: tmp_path / name for name in ("root", "library")}
+    monkeypatch.setattr(search_path, "ROOT", str(places["root"]))
+    monkeypatch.setattr(search_path, "INSTALLED", installed)
+    before = ["", str(here), *map(str, places.values())]
+    monkeypatch.setattr(sys, "path", list(before))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(before))
+    search_path.restrict()
+    kept = [str(places["library"])]
+    assert sys.path == ([str(places["root"])] if installed else []) + kept
+    assert search_path.paths_of_environment() == sys.path

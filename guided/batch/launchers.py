@@ -20,10 +20,10 @@ from guided.runs.layout import JOBS
 Launch = Callable[[list[str]], None]  # runs Hydra with these arguments
 # The package behind each launcher, and the extra that installs it.
 PLUGINS = {
-    "joblib": ("hydra_joblib_launcher", "joblib"),
-    "ray": ("hydra_ray_launcher", "ray"),
-    "submitit_local": ("hydra_submitit_launcher", "submitit"),
-    "submitit_slurm": ("hydra_submitit_launcher", "submitit"),
+    "joblib": "hydra_joblib_launcher",
+    "ray": "hydra_ray_launcher",
+    "submitit_local": "hydra_submitit_launcher",
+    "submitit_slurm": "hydra_submitit_launcher",
 }
 CHOICE = "hydra/launcher"
 
@@ -41,9 +41,10 @@ def is_launched(hydras: Sequence[Override]) -> bool:
         return False
     if name not in PLUGINS:
         raise BadInput(not_one_of("hydra/launcher", name, ("basic", *PLUGINS)))
-    package, extra = PLUGINS[name]
+    package = PLUGINS[name]
     if find_spec("hydra_plugins") is None or find_spec(f"hydra_plugins.{package}") is None:
-        raise BadInput(f'hydra/launcher={name} needs a plugin: pip install "guided[{extra}]"')
+        distribution = package.replace("_", "-")
+        raise BadInput(f"hydra/launcher={name} needs a plugin: pip install {distribution}")
     return True
 
 

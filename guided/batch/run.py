@@ -31,6 +31,7 @@ from guided.console import tell
 from guided.devices import find_device, find_precision, read_devices
 from guided.errors import BadInput, Failed, check_number
 from guided.gallery import page
+from guided.paths import program
 from guided.runs import files, record
 from guided.runs.layout import FILMS, JOBS, LATEST, SETTINGS, film_name, new_folder
 from guided.runs.manifest import DONE, QUEUED, RUNNING, Manifest, Picture, Row
@@ -287,7 +288,7 @@ def span(numbers: list[int]) -> str:
 
 def again(folder: Path) -> str:
     """Return the command that resumes a batch."""
-    return f"python run.py {shlex.quote(f'resume={folder}')}"
+    return f"{program()} {shlex.quote(f'resume={folder}')}"
 
 
 def begin(batch: Batch, composer: Composer, root: Path) -> Path:

@@ -19,6 +19,7 @@ from guided.disco.reading import read
 from guided.disco.rules import translate
 from guided.disco.translation import Translation, beyond
 from guided.errors import CONTROL_OR_BREAK, BadInput
+from guided.paths import PROGRAM
 from guided.untrusted.interpolation import escaped
 from guided.untrusted.typed_paths import expand
 
@@ -84,11 +85,11 @@ def report(
 ) -> str:
     """Return the text that import= prints: a shell script of comments and one command."""
     lines = [f"# {path.name}: {count} settings of {PROGRAMS[program]}"]
-    lines.append(shlex.join(["python", "run.py", *command(found)]))
+    lines.append(shlex.join([*PROGRAM, *command(found)]))
     lines.append("# the same, as a preset that further settings can follow:")
     beside = [choice(*chosen) for chosen in found.choices.items() if not in_a_preset(chosen[1])]
     flag = ["--config-dir", str(root), f"look={preset.stem}"]
-    lines.append("# " + shlex.join(["python", "run.py", *flag, *beside]))
+    lines.append("# " + shlex.join([*PROGRAM, *flag, *beside]))
     lines += [
         f"# note: a preset can name neither files nor CLIPs without a card; "
         f"{shlex.quote(word)} must stand beside it"
@@ -132,7 +133,7 @@ def preset_text(source: Path, found: Translation, root: Path, name: str) -> str:
     """Return the YAML of the preset."""
     beside = [choice(*chosen) for chosen in found.choices.items() if not in_a_preset(chosen[1])]
     where = shlex.join(["--config-dir", str(root), f"look={name}", *beside])
-    comment = f"# From {source.name}: python run.py {where}"
+    comment = f"# From {source.name}: {' '.join(PROGRAM)} {where}"
     comment = re.sub(r"[\x00-\x1f]", " ", comment)
     defaults: list[Any] = [found.look]
     choices = {g: names for g, names in found.choices.items() if in_a_preset(names)}

@@ -15,6 +15,7 @@ from guided.models.cards import (
     keep_in,
     locate,
 )
+from guided.paths import program
 
 ACTIONS = ("list", "download")
 
@@ -69,7 +70,7 @@ def show() -> None:
             reads = f"reads {', '.join(card.reads)}" if card.reads else ""
             tell(line("clip", name, "here" if card.here() else "", reads, card))
     tell(f"Models are kept in {cache()}, CLIPs in the hub's own cache; to fetch some:")
-    tell("  python run.py models=download model=imagenet512 clip=[vit_b32,vit_b16,rn50]")
+    tell(f"  {program()} models=download model=imagenet512 clip=[vit_b32,vit_b16,rn50]")
     tell("Others: model=path/to/file.pt, clip=[ViT-B-32::laion400m_e32], clip=[path/to/folder]")
 
 

@@ -1,6 +1,6 @@
 """Chinese-CLIP through transformers, with the interface of open_clip's models.
 
-transformers is an extra: pip install "guided[languages]".
+transformers is an extra: pip install transformers.
 
 Yang et al., "Chinese CLIP: Contrastive Vision-Language Pretraining in Chinese", 2022,
 https://arxiv.org/abs/2211.01335

@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from guided.config import flags, schema
-from guided.paths import conf_folder
+from guided.paths import conf_folder, program
 from guided.untrusted.typed_paths import expand, impossible
 
 EXAMPLES = """\
@@ -40,7 +40,8 @@ Traceback when something fails: debug=true. Flags: {flags}"""
 
 def text(arguments: Sequence[str]) -> str:
     """Return the text of --help."""
-    return f"{EXAMPLES}\n{settings()}\n\n{choices(arguments)}\n\n{MORE.format(flags=flags.SAID)}"
+    page = f"{EXAMPLES}\n{settings()}\n\n{choices(arguments)}\n\n{MORE.format(flags=flags.SAID)}"
+    return page.replace("python run.py", program())
 
 
 def settings() -> str:

@@ -39,6 +39,7 @@ from guided.models.cards import (
     keep_in,
     locate,
 )
+from guided.paths import program
 from guided.prompts import prompt
 from guided.prompts.prompt import Prompt, meant_for
 from guided.prompts.styles import Artist, Style, StyleMix
@@ -349,7 +350,7 @@ def check_models(
     words += [f"clip=[{','.join(names)}]"] if names else []
     unsure = any(card.missing() and not card.sha256 and card.urls for card in weights)
     words += ["trust=true"] if unsure else []
-    fetch = f"python run.py models=download {' '.join(words)}"
+    fetch = f"{program()} models=download {' '.join(words)}"
     raise BadInput(f"{'; '.join(texts)}. Fetch with: {fetch}")
 
 

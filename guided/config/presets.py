@@ -20,6 +20,7 @@ from wcwidth import wcswidth, wcwidth
 from guided import console
 from guided.config import choices
 from guided.errors import BadInput, nearest, printable, shown
+from guided.paths import program
 from guided.prompts.prompt import split_weight
 from guided.text import CHINESE, ENGLISH, split, unquoted
 from guided.untrusted import yaml_reader
@@ -176,7 +177,7 @@ def closing(group: str) -> list[str]:
     every = "glob(*)" if group == "artist" else "glob(*,exclude=[disco*,han_fav])"
     return [
         f'One: prompt="a lighthouse" {group}={first}    several: {group}=[{first}:2,{second}]',
-        f"All on one prompt: python run.py -m prompt=\"a lighthouse\" seed=7 '{group}={every}'",
+        f"All on one prompt: {program()} -m prompt=\"a lighthouse\" seed=7 '{group}={every}'",
     ]
 
 

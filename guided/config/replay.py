@@ -27,6 +27,7 @@ from guided.config.replay_reading import read_settings, rows_of, trusted
 from guided.config.schema import Config, having, unrecorded
 from guided.config.values import trusted_words
 from guided.errors import BadInput, shown
+from guided.paths import PROGRAM
 from guided.runs import record
 from guided.runs.manifest import Row
 from guided.untrusted.interpolation import escaped
@@ -298,9 +299,9 @@ def text(recorded: Record, words: Sequence[Override | str], flags: Sequence[str]
     """Return the settings as YAML, with the command in a comment."""
     settings = plain(recorded.config(words, flags))
     typed = raws(recorded.typed_with(words))
-    command = ["python", "run.py", *typed]
+    command = [*PROGRAM, *typed]
     if not recorded.words:
-        command = ["python", "run.py", recorded.where, *raws(parse_all(words))]
+        command = [*PROGRAM, recorded.where, *raws(parse_all(words))]
     lasting = {name: value for name, value in settings.items() if name not in unrecorded()}
     facts = {"version": __version__, "words": typed}
     body = record.as_yaml(lasting | facts)

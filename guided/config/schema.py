@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from guided.config import kinds
 from guided.errors import BadInput, nearest, shown
-from guided.paths import conf_folder
+from guided.paths import conf_folder, program
 from guided.untrusted import interpolation
 
 log = logging.getLogger(__name__)
@@ -271,7 +271,7 @@ def build(node: DictConfig, where: str) -> Any:
     for its message."""
     if not isinstance(node, DictConfig):
         raise BadInput(
-            f"{where}={shown(node)} is no choice; the ones there are: python run.py --help"
+            f"{where}={shown(node)} is no choice; the ones there are: {program()} --help"
         )
     settings = resolved(node, where)
     cls = dataclass_of(settings.pop("_target_", None), where)

@@ -40,8 +40,8 @@ class Likeness(GuideSettings):
             raise BadInput("guide=likeness needs a picture to start from: init=photo.jpg")
         if self.metric == "lpips" and find_spec("lpips") is None:
             raise BadInput(
-                "guide.likeness.metric=lpips needs the package lpips: pip install "
-                "'guided[lpips]'; metric=pixels does without"
+                "guide.likeness.metric=lpips needs the package lpips: pip install lpips; "
+                "metric=pixels does without"
             )
 
     def networks(self) -> list[WeightsCard]:

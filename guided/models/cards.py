@@ -233,7 +233,7 @@ class ClipCard:
                 f"clip={self.name} is a file: say of what, clip=ARCHITECTURE::{self.path}"
             )
         if (self.texts() or self.chinese) and find_spec("transformers") is None:
-            raise BadInput(f'clip={self.name} needs transformers: pip install "guided[languages]"')
+            raise BadInput(f"clip={self.name} needs transformers: pip install transformers")
         if self.here():
             self.check_folder()
             return None

@@ -43,8 +43,8 @@ class Video(Output):
             raise ValueError(not_one_of("format", self.format, MOST_FPS))
         if self.format == "mp4" and find_spec("av") is None:
             raise ValueError(
-                "format=mp4 needs PyAV, which is not here: pip install av, or pip install -e "
-                '".[video]"; format=webp and format=gif need nothing more'
+                "format=mp4 needs PyAV, which is not here: pip install av; format=webp and "
+                "format=gif need nothing more"
             )
         check_number("every", self.every, 1, whole=True)
         check_number("fps", self.fps, 0.1, MOST_FPS[self.format])

@@ -127,7 +127,7 @@ def check_module(name: str, words: list[str]) -> None:
 
 
 def test_the_commands_of_a_page_are_found():
-    page = '# x\n```bash\npython run.py a=1 \\\n  b=2  # note\n```\n    python run.py c\nSee `python run.py d`.\n'
+    page = "# x\n```bash\npython run.py a=1 \\\n  b=2  # note\n```\n    python run.py c\nSee `python run.py d`.\n"
     assert [" ".join(shlex.split(one, comments=True)[2:]) for one in commands(page)] == [
         "a=1 b=2", "c", "d",
     ]  # fmt: skip

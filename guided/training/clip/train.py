@@ -26,6 +26,7 @@ from torch.optim import AdamW, Optimizer
 from guided.compat.open_clip import import_open_clip
 from guided.errors import BadInput, not_one_of
 from guided.models import load, weights
+from guided.paths import program
 from guided.training.clip import architectures, batches, bpe
 from guided.training.clip.batches import CaptionedBatch
 from guided.training.common.muon import Muon
@@ -318,7 +319,7 @@ def train(settings: Settings) -> None:
         folder = trainer.ship_path("shipped")
         shipped = publish(state, settings.tower, merges, folder)
         if dataset is None:
-            print(f"python run.py clip={folder}", flush=True)
+            print(f"{program()} clip={folder}", flush=True)
         else:
             print(trainer.step, measure(shipped, dataset, tokenize), flush=True)
 

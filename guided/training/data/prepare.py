@@ -49,7 +49,7 @@ class Settings:
         if self.workers < 1:
             raise BadInput(f"workers={self.workers} must be 1 or more")
         if find_spec("pyvips") is None:
-            raise BadInput('drawing icons needs pyvips: pip install -e ".[train]"')
+            raise BadInput("drawing icons needs pyvips: pip install pyvips pyvips-binary")
 
 
 def read_concepts(words: Path) -> list[dict]:

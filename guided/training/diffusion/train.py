@@ -32,6 +32,7 @@ from guided.diffusion.unet_config import CHANNEL_MULT, UNetConfig
 from guided.errors import BadInput, not_one_of
 from guided.models.cards import ModelCard, Recommended
 from guided.models.load import load_unet
+from guided.paths import program
 from guided.training.common import checkpoint, log
 from guided.training.common.muon import Muon
 from guided.training.common.settings import TrainingSettings
@@ -238,7 +239,7 @@ def ship(trainer: Trainer, weights: dict[str, Tensor], card: ModelCard, source: 
     node = {"_target_": "model/card", **asdict(shipped)}
     card_path = path.with_suffix(".yaml")
     card_path.write_text(
-        f"# python run.py model={card_path}\n" + yaml.safe_dump(node, sort_keys=False)
+        f"# {program()} model={card_path}\n" + yaml.safe_dump(node, sort_keys=False)
     )
     return card_path
 
@@ -270,7 +271,7 @@ def train(settings: Settings) -> None:
         pictures = samples(weights, card, device)
         log.sheet(pictures, trainer.out / f"samples-{trainer.step:06d}.png")
         path = ship(trainer, weights, card, card.name if settings.init else "")
-        print(f"python run.py model={path}", flush=True)
+        print(f"{program()} model={path}", flush=True)
 
     trainer.fit(lambda step, rng: images(for_unet + for_guess, rng), loss, look)
 
