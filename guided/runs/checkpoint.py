@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 PIXEL_CODE = (
     *("canvas", "clip", "compat", "cutouts", "diffusion", "generators", "guides", "prompts"),
     *("models/load.py", "models/weights.py", "models/weights_file.py"),
-    *("models/clip_config.py", "models/open_clip_registry.py"),
+    *("models/clip_config.py", "models/clip_keys.py", "models/open_clip_registry.py"),
     *("devices.py", "images.py", "interfaces.py", "oom.py", "pipeline.py", "rng.py"),
     *("schedule.py", "text.py", "timeline.py"),
 )
