@@ -58,9 +58,10 @@ def test_one_kind_of_cutout_is_enough() -> None:
     Cutouts(overview=[[0, 0], [0.5, 4]], inner=[[0, 4], [0.5, 0]])
 
 
-def test_settings_are_checked_without_torch() -> None:
+@pytest.mark.parametrize("name", ["Cutouts", "DiscoCutouts"])
+def test_settings_are_checked_without_torch(name: str) -> None:
     code = (
-        "import sys; from guided.cutouts.settings import Cutouts; Cutouts(overview=3); "
-        "assert 'torch' not in sys.modules and 'kornia' not in sys.modules"
+        f"import sys; from guided.cutouts.settings import {name}; {name}(overview=3); "
+        "assert 'torch' not in sys.modules and 'torchvision' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,15 +8,17 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guided.config import presets
 from guided.errors import BadInput
 from guided.paths import conf_folder
 from guided.prompts.wildcards import LISTS, Wildcards, literal, read_list
 
 CONF = conf_folder()
+ALL = Wildcards(preset_names=presets.names)
 
 
 def drawn(text: str, count: int = 400, folder: Path | None = None) -> Counter[str]:
-    return Counter(Wildcards(folder).draw(text, seed) for seed in range(count))
+    return Counter(Wildcards(folder, presets.names).draw(text, seed) for seed in range(count))
 
 
 def test_each_choice_comes_about_equally_often() -> None:
@@ -70,7 +72,7 @@ def test_ones_own_list_comes_before_the_programs_and_may_name_another(tmp_path: 
 @given(seed=st.integers(0, 2**63 - 1), place=st.integers(0, 5))
 def test_the_same_seed_draws_the_same(seed: int, place: int) -> None:
     text = "{a|b|c|d|e|f|g|h} __animal__ __style__"
-    assert Wildcards().draw(text, seed, place) == Wildcards().draw(text, seed, place)
+    assert ALL.draw(text, seed, place) == ALL.draw(text, seed, place)
 
 
 def test_two_prompts_of_one_image_draw_apart() -> None:
@@ -109,7 +111,7 @@ def test_what_is_made_literal_is_drawn_as_it_was(text: str) -> None:
 
 def test_a_missing_list_names_the_nearest() -> None:
     with pytest.raises(BadInput, match="did you mean 'artist'"):
-        Wildcards().draw("by __artits__", 1)
+        ALL.draw("by __artits__", 1)
     with pytest.raises(BadInput, match="wildcards=nowhere is no folder"):
         Wildcards.read("nowhere")
 
@@ -130,5 +132,5 @@ def test_an_empty_or_unreadable_list_is_refused(tmp_path: Path) -> None:
 
 
 def test_every_list_of_the_program_can_be_drawn_from() -> None:
-    for name in Wildcards().names():
-        assert Wildcards().draw(f"__{name}__", 3) in Wildcards().words(name)
+    for name in ALL.names():
+        assert ALL.draw(f"__{name}__", 3) in ALL.words(name)
