@@ -31,13 +31,17 @@ class Basis(Protocol):
         """Return the number of coefficients."""
         ...
 
-    def picture(self, coefficients: Tensor, detail: float) -> Tensor:
-        """Return the values (3, H, W) of `coefficients` (count,); those finer than `detail`, a
-        share of the resolution, are left out."""
+    def picture(self, coefficients: Tensor) -> Tensor:
+        """Return the values (3, H, W) of `coefficients` (count,)."""
+        ...
+
+    def up_to(self, detail: float) -> Tensor:
+        """Return (count,) booleans: which coefficients are no finer than `detail`, a share of the
+        resolution. The coarsest are always among them, and all at 1."""
         ...
 
     def coefficients(self, picture: Tensor) -> Tensor:
-        """Return coefficients (count,) whose picture at detail 1 is `picture` (3, H, W)."""
+        """Return coefficients (count,) whose picture is `picture` (3, H, W)."""
         ...
 
 
@@ -94,15 +98,15 @@ class Fourier:
         energy = torch.where(alone, 1.0, 4.0) * scale.square()
         return scale / (energy.sum() / (width * height)).sqrt()
 
-    def picture(self, coefficients: Tensor, detail: float) -> Tensor:
+    def picture(self, coefficients: Tensor) -> Tensor:
         width, height = self.size
-        kept = self.frequencies <= max(detail / 2, 1 / max(width, height)) * (
-            math.sqrt(2) if detail >= 1 else 1
-        )
-        scale = (self.scale * kept).to(coefficients)
         spectrum = torch.view_as_complex(coefficients.view(3, height, width // 2 + 1, 2))
-        channels = torch.fft.irfft2(spectrum * scale, s=(height, width), norm="ortho")
-        return self.colours.mixed(channels)
+        scaled = spectrum * self.scale.to(coefficients)
+        return self.colours.mixed(torch.fft.irfft2(scaled, s=(height, width), norm="ortho"))
+
+    def up_to(self, detail: float) -> Tensor:
+        finest = 1.0 if detail >= 1 else max(detail / 2, 1 / max(self.size))
+        return (self.frequencies <= finest)[None, ..., None].expand(3, -1, -1, 2).flatten()
 
     def coefficients(self, picture: Tensor) -> Tensor:
         spectrum = torch.fft.rfft2(self.colours.separated(picture), norm="ortho")
@@ -139,15 +143,17 @@ class Pyramid:
     def count(self) -> int:
         return sum(3 * height * width for height, width in self.levels)
 
-    def picture(self, coefficients: Tensor, detail: float) -> Tensor:
+    def picture(self, coefficients: Tensor) -> Tensor:
         width, height = self.size
         total = coefficients.new_zeros(1, 3, height, width)
         parts = coefficients.split([3 * h * w for h, w in self.levels])
-        for k, ((h, w), part) in enumerate(zip(self.levels, parts, strict=True)):
-            if k and max(h, w) > detail * max(width, height):
-                break
-            total = total + self.scale[k] * enlarged(part.view(1, 3, h, w), (height, width))
+        for (h, w), part, scale in zip(self.levels, parts, self.scale, strict=True):
+            total = total + scale * enlarged(part.view(1, 3, h, w), (height, width))
         return self.colours.mixed(total[0])
+
+    def up_to(self, detail: float) -> Tensor:
+        finest = max(detail * max(self.size), max(self.levels[0]))
+        return torch.cat([torch.full((3 * h * w,), max(h, w) <= finest) for h, w in self.levels])
 
     def coefficients(self, picture: Tensor) -> Tensor:
         rest, parts = self.colours.separated(picture)[None], []

@@ -107,7 +107,7 @@ class PixelGenerator:
         meter.begin(torch.empty((images, 3, height, width), device=self.device))
         values = torch.empty((images, basis.count), device=self.device, requires_grad=True)
         with torch.enable_grad():
-            image = self._pictures(basis, values, progress)
+            image = pictures(basis, values)
         meter.predicted()
         meter.look(guides, image.detach(), progress, rng)
         adam = AdamState.begin(values.detach())
@@ -149,7 +149,7 @@ class PixelGenerator:
         it."""
         with torch.enable_grad():
             values = adam.values.detach().requires_grad_()
-            image = self._pictures(basis, values, progress)
+            image = pictures(basis, values)
         seen = (image.detach() + 1) / 2
         gradients = self._look(guides, seen, progress, rng)
         grad = sum((one.grad for one in gradients.values()), torch.zeros_like(seen))
@@ -160,11 +160,11 @@ class PixelGenerator:
             grad = torch.where(finite, grad, torch.zeros_like(grad))
         grad = pulled_back(image, values, grad.to(image) / 2)  # from [0, 1] to [-1, 1]
         direction = adam.direction(grad, self.momentum, self.smoothing)
-        change = self.rate(progress) * direction
+        change = self.rate(progress) * direction * basis.up_to(self.detail(progress)).to(direction)
         if self.bound is not None:
-            change = self._bounded(basis, change, self.bound, progress)
+            change = bounded(basis, change, self.bound(progress))
         adam.values = adam.values - change
-        shown = self._pictures(basis, adam.values, progress)
+        shown = pictures(basis, adam.values)
         similarity = (g.similarity for g in gradients.values() if g.similarity is not None)
         return Prediction(
             shown,
@@ -175,14 +175,6 @@ class PixelGenerator:
             seen=seen,
             progress=progress,
         )
-
-    def _bounded(self, basis: Basis, change: Tensor, bound: Schedule, progress: float) -> Tensor:
-        """Scale each image's change of coefficients down so that the root mean square of the
-        change of values before tanh is at most `bound`."""
-        detail = self.detail(progress)
-        sizes = [rms(basis.picture(one, detail)[None]) for one in change]
-        size, limit = torch.stack(sizes), bound(progress)
-        return torch.where(size > limit, change * (limit / size), change)
 
     def _look(
         self, guides: Mapping[str, Guide], image: Tensor, progress: float, rng: RandomStreams
@@ -203,19 +195,27 @@ class PixelGenerator:
             why = no_room(image)
         raise NoRoom(why)  # out here, so that it holds none of the tensors
 
-    def _pictures(self, basis: Basis, values: Tensor, progress: float) -> Tensor:
-        """Return the pictures (B, 3, H, W) in [-1, 1] of coefficients (B, N): one by one, since
-        the last bits of a picture must not depend on its neighbours."""
-        detail = self.detail(progress)
-        return torch.stack([basis.picture(one, detail).tanh() for one in values])
-
     def _begin(self, request: Request, basis: Basis, rng: RandomStreams) -> Tensor:
         """Return the first coefficients (B, N): faint noise, on the init picture if there is
         one."""
         shape = (len(request.seeds), basis.count)
         noise = self.contrast * rng.normal_like(torch.empty(shape, device=self.device))
+        noise = noise * basis.up_to(self.detail.highest).to(noise)
         if request.init is None:
             return noise
         inits = request.init.to(noise).clamp(-LARGEST, LARGEST)
         begun = [basis.coefficients(one.clone().atanh()) for one in inits]
         return noise + torch.stack(begun).expand_as(noise)
+
+
+def pictures(basis: Basis, values: Tensor) -> Tensor:
+    """Return the pictures (B, 3, H, W) in [-1, 1] of coefficients (B, N): one by one, since the
+    last bits of a picture must not depend on its neighbours."""
+    return torch.stack([basis.picture(one).tanh() for one in values])
+
+
+def bounded(basis: Basis, change: Tensor, limit: float) -> Tensor:
+    """Scale each image's change (B, N) of coefficients down so that the root mean square of the
+    change of values before tanh is at most `limit`."""
+    size = torch.stack([rms(basis.picture(one)[None]) for one in change])
+    return torch.where(size > limit, change * (limit / size), change)

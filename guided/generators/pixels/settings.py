@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guided.errors import check_number, not_one_of
@@ -25,12 +25,13 @@ class Pixels(GeneratorSettings):
     """
 
     basis: str = "fourier"
-    rate: Any = 0.05  # step size of Adam, a schedule
+    rate: Any = field(default_factory=lambda: {"linear": [[0, 0.06], [1, 0.02]]})  # of Adam
     momentum: float = 0.9  # of Adam: decay of the mean of gradients
     smoothing: float = 0.99  # of Adam: decay of the mean of squared gradients
     bound: Any = 0.1  # largest root mean square of a step's change, before tanh; None: no limit
     decay: float = 1.5  # amplitude of a detail: its wavelength to this power
-    detail: Any = 1.0  # finest detail: share of the picture's own resolution, a schedule
+    # Finest detail that changes, as a share of the resolution.
+    detail: Any = field(default_factory=lambda: {"linear": [[0, 0.08], [0.8, 0.35]]})
     colours: float = 2.0  # amplitude of colours: multiple of that in natural images
     contrast: float = 0.1  # of the noise that it starts from, before tanh
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from guided.errors import NoRoom
-from guided.generators.pixels.generator import PixelGenerator
+from guided.generators.pixels.generator import PixelGenerator, pictures
 from guided.generators.pixels.settings import Pixels
 from guided.generators.settings import LoadContext
 from guided.guides.base import LossGuide
@@ -28,7 +28,7 @@ SIZE, STEPS = (7, 5), 6  # width, height
 
 
 def generator(**settings: object) -> PixelGenerator:
-    return Pixels(**settings).load(
+    return Pixels(**({"detail": 1.0} | settings)).load(
         LoadContext(ModelCard(), None, None, CPU, torch.float32, ModelCache(), MemoryPolicy())
     )
 
@@ -76,21 +76,21 @@ def test_its_steps_are_those_of_torch_s_adam_on_the_picture_by_autograd(basis: s
     adam = torch.optim.Adam([values], lr=0.03, betas=(0.8, 0.95))
     for step in made.generate(request(steps=20), towards(target)):
         adam.zero_grad()
-        loss = (space.picture(values, 1.0).tanh() - target[0]).square().sum()
+        loss = (space.picture(values).tanh() - target[0]).square().sum()
         loss.backward()
         adam.step()
         assert torch.allclose(step.prediction.losses["near"], loss.detach(), rtol=1e-4)
-        shown = space.picture(values.detach(), 1.0).tanh()
+        shown = space.picture(values.detach()).tanh()
         assert torch.allclose(step.prediction.unguided[0], shown, atol=1e-4)
 
 
 def test_no_step_changes_the_picture_by_more_than_the_bound() -> None:
     made = generator(rate=1.0, bound=0.05)
     before = generator(contrast=0.1)._begin(request(), made.basis_of(SIZE), RandomStreams([3]))
-    pictures = [made.basis_of(SIZE).picture(before[0], 1.0)]
+    values = [made.basis_of(SIZE).picture(before[0])]
     for step in made.generate(request(), towards(known_picture())):
-        pictures.append(made.basis_of(SIZE).picture(step.state["values"][0], 1.0))
-    changes = [float((b - a).square().mean().sqrt()) for a, b in pairwise(pictures)]
+        values.append(made.basis_of(SIZE).picture(step.state["values"][0]))
+    changes = [float((b - a).square().mean().sqrt()) for a, b in pairwise(values)]
     assert max(changes) <= 0.05 * (1 + 1e-4) and max(changes) > 0.049
 
 
@@ -159,23 +159,32 @@ def test_states_of_other_requests_are_refused() -> None:
 def test_an_image_of_a_batch_has_every_bit_that_it_has_alone(basis: str, init) -> None:
     seeds = (3, 4, 5)
 
-    def pictures(of: tuple[int, ...]) -> Tensor:
+    def drawn(of: tuple[int, ...]) -> Tensor:
         run = generator(basis=basis).generate(request(of, init=init), {"noisy": Noisy()})
         return torch.stack([step.prediction.unguided for step in run])
 
-    together = pictures(seeds)
+    together = drawn(seeds)
     for b, seed in enumerate(seeds):
-        assert torch.equal(together[:, b : b + 1], pictures((seed,)))
+        assert torch.equal(together[:, b : b + 1], drawn((seed,)))
     assert not torch.equal(together[:, 0], together[:, 1])
 
 
 @pytest.mark.parametrize("basis", ["fourier", "pyramid"])
 def test_it_starts_from_the_init_picture(basis: str) -> None:
     made = generator(basis=basis, contrast=0)
-    values = made._begin(request(init=known_picture()), made.basis_of(SIZE), RandomStreams([3]))
-    assert torch.allclose(
-        made._pictures(made.basis_of(SIZE), values, 0), known_picture(), atol=1e-4
-    )
+    space = made.basis_of(SIZE)
+    values = made._begin(request(init=known_picture()), space, RandomStreams([3]))
+    assert torch.allclose(pictures(space, values), known_picture(), atol=1e-4)
+
+
+@pytest.mark.parametrize("basis", ["fourier", "pyramid"])
+def test_details_of_an_init_picture_that_do_not_change_are_kept(basis: str) -> None:
+    made = generator(basis=basis, contrast=0, detail=0.3)
+    space = made.basis_of(SIZE)
+    before = made._begin(request(init=known_picture()), space, RandomStreams([3]))
+    *_, last = made.generate(request(init=known_picture()), {"noisy": Noisy()})
+    same = last.state["values"] == before
+    assert same[0, ~space.up_to(0.3)].all() and not same.all()
 
 
 def test_a_gradient_that_is_not_finite_is_left_out_of_that_image_alone(caplog) -> None:
