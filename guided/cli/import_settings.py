@@ -12,7 +12,7 @@ import yaml
 from hydra.core.override_parser.types import Quote, QuotedString
 
 from guided.config import choices as config_choices
-from guided.config.overrides import Override, values_of
+from guided.config.overrides import Override, parse_all, values_of
 from guided.config.schema import Config
 from guided.console import show
 from guided.disco.reading import read
@@ -28,10 +28,11 @@ COMPANIONS = ("folder", "debug")  # what may be said beside import=
 KEYWORDS = ("null", "true", "false", "inf", "nan")  # of Hydra's grammar
 
 
-def run(words: Sequence[Override]) -> None:
+def run(words: Sequence[Override | str]) -> None:
     """Read the file that `import=` names, print the command, write the preset."""
-    values = values_of(words)
-    others = [word.raw for word in words if word.name not in ("import", *COMPANIONS)]
+    overrides = parse_all(words)
+    values = values_of(overrides)
+    others = [word.raw for word in overrides if word.name not in ("import", *COMPANIONS)]
     if others:
         raise BadInput(
             f"import= stands alone, but for folder=; say {' '.join(others)} behind the command "

@@ -85,7 +85,7 @@ def obey(main: Callable[[], None], argv: list[str]) -> None:
         if set(arguments) & set(names):
             console.show(answer(arguments))
             return
-    given, words = command_line.apart(arguments)
+    given, words = command_line.read_arguments(arguments)
     given = composition.separated(given)
     if not any(word.name == "import" for word in words):
         flags.check(given)

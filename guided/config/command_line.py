@@ -16,7 +16,7 @@ ASSIGNMENT = re.compile(r"\+{0,2}(?P<name>[A-Za-z_][\w./@:-]*)=", re.ASCII)
 DELETION = re.compile(r"~[\w./@:-]+(=.*)?", re.ASCII)
 
 
-def apart(arguments: Sequence[str]) -> tuple[list[str], list[Override]]:
+def read_arguments(arguments: Sequence[str]) -> tuple[list[str], list[Override]]:
     """Return Hydra's flags with their values, and the settings; bare words are the prompt.
 
     Bare words behind `prompt=a` are the rest of a prompt whose quotes were forgotten. Raises

@@ -177,6 +177,12 @@ class Config:
     models: str | None = setting(
         None, "list or download models, instead of drawing", scope=COMMAND, from_python=False
     )
+    gallery: str | None = setting(
+        None,
+        "make the pages of a folder of runs anew, instead of drawing",
+        scope=COMMAND,
+        from_python=False,
+    )
     trust: Any = setting(
         None,
         "what records and rows may open: true, or files and folders; only as typed",
@@ -224,7 +230,6 @@ COMMANDS = {
     "from": Setting("a picture or a run to draw again", COMMAND, from_python=False),
     "show": Setting("with from=, print the settings instead", COMMAND, from_python=False),
     "import": Setting("settings of another program", COMMAND, from_python=False),
-    "gallery": Setting("a folder whose pages are made anew", COMMAND, from_python=False),
 }
 
 

@@ -11,7 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from guided.config.command_line import apart
+from guided.config.command_line import read_arguments
 from guided.config.overrides import parse as parse_word
 from guided.config.overrides import raws
 from guided.prompts.prompt import parse
@@ -64,7 +64,7 @@ def hydra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 def quote(words: list[str]) -> list[str]:
     """Return flags and words as Hydra is given them."""
-    flags, overrides = apart(words)
+    flags, overrides = read_arguments(words)
     return [*flags, *(override.quoted for override in overrides)]
 
 
@@ -180,6 +180,6 @@ def test_prose_is_read_without_torch() -> None:
 
 def test_flags_and_words_are_told_apart_and_words_stay_as_typed():
     typed = ["a cat, sitting", "--config-dir", "mine", "seed=7", "-m", "~guide.range"]
-    flags, words = apart(typed)
+    flags, words = read_arguments(typed)
     assert flags == ["--config-dir", "mine", "-m"]
     assert raws(words) == ["seed=7", "~guide.range", "prompt=a cat, sitting"]

@@ -315,7 +315,7 @@ def test_pictures_without_settings_name_the_run_that_has_them(tmp_path, usual):
         ("notes.txt", b"hello", "no PNG, WebP, JPEG"),
         ("run.yaml", b"a: [", "cannot be read"),
         ("run.yaml", b"a: 1", "no settings"),
-        ("run.yaml", b"\xff\xfe\x00", "cannot be read"),
+        ("run.yaml", b"\xff\xfe\x00", "not UTF-8"),
         ("empty", "folder", "without run.yaml"),
     ],
 )

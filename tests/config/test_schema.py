@@ -22,6 +22,7 @@ def test_what_decides_a_picture_is_recorded_and_the_rest_is_not():
     """The settings that version 0.1 left out of records, by hand."""
     assert set(schema.unrecorded()) - set(schema.COMMANDS) == {
         *("debug", "folder", "models", "cache", "name", "prompts", "batch", "resume"),
+        "gallery",
         *("checkpoint", "workers", "trust"),
     }
 

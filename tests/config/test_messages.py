@@ -1,0 +1,72 @@
+"""Every error is one printable line, and Python's values become words."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from guided.config.composition import compose
+from guided.config.messages import composed, say, words_for
+from guided.config.overrides import raws
+from guided.errors import BadInput
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=12),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.from_regex(r"[a-z][a-z0-9]{0,5}", fullmatch=True), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(value=VALUES)
+def test_a_value_is_read_back_by_hydra_as_it_was(value):
+    """`skip` takes any value. Its reading by Hydra's parser is the oracle."""
+    (override, _) = words_for("x", (), {"skip": value})
+    assert override.name == "skip" and not override.swept
+    assert unescaped(override.value) == value
+
+
+def unescaped(value):
+    """Return a value without the escapes of `${` and ???."""
+    if isinstance(value, dict):
+        return {key: unescaped(inside) for key, inside in value.items()}
+    if isinstance(value, list):
+        return [unescaped(inside) for inside in value]
+    return value.replace("\\${", "${") if isinstance(value, str) else value
+
+
+def test_words_and_values_are_typed_in_order():
+    words = words_for(["a, b", "c"], ["steps=3"], {"seed": 7})
+    assert raws(words) == ["steps=3", "seed=7", "prompt=['a, b','c']"]
+
+
+def test_a_name_that_is_no_setting_is_refused():
+    with pytest.raises(BadInput, match=r"sede.*seed"):
+        words_for("x", (), {"sede": 7})
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["model=imagnet512"], "imagenet512"),
+        (["sampler=ddim,plms"], "sampler"),
+        (["steps=many"], "steps"),
+        (["guide=clip,range"], r"guide=\[clip,range\]"),
+        (["seed=${oc.env:HOME}"], "seed"),
+        (["size=" + "[" * 60], "size"),
+    ],
+)
+def test_an_error_of_any_kind_is_one_line(words, part):
+    with pytest.raises(BadInput, match=part) as caught:
+        composed(["prompt=x", *words])
+    assert "\n" not in str(caught.value)
+
+
+def test_an_error_that_nobody_expected_names_its_kind():
+    assert say(KeyError("x")) == "KeyError: 'x' (debug=true shows where)"
+
+
+def test_what_is_right_composes():
+    assert composed(["prompt=x"]) == compose(["prompt=x"])
