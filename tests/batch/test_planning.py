@@ -129,3 +129,10 @@ def test_rows_are_checked_without_torch():
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_picture_records_the_words_of_its_row_without_those_of_the_run(tmp_path):
+    """What one would type to draw it alone, wherever it is kept."""
+    composer = Composer(["prompt=a sun", "count=4", "seed=5", f"folder={tmp_path}", "steps=20"])
+    made = drawable(composer, Row(["sampler.eta=0.5", "keep=2"]))
+    assert made.settings["words"] == ["prompt=a sun", "steps=20", "sampler.eta=0.5"]

@@ -1,0 +1,37 @@
+"""Hydra's launchers: which is chosen, and the jobs that it is given."""
+
+from pathlib import Path
+
+import pytest
+
+from guided.batch import launchers
+from guided.config.overrides import parse, parse_all
+from guided.errors import BadInput
+
+
+def test_hydras_own_settings_are_separated():
+    words = ["prompt=a sun", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydrangea=1"]
+    hydras, others = launchers.apart(parse_all(words))
+    assert [word.raw for word in hydras] == words[1:3]
+    assert [word.raw for word in others] == [words[0], words[3]]
+
+
+def test_the_basic_launcher_is_none():
+    assert not launchers.is_launched([])
+    assert not launchers.is_launched([parse("hydra/launcher=basic")])
+
+
+def test_an_unknown_launcher_is_named_with_the_nearest():
+    with pytest.raises(BadInput, match="did you mean 'joblib'"):
+        launchers.is_launched([parse("hydra/launcher=joblibs")])
+
+
+def test_each_worker_is_a_job_that_resumes_the_folder(tmp_path):
+    folder = tmp_path / "a, b"
+    hydras = [parse("hydra/launcher=joblib")]
+    first, *words, last = launchers.arguments(folder, hydras, ["device=cpu"], 3)
+    assert first == "-m"
+    assert {"hydra/launcher=joblib", "device=cpu"} <= set(words)
+    jobs = parse(last).hydra
+    assert [Path(job).name for job in jobs.value().list] == ["a, b"] * 3
+    assert jobs.key_or_group == "resume"

@@ -1,0 +1,63 @@
+"""Rows of several sources, and what a row may not set."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guided.batch import rows
+from guided.batch.row_presets import Preset
+from guided.errors import BadInput
+from guided.runs.manifest import Row
+
+
+@given(st.lists(st.integers(0, 4), max_size=4))
+def test_sources_multiply_and_the_last_varies_fastest(lengths):
+    sources = [[Row([f"s{k}={n}"]) for n in range(length)] for k, length in enumerate(lengths)]
+    crossed = rows.crossed(*sources)
+    expected = [[]]
+    for source in filter(None, sources):
+        expected = [words + row.words for words in expected for row in source]
+    assert [row.words for row in crossed] == expected
+
+
+def test_too_many_rows_are_refused_before_they_are_made():
+    with pytest.raises(BadInput, match="101 x 100 rows are too many; at most 10000"):
+        rows.crossed([Row()] * 101, [Row()] * 100)
+
+
+def test_the_place_and_the_error_of_both_stay():
+    first, second = Row(["a=1"], {"a": 1}, "x.csv:2", "no a"), Row(["b=2"], {"b": 2}, "y:3")
+    row = rows.joined(first, second)
+    assert (row.words, row.settings) == (["a=1", "b=2"], {"a": 1, "b": 2})
+    assert (row.where, row.wrong) == ("x.csv:2, y:3", "no a")
+
+
+@pytest.mark.parametrize(
+    ("mapping", "part"),
+    [
+        ({"folder": "x"}, "folder holds for the whole batch"),
+        ({"": 1}, "is not the name of a setting"),
+        ({3: 1}, "is not the name of a setting"),
+        ({"a b": 1}, "is not the name of a setting"),
+        ({"guide": {"scale": 1}}, "guide.scale"),
+    ],
+)
+def test_an_error_is_recorded_in_its_row(mapping, part):
+    row = rows.from_mapping(mapping, "p.yaml:4")
+    assert part in row.wrong
+    assert (row.words, row.where) == ([], "p.yaml:4")
+
+
+def test_a_product_takes_sweeps_lists_and_single_values():
+    product = {"seed": "range(0,2)", "steps": [5, 9], "size": 64}
+    made = rows.from_product(product, [], "p")
+    assert [row.words for row in made] == [
+        [f"seed={seed}", f"steps={steps}", "size=64"] for seed in (0, 1) for steps in (5, 9)
+    ]
+    assert {row.where for row in made} == {"p"}
+
+
+def test_a_preset_without_rows_is_refused():
+    assert len(Preset(list=["a sun", "a star"], product={"seed": [1, 2]}).rows([], "x")) == 4
+    with pytest.raises(BadInput, match="batch=x has nothing in its list"):
+        Preset().rows([], "x")
