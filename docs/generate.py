@@ -211,7 +211,9 @@ def top_settings() -> str:
 
 
 def help_of(field: dataclasses.Field[Any]) -> str:
-    return str(field.metadata.get("help", ""))
+    """Return the meaning of a setting as --help prints it; "" if its field has none."""
+    traits = field.metadata.get("setting")
+    return traits.help if traits else str(field.metadata.get("help", ""))
 
 
 def top_range(field: dataclasses.Field[Any]) -> str:
@@ -307,15 +309,14 @@ def message_about(cls: type, name: str, value: Any) -> str:
 
 def comments(path: Path) -> dict[str, str]:
     """Return the comment behind each setting of a YAML file."""
-    lines = re.findall(
-        r"^ *(\w+):[^#\n]*?(?:\"[^\"\n]*\")?[^#\n]*# (.+)$", path.read_text("utf-8"), re.M
-    )
-    return dict(lines)
+    text = path.read_text(encoding="utf-8")
+    return dict(re.findall(r"^ *(\w+): .*? # (.+)$", text, re.MULTILINE))
 
 
 def title(path: Path) -> str:
     """Return the first comment of a YAML file without its command."""
-    first = path.read_text(encoding="utf-8").splitlines()[0]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    first = next(line for line in lines if "python run.py" in line)
     return first.removeprefix("# ").partition(": python run.py")[0]
 
 
@@ -373,9 +374,9 @@ TRAININGS = {
     "guided.training.diffusion.train": "A U-Net on pictures.",
     "guided.training.clip.train": "A CLIP on pictures and captions.",
     "guided.training.clip.text_training": "The text encoder of a CLIP alone.",
-    "guided.training.clip.prediction_pool": "Blurred predictions of a U-Net, for a CLIP to learn from.",
+    "guided.training.clip.prediction_pool": "Blurred predictions of a U-Net, to train a CLIP on.",
     "guided.training.diffusion.upscaler": "The x4 upscaler.",
-    "guided.training.evaluation.evaluate": "The evaluation: draw the prompts and judge the pictures.",
+    "guided.training.evaluation.evaluate": "Draw the prompts and judge the pictures.",
     "guided.training.evaluation.examine": "The judge on real renderings.",
     "guided.training.evaluation.oracle_gap": "The U-Net beside the best possible predictions.",
 }
@@ -385,10 +386,10 @@ def note(cls: type, field: dataclasses.Field[Any]) -> str:
     """Return the meaning of a training's setting, its own or that of the class it extends."""
     if found := help_of(field):
         return found
-    for base in cls.__mro__:
-        if field.name in vars(base).get("__annotations__", {}):
-            if found := source_comment(base, field.name):
-                return found
+    for owner in cls.__mro__:
+        own = field.name in vars(owner).get("__annotations__", {})
+        if own and (found := source_comment(owner, field.name)):
+            return found
     return ""
 
 

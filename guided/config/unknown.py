@@ -18,7 +18,7 @@ def unknown_setting(key: str, cfg: DictConfig | None = None, flags: Sequence[str
     those at the top. `flags` name folders of one's own presets."""
     parent, _, name = key.rpartition(".")
     if (line := old_setting(key)) is not None:
-        return f"{line}; SETTINGS.md has them all"
+        return f"{line}; docs/disco.md has them all"
     if (line := unchosen(key, cfg, flags)) is not None:
         return line
     if key in schema.known_names():

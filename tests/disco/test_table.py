@@ -12,7 +12,7 @@ from guided.cli.main import compose
 from guided.config import plan
 from guided.config.plan import Plan
 from guided.disco.rules import translate
-from guided.disco.table import SETTINGS, defaults, markdown, rows
+from guided.disco.table import defaults, rows
 from guided.schedule import Schedule, schedule
 
 ROWS = [row for row in rows() if row.ours]
@@ -68,10 +68,6 @@ def test_every_row_has_a_meaning_and_examples_or_a_reason():
         assert bool(row.ours) != bool(row.why), row
         if row.ours:
             assert row.meaning and row.range and row.illegal is not None, row
-
-
-def test_settings_md_is_what_the_table_makes():
-    assert SETTINGS.read_text(encoding="utf-8") == markdown()
 
 
 # ---- looks -----------------------------------------------------------------------------------

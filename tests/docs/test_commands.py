@@ -19,6 +19,7 @@ from guided.batch import planning, request_checks
 from guided.batch import run as batch_run
 from guided.cli import main, models
 from guided.config import plan
+from guided.config.overrides import parse_all, values_of
 from guided.diffusion.unet import UNet
 from guided.diffusion.unet_config import UNetConfig
 from guided.models import download
@@ -95,8 +96,8 @@ def check(command: str) -> None:
 def check_run(words: list[str]) -> None:
     named = dict(word.partition("=")[::2] for word in words)
     if "resume" in named:
-        hydras, words = batch_run.launchers.apart(words)
-        request_checks.check_resuming(dict(word.partition("=")[::2] for word in words))
+        _, overrides = batch_run.launchers.apart(parse_all(words))
+        request_checks.check_resuming(values_of(overrides))
         return
     try:
         main.obey(lambda: None, ["run.py", *words])
@@ -127,7 +128,10 @@ def check_module(name: str, words: list[str]) -> None:
 
 
 def test_the_commands_of_a_page_are_found():
-    page = "# x\n```bash\npython run.py a=1 \\\n  b=2  # note\n```\n    python run.py c\nSee `python run.py d`.\n"
+    page = (
+        "# x\n```bash\npython run.py a=1 \\\n  b=2  # note\n```\n"
+        "    python run.py c\nSee `python run.py d`.\n"
+    )
     assert [" ".join(shlex.split(one, comments=True)[2:]) for one in commands(page)] == [
         "a=1 b=2", "c", "d",
     ]  # fmt: skip
