@@ -373,9 +373,9 @@ TRAININGS = {
     "guided.training.diffusion.train": "A U-Net on pictures.",
     "guided.training.clip.train": "A CLIP on pictures and captions.",
     "guided.training.clip.text_training": "The text encoder of a CLIP alone.",
-    "guided.training.clip.prediction_pool": "Blurred predictions of a U-Net, for a CLIP to learn from.",
+    "guided.training.clip.prediction_pool": "Blurred predictions of a U-Net for a CLIP.",
     "guided.training.diffusion.upscaler": "The x4 upscaler.",
-    "guided.training.evaluation.evaluate": "The evaluation: draw the prompts and judge the pictures.",
+    "guided.training.evaluation.evaluate": "Draw the prompts and judge the pictures.",
     "guided.training.evaluation.examine": "The judge on real renderings.",
     "guided.training.evaluation.oracle_gap": "The U-Net beside the best possible predictions.",
 }
@@ -386,9 +386,9 @@ def note(cls: type, field: dataclasses.Field[Any]) -> str:
     if found := help_of(field):
         return found
     for base in cls.__mro__:
-        if field.name in vars(base).get("__annotations__", {}):
-            if found := source_comment(base, field.name):
-                return found
+        own = field.name in vars(base).get("__annotations__", {})
+        if own and (found := source_comment(base, field.name)):
+            return found
     return ""
 
 

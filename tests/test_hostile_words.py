@@ -1,11 +1,11 @@
 """Command lines with values of odd types, sizes and depths: each is one line and exit code 2."""
 
-import importlib.util
 import json
 import logging
 import sys
 from pathlib import Path
 
+import hydra
 import pytest
 
 from guided.batch import run as batch_run
@@ -13,6 +13,7 @@ from guided.cli import main
 from guided.config import schema
 from guided.config.replay import composer_of
 from guided.errors import BadInput
+from guided.paths import conf_folder
 from guided.runs import record
 from guided.runs.manifest import Manifest
 from guided.untrusted import interpolation
@@ -48,10 +49,9 @@ def refuse(monkeypatch, capsys):
 
 
 def hydras_way():
-    spec = importlib.util.spec_from_file_location("run_of_this_checkout", ROOT / "run.py")
-    run = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(run)
-    return run.main
+    """Return the function that runs a command through Hydra, as guided/__main__.py makes it."""
+    job = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")
+    return job(main.run)
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def check(command: str) -> None:
 def check_run(words: list[str]) -> None:
     named = dict(word.partition("=")[::2] for word in words)
     if "resume" in named:
-        hydras, words = batch_run.launchers.apart(words)
+        _, words = batch_run.launchers.apart(words)
         request_checks.check_resuming(dict(word.partition("=")[::2] for word in words))
         return
     try:
@@ -127,7 +127,10 @@ def check_module(name: str, words: list[str]) -> None:
 
 
 def test_the_commands_of_a_page_are_found():
-    page = "# x\n```bash\npython run.py a=1 \\\n  b=2  # note\n```\n    python run.py c\nSee `python run.py d`.\n"
+    page = (
+        "# x\n```bash\npython run.py a=1 \\\n  b=2  # note\n```\n"
+        "    python run.py c\nSee `python run.py d`.\n"
+    )
     assert [" ".join(shlex.split(one, comments=True)[2:]) for one in commands(page)] == [
         "a=1 b=2", "c", "d",
     ]  # fmt: skip
