@@ -1,6 +1,5 @@
 """Command lines with values of odd types, sizes and depths: each is one line and exit code 2."""
 
-import importlib.util
 import json
 import logging
 import sys
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from guided.__main__ import hydra_job
 from guided.batch import run as batch_run
 from guided.cli import main
 from guided.config import schema
@@ -36,7 +36,7 @@ def refuse(monkeypatch, capsys):
 
     def refused(*words: str) -> str:
         monkeypatch.setattr(sys, "argv", ["run.py", *words])
-        code = main.guard(hydras_way(), sys.argv)
+        code = main.guard(hydra_job(), sys.argv)
         said = capsys.readouterr()
         assert code == main.BAD_INPUT, said.err
         assert said.out == "" and said.err.startswith("error: ")
@@ -45,13 +45,6 @@ def refuse(monkeypatch, capsys):
         return said.err
 
     return refused
-
-
-def hydras_way():
-    spec = importlib.util.spec_from_file_location("run_of_this_checkout", ROOT / "run.py")
-    run = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(run)
-    return run.main
 
 
 @pytest.mark.parametrize(

@@ -339,7 +339,7 @@ def keep_in(folder: str | None) -> None:
     """Set the folder of `cache=` for this run; None: the environment decides. BadInput if it may
     not be opened (untrusted/allowed_files.py)."""
     if folder:
-        allowed_files.check(Path(folder))
+        allowed_files.check(expand("cache", folder))
     CHOSEN.set(folder)
 
 

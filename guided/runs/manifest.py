@@ -262,8 +262,9 @@ def all_texts(values: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is a number or None."""
-    return isinstance(value, int | float | None) and not isinstance(value, bool)
+    """Return whether a value is None, a float, or an integer that a float can represent."""
+    whole = type(value) is int and is_finite(value)
+    return value is None or isinstance(value, float) or whole
 
 
 def as_mapping(value: Any) -> Mapping[str, Any]:
