@@ -1,5 +1,5 @@
-"""The embedded pair's picture, at the program's own defaults, against the bare passes of its
-models: what is spent beside them is everything that this program adds.
+"""Measures the embedded pair's picture, at the program's defaults, against the passes of its models
+alone: the difference is this program's overhead.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from benchmarks.clock import seconds
 from benchmarks.parts import Work, parts
 from guided.cli import main
 from guided.config.plan import Plan
+from guided.generators.diffusion.generator import DiffusionGenerator
 from guided.interfaces import Request
 from guided.pipeline import Pipeline
 
@@ -29,6 +30,7 @@ def compared(device: torch.device, precision: str) -> dict[str, Any]:
     pipeline = Pipeline.open(plan)
     guides = pipeline.guides(plan, plan.prompts_of(plan.seed), None)
     request = Request(plan.size, [plan.seed], plan.steps)
+    assert isinstance(pipeline.generator, DiffusionGenerator)
     works = parts(pipeline.generator, guides, request)
     cutouts = works.pop("cutouts")
     first = seconds(lambda: next(pipeline.generator.generate(request, guides)), device)

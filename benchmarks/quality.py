@@ -98,14 +98,14 @@ def measure(settings: Settings) -> None:
 
 
 def rows(variants: str) -> list[list[str]]:
-    """The words of each variant, each once, those of none first."""
+    """Return the words of each variant once, first the empty one."""
     found: list[list[str]] = [[]]
     for text in variants.split(";"):
         words, several = expanded(shlex.split(text))
         found += [raws(words) + row.words for row in several]
     unique: dict[frozenset[str], list[str]] = {}
-    for words in found:
-        unique.setdefault(frozenset(words), words)
+    for variant in found:
+        unique.setdefault(frozenset(variant), variant)
     return list(unique.values())
 
 
