@@ -1,5 +1,5 @@
-"""Measures the embedded pair's picture, at the program's defaults, against the passes of its models
-alone: the difference is this program's overhead.
+"""Measures the embedded pair's picture, at the program's defaults, against the passes of its
+models alone: the difference is this program's overhead.
 """
 
 from __future__ import annotations
