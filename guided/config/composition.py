@@ -122,7 +122,7 @@ def check_values(override: Override) -> None:
     for inside in values_in(value):
         if isinstance(inside, int) and not -(2**63) <= inside < 2**63:
             raise BadInput(f"{name}={shown(value)}: {shown(inside)} is larger than any setting")
-    if interpolation.inert(value, references=True) != value:
+    if repr(interpolation.inert(value, references=True)) != repr(value):  # nan is not nan
         raise BadInput(
             f"{name}={shown(value)} may refer to other settings only, as ${{size}} does"
         )
