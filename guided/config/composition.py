@@ -273,7 +273,8 @@ class Composer:
     @contextmanager
     def row(self, words: Sequence[Override | str] = ()) -> Iterator[Composed]:
         """Yield the configuration of a row, for as long as the block lasts."""
-        plain, chosen = [], []
+        plain: list[Override] = []
+        chosen: list[Override] = []
         for override in parse_all(words):
             (plain if self.is_plain(override) else chosen).append(override)
         key = tuple(chosen)
