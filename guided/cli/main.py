@@ -264,8 +264,8 @@ COMMANDS: dict[str, Callable[[Command], Path | None]] = {
 def report(error: Exception, debug: bool) -> int:
     """Print an error on one line and return the exit code."""
     if debug:
-        lines = "".join(traceback.format_exception(error))
-        print(printable(lines, lines=True), end="", file=sys.stderr)
+        trace = "".join(traceback.format_exception(error))
+        print(printable(trace, lines=True), end="", file=sys.stderr)
     lines = isinstance(error, Failed)
     text = str(error) if lines else f"error: {say(error)}"
     with suppress(OSError):  # nobody reads it
@@ -299,4 +299,4 @@ def run(cfg: DictConfig) -> float | None:
         folder = do(words, folders_of_presets())
     except Exception as error:
         raise SystemExit(report(error, cfg.debug)) from None
-    return folder and Manifest.read(folder).mean_score()
+    return None if folder is None else Manifest.read(folder).mean_score()

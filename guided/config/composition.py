@@ -122,7 +122,7 @@ def check_values(override: Override) -> None:
     for inside in values_in(value):
         if isinstance(inside, int) and not -(2**63) <= inside < 2**63:
             raise BadInput(f"{name}={shown(value)}: {shown(inside)} is larger than any setting")
-    if interpolation.inert(value, references=True) != value:
+    if repr(interpolation.inert(value, references=True)) != repr(value):  # nan is not nan
         raise BadInput(
             f"{name}={shown(value)} may refer to other settings only, as ${{size}} does"
         )
@@ -273,7 +273,8 @@ class Composer:
     @contextmanager
     def row(self, words: Sequence[Override | str] = ()) -> Iterator[Composed]:
         """Yield the configuration of a row, for as long as the block lasts."""
-        plain, chosen = [], []
+        plain: list[Override] = []
+        chosen: list[Override] = []
         for override in parse_all(words):
             (plain if self.is_plain(override) else chosen).append(override)
         key = tuple(chosen)

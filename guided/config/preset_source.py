@@ -7,6 +7,7 @@ settings name code that it runs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
@@ -46,21 +47,21 @@ class PresetSource(FileConfigSource):
 
 
 def check_is_preset(
-    name: str, header: dict[str, str], found: DictConfig | ListConfig, path: Path
+    name: str, header: Mapping[str, str | None], found: DictConfig | ListConfig, path: Path
 ) -> None:
     """Raise BadInput if the file sets or chooses anything of Hydra's own."""
-    if not isinstance(found, DictConfig):
-        raise BadInput(f"{path} is a list; a preset has names of settings and their values")
     settings = OmegaConf.to_container(found)
+    if not isinstance(settings, dict):
+        raise BadInput(f"{path} is a list; a preset has names of settings and their values")
     listed = settings.get("defaults") or []
     chosen = [key for item in listed if isinstance(item, dict) for key in item]
     packages = [str(key).rpartition("@")[2] for key in chosen if "@" in str(key)]
-    names = [name, header.get("package", ""), *settings, *chosen, *packages]
+    names = [name, header.get("package") or "", *settings, *chosen, *packages]
     names += [item for item in listed if isinstance(item, str)]
-    for said in map(str, names):
-        plain = said.removeprefix("override ").removeprefix("optional ").lstrip("/ ")
+    for typed in map(str, names):
+        plain = typed.removeprefix("override ").removeprefix("optional ").lstrip("/ ")
         if plain.replace("@", "/").replace(".", "/").split("/")[0] == "hydra":
-            raise BadInput(f"{path} sets what is Hydra's own, which no preset can: {said}")
+            raise BadInput(f"{path} sets what is Hydra's own, which no preset can: {typed}")
 
 
 def register() -> None:

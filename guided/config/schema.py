@@ -319,7 +319,7 @@ def dataclass_of(target: Any, where: str) -> type:
         cls = getattr(import_module(path.rpartition(".")[0]), path.rpartition(".")[2])
     except (ImportError, AttributeError) as error:
         raise BadInput(f"{where}._target_={shown(target)} does not exist") from error
-    if not dataclasses.is_dataclass(cls):
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
         raise BadInput(f"{where}._target_={shown(target)} holds no settings")
     return cls
 
