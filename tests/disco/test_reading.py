@@ -68,10 +68,12 @@ def test_an_alias_that_repeats_a_list_is_no_harm(tmp_path):
     assert read(path)[1]["sat_scale"] == [1, 2]
 
 
-def test_what_has_no_end_is_read_no_further_than_a_settings_file_may_go(monkeypatch):
+def test_what_has_no_end_is_read_no_further_than_a_settings_file_may_go(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "LARGEST", 1000)
-    with pytest.raises(BadInput, match="too large"):
+    with pytest.raises(BadInput, match="it is a device"):
         read(Path("/dev/zero"))
+    with pytest.raises(BadInput, match="it is larger than"):
+        read(saved(tmp_path, "x.txt", "{" + " " * 1000))
 
 
 def test_windows_marks_and_other_scripts(tmp_path):
