@@ -315,7 +315,7 @@ def locate(name: str) -> Path | None:
     """Return the file or folder of a card's name, or None. BadInput for a path of the user's that
     may not be opened (untrusted/allowed_files.py)."""
     if is_path(name) or ".." in Path(name).parts:
-        allowed_files.check(Path(name).expanduser() if is_path(name) else cache() / name)
+        allowed_files.check(Path(os.path.expanduser(name)) if is_path(name) else cache() / name)
     if is_path(name):
         return existing(Path(name))
     return existing(Path(__file__).parent / name) or existing(cache() / name)

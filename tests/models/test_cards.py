@@ -101,8 +101,8 @@ def test_weird_names_of_the_hub_are_refused(hub) -> None:
 
 
 def test_names_of_the_hub_that_open_clip_knows_are_taken() -> None:
-    for arch in cards.registry.architectures():
-        for tag, hub in cards.registry.tags(arch).items():
+    for arch in cards.open_clip_registry.architectures():
+        for tag, hub in cards.open_clip_registry.tags(arch).items():
             ClipCard(name="c", arch=arch, tag=tag, hub=hub)
 
 
