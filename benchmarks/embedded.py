@@ -14,6 +14,7 @@ from benchmarks.clock import seconds
 from benchmarks.parts import Work, parts
 from guided.cli import main
 from guided.config.plan import Plan
+from guided.diffusion.samplers import DDIM
 from guided.generators.diffusion.generator import DiffusionGenerator
 from guided.interfaces import Request
 from guided.pipeline import Pipeline
@@ -31,6 +32,7 @@ def compared(device: torch.device, precision: str) -> dict[str, Any]:
     guides = pipeline.guides(plan, plan.prompts_of(plan.seed), None)
     request = Request(plan.size, [plan.seed], plan.steps)
     assert isinstance(pipeline.generator, DiffusionGenerator)
+    assert isinstance(plan.sampler, DDIM)
     works = parts(pipeline.generator, guides, request)
     cutouts = works.pop("cutouts")
     first = seconds(lambda: next(pipeline.generator.generate(request, guides)), device)

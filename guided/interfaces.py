@@ -229,6 +229,7 @@ class GuideSettings(PartSettings, Protocol):
     def check(self, has_init: bool) -> None:
         """Raise BadInput, before anything is loaded, if the guide cannot work; `has_init`: there
         is a picture to start from."""
+        return
 
     def networks(self) -> Sequence[NeededWeights]:
         """Return the cards of the networks that the guide loads for itself."""

@@ -3,6 +3,7 @@
 0: done, 1: something failed while drawing, 2: bad input, 130: interrupted.
 """
 
+import io
 import logging
 import re
 import sys
@@ -72,7 +73,8 @@ def log_to_terminal() -> None:
     told.setFormatter(console.Printable("%(levelname)s: %(message)s"))
     logging.basicConfig(handlers=[told], level=logging.WARNING)
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def obey(main: Callable[[], None], argv: list[str]) -> None:

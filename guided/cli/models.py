@@ -66,9 +66,9 @@ def show() -> None:
             tell(line(group, name, state(card), size, card))
     tell(line(VGG16.GROUP, VGG16.name, state(VGG16), "", VGG16))
     for name, cards in clips():
-        for card in cards:
-            reads = f"reads {', '.join(card.reads)}" if card.reads else ""
-            tell(line("clip", name, "here" if card.here() else "", reads, card))
+        for clip in cards:
+            reads = f"reads {', '.join(clip.reads)}" if clip.reads else ""
+            tell(line("clip", name, "here" if clip.here() else "", reads, clip))
     tell(f"Models are kept in {cache()}, CLIPs in the hub's own cache; to fetch some:")
     tell(f"  {program()} models=download model=imagenet512 clip=[vit_b32,vit_b16,rn50]")
     tell("Others: model=path/to/file.pt, clip=[ViT-B-32::laion400m_e32], clip=[path/to/folder]")

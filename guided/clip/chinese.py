@@ -91,13 +91,14 @@ def load(folder: Path) -> tuple[ChineseClip, Tokenizer]:
         with hub.offline():
             config = ChineseCLIPConfig(**clip_config.chinese_settings(folder))
             weights = clip_config.transformers_weights(folder)
-            model, loaded = ChineseCLIPModel.from_pretrained(
+            result: Any = ChineseCLIPModel.from_pretrained(
                 None,  # not the folder, whose other files would be read
                 config=config,
                 state_dict=read(weights),
                 dtype=torch.float32,
                 output_loading_info=True,
             )
+            model, loaded = result
             if loaded["missing_keys"]:
                 raise BadInput(f"{weights.name} has no {min(loaded['missing_keys'])}")
             return ChineseClip(model, preprocessing(folder)), Tokenizer(folder)

@@ -34,7 +34,8 @@ def quicken(tower: nn.Module) -> nn.Module:
         elif type(part) is nn.Conv2d and is_patch_embedding(part):
             setattr(tower, name, PatchEmbedding(part))
         elif type(part) is nn.Conv2d:
-            part.to(memory_format=torch.channels_last)  # activations then have that format too
+            # Activations then have that format too. torch's type stubs lack this form of `to`.
+            part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         elif type(part) is nn.Sequential and is_quick_gelu_mlp(part):
             use_silu(part)
         elif is_attention_pool(part):

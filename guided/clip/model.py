@@ -174,7 +174,9 @@ def load_plain(card: ClipCard, device: torch.device, dtype: torch.dtype) -> Clip
     if card.chinese:
         from guided.clip import chinese
 
-        return Clip(*chinese.load(card.folder() or card.cached()), device, dtype)
+        place = card.folder() or card.cached()
+        assert place is not None  # else it would be missing
+        return Clip(*chinese.load(place), device, dtype)
     folder = card.folder()
     with hub.offline():
         if folder is not None:

@@ -24,7 +24,9 @@ def weights(group: str) -> Iterator[tuple[str, WeightsCard]]:
 
 def models() -> Iterator[tuple[str, ModelCard]]:
     """Yield names and cards of the diffusion models."""
-    yield from weights("model")
+    for name, card in weights("model"):
+        if isinstance(card, ModelCard):
+            yield name, card
 
 
 def clips() -> Iterator[tuple[str, list[ClipCard]]]:

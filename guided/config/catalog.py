@@ -54,7 +54,9 @@ def spelt_out_one(override: Override, flags: Sequence[str]) -> list[Override]:
     if value is None or own is None:
         return [override]
     own_folders = len(choices.folders(group, flags)) > 1
-    left, inner, right = re.fullmatch(r"(\s*\[?)(.*?)(\]?\s*)", value, re.DOTALL).groups()
+    match = re.fullmatch(r"(\s*\[?)(.*?)(\]?\s*)", value, re.DOTALL)
+    assert match is not None  # any text matches
+    left, inner, right = match.groups()
     whole = unquoted(inner)
     items = [whole] if present(Path(whole)) else split(inner)
     for item in items:
@@ -217,14 +219,14 @@ def own_clip(typed: str) -> str | None:
         if is_path(tag) or "/" in tag:
             open_clip_registry.check_arch(f"clip={typed}", arch)
             path = str(existing("clip", tag).absolute())
-            found = dict(arch=arch, path=path, reads=open_clip_registry.reads(arch))
-            return keep("clip", typed, clip_node(typed, **found))
+            reads = open_clip_registry.reads(arch)
+            return keep("clip", typed, clip_node(typed, arch=arch, path=path, reads=reads))
         return keep("clip", typed, clip_node(typed, **tagged(typed, arch, tag)))
     if is_path(typed):
-        path = existing("clip", typed)
-        if path.suffix.lower() in CARDS:
-            return keep("clip", typed, read_config(path, f"clip={path}"))
-        return keep("clip", typed, clip_node(typed, path=str(path.absolute())))
+        place = existing("clip", typed)
+        if place.suffix.lower() in CARDS:
+            return keep("clip", typed, read_config(place, f"clip={place}"))
+        return keep("clip", typed, clip_node(typed, path=str(place.absolute())))
     if typed in open_clip_registry.architectures() and typed not in choices.names(
         "clip"
     ):  # without a tag

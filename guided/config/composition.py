@@ -88,7 +88,7 @@ def check_choice(override: Override, flags: Sequence[str]) -> None:
         return
     typed, value = shown(override.text), override.hydra.value()
     several = isinstance(value, list)
-    for name in value if several else [value]:
+    for name in value if isinstance(value, list) else [value]:
         if not isinstance(name, str | QuotedString) and (several or name is not None):
             item = "null" if name is None else shown(name)
             raise BadInput(
@@ -192,7 +192,7 @@ def sources(flags: Sequence[str]) -> list[str]:
 
 def own_folders(flags: Sequence[str]) -> list[Path]:
     """Return the folders of the user's own configuration in which models may be named."""
-    folders = [conf_folder(), *sources(flags)]
+    folders: list[Path | str] = [conf_folder(), *sources(flags)]
     groups = ("", "local", *schema.having("paths"))  # the root too
     return [Path(place) / group for place in folders for group in groups]
 
@@ -212,7 +212,9 @@ def fingerprint_of(cfg: DictConfig) -> str:
     """Return a hash of all settings that a picture depends on but the device, which may be another
     when it is resumed."""
     left_out = ("device", *schema.unrecorded())
-    settings = {k: v for k, v in OmegaConf.to_container(cfg).items() if k not in left_out}
+    container = OmegaConf.to_container(cfg)
+    assert isinstance(container, dict)
+    settings = {k: v for k, v in container.items() if k not in left_out}
     return hashlib.sha256(repr(settings).encode(errors="replace")).hexdigest()[:16]
 
 
@@ -318,6 +320,7 @@ def changed(cfg: DictConfig, override: Override) -> Iterator[None]:
     node = OmegaConf.select(cfg, parent) if parent else cfg
     if not isinstance(node, DictConfig) or name not in node:
         raise BadInput(unknown_setting(key, cfg))
+    assert override.hydra is not None  # a plain value
     before = copy.deepcopy(node._get_node(name))
     try:
         put(cfg, override.hydra)

@@ -340,7 +340,8 @@ def check_models(
     those of the generator's cards, of CLIPs and of guides."""
     needed = {name: guide.networks() for name, guide in guides.items()}
     weights: list[NeededWeights] = [*cards, *chain(*needed.values())]
-    texts = [text for card in (*weights, *clips.values()) if (text := card.missing())]
+    every: list[NeededWeights | ClipCard] = [*weights, *clips.values()]
+    texts = [text for card in every if (text := card.missing())]
     if not texts:
         return
     words = [f"{card.GROUP}={card.name}" for card in weights if card.missing()]

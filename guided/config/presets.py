@@ -90,7 +90,9 @@ def weighted(
     """Return the choices that `[hokusai:2,van gogh]` names, each once, and the weights of those
     that have one; None for a sweep. Raises BadInput, which names the nearest, when there is no
     such preset."""
-    left, inner, right = re.fullmatch(r"\s*(\[?)(.*?)(\]?)\s*", value, re.DOTALL).groups()
+    match = re.fullmatch(r"\s*(\[?)(.*?)(\]?)\s*", value, re.DOTALL)
+    assert match is not None  # any text matches
+    left, inner, right = match.groups()
     sweeps = "(" in inner or "[" in inner or (not left and len(split(inner)) > 1)
     if sweeps or bool(left) != bool(right):
         return None

@@ -134,7 +134,10 @@ class Record:
             settings["device"] = "auto"
             if "precision" not in touched:
                 settings["precision"] = "auto"
-        return OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(escaped(settings)))
+        recorded = OmegaConf.create(escaped(settings))
+        merged = OmegaConf.merge(OmegaConf.structured(Config), recorded)
+        assert isinstance(merged, DictConfig)
+        return merged
 
     def tell_of_changed_files(self, settings: dict[str, Any]) -> None:
         """Warn of each picture that it began with, or was like, that has been overwritten

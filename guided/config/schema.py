@@ -270,7 +270,7 @@ def known_names() -> frozenset[str]:
     return frozenset({*settings(), *folders, "hydra"})
 
 
-def build(node: DictConfig, where: str) -> Any:
+def build(node: DictConfig | ListConfig, where: str) -> Any:
     """Return the object of the dataclass that `_target_` names, filled with a node's settings,
     every key and type checked. Raises BadInput; `where` is the node's name on the command line,
     for its message."""
@@ -356,9 +356,13 @@ def explain(error: OmegaConfBaseException, where: str = "") -> str:
 
 
 def build_all(
-    nodes: DictConfig, group: str, build: Callable[[DictConfig, str], Any] = build
+    nodes: DictConfig | ListConfig,
+    group: str,
+    build: Callable[[DictConfig, str], Any] = build,
 ) -> dict[str, Any]:
     """Return the object of every option chosen in a group, by name; an option set to null is left
     out."""
+    if not isinstance(nodes, DictConfig):
+        raise BadInput(f"{group}={shown(nodes)} must be a mapping of names to choices")
     chosen = {str(name): node for name, node in nodes.items() if node is not None}
     return {name: build(node, f"{group}.{name}") for name, node in chosen.items()}

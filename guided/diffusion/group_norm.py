@@ -3,6 +3,8 @@
 Wu and He, "Group Normalization", 2018, https://arxiv.org/abs/1803.08494
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -42,7 +44,9 @@ class CentredGroupNorm(torch.autograd.Function):
     rounding only; and the gradient with respect to x, in whole passes over the image."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, groups: int, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, groups: int, weight: Tensor, bias: Tensor, eps: float
+    ) -> Tensor:
         b, c, h, w = x.shape
         x = x - estimated_mean(x, groups)
         out, mean, rstd = torch.native_group_norm(x, weight, bias, b, c, h * w, groups, eps)
@@ -51,7 +55,7 @@ class CentredGroupNorm(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradient with respect to x, rstd * (g - mean(g) - n * mean(g * n)), with
         n = (x - mean) * rstd, g = weight * grad and means over a group."""
         x, weight, mean, rstd = ctx.saved_tensors

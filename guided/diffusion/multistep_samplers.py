@@ -74,8 +74,8 @@ class PLMS(SamplerSettings):
                 x = moved(x, (eps + second) / 2, timeline, i)
             else:
                 weights = ADAMS_BASHFORTH[len(history)]
-                mixed = sum(w * past for w, past in zip(weights, history, strict=True))
-                x = moved(x, mixed, timeline, i)
+                first, *others = (w * past for w, past in zip(weights, history, strict=True))
+                x = moved(x, sum(others, start=first), timeline, i)
             memory = {f"eps{k}": past for k, past in enumerate(history[: self.order - 1])}
             yield Step(i, x, prediction, memory)
 

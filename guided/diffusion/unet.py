@@ -9,6 +9,7 @@ https://arxiv.org/abs/2105.05233
 """
 
 import math
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,8 @@ from torch.utils.checkpoint import checkpoint
 from guided.diffusion.first_guess import WAVES, Dense
 from guided.diffusion.group_norm import GroupNorm
 from guided.diffusion.unet_config import UNetConfig
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class UNet(nn.Module):
@@ -65,8 +68,8 @@ class UNet(nn.Module):
                     block.append(up)
                 self.output_blocks.append(block)
 
-        last = zero(nn.Conv2d(first, config.out_channels, 3, padding=1))
-        self.out = nn.Sequential(norm(ch), nn.SiLU(), last)
+        final = zero(nn.Conv2d(first, config.out_channels, 3, padding=1))
+        self.out = nn.Sequential(norm(ch), nn.SiLU(), final)
 
     def _res(self, before: int, after: int, resample: str = "") -> "ResBlock":
         """Return a residual block from `before` to `after` channels."""
@@ -86,13 +89,14 @@ class UNet(nn.Module):
         self.to(torch.float64 if dtype == torch.float64 else torch.float32)
         for part in (self.input_blocks, self.middle_block, self.output_blocks):
             part.to(dtype)
-        return self.to(memory_format=torch.channels_last)
+        # torch's type stubs lack this form of `to`.
+        return self.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def forward(self, x: Tensor, timesteps: Tensor, y: Tensor | None = None) -> Tensor:
         """Return (B, 3 or 6, H, W) for x (B, 3, H, W), timesteps (B,), possibly fractional, and
         class labels y (B,) if the network has classes; H and W are multiples of
         `config.divisor`."""
-        edge = self.time_embed[0].weight.dtype
+        edge = dtype_of(self.time_embed)
         emb = self.time_embed(timestep_embedding(timesteps, self.config.num_channels).to(edge))
         if self.config.num_classes:
             if y is None:
@@ -113,12 +117,12 @@ class UNet(nn.Module):
 
     def first_guess(self, x: Tensor, timesteps: Tensor) -> Tensor:
         """Return the clean image estimated by the fully connected layers, (B, 3, H, W)."""
-        edge = self.clear.weight.dtype
+        edge = dtype_of(self.clear)
         return self.dense(x.to(edge), timestep_embedding(timesteps, WAVES).to(edge))
 
     def _convolutions(self, h: Tensor, emb: Tensor) -> Tensor:
         """Return the output of the U-Net's blocks, (B, 3 or 6, H, W), for h (B, 3 or 6, H, W)."""
-        edge, dtype = h.dtype, self.input_blocks[0][0].weight.dtype
+        edge, dtype = h.dtype, dtype_of(self.input_blocks)
         patch = self.config.patch
         h = pixel_unshuffle(h, patch) if patch > 1 else h
         h = h.to(dtype, memory_format=torch.channels_last)
@@ -133,7 +137,7 @@ class UNet(nn.Module):
         out = self.out(h.to(edge))
         return pixel_shuffle(out, patch) if patch > 1 else out
 
-    def _run(self, block: "Block", h: Tensor, emb: Tensor) -> Tensor:
+    def _run(self, block: nn.Module, h: Tensor, emb: Tensor) -> Tensor:
         """Run a block, with gradient checkpointing if it is on."""
         if self.checkpointing and torch.is_grad_enabled():
             return checkpoint(block, h, emb, use_reentrant=False)
@@ -143,7 +147,8 @@ class UNet(nn.Module):
 class Block(nn.Sequential):
     """Layers in sequence, of which residual blocks also take the time embedding."""
 
-    def forward(self, h: Tensor, emb: Tensor) -> Tensor:
+    # nn.Sequential's own takes one input.
+    def forward(self, h: Tensor, emb: Tensor) -> Tensor:  # type: ignore[override]
         for layer in self:
             h = layer(h, emb) if isinstance(layer, ResBlock) else layer(h)
         return h
@@ -215,7 +220,8 @@ class Attention(nn.Module):
             q, k, v = qkv.view(b, h * w, self.heads, 3, -1).unbind(3)
         else:
             q, k, v = qkv.view(b, h * w, 3, self.heads, -1).unbind(2)
-        seen = F.scaled_dot_product_attention(*(z.transpose(1, 2) for z in (q, k, v)))
+        q, k, v = (z.transpose(1, 2) for z in (q, k, v))
+        seen = F.scaled_dot_product_attention(q, k, v)
         seen = seen.transpose(1, 2).reshape(b, h * w, c)
         out = F.linear(seen, self.proj_out.weight[:, :, 0], self.proj_out.bias)
         return x + out.transpose(1, 2).reshape(b, c, h, w)
@@ -243,12 +249,17 @@ class Upsample(nn.Module):
         return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
 
 
+def dtype_of(module: nn.Module) -> torch.dtype:
+    """Return the format of a module's parameters, which all have the same."""
+    return next(module.parameters()).dtype
+
+
 def norm(channels: int) -> GroupNorm:
     """Return a group normalisation with 32 groups."""
     return GroupNorm(32, channels)
 
 
-def zero(module: nn.Module) -> nn.Module:
+def zero(module: Module) -> Module:
     """Set the module's parameters to zero, so that a residual branch starts as the identity."""
     for parameter in module.parameters():
         nn.init.zeros_(parameter)

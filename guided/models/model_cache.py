@@ -44,7 +44,7 @@ class ModelCache:
 
 def weights_key(card: Any) -> str:
     """Return a key for the weights of a card; a name instead of a card is its own key."""
-    if not dataclasses.is_dataclass(card):
+    if not dataclasses.is_dataclass(card) or isinstance(card, type):
         return str(card)
     facts = {k: v for k, v in dataclasses.asdict(card).items() if k not in ABOUT}
     return f"{type(card).__name__} {facts}"
