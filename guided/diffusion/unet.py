@@ -90,7 +90,7 @@ class UNet(nn.Module):
         for part in (self.input_blocks, self.middle_block, self.output_blocks):
             part.to(dtype)
         # torch's type stubs lack this form of `to`.
-        return self.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        return self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: Tensor, timesteps: Tensor, y: Tensor | None = None) -> Tensor:
         """Return (B, 3 or 6, H, W) for x (B, 3, H, W), timesteps (B,), possibly fractional, and
