@@ -25,6 +25,9 @@ def read_bytes(path: Path, limit: int, follow: bool = True) -> bytes:
     and for a symbolic link unless `follow`."""
     if not follow and os.path.islink(path):
         raise OSError(errno.ELOOP, "it is a link", str(path))
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, f"it is {kind(mode)}", str(path))
     with open(os.open(path, FLAGS | (0 if follow else getattr(os, "O_NOFOLLOW", 0))), "rb") as f:
         about = os.fstat(f.fileno())
         if not stat.S_ISREG(about.st_mode):

@@ -83,12 +83,25 @@ def read_config(path: Path, where: str = "") -> DictConfig | ListConfig:
         raise BadInput(f"{where} has no settings in it, but a single value")
     if node is not None:
         check(node, where, dates=True)
+        check_references(list(scalars(node)), where)
     try:
         config = OmegaConf.load(io.StringIO(text))
     except (yaml.YAMLError, OmegaConfBaseException, ValueError, OSError) as error:
         raise BadInput(f"{where} cannot be read: {one_line(error)}") from error
-    check_references(OmegaConf.to_container(config), where)
     return config
+
+
+def scalars(node: yaml.Node) -> Iterator[str]:
+    """Yield the text of every scalar in a node, keys included."""
+    if isinstance(node, yaml.ScalarNode):
+        yield node.value
+    elif isinstance(node, yaml.MappingNode):
+        for pair in node.value:
+            for inside in pair:
+                yield from scalars(inside)
+    elif isinstance(node, yaml.SequenceNode):
+        for inside in node.value:
+            yield from scalars(inside)
 
 
 def check_references(value: Any, where: str) -> None:
