@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import shlex
 import shutil
@@ -15,6 +16,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from guided import devices
 from guided.batch import planning, request_checks
 from guided.batch import run as batch_run
 from guided.cli import main, models
@@ -24,6 +26,7 @@ from guided.diffusion.unet import UNet
 from guided.diffusion.unet_config import UNetConfig
 from guided.models import download
 from guided.paths import conf_folder
+from guided.runs import record
 from guided.training.common.settings import from_argv
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +35,7 @@ FOLDERS = ("docs", "guided", "conf", "benchmarks", "tests")
 PAGES = sorted([*ROOT.glob("*.md"), *(p for f in FOLDERS for p in (ROOT / f).rglob("*.md"))])
 PROGRAMS = ("python run.py ", "guided ", "python -m ", "pip install ")
 INLINE = re.compile(r"`((?:python run\.py|python -m|pip install) [^`]+)`")
+DISCO = {"text_prompts": {"0": ["a lighthouse"]}, "width_height": [512, 512], "steps": 100}
 PLACEHOLDER = re.compile(r"\.\.\.|<TAB>|FOLDER|\$\(")
 
 
@@ -60,8 +64,8 @@ def place(tmp_path_factory) -> Path:
     for name in ("photo.jpg", "a.jpg", "b.png", "outputs/latest/image_0000.png"):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(FIXTURES / "heart.png", place / name)
-    shutil.copy(FIXTURES / "settings.txt", place)
-    shutil.copy(FIXTURES / "run" / "run.yaml", place / "mine.yaml")
+    (place / "settings.txt").write_text(json.dumps(DISCO))
+    (place / "mine.yaml").write_text(record.as_yaml(record.read(FIXTURES / "heart.png")))
     shutil.copytree(FIXTURES / "mine", place / "mine")
     (place / "mine" / "batch").mkdir(exist_ok=True)
     shutil.copy(conf_folder() / "batch" / "seeds.yaml", place / "mine" / "batch" / "name.yaml")
@@ -157,6 +161,7 @@ def prepared(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
     monkeypatch.setattr(batch_run, "plan_batch", plan_few)
     monkeypatch.setattr(batch_run, "begin", begin)
+    monkeypatch.setattr(devices, "cuda_possible", lambda: True)  # as on the reader's machine
     monkeypatch.setattr(plan, "check_models", lambda *cards: None)  # few are on this machine
     for name in ("fetch", "fetch_clip"):
         monkeypatch.setattr(download, name, lambda card: None)

@@ -137,5 +137,5 @@ def test_files_that_are_no_presets(tmp_path, content, parts):
 
 def test_a_folder_or_device_is_no_file(tmp_path):
     for path in (tmp_path, "/dev/zero", tmp_path / "none"):
-        with pytest.raises(BadInput, match="it is a folder|it is a device|No such file"):
+        with pytest.raises(BadInput, match=r"it is a folder|it is a device|No such file"):
             yaml_reader.read_config(type(tmp_path)(path))
