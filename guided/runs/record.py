@@ -36,21 +36,26 @@ def texts(settings: dict[str, Any], size: tuple[int, int]) -> dict[str, str]:
     return {"parameters": parameters(settings, size), "guided": as_yaml(settings)}
 
 
+# Samplers by the names that web UIs know them by.
+SAMPLERS = {"ddim": "DDIM", "ddpm": "DDPM", "plms": "PLMS", "dpm_solver": "DPM++ 2M"}
+
+
 def parameters(settings: dict[str, Any], size: tuple[int, int]) -> str:
     """Return the settings in the layout of AUTOMATIC1111's web UI; `size` (width, height) is the
     file's, which may be enlarged."""
     lines = [as_text(settings.get("drawn") or settings["prompt"])]
     if settings.get("negative"):
         lines.append(f"Negative prompt: {as_text(settings['negative'])}")
-    sampler = re.split(r"[./]", str(settings["sampler"].get("_target_", "")))[-1]
+    generator, sampler = (kind(settings.get(group)) for group in ("generator", "sampler"))
+    diffusion = generator in ("", "diffusion", "Diffusion")
     width, height = settings["size"]
     facts = {
         "Steps": settings["steps"],
-        "Sampler": sampler,
+        **({"Sampler": SAMPLERS.get(sampler, sampler)} if diffusion else {}),
         "Seed": settings["seed"],
         "Size": f"{size[0]}x{size[1]}",
         "Drawn at": f"{width}x{height}",
-        "Model": settings["model"].get("name", ""),
+        "Model": settings["model"].get("name", "") if diffusion else generator,
         "CLIP": " ".join(settings["clip"]),
         **{
             group.capitalize(): " ".join(settings[group])
@@ -62,6 +67,12 @@ def parameters(settings: dict[str, Any], size: tuple[int, int]) -> str:
     }
     lines.append(", ".join(f"{key}: {value}" for key, value in facts.items()))
     return "\n".join(lines)
+
+
+def kind(node: Any) -> str:
+    """Return the last part of a node's `_target_`, or nothing."""
+    target = node.get("_target_", "") if isinstance(node, dict) else ""
+    return re.split(r"[./]", str(target))[-1]
 
 
 def as_text(prompt: Any) -> str:

@@ -231,6 +231,7 @@ def test_names_of_the_hub_are_told_with_what_is_taken_instead(group, typed, take
 @pytest.mark.parametrize("typed", ["a" * 300 + ".pt", "~nosuchuser/m.pt", "x/" * 3000 + "m.pt"])
 @pytest.mark.parametrize("group", ["model", "clip"])
 def test_names_that_can_be_no_file_are_told(group, typed) -> None:
-    with pytest.raises(BadInput, match=r"no such file|is too long|is not known here|NUL") as caught:
+    why = r"no such file|is too long|is not known here|NUL"
+    with pytest.raises(BadInput, match=why) as caught:
         spelt_out([parse(f"{group}={typed}")], [])
     assert len(str(caught.value)) < 300
