@@ -98,7 +98,7 @@ def test_a_guided_step_asks_for_nothing_else(
     pipeline = Pipeline.open(plan, LOADED)
     walker = counter_of(pipeline, plan)
     walker.device = "mps"
-    monkeypatch.setattr(estimate, "Ledger", Apple)
+    monkeypatch.setattr(estimate, "AllocationCounter", Apple)
     assert walker().guides > 0
 
 
