@@ -351,6 +351,11 @@ def choices() -> str:
     return rows(("Group", "Choices", "Meaning"), lines)
 
 
+def from_root(value: object) -> str:
+    """Return a value as text; a path inside the repository is relative to it."""
+    return str(value).replace(f"{ROOT}/", "")
+
+
 def training_settings() -> str:
     """Return a table of the settings of each training command."""
     parts = []
@@ -359,7 +364,7 @@ def training_settings() -> str:
         lines = [
             (
                 f"`{field.name}`",
-                f"`{field.default}`" if field.default != "" else "",
+                f"`{from_root(field.default)}`" if field.default != "" else "",
                 note(cls, field),
             )
             for field in dataclasses.fields(cls)
