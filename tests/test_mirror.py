@@ -11,8 +11,6 @@ MISSING = {
     "batch/device_process.py",
     "clip/folder.py",
     "config/composition.py",
-    "gallery/overview.py",
-    "gallery/page.py",
     "pipeline.py",
 }
 
