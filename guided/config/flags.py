@@ -13,7 +13,7 @@ COMPLETION = ("--shell-completion", "-sc")
 # Hydra's flags that take the next word as their value.
 WITH_VALUE = {
     *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
-    *("--cfg", "-c", "--package", "-p", "--info", "-i"),
+    *("--cfg", "-c", "--package", "-p", "--info", "-i", "--experimental-rerun"),
 }
 KNOWN = (*HELP, *VERSION, *CFG, *MANY, *FOLDERS, *COMPLETION)
 SAID = "--config-dir FOLDER, -m, --cfg job, --help, --version, -sc install=SHELL"

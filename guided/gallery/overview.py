@@ -48,7 +48,8 @@ def newest_first(root: Path, built: dict[Path, dict[str, Any]]) -> Iterable[tupl
     at = {folder: folder.relative_to(root).as_posix() for folder in built}
     for folder in sorted(built, key=lambda f: (built[f]["made"] or "", at[f]), reverse=True):
         address = script.link(at[folder])
-        batch = built[folder] | {"folder": f"{address}/", "at": at[folder]}
+        own = {"folder": f"{address}/", "at": at[folder]}
+        batch = {"folder": ""} | built[folder] | own  # the folder stands first, as LINE reads it
         data = {"version": script.VERSION, "all": True, "batches": [batch]}
         yield address.encode(), script.dumps(data).encode("utf-8", "replace").rstrip(b"\n")
 

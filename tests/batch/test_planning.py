@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from guided.batch.planning import drawable, original_cwd, plan_batch, warn_if_changed
-from guided.config.composition import Composer, compose
+from guided.config.composition import Composer
 from guided.config.replay import composer_of
 from guided.errors import BadInput
 from guided.runs.manifest import Row
@@ -16,28 +16,6 @@ from guided.runs.manifest import Row
 def plan(*rows, words=("steps=20",)):
     return plan_batch(Composer(list(words)), [Row(list(row), where=f"p:{k}") for k, row in
                                               enumerate(rows, 1)], "")  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["prompt=a cat, ${x", "seed=3"],
-        ["guide.clip.scale={linear: [[0,100],[1,200]]}"],
-        ["sampler=plms", "guide.clip.scale=5"],
-        ["model.recommended.scale=5"],
-        ["steps=30", "steps=40", "size=[64,64]"],
-        ["output=[still]", "output.still.enlarge=2"],
-        ["cutouts.overview=[[0,1],[0.5,2]]"],
-    ],
-)
-def test_a_row_composes_to_what_hydra_would_compose_and_leaves_nothing_behind(words):
-    composer = Composer(["prompt=x", "seed=1"])
-    with composer.row() as composed:
-        before = composed.cfg.copy()
-    with composer.row(words) as composed:
-        assert composed.cfg == compose(["prompt=x", "seed=1", *words])
-    with composer.row() as composed:
-        assert composed.cfg == before
 
 
 def test_numbers_run_through_the_batch_and_seeds_through_each_row():

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guided.batch import rows
-from guided.batch.row_presets import Preset
 from guided.errors import BadInput
 from guided.runs.manifest import Row
 
@@ -55,9 +54,3 @@ def test_a_product_takes_sweeps_lists_and_single_values():
         [f"seed={seed}", f"steps={steps}", "size=64"] for seed in (0, 1) for steps in (5, 9)
     ]
     assert {row.where for row in made} == {"p"}
-
-
-def test_a_preset_without_rows_is_refused():
-    assert len(Preset(list=["a sun", "a star"], product={"seed": [1, 2]}).rows([], "x")) == 4
-    with pytest.raises(BadInput, match="batch=x has nothing in its list"):
-        Preset().rows([], "x")

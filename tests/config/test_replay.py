@@ -13,42 +13,13 @@ from guided.batch.planning import drawable, plan_batch
 from guided.batch.run import begin, draw
 from guided.config import replay
 from guided.config.composition import Composer, compose
-from guided.config.overrides import raws
 from guided.config.plan import Plan
 from guided.config.replay import Record, composer_of, differences, plain
-from guided.config.replay_reading import trusted
-from guided.config.schema import unrecorded
-from guided.errors import BadInput
 from guided.runs import record
 from guided.runs.manifest import Manifest, Row
+from tests.config.records import RESOLVED, WORDS, kept, lasting, settings_of
 
 ROOT = Path(__file__).parents[2]
-WORDS = ["prompt=a red heart", "guide.clip.scale=700", "sampler.recurrence=1"]
-RESOLVED = {"seed": 7, "size": [32, 32], "steps": 60, "device": "cpu", "precision": "float32"}
-
-
-def settings_of(*words: str) -> dict:
-    """What a run with these words records."""
-    settings = plain(compose(list(words))) | RESOLVED
-    return {name: value for name, value in settings.items() if name not in unrecorded()} | {
-        "version": record.__version__,
-        "words": [*words, "seed=7"],
-    }
-
-
-@pytest.fixture(scope="module")
-def usual() -> dict:
-    return settings_of(*WORDS)
-
-
-def kept(folder: Path, settings: dict) -> str:
-    path = folder / "image_0000.png"
-    record.save(Image.new("RGB", (4, 4)), path, settings)
-    return str(path)
-
-
-def lasting(cfg) -> dict:
-    return {name: value for name, value in plain(cfg).items() if name not in unrecorded()}
 
 
 def test_a_record_alone_is_the_configuration_that_it_was(tmp_path, usual):
@@ -156,53 +127,6 @@ def test_wildcards_stay_as_they_were_decided_until_the_prompt_is_another(tmp_pat
     assert [p.text for p in anew.prompts_of(7)] == ["blue sun"]
 
 
-def test_what_this_version_does_not_know_is_told_and_left_out(tmp_path, usual, caplog):
-    newer = usual | {
-        "version": "9.9",
-        "tide": 4,
-        "sampler": usual["sampler"] | {"wobble": 2},
-        "model": usual["model"] | {"unet": usual["model"]["unet"] | {"gates": 8}},
-        "output": usual["output"] | {"hologram": {"_target_": "guided.outputs.holo.Holo"}},
-    }
-    found = lasting(Record.read(kept(tmp_path, newer)).config())
-    assert found == {k: v for k, v in usual.items() if k not in ("version", "words")}
-    for part in ("9.9", "tide", "sampler.wobble", "model.unet.gates", "output.hologram"):
-        assert part in caplog.text
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        "guided.diffusion.samplers.Heun",
-        "os.system",
-        "guided.training.common.settings.Settings",
-        None,
-        5,
-    ],
-)
-def test_only_parts_that_conf_has_are_made(tmp_path, usual, target):
-    strange = Record.read(kept(tmp_path, usual | {"sampler": {"_target_": target}}))
-    with pytest.raises(BadInput, match="sampler is"):
-        strange.config()
-    assert strange.config(["sampler=ddim"]).sampler._target_ == "sampler/ddim"
-
-
-def test_artists_and_looks_are_checked_as_other_groups_are(tmp_path, caplog):
-    said = settings_of("prompt=x", "artist=[hokusai]", "look=[ink_wash]")
-    hand = said["artist"]["hokusai"]
-    newer = said | {"artist": {"hokusai": hand | {"pen": 1, "words": hand["words"] | {"fr": "x"}}}}
-    found = lasting(Record.read(kept(tmp_path, newer)).config())
-    assert found["artist"] == said["artist"]
-    assert "artist.hokusai.pen" in caplog.text
-    assert "artist.hokusai.words.fr" in caplog.text
-    for group in ("artist", "look"):
-        sly = said | {group: {"x": {"_target_": "guided.training.common.settings.Settings"}}}
-        with pytest.raises(BadInput, match=rf"{group}\.x is guided\.training"):
-            Record.read(kept(tmp_path, sly)).config()
-    older = {k: v for k, v in said.items() if k not in ("artist", "look")}
-    assert Record.read(kept(tmp_path, older)).config().look == {}
-
-
 def test_texts_in_a_record_are_never_looked_up(tmp_path, usual):
     sly = usual | {"prompt": "${oc.env:HOME} ${seed} ???", "negative": "???"}
     cfg = Record.read(kept(tmp_path, sly)).config()
@@ -214,23 +138,6 @@ def test_folder_and_cache_are_the_users_own(tmp_path, usual):
     sly = usual | {"folder": "/etc", "cache": "/etc", "name": "../x", "models": "download"}
     cfg = Record.read(kept(tmp_path, sly)).config()
     assert (cfg.folder, cfg.cache, cfg.name, cfg.models) == ("outputs", None, None, None)
-
-
-def test_a_device_that_is_not_here_is_told(tmp_path, usual, caplog):
-    elsewhere = usual | {"device": "cuda:99", "precision": "bfloat16"}
-    cfg = Record.read(kept(tmp_path, elsewhere)).config()
-    assert (cfg.device, cfg.precision) == ("auto", "auto")
-    assert "cuda:99" in caplog.text
-    assert "differ" in caplog.text
-
-
-def test_each_of_several_devices_is_looked_for(tmp_path, usual, caplog):
-    here = usual | {"device": ["cpu", "cpu"]}
-    assert Record.read(kept(tmp_path, here)).config().device == ["cpu", "cpu"]
-    assert "not here" not in caplog.text
-    elsewhere = usual | {"device": ["cpu", "cuda:99"]}
-    assert Record.read(kept(tmp_path, elsewhere)).config().device == "auto"
-    assert "cuda:99" in caplog.text
 
 
 def test_one_of_a_group_that_was_drawn_together_says_so(tmp_path, usual, caplog):
@@ -250,12 +157,6 @@ def test_a_photo_that_is_another_by_now_is_told(tmp_path, caplog):
     Image.new("RGB", (32, 32), "blue").save(photo)
     Record.read(path).config()
     assert "is not the file that it was" in caplog.text
-
-
-def test_a_runs_folder_and_its_yaml_are_the_whole_run(tmp_path, usual):
-    (tmp_path / "run.yaml").write_text(record.as_yaml(usual | {"count": 5}), encoding="utf-8")
-    for path in (tmp_path, tmp_path / "run.yaml"):
-        assert Record.read(str(path)).config().count == 5
 
 
 def test_a_run_of_several_rows_is_drawn_again_row_by_row(tmp_path, usual):
@@ -282,55 +183,11 @@ def test_a_run_in_which_only_some_rows_have_a_seed_is_drawn_again_with_the_same(
     assert [picture.seed for picture in again.manifest.pictures] == seeds
 
 
-def test_words_in_a_record_look_nothing_up():
-    sly = ["prompt=a ${b}", "sampler.eta=${oc.env:HOME}", "folder=/etc", "hydra.searchpath=[/x]"]
-    sly += ["+hydra/launcher=x", "resume=/x", 5, ["steps=1"], "steps=3", "~guide.range"]
-    assert raws(trusted(sly)) == ["prompt=a ${b}", "steps=3", "~guide.range"]
-    assert trusted("steps=3") == []
-    (word,) = trusted(["prompt=['a','${oc.env:HOME}']"])
-    assert plain(compose([word]))["prompt"] == ["a", r"${oc.env:HOME}"]
-
-
 def test_ones_own_presets_may_stand_beside_it(tmp_path, usual):
     (tmp_path / "look").mkdir()
     (tmp_path / "look" / "mine.yaml").write_text("# @package _global_\nsteps: 17\n")
     recorded = Record.read(kept(tmp_path, usual))
     assert recorded.config(["look=mine"], ["--config-dir", str(tmp_path)]).steps == 17
-
-
-def test_pictures_without_settings_name_the_run_that_has_them(tmp_path, usual):
-    (tmp_path / "steps").mkdir()
-    (tmp_path / "run.yaml").write_text(record.as_yaml(usual), encoding="utf-8")
-    for name in ("sheet.png", "steps/0000_0003.png"):
-        record.save_png(Image.new("RGB", (4, 4)), tmp_path / name)
-        with pytest.raises(BadInput, match=f"{Path(name).name}.*from={tmp_path}$"):
-            Record.read(str(tmp_path / name))
-
-
-@pytest.mark.parametrize(
-    ("name", "data", "part"),
-    [
-        ("gone.png", None, "no such file"),
-        ("photo.jpg", "jpeg", "no settings of this program"),
-        ("notes.txt", b"hello", "no PNG, WebP, JPEG"),
-        ("run.yaml", b"a: [", "cannot be read"),
-        ("run.yaml", b"a: 1", "no settings"),
-        ("run.yaml", b"\xff\xfe\x00", "not UTF-8"),
-        ("empty", "folder", "without run.yaml"),
-    ],
-)
-def test_what_has_no_settings_is_told_in_one_line(tmp_path, name, data, part):
-    path = tmp_path / name
-    if data == "jpeg":
-        Image.new("RGB", (4, 4)).save(path)
-    elif data == "folder":
-        path.mkdir()
-    elif data is not None:
-        path.write_bytes(data)
-    with pytest.raises(BadInput, match=part) as caught:
-        Record.read(str(path))
-    assert "\n" not in str(caught.value)
-    assert str(path) in str(caught.value)
 
 
 def test_shown_settings_are_settings_again(tmp_path, usual, caplog):

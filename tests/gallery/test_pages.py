@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -113,21 +112,6 @@ def test_a_picture_that_cannot_be_opened_is_told_of_without_a_thumbnail(batch):
     assert found[0]["size"] == [96, 64]
 
 
-def test_the_page_over_all_takes_batches_in_and_forgets_those_that_are_gone(batch):
-    pages.update(batch, now=True)
-    other = batch.parent.parent / "2026-11-23" / "091500-灯塔 #1"
-    save(other, 0)
-    manifest(other, [entry(0)], made="2026-11-23T09:15:00+00:00", title="灯塔 #1")
-    pages.update(other, now=True)
-    root = batch.parent.parent
-    found = over_all(root)
-    assert [b["title"] for b in found] == ["灯塔 #1", "a lighthouse"]
-    assert found[0]["folder"] == "2026-11-23/091500-%E7%81%AF%E5%A1%94%20%231/"
-    shutil.rmtree(batch)
-    pages.update(other, now=True)
-    assert [b["title"] for b in over_all(root)] == ["灯塔 #1"]
-
-
 def test_rebuilding_finds_every_run_old_and_new(tmp_path):
     root = tmp_path / "outputs"
     for day, name in (("2026-11-20", "100000-old"), ("2026-11-22", "142233-new")):
@@ -156,25 +140,6 @@ def test_rebuilding_nothing_is_told(tmp_path):
         with pytest.raises(BadInput, match="gallery="):
             pages.rebuild(folder)
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("when", [1, 2e9])
-def test_a_page_of_somebody_elses_stays_and_that_is_told(batch, caplog, when):
-    (batch / "index.html").write_text("<h1>mine</h1>")
-    os.utime(batch / "index.html", (when, when))
-    pages.update(batch, now=True)
-    pages.update(batch, now=True)
-    assert (batch / "index.html").read_text() == "<h1>mine</h1>"
-    assert [str(batch / "index.html") in line for line in caplog.messages] == [True]
-
-
-@pytest.mark.parametrize("when", [1, 2e9])
-def test_a_page_that_says_it_is_ours_and_is_not_is_replaced(batch, when):
-    pages.update(batch, now=True)
-    (batch / "index.html").write_bytes(page.MARK + b"<script>evil()</script>")
-    os.utime(batch / "index.html", (when, when))
-    pages.update(batch, now=True)
-    assert (batch / "index.html").read_text() == page.render()
 
 
 def test_the_pages_are_made_without_torch(batch):
@@ -240,20 +205,6 @@ def test_going_on_with_a_folder_keeps_no_program_in_it(batch):
     assert entries(batch)[3]["size"] == [96, 64]
 
 
-def test_what_is_no_data_goes_from_the_page_over_all_and_the_rest_stays(batch):
-    other = batch.parent / "150000-other"
-    save(other, 0)
-    pages.update(other, now=True)
-    data = batch.parent.parent / "gallery-data.js"
-    [line] = data.read_bytes().splitlines()
-    bad = [b"evil()", line + b";evil()", line[:-1] + b"+evil())", line[:40], b""]
-    data.write_bytes(b"\n".join([*bad, line, *bad]))
-    pages.update(batch, now=True)
-    mine, rest = data.read_bytes().splitlines()
-    assert rest == line
-    assert b"142233-a-lighthouse" in mine
-
-
 @pytest.mark.parametrize("make", [pages.update, pages.rebuild])
 @pytest.mark.parametrize("name", ["thumbs", "thumbs/.lock"])
 def test_nothing_is_written_through_a_link(batch, tmp_path, make, name, caplog):
@@ -283,25 +234,6 @@ def test_a_step_does_not_wait_for_another_run_at_the_page_over_all(batch):
         subprocess.run([sys.executable, "-c", code, str(batch)], check=True, timeout=120)
     assert len(entries(batch)) == 12
     assert not (root / "gallery-data.js").exists()
-
-
-def test_a_run_reads_no_batch_but_its_own(batch, monkeypatch):
-    """However many there are, what is done for them is to keep their lines."""
-    root = batch.parent.parent
-    for number in range(5):
-        folder = root / "2026-11-21" / f"10000{number}-old"
-        save(folder, 0)
-        pages.update(folder, now=True)
-    parsed, dumped = [], []
-    load, dumps = script.load, script.dumps
-    monkeypatch.setattr(script, "load", lambda path: parsed.append(path) or load(path))
-    monkeypatch.setattr(script, "dumps", lambda data: dumped.append(data) or dumps(data))
-    pages.update(batch, now=True)
-    pages.update(batch, now=True)
-    assert set(parsed) == {batch / "gallery-data.js"}
-    batches_dumped = [b["title"] for data in dumped for b in data.get("batches", [])]
-    assert set(batches_dumped) == {"a lighthouse"}
-    assert len(over_all(root)) == 6
 
 
 def test_rows_of_which_only_some_have_a_seed_have_a_page(tmp_path):

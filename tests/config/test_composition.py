@@ -1,0 +1,234 @@
+"""Composing: what Hydra would, once for each set of choices, and values that cannot be."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import DictConfig, OmegaConf
+
+from guided.config import composition, schema
+from guided.config.composition import Composed, Composer, compose, fingerprint_of, repeats_key
+from guided.config.overrides import parse, raws
+from guided.config.values import spelt
+from guided.errors import BadInput
+from guided.paths import conf_folder
+
+
+@pytest.fixture(scope="module")
+def usual() -> DictConfig:
+    return compose(["prompt=x", "seed=1"])
+
+
+def test_words_without_prose_compose_as_hydra_composes_them(usual: DictConfig) -> None:
+    schema.register()
+    root = str(conf_folder())
+    with composition.outside_of_hydra(), initialize_config_dir(root, version_base="1.3"):
+        expected = hydra_compose("config", overrides=["prompt=x", "seed=1"])
+    assert usual == expected
+
+
+def test_a_job_of_hydra_goes_on_after_something_was_composed_in_it(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("a: 1\n")
+    with composition.outside_of_hydra(), initialize_config_dir(str(tmp_path), version_base="1.3"):
+        running = GlobalHydra.instance().hydra
+        compose(["prompt=x"])
+        assert GlobalHydra.instance().hydra is running
+        assert hydra_compose("own") == {"a": 1}
+        with pytest.raises(ZeroDivisionError), composition.outside_of_hydra():
+            raise ZeroDivisionError
+        assert GlobalHydra.instance().hydra is running
+
+
+# ---- values --------------------------------------------------------------------------------
+
+KEYS = st.text("abc", min_size=1, max_size=3)
+TEXTS = st.text("ab,'\"\\ {}[]:", max_size=6)
+VALUES = st.recursive(
+    st.integers(-9, 9) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=8,
+).filter(lambda value: isinstance(value, list | dict))
+
+
+@given(VALUES)
+def test_a_value_that_is_spelt_out_repeats_no_key(value) -> None:
+    """Whatever commas, quotes and brackets are in its texts."""
+    assert not repeats_key(spelt(value), value)
+
+
+@given(st.dictionaries(KEYS, VALUES | TEXTS, min_size=1, max_size=3), TEXTS)
+def test_a_key_that_is_spelt_twice_is_seen(value, first) -> None:
+    key = next(iter(value))
+    typed = f"{{{key}: {spelt(first)}, {spelt(value)[1:]}"
+    assert repeats_key(typed, value)
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63)])
+def test_integers_of_64_bits_are_the_largest(number: int) -> None:
+    composition.check_values(parse(f"seed={number}"))
+    composition.check_values(parse(f"size=[1,{number}]"))
+    beyond = number + (1 if number > 0 else -1)
+    for word in (f"seed={beyond}", f"size=[1,{beyond}]", f"guide.clip.scale={{0: {beyond}}}"):
+        with pytest.raises(BadInput, match="larger than any setting"):
+            composition.check_values(parse(word))
+
+
+# ---- folders of presets --------------------------------------------------------------------
+
+
+def test_folders_of_presets_outlast_the_command_and_other_flags_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    flags = ["-m", "--config-dir=one", "-cd", "two", "--cfg", "job"]
+    expected = [str(tmp_path / name) for name in ("one", "two")]
+    assert composition.sources(flags) == expected
+    lasting = composition.lasting(flags)
+    assert lasting == ["--config-dir", expected[0], "--config-dir", expected[1]]
+    monkeypatch.chdir("/")
+    assert composition.lasting(lasting) == lasting
+    with pytest.raises(BadInput, match="--config-dir one is no folder"):
+        composition.sources(flags)
+
+
+def test_models_may_be_named_in_ones_own_groups_of_models(tmp_path: Path) -> None:
+    own = composition.own_folders(["--config-dir", str(tmp_path)])
+    assert {tmp_path, tmp_path / "model", tmp_path / "clip"} <= set(own)
+    assert tmp_path / "sampler" not in own  # its presets name no files
+
+
+# ---- fingerprints and parts ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "counts"),
+    [
+        *[("steps", 3, True), ("seed", 2, True), ("guide.clip.scale", 3, True)],
+        *[("prompt", "\udce9", True), ("device", "cuda:3", False), ("folder", "y", False)],
+    ],
+)
+def test_a_fingerprint_is_of_what_decides_the_picture_but_the_device(
+    usual: DictConfig, setting: str, value: object, counts: bool
+) -> None:
+    changed = usual.copy()
+    assert fingerprint_of(changed) == fingerprint_of(usual)
+    OmegaConf.update(changed, setting, value)
+    assert (fingerprint_of(changed) != fingerprint_of(usual)) == counts
+
+
+def test_parts_are_made_once_unless_a_row_changes_what_they_are_made_of(
+    usual: DictConfig,
+) -> None:
+    composed = Composed(usual.copy())
+    first = {name: composed.build(composed.cfg[name], name) for name in ("sampler", "cutouts")}
+    again = {name: composed.build(composed.cfg[name], name) for name in first}
+    assert all(again[name] is first[name] for name in first)
+    composed.touched = {"sampler"}
+    assert composed.build(composed.cfg.sampler, "sampler") is not first["sampler"]
+    assert composed.build(composed.cfg.cutouts, "cutouts") is first["cutouts"]
+    composed.touched = {"model"}  # whose recommended values others refer to
+    assert composed.build(composed.cfg.sampler, "sampler") is not first["sampler"]
+
+
+# ---- rows ----------------------------------------------------------------------------------
+
+
+def test_a_row_that_fails_leaves_nothing_behind() -> None:
+    composer = Composer(["prompt=x", "seed=1"])
+    with pytest.raises(ZeroDivisionError), composer.row(["steps=3", "guide.clip.scale=7"]):
+        raise ZeroDivisionError
+    with pytest.raises(BadInput), composer.row(["steps=3", "sampler.nothing=7"]):
+        pass
+    with composer.row() as composed:
+        assert composed.cfg == compose(["prompt=x", "seed=1"])
+
+
+def test_rows_with_the_same_choices_are_composed_once_and_the_oldest_is_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[list[str]] = []
+
+    def counted(words, flags=()):
+        asked.append(raws(words))
+        return OmegaConf.create({"seed": 0})
+
+    monkeypatch.setattr(composition, "compose", counted)
+    monkeypatch.setattr(composition, "KEPT", 2)
+    composer = Composer(["steps=5"])
+    for sampler in ("ddim", "plms", "ddim", "ddpm", "ddim", "plms"):
+        with composer.row([f"sampler={sampler}", "seed=3"]) as composed:
+            assert composed.cfg.seed == 3
+    # plms was the oldest when ddpm came, and is composed again.
+    assert asked == [["steps=5", f"sampler={name}"] for name in ("ddim", "plms", "ddpm", "plms")]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["prompt=a cat, ${x", "seed=3"],
+        ["guide.clip.scale={linear: [[0,100],[1,200]]}"],
+        ["sampler=plms", "guide.clip.scale=5"],
+        ["model.recommended.scale=5"],
+        ["steps=30", "steps=40", "size=[64,64]"],
+        ["output=[still]", "output.still.enlarge=2"],
+        ["cutouts.overview=[[0,1],[0.5,2]]"],
+    ],
+)
+def test_a_row_composes_to_what_hydra_would_compose_and_leaves_nothing_behind(words):
+    composer = Composer(["prompt=x", "seed=1"])
+    with composer.row() as composed:
+        before = composed.cfg.copy()
+    with composer.row(words) as composed:
+        assert composed.cfg == compose(["prompt=x", "seed=1", *words])
+    with composer.row() as composed:
+        assert composed.cfg == before
+
+
+@pytest.mark.parametrize(
+    "word", ["~output.still.format", "~seed", "~sampler.eta", "~guide.clip.scale", "~prompt"]
+)
+def test_a_setting_cannot_be_removed(word):
+    with pytest.raises(BadInput, match=f"{word}.*group"):
+        compose(["prompt=x", word])
+
+
+@pytest.mark.parametrize("word", ["~secondary", "~guide.range", "~output.sheet"])
+def test_a_group_and_a_choice_can_be_removed(word):
+    group, _, choice = word[1:].partition(".")
+    cfg = compose(["prompt=x", "secondary=imagenet2", word])
+    assert choice not in cfg[group] if choice else not cfg.get(group)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "prompt={0: a, 0: b}",
+        "prompt=[{text: a, text: b}]",
+        "guide.clip.scale={0: 1, 0.5: 2, 0: 3}",
+        "prompt={text: 'a, b', text: c}",
+    ],
+)
+def test_a_key_that_is_given_twice_is_refused(word):
+    with pytest.raises(BadInput, match="twice"):
+        compose([word, "prompt=x"] if word.startswith("guide") else [word])
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "prompt={0: 'a, b', 0.5: \"c, 'd', e\"}",
+        r"prompt={0: 'it\'s, a', 0.5: b}",
+        "prompt=[{text: a, clips: [x, y]}, b]",
+        "guide.clip.scale={0: 1, 0.5: 2}",
+        "size=[64,64]",
+        "prompt=[]",
+    ],
+)
+def test_commas_in_texts_are_no_keys(word):
+    compose([word])

@@ -1,0 +1,116 @@
+"""The user's own presets, as Hydra reads them: checked, and with nothing of Hydra's own."""
+
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigSource
+from omegaconf import OmegaConf
+
+from guided.config import preset_source
+from guided.config.preset_source import PresetSource
+from guided.errors import BadInput
+from guided.paths import conf_folder
+
+SHIPPED = ["sampler/plms", "look/watercolour", "look/disco", "guide/clip", "config"]
+
+
+def load(folder: Path, text: str, name: str = "look/mine") -> OmegaConf:
+    """Return the preset with this text, read from a folder."""
+    path = folder / f"{name}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return source(folder).load_config(name).config
+
+
+def source(folder: Path) -> PresetSource:
+    return PresetSource("mine", preset_source.searchpath(str(folder)))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_presets_read_as_hydras_own_source_reads_them(tmp_path: Path, name: str) -> None:
+    """Hydra's source of plain files is the oracle."""
+    from hydra._internal.core_plugins.file_config_source import FileConfigSource
+
+    folder = copytree(conf_folder(), tmp_path / "mine")
+    if name == "config":  # which sets what is Hydra's own
+        with pytest.raises(BadInput, match="Hydra's own"):
+            source(folder).load_config(name)
+        return
+    found = source(folder).load_config(name)
+    expected = FileConfigSource("mine", f"file://{folder}").load_config(name)
+    assert OmegaConf.to_container(found.config) == OmegaConf.to_container(expected.config)
+    assert found.header == expected.header
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hydra: {run: {dir: /x}}\n",
+        "# @package hydra\nrun: {dir: /x}\n",
+        "# @package hydra.launcher\n_target_: os.system\n",
+        "hydra.run.dir: /x\n",
+        "hydra/launcher: joblib\n",
+        "defaults: [hydra/launcher: joblib]\n",
+        "defaults: [/hydra/launcher: joblib]\n",
+        "defaults: [override hydra/launcher: joblib]\n",
+        "defaults: [override /hydra/launcher: joblib]\n",
+        "defaults: [optional /hydra/launcher: joblib]\n",
+        "defaults: [override /hydra/launcher@x: joblib]\n",
+        "defaults: [sampler@hydra.run: plms]\n",
+        "defaults: [/sampler@hydra: plms]\n",
+        "defaults: [/hydra/output]\n",
+        "defaults: [/hydra/output@x]\n",
+    ],
+)
+def test_nothing_of_hydras_own_is_set_or_chosen(tmp_path: Path, text: str) -> None:
+    with pytest.raises(BadInput, match="Hydra's own") as caught:
+        load(tmp_path, text)
+    assert "mine.yaml" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_no_preset_is_of_hydras_group(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="Hydra's own"):
+        load(tmp_path, "_target_: os.system\n", "hydra/launcher/mine")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# @package _global_\nsteps: 17\n",
+        "prompt: the hydra of Lerna\n",
+        "defaults: [/sampler: plms, _self_]\n",
+        "hydras: 3\n",
+    ],
+)
+def test_other_settings_are_read(tmp_path: Path, text: str) -> None:
+    assert load(tmp_path, text) == OmegaConf.create(text)
+
+
+def test_a_preset_is_a_mapping(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"mine\.yaml is a list"):
+        load(tmp_path, "- a\n- b\n")
+
+
+@pytest.mark.parametrize("name", ["../outside", "look/../../outside"])
+def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "mine" / "look").mkdir(parents=True)
+    (tmp_path / "outside.yaml").write_text("steps: 3\n")
+    with pytest.raises(BadInput, match="outside of --config-dir"):
+        source(tmp_path / "mine").load_config(name)
+
+
+def test_no_link_leads_out_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "look").mkdir(parents=True)
+    (tmp_path / "outside.yaml").write_text("steps: 3\n")
+    (tmp_path / "mine" / "look" / "mine.yaml").symlink_to(tmp_path / "outside.yaml")
+    with pytest.raises(BadInput, match="outside of --config-dir"):
+        source(tmp_path / "mine").load_config("look/mine")
+
+
+def test_hydra_finds_the_source_by_its_scheme_however_often_it_is_registered() -> None:
+    preset_source.register()
+    preset_source.register()
+    sources = [one for one in Plugins.instance().discover(ConfigSource) if one is PresetSource]
+    assert sources == [PresetSource]

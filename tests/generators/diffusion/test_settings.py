@@ -1,0 +1,152 @@
+"""Settings of guided diffusion: their ranges, their forms, and how they reach the generator."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from guided.diffusion.samplers import DDIM
+from guided.diffusion.secondary import SecondaryModel
+from guided.diffusion.unet import UNet
+from guided.generators.diffusion import settings as module
+from guided.generators.diffusion.settings import CHOICES, Diffusion
+from guided.generators.settings import LoadContext
+from guided.models import load
+from guided.models.cards import ModelCard, SecondaryCard
+from guided.models.model_cache import ModelCache
+from guided.oom import MemoryPolicy
+from tests.doubles import randomised, smallest_unet
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"clamp": -1}, "clamp=-1"),
+        ({"clamp": "much"}, "clamp=much"),
+        ({"reach": "auto"}, "reach=auto"),
+        ({"reach": -0.1}, "reach=-0.1"),
+        ({"secondary": 2}, "secondary=2"),
+        ({"every": 0}, "every=0"),
+        ({"every": 1.5}, "every=1.5"),
+        ({"every": 1001}, "every=1001"),
+        ({"checkpointing": 1}, "checkpointing=1"),
+        ({"compile": "auto"}, "compile=auto"),
+        ({"symmetry_at": 1.2}, "symmetry_at"),
+        ({"symmetry_at": [0.2, "x"]}, "symmetry_at"),
+        *[({name: "other"}, f"{name}=other is not one of") for name in CHOICES],
+    ],
+)
+def test_what_is_out_of_range_is_named(changes, message):
+    with pytest.raises(ValueError, match=message):
+        Diffusion(**changes)
+
+
+@pytest.mark.parametrize("name, value", [(n, v) for n, values in CHOICES.items() for v in values])
+def test_every_choice_is_taken(name, value):
+    assert getattr(Diffusion(**{name: value}), name) == value
+
+
+def test_numbers_may_change_with_progress_or_be_left_out():
+    settings = Diffusion(clamp=[[0, 1], [0.5, 3]], reach=None, every=[[0, 4], [0.25, 2]])
+    assert [settings.clamp(p) for p in (0, 0.49, 0.5, 1)] == [1, 1, 3, 3]
+    assert [settings.every(p) for p in (0, 0.25, 1)] == [4, 2, 2]
+    assert settings.reach is None
+    assert Diffusion(clamp=None).clamp is None
+    assert Diffusion(clamp="auto").clamp == "auto"
+
+
+@pytest.mark.parametrize("share", [0, 0.25, 1])
+def test_one_time_of_symmetry_is_a_list_of_one(share):
+    assert Diffusion(symmetry_at=share).symmetry_at == Diffusion(symmetry_at=[share]).symmetry_at
+
+
+@pytest.mark.parametrize("given, recompute", [(True, True), (False, False), ("auto", None)])
+def test_recomputing_is_decided_by_the_user_or_by_memory(given, recompute):
+    assert Diffusion(checkpointing=given).recompute is recompute
+
+
+def test_a_compiler_is_looked_for_only_when_it_is_needed(monkeypatch):
+    def missing():
+        raise ValueError("compile=true needs a compiler")
+
+    monkeypatch.setattr(module, "check_compiler", missing)
+    Diffusion(compile=False)
+    with pytest.raises(ValueError, match="needs a compiler"):
+        Diffusion(compile=True)
+
+
+# ---- loading -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> LoadContext:
+    """A small random network and the secondary model, in files."""
+    net = randomised(UNet(smallest_unet()))
+    save_file(net.state_dict(), tmp_path / "unet.safetensors")
+    torch.save(SecondaryModel().state_dict(), tmp_path / "secondary.pth")
+    return LoadContext(
+        model=ModelCard(
+            name="small", file=str(tmp_path / "unet.safetensors"), unet=smallest_unet()
+        ),
+        secondary=SecondaryCard(name="second", file=str(tmp_path / "secondary.pth")),
+        sampler=DDIM(),
+        device=CPU,
+        dtype=torch.float32,
+        cache=ModelCache(),
+        memory_policy=MemoryPolicy(),
+    )
+
+
+def test_settings_reach_the_generator(context):
+    settings = Diffusion(
+        clamp=0.3, reach=0.4, sees="blend", secondary=0, through="straight", every=3,
+        between="nothing", symmetry="both", symmetry_at=[0.2, 0.6],
+    )  # fmt: skip
+    loaded = settings.load(context)
+    assert (loaded.clamp(0.5), loaded.reach(0.5), loaded.interval.every(0.5)) == (0.3, 0.4, 3)
+    assert (loaded.target.sees, loaded.target.through) == ("blend", "straight")
+    assert loaded.interval.between == "nothing"
+    assert loaded.memory_policy is context.memory_policy
+    assert loaded.sampler is context.sampler and loaded.card is context.model
+    assert not loaded.target.uses_secondary(0.5)  # its share is 0 all along
+    assert Diffusion().load(context).target.uses_secondary(0.5)
+
+
+def test_networks_are_loaded_once_for_rows_that_share_a_cache(context):
+    first, second = Diffusion().load(context), Diffusion(clamp=9).load(context)
+    assert first.networks().keys() == {"U-Net", "secondary"}
+    for name, network in first.networks().items():
+        assert second.networks()[name] is network
+        assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_without_a_secondary_model_there_is_one_network(context):
+    from dataclasses import replace
+
+    loaded = Diffusion().load(replace(context, secondary=None))
+    assert set(loaded.networks()) == {"U-Net"}
+    assert not loaded.target.uses_secondary(0.5)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_compiled_network_is_loaded_by_another_way(context, monkeypatch, compiled):
+    """The compiler itself is not run: tests/models/test_load.py does."""
+    ways = []
+    for name in ("load_unet", "load_compiled"):
+        monkeypatch.setattr(load, name, spy(name, ways))
+    monkeypatch.setattr(module, "check_compiler", lambda: None)
+    Diffusion(compile=compiled).load(context)
+    assert ways == ["load_compiled" if compiled else "load_unet"]
+
+
+def spy(name, ways):
+    """Return a loader that notes that it was called."""
+
+    def loader(card, device, dtype):
+        ways.append(name)
+        return UNet(card.unet)
+
+    return loader
