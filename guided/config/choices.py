@@ -15,7 +15,7 @@ from guided.paths import conf_folder, program
 from guided.untrusted.typed_paths import expand, impossible
 
 EXAMPLES = """\
-Draws what a sentence says.
+Draw pictures from text.
 
   python run.py prompt="a red heart"
   python run.py "a cat, sitting: 一只猫"

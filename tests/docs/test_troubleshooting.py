@@ -18,7 +18,7 @@ def quoted_messages() -> list[str]:
     """Return what stands in backquotes in the first column of tables of messages."""
     messages, is_table = [], False
     for line in (DOCS / "troubleshooting.md").read_text(encoding="utf-8").splitlines():
-        if not line.startswith("| "):
+        if not line.startswith("|"):
             is_table = False
         elif line.startswith(("| The message says", "| What you see", "| What happens")):
             is_table = True
@@ -29,10 +29,14 @@ def quoted_messages() -> list[str]:
 
 @cache
 def texts_of_the_program() -> str:
-    """Return every string of the source; a placeholder of an f-string is a NUL."""
+    """Return every string of the source but docstrings; a placeholder of an f-string is a NUL."""
     texts = []
     for path in Path(guided.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        for node in nodes:
+            if id(node) in docstrings:
+                continue
             if isinstance(node, ast.JoinedStr):
                 parts = (p.value if isinstance(p, ast.Constant) else "\0" for p in node.values)
                 texts.append("".join(map(str, parts)))
