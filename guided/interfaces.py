@@ -122,7 +122,7 @@ class Guide(Protocol):
     """A loss and its gradient for an image (B, 3, H, W), nominally in [0, 1], not clamped."""
 
     def is_active(self, progress: float) -> bool:
-        """Whether it may pull there. Where no guide does, nothing is kept for the way back."""
+        """Return whether the guide may act there. Without an active guide no graph is saved."""
         ...
 
     def __call__(self, image: Tensor, progress: float, rng: RandomStreams) -> GuideGradient: ...
