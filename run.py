@@ -1,4 +1,4 @@
-"""Draw what a sentence says: python run.py prompt="a red heart"; --help shows the rest."""
+"""Draw pictures from text: python run.py prompt="a red heart"; --help shows the rest."""
 
 import os
 import sys

@@ -351,22 +351,13 @@ def choices() -> str:
     return rows(("Group", "Choices", "Meaning"), lines)
 
 
-def from_root(value: object) -> str:
-    """Return a value as text; a path inside the repository is relative to it."""
-    return str(value).replace(f"{ROOT}/", "")
-
-
 def training_settings() -> str:
     """Return a table of the settings of each training command."""
     parts = []
     for module, about in TRAININGS.items():
         cls = importlib.import_module(module).Settings
         lines = [
-            (
-                f"`{field.name}`",
-                f"`{from_root(field.default)}`" if field.default != "" else "",
-                note(cls, field),
-            )
+            (f"`{field.name}`", training_default(field.default), note(cls, field))
             for field in dataclasses.fields(cls)
         ]
         command = re.sub(r"\.train$|\.evaluate$", "", module)
@@ -385,6 +376,12 @@ TRAININGS = {
     "guided.training.evaluation.examine": "The judge on real renderings.",
     "guided.training.evaluation.oracle_gap": "The U-Net beside the best possible predictions.",
 }
+
+
+def training_default(value: Any) -> str:
+    """Return a default as code, a path inside the repository relative to it; "" if it is empty."""
+    text = str(value).removeprefix(f"{ROOT}/")
+    return f"`{text}`" if text else ""
 
 
 def note(cls: type, field: dataclasses.Field[Any]) -> str:
@@ -485,7 +482,7 @@ def _object(name: str, thing: Any) -> str:
             for f in dataclasses.fields(thing)
         ]  # fmt: skip
     else:
-        head, fields = f"{name}{inspect.signature(thing)}", []
+        head, fields = name + str(inspect.signature(thing)).replace("'", ""), []
     parts = [f"### `{name}`", f"```python\n{head}\n```", as_markdown(inspect.getdoc(thing) or "")]
     if fields:
         parts.append(rows(("Field", "Type", "Meaning"), fields))

@@ -1,4 +1,4 @@
-"""Draws what a sentence says: a frozen diffusion model, steered by CLIP.
+"""CLIP-guided diffusion: pictures from texts.
 
 `generate` imports torch when it is called, not before.
 """
@@ -25,10 +25,11 @@ def generate(prompt: Any, *overrides: str, **settings: Any) -> list[Image]:
         generate("a red heart", seed=7, count=2)
         generate(["a castle:2", "fog"], "sampler.eta=0", model="imagenet512", size=[768, 512])
 
-    `prompt` is a text, or any form that prompts have in YAML: lists with weights, mappings of
-    progress. `settings` are those at the top and the groups, `overrides` what one would type.
-    Runs are kept in ./outputs, or in `folder`. Raises guided.errors.BadInput, before any weight
-    is loaded, when a setting is not right, and Failed of there when a picture cannot be drawn.
+    `prompt` is a text, or any form of prompts in YAML: a list with weights, a mapping of progress.
+    `settings` are settings and groups without a dot in their name; `overrides` are texts as on
+    the command line. Runs are saved in ./outputs, or in `folder`. Raises guided.errors.BadInput
+    for a wrong setting, before any weight is loaded, and guided.errors.Failed if a picture cannot
+    be drawn.
     """
     from PIL import Image
 
@@ -49,12 +50,12 @@ def generate(prompt: Any, *overrides: str, **settings: Any) -> list[Image]:
 
 
 def frames(prompt: Any, *overrides: str, **settings: Any) -> Iterator[Frame]:
-    """Draw and save nothing: one Frame after each step, to do with as one likes.
+    """Draw without saving, and yield a Frame after each step.
 
         for frame in frames("a red heart", steps=50):
             show(frame.image)  # (1, 3, H, W), nominally in [0, 1]
             if frame.step == 20:
-                break          # and the drawing stops
+                break  # stops drawing
 
     Settings and errors as for `generate`.
     """

@@ -1,4 +1,4 @@
-"""Pictures: files to RGB, Pillow pictures to tensors and back, and the shapes they are brought to.
+"""Pictures: files to RGB, Pillow pictures to tensors and back, cropping and letter-boxing.
 
 Imports torch only where a tensor is needed.
 """

@@ -56,7 +56,7 @@ class Prediction:
 
 
 class PartSettings(Protocol):
-    """Settings of a part of the program. What they need not implement has a default here."""
+    """Settings of a part of the program, with defaults of the optional methods."""
 
     def resolve_auto(self, size: tuple[int, int], steps: int) -> Self:
         """Return the settings with every `auto` replaced by a value for pictures of `size`
@@ -65,7 +65,7 @@ class PartSettings(Protocol):
 
 
 class Denoiser(Protocol):
-    """A denoiser: it predicts the clean image from a noisy one at a position of the timeline."""
+    """Predicts the clean image from a noisy one at a position of the timeline."""
 
     @property
     def timeline(self) -> Timeline:
@@ -89,7 +89,7 @@ class Step:
 
 
 class Sampler(Protocol):
-    """Walks x from a position of the denoiser's timeline down to the clean image."""
+    """Takes x from a position of the denoiser's timeline to the clean image, step by step."""
 
     def sample(
         self,
@@ -106,7 +106,7 @@ class Sampler(Protocol):
 
 
 class SamplerSettings(PartSettings, Sampler, Protocol):
-    """A sampler that is its own settings."""
+    """The settings of a sampler, which are the sampler itself."""
 
 
 @dataclass
@@ -119,10 +119,10 @@ class GuideGradient:
 
 
 class Guide(Protocol):
-    """Sees an image (B, 3, H, W), nominally in [0, 1] and not clamped; never noise or networks."""
+    """A loss and its gradient for an image (B, 3, H, W), nominally in [0, 1], not clamped."""
 
     def is_active(self, progress: float) -> bool:
-        """Whether it may pull there. Where no guide does, nothing is kept for the way back."""
+        """Return whether the guide may act there. Without an active guide no graph is saved."""
         ...
 
     def __call__(self, image: Tensor, progress: float, rng: RandomStreams) -> GuideGradient: ...
@@ -137,7 +137,7 @@ class CutoutBatch:
 
 
 class CutoutSampler(Protocol):
-    """Cutouts of an image (1, 3, H, W) in [0, 1], at CLIP's (height, width)."""
+    """Makes cutouts of an image (1, 3, H, W) in [0, 1], at CLIP's (height, width)."""
 
     def __call__(
         self, image: Tensor, size: tuple[int, int], progress: float, seed: int
@@ -145,6 +145,8 @@ class CutoutSampler(Protocol):
 
 
 class CutoutSettings(PartSettings, Protocol):
+    """Settings of a cutout sampler."""
+
     micro_batch: int | None  # cutouts through CLIP at once
     overview: Schedule  # cutouts of the whole image in a set
     inner: Schedule  # cutouts of parts of it in a set
@@ -154,7 +156,7 @@ class CutoutSettings(PartSettings, Protocol):
 
 
 class ClipModel(Protocol):
-    """A frozen CLIP: texts and views become points on the unit sphere."""
+    """A frozen CLIP, which embeds texts and views as unit vectors."""
 
     size: tuple[int, int]  # (height, width) of the views that it takes
     kind: str  # "contrastive" or "sigmoid" (SigLIP)
@@ -259,21 +261,21 @@ class Request:
 
 @dataclass
 class Frame:
-    """The image so far, after one step."""
+    """The image after one step."""
 
-    index: int  # which image of the run
+    index: int  # number of the image in the run, from 0
     seed: int
     step: int  # 1 .. steps
-    steps: int  # that are taken: skipped ones do not count
-    progress: float
+    steps: int  # number of steps that are taken, without skipped ones
+    progress: float  # 0 .. 1
     image: Tensor  # (1, 3, H, W), nominally in [0, 1], not clamped
     prediction: Prediction
-    seconds: float  # this step's, shared among the images that were drawn together
-    prompts: list[Prompt] = field(default_factory=list)  # this image's, as its CLIPs heard them
-    decided: list[str] = field(default_factory=list)  # the asked texts, their wildcards decided
-    score: float | None = None  # of the finished picture: how well CLIP finds it fits the prompts
-    # To go on from, once this frame has been seen: that of all that are drawn together, with the
-    # last of them. None where there is nothing to go on to.
+    seconds: float  # duration of the step, divided by the number of images drawn together
+    prompts: list[Prompt] = field(default_factory=list)  # of this image, as encoded by the CLIPs
+    decided: list[str] = field(default_factory=list)  # prompts, wildcards replaced
+    score: float | None = None  # CLIP similarity of the finished picture
+    # State from which drawing can resume after this frame; of all images that are drawn together,
+    # on the last of their frames. None if no step follows.
     state: State | None = None
 
     @property
@@ -282,7 +284,7 @@ class Frame:
 
 
 class StepMeter(Protocol):
-    """Counts the memory of one guided step while `LoadedGenerator.trace_step` takes it."""
+    """Measures the memory of one guided step of `LoadedGenerator.trace_step`."""
 
     def begin(self, x: Tensor) -> None:
         """Leave x, the generator's state (B, ...), out of the count: it is counted apart."""
@@ -370,24 +372,26 @@ class Overall(Protocol):
 
 
 class Look(Protocol):
-    """Cutouts of an image (1, 3, H, W) as each CLIP might be shown them: (N, 3, h, w) for each."""
+    """Makes the cutouts of an image (1, 3, H, W) for each CLIP: a list of (N, 3, h, w)."""
 
     def __call__(self, image: Tensor, progress: float, seed: int) -> list[Tensor]: ...
 
 
 class Enlarge(Protocol):
-    """(1, 3, H, W) -> (1, 3, times * H, times * W)."""
+    """Enlarges an image: (1, 3, H, W) -> (1, 3, times * H, times * W)."""
 
     def __call__(self, image: Tensor, times: int) -> Tensor: ...
 
 
 class Viewer(Protocol):
+    """An open output, which receives every frame of a run."""
+
     def see(self, frame: Frame) -> None: ...
 
 
 class Output(PartSettings, Protocol):
-    """Settings of an output. It is opened once for a run, is shown every frame, and is closed also
-    when the run breaks off."""
+    """Settings of an output, which is opened once for a run, receives every frame, and is closed
+    also if the run stops early."""
 
     def check(self, size: tuple[int, int]) -> None:
         """Raise ValueError, before anything is loaded, if pictures of `size` (width, height)

@@ -1,6 +1,6 @@
 """The loaded models of a plan, and the frames of the pictures that they draw.
 
-Torch and the models are imported when a studio is opened.
+Torch and the models are imported when a pipeline is opened.
 """
 
 from __future__ import annotations

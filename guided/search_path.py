@@ -1,5 +1,5 @@
-"""Where modules are imported from: never from the current folder, nor from beside run.py, where
-pictures and whatever came with them may lie.
+"""The module search path, without the current folder and that of run.py, where untrusted files may
+lie.
 
 Imports only what Python itself has loaded before a program begins.
 """

@@ -1,0 +1,1 @@
+"""The picture before and after the generator: init pictures, Perlin noise, and upscaling."""

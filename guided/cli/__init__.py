@@ -1,0 +1,1 @@
+"""Commands: draw, list and download models, write galleries, import settings."""

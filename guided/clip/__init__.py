@@ -1,0 +1,1 @@
+"""CLIP models: loading, tokenising, and faster image towers."""

@@ -1,0 +1,1 @@
+"""Changes to open_clip and torch for the duration of a block."""

@@ -15,7 +15,7 @@ from guided.paths import conf_folder, program
 from guided.untrusted.typed_paths import expand, impossible
 
 EXAMPLES = """\
-Draws what a sentence says.
+Draw pictures from text.
 
   python run.py prompt="a red heart"
   python run.py "a cat, sitting: 一只猫"
@@ -30,10 +30,10 @@ Draws what a sentence says.
 MORE = """\
 Settings inside a choice: name.of.setting=value, as in guide.clip.scale=2000 sampler.eta=0;
   all of them with their values: python run.py --cfg job
-One's own model: model=path/to/file.pt; any CLIP that open_clip has: clip=[ViT-B-32::laion400m_e32]
-One's own presets: python run.py --config-dir mine look=dusk artist=me (mine/look/dusk.yaml, ...)
-Many: python run.py -m prompt="a sun" seed=1,2,3; prompts=prompts.txt (.csv, .yaml); batch=seeds
-Going on after a stop, and trying again what failed: python run.py resume=latest
+Your own model: model=path/to/file.pt; any CLIP that open_clip has: clip=[ViT-B-32::laion400m_e32]
+Your own presets: python run.py --config-dir mine look=dusk artist=me (mine/look/dusk.yaml, ...)
+Batches: python run.py -m prompt="a sun" seed=1,2,3; prompts=prompts.txt (.csv, .yaml); batch=seeds
+Continue a stopped run, and retry failed pictures: python run.py resume=latest
 Completion: eval "$(python run.py -sc install=bash)" (also zsh, fish)
 Traceback when something fails: debug=true. Flags: {flags}"""
 
@@ -60,9 +60,9 @@ def choices(arguments: Sequence[str]) -> str:
     root = conf_folder()
     found = {path.name for path in root.iterdir() if path.is_dir() and path.name != "local"}
     groups = [name for name in meanings if name in found] + sorted(found - meanings.keys())
-    lines = ["Choices, [a,b] where several go together:"]
+    lines = ["Choices; several go together as [a,b]:"]
     for name in groups:
-        meaning = meanings.get(name, "presets that set several things at once")
+        meaning = meanings.get(name, "presets of several settings")
         lines.append(f"  {name}: {meaning}")
         lines += [f"    {line}" for line in options(name, arguments)]
     return "\n".join(lines)

@@ -36,7 +36,7 @@ def read_arguments(arguments: Sequence[str]) -> tuple[list[str], list[Override]]
             if argument.startswith("prompt="):
                 if bare:
                     raise BadInput(
-                        f"prompt is said twice: {' '.join(bare)!r} and {argument[7:]!r}"
+                        f"prompt is given twice: {' '.join(bare)!r} and {argument[7:]!r}"
                     )
                 prompt = len(words)
             words.append(argument)

@@ -102,60 +102,67 @@ class Config:
         None, 'what to draw; several with weights: \'["a castle:2", "fog"]\'', prose=True
     )
     negative: Any = setting(
-        None, "what to keep away from; counts -0.5 unless it says otherwise", prose=True
+        None, "what to avoid: prompts of weight -0.5, or -2 with people:2", prose=True
     )
     image_prompt: Any = setting(
-        None, "pictures that it should be like in CLIP's eyes: photo.jpg:0.5", prose=True
+        None, "pictures as prompts, by CLIP similarity; with weights: photo.jpg:0.5", prose=True
     )
     wildcards: str | None = setting(
-        None, "a folder with lists of one's own for __name__ in prompts"
+        None, "a folder with word lists of your own for __name__ in prompts"
     )
     drawn: list[str] | None = setting(
-        None, "the prompts with their wildcards decided, as from= takes them over; null: by seed"
+        None, "the prompts with wildcards replaced, as from= uses them; null: replaced by seed"
     )
     seed: int | None = setting(
         None, "same seed, same picture; image k of a run has seed + k", scope=RUN
     )
-    count: int = setting(1, "how many pictures", scope=RUN)
-    batch_size: int = setting(1, "how many are drawn at once; above 1 the last bits may differ")
+    count: int = setting(1, "number of pictures", scope=RUN)
+    batch_size: int = setting(1, "pictures drawn together; above 1 the last bits may differ")
     keep: int | None = setting(
-        None, "of these, how many of the best; the rest go into others/", scope=RUN, saves=True
+        None, "number of best pictures to keep; the others go into others/", scope=RUN, saves=True
     )
-    rank: Any = setting(None, "a CLIP that only says which are best; null: those that guide")
-    size: Any = setting(None, "[width,height], 512 or 512x384; null: what suits the model")
-    steps: int | None = setting(None, "1 to 1000 and more; null: what suits the model")
+    rank: Any = setting(None, "a CLIP that only ranks pictures for keep; null: the guiding CLIPs")
+    size: Any = setting(None, "[width,height], 512 or 512x384; null: the model's recommended size")
+    steps: int | None = setting(None, "steps of the sampler; null: the model's recommended number")
     prompts: str | None = setting(
         None,
-        "a file with a prompt a line; or .csv or .yaml, with settings for each",
+        "a file with one prompt per line; or .csv or .yaml, with settings for each",
         scope=COMMAND,
         from_python=False,
     )
     resume: str | None = setting(
         None,
-        "go on with a folder's unfinished pictures; or latest",
+        "continue the unfinished pictures of a run: its folder, or latest",
         scope=COMMAND,
         resumable=True,
         from_python=False,
     )
     workers: int = setting(
         1,
-        "with hydra/launcher=...: how many jobs share the batch",
+        "with hydra/launcher=...: number of jobs that share the batch",
         scope=MACHINE,
         resumable=True,
         from_python=False,
         saves=True,
     )
     checkpoint: float = setting(
-        30.0, "seconds after which a picture in the middle is saved", scope=MACHINE, per_row=True
+        30.0,
+        "seconds between saves of an unfinished picture; 0: every step",
+        scope=MACHINE,
+        per_row=True,
     )
     init: str | None = setting(
-        None, "what to start from: a picture's path, perlin, perlin:color or perlin:gray"
+        None, "the initial picture: a path, perlin, perlin:color or perlin:gray"
     )
-    init_fit: str = setting("cover", "a picture of another shape: cover cuts it, stretch bends it")
+    init_fit: str = setting(
+        "cover", "fit of an init of another shape: cover crops it, stretch distorts it"
+    )
     strength: float | None = setting(
-        None, "with init, the share of the steps that is drawn; null: 0.5; 1 keeps least of it"
+        None, "with init, share of the steps that are taken; null: 0.5; 1 keeps least of init"
     )
-    skip: Any = setting(None, "instead of strength: leave out so many first steps, 10 or 50%")
+    skip: Any = setting(
+        None, "first steps to leave out, a number or a share: 10 or 50%; instead of strength"
+    )
     device: Any = setting(
         "auto",
         "auto, cpu, cuda, mps, xpu, cuda:1; several: [cuda:0,cuda:1]",
@@ -163,29 +170,33 @@ class Config:
         resumable=True,
     )
     precision: str = setting("auto", "auto, float32, bfloat16, float16")
-    memory: Any = setting("auto", "GB to keep within; auto: what the device has left; off")
-    deterministic: bool = setting(
-        False, "the plain path: no part of a CLIP replaced by a quicker one, no racing sums"
+    memory: Any = setting(
+        "auto", "limit in GB; auto: the free memory of the device; off: no planning"
     )
-    folder: str = setting("outputs", "where runs are kept", scope=MACHINE, resumable=True)
+    deterministic: bool = setting(
+        False, "no faster replacements of CLIP's parts; sums on a GPU in a fixed order"
+    )
+    folder: str = setting("outputs", "folder for runs", scope=MACHINE, resumable=True)
     name: str | None = setting(
-        None, "of the run's own folder; null: the prompt's first words", scope=MACHINE
+        None, "name of the run's folder; null: the prompt's first words", scope=MACHINE
     )
     cache: str | None = setting(
-        None, "where fetched models are kept; null: GUIDED_CACHE", scope=MACHINE
+        None,
+        "folder for downloaded models; null: GUIDED_CACHE, else ~/.cache/guided",
+        scope=MACHINE,
     )
     models: str | None = setting(
         None, "list or download models, instead of drawing", scope=COMMAND, from_python=False
     )
     gallery: str | None = setting(
         None,
-        "make the pages of a folder of runs anew, instead of drawing",
+        "write the gallery pages of a folder again, instead of drawing",
         scope=COMMAND,
         from_python=False,
     )
     trust: Any = setting(
         None,
-        "what records and rows may open: true, or files and folders; only as typed",
+        "files that records and rows may open: true, or paths; command line only",
         scope=MACHINE,
         resumable=True,
         from_python=False,
@@ -195,29 +206,33 @@ class Config:
     )
 
     batch: Any = group(
-        "several pictures by a name: rows of settings, each with each", scope=COMMAND, saves=True
+        "named batches: rows of settings, combined with each other", scope=COMMAND, saves=True
     )
     artist: dict[str, Any] = group(
-        "whose hand, several at once; artist=list shows them", several=True, own_names=True
+        "presets of artists, several together; artist=list shows them",
+        several=True,
+        own_names=True,
     )
     look: dict[str, Any] = group(
-        "media, styles, moods and qualities; look=list shows them",
+        "presets of media, styles, moods and qualities; look=list shows them",
         several=True,
         own_names=True,
         paths=True,
     )
-    generator: Any = group("what makes the image")
+    generator: Any = group("the method: guided diffusion, or optimised pixels")
     model: Any = group("the diffusion model", own_names=True, paths=True)
     secondary: Any = group(
-        "a small network whose quick guesses the guides look at; none: as made", paths=True
+        "a small network whose predictions the guides see; none: the model's own", paths=True
     )
     clip: dict[str, Any] = group(
-        "the CLIPs that look at it, several at once", several=True, own_names=True, paths=True
+        "the CLIPs that guide, several together", several=True, own_names=True, paths=True
     )
-    cutouts: Any = group("how they look")
-    sampler: Any = group("how the noise is removed")
-    guide: dict[str, Any] = group("what the image should be, several at once", several=True)
-    output: dict[str, Any] = group("what is kept, several at once", several=True)
+    cutouts: Any = group("how CLIP's views of the image are cut out")
+    sampler: Any = group("the sampling method")
+    guide: dict[str, Any] = group(
+        "losses whose gradients guide the image, several together", several=True
+    )
+    output: dict[str, Any] = group("files and displays of a run, several together", several=True)
 
 
 def register() -> None:
@@ -229,7 +244,9 @@ def register() -> None:
 COMMANDS = {
     "from": Setting("a picture or a run to draw again", COMMAND, from_python=False),
     "show": Setting("with from=, print the settings instead", COMMAND, from_python=False),
-    "import": Setting("settings of another program", COMMAND, from_python=False),
+    "import": Setting(
+        "translate a settings file of Disco Diffusion or DiscoArt", COMMAND, from_python=False
+    ),
 }
 
 

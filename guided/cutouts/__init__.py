@@ -1,0 +1,1 @@
+"""Cutouts of the image for CLIP, and differentiable resizing."""

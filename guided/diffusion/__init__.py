@@ -1,0 +1,1 @@
+"""U-Nets, noise schedules, denoisers, guidance and samplers."""

@@ -1,2 +1,2 @@
-"""Disco Diffusion's and DiscoArt's settings: their table, the reading of their files, and their
-translation. Imports no torch."""
+"""Settings of Disco Diffusion and DiscoArt: a table, reading of their files, and translation.
+Imports no torch."""

@@ -1,0 +1,1 @@
+"""The gallery: HTML pages of runs and of their pictures."""

@@ -1,0 +1,1 @@
+"""Generators: methods that make the image under the guides."""

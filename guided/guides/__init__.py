@@ -1,0 +1,1 @@
+"""Guides: losses of the image and their gradients."""

@@ -1,4 +1,4 @@
-"""Load the package `guided` that this file is part of, and nothing else from where that is.
+"""Load the package `guided` of this file, and no other module of the folder that contains it.
 
 For sys.path and PYTHONPATH: with this folder in them `import guided` works, while other modules
 beside the package are not found.

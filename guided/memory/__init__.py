@@ -1,0 +1,1 @@
+"""Memory of a step: estimating it, and choosing settings that fit."""

@@ -1,0 +1,1 @@
+"""Model cards and weights files: recognising, downloading, checking and loading them."""

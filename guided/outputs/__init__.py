@@ -1,0 +1,1 @@
+"""Outputs: pictures, contact sheets, films, metrics and progress."""

@@ -1,0 +1,1 @@
+"""Prompts: weights, wildcards, and the words of artists and looks."""

@@ -1,0 +1,1 @@
+"""The files of a run's folder: names, manifest, metadata, checkpoints."""

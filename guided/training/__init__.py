@@ -1,1 +1,1 @@
-"""How the embedded pair was made, and how to make another: data, CLIP, diffusion, upscaler."""
+"""Training of diffusion models, CLIPs and the upscaler, their data, and evaluation."""

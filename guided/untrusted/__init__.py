@@ -1,0 +1,1 @@
+"""Reading of untrusted YAML and files."""

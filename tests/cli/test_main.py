@@ -233,7 +233,7 @@ def test_help_survives_a_console_that_knows_no_chinese():
         env={"PYTHONIOENCODING": "cp1252"}, capture_output=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0
-    assert b"Draws what a sentence says" in done.stdout
+    assert b"Draw pictures from text" in done.stdout
 
 
 def test_help_shows_examples_groups_choices_and_settings():

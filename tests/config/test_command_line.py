@@ -28,7 +28,7 @@ def test_flags_and_words(arguments, flags, words):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["a", "star", "prompt=a sun"], "prompt is said twice"),
+        (["a", "star", "prompt=a sun"], "prompt is given twice"),
         (["--seed=3"], "--seed=3 is written without dashes"),
         (["--gallery"], "without dashes"),
     ],

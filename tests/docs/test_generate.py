@@ -43,3 +43,13 @@ def test_every_setting_has_a_meaning():
     """Of what is typed; a table must not have empty cells where somebody looks for help."""
     for line in generate.top_settings().splitlines()[2:]:
         assert line.split(" | ")[-1].rstrip(" |"), line
+
+
+def test_no_page_has_a_path_of_this_machine():
+    for page in [*generate.ROOT.glob("*.md"), *generate.DOCS.rglob("*.md")]:
+        text = page.read_text(encoding="utf-8")
+        assert str(generate.ROOT) not in text, page.name
+
+
+def test_a_default_inside_the_repository_is_relative():
+    assert generate.training_default(generate.ROOT / "docs" / "a.md") == "`docs/a.md`"

@@ -26,10 +26,10 @@ class Diffusion(GeneratorSettings):
     """Guided diffusion with a model card, a sampler and perhaps a secondary model."""
 
     clamp: Any = 0.05  # largest root mean square of the guides' gradient; null: no limit; or auto
-    reach: Any = None  # largest root mean square of the shift of a guess; null: no limit
+    reach: Any = None  # largest root mean square of the shift of a prediction; null: no limit
     sees: str = "pred"  # shown to guides: the prediction, or its blend with the noisy image
     secondary: Any = 1  # 1 where the secondary model, if one is chosen, predicts; 0 elsewhere
-    through: str = "unet"  # the gradient's way back to the noisy image; straight: past the U-Net
+    through: str = "unet"  # path of the gradient to the noisy image; straight: without the U-Net
     every: Any = 1  # guides are evaluated at every so many passes of the U-Net
     between: str = "again"  # in between: their last gradient again, or nothing
     symmetry: str = "none"  # horizontal: left half over right; vertical: upper over lower; both
