@@ -15,13 +15,21 @@ from guided.errors import BadInput
 
 SLACK = 1 << 20  # bytes that the size of a small archive may be exceeded by
 LARGEST_TUPLE = 1000  # values, with those of nested tuples
+ARCHIVE = b"PK\x03\x04"  # the first bytes of an archive
 PICKLES = 5  # at the beginning of a file from before torch 1.6
+
+
+def is_zip(path: Path) -> bool:
+    """Return whether torch reads the file as an archive, the format of torch 1.6 and later: by its
+    first bytes. An archive may also stand behind other bytes, which torch would read instead."""
+    with path.open("rb") as file:
+        return file.read(len(ARCHIVE)) == ARCHIVE and zipfile.is_zipfile(path)
 
 
 def check_pickles(path: Path) -> None:
     """Raise BadInput if a .pt file holds code or is built to exhaust memory or time; ValueError or
     IndexError if its pickles are broken."""
-    if not zipfile.is_zipfile(path):
+    if not is_zip(path):
         with path.open("rb") as file:
             for _ in range(PICKLES):
                 check_tuples(file, path)

@@ -2,7 +2,6 @@
 
 import logging
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 
 from guided.errors import BadInput, shown
-from guided.models.pickle_check import SLACK, check_pickles
+from guided.models.pickle_check import SLACK, check_pickles, is_zip
 from guided.models.weights_file import SAFETENSORS, find_prefix
 
 log = logging.getLogger(__name__)
@@ -96,8 +95,3 @@ def unwrapped(tensors: dict[str, Tensor], anchor: str) -> dict[str, Tensor]:
     `ema.`). `anchor`: a name that every such network has."""
     prefix = find_prefix(tensors, anchor) or ""
     return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
-
-
-def is_zip(path: Path) -> bool:
-    """Return whether the file is in the zip format of torch 1.6 and later, which can be mapped."""
-    return zipfile.is_zipfile(path)

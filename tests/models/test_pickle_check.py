@@ -1,5 +1,7 @@
 """Pickled checkpoints that are built to exhaust time or memory, or hold code."""
 
+import io
+import pickle
 import warnings
 import zipfile
 from pathlib import Path
@@ -45,6 +47,19 @@ TUPLES = {
 @pytest.mark.parametrize("how", TUPLES)
 def test_keys_that_take_forever_to_hash_are_refused(tmp_path, how):
     assert "a tuple of more than 1000" in refusal(archive(tmp_path / "w.pt", TUPLES[how]))
+
+
+@pytest.mark.parametrize("how", TUPLES)
+def test_an_archive_behind_an_old_checkpoint_does_not_hide_its_pickles(tmp_path, how):
+    path, empty = tmp_path / "w.pt", io.BytesIO()
+    torch.save({"w": torch.zeros(2)}, path, _use_new_zipfile_serialization=False)
+    with path.open("rb") as file:
+        for _ in range(3):  # number of the format, protocol, system
+            pickle.load(file)
+        head = path.read_bytes()[: file.tell()]
+    zipfile.ZipFile(empty, "w").close()
+    path.write_bytes(head + TUPLES[how] + pickle.dumps([], 2) + empty.getvalue())
+    assert "a tuple of more than 1000" in refusal(path, shapes_only=True)
 
 
 @pytest.mark.parametrize(
