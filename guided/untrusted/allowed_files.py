@@ -129,9 +129,14 @@ def word() -> str:
     if limits is None:
         return f"{NAME}=true"
     places = sorted(map(str, limits.allowed | limits.configured()))
-    inside = ",".join("'" + place.replace("\\", "\\\\").replace("'", "\\'") + "'"
-                      for place in places if Path(place).exists())  # fmt: skip
+    inside = ",".join(quoted(place) for place in places if Path(place).exists())
     return f"{NAME}=[{inside}]"
+
+
+def quoted(text: str) -> str:
+    """Return the text in single quotes, as `guided.text.unquoted` reads it: backslashes are
+    escaped only where there are quotes to escape."""
+    return "'" + (re.sub(r"([\\'])", r"\\\1", text) if "'" in text else text) + "'"
 
 
 def items(text: str | None) -> list[str]:

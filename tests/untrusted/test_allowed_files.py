@@ -1,6 +1,7 @@
 """Records, rows and manifests open no local model and no list that the command does not name."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,18 @@ def test_another_process_is_told_the_same(folder):
         with pytest.raises(BadInput):
             locate("./own.safetensors")
     assert allowed_files.word() == "trust=true"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names are impossible there")
+@pytest.mark.parametrize("name", ["a,b", "it's", "b\\c", "b\\'c", 'q"x', "a b]", "[x]"])
+def test_another_process_is_told_names_with_signs_in_them(tmp_path, name):
+    (tmp_path / name).write_text("")
+    with limited(own=[f"trust={tmp_path}"]):
+        limits = allowed_files.LIMITS.get()
+        limits.allowed = {allowed_files.absolute(tmp_path / name)}
+        word = allowed_files.word()
+    with limited(own=[word]):
+        assert allowed_files.LIMITS.get().allowed == limits.allowed
 
 
 def test_a_local_picture_is_told_of_and_read(folder, caplog):
