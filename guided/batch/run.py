@@ -29,7 +29,7 @@ from guided.config.replay import Record, composer_of
 from guided.config.schema import build
 from guided.console import tell
 from guided.devices import find_device, find_precision, read_devices
-from guided.errors import BadInput, Failed, check_number
+from guided.errors import BadInput, Failed, check_number, shown
 from guided.gallery import page
 from guided.paths import program
 from guided.runs import files, record
@@ -60,6 +60,8 @@ def draw(
     own, overrides = allowed_files.apart(parse_all(words))
     prompts = [override.raw for override in overrides if override.name == "prompts"]
     if recorded is None and not prompts:
+        for one in own:
+            log.warning("%s has no effect without from=, prompts= or resume=", shown(one.raw))
         return draw_typed(overrides, flags, recorded, launch)
     source = recorded.where if recorded else prompts[0]
     with allowed_files.limited(source, own, overrides, own_folders(flags)):

@@ -211,3 +211,10 @@ def test_the_settings_of_several_rows_have_the_version_that_drew_them(tmp_path):
     folder = begin(plan_batch(composer, rows, ""), composer, tmp_path)
     settings = record.from_yaml((folder / "run.yaml").read_text(), "run.yaml")
     assert settings["version"] == __version__
+
+
+def test_trust_without_anything_to_trust_is_warned_of(tmp_path, caplog):
+    words = ["prompt=a red heart", "steps=0", f"folder={tmp_path}", "trust=clip"]
+    with pytest.raises(BadInput, match="steps=0"):
+        draw(words)
+    assert "trust=clip has no effect without from=, prompts= or resume=" in caplog.text
