@@ -119,7 +119,7 @@ def test_what_was_typed_says_what_is_chosen(monkeypatch):
 def test_a_model_that_is_not_there_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setenv("GUIDED_CACHE", str(tmp_path))
     said = complaint("model=imagenet256")
-    what = "small pictures of objects"
+    what = "objects and animals"
     for part in (what, "2211 MB", "https://", "models=download model=imagenet256", str(tmp_path)):
         assert part in said
 
