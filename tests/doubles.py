@@ -9,6 +9,7 @@ from unittest.mock import patch
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
 
 from guided.config.plan import Plan
 from guided.diffusion.samplers import posterior_variance, step_variance
@@ -20,6 +21,19 @@ from guided.rng import RandomStreams
 from guided.timeline import Timeline
 
 # ---- memory --------------------------------------------------------------------------------
+
+
+def allocated(work: Callable[[], object]) -> int:
+    """Return the most that PyTorch's CPU allocator had given out at once, in bytes."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        kept = work()
+    events = [e for e in seen.profiler.kineto_results.events() if e.name() == "[memory]"]
+    live = peak = 0
+    for event in sorted(events, key=lambda e: e.start_ns()):
+        live += event.nbytes()
+        peak = max(peak, live)
+    del kept
+    return peak
 
 
 def counter_of(pipeline: Pipeline, plan: Plan) -> StepCounter:

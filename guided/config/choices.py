@@ -40,7 +40,9 @@ Traceback when something fails: debug=true. Flags: {flags}"""
 
 def text(arguments: Sequence[str]) -> str:
     """Return the text of --help."""
-    page = f"{EXAMPLES}\n{settings()}\n\n{choices(arguments)}\n\n{MORE.format(flags=flags.SAID)}"
+    page = (
+        f"{EXAMPLES}\n{settings()}\n\n{choices(arguments)}\n\n{MORE.format(flags=flags.SUMMARY)}"
+    )
     return page.replace("python run.py", program())
 
 

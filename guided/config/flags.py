@@ -16,7 +16,7 @@ WITH_VALUE = {
     *("--cfg", "-c", "--package", "-p", "--info", "-i", "--experimental-rerun"),
 }
 KNOWN = (*HELP, *VERSION, *CFG, *MANY, *FOLDERS, *COMPLETION)
-SAID = "--config-dir FOLDER, -m, --cfg job, --help, --version, -sc install=SHELL"
+SUMMARY = "--config-dir FOLDER, -m, --cfg job, --help, --version, -sc install=SHELL"
 INSTEAD = {
     "--config-path": "presets of your own are in --config-dir FOLDER",
     "-cp": "presets of your own are in --config-dir FOLDER",
@@ -44,7 +44,9 @@ def check(flags: Sequence[str]) -> None:
             wanted = None
         elif flag not in KNOWN:
             instead = INSTEAD.get(flag)
-            hint = f"; {instead}" if instead else f"{nearest(flag, KNOWN, 0.7)}; there are {SAID}"
+            hint = (
+                f"; {instead}" if instead else f"{nearest(flag, KNOWN, 0.7)}; there are {SUMMARY}"
+            )
             raise BadInput(f"{shown(flag)} is no flag here{hint}")
         elif flag in (*CFG, *FOLDERS):
             wanted = flag

@@ -58,4 +58,4 @@ def test_a_slip_is_told_the_nearest_flag(slip: str, meant: str) -> None:
 
 def test_the_text_about_flags_names_every_flag_once() -> None:
     for names in (flags.HELP, flags.VERSION, flags.CFG, flags.MANY, flags.FOLDERS):
-        assert sum(word in names for word in flags.SAID.replace(",", "").split()) == 1
+        assert sum(word in names for word in flags.SUMMARY.replace(",", "").split()) == 1

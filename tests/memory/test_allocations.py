@@ -1,10 +1,7 @@
 """Counted allocations against those of torch's own allocator."""
 
-from collections.abc import Callable
-
 import pytest
 import torch
-from torch.profiler import ProfilerActivity, profile
 
 from guided.diffusion.unet import UNet
 from guided.diffusion.unet_config import UNetConfig
@@ -12,20 +9,7 @@ from guided.memory.allocations import AllocationCounter
 from guided.memory.estimate import held
 from guided.memory.meta_copies import meta_copy
 from guided.memory.meta_kernels import kernels
-from tests.doubles import on_one_thread
-
-
-def allocated(work: Callable[[], object]) -> int:
-    """The most that PyTorch's CPU allocator had given out at once, in bytes."""
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
-        kept = work()
-    events = [e for e in seen.profiler.kineto_results.events() if e.name() == "[memory]"]
-    live = peak = 0
-    for event in sorted(events, key=lambda e: e.start_ns()):
-        live += event.nbytes()
-        peak = max(peak, live)
-    del kept
-    return peak
+from tests.doubles import allocated, on_one_thread
 
 
 def back_and_forth(net: UNet, x: torch.Tensor) -> torch.Tensor:

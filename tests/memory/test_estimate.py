@@ -1,31 +1,15 @@
 """The memory plan against what torch's own allocator counts while the same step is drawn."""
 
-from collections.abc import Callable
-
 import pytest
-from torch.profiler import ProfilerActivity, profile
 
 from guided.config.messages import composed
 from guided.config.plan import Plan
 from guided.interfaces import Request
 from guided.models.model_cache import ModelCache
 from guided.pipeline import Pipeline
-from tests.doubles import counter_of, on_one_thread
+from tests.doubles import allocated, counter_of, on_one_thread
 
 LOADED = ModelCache()  # the models, once for the tests that only count
-
-
-def allocated(work: Callable[[], object]) -> int:
-    """The most that PyTorch's CPU allocator had given out at once, in bytes."""
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
-        kept = work()
-    events = [e for e in seen.profiler.kineto_results.events() if e.name() == "[memory]"]
-    live = peak = 0
-    for event in sorted(events, key=lambda e: e.start_ns()):
-        live += event.nbytes()
-        peak = max(peak, live)
-    del kept
-    return peak
 
 
 @pytest.mark.parametrize(

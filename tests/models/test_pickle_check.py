@@ -4,35 +4,11 @@ import io
 import pickle
 import warnings
 import zipfile
-from pathlib import Path
 
 import pytest
 import torch
 
-from guided.errors import BadInput
-from guided.models.weights import read
-
-
-def archive(path: Path, pickled: bytes) -> Path:
-    """A checkpoint as torch writes it, with another pickle in it."""
-    torch.save({"w": torch.zeros(2)}, path)
-    with zipfile.ZipFile(path) as source:
-        parts = {part.filename: source.read(part) for part in source.infolist()}
-    with zipfile.ZipFile(path, "w") as made:
-        for name, content in parts.items():
-            made.writestr(name, pickled if name.endswith("data.pkl") else content)
-    return path
-
-
-def refusal(path: Path, shapes_only: bool = False) -> str:
-    with pytest.raises(BadInput) as caught:
-        read(path, shapes_only)
-    text = str(caught.value)
-    assert text.isprintable() and len(text) < 400
-    assert str(path) in text
-    assert "weights_only" not in text
-    return text
-
+from tests.models.checkpoints import archive, refusal
 
 TUPLES = {
     "of tuples by reference": b"\x80\x02)q\x00"

@@ -14,6 +14,7 @@ from guided.diffusion.unet_config import UNetConfig
 from guided.errors import BadInput
 from guided.models.recognise import recognise
 from guided.models.weights import read
+from tests.models.checkpoints import archive, refusal
 
 SMALL = UNetConfig(
     image_size=16, num_channels=32, channel_mult=[1, 1], num_res_blocks=1,
@@ -34,27 +35,6 @@ def test_a_file_with_code_in_it_is_refused(tmp_path):
         with pytest.raises(BadInput, match=name):
             read(tmp_path / name)
     assert not marker.exists()
-
-
-def archive(path: Path, pickled: bytes) -> Path:
-    """A checkpoint as torch writes it, with another pickle in it."""
-    torch.save({"w": torch.zeros(2)}, path)
-    with zipfile.ZipFile(path) as source:
-        parts = {part.filename: source.read(part) for part in source.infolist()}
-    with zipfile.ZipFile(path, "w") as made:
-        for name, content in parts.items():
-            made.writestr(name, pickled if name.endswith("data.pkl") else content)
-    return path
-
-
-def refusal(path: Path, shapes_only: bool = False) -> str:
-    with pytest.raises(BadInput) as caught:
-        read(path, shapes_only)
-    text = str(caught.value)
-    assert text.isprintable() and len(text) < 400
-    assert str(path) in text
-    assert "weights_only" not in text
-    return text
 
 
 def nested(levels: int, width: int) -> dict:
