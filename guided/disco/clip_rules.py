@@ -7,8 +7,8 @@ from typing import Any
 from guided.disco.model_names import clip_card, open_clip_name
 from guided.disco.table import data
 from guided.disco.translation import Given, Translation
-from guided.disco.values import text, timed, truth
-from guided.errors import shown
+from guided.disco.values import number, text, timed, truth
+from guided.errors import is_number, shown
 
 NO_CARD = "a CLIP without a card has no setting of its own; write it a card, as in conf/clip"
 
@@ -29,6 +29,12 @@ def clips(given: Given, out: Translation) -> None:
             out.leave(f"clip_models_schedules of {name}", NO_CARD)
         else:
             out.settings[f"clip.{ours}.weight"] = timed(str(name), weight, out.notes)
+    for switch, name in data()["clips"].items() if given.program == "disco" else ():
+        if switch in given.explicit and 0 < (weight := share(given, switch)) < 1:
+            if "::" in (ours := our_clip(switch, name)):
+                out.leave(f"{switch}={weight}", NO_CARD)
+            else:
+                out.settings[f"clip.{ours}.weight"] = weight
     out.choices["clip"] = chosen
     if not chosen:
         out.notes.append("every CLIP is off there, and so it is here; say which with clip=")
@@ -44,10 +50,30 @@ def their_clips(given: Given) -> list[Any]:
     listed = given.take("clip_models")
     if listed is not None:
         return listed if isinstance(listed, list) else [listed]
-    switches = {k: v for k, v in given.explicit.items() if k in data()["clips"]}
-    if given.program == "discoart" or not switches:
-        return data()["default_clips"]
-    return [data()["clips"][k] for k in switches if truth(k, given.take(k))]
+    usual, clips = data()["default_clips"], data()["clips"]
+    if given.program == "discoart":
+        return usual
+    chosen = []
+    for switch, name in clips.items():
+        if switch in given.explicit:
+            chosen += [name] if share(given, switch) else []
+        elif name in usual and not any(clips.get(other) == name for other in given.explicit):
+            chosen.append(name)
+    return chosen
+
+
+def share(given: Given, switch: str) -> Any:
+    """Return the weight of a CLIP by its switch: 0 or 1, or between them in progrockdiffusion."""
+    value = given.take(switch)
+    weight = number(switch, value) if is_share(value) else int(truth(switch, value))
+    if not 0 <= weight <= 1:
+        raise ValueError(f"{switch}={shown(value)} must be true or false, or from 0 to 1")
+    return weight
+
+
+def is_share(value: Any) -> bool:
+    """Return whether it is a number."""
+    return is_number(value) or (isinstance(value, str) and bool(re.fullmatch(r"[\d.]+", value)))
 
 
 def our_clip(setting: str, name: Any) -> str:

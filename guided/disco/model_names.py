@@ -2,20 +2,43 @@
 
 import re
 from functools import cache
+from pathlib import Path
 
 import yaml
 
 from guided.disco.table import data
 from guided.paths import conf_folder
 
+SHORTEST = 6  # letters of a beginning that stands for a name
+
 
 def model_card(name: str) -> str | None:
-    """Return the card of a checkpoint by the beginning of its name, as in DiscoArt, or None."""
-    beginning = letters(name)
-    for theirs, ours in data()["models"].items():
-        if beginning and letters(theirs).startswith(beginning):
-            return ours
-    return None
+    """Return the card of a checkpoint by its name, or by a beginning that no other name has."""
+    found = model_cards(name)
+    return found[0] if len(found) == 1 else None
+
+
+def model_cards(name: str) -> list[str]:
+    """Return the card of a checkpoint by its name in their programs; else the cards whose names
+    begin like it, as in DiscoArt; else the card that has a file of that name."""
+    stem = re.sub(r"\.(pt|pth|safetensors)$", "", name)
+    typed, known = letters(stem), {letters(k): v for k, v in data()["models"].items()}
+    if stem != name or len(typed) < SHORTEST:
+        found = [known[typed]] if typed in known else []
+    else:
+        begun = [card for theirs, card in known.items() if theirs.startswith(typed)]
+        found = [known[typed]] if typed in known else list(dict.fromkeys(begun))
+    return found or [card for file, card in files().items() if typed and file == typed]
+
+
+@cache
+def files() -> dict[str, str]:
+    """Return the names of the cards in conf/model by the letters of their files' names."""
+    names: dict[str, str] = {}
+    for path in sorted((conf_folder() / "model").glob("*.yaml")):
+        file = yaml.safe_load(path.read_text(encoding="utf-8")).get("file", "")
+        names.setdefault(letters(Path(file).stem), path.stem)
+    return names
 
 
 def clip_card(name: str) -> str | None:

@@ -9,14 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from guided.disco.clip_rules import clips
-from guided.disco.model_names import model_card
+from guided.disco.model_names import model_cards
 from guided.disco.prompt_rules import prompts
 from guided.disco.table import data, rows
 from guided.disco.translation import Given, Translation, grouped
-from guided.disco.values import number, product, text, timed, truth
-from guided.errors import shown
+from guided.disco.values import number, product, text, timed, truth, two_sides
+from guided.errors import is_number, shown
 from guided.schedule import AUTO
 
+SAMPLERS = ("ddim", "plms")
 NO_LIMIT = 1e9  # the clamp where it is switched off for a part of the run
 
 
@@ -37,6 +38,11 @@ def translate(program: str, settings: Mapping[str, Any]) -> Translation:
 # ---- rules -----------------------------------------------------------------------------------
 
 
+def is_auto(value: Any) -> bool:
+    """Return whether a value is `auto`."""
+    return isinstance(value, str) and value.strip().lower() == AUTO
+
+
 def as_they_stand(given: Given, out: Translation) -> None:
     """Translate the settings that have only another name here."""
     for row in rows():
@@ -46,7 +52,9 @@ def as_they_stand(given: Given, out: Translation) -> None:
 
 def read_as(kind: str, name: str, value: Any, out: Translation) -> Any:
     """Return the value of a setting that the table calls a schedule, flag or number."""
-    if kind == "schedule":
+    if kind == "automatic" and is_auto(value):
+        return AUTO
+    if kind in ("schedule", "automatic"):
         return timed(name, value, out.notes)
     if kind == "flag":
         return truth(name, value)
@@ -56,15 +64,22 @@ def read_as(kind: str, name: str, value: Any, out: Translation) -> Any:
 def model(given: Given, out: Translation) -> None:
     """Translate the checkpoint: to a card, or a path."""
     name = text("diffusion_model", given.take("diffusion_model"))
-    card = model_card(name)
-    if card:
-        out.choices["model"] = card
+    cards = model_cards(name)
+    if len(cards) == 1:
+        out.choices["model"] = cards[0]
+    elif cards:
+        out.leave(
+            f"diffusion_model={shown(name)}",
+            f"several names begin so: {', '.join(cards)}; say model=",
+        )
     elif name == "custom":
         out.leave("diffusion_model=custom", "say model= and the path of the checkpoint")
     elif re.search(r"[\\/]|\.(pt|pth|safetensors)$", name):
         out.choices["model"] = name
     else:
-        out.leave(f"diffusion_model={name}", "no card of that name; models=list shows what can be")
+        out.leave(
+            f"diffusion_model={shown(name)}", "no card of that name; models=list shows what can be"
+        )
 
 
 def secondary(given: Given, out: Translation) -> None:
@@ -78,13 +93,15 @@ def secondary(given: Given, out: Translation) -> None:
 def sampler(given: Given, out: Translation) -> None:
     """Translate the sampler and its eta."""
     name = text("diffusion_sampling_mode", given.take("diffusion_sampling_mode"))
+    if given.explicit.get("sampling_mode") in SAMPLERS:  # progrockdiffusion; Disco's is of films
+        name = given.take("sampling_mode")
     eta = given.take("eta")
-    if name not in ("ddim", "plms"):
+    if name not in SAMPLERS:
         raise ValueError(f"diffusion_sampling_mode={shown(name)} is not one of ddim, plms")
     out.choices["sampler"] = name
     if name == "plms":
         out.notes.append("plms draws no noise: eta has no effect with it, there or here")
-    elif eta == AUTO:
+    elif is_auto(eta):
         out.settings["sampler.eta"] = AUTO
     else:
         out.settings["sampler.eta"] = number("eta", eta)
@@ -93,10 +110,12 @@ def sampler(given: Given, out: Translation) -> None:
 def clamp(given: Given, out: Translation) -> None:
     """Translate the gradient's clamp and its switch, which may be schedules."""
     limit, used = given.take("clamp_max"), given.take("clamp_grad")
-    limit = AUTO if limit == AUTO else timed("clamp_max", limit, out.notes)
+    limit = AUTO if is_auto(limit) else timed("clamp_max", limit, out.notes)
     used = timed("clamp_grad", used, out.notes)
     if used in (0, 1):
         out.settings["generator.clamp"] = limit if used else None
+    elif limit == AUTO:
+        raise ValueError("clamp_max=auto does not go with a schedule of clamp_grad")
     else:
         out.settings["generator.clamp"] = product(limit, used, off=NO_LIMIT)
 
@@ -132,7 +151,7 @@ def start(given: Given, out: Translation) -> None:
     share = isinstance(skip, str) and skip.endswith("%")
     skipped = number("skip_steps", skip[:-1] if share else skip)
     out.settings["skip"] = f"{skipped}%" if share else skipped
-    if not init or init == "None":
+    if not init:
         if "init_scale" in given.explicit:
             out.leave("init_scale", "there is no picture to start from")
         return
@@ -150,12 +169,16 @@ def symmetry(given: Given, out: Translation) -> None:
     kinds = {(1, 1): "both", (1, 0): "horizontal", (0, 1): "vertical", (0, 0): "none"}
     out.settings["generator.symmetry"] = kinds[across, down]
     shares, steps = given.take("transformation_percent"), number("steps", given.values["steps"])
-    if not isinstance(shares, list):
-        raise ValueError(f"transformation_percent={shown(shares)} must be a list, as [0.09]")
+    shares = shares if isinstance(shares, list) else [shares]
+    shares = [number("transformation_percent", share) for share in shares]
     if not (across or down):
         return
     taken = steps - out.skipped(steps)
-    positions = [int(taken * (1 - number("transformation_percent", share))) for share in shares]
+    positions = [int(taken * (1 - share)) for share in shares]
+    if outside := [
+        share for share, i in zip(shares, positions, strict=True) if not 0 <= i < taken
+    ]:
+        out.leave(f"transformation_percent={outside}", "no step of the run is there")
     out.settings["generator.symmetry_at"] = [
         (999 - int(i * 1000 / steps)) / 1000 for i in positions if 0 <= i < taken
     ]
@@ -170,18 +193,22 @@ def canvas(given: Given, out: Translation) -> None:
         size = sides
     size = size_for_model(given, out) if size is None else size
     if size is not None:
-        if not isinstance(size, list) or len(size) != 2:
-            raise ValueError(f"width_height={shown(size)} must be [width, height]")
-        sides = [int(number("width_height", side)) for side in size]
+        sides = two_sides("width_height", size)
         out.settings["size"] = [side // 64 * 64 for side in sides]
         if sides != out.settings["size"]:
             out.notes.append(f"size={sides} is rounded down to multiples of 64, as there")
     seed = given.take("seed") if "seed" in given.explicit else given.take("set_seed")
-    if seed not in (None, "random_seed", ""):
+    if not is_random(seed):
         out.settings["seed"] = number("seed", seed)
     name = given.take("batch_name")
     if "batch_name" in given.explicit and name:
         out.settings["name"] = text("batch_name", name)
+
+
+def is_random(seed: Any) -> bool:
+    """Return whether a seed stands for one that is drawn, in Disco or in programs like it."""
+    typed = seed.strip().lower() if isinstance(seed, str) else seed
+    return typed in (None, "", "-1", "random", "random_seed") or (typed == -1 and is_number(typed))
 
 
 def size_for_model(given: Given, out: Translation) -> Any:
@@ -197,7 +224,8 @@ def size_for_model(given: Given, out: Translation) -> Any:
 
 def count(given: Given, out: Translation) -> None:
     """Translate the number of pictures."""
-    batches, size = (number(n, given.take(n) or 1) for n in ("n_batches", "batch_size"))
+    names = ("n_batches", "batch_size")
+    batches, size = (number(n, 1 if given.take(n) is None else given.values[n]) for n in names)
     if {"n_batches", "batch_size"} & given.explicit.keys():
         out.settings["count"] = batches * size
         if size > 1:
@@ -223,12 +251,12 @@ def kept_pictures(given: Given, out: Translation) -> None:
 
 def saves(given: Given, out: Translation) -> None:
     """Translate the steps after which the image is saved."""
-    wanted = given.take("intermediate_saves")
+    wanted, steps = given.take("intermediate_saves"), number("steps", given.values["steps"])
     if isinstance(wanted, list):
-        at = [number("intermediate_saves", step) + 1 for step in wanted]  # they count from 0
-        out.settings |= {"output.steps.at": at, "output.steps.every": None}
+        at = [number("intermediate_saves", step) for step in wanted]  # they count from 0
+        at = [int(step * steps) if 0 < step < 1 else step for step in at]  # progrockdiffusion
+        out.settings |= {"output.steps.at": [n + 1 for n in at], "output.steps.every": None}
     elif wanted and (wanted := number("intermediate_saves", wanted)):
-        steps = number("steps", given.values["steps"])
         if wanted < 0 or wanted != int(wanted):
             raise ValueError(f"intermediate_saves={wanted} must be a whole number of 0 or more")
         every = int(steps - out.skipped(steps) - 1) // (wanted + 1)

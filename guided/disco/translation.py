@@ -5,14 +5,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from guided.disco.table import data, defaults
+from guided.disco.values import unpacked
 from guided.errors import shown
+
+LISTS = (
+    *("text_prompts", "image_prompts", "clip_models", "clip_models_schedules"),
+    *("transformation_percent", "intermediate_saves"),
+)
 
 
 class Given:
     """The settings of a file over the defaults of its program."""
 
     def __init__(self, program: str, explicit: Mapping[str, Any]) -> None:
-        self.program, self.explicit = program, dict(explicit)  # those of the file
+        # Those of the file.
+        self.program, self.explicit = program, {k: tidied(k, v) for k, v in explicit.items()}
         self.values = defaults(program) | self.explicit
         self.taken: set[str] = set()
 
@@ -60,6 +67,13 @@ def beyond(translation: Translation, usual: Translation) -> Translation:
         translation.notes,
         translation.left,
     )
+
+
+def tidied(name: str, value: Any) -> Any:
+    """Return a value without what forms do to it: "none" is None, and a list as text is one."""
+    if isinstance(value, str) and value.strip().lower() in ("none", "null"):
+        return None
+    return unpacked(value) if name in LISTS else value
 
 
 def grouped(settings: Mapping[str, Any]) -> dict[str, Any]:

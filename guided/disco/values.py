@@ -2,11 +2,18 @@
 lists of a thousand values, one for each thousandth of the run."""
 
 import math
+import re
 from typing import Any
 
-from guided.errors import is_number, shown
+from guided.errors import BadInput, is_number, shown
 from guided.schedule import STEP, Runs, Schedule, schedule
+from guided.untrusted import yaml_reader
 
+TRUE = ("true", "1", "1.0", "yes", "on")
+TRUTHS = (*TRUE, "false", "0", "0.0", "no", "off")
+LISTED = re.compile(
+    r"\s*(\(\s*[\d.-]|[\[{]\s*[]}\d.\"'-])", re.DOTALL
+)  # how a list as text begins
 STEPS = 1000  # entries of their lists, whatever the number of steps
 
 
@@ -22,8 +29,11 @@ def number(name: str, value: Any) -> Any:
     """Return 12 for 12, 12.0 and "12". Raise ValueError, naming the setting, unless it is a finite
     number."""
     typed = text(name, value)
+    value = int(value) if isinstance(value, bool) else value  # as Python counts
     try:
-        result = float(value if is_number(value) else typed)
+        result = float(
+            value if is_number(value) else {"true": "1", "false": "0"}.get(typed.lower(), typed)
+        )
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{name}={shown(typed)} must be a number") from error
     if not math.isfinite(result):
@@ -39,11 +49,35 @@ def tidy(value: Any) -> Any:
 def truth(name: str, value: Any) -> bool:
     """Return the bool of True, "true", 1 or 1.0. Raise ValueError, naming the setting, if it is
     none."""
-    known = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
-    typed = text(name, value).lower()
-    if typed not in known:
+    typed = text(name, value).strip().lower()
+    if typed not in TRUTHS:
         raise ValueError(f"{name}={shown(value)} must be true or false")
-    return known[typed]
+    return typed in TRUE
+
+
+def unpacked(value: Any) -> Any:
+    """Return the list or mapping that a form or Python has saved as text, "[0.09]" or "['a']"; all
+    else as it is."""
+    if not isinstance(value, str) or not LISTED.match(value):
+        return value
+    round = value.strip().startswith("(") and value.strip().endswith(")")
+    typed = f"[{value.strip()[1:-1]}]" if round else value
+    try:
+        found = yaml_reader.read(typed, "a list")
+    except BadInput:
+        return value
+    return found if isinstance(found, list | dict) else value
+
+
+def two_sides(name: str, value: Any) -> list[int]:
+    """Return width and height of [512, 448], "(512, 448)", "512x448" or "512, 448". Raise
+    ValueError, naming the setting, for anything else."""
+    parts = value
+    if isinstance(value, str):
+        parts = [part for part in re.split(r"[^\d.-]+", value) if part]
+    if not isinstance(parts, list) or len(parts) != 2:
+        raise ValueError(f"{name}={shown(value)} must be [width, height]")
+    return [int(number(name, side)) for side in parts]
 
 
 def timed(name: str, value: Any, notes: list[str]) -> Any:

@@ -122,7 +122,7 @@ def test_help_tells_of_it():
     assert "import=" in choices.text([])
 
 
-CARDLESS = {"text_prompts": {"0": ["???", "by __artist__"]}, "ViTB32": True,
+CARDLESS = {"text_prompts": {"0": ["???", "by __artist__"]}, "ViTB16": False, "RN50": 0,
             "ViTB32_laion2b_e16": True, "RN50_quickgelu_cc12m": True}  # fmt: skip
 
 

@@ -35,7 +35,8 @@ def test_schedules_of_clips_go_to_their_cards():
 
 @pytest.mark.parametrize("switch", data()["clips"])
 def test_every_switch_of_disco_becomes_a_clip_of_the_same_weights(switch):
-    (name,) = said(**{switch: True}).choices["clip"]
+    off = dict.fromkeys(("ViTB32", "ViTB16", "RN50"), False)
+    (name,) = said(**(off | {switch: True})).choices["clip"]
     if "::" in name:
         open_clip_registry.find_tag("clip", *name.split("::"))  # open_clip knows it
         assert name == data()["clips"][switch]
@@ -56,9 +57,39 @@ def test_clips_without_a_card_stand_beside_those_with_one():
 
 @pytest.mark.parametrize(
     ("program", "off"),
-    [("disco", dict(ViTB32=False, RN50=False)), ("discoart", {"clip_models": []})],
+    [
+        ("disco", dict(ViTB32=False, ViTB16=0, RN50="False")),
+        ("discoart", {"clip_models": []}),
+    ],
 )
 def test_clips_that_are_all_off_stay_off_and_it_is_told(program, off):
     found = said(program, **off)
     assert "clip=[]" in command(found)
     assert any("CLIP" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("switches", "expected"),
+    [
+        (dict(RN50=False), ["vit_b32", "vit_b16"]),
+        (dict(ViTB16=0.0, ViTL14=1.0), ["vit_b32", "vit_l14", "rn50"]),
+        (dict(ViTB32=False, ViTB16=False, RN50=False, ViTL14_336=True), ["vit_l14_336"]),
+        (dict(ViTL14_336=True, ViTL14_336px=True, RN50=0), ["vit_b32", "vit_b16", "vit_l14_336"]),
+        (dict(clip_models="['RN50::openai', 'ViT-B/32']"), ["rn50", "vit_b32"]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_switch_that_a_file_does_not_name_keeps_its_default(switches, expected):
+    program = "discoart" if "clip_models" in switches else "disco"
+    found = said(program, **switches)
+    assert found.choices["clip"] == expected
+    assert not any("every CLIP" in note for note in found.notes)
+
+
+def test_a_clip_that_is_half_on_has_half_the_weight():
+    found = said(ViTB32=0.5, ViTB16=1.0, RN50=0.0)
+    assert found.choices["clip"] == ["vit_b32", "vit_b16"]
+    assert found.settings["clip.vit_b32.weight"] == 0.5
+    assert "clip.vit_b16.weight" not in found.settings
+    with pytest.raises(ValueError, match="ViTB32=7"):
+        said(ViTB32=7)

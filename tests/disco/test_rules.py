@@ -49,6 +49,34 @@ def at(value, *progress):
         (dict(intermediate_saves=2, steps=250, skip_steps=10), {"output.steps.every": 79}),
         # 200 steps are taken, two of them saved on the way: at thirds.
         (dict(intermediate_saves=2, steps=250, skip_steps="20%"), {"output.steps.every": 66}),
+        (dict(intermediate_saves="[5, 9]"), {"output.steps.at": [6, 10]}),
+        # progrockdiffusion: shares of the steps.
+        (dict(intermediate_saves=[0.5, 0.9], steps=100), {"output.steps.at": [51, 91]}),
+        (dict(clip_guidance_scale="auto"), {"guide.clip.scale": "auto"}),
+        (dict(eta="auto", clamp_max="AUTO"), {"sampler.eta": "auto", "generator.clamp": "auto"}),
+        (dict(n_batches=True, batch_size=True), {"count": 1}),
+        (dict(skip_steps=False, cut_ic_pow=True), {"skip": 0, "cutouts.power": 1}),
+        (
+            dict(sat_scale=False, tv_scale=True),
+            {"guide.saturation.scale": 0, "guide.smooth.scale": 1},
+        ),
+        (dict(width_height="[1280, 768]"), {"size": [1280, 768]}),
+        (dict(width_height="1280x768"), {"size": [1280, 768]}),
+        (dict(width_height="(512, 448)"), {"size": [512, 448]}),
+        (dict(width=512.0, height="448"), {"size": [512, 448]}),
+        (
+            dict(use_vertical_symmetry=1, transformation_percent="[0.09]"),
+            {"generator.symmetry_at": [0.127]},
+        ),
+        (
+            dict(use_vertical_symmetry="on", transformation_percent="0.09"),
+            {"generator.symmetry_at": [0.127]},
+        ),
+        (
+            dict(text_prompts='{"0": ["a star", "fog:0.5"]}'),
+            {"prompt": ["a star", {"text": "fog", "weight": 0.5}]},
+        ),
+        (dict(text_prompts="[dramatic] castle"), {"prompt": "[dramatic] castle"}),
         (dict(batch_name="Dream"), {"name": "Dream"}),
         (dict(useCPU=True), {"device": "cpu"}),
         (dict(width_height_for_512x512_models=[1024, 640]), {"size": [1024, 640]}),
@@ -73,8 +101,12 @@ def test_one_setting(settings, ours):
     [
         ({}, dict(model="imagenet512", clip=["vit_b32", "vit_b16", "rn50"], sampler="ddim")),
         (dict(diffusion_sampling_mode="plms"), dict(sampler="plms")),
-        (dict(ViTB32=True, RN50=False, ViTL14=True), dict(clip=["vit_b32", "vit_l14"])),
-        (dict(ViTL14_336px=True), dict(clip=["vit_l14_336"])),
+        (dict(ViTB32=True, RN50=False, ViTL14=True), dict(clip=["vit_b32", "vit_b16", "vit_l14"])),
+        (dict(ViTL14_336px=True), dict(clip=["vit_b32", "vit_b16", "vit_l14_336", "rn50"])),
+        (dict(sampling_mode="plms"), dict(sampler="plms")),
+        (dict(sampling_mode="bicubic"), dict(sampler="ddim")),
+        (dict(diffusion_model="watercolordiffusion"), dict(model="watercolor")),
+        (dict(diffusion_model="portrait_generator_v002"), dict(model="portrait15")),
         (dict(diffusion_model="watercolordiffusion_2"), dict(model="watercolor2")),
         (dict(diffusion_model="portrait_generator_v001"), dict(model="portrait")),
         (dict(diffusion_model="models/mine.pt"), dict(model="models/mine.pt")),
@@ -86,6 +118,32 @@ def test_one_setting(settings, ours):
 def test_one_choice(settings, choices):
     found = said(**settings).choices
     assert {name: found[name] for name in choices} == choices
+
+
+@pytest.mark.parametrize("nothing", ["", "none", "None", "NONE", " none ", "null", None])
+def test_none_is_no_picture_no_seed_and_no_name(nothing):
+    found = said(init_image=nothing, init_scale=1000, set_seed=nothing, batch_name=nothing)
+    assert not {"init", "seed", "name", "guide.likeness.scale"} & set(found.settings)
+    assert "guide" not in found.choices
+
+
+@pytest.mark.parametrize("seed", [-1, "-1", "random", "random_seed", "Random"])
+def test_a_seed_that_stands_for_any_is_none(seed):
+    assert "seed" not in said(seed=seed).settings
+    assert "seed" not in said(set_seed=seed).settings
+
+
+def test_the_beginning_of_several_names_is_no_name():
+    found = said(diffusion_model="pixel_art_diffusion")
+    assert "model" not in found.choices
+    (why,) = (why for why, names in found.left.items() if "diffusion_model" in names[0])
+    assert "pixelart_hard, pixelart_soft" in why
+
+
+def test_a_moment_of_symmetry_outside_of_the_run_is_told():
+    found = said(use_vertical_symmetry=True, transformation_percent=[0.09, 1.5])
+    assert found.settings["generator.symmetry_at"] == [0.127]
+    assert any("1.5" in name for names in found.left.values() for name in names)
 
 
 def test_range_never_acted_in_disco_and_does_in_discoart():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from guided.disco.values import number, product, timed, truth
+from guided.disco.values import number, product, timed, truth, two_sides, unpacked
 from guided.schedule import schedule
 
 
@@ -54,6 +54,29 @@ def test_plain_values_stay_plain(value, expected):
     assert isinstance(found, int) == isinstance(expected, int)
 
 
+@pytest.mark.parametrize("typed", [
+    ("[0.09]", [0.09]), ("['a', \"b\"]", ["a", "b"]), ("(1280, 768)", [1280, 768]), ("[]", []),
+    ("{0: ['a']}", {0: ["a"]}), ("[dramatic] castle", None), ("[12]*400+[4]*600", None),
+    ("[[" * 500, None), ("a", None), (3, None), ("[a, b]", None),
+], ids=str)  # fmt: skip
+def test_lists_as_text_are_lists(typed):
+    value, expected = typed
+    assert unpacked(value) == (value if expected is None else expected)
+
+
+@pytest.mark.parametrize(
+    "value", [[512, 448], "512x448", "512, 448", "[512, 448]", ["512", 448.0]]
+)
+def test_two_sides_are_written_in_many_ways(value):
+    assert two_sides("size", value) == [512, 448]
+
+
+@pytest.mark.parametrize("value", [[512], "512", "wide", {"a": 1}, [1, 2, 3], None])
+def test_anything_else_is_no_size(value):
+    with pytest.raises(ValueError, match="size="):
+        two_sides("size", value)
+
+
 @pytest.mark.parametrize(
     "text", ["9**9**9", "[1]*10**9", "__import__('os')", "", "[1]*1000,", "x"]
 )
@@ -81,6 +104,7 @@ def test_several_values_are_refused_without_being_written_out(read):
 
 
 def test_numbers_and_truths_are_named_when_they_are_none():
+    assert (number("x", True), number("x", "False"), truth("x", "off")) == (1, 0, False)
     assert (number("x", "12.0"), number("x", 0.25), truth("x", 1.0)) == (12, 0.25, True)
     with pytest.raises(ValueError, match="steps=many"):
         number("steps", "many")
