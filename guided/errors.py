@@ -73,7 +73,7 @@ def check_number(
     fits = is_number(value) and is_finite(value) and low <= value <= high
     if not fits or (whole and value != int(value)):
         beyond = is_number(value) and (value < low or value > high)
-        near = f"; the nearest is {min(max(value, low), high):g}" if beyond else ""
+        near = f"; the nearest is {digits(min(max(value, low), high))}" if beyond else ""
         raise ValueError(f"{name}={shown(value)} must be {range_text(low, high, whole)}{near}")
 
 
@@ -87,7 +87,14 @@ def range_text(low: float, high: float, whole: bool) -> str:
     kind = "a whole number" if whole else "a number"
     if math.isinf(low):
         return kind
-    return kind + (f" from {low:g} to {high:g}" if math.isfinite(high) else f" of {low:g} or more")
+    if math.isinf(high):
+        return f"{kind} of {digits(low)} or more"
+    return f"{kind} from {digits(low)} to {digits(high)}"
+
+
+def digits(value: float) -> str:
+    """Return a limit: all digits of an integer, six of a float."""
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def is_finite(value: float) -> bool:

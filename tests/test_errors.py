@@ -2,7 +2,7 @@
 
 import pytest
 
-from guided.errors import printable, shown
+from guided.errors import check_number, printable, shown
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,9 @@ def test_long_values_keep_their_beginning_and_messages_their_end_too():
 
 def test_lines_stay_where_there_are_several():
     assert printable("a\n\tb\x1b", lines=True) == "a\n\tb\\x1b"
+
+
+def test_limits_are_printed_in_full():
+    high = 2**63 - 2
+    with pytest.raises(ValueError, match=f"from 0 to {high}; the nearest is {high}$"):
+        check_number("seed", high + 1, 0, high, whole=True)

@@ -134,6 +134,7 @@ def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
     manifest = Manifest(title, base, rows, [])
     first, first_row = None, 0
     errors, wrong = [], {}
+    draw_seeds(rows)
     for number, row in enumerate(rows):
         start = len(manifest.pictures)
         try:
@@ -158,6 +159,15 @@ def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
     return Batch(manifest, first, first_row, wrong)
 
 
+def draw_seeds(rows: Sequence[Row]) -> None:
+    """Give each row whose own seed is random one of its own."""
+    for row in rows:
+        for place, word in enumerate(row.words):
+            if word == "seed=null":
+                row.settings["seed"] = secrets.randbelow(2**32)
+                row.words[place] = f"seed={row.settings['seed']}"
+
+
 def pictures_of(plan: Plan, row: int, first: int, seed: int) -> list[Picture]:
     """Return the pictures of a row, numbered from `first`, in groups that are drawn together."""
     pictures = []
@@ -180,7 +190,7 @@ def unplanned(
     with suppress(*BAD), composer.row(row.words) as composed:
         cfg = composed.cfg
         count = cfg.count if 1 <= cfg.count <= MOST else 1
-        seed = default_seed if cfg.seed is None else max(cfg.seed, 0)
+        seed = cfg.seed if cfg.seed is not None and 0 <= cfg.seed < 2**62 else default_seed
     return [
         Picture(first + k, number, seed + k, state=FAILED, why=why, group=first + k)
         for k in range(count)

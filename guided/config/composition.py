@@ -25,7 +25,7 @@ from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from guided.config import catalog, choices, preset_source, schema
+from guided.config import catalog, choices, other_names, preset_source, schema
 from guided.config.flags import FOLDERS
 from guided.config.overrides import Override, parse_all, raws
 from guided.config.unknown import unknown_setting
@@ -70,6 +70,7 @@ def compose(words: Sequence[Override | str], flags: Sequence[str] = ()) -> DictC
 
 def checked(overrides: Sequence[Override], flags: Sequence[str]) -> list[str]:
     """Return the words for Hydra. Raises BadInput for values that no setting can have."""
+    check_names(overrides, flags)
     for override in overrides:
         check_choice(override, flags)
         check_deletion(override)
@@ -77,6 +78,13 @@ def checked(overrides: Sequence[Override], flags: Sequence[str]) -> list[str]:
     for override in spelt_out:
         check_values(override)
     return [override.quoted for override in spelt_out]
+
+
+def check_names(overrides: Sequence[Override], flags: Sequence[str]) -> None:
+    """Raise BadInput if one is a setting of another program."""
+    known, values = schema.known_names(), {one.name: one.text for one in overrides}
+    unknown = [name for name in values if name not in known and not choices.folders(name, flags)]
+    other_names.check_settings(unknown, values)
 
 
 def check_choice(override: Override, flags: Sequence[str]) -> None:
@@ -121,7 +129,10 @@ def check_values(override: Override) -> None:
         raise BadInput(f"{name}={shown(override.text)} has a key twice; each key has one value")
     for inside in values_in(value):
         if isinstance(inside, int) and not -(2**63) <= inside < 2**63:
-            raise BadInput(f"{name}={shown(value)}: {shown(inside)} is larger than any setting")
+            raise BadInput(
+                f"{name}={shown(value)}: {shown(inside)} is larger than any setting, which are "
+                f"from {-(2**63)} to {2**63 - 1}"
+            )
     if repr(interpolation.inert(value, references=True)) != repr(value):  # nan is not nan
         raise BadInput(
             f"{name}={shown(value)} may refer to other settings only, as ${{size}} does"
@@ -277,7 +288,9 @@ class Composer:
         """Yield the configuration of a row, for as long as the block lasts."""
         plain: list[Override] = []
         chosen: list[Override] = []
-        for override in parse_all(words):
+        overrides = parse_all(words)
+        check_names(overrides, self.flags)
+        for override in overrides:
             (plain if self.is_plain(override) else chosen).append(override)
         key = tuple(chosen)
         composed = self.composed.pop(key, None) or Composed(self.compose(chosen))

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from guided.config import choices, schema
+from guided.config import choices, other_names, schema
 from guided.config.composition import compose
 from guided.config.overrides import Override, parse_all
 from guided.config.unknown import unknown_setting
@@ -26,6 +26,8 @@ def words_for(text: Any, words: Sequence[str], settings: Mapping[str, Any]) -> l
     that are typed. Raises BadInput when there is no such setting."""
     unknown = [name for name in settings if name not in schema.known_names()]
     if unknown:
+        values = {name: other_names.text_of(value) for name, value in settings.items()}
+        other_names.check_settings(unknown, values)
         raise BadInput(unknown_setting(unknown[0]))
     given = {**settings, "prompt": text}
     return [*parse_all(words), *(typed(name, value) for name, value in given.items())]

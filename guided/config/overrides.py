@@ -27,6 +27,8 @@ from guided.untrusted import interpolation
 from guided.untrusted.typed_paths import expand
 
 log = logging.getLogger(__name__)
+# A random seed, which is null here, as other programs write it.
+RANDOM = re.compile(r"""\s*(["']?)(-1(\.0*)?|random)\1\s*""", re.IGNORECASE)
 MAX_DEPTH = 40  # lists and mappings in each other
 
 
@@ -114,6 +116,8 @@ class Override:
 def parse(raw: str) -> Override:
     """Return the override that a word spells."""
     key, equals, text = raw.partition("=")
+    if key.lstrip("+") == "seed" and RANDOM.fullmatch(text):
+        text, raw = "null", f"{key}=null"
     return Override(key.lstrip("+~").partition("@")[0], text if equals else None, raw)
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from omegaconf import DictConfig, OmegaConf
 
 from guided.canvas.init import Init, Photo, read_init, read_skip
-from guided.config import presets
+from guided.config import other_names, presets
 from guided.config.catalog import ranking
 from guided.config.overrides import Override, parse_all
 from guided.config.schema import Config, build, build_all, resolved
@@ -216,7 +216,8 @@ class Plan:
                 check_number("keep", self.keep, 1, self.count, whole=True)
                 self.check_keep()
         except ValueError as error:
-            raise BadInput(str(error)) from error
+            hint = "; seed=random draws one" if str(error).startswith("seed=") else ""
+            raise BadInput(f"{error}{hint}") from error
         if self.secondary and any(side % self.secondary.DIVISOR for side in self.size):
             raise BadInput(
                 f"size={list(self.size)}: secondary={self.secondary.name} needs a width and a "
@@ -270,6 +271,8 @@ class Plan:
                     raise BadInput(not_one_of("a prompt's clips", name, self.clips))
             if asked.image:
                 check_picture("image_prompt", asked.image)
+            for line in other_names.flags_in(asked.text):
+                log.warning("in the prompt, %s; it is drawn as words", line)
         if not all(isinstance(text, str) for text in self.drawn or ()):
             raise BadInput(f"drawn={shown(self.drawn)} must be a list of texts, or null")
         if self.drawn is not None and len(self.drawn) != len(self.prompts):

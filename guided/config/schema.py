@@ -114,7 +114,9 @@ class Config:
         None, "the prompts with wildcards replaced, as from= uses them; null: replaced by seed"
     )
     seed: int | None = setting(
-        None, "same seed, same picture; image k of a run has seed + k", scope=RUN
+        None,
+        "same seed, same picture; image k of a run has seed + k; random, -1 or null: drawn",
+        scope=RUN,
     )
     count: int = setting(1, "number of pictures", scope=RUN)
     batch_size: int = setting(1, "pictures drawn together; above 1 the last bits may differ")

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from guided.config import choices, schema
+from guided.config import choices, other_names, schema
 from guided.disco.setting_names import old_setting
 from guided.errors import shown
 
@@ -19,6 +19,8 @@ def unknown_setting(key: str, cfg: DictConfig | None = None, flags: Sequence[str
     parent, _, name = key.rpartition(".")
     if (line := old_setting(key)) is not None:
         return f"{line}; docs/disco.md has them all"
+    if (line := other_names.remark(key, {})) is not None:
+        return line
     if (line := unchosen(key, cfg, flags)) is not None:
         return line
     if key in schema.known_names():
@@ -30,7 +32,7 @@ def unknown_setting(key: str, cfg: DictConfig | None = None, flags: Sequence[str
         known = [str(inside) for inside in node if inside != "_target_"]
     else:
         known = list(schema.settings())
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.7)
     dotted = f"{parent}.{near[0]}" if near and parent else (near[0] if near else "")
     hint = f", did you mean '{dotted}'?" if dotted else f"; there are {', '.join(known)}"
     return f"'{shown(key)}' is not a setting{hint}"

@@ -8,6 +8,7 @@ import pytest
 
 from guided.batch.planning import drawable, original_cwd, plan_batch, warn_if_changed
 from guided.config.composition import Composer
+from guided.config.overrides import parse_all, raws
 from guided.config.replay import composer_of
 from guided.errors import BadInput
 from guided.runs.manifest import Row
@@ -114,3 +115,25 @@ def test_a_picture_records_the_words_of_its_row_without_those_of_the_run(tmp_pat
     composer = Composer(["prompt=a sun", "count=4", "seed=5", f"folder={tmp_path}", "steps=20"])
     made = drawable(composer, Row(["sampler.eta=0.5", "keep=2"]))
     assert made.settings["words"] == ["prompt=a sun", "steps=20", "sampler.eta=0.5"]
+
+
+def test_rows_with_a_random_seed_have_one_each_which_is_recorded() -> None:
+    words = ["seed=-1", "seed=random", "seed=5", "steps=20", "seed=-1"]
+    rows = [Row(raws(parse_all([word]))) for word in words]
+    batch = plan_batch(Composer(parse_all(["prompt=x"])), rows, "")
+    first, second, given, usual, last = (picture.seed for picture in batch.manifest.pictures)
+    assert given == 5 and usual == batch.manifest.base["seed"]
+    assert len({first, second, last, usual}) == 4
+    for number, seed in ((0, first), (1, second), (4, last)):
+        assert rows[number].words == [f"seed={seed}"] and rows[number].settings == {"seed": seed}
+
+
+def test_a_random_seed_of_a_whole_command_is_drawn_once() -> None:
+    batches = [
+        plan_batch(Composer(parse_all(["prompt=x", "seed=-1", "count=3"])), [Row()], "")
+        for _ in range(2)
+    ]
+    seeds = [[picture.seed for picture in batch.manifest.pictures] for batch in batches]
+    assert seeds[0] != seeds[1]
+    for first, *others in seeds:
+        assert 0 <= first < 2**32 and others == [first + 1, first + 2]

@@ -32,7 +32,7 @@ def complaint(*words: str) -> str:
         (["stepz=3"], ["stepz", "'steps'"]),
         (["+stepz=3"], ["stepz", "'steps'"]),
         (["count=0"], ["count=0"]),
-        (["seed=-1"], ["seed=-1"]),
+        (["seed=-2"], ["seed=-2", "from 0 to 9223372036854775806", "nearest is 0", "seed=random"]),
         (["sampler=dimm"], ["sampler=dimm", "ddim, ddpm", "'ddim'"]),
         (["sampler.etaa=1"], ["sampler.etaa", "'sampler.eta'"]),
         (["+sampler.etaa=1"], ["sampler.etaa", "'eta'"]),
@@ -195,7 +195,7 @@ def test_what_hydra_cannot_compose_is_bad_input_too(word, capsys):
     ("words", "parts"),
     [
         (["promt=a star"], ["promt", "'prompt'"]),
-        (["--seed", "7"], ["--seed", "seed=value"]),
+        (["--seed", "7"], ["--seed 7", "seed=7"]),
         (["guide=clip,range", "prompt=x"], ["guide=[clip,range]", "-m"]),
     ],
 )

@@ -183,3 +183,17 @@ def test_flags_and_words_are_told_apart_and_words_stay_as_typed():
     flags, words = read_arguments(typed)
     assert flags == ["--config-dir", "mine", "-m"]
     assert raws(words) == ["seed=7", "~guide.range", "prompt=a cat, sitting"]
+
+
+@pytest.mark.parametrize("text", ["-1", "random", "RANDOM", "Random", "-1.0", "'random'", '"-1"'])
+@pytest.mark.parametrize("sign", ["", "++"])
+def test_a_random_seed_is_no_seed_however_it_is_written(text, sign):
+    one = parse_word(f"{sign}seed={text}")
+    assert one.name == "seed" and one.value is None and one.raw == f"{sign}seed=null"
+
+
+@pytest.mark.parametrize(
+    "word", ["seed=-2", "seed=-10", "seed=randomly", "name=random", "skip=-1"]
+)
+def test_other_values_than_a_random_seed_stay_as_they_are(word):
+    assert parse_word(word).raw == word

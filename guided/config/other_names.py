@@ -1,0 +1,176 @@
+"""Names of settings and flags of other programs, for messages to those who type them.
+
+other_names.yaml has them by their meaning here. A name is compared without capitals, dashes and
+underscores, but for one of a single letter.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from guided.config import choices
+from guided.config.schema import having
+from guided.errors import BadInput, is_number, shown
+
+DATA = Path(__file__).parent / "other_names.yaml"
+SIDES = ("width", "height")
+LISTS = (*SIDES, "shape", "sampler", "style")  # entries that are lists of names
+LONGER = 768  # pixels of the longer side of an example of a shape
+NUMBER = re.compile(r"\d+(\.\d+)?")
+
+
+@cache
+def data() -> dict[str, Any]:
+    """Return the content of other_names.yaml."""
+    return yaml.safe_load(DATA.read_text(encoding="utf-8"))
+
+
+def key(name: str) -> str:
+    """Return a name as it is compared."""
+    name = name.lstrip("-")
+    return name if len(name) == 1 else re.sub(r"[\W_]", "", name).lower()
+
+
+@cache
+def meanings() -> dict[str, tuple[str, str]]:
+    """Return, by name, the kind of entry of other_names.yaml and the setting or text there."""
+    by_text = {kind: data()[kind] for kind in ("same", "instead", "missing")}
+    entries = [(kind, text, names) for kind in by_text for text, names in by_text[kind].items()]
+    entries += [(kind, kind, data()[kind]) for kind in LISTS]
+    return {key(name): (kind, text) for kind, text, names in entries for name in names}
+
+
+def has(name: str) -> bool:
+    """Return whether another program has a setting of that name."""
+    return not re.search("[./@:]", name) and key(name) in meanings()
+
+
+def remark(name: str, values: Mapping[str, str | None], flag: bool = False) -> str | None:
+    """Return what a setting or flag of another program is here, with its value; None if it is
+    none. `values`: the texts of everything that was typed, by name."""
+    if not has(name):
+        return None
+    kind, text = meanings()[key(name)]
+    value = values.get(name)
+    typed = name if value is None else f"{name}{' ' if flag else '='}{value}"
+    if kind == "missing":
+        return f"{shown(typed)} is not here (yet): there is no {text}"
+    written = {
+        "same": lambda: assignment(text, value),
+        "shape": lambda: shape(value),
+        "sampler": lambda: sampler(value),
+        "style": lambda: style(value),
+        "instead": lambda: filled(text, value),
+    }.get(kind, lambda: size(values))()
+    if flag:
+        return f"{shown(typed)} is no flag here; {it_is(kind)}{written}"
+    return f"{shown(typed)}{' is ' if it_is(kind) else ': '}{written}{' here' * bool(it_is(kind))}"
+
+
+def it_is(kind: str) -> str:
+    """Return the words before a setting that has the same meaning; empty for other kinds."""
+    return "it is " if kind in ("same", *SIDES) else ""
+
+
+def assignment(name: str, value: str | None, missing: str = "VALUE") -> str:
+    """Return a setting as it is typed in a shell."""
+    return f"{name}={missing if value is None else shlex.quote(shown(value))}"
+
+
+def filled(text: str, value: str | None) -> str:
+    """Return a text with the value in it, if that is a number."""
+    number = value if value is not None and NUMBER.fullmatch(value) else None
+    return text.replace("{value}", number or ("0" if "cuda:" in text else "2"))
+
+
+def size(values: Mapping[str, str | None]) -> str:
+    """Return size= with the width and the height that were typed, in whatever names."""
+    typed = {side: side.upper() for side in SIDES}
+    for name, value in values.items():
+        kind = meanings().get(key(name), ("", ""))[0]
+        if kind in SIDES and value and NUMBER.fullmatch(value):
+            typed[kind] = value
+    return f"size=[{typed['width']},{typed['height']}]"
+
+
+def shape(value: str | None) -> str:
+    """Return what sets a shape such as 16:9, with an example in multiples of 64."""
+    sides = [float(side) for side in re.findall(r"\d+(?:\.\d+)?", value or "")][:2]
+    if len(sides) < 2 or not 0.1 <= sides[0] / (sides[1] or 1e-9) <= 10:
+        return "size=[WIDTH,HEIGHT] sets both sides"
+    width, height = (max(64, round(LONGER * side / max(sides) / 64) * 64) for side in sides)
+    return f"size=[WIDTH,HEIGHT] sets both sides, as in size=[{width},{height}]"
+
+
+def sampler(value: str | None) -> str:
+    """Return sampler= with the sampler here that is the same or the nearest."""
+    if value is None:
+        return "sampler=NAME is the sampler here; sampler=list has the names"
+    if (same := named(value, "samplers")) is not None:
+        return f"it is sampler={same} here"
+    if (near := named(value, "near")) is not None:
+        return f"sampler={near} is the nearest here; sampler=list has the others"
+    return f"the samplers here are {', '.join(choices.names('sampler'))}; sampler=NAME"
+
+
+def named(value: str, kind: str) -> str | None:
+    """Return our name of a sampler in a table of other_names.yaml, or None."""
+    plain = key(value.replace("+", "p"))
+    return next((ours for ours, names in data()[kind].items() if plain in map(key, names)), None)
+
+
+def style(value: str | None) -> str:
+    """Return look= or artist= with the preset of that name, or how the names are found."""
+    plain = key(value or "")
+    found = [
+        f"{group}={name}"
+        for group in ("look", "artist")
+        for name in choices.names(group)
+        if plain and plain == key(name)
+    ]
+    if found:
+        return f"it is {found[0]} here"
+    return "look=NAME or artist=NAME sets a style; look=list and artist=list have the names"
+
+
+def check_settings(unknown: Iterable[str], values: Mapping[str, str | None]) -> None:
+    """Raise BadInput for the first of the `unknown` settings that is one of another program.
+    `values`: the texts of everything that was typed, by name."""
+    for name in unknown:
+        if (line := remark(name, values)) is not None:
+            raise BadInput(line)
+
+
+def check_command(word: str) -> None:
+    """Raise BadInput if a word is a command, and no prompt when it stands alone."""
+    commands = data()["commands"]
+    if (plain := word.lower()) in commands:
+        told = commands[plain] or meanings()[plain][1]
+        raise BadInput(f"{word}: {told}; to draw the word: prompt={word}")
+
+
+def flags_in(text: str) -> Iterator[str]:
+    """Yield a remark on each flag of another program, such as --ar 16:9, in a prompt's text."""
+    for found in re.finditer(r"(?<!\S)(--[A-Za-z]\w*)((?:(?!\s--).)*)", text, re.DOTALL):
+        value = found[2].strip() if is_prose(found[1]) else (found[2].split() or [""])[0]
+        if (line := remark(found[1], {found[1]: value or None}, flag=True)) is not None:
+            yield line
+
+
+def is_prose(name: str) -> bool:
+    """Return whether a name is one of another program for the prompt or what to avoid."""
+    return has(name) and meanings()[key(name)][1] in having("prose")
+
+
+def text_of(value: Any) -> str | None:
+    """Return the text of a value; None for nothing."""
+    if value is None or isinstance(value, str):
+        return value
+    return f"{value:g}" if is_number(value) and value == value // 1 else str(value)

@@ -1,0 +1,179 @@
+"""Names that users of other programs type get the setting of that meaning, with their value."""
+
+import shlex
+
+import pytest
+
+from guided.batch.prompt_files import read as read_rows
+from guided.config import choices, other_names
+from guided.config.command_line import read_arguments
+from guided.config.composition import Composer, compose
+from guided.config.messages import words_for
+from guided.config.overrides import parse
+from guided.config.schema import known_names
+from guided.errors import BadInput
+
+# What the manuals of the other programs say of the name, and the setting here that does it.
+MEANINGS = [
+    ("num_images=4", "count=4"),
+    ("n=4", "count=4"),
+    ("n_iter=2", "count=2"),
+    ("numImages=4", "count=4"),
+    ("num_inference_steps=30", "steps=30"),
+    ("ddim_steps=30", "steps=30"),
+    ("negative_prompt=fog", "negative=fog"),
+    ("negative_prompt=fog and rain", "negative='fog and rain'"),
+    ("outdir=pictures", "folder=pictures"),
+    ("out=pictures", "folder=pictures"),
+    ("denoising_strength=0.4", "strength=0.4"),
+    ("init_img=a.png", "init=a.png"),
+    ("ckpt=a.pt", "model=a.pt"),
+    ("noise_seed=9", "seed=9"),
+    ("ddim_eta=0.5", "sampler.eta=0.5"),
+    ("width=64", "size=[64,HEIGHT]"),
+    ("H=48", "size=[WIDTH,48]"),
+    ("cfg_scale=7", "guide.clip.scale"),
+    ("guidance_scale=7.5", "guide.clip.scale"),
+    ("cfg=7", "guide.clip.scale"),
+    ("upscale=4", "output.still.enlarge=4"),
+    ("video=true", "output=[still,video]"),
+    ("animate=true", "output=[still,video]"),
+    ("gpu=1", "device=cuda:1"),
+    ("gpu=true", "device=cuda:0"),
+    ("fast=true", "look=draft"),
+    ("aspect=16:9", "size=[768,448]"),
+    ("aspect_ratio=2:3", "size=[512,768]"),
+    ("style=nonsense", "look=list"),
+    ("style=oil", "look=oil"),
+    ("style=Van Gogh", "artist=van_gogh"),
+    ("sampler_name=euler_a", "sampler=ddpm is the nearest"),
+    ("sampler_name=DPM++ 2M Karras", "sampler=dpmpp_2m here"),
+    ("scheduler=DDIM", "sampler=ddim here"),
+    ("sampler_index=unknown", "ddim, ddpm, dpmpp_2m"),
+    ("fp16=true", "precision=float16"),
+    ("seeds=4", "seed=1,2,3 with -m"),
+    ("ui=true", "gallery=FOLDER"),
+    ("help=true", "--help"),
+]
+MISSING = ["mask=a.png", "tile=true", "lora=a", "restore_faces=true", "controlnet=a", "nsfw=1"]
+
+
+@pytest.mark.parametrize(("typed", "told"), MEANINGS)
+def test_a_name_of_another_program_is_told_the_setting_of_its_meaning(typed, told):
+    with pytest.raises(BadInput) as caught:
+        compose(["prompt=x", typed])
+    line = str(caught.value)
+    assert line.startswith(typed) and told in line and "\n" not in line
+    assert "did you mean" not in line
+
+
+@pytest.mark.parametrize("typed", MISSING)
+def test_what_is_not_here_is_said_to_be_not_here_and_nothing_like_it_is_named(typed):
+    with pytest.raises(BadInput, match=r"is not here \(yet\): there is no ") as caught:
+        compose(["prompt=x", typed])
+    assert str(caught.value).startswith(typed) and "did you mean" not in str(caught.value)
+
+
+def test_both_sides_are_one_size_in_whatever_names():
+    with pytest.raises(BadInput, match=r"width=64 is size=\[64,48\] here"):
+        compose(["prompt=x", "width=64", "H=48"])
+
+
+def test_rows_and_python_are_told_the_same(tmp_path):
+    with pytest.raises(BadInput, match="n=4 is count=4 here"), Composer(["prompt=x"]).row(["n=4"]):
+        pass
+    with pytest.raises(BadInput, match=r"width=64 is size=\[64,48\] here"):
+        words_for("x", [], {"width": 64, "height": 48})
+    table = tmp_path / "rows.csv"
+    table.write_text("prompt,negative_prompt\na cat,fog\n", encoding="utf-8")
+    [row] = read_rows(str(table), [])
+    told = pytest.raises(BadInput, match="negative_prompt=fog is negative=fog here")
+    with told, Composer([]).row(row.words):
+        pass
+
+
+def test_settings_inside_of_choices_are_none_of_another_program():
+    for name in ("model.file", "output.size", "sampler/name"):
+        assert not other_names.has(name)
+
+
+def test_no_name_here_is_in_the_table_and_none_twice():
+    assert not {name for name in known_names() if other_names.has(name)}
+    meant = [
+        name
+        for kind in ("same", "instead", "missing")
+        for names in other_names.data()[kind].values()
+        for name in map(other_names.key, names)
+    ]
+    meant += [
+        other_names.key(one) for kind in other_names.LISTS for one in other_names.data()[kind]
+    ]
+    spelt = [name for name in set(meant) if meant.count(name) > 1]
+    assert sorted(spelt) == []
+
+
+def test_every_setting_and_sampler_of_the_table_is_one():
+    for name in other_names.data()["same"]:
+        assert name.split(".")[0] in known_names()
+    for kind in ("samplers", "near"):
+        assert set(other_names.data()[kind]) <= set(choices.names("sampler"))
+
+
+FLAGS = [
+    (["-n", "4"], "-n 4 is no flag here; it is count=4"),
+    (["-p", "a cat"], "it is prompt='a cat'"),
+    (["--prompt", "a", "cat"], "written without dashes here: prompt='a cat'"),
+    (["--seed", "5", "prompt=x"], "--seed 5 is written without dashes here: seed=5"),
+    (["--W", "64", "--H", "48"], "it is size=[64,48]"),
+    (["--num-images=4"], "it is count=4"),
+    (["--n_samples", "3"], "it is count=3"),
+    (["--scale", "7.5"], "guide.clip.scale"),
+    (["a cat", "--ar", "3:2"], "size=[768,512]"),
+    (["a cat", "--no", "text", "trees"], "it is negative='text trees'"),
+    (["a cat", "--stylize", "500"], "look=NAME"),
+    (["a cat", "--v", "6"], "--v 6 is not here (yet)"),
+    (["a cat", "--tile"], "--tile is not here (yet)"),
+    (["-S", "7"], "it is seed=7"),
+    (["-s", "30"], "it is steps=30"),
+    (["--ui"], "gallery=FOLDER"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "told"), FLAGS)
+def test_a_flag_of_another_program_is_told_the_setting(arguments, told):
+    with pytest.raises(BadInput) as caught:
+        read_arguments(arguments)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("word", ["help", "list", "ui", "version", "models", "Help"])
+def test_a_command_that_stands_alone_is_no_prompt(word):
+    with pytest.raises(BadInput, match=f"to draw the word: prompt={word}"):
+        read_arguments([word])
+
+
+@pytest.mark.parametrize("words", [["a", "list"], ["help the cat"], ["cat"]])
+def test_a_prompt_is_still_a_prompt(words):
+    _, settings = read_arguments(words)
+    assert [one.text for one in settings] == [" ".join(words)]
+
+
+def test_what_is_told_is_what_a_shell_takes():
+    line = other_names.remark("negative_prompt", {"negative_prompt": "it's fog"})
+    [word] = shlex.split(line.partition(" is ")[2].removesuffix(" here"))
+    assert parse(word).text == "it's fog"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a cat --ar 16:9 --v 5", ["size=[768,448]", "--v 5 is not here"]),
+        ("a cat --no text, trees --seed 5", ["negative='text, trees'"]),
+        ("a road -- no one on it", []),
+        ("a cat --purring", []),
+    ],
+)
+def test_flags_in_a_prompts_text_are_found(text, told):
+    lines = list(other_names.flags_in(text))
+    assert len(lines) == len(told)
+    assert all(part in line for part, line in zip(told, lines, strict=True))
