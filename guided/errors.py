@@ -37,6 +37,14 @@ def nearest(word: str, choices: Iterable[str], cutoff: float = 0.5) -> str:
     return f", did you mean '{similar[0]}'?" if similar else ""
 
 
+def decimal_point(value: object) -> str:
+    """Return `; with a decimal point it is 0.5` for 0,5, as many countries write numbers; an empty
+    text for anything else."""
+    if not re.fullmatch(r"\s*[-+]?[\d.]{0,30}\d,\d{1,30}\s*", text := str(value)):
+        return ""
+    return f"; with a decimal point it is {text.strip().replace('.', '').replace(',', '.')}"
+
+
 def not_one_of(setting: str, value: object, choices: Iterable[str]) -> str:
     """Return the message for a value that is not among the choices."""
     choices = [str(choice) for choice in choices]
@@ -74,6 +82,7 @@ def check_number(
     if not fits or (whole and value != int(value)):
         beyond = is_number(value) and (value < low or value > high)
         near = f"; the nearest is {digits(min(max(value, low), high))}" if beyond else ""
+        near = near or (decimal_point(value) if isinstance(value, str) else "")
         raise ValueError(f"{name}={shown(value)} must be {range_text(low, high, whole)}{near}")
 
 

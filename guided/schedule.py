@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NoReturn
 
-from guided.errors import check_number, is_number, not_one_of, range_text, shown
+from guided.errors import check_number, decimal_point, is_number, not_one_of, range_text, shown
 
 HEAVIEST = 1e9  # largest weight, so that sums and squares are finite in float32
 AUTO = "auto"  # the value of settings that are resolved from size and steps
@@ -246,7 +246,7 @@ class Runs:
         """Raise ValueError: not in the grammar."""
         raise ValueError(
             f"{self.name}={shown(self.text)} must be a number, or a schedule as "
-            "[[0, 12], [0.4, 4]] or '[12]*400+[4]*600'"
+            f"[[0, 12], [0.4, 4]] or '[12]*400+[4]*600'{decimal_point(self.text)}"
         )
 
 

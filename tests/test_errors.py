@@ -2,7 +2,7 @@
 
 import pytest
 
-from guided.errors import check_number, printable, shown
+from guided.errors import check_number, decimal_point, printable, shown
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,13 @@ def test_limits_are_printed_in_full():
     high = 2**63 - 2
     with pytest.raises(ValueError, match=f"from 0 to {high}; the nearest is {high}$"):
         check_number("seed", high + 1, 0, high, whole=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [("0,5", "0.5"), (" -0,25 ", "-0.25"), ("1.000,5", "1000.5"), ("12,", ""), ("1,2,3", "")],
+)
+def test_a_decimal_comma_is_told_from_a_list(value, number):
+    assert decimal_point(value) == (f"; with a decimal point it is {number}" if number else "")
+    with pytest.raises(ValueError, match=f"must be a number.*{number}$"):
+        check_number("scale", value)

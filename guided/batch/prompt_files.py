@@ -1,7 +1,7 @@
 """Rows from a file: prompts=FILE.
 
-`.txt`: a prompt on each line; `.csv`: settings, with their names in the first line; `.yaml`: a
-list of prompts or mappings, or {list: [...], product: {...}}. Imports no torch.
+`.txt`: a prompt on each line; `.csv`, `.tsv`: settings, with their names in the first line;
+`.yaml`: a list of prompts or mappings, or {list: [...], product: {...}}. Imports no torch.
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ import yaml
 from guided.batch.rows import MOST, check_name, combined, from_mapping
 from guided.batch.sweep import settings_of
 from guided.config.overrides import Override, parse, parse_all, raws
-from guided.config.schema import having
+from guided.config.schema import having, known_names
 from guided.config.values import typed, untrusted
 from guided.errors import BadInput, not_one_of, shown
 from guided.runs.manifest import Row
 from guided.runs.metadata import whole
 from guided.untrusted import yaml_reader
-from guided.untrusted.regular_files import read_bytes
+from guided.untrusted.regular_files import read_text
 from guided.untrusted.typed_paths import expand
 from guided.untrusted.yaml_reader import Unreadable
 
 LARGEST = 16 << 20  # bytes
 HALVES = re.compile(r"(\\u[dD][89a-fA-F][0-9a-fA-F]{2})+")
-KINDS = (".txt", ".csv", ".yaml", ".yml")
+SEPARATOR = re.compile(r'"?sep=(.)"?(?=[\r\n])', re.IGNORECASE)  # the first line, for Excel
+KINDS = (".txt", ".csv", ".tsv", ".yaml", ".yml")
+SHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 
 
 def read(name: str, flags: Sequence[str] = ()) -> list[Row]:
@@ -40,12 +42,13 @@ def read(name: str, flags: Sequence[str] = ()) -> list[Row]:
     path = expand("prompts", name)
     kind = path.suffix.lower()
     if kind not in KINDS:
-        raise BadInput(not_one_of("the ending of prompts", path.name, KINDS))
+        hint = "; save the sheet as CSV in UTF-8" if kind in SHEETS else ""
+        raise BadInput(not_one_of("the ending of prompts", path.name, KINDS) + hint)
     text = text_of(path)
     if kind == ".txt":
         rows = from_lines(text, path.name)
-    elif kind == ".csv":
-        rows = from_table(text, path.name)
+    elif kind in (".csv", ".tsv"):
+        rows = from_table(text, path.name, "\t" if kind == ".tsv" else "")
     else:
         rows = from_yaml(text, path.name, flags)
     if not rows:
@@ -64,9 +67,9 @@ def without_interpolation(row: Row) -> Row:
 
 
 def text_of(path: Path) -> str:
-    """Return a file's text in UTF-8, with or without a byte order mark."""
+    """Return a file's text. Raise BadInput if it cannot be read or is no text."""
     try:
-        return read_bytes(path, LARGEST).decode("utf-8-sig")
+        return read_text(path, LARGEST)
     except OSError as error:
         raise BadInput(f"prompts={path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -92,12 +95,17 @@ def as_typed(name: str, text: str) -> Override:
     return override if override.is_grammar and not override.swept else typed(name, text)
 
 
-def from_table(text: str, name: str) -> list[Row]:
-    """Return a row for each line of a CSV after the first, which has the names of settings. Values
-    are as typed on the command line; empty cells are not set."""
-    first = text.lstrip().partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)  # ; is what spreadsheets write in half of the world
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+def from_table(text: str, name: str, mark: str = "") -> list[Row]:
+    """Return a row for each line of a table after the first, which has the names of settings.
+
+    Values are as typed on the command line; empty cells are not set. `mark` separates the cells;
+    if it is not given, a first line `sep=;` says it, or the line of names does."""
+    first = next(iter(text.lstrip().splitlines()), "")
+    if said := SEPARATOR.match(text):
+        mark, text = said[1], text[said.end() :]
+    elif not mark:  # ; is what spreadsheets write in half of the world
+        mark = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
     names: list[str] = []
     rows = []
     line = 1
@@ -115,10 +123,15 @@ def from_table(text: str, name: str) -> list[Row]:
     return rows
 
 
-def header(names: list[str], where: str) -> list[str]:
-    for name in names:
-        if not name or names.count(name) > 1:
-            raise BadInput(f"{where}: every column needs a name of its own, not {shown(names)}")
+def header(cells: list[str], where: str) -> list[str]:
+    """Return the names of the columns; spreadsheets may write them with capitals, and leave those
+    of empty columns out. Raise BadInput for a name that no setting has, or that is repeated."""
+    names = [cell.lower() if is_known(cell.lower()) else cell for cell in cells]
+    for name in filter(None, names):
+        if names.count(name) > 1:
+            raise BadInput(
+                f"{where}: {shown(name)} is twice; every column needs a name of its own"
+            )
         try:
             check_name(name, None)
         except BadInput as error:
@@ -126,12 +139,24 @@ def header(names: list[str], where: str) -> list[str]:
     return names
 
 
+def is_known(name: str) -> bool:
+    """Return whether a setting of this name, or its group, exists."""
+    return re.split(r"[./]", name)[0] in known_names()
+
+
 def from_cells(names: list[str], cells: list[str], where: str) -> Row:
+    """Return the row of a line of cells. An error is recorded in the row."""
+    while cells and len(cells) > len(names) and not cells[-1]:
+        cells.pop()
     if len(cells) > len(names):
         return Row(
             where=where, wrong=f"{len(cells)} values for {len(names)} columns; quote commas"
         )
     filled = [(name, cell) for name, cell in zip(names, cells, strict=False) if cell]
+    for number, (name, cell) in enumerate(zip(names, cells, strict=False), 1):
+        if cell and not name:
+            wrong = f"column {number} has no name and {shown(cell)} in it: name it or empty it"
+            return Row(where=where, wrong=f"{wrong}; pandas needs to_csv(..., index=False)")
     words = [as_typed(column, cell) for column, cell in filled]
     return Row(raws(words), settings_of(words), where)
 

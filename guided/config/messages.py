@@ -16,7 +16,7 @@ from guided.config.overrides import Override, parse_all
 from guided.config.unknown import unknown_setting
 from guided.config.values import typed
 from guided.disco.setting_names import old_choice
-from guided.errors import BadInput, Failed, NoRoom, not_one_of, printable, shown
+from guided.errors import BadInput, Failed, NoRoom, decimal_point, not_one_of, printable, shown
 
 BAD = (BadInput, HydraException, OmegaConfBaseException, YAMLError)
 
@@ -68,12 +68,8 @@ def say_hydra(error: Exception) -> str:
     """Return the message of an error of Hydra's or OmegaConf's; that of its cause where it says
     more."""
     text = str(error)
-    if found := re.search(r"Ambiguous value for argument '(\w+)=([^']*)'", text):
-        return (
-            f"{found[1]}={shown(found[2])}: several go together in brackets, "
-            f"{found[1]}=[{shown(found[2])}]; "
-            "a sweep over them needs -m"
-        )
+    if found := re.search(r"Ambiguous value for argument '([^=]+)=(.*)'\n", text):
+        return several_values(found[1].lstrip("+"), found[2])
     if found := re.search(r"Could not override '([^']+)'", text):
         return unknown_setting(found[1], compose([]), sys.argv)
     cause = error.__cause__
@@ -84,3 +80,19 @@ def say_hydra(error: Exception) -> str:
         return unknown_setting(key, compose([]), sys.argv)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " ".join(lines[:2]) if lines else type(error).__name__
+
+
+def several_values(name: str, text: str) -> str:
+    """Return the message for values with commas between them where no sweep is asked for."""
+    typed = f"{name}={shown(text)}"
+    one = (*schema.groups(several=False), *schema.typed_as(int, float, bool))
+    if name in schema.typed_as(str):
+        hint = (
+            f"{typed} is several values; a comma within one is quoted, \"{name}='{shown(text)}'\""
+        )
+    elif name in one:
+        hint = f"{typed} is several values, where one is needed"
+    else:
+        hint = f"{typed}: several go together in brackets, {name}=[{shown(text)}]"
+    decimal = "" if name in ("size", *schema.typed_as(int)) else decimal_point(text)
+    return f"{hint}{decimal}; a sweep over them needs -m"

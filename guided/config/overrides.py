@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import Any
@@ -29,6 +30,7 @@ from guided.untrusted.typed_paths import expand
 log = logging.getLogger(__name__)
 # A random seed, which is null here, as other programs write it.
 RANDOM = re.compile(r"""\s*(["']?)(-1(\.0*)?|random)\1\s*""", re.IGNORECASE)
+WHOLE = re.compile(r"[-+]?\d{1,99}(\.\d*)?([eE]\+?\d\d?)?")  # 50.0 and 1e3 are 50 and 1000
 MAX_DEPTH = 40  # lists and mappings in each other
 
 
@@ -81,6 +83,9 @@ class Override:
             raw = f"{self.key}={text}"
         if text is None:
             return raw
+        if self.name in schema.typed_as(int) and WHOLE.fullmatch(text):
+            number = Decimal(text)
+            return f"{self.key}={int(number) if number == int(number) else text}"
         readable = is_grammar(raw, text) if self.is_prose else parsed(raw) is not None
         if readable:
             return raw

@@ -19,9 +19,9 @@ from guided.canvas.init import Init, Photo, read_init, read_skip
 from guided.config import other_names, presets
 from guided.config.catalog import ranking
 from guided.config.overrides import Override, parse_all
-from guided.config.schema import Config, build, build_all, resolved
+from guided.config.schema import Config, as_integer, build, build_all, resolved
 from guided.devices import check_memory, check_precision, read_devices
-from guided.errors import BadInput, check_number, nearest, not_one_of, shown
+from guided.errors import BadInput, check_number, is_number, nearest, not_one_of, shown
 from guided.generators.settings import GROUPS, LARGEST, GeneratorSettings, Sizes
 from guided.images import check_picture
 from guided.interfaces import (
@@ -50,7 +50,7 @@ from guided.untrusted.typed_paths import expand
 
 log = logging.getLogger(__name__)
 Build = Callable[[DictConfig, str], Any]
-SIZE = re.compile(r"\s*(\d{1,9})\s*[x×*]\s*(\d{1,9})\s*")  # 768x512
+SIZE = re.compile(r"\s*(\d{1,9})(?:\.0*)?\s*[x×*]\s*(\d{1,9})(?:\.0*)?\s*")  # 768x512
 
 
 # What a field of a plan affects. The prompts, the seed and the like, which decide steps too, are
@@ -378,9 +378,9 @@ def read_size(size: Any, sizes: Sizes, name: str) -> tuple[int, int]:
     with the model `name`, draws it."""
     if isinstance(size, str) and (found := SIZE.fullmatch(size)):
         size = [int(found[1]), int(found[2])]
-    if isinstance(size, int) and not isinstance(size, bool):
-        size = [size, size]
-    size = list(sizes.default) if size is None else size
+    size = [size, size] if is_number(size) else size
+    size = sizes.default if size is None else size
+    size = [as_integer(side) for side in size] if isinstance(size, list | tuple) else size
     whole = isinstance(size, list) and all(type(side) is int for side in size)
     if not whole or len(size) != 2:
         raise BadInput(

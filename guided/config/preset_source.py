@@ -15,6 +15,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from guided.config import schema
 from guided.errors import BadInput
 from guided.untrusted import yaml_reader
 
@@ -36,8 +37,11 @@ class PresetSource(FileConfigSource):
         if not path.is_relative_to(root):
             raise BadInput(f"{path} lies outside of --config-dir {root}")
         found = yaml_reader.read_config(path)
-        header = ConfigSource._get_header_dict(path.read_text(encoding="utf-8-sig")[:512])
+        header = ConfigSource._get_header_dict(yaml_reader.text_of(path, str(path))[:512])
         check_is_preset(config_path, header, found, path)
+        for key in schema.typed_as(int) if isinstance(found, DictConfig) else ():
+            if key in found:
+                found[key] = schema.as_integer(found[key])
         return ConfigResult(
             provider=self.provider,
             path=f"{SCHEME}://{self.path}",

@@ -11,12 +11,13 @@ from importlib import import_module
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, IntegerNode, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from guided.config import kinds
-from guided.errors import BadInput, nearest, shown
+from guided.errors import BadInput, decimal_point, nearest, shown
 from guided.paths import conf_folder, program
+from guided.text import split, unquoted
 from guided.untrusted import interpolation
 
 log = logging.getLogger(__name__)
@@ -128,7 +129,7 @@ class Config:
     steps: int | None = setting(None, "steps of the sampler; null: the model's recommended number")
     prompts: str | None = setting(
         None,
-        "a file with one prompt per line; or .csv or .yaml, with settings for each",
+        "a file with one prompt per line; or .csv, .tsv or .yaml, with settings for each",
         scope=COMMAND,
         from_python=False,
     )
@@ -271,6 +272,13 @@ def scoped(*scopes: str) -> tuple[str, ...]:
     return tuple(name for name, one in settings().items() if one.scope in scopes)
 
 
+@cache
+def typed_as(*kinds: type) -> tuple[str, ...]:
+    """Return the names of the settings at the top of some types, null or not."""
+    types = [one for kind in kinds for one in (kind, kind | None)]
+    return tuple(f.name for f in dataclasses.fields(Config) if f.type in types)
+
+
 def unrecorded() -> tuple[str, ...]:
     """Return the names of the settings that no record keeps."""
     return scoped(MACHINE, COMMAND)
@@ -301,9 +309,11 @@ def build(node: DictConfig | ListConfig, where: str) -> Any:
     cls = dataclass_of(settings.pop("_target_", None), where)
     check_keys(cls, settings, where)
     try:
-        return OmegaConf.to_object(filled(OmegaConf.structured(cls), settings))
+        return OmegaConf.to_object(filled(OmegaConf.structured(cls), settings, where))
     except OmegaConfBaseException as error:
         raise BadInput(explain(error, where)) from error
+    except BadInput:
+        raise
     except ValueError as error:
         raise BadInput(f"{where}.{error}") from error
     except (TypeError, ArithmeticError, AttributeError) as error:
@@ -343,15 +353,42 @@ def dataclass_of(target: Any, where: str) -> type:
     return cls
 
 
-def filled(node: DictConfig, settings: dict[str, Any]) -> DictConfig:
+def filled(node: DictConfig, settings: dict[str, Any], where: str) -> DictConfig:
     """Return the node with each setting in its place, its type checked. Merging would not let a
     mapping take the place of a list, and both are ways to write a schedule."""
     for key, value in settings.items():
         now = None if OmegaConf.is_missing(node, key) else node[key]
         nested = isinstance(now, DictConfig) and isinstance(value, dict)
+        value = whole(node._get_node(key), value)
+        listed = isinstance(now, ListConfig) and node._get_node(key)._metadata.ref_type is not Any
+        if listed and isinstance(value, str | int | float):
+            raise BadInput(no_list(f"{where}.{key}", value))
         value = interpolation.escaped(value)  # it was looked up already, and is not a second time
         node[key] = OmegaConf.merge(now, value) if nested else value
     return node
+
+
+def no_list(name: str, value: object) -> str:
+    """Return the message for a text or a number where a list is needed. A text in brackets is one
+    that Hydra's grammar cannot read, as of colours, [#0d3b82,#f2f7fc]."""
+    inside = split(str(value).strip().removeprefix("[").removesuffix("]"))
+    quoted = ",".join(f"'{unquoted(item)}'" if isinstance(value, str) else item for item in inside)
+    return f'{name}={shown(value)} must be a list, with texts quoted: "{name}=[{quoted}]"'
+
+
+def whole(node: Any, value: Any) -> Any:
+    """Return the value for a node, with 50.0 as 50 where the node holds whole numbers."""
+    if isinstance(value, dict) and isinstance(node, DictConfig):
+        return {key: whole(node._get_node(key), inside) for key, inside in value.items()}
+    if isinstance(value, list) and isinstance(node, ListConfig):
+        integers = node._metadata.element_type is int
+        return [as_integer(inside) if integers else inside for inside in value]
+    return as_integer(value) if isinstance(node, IntegerNode) else value
+
+
+def as_integer(value: Any) -> Any:
+    """Return a float without a fraction as an int, anything else unchanged."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def check_keys(cls: type, settings: dict[str, Any], where: str) -> None:
@@ -370,7 +407,10 @@ def explain(error: OmegaConfBaseException, where: str = "") -> str:
     key = ".".join(part for part in (where, getattr(error, "full_key", None)) if part)
     first = (getattr(error, "msg", None) or str(error)).splitlines()[0]
     if found := re.match(r"Value '(.*?)' .*could not be converted to (\w+)", first):
-        return f"{key}={shown(found[1])} must be {KINDS.get(found[2], found[2])}"
+        kind = KINDS.get(found[2], found[2])
+        return f"{key}={shown(found[1])} must be {kind}{decimal_point(found[1])}"
+    if found := re.match(r"Invalid type assigned: .* value: (.*)", first):
+        return f"{key}={shown(found[1])} must be settings by their names, as in {key}.NAME=VALUE"
     return f"{key}: {first}" if key else first
 
 

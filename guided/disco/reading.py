@@ -12,7 +12,7 @@ from typing import Any
 from guided.disco.table import data, rows
 from guided.errors import BadInput
 from guided.untrusted import yaml_reader
-from guided.untrusted.regular_files import read_bytes
+from guided.untrusted.regular_files import decoded, read_bytes
 from guided.untrusted.yaml_reader import Unreadable
 
 LARGEST = 256 * 2**20  # bytes; a DocArray as JSON carries its pictures
@@ -50,7 +50,7 @@ def text_of(path: Path) -> str:
     if path.suffix in (".lz4", ".protobuf", ".bin"):
         raise BadInput(f"import={path} {BINARY.format(path.name)}")
     try:
-        return content.decode("utf-8-sig")
+        return decoded(content)
     except UnicodeDecodeError as error:
         raise BadInput(
             f"import={path} is no text; a Disco settings file is JSON, a DiscoArt one YAML"

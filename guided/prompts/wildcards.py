@@ -128,7 +128,7 @@ def read_list(path: Path) -> tuple[str, ...]:
     """Return the lines of a list, without empty ones and comments. Raise BadInput if it cannot be
     read or is empty."""
     try:
-        lines = read_text(path, 16 * MB).removeprefix("\ufeff").splitlines()
+        lines = read_text(path, 16 * MB).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise BadInput(f"{path} cannot be read as text: {reason}") from error

@@ -5,6 +5,7 @@ Imports no torch.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import stat
@@ -44,8 +45,19 @@ def read_bytes(path: Path, limit: int, follow: bool = True) -> bytes:
 
 
 def read_text(path: Path, limit: int, follow: bool = True) -> str:
-    """Return the UTF-8 text of a regular file. Raise OSError or UnicodeDecodeError."""
-    return read_bytes(path, limit, follow).decode("utf-8")
+    """Return the text of a regular file. Raise OSError or UnicodeDecodeError."""
+    return decoded(read_bytes(path, limit, follow))
+
+
+def decoded(content: bytes) -> str:
+    """Return a text in UTF-8, or in UTF-16 with a byte order mark, without that mark. Raise
+    UnicodeDecodeError for other bytes and for NUL characters, which no text has."""
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content.decode("utf-16" if utf16 else "utf-8-sig")
+    if "\0" in text:
+        place = content.index(b"\0")
+        raise UnicodeDecodeError("utf-8", content, place, place + 1, "a NUL character")
+    return text
 
 
 def check_regular(setting: str, path: Path) -> None:

@@ -86,7 +86,7 @@ def test_yaml_lists_and_products_multiply(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "parts"),
     [
-        ("p.doc", "x", ["p.doc", ".txt, .csv, .yaml"]),
+        ("p.doc", "x", ["p.doc", ".txt, .csv, .tsv, .yaml"]),
         ("p.txt", "# nothing\n\n", ["p.txt", "nothing in it"]),
         ("p.csv", "prompt,seed\n", ["p.csv", "nothing in it"]),
         ("p.csv", "prompt,prompt\na,b\n", ["p.csv:1", "a name of its own"]),

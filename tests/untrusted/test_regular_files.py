@@ -19,7 +19,7 @@ from guided.models.cards import model_type
 from guided.models.weights_file import damage
 from guided.prompts import wildcards
 from guided.runs.manifest import Manifest
-from guided.untrusted.regular_files import check_folder, read_bytes
+from guided.untrusted.regular_files import check_folder, decoded, read_bytes
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
 
@@ -177,3 +177,14 @@ def test_links_of_a_launchers_own_files_are_let_stand_there_and_no_others(tmp_pa
     (tmp_path / "out").symlink_to(tmp_path / "jobs" / "a")
     with pytest.raises(BadInput, match="out"):
         check_folder(tmp_path, "jobs")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_text_may_have_a_byte_order_mark(encoding):
+    assert decoded("é 猫\n".encode(encoding)) == "é 猫\n"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16-le", "utf-16-be", "utf-32"])
+def test_bytes_that_are_no_text_are_refused(encoding):
+    with pytest.raises(UnicodeDecodeError):
+        decoded("a\né".encode(encoding))

@@ -1,0 +1,224 @@
+"""Files and numbers as other programs and other countries write them: read as they are meant, or
+refused in one line that says what to write instead."""
+
+import codecs
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from guided.__main__ import hydra_job
+from guided.batch import run as batch_run
+from guided.batch.planning import Batch
+from guided.cli import main
+from guided.config import schema
+from guided.untrusted import interpolation
+
+
+class Planned(BaseException):
+    """Stops a command before it makes a folder."""
+
+
+@dataclass
+class Outcome:
+    """What a command line led to: a planned batch, or a line and an exit code."""
+
+    batch: Batch | None
+    code: int
+    said: str
+
+    def seeds(self) -> list[int]:
+        assert self.batch is not None, self.said
+        return [picture.seed for picture in self.batch.manifest.pictures]
+
+    def refused(self) -> str:
+        """Return the one line of a refusal."""
+        assert self.batch is None and self.code == main.BAD_INPUT, self.said
+        assert self.said.startswith("error: ") and self.said.count("\n") == 1
+        assert self.said[:-1].isprintable()
+        return self.said
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, tmp_path) -> Command:
+    """Run a command line, in an empty folder, up to the moment when it would make a folder."""
+    found: list[Batch] = []
+
+    def begin(batch: Batch, *given: object) -> None:
+        found.append(batch)
+        raise Planned
+
+    schema.register()
+    interpolation.forget_environment()
+    monkeypatch.setattr(batch_run, "begin", begin)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> Outcome:
+        found.clear()
+        monkeypatch.setattr(sys, "argv", ["run.py", *words])
+        try:
+            code = main.guard(hydra_job(), sys.argv)
+        except Planned:
+            code = main.DONE
+        assert list(tmp_path.glob("outputs")) == []
+        return Outcome(found[0] if found else None, code, capsys.readouterr().err)
+
+    return run
+
+
+# ---- tables --------------------------------------------------------------------------------
+
+TABLES = {
+    "empty columns": b"prompt,seed,,\r\na heart,1,,\r\na sun,2,,\r\n",
+    "empty cells at the end": b"prompt,seed\r\na heart,1,\r\na sun,2,,\r\n",
+    "an empty column within": b"prompt,,seed\na heart,,1\na sun,,2\n",
+    "empty rows": b"\n\nprompt,seed\n,\na heart,1\n\na sun,2\n,\n",
+    "capitals": b"Prompt,SEED\r\na heart,1\r\na sun,2\r\n",
+    "sep": b"sep=;\r\nPrompt;Seed\r\na heart;1\r\na sun;2\r\n",
+    "sep of commas": b"SEP=,\nprompt,seed\na heart,1\na sun,2\n",
+    "sep in quotes": b'"sep=;"\nprompt;seed\na heart;1\na sun;2\n',
+    "sep behind a mark": codecs.BOM_UTF8 + b"sep=;\r\nprompt;seed\r\na heart;1\r\na sun;2",
+    "a tab": b"sep=\t\nprompt\tseed\na heart\t1\na sun\t2\n",
+    "tabs": b"prompt\tseed\na heart\t1\na sun\t2\n",
+    "carriage returns": b"prompt,seed\ra heart,1\ra sun,2\r",
+    "a mark": codecs.BOM_UTF8 + b"prompt,seed\na heart,1\na sun,2\n",
+    "UTF-16": "prompt,seed\r\na heart,1\r\na sun,2\r\n".encode("utf-16"),
+    "UTF-16, big end first": codecs.BOM_UTF16_BE
+    + "prompt\tseed\na heart\t1\na sun\t2\n".encode("utf-16-be"),
+    "whole numbers with a point": b"prompt,seed\na heart,1.0\na sun,2.0\n",
+}
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+@pytest.mark.parametrize("name", ["table.csv", "TABLE.CSV"])
+def test_a_table_as_spreadsheets_write_it(command, table, name):
+    Path(name).write_bytes(table)
+    drawn = command(f"prompts={name}")
+    assert drawn.seeds() == [1, 2] and not drawn.said
+    assert [picture.prompt for picture in drawn.batch.manifest.pictures] == ["a heart", "a sun"]
+
+
+def test_a_table_of_tabs_may_have_commas_in_its_names_line(command):
+    Path("t.tsv").write_text("prompt\tsize\na heart, red\t[32,64]\n")
+    assert command("prompts=t.tsv").batch.first.plan.size == (32, 64)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "parts"),
+    [
+        ("i.csv", b",prompt\n0,a heart\n1,a sun\n", ["i.csv:2", "column 1 has no name", "index"]),
+        ("d.csv", b"prompt,Prompt\na,b\n", ["d.csv:1", "prompt is twice"]),
+        ("n.csv", b"prompt,seed\na,1,x\n", ["n.csv:2", "3 values for 2 columns"]),
+        ("l.csv", "prompt\ncafé\n".encode("latin-1"), ["l.csv:2", "UTF-8"]),
+        ("l.csv", "prompt\na\n".encode("utf-16-le"), ["l.csv:1", "UTF-8"]),
+        ("l.txt", "a heart\n".encode("utf-32"), ["l.txt:1", "UTF-8"]),
+        ("t.xlsx", b"PK\3\4", [".csv", "save the sheet as CSV"]),
+        ("s.csv", b"prompt;guide.clip.scale\na heart;0,5\n", ["s.csv:2", "clip.scale=0,5", "0.5"]),
+        ("s.yaml", b"- {prompt: a, sampler.eta: '0,5'}\n", ["s.yaml:1", "sampler.eta=0,5", "0.5"]),
+    ],
+)
+def test_a_table_that_is_refused_names_the_line(command, name, content, parts):
+    Path(name).write_bytes(content)
+    said = command(f"prompts={name}").refused()
+    assert all(part in said for part in parts), said
+
+
+@pytest.mark.parametrize("name", ["p.txt", "p.yaml"])
+def test_prompts_in_utf_16(command, name):
+    lines = {"p.txt": "一颗红心\na sun\n", "p.yaml": "- 一颗红心\n- a sun\n"}
+    Path(name).write_bytes(lines[name].encode("utf-16"))
+    pictures = command(f"prompts={name}").batch.manifest.pictures
+    assert [picture.prompt for picture in pictures] == ["一颗红心", "a sun"]
+
+
+# ---- numbers -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["steps=50.0", "seed=3.0"], (50, (32, 32), 3, 1)),
+        (["steps=50", "seed=1e3"], (50, (32, 32), 1000, 1)),
+        (["steps=2.5e1", "seed=3802092227123456789.0"], (25, (32, 32), 3802092227123456789, 1)),
+        (["steps=50", "seed=3", "size=[64.0,32.0]", "count=2.0"], (50, (64, 32), 3, 2)),
+        (["steps=50", "seed=3", "size=64.0"], (50, (64, 64), 3, 1)),
+        (["steps=50", "seed=3", "model.size=[64.0,32]"], (50, (64, 32), 3, 1)),
+    ],
+)
+def test_a_number_without_a_fraction_is_whole(command, words, expected):
+    plan = command("prompt=a", *words).batch.first.plan
+    assert (plan.steps, plan.size, plan.seed, plan.count) == expected
+    assert type(plan.steps) is int and type(plan.seed) is int
+
+
+def test_a_column_of_pandas_with_gaps(command):
+    Path("p.csv").write_text("prompt,seed,steps\na heart,1.0,50.0\na sun,,25.0\n")
+    drawn = command("prompts=p.csv")
+    assert drawn.seeds()[0] == 1 and drawn.batch.first.plan.steps == 50
+    assert not drawn.batch.wrong
+
+
+def test_a_preset_with_a_whole_fraction(command, tmp_path):
+    (tmp_path / "mine" / "look").mkdir(parents=True)
+    (tmp_path / "mine" / "look" / "few.yaml").write_text("# @package _global_\nsteps: 30.0\n")
+    assert command("--config-dir", "mine", "prompt=a", "look=few").batch.first.plan.steps == 30
+
+
+@pytest.mark.parametrize("word", ["steps=50.5", "seed=1.5", "count=2.5", "size=64.5", "seed=nan"])
+def test_a_fraction_is_refused(command, word):
+    assert word.partition("=")[0] in command("prompt=a", word).refused()
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("sampler.eta=0,5", "strength=0,5", "guide.clip.scale=0,5", "++generator.clamp=0,5"),
+        *("memory=0,5", "checkpoint=0,5", "clip.embedded.weight=0,5", "sampler.eta='0,5'"),
+        *("strength='0,5'", "output.still.quality=0,5"),
+    ],
+)
+def test_a_decimal_comma_is_named(command, word):
+    said = command("prompt=a", "init=perlin", word).refused()
+    assert word.lstrip("+").partition("=")[0] + "=0,5" in said
+    assert "with a decimal point it is 0.5" in said
+
+
+@pytest.mark.parametrize(
+    ("word", "part"),
+    [
+        ("size=512,512", "size=[512,512]"),
+        ("clip=vit_b32,rn50", "clip=[vit_b32,rn50]"),
+        ("guide=clip,range", "guide=[clip,range]"),
+        ("sampler=ddim,plms", "one is needed"),
+        ("count=1,5", "one is needed"),
+        ("init=a, b.png", "init='a, b.png'"),
+    ],
+)
+def test_values_with_commas_name_what_the_setting_takes(command, word, part):
+    said = command("prompt=a", word).refused()
+    assert part in said and "-m" in said and "decimal" not in said
+
+
+# ---- colours -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("typed", ["[#0d3b82,#f2f7fc]", '["#0d3b82",#f2f7fc]', "#0d3b82,#f2f7fc"])
+def test_colours_without_quotes(command, typed):
+    words = ["prompt=a", "guide=[clip,palette]"]
+    said = command(*words, f"guide.palette.colours={typed}").refused()
+    quoted = said.rstrip().removesuffix('"').rpartition('"')[2]
+    assert quoted == "guide.palette.colours=['#0d3b82','#f2f7fc']"
+    taken = command(*words, quoted)
+    assert taken.batch.first.plan.guides["palette"].colours == ["#0d3b82", "#f2f7fc"]
+
+
+def test_a_value_that_is_no_list_where_one_is_needed(command):
+    assert 'model.size=[64]"' in command("prompt=a", "model.size=64").refused()
+    assert "model.unet.NAME" in command("prompt=a", "model.unet=3").refused()
