@@ -39,9 +39,9 @@ class PresetSource(FileConfigSource):
         found = yaml_reader.read_config(path)
         header = ConfigSource._get_header_dict(yaml_reader.text_of(path, str(path))[:512])
         check_is_preset(config_path, header, found, path)
-        for key in schema.typed_as(int) if isinstance(found, DictConfig) else ():
-            if key in found:
-                found[key] = schema.as_integer(found[key])
+        if isinstance(found, DictConfig):
+            whole = {key: found[key] for key in schema.typed_as(int) if key in found}
+            found.update({key: schema.as_integer(value) for key, value in whole.items()})
         return ConfigResult(
             provider=self.provider,
             path=f"{SCHEME}://{self.path}",

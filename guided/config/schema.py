@@ -359,8 +359,9 @@ def filled(node: DictConfig, settings: dict[str, Any], where: str) -> DictConfig
     for key, value in settings.items():
         now = None if OmegaConf.is_missing(node, key) else node[key]
         nested = isinstance(now, DictConfig) and isinstance(value, dict)
-        value = whole(node._get_node(key), value)
-        listed = isinstance(now, ListConfig) and node._get_node(key)._metadata.ref_type is not Any
+        place: Any = node._get_node(key)
+        value = whole(place, value)
+        listed = isinstance(place, ListConfig) and place._metadata.ref_type is not Any
         if listed and isinstance(value, str | int | float):
             raise BadInput(no_list(f"{where}.{key}", value))
         value = interpolation.escaped(value)  # it was looked up already, and is not a second time
