@@ -19,8 +19,10 @@ from guided.config.composition import Composed, Composer
 from guided.config.messages import BAD, say
 from guided.config.overrides import Override, raws
 from guided.config.plan import Plan
+from guided.config.presets import GROUPS, weighted
 from guided.config.schema import RUN, scoped, unrecorded
 from guided.errors import BadInput
+from guided.prompts.prompt import unwanted, wanted
 from guided.runs.manifest import FAILED, Manifest, Picture, Row, grouped
 from guided.runs.record import fingerprint
 from guided.untrusted.typed_paths import expand
@@ -144,6 +146,7 @@ def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
                     first_row = number
                 seed = default_seed if composed.cfg.seed is None else composed.cfg.seed
                 manifest.pictures += pictures_of(plan, number, start, seed)
+                row.presets = presets_of(composed, composer, row)
                 fingerprints.append(composed.fingerprint)
         except BAD as error:
             errors.append(error)
@@ -173,11 +176,23 @@ def pictures_of(plan: Plan, row: int, first: int, seed: int) -> list[Picture]:
     pictures = []
     for group in grouped(range(plan.count), plan.batch_size):
         for k in group:
-            text = "; ".join(p.text for p in plan.decided(seed + k) if p.at(1.0) > 0)
-            picture = Picture(first + k, row, seed + k, text, model=plan.drawn_with)
+            prompts = plan.decided(seed + k)
+            picture = Picture(first + k, row, seed + k, wanted(prompts), model=plan.drawn_with)
+            picture.unwanted = unwanted(prompts)
             picture.group = first + group[0]
             pictures.append(picture)
     return pictures
+
+
+def presets_of(composed: Composed, composer: Composer, row: Row) -> dict[str, list[str]]:
+    """Return the artists and looks of a row by the names of their files."""
+    typed = {word.name: word.text for word in composer.typed(row.words) if word.text is not None}
+    found = {}
+    for group in GROUPS:
+        chosen, _ = weighted(group, typed.get(group) or "", composer.flags) or ([], {})
+        # A preset without words is only among what was typed, one of conf/local only in the node.
+        found[group] = list(dict.fromkeys([*chosen, *map(str, composed.cfg[group] or ())]))
+    return found
 
 
 def unplanned(

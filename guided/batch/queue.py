@@ -9,18 +9,16 @@ removed that a worker is about to hold; the manifest's lock is never removed.
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from guided.errors import Failed
-from guided.runs import files
+from guided.runs import files, worker_locks
 from guided.runs.layout import LOCK, MANIFEST, OTHERS, WORK, move_to_others
 from guided.runs.manifest import DONE, FAILED, QUEUED, RUNNING, SKIPPED, Manifest, Picture
 
@@ -61,11 +59,10 @@ class Claim:
     def at(cls, folder: Path) -> Iterator[Claim]:
         """Register a worker while the block lasts. Pictures that it has not finished then are
         queued again."""
-        host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:64]
-        name = f"{host}-{files.unique()}"
+        name = worker_locks.new_name()
         with locked(folder):
             (folder / WORK).mkdir(exist_ok=True)
-            lock = files.lock(worker_lock(folder, name), 0)
+            lock = files.lock(worker_locks.worker_lock(folder, name), 0)
             lock.acquire()
         claim = cls(folder, name, lock)
         try:
@@ -120,44 +117,13 @@ class Claim:
             release(manifest, {self.name})
             self.lock.release()
             # No worker can begin while the manifest is locked.
-            if not any_alive(self.folder):
+            if not worker_locks.any_alive(self.folder):
                 files.remove_unfinished(self.folder)
                 if all(one.state in (DONE, SKIPPED) for one in manifest.pictures):
                     shutil.rmtree(self.folder / WORK, ignore_errors=True)
 
     def _is_alive(self, name: str) -> bool:
-        return name == self.name or is_alive(self.folder, name)
-
-
-def worker_lock(folder: Path, name: str) -> Path:
-    return folder / WORK / f"worker-{name}.lock"
-
-
-def any_alive(folder: Path) -> bool:
-    """Return whether any worker is alive. To be called under the manifest's lock."""
-    return any([is_alive(folder, name) for name in workers(folder)])  # each: locks are removed
-
-
-def is_alive(folder: Path, name: str) -> bool:
-    """Return whether a worker holds its lock; remove the lock if it does not. To be called under
-    the manifest's lock."""
-    path = worker_lock(folder, name)
-    if not path.exists():
-        return False
-    try:
-        with FileLock(path, timeout=0):
-            pass
-    except Timeout:
-        return True
-    with suppress(OSError):
-        path.unlink()
-    return False
-
-
-def workers(folder: Path) -> set[str]:
-    """Return the names of all workers with a lock, alive or killed."""
-    locks = (folder / WORK).glob("worker-*.lock")
-    return {path.name.removeprefix("worker-").removesuffix(".lock") for path in locks}
+        return name == self.name or worker_locks.is_alive(self.folder, name)
 
 
 def claimants(manifest: Manifest) -> set[str]:
@@ -187,7 +153,10 @@ def take(manifest: Manifest, name: str) -> list[Picture]:
 def release_dead(folder: Path) -> Manifest:
     """Queue the pictures of dead workers again, and return the manifest."""
     with changing(folder) as manifest:
-        release(manifest, {name for name in claimants(manifest) if not is_alive(folder, name)})
+        release(
+            manifest,
+            {name for name in claimants(manifest) if not worker_locks.is_alive(folder, name)},
+        )
         return manifest
 
 
@@ -195,7 +164,7 @@ def retry(folder: Path) -> None:
     """Queue failed pictures again, unless a worker is alive, which has just seen them fail, or
     their row cannot be read. Done pictures whose file was deleted become skipped."""
     with changing(folder) as manifest:
-        if not any_alive(folder):
+        if not worker_locks.any_alive(folder):
             for one in manifest.failed:
                 if not manifest.rows[one.row].wrong:
                     one.state, one.worker = QUEUED, None

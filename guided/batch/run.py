@@ -30,7 +30,7 @@ from guided.config.schema import build
 from guided.console import tell
 from guided.devices import find_device, find_precision, read_devices
 from guided.errors import BadInput, Failed, check_number, shown
-from guided.gallery import page
+from guided.gallery import page, pages
 from guided.paths import program
 from guided.runs import files, record
 from guided.runs.layout import FILMS, JOBS, LATEST, SETTINGS, film_name, new_folder
@@ -230,6 +230,7 @@ def conclude(folder: Path) -> Path:
     manifest = Manifest.read(folder)
     if manifest.count(RUNNING):  # by other workers, which may have been killed
         manifest = queue.release_dead(folder)
+        pages.update(folder, now=True)
     tell_results(folder, manifest)
     if manifest.failed or manifest.count(QUEUED):
         raise Failed(summary(folder, manifest))
@@ -244,10 +245,11 @@ def tell_results(folder: Path, manifest: Manifest) -> None:
     if (gallery := folder / page.NAME).is_file():
         tell(f"gallery: {gallery}")
     saved = [p for p in manifest.pictures if p.state == DONE and p.file and "/" not in p.file]
+    played = films(folder, saved)
     if len(saved) > MOST_LINES:
-        tell(f"{len(saved)} pictures in {folder}")
+        tell(f"{len(saved)} pictures{f' and {len(played)} films' if played else ''} in {folder}")
         return
-    for film in films(folder, saved):
+    for film in played:
         tell(str(film))
     ranked = {picture.row for picture in manifest.pictures if "/" in (picture.file or "")}
     for picture in sorted(saved, key=lambda p: (p.row, -(p.score or 0) * (p.row in ranked))):

@@ -146,7 +146,7 @@ class WorkerSession:
                         file = layout.find_image(self.folder, frame.index)
                         spent = seconds[frame.index]
                         claim.finish(frame.index, file, frame.score, spent, plan.keep)
-                    pages.update(self.folder)
+                    pages.update(self.folder, step=frame.seconds)
                 checkpoint.update(frame.state)
                 if interrupts.requested and frame.state is not None:
                     checkpoint.write(frame.state)

@@ -22,7 +22,7 @@ from guided.gallery.overview import join, root_of
 from guided.gallery.reading import Batch, Picture
 from guided.gallery.script import DATA, VERSION, link
 from guided.runs.files import lock, refuse_link
-from guided.runs.layout import CUTS, FILMS, MANIFEST, METRICS, OTHERS, STEPS, STRIPS, film_name
+from guided.runs.layout import CUTS, FILMS, METRICS, OTHERS, STEPS, STRIPS, film_name
 from guided.runs.manifest import RUNNING
 
 log = logging.getLogger(__name__)
@@ -32,16 +32,18 @@ PAUSE_EACH = 2e-5  # ... and for each byte of its data, so that the cost of a lo
 PAUSE_ALL = 20.0  # seconds, the same for the page of all batches
 WAIT = 10.0  # seconds for another worker that writes, at the end of a run; a step never waits
 DEEPEST = 3  # levels of folders that are searched for batches
+GRACE = 120.0  # seconds without a sign of life, after which the page has a batch as stopped, ...
+GRACE_STEPS = 5  # ... and this many steps, which take minutes on slow machines
 PARTS = {THUMBS, STEPS, STRIPS, CUTS, OTHERS}  # folders of a batch, which are no batches
 
 
-def update(folder: Path, now: bool = False) -> None:
+def update(folder: Path, now: bool = False, step: float = 0.0) -> None:
     """Update the page of a batch, and at times the page of all batches. Cheap enough to be called
-    after every step; with `now`, at the end, always done. Errors are logged, because a page must
-    not stop a run."""
+    after every step, of `step` seconds; with `now`, at the end, always done.
+    Errors are logged, because a page must not stop a run."""
     try:
         if now or older(folder / DATA, PAUSE, PAUSE_EACH):
-            data = build(folder, WAIT if now else 0)
+            data = build(folder, WAIT if now else 0, step=step)
             root = root_of(folder)
             if root and (now or older(root / DATA, PAUSE_ALL, PAUSE_EACH)):
                 join(root, {folder: data}, WAIT if now else 0)
@@ -91,12 +93,20 @@ def older(path: Path, seconds: float, each: float = 0.0) -> bool:
     return abs(time.time() - status.st_mtime) > seconds + each * status.st_size
 
 
+def size_of(path: Path) -> int:
+    """Return the bytes of a file; 0 if it is missing."""
+    return path.stat().st_size if path.exists() else 0
+
+
 # ---- one batch
 
 
-def build(folder: Path, wait: float, anew: bool = False) -> dict[str, Any]:
+def build(folder: Path, wait: float, anew: bool = False, step: float = 0.0) -> dict[str, Any]:
     """Write the page of a batch, with thumbnails of all pictures or only of new ones, and return
-    its data. Timeout if another worker has been writing for `wait` seconds."""
+    its data. Timeout if another worker has been writing for `wait` seconds.
+
+    `alive` is the time of writing if a worker lives: the page, which nobody writes after a
+    `kill -9`, has the batch as stopped `grace` seconds later."""
     refuse_link(folder / THUMBS)
     (folder / THUMBS).mkdir(exist_ok=True)
     with lock(folder / THUMBS / ".lock", wait):
@@ -106,7 +116,8 @@ def build(folder: Path, wait: float, anew: bool = False) -> dict[str, Any]:
         making = Making.read(folder)
         data = data_of(batch, sizes | make_thumbs(folder, fresh, making), making)
         if any(p.state == RUNNING for p in batch.pictures):
-            data["alive"] = round(batch.files[MANIFEST] if anew else time.time())
+            late = PAUSE_EACH * size_of(folder / DATA) + GRACE_STEPS * step
+            data |= {"alive": round(time.time()), "grace": round(GRACE + late)}
         script.save(folder / DATA, {"version": VERSION, "all": False, "batches": [data]})
         os.utime(folder / DATA)
         page.write(folder)
@@ -167,6 +178,7 @@ def data_of(batch: Batch, sizes: dict[int, tuple[int, int]], making: Making) -> 
             "number": p.number,
             "state": p.state,
             "prompt": p.prompt,
+            "unwanted": p.unwanted or None,
             "seed": p.seed,
             "score": p.score,
             "seconds": p.seconds,
@@ -184,6 +196,7 @@ def data_of(batch: Batch, sizes: dict[int, tuple[int, int]], making: Making) -> 
     return {
         "folder": "",
         "place": place(batch.folder),
+        "below": root_of(batch.folder) is not None,  # the page of all batches is two folders up
         "title": batch.title,
         "made": batch.made,
         "axes": [{"name": name, "values": values} for name, values in along.items()],

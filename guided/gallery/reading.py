@@ -10,18 +10,22 @@ import math
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from guided.errors import BadInput
+from guided.prompts.prompt import parse, unwanted, wanted
 from guided.runs import record
 from guided.runs.layout import IMAGE, MANIFEST, OTHERS
-from guided.runs.manifest import DONE, Manifest
+from guided.runs.manifest import DONE, RUNNING, Manifest, Row
 from guided.runs.manifest import Picture as Entry
+from guided.runs.worker_locks import seems_alive
 
 WORD = re.compile(r"\+{0,2}([A-Za-z_][\w.@/]*)=(.*)", re.DOTALL)
 NAMES = ("artist", "look", "model")  # settings whose values are names, for filters
+STOPPED = "stopped"  # state of a picture whose worker was killed; the manifest has it as running
 
 
 @dataclass
@@ -31,6 +35,7 @@ class Picture:
     number: int
     state: str
     prompt: str = ""
+    unwanted: str = ""  # prompts of negative weight
     seed: int | None = None
     score: float | None = None
     seconds: float | None = None
@@ -76,34 +81,65 @@ def files_in(folder: Path, place: str) -> Iterator[tuple[str, float]]:
 def from_manifest(folder: Path, files: dict[str, float]) -> Batch:
     manifest = Manifest.read_leniently(folder)
     base = assigned(items(manifest.base.get("words")))
-    rows = [assigned(row.words) | row.settings for row in manifest.rows]
+    rows = [base | settings_of_row(row) for row in manifest.rows]
+    running = {p.worker for p in manifest.pictures if p.state == RUNNING and p.worker}
+    dead = {name for name in running if not seems_alive(folder, name)}
     return Batch(
         folder,
         manifest.title or title_of(folder),
         manifest.made or None,
-        [picture(entry, base, rows[entry.row], files) for entry in manifest.pictures],
+        [
+            picture(entry, rows[entry.row], settings_of_row(manifest.rows[entry.row]), files, dead)
+            for entry in manifest.pictures
+        ],
         files,
     )
 
 
+def settings_of_row(row: Row) -> dict[str, Any]:
+    """Return a row's settings; presets by the names of their files, of which one has several."""
+    settings = assigned(row.words) | row.settings
+    presets = row.presets or {}
+    return settings | {name: presets[name] for name in settings.keys() & presets.keys()}
+
+
 def picture(
-    entry: Entry, base: dict[str, Any], row: dict[str, Any], files: Collection[str]
+    entry: Entry,
+    settings: dict[str, Any],
+    row: dict[str, Any],
+    files: Collection[str],
+    dead: Collection[str],
 ) -> Picture:
-    """Return a picture of a manifest, with the settings of its row and of the whole batch."""
-    settings = base | row
-    settings["model"] = entry.model or settings.get("model")
+    """Return a picture of a manifest. `settings` are those of its row and of the whole batch,
+    `dead` the workers that were killed."""
+    named = settings | {"model": entry.model or settings.get("model")}
+    parts = ("", "") if entry.prompt else prompts_of(settings)
     return Picture(
         entry.number,
-        entry.state,
-        entry.prompt or text(settings.get("prompt")),
+        STOPPED if entry.state == RUNNING and entry.worker in dead else entry.state,
+        entry.prompt or parts[0],
+        entry.unwanted or parts[1],
         entry.seed,
         entry.score,
         entry.seconds,
         existing_file(entry, files),
         entry.why,
-        {name: names_in(settings.get(name)) for name in NAMES},
+        {name: names_in(named.get(name)) for name in NAMES},
         {key: text(value) for key, value in row.items()},
     )
+
+
+def prompts_of(settings: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the wanted and the unwanted prompts of settings, for people to read."""
+    try:
+        prompts = parse(*(settings.get(name) for name in ("prompt", "negative", "image_prompt")))
+        drawn = settings.get("drawn")
+        drawn = [drawn] if isinstance(drawn, str) else items(drawn)
+        if len(drawn) == len(prompts):
+            prompts = [replace(one, text=text(t)) for one, t in zip(prompts, drawn, strict=True)]
+        return wanted(prompts), unwanted(prompts)
+    except BadInput:  # no prompts, or those of another version
+        return text(settings.get("drawn")) or text(settings.get("prompt")), ""
 
 
 def existing_file(entry: Entry, files: Collection[str]) -> str | None:
@@ -128,7 +164,7 @@ def from_pictures(folder: Path, files: dict[str, float]) -> Batch:
             Picture(
                 number,
                 DONE,
-                text(settings.get("drawn")) or text(settings.get("prompt")),
+                *prompts_of(settings),
                 whole(settings.get("seed")),
                 finite(settings.get("score")),
                 file=name,
@@ -178,8 +214,14 @@ def text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(text(item) for item in value)
     if isinstance(value, Mapping):
-        return text(value["text"]) if "text" in value else json.dumps(value, ensure_ascii=False)
+        return weighted(value) if "text" in value else json.dumps(value, ensure_ascii=False)
     return str(value)
+
+
+def weighted(prompt: Mapping[str, Any]) -> str:
+    """Return a prompt's text with its weight, as it may be typed."""
+    weight = prompt.get("weight")
+    return text(prompt["text"]) + (f":{text(weight)}" if weight is not None else "")
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

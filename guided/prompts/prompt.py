@@ -197,3 +197,25 @@ def shares(weights: Sequence[float], rule: str = "sizes") -> list[float]:
         "l2": math.hypot(*weights),
     }[rule]
     return [weight / size if size else 0.0 for weight in weights]
+
+
+def wanted(prompts: Sequence[Prompt]) -> str:
+    """Return the texts that count at the end of the run, or if there are none, those that ever
+    count, for people to read."""
+    last = [prompt for prompt in prompts if prompt.at(1.0) > 0]
+    return joined(last or [prompt for prompt in prompts if max(weights_of(prompt)) > 0])
+
+
+def unwanted(prompts: Sequence[Prompt]) -> str:
+    """Return the texts that the picture should not match, for people to read."""
+    return joined([p for p in prompts if min(weights_of(p)) < 0 and max(weights_of(p)) <= 0])
+
+
+def weights_of(prompt: Prompt) -> list[float]:
+    """Return the weight at every hundredth of the run, or the only one that it has."""
+    constant = not callable(prompt.weight) and (prompt.begins, prompt.ends) == (0, 1)
+    return [prompt.at(k / 100) for k in range(1 if constant else 101)]
+
+
+def joined(prompts: Sequence[Prompt]) -> str:
+    return "; ".join(prompt.text for prompt in prompts)

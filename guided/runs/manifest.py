@@ -40,6 +40,8 @@ class Row:
     settings: dict[str, Any] = field(default_factory=dict)  # the same, for people to read
     where: str = ""  # file and line of the row
     wrong: str = ""  # why it cannot be read
+    # Artists and looks by the names of their files, however they were typed; null: not known.
+    presets: dict[str, list[str]] | None = None
 
     def __post_init__(self) -> None:
         self.settings = with_text_keys(self.settings)
@@ -53,6 +55,8 @@ class Row:
         for name in ("where", "wrong"):
             if not isinstance(getattr(self, name), str):
                 yield name
+        if not (self.presets is None or is_lists_of_texts(self.presets)):
+            yield "presets"
 
 
 @dataclass
@@ -62,7 +66,7 @@ class Picture:
     number: int
     row: int
     seed: int
-    prompt: str = ""  # with its wildcards decided
+    prompt: str = ""  # with its wildcards decided, without the unwanted ones
     state: str = QUEUED
     file: str | None = None  # relative to the folder
     score: float | None = None
@@ -71,6 +75,7 @@ class Picture:
     worker: str | None = None
     model: str = ""
     group: int = 0  # number of the first of the pictures that are drawn together with it
+    unwanted: str = ""  # prompts of negative weight
 
     @property
     def open(self) -> bool:
@@ -85,7 +90,10 @@ class Picture:
             "group": type(self.group) is int and 0 <= self.group <= self.number,
             "state": self.state in STATES,
             "file": self.file is None or self.file in self.possible_files(),
-            **{name: isinstance(getattr(self, name), str) for name in ("prompt", "model")},
+            **{
+                name: isinstance(getattr(self, name), str)
+                for name in ("prompt", "unwanted", "model")
+            },
             "why": isinstance(self.why, str | None),
             **{name: is_number(getattr(self, name)) for name in ("score", "seconds")},
         }
@@ -259,6 +267,10 @@ def with_text_keys(value: Any) -> Any:
 
 def all_texts(values: Any) -> bool:
     return isinstance(values, list) and all(isinstance(value, str) for value in values)
+
+
+def is_lists_of_texts(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(all_texts, value.values()))
 
 
 def is_number(value: Any) -> bool:

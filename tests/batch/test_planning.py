@@ -27,6 +27,21 @@ def test_numbers_run_through_the_batch_and_seeds_through_each_row():
     assert {p.state for p in pictures} == {"queued"}
 
 
+def test_what_is_not_wanted_stands_apart_from_the_prompt():
+    batch = plan(["prompt=['a fox','fog:-1']"], ["prompt=a fox", "negative=rain"], ["prompt=a"])
+    assert [(p.prompt, p.unwanted) for p in batch.manifest.pictures] == [
+        ("a fox", "fog"), ("a fox", "rain"), ("a", ""),
+    ]  # fmt: skip
+
+
+def test_presets_have_the_names_of_their_files_however_they_are_typed():
+    names = ["hokusai", "[hokusai:0.5]", "Katsushika Hokusai", "葛饰北斋"]
+    batch = plan(*(["prompt=a", f"artist={name}", "look=[draft]"] for name in names), ["prompt=a"])
+    *alike, without = [row.presets for row in batch.manifest.rows]
+    assert alike == [{"artist": ["hokusai"], "look": ["draft"]}] * 4
+    assert without == {"artist": [], "look": []}
+
+
 def test_without_a_seed_all_rows_have_the_same_so_that_they_can_be_compared():
     seeds = {p.seed for p in plan(["prompt=a"], ["prompt=b"]).manifest.pictures}
     assert len(seeds) == 1

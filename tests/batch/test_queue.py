@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from guided.batch import queue
 from guided.batch.queue import Claim
 from guided.errors import BadInput
+from guided.runs import worker_locks
 from guided.runs.manifest import Manifest, Picture, Row
 
 
@@ -243,7 +244,7 @@ def test_a_worker_that_begins_while_another_looks_who_lives_keeps_its_lock(tmp_p
     batch(tmp_path)
     tried = []
 
-    def begin_too(folder, name, look=queue.is_alive):
+    def begin_too(folder, name, look=worker_locks.is_alive):
         with pytest.raises(Timeout), monkeypatch.context() as patch:
             patch.setattr(queue, "LOCK_TIMEOUT", 0)
             with Claim.at(folder):
@@ -254,11 +255,11 @@ def test_a_worker_that_begins_while_another_looks_who_lives_keeps_its_lock(tmp_p
     (tmp_path / ".work").mkdir()
     (tmp_path / ".work" / "worker-dead.lock").touch()
     with Claim.at(tmp_path) as one, Claim.at(tmp_path) as other:
-        monkeypatch.setattr(queue, "is_alive", begin_too)
+        monkeypatch.setattr(worker_locks, "is_alive", begin_too)
         other.leave()
         monkeypatch.undo()
         assert {"dead", one.name} <= set(tried)
-        assert queue.workers(tmp_path) == {one.name}
+        assert worker_locks.workers(tmp_path) == {one.name}
 
 
 def test_the_locks_folder_goes_before_anybody_else_can_begin(tmp_path, monkeypatch):

@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from guided.batch.planning import plan_batch
-from guided.batch.run import begin, draw, resume, summary
+from guided.batch.run import begin, draw, resume, summary, tell_results
 from guided.cli.main import report
 from guided.config.composition import Composer
 from guided.errors import BadInput, Failed
 from guided.gallery import pages
 from guided.runs import files, record
-from guided.runs.manifest import FAILED, Manifest, Picture, Row
+from guided.runs.manifest import DONE, FAILED, Manifest, Picture, Row
 from guided.version import __version__
 
 
@@ -133,7 +133,7 @@ def test_no_name_in_a_manifest_leads_out_of_its_folder(tmp_path, key, value):
 
 
 def test_a_folder_that_is_removed_while_it_is_drawn_in_is_no_bad_input(tmp_path, monkeypatch):
-    monkeypatch.setattr(pages, "update", lambda folder, now=False: shutil.rmtree(folder))
+    monkeypatch.setattr(pages, "update", lambda folder, **about: shutil.rmtree(folder))
     with pytest.raises(Failed, match="removed") as caught:
         draw(["prompt=a sun", "seed=1", *TINY, f"folder={tmp_path}"])
     assert report(caught.value, debug=False) == 1
@@ -169,7 +169,7 @@ def test_a_picture_with_a_damaged_frame_is_begun_anew(tmp_path, monkeypatch, dam
     whole = draw([*words, f"folder={tmp_path}/whole"])
     steps = 0
 
-    def stop(folder, now=False):
+    def stop(folder, now=False, step=0.0):
         nonlocal steps
         steps += not now
         if steps == 3 and not now:
@@ -203,6 +203,14 @@ def test_the_gallery_and_the_films_are_named_at_the_end(tmp_path, capsys):
     assert lines[-3:] == [
         f"gallery: {folder / 'index.html'}", *(str(folder / name) for name in names)
     ]  # fmt: skip
+
+
+def test_many_pictures_and_films_are_counted(tmp_path, capsys):
+    pictures = [Picture(k, 0, 1, state=DONE, file=f"image_{k:04d}.png") for k in range(51)]
+    for number in range(2):
+        (tmp_path / f"video_{number:04d}.mp4").touch()
+    tell_results(tmp_path, Manifest("x", {}, [Row()], pictures))
+    assert capsys.readouterr().out.splitlines() == [f"51 pictures and 2 films in {tmp_path}"]
 
 
 def test_the_settings_of_several_rows_have_the_version_that_drew_them(tmp_path):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from guided.gallery import reading
+from guided.gallery.axes import axes
 from tests.gallery.batches import entry, manifest, paint, save, sweep
 
 
@@ -62,6 +63,32 @@ def test_what_was_typed_tells_the_artist_of_an_old_picture(tmp_path):
     [picture] = reading.read(tmp_path).pictures
     assert picture.names["artist"] == ["hokusai", "turner"]
     assert picture.names["look"] == ["fine"]
+
+
+def test_one_preset_has_one_name_however_it_was_typed(tmp_path):
+    typed = ["hokusai", "[Katsushika Hokusai]", "葛饰北斋"]
+    rows = [
+        {"words": [f"artist={name}"], "settings": {"artist": name}, "presets": {"artist": found}}
+        for name, found in zip([*typed, "turner"], [["hokusai"]] * 3 + [["turner"]], strict=True)
+    ]
+    manifest(tmp_path, [entry(k, row=k) for k in range(4)], rows)
+    pictures = reading.read(tmp_path).pictures
+    assert [p.names["artist"] for p in pictures] == [["hokusai"]] * 3 + [["turner"]]
+    assert axes(pictures) == {"artist": ["hokusai", "turner"]}
+
+
+@pytest.mark.parametrize("odd", [3, [], {"artist": 3}, {"artist": [3]}, {"artist": {"a": "b"}}])
+def test_odd_names_of_presets_from_elsewhere_are_left_out(tmp_path, odd):
+    rows = [{"words": ["artist=hokusai"], "presets": odd}]
+    manifest(tmp_path, [entry(0)], rows)
+    assert reading.read(tmp_path).pictures[0].names["artist"] == ["hokusai"]
+
+
+def test_prompts_of_negative_weight_are_not_among_the_wanted(tmp_path):
+    save(tmp_path, 0, prompt=["a fox", "fog:-1", {"text": "rain", "weight": -0.5}])
+    save(tmp_path, 1, prompt="a __animal__", drawn=["a fox", "fog"], negative="__weather__")
+    found = [(p.prompt, p.unwanted) for p in reading.read(tmp_path).pictures]
+    assert found == [("a fox", "fog; rain"), ("a fox", "fog")]
 
 
 def test_pictures_that_say_nothing_are_there_all_the_same(tmp_path):

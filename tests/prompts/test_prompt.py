@@ -5,7 +5,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from guided.errors import BadInput
-from guided.prompts.prompt import NEGATIVE_WEIGHT, Prompt, parse, shares
+from guided.prompts.prompt import NEGATIVE_WEIGHT, Prompt, parse, shares, unwanted, wanted
 
 PROSE = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 
@@ -179,3 +179,20 @@ def test_image_prompts_have_paths_and_weights() -> None:
         ("", 1), ("C:\\art\\cat.png", 0.5), ("dog.jpg", 1), ("x y.png", -1)
     ]  # fmt: skip
     assert [p.image for p in parse(None, None, "dog.jpg")] == ["dog.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "negative", "wants", "not_wanted"),
+    [
+        ("a fox", None, "a fox", ""),
+        (["a fox", "fog:-1"], None, "a fox", "fog"),
+        ("a fox", ["fog", "rain:0.2"], "a fox", "fog; rain"),
+        ({0: "a sketch", 0.5: "a fox"}, None, "a fox", ""),
+        ([{"text": "a sketch", "until": 0.5}, "fog:-1"], None, "a sketch", "fog"),
+        (["a fox", {"text": "fog", "weight": -1, "until": 0.3}], None, "a fox", "fog"),
+        (["a fox", "a cat:0"], None, "a fox", ""),
+    ],
+)
+def test_what_is_wanted_and_what_is_not(prompt, negative, wants, not_wanted):
+    prompts = parse(prompt, negative)
+    assert (wanted(prompts), unwanted(prompts)) == (wants, not_wanted)

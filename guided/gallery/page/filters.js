@@ -19,9 +19,12 @@ function fits(p, tokens) {
   return tokens.every((token) => p.words.includes(token) || String(p.seed) === token);
 }
 
+// The pictures, and where a state is chosen, also what is no picture yet.
+function offered() { return [...pictures.values()].filter((p) => chosen.state || !isAbsent(p)); }
+
 function shown() {
   const tokens = chosen.text.toLowerCase().split(/\s+/).filter(Boolean);
-  return [...pictures.values()].filter((p) => fits(p, tokens)).sort(ORDERS[order()]);
+  return offered().filter((p) => fits(p, tokens)).sort(ORDERS[order()]);
 }
 
 const made = (p) => Date.parse(p.batch.made ?? "") || 0;
@@ -42,13 +45,13 @@ function offerChoices(changed) {
   const place = $("choices");
   const selects = NAMES.map((name) => {
     const counts = new Map();
-    for (const p of pictures.values()) {
+    for (const p of name === "state" ? pictures.values() : offered()) {
       for (const value of valuesOf(p, name)) counts.set(value, (counts.get(value) ?? 0) + 1);
     }
     if (counts.size < 2 && !chosen[name]) return null;
     if (counts.size > TOO_MANY) return null;  // the search finds a seed, too
     if (chosen[name] && !counts.has(chosen[name])) counts.set(chosen[name], 0);
-    const titles = new Map(batches.map((batch) => [batch.folder, batch.title]));
+    const titles = name === "batch" ? batchNames() : new Map();
     const label = (value) => name === "state" ? say(value) : titles.get(value) ?? value;
     const numeric = new Intl.Collator(language, { numeric: true });
     const values = [...counts.keys()];
@@ -66,6 +69,25 @@ function offerChoices(changed) {
   const before = document.activeElement?.dataset?.name;
   place.replaceChildren(...selects);
   if (before) [...selects].find((select) => select.dataset.name === before)?.focus();
+}
+
+// Names of batches for people, by folder: titles, with the time where several have one title, and
+// with the folder where that is the same too.
+function batchNames() {
+  const names = new Map(batches.map((batch) => [batch.folder, batch.title]));
+  const more = [
+    (batch) => isNaN(made({ batch })) || !made({ batch }) ? "" : new Date(batch.made).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" }),
+    (batch) => batch.at ?? batch.folder,
+  ];
+  for (const detail of more) {
+    const count = new Map();
+    for (const name of names.values()) count.set(name, (count.get(name) ?? 0) + 1);
+    for (const batch of batches) {
+      const name = names.get(batch.folder);
+      if (count.get(name) > 1) names.set(batch.folder, [name, detail(batch)].filter(Boolean).join(" · "));
+    }
+  }
+  return names;
 }
 
 function forget() {

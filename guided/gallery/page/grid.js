@@ -36,7 +36,10 @@ function layOut(found) {
   );
 }
 
-function label(value, axis) { return axis < 0 ? "" : value || say("notset"); }
+function label(value, axis) {
+  if (axis < 0) return "";
+  return value && gridAxes()[axis].name === "negative" ? say("unwanted", value) : value || say("notset");
+}
 
 function corner() { return [sides.down, sides.across].filter(Boolean).join(" \\ "); }
 

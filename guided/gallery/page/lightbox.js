@@ -78,20 +78,47 @@ function fillPanel(panel, p) {
     ...["artist", "look", "model"].map((name) => [name, p[name]?.join(", ")]),
     ["size", p.size?.join(" × "), true], ["time", p.seconds && saySpan(p.seconds)],
     ...p.batch.axes.map((axis, k) => [axis.name, axis.values[p.at[k]]])
-      .filter(([name]) => !["artist", "look", "model", "seed", "prompt"].includes(name)),
+      .filter(([name]) => !["artist", "look", "model", "seed", "prompt", "negative"].includes(name)),
   ].filter(([, value]) => value !== null && value !== undefined && value !== "");
   panel.append(
     el("p", { class: "prompt", textContent: p.prompt }),
+    p.unwanted ? el("p", { class: "unwanted", textContent: say("unwanted", p.unwanted) }) : "",
     p.why ? el("p", { class: "why", textContent: p.why }) : "",
+    p.video ? filmNode(p) : "",
     el("dl", {}, ...facts.flatMap(([name, value]) => [
       el("dt", { textContent: name === "size" ? "px" : say(name) }), el("dd", { textContent: value })])),
-    overAll ? el("p", {}, el("a", { href: `${p.batch.folder}index.html`, textContent: `${say("batch")}: ${p.batch.title} ›` })) : "",
+    overAll ? linkNode(`${p.batch.folder}index.html`, `${say("batch")}: ${p.batch.title} ›`)
+      : p.batch.below ? linkNode($("all").getAttribute("href"), `${say("gallery")} ›`) : "",
     el("div", { class: "commands" }, ...commands(p)),
     el("div", { class: "making" }),
     el("p", { class: "files" },
       p.file ? el("a", { href: addressOf.full(p), textContent: say("open") }) : "",
       p.video ? el("a", { href: addressOf.video(p), textContent: say("video") }) : ""),
   );
+}
+
+function linkNode(address, text) { return el("p", {}, el("a", { href: address, textContent: text })); }
+
+// A player of the film. Browsers have one for MP4; an animated WebP or GIF is started and stopped
+// by showing it or the finished picture.
+function filmNode(p) {
+  const film = addressOf.video(p), still = addressOf.full(p) ?? addressOf.thumb(p) ?? film;
+  if (/\.mp4$/i.test(film)) {
+    return el("video", { class: "film", controls: true, loop: true, muted: true, playsInline: true,
+      preload: "metadata", src: film, "aria-label": say("video") });
+  }
+  const image = el("img", { class: `film ${isSmall(p) ? "pixels" : ""}`, alt: say("video"), src: still });
+  const label = () => {
+    const plays = image.getAttribute("src") === film;
+    play.textContent = `${plays ? "❚❚" : "▶"} ${say("video")}`;
+    play.setAttribute("aria-label", `${say(plays ? "pause" : "play")}: ${say("video")}`);
+  };
+  const play = el("button", { type: "button", class: "copy", onclick: () => {
+    image.src = image.getAttribute("src") === film ? still : film;
+    label();
+  } });
+  label();
+  return el("div", { class: "player" }, image, play);
 }
 
 function commands(p) {

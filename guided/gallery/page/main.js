@@ -10,13 +10,24 @@ function show() {
   $("wall").hidden = view !== "wall";
   $("grid").hidden = view !== "grid";
   if (view === "wall") hang(found); else layOut(found);
+  document.body.classList.toggle("single", isSingle());
   setHeight(Number($("height").value));
-  $("found").textContent = found.length === pictures.size
-    ? sayCount(found.length) : say("of", found.length, sayCount(pictures.size));
+  $("found").textContent = sayFound(found);
   $("message").hidden = found.length > 0;
-  $("message").replaceChildren(...(pictures.size
+  $("message").replaceChildren(...(offered().length || chosen.state
     ? [say("none"), " ", el("button", { type: "button", textContent: say("clear"), onclick: () => { forget(); refresh(); } })]
     : [unread ? say("missing", hereOnDisk()) : say("empty")]));
+}
+
+// One picture and no other: it is shown large at once.
+function isSingle() { return !overAll && pictures.size === 1; }
+
+// How many are shown. What is not drawn is no picture, and is counted only where it is asked for.
+function sayFound(found) {
+  if (chosen.state && chosen.state !== "done") return `${found.length} ${say(chosen.state)}`;
+  const isThere = (p) => p.file !== undefined;
+  const [here, all] = [found, [...pictures.values()]].map((some) => some.filter(isThere).length);
+  return here === all ? sayCount(all) : say("of", here, sayCount(all));
 }
 
 function hereOnDisk() { return decodeURIComponent(location.pathname.replace(/\/[^/]*$/, "")); }
@@ -29,6 +40,8 @@ function refresh() {
   $("title").textContent = title;
   const date = new Date(batches[0]?.made ?? NaN);
   $("subtitle").textContent = overAll || isNaN(date) ? "" : date.toLocaleString(language, { dateStyle: "long", timeStyle: "short" });
+  $("all").hidden = overAll || !batches[0]?.below;
+  $("all").textContent = `${say("gallery")} ›`;
   $("language").textContent = say("language");
   $("language").lang = language === "zh" ? "en" : "zh-Hans";
   $("search").placeholder = say("search");
@@ -54,7 +67,7 @@ function showProgress() {
   const all = [...pictures.values()];
   const count = (state) => all.filter((p) => stateOf(p) === state).length;
   const done = count("done") + count("skipped"), failed = count("failed");
-  const busy = batches.some(isRunning);
+  const busy = batches.some(isUnfinished), running = count("running");
   const node = $("progress");
   node.hidden = overAll || !(busy || failed);
   const [good, bad] = node.querySelectorAll("i");
@@ -64,13 +77,16 @@ function showProgress() {
   if (failed) parts.push(say("failures", failed));
   const spans = all.filter((p) => p.seconds).map((p) => p.seconds).sort((a, b) => a - b);
   const quiet = (Date.now() - lastChange) / 1000;
-  if (busy && !count("running")) parts.push(say("stopped"));
+  if (busy && !running) parts.push(say("stopped"));
   else if (busy && spans.length && quiet <= LOST) {
-    const each = spans[spans.length >> 1] / count("running");
+    const each = spans[spans.length >> 1] / running;
     parts.push(say("left", saySpan(each * (all.length - done - failed))), say("rate", Math.round(3600 / each)));
   }
   if (busy && quiet > LOST) parts.push(say("ago", saySpan(quiet)));
   node.querySelector("p").textContent = parts.join(" · ");
+  const resume = (busy || failed) && !running && batches.length === 1;
+  node.querySelector(".commands").replaceChildren(...(resume
+    ? [commandNode("resume", command(`resume=${batches[0].place}`))] : []));
 }
 
 let lastChange = Date.now();
@@ -94,7 +110,7 @@ async function look() {
   alive = batches.map(isAlive).join();
   if (changed.size || first || alive !== before) refresh(); else showProgress();
   if (opened !== null && changed.has(opened)) openPicture(opened);
-  if (!batches.some(isRunning) && pictures.size) return;
+  if (!batches.some(isUnfinished) && pictures.size) return;
   pause = changed.size ? SOON : Math.min(LATE, pause * 1.1);
   setTimeout(look, pause);
 }
@@ -144,5 +160,7 @@ window.addEventListener("hashchange", () => {
 
 look().then(() => {
   const id = decodeURIComponent(location.hash.slice(1));
+  const [only] = isSingle() ? pictures.values() : [];
   if (pictures.has(id)) openPicture(id);
+  else if (only?.file) openPicture(only.id);
 });

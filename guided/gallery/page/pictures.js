@@ -6,7 +6,6 @@ let overAll = false;  // the page of all batches, or that of one
 
 const SOON = 2000, LATE = 60000;  // milliseconds between looks at a running batch
 const LOST = 90;  // seconds without a change, after which no time left is shown
-const STOPPED = 600;  // seconds without a sign of life, after which a batch counts as stopped
 
 // A script that carries data calls guidedGallery with it; who asked for it gets it.
 window.guidedGallery = (text) => document.currentScript?.receive?.(JSON.parse(text));
@@ -52,14 +51,23 @@ function take(data) {
   return changed;
 }
 
-function isRunning(batch) {
-  return batch.pictures.some((p) => p.state === "queued" || p.state === "running");
+// Whether pictures are left to draw.
+function isUnfinished(batch) {
+  return batch.pictures.some((p) => ["queued", "running", "stopped"].includes(p.state));
 }
 
-// Whether someone draws it: `alive` is the time (s) at which a worker last wrote its data.
-function isAlive(batch) { return Date.now() / 1000 - (batch.alive ?? 0) < STOPPED; }
+// Whether someone draws it: `alive` is the time (s) at which a worker last wrote its data, and
+// the next time is at most `grace` seconds later. A clock that was set back says nothing.
+function isAlive(batch) { return Math.abs(Date.now() / 1000 - (batch.alive ?? 0)) < (batch.grace ?? 0); }
 
-function stateOf(p) { return p.state === "running" && !isAlive(p.batch) ? "stopped" : p.state; }
+function stateOf(p) {
+  return ["queued", "running"].includes(p.state) && !isAlive(p.batch) ? "stopped" : p.state;
+}
+
+// A picture that is not there. The wall has it only where its state is asked for.
+function isAbsent(p) {
+  return ["queued", "stopped", "skipped", ...(overAll ? ["failed"] : [])].includes(stateOf(p));
+}
 
 const addressOf = {
   full: (p) => p.file && p.batch.folder + p.file,
@@ -82,7 +90,8 @@ function isSmall(p) { return p.size && Math.max(...p.size) <= 64; }
 function caption(p) {
   const axes = p.batch.axes.map((axis, k) => [axis.name, axis.values[p.at[k]]]);
   const told = axes.filter(([name, value]) => name !== "prompt" && value);
-  const parts = told.map(([name, value]) => /^[-\d.]+$|^(true|false)$/.test(value) ? `${name.split(".").pop()} ${value}` : value);
+  const parts = told.map(([name, value]) => name === "negative" ? say("unwanted", value)
+    : /^[-\d.]+$|^(true|false)$/.test(value) ? `${name.split(".").pop()} ${value}` : value);
   if (overAll || !parts.length || axes.some(([name]) => name === "prompt")) parts.unshift(p.prompt);
   return parts.filter(Boolean).join(" · ");
 }

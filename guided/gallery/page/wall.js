@@ -72,7 +72,8 @@ function setHeight(height) {
   for (const [id, card] of cards) {
     const p = pictures.get(id), image = card.querySelector("img");
     if (!p?.size || !image) continue;
-    const source = height > ZOOMED ? addressOf.full(p) : addressOf.thumb(p);
+    const large = height > ZOOMED || document.body.classList.contains("single");
+    const source = large ? addressOf.full(p) : addressOf.thumb(p);
     if (image.getAttribute("src") !== source) image.src = source;
   }
 }
