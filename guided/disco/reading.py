@@ -4,19 +4,21 @@ Disco 5 saves JSON, NAME(0)_settings.txt; DiscoArt reads YAML and saves a DocArr
 are the `tags` of its documents.
 """
 
-import json
 import math
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from guided.disco.table import data, rows
-from guided.errors import BadInput
-from guided.untrusted import yaml_reader
+from guided.errors import BadInput, nearest, shown
+from guided.untrusted import json_reader, yaml_reader
 from guided.untrusted.regular_files import decoded, read_bytes
 from guided.untrusted.yaml_reader import Unreadable
 
 LARGEST = 256 * 2**20  # bytes; a DocArray as JSON carries its pictures
 LARGEST_YAML = 2**20  # characters; YAML is parsed slowly, and settings alone are a few thousand
+MOST_FILES = 10_000  # of a folder that is searched for a similar name
 DEEPEST = 50  # levels of nesting
 MOST = 2**22  # values and characters in settings, with YAML's aliases expanded
 BINARY = (
@@ -29,7 +31,13 @@ BINARY = (
 def read(path: Path) -> tuple[str, dict[str, Any]]:
     """Return "disco" or "discoart", and the settings under that program's names. Raise BadInput if
     the file cannot be read or has no such settings."""
-    settings = unwrapped(parsed(text_of(path), path), path)
+    return settings_of(parsed(text_of(path), path), path)
+
+
+def settings_of(data: Any, path: Path) -> tuple[str, dict[str, Any]]:
+    """Return "disco" or "discoart", and its settings in the data of a file. Raise BadInput if
+    there are none."""
+    settings = unwrapped(data, path)
     if extent(settings, {}) > MOST:
         raise BadInput(f"import={path}: its settings are too large, or inside one another")
     settings = {str(name): value for name, value in settings.items()}
@@ -46,7 +54,7 @@ def text_of(path: Path) -> str:
     try:
         content = read_bytes(path, LARGEST)
     except OSError as error:
-        raise BadInput(f"import={path} cannot be read: {error.strerror}") from error
+        raise BadInput(f"import={path} cannot be read: {error.strerror}{others(path)}") from error
     if path.suffix in (".lz4", ".protobuf", ".bin"):
         raise BadInput(f"import={path} {BINARY.format(path.name)}")
     try:
@@ -57,12 +65,28 @@ def text_of(path: Path) -> str:
         ) from error
 
 
+def others(path: Path) -> str:
+    """Return a hint at the file of the most similar name in the folder, or at one in the folder if
+    the path is one."""
+    with suppress(OSError):
+        if path.is_dir():
+            found = sorted(file.name for file in islice(path.iterdir(), MOST_FILES))
+            found = [name for name in found if name.endswith("settings.txt")] or found
+            return f"; name a file in it, as {shown(path / found[0])}" if found else ""
+        if not path.exists():
+            return nearest(
+                path.name, (file.name for file in islice(path.parent.iterdir(), MOST_FILES))
+            )
+    return ""
+
+
 def parsed(text: str, path: Path) -> Any:
     """Return the data of JSON or else of YAML. Raise BadInput if it is neither."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        pass
+        return json_reader.read(text)
+    except ValueError as error:
+        if json_reader.looks_like(text):
+            raise BadInput(f"import={path} is neither JSON nor YAML: {error}") from error
     if len(text) > LARGEST_YAML:
         raise BadInput(f"import={path} is no JSON, and too large for settings in YAML")
     try:

@@ -82,6 +82,46 @@ def test_windows_marks_and_other_scripts(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        '{ /* mine */ "text_prompts": {"0": ["a clay teapot"]}, "steps": 250 }',
+        '{\n\t"text_prompts": {"0": ["a clay teapot"]},\n\t"steps": 250,\n}',
+        '// my settings\n{"text_prompts": {"0": ["a clay teapot"] // look\n}, "steps": 250,}',
+        "{'text_prompts': {0: ['a clay teapot']}, 'steps': 250}",
+    ],
+)
+def test_json_with_comments_and_spare_commas_and_pythons_own_form(tmp_path, text):
+    program, settings = read(saved(tmp_path, "settings.json", text))
+    assert (program, settings["steps"]) == ("disco", 250)
+    assert list(settings["text_prompts"].values()) == [["a clay teapot"]]
+
+
+@pytest.mark.parametrize("text", ['{"steps": 250\n "seed": 1}', '{\n\t"steps": 1,,\n}'])
+def test_broken_json_is_told_as_json(tmp_path, text):
+    with pytest.raises(BadInput, match=r"line [23], column \d+: expecting") as caught:
+        read(saved(tmp_path, "settings.json", text))
+    assert "mapping" not in str(caught.value)
+    assert "tab" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_names_the_one_of_the_nearest_name(tmp_path):
+    saved(tmp_path, "note.json", "{}")
+    with pytest.raises(BadInput, match=r"nope\.json cannot be read: .*did you mean 'note\.json'"):
+        read(tmp_path / "nope.json")
+    saved(tmp_path, "x(0)_settings.txt", "{}")
+    with pytest.raises(
+        BadInput, match=r"is a folder; name a file in it, as .*x\(0\)_settings.txt"
+    ):
+        read(tmp_path)
+
+
+def test_a_file_of_windows_in_utf_16(tmp_path):
+    path = tmp_path / "x.txt"
+    path.write_text(json.dumps(DISCO), encoding="utf-16")
+    assert read(path) == ("disco", DISCO)
+
+
+@pytest.mark.parametrize(
     ("name", "content", "part"),
     [
         ("none.txt", None, "cannot be read"),
