@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra.core.override_parser.types import Quote, QuotedString
 
+from guided.cli.import_check import choice, runnable, words
 from guided.config import choices as config_choices
-from guided.config.overrides import Override, parse_all, values_of
+from guided.config.overrides import Override, parse_all, raws, values_of
 from guided.config.schema import Config
 from guided.console import show
 from guided.disco.reading import read
@@ -25,12 +25,11 @@ from guided.untrusted.typed_paths import expand
 
 PROGRAMS = {"disco": "Disco Diffusion", "discoart": "DiscoArt"}
 COMPANIONS = ("folder", "debug")  # what may be said beside import=
-KEYWORDS = ("null", "true", "false", "inf", "nan")  # of Hydra's grammar
 
 
-def run(words: Sequence[Override | str]) -> None:
+def run(typed: Sequence[Override | str]) -> None:
     """Read the file that `import=` names, print the command, write the preset."""
-    overrides = parse_all(words)
+    overrides = parse_all(typed)
     values = values_of(overrides)
     others = [word.raw for word in overrides if word.name not in ("import", *COMPANIONS)]
     if others:
@@ -47,38 +46,18 @@ def run(words: Sequence[Override | str]) -> None:
 
 
 def imported(path: Path, program: str, settings: dict[str, Any]) -> Translation:
-    """Return the settings of a file that differ from its program's look. Raises BadInput when a
-    value makes no sense."""
+    """Return the settings of a file that differ from its program's look, and that this program
+    takes. Raises BadInput when a value makes no sense."""
     try:
-        return beyond(translate(program, settings), translate(program, {}))
+        found = beyond(translate(program, settings), translate(program, {}))
     except ValueError as error:
         raise BadInput(f"import={path}: {error}") from error
+    return runnable(found)
 
 
 def command(found: Translation) -> list[str]:
     """Return the words behind `python run.py`."""
-    words = [choice(*chosen) for chosen in ({"look": found.look} | found.choices).items()]
-    return words + [f"{name}={spelt(value)}" for name, value in found.settings.items()]
-
-
-def choice(group: str, names: Any) -> str:
-    """Return the word that chooses from a group."""
-    return f"{group}=[{','.join(names)}]" if isinstance(names, list) else f"{group}={names}"
-
-
-def spelt(value: Any) -> str:
-    """Return a value in Hydra's grammar with double quotes, so that a shell's single ones may be
-    around it."""
-    if isinstance(value, list):
-        return f"[{','.join(map(spelt, value))}]"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{key}: {spelt(one)}' for key, one in value.items())}}}"
-    if isinstance(value, str):
-        plain = re.fullmatch(r"[a-z]\w*|\d+%", value, re.ASCII) and value not in KEYWORDS
-        return value if plain else QuotedString(escaped(value), Quote.double).with_quotes()
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "null" if value is None else str(value)
+    return raws(words(found))
 
 
 def report(

@@ -97,12 +97,20 @@ class Plan:
     skip: int = field(default=0, metadata=STEPS)
 
     @classmethod
-    def read(cls, cfg: DictConfig, build: Build = build, flags: Sequence[str] = ()) -> Plan:
+    def read(
+        cls,
+        cfg: DictConfig,
+        build: Build = build,
+        flags: Sequence[str] = (),
+        *,
+        weights: bool = True,
+    ) -> Plan:
         """Return the plan of a configuration. Raises BadInput that names the first setting that is
         wrong.
 
         `build` makes an object of a node; for the many plans of a batch, it may return one that it
-        made before. Hydra's `flags` name folders of the user's presets, for wildcards."""
+        made before. Hydra's `flags` name folders of the user's presets, for wildcards. Unless
+        `weights`, those of the models need not be there."""
         known = [f.name for f in fields(Config)]
         for key in cfg:  # `+name=` gets past Hydra's own check
             if key not in known:
@@ -155,7 +163,7 @@ class Plan:
         for picture in plan.files:
             allowed_files.warn_of_picture(picture)
         plan = plan.resolved()
-        plan.check()
+        plan.check(weights)
         plan.skip = read_skip(plan.steps, plan.init, cfg.skip, cfg.strength)
         if plan.steps - plan.skip < 12:
             less = f" less skip={plan.skip}" if plan.skip else ""
@@ -204,8 +212,9 @@ class Plan:
                     "%s has no effect with generator=%s", shown(word.raw), self.generator.name
                 )
 
-    def check(self) -> None:
-        """Raise BadInput for settings that are out of range or do not go together."""
+    def check(self, weights: bool = True) -> None:
+        """Raise BadInput for settings that are out of range or do not go together, or weights that
+        are not there."""
         try:
             check_number("steps", self.steps, 1, 100_000, whole=True)
             check_number("count", self.count, 1, 10_000, whole=True)
@@ -229,7 +238,8 @@ class Plan:
         self.check_outputs()
         if self.upscaler and locate(self.upscaler) is None:
             raise BadInput(f"model.upscaler={self.upscaler} is not there")
-        check_models(self.generator_cards, self.clips | self.judges, self.guides)
+        if weights:
+            check_models(self.generator_cards, self.clips | self.judges, self.guides)
         suited = self.generator.sizes(self.model).comfortable
         if suited and self.size[0] * self.size[1] > 4 * suited[0] * suited[1]:
             log.warning(

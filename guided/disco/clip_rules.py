@@ -37,7 +37,7 @@ def clips(given: Given, out: Translation) -> None:
                 out.settings[f"clip.{ours}.weight"] = weight
     out.choices["clip"] = chosen
     if not chosen:
-        out.notes.append("every CLIP is off there, and so it is here; say which with clip=")
+        out.notes.append("every CLIP is off in it; say which with clip=")
 
 
 def chosen_clips(given: Given) -> list[str]:
