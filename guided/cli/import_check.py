@@ -117,16 +117,26 @@ def missing_weights(found: Translation) -> list[str]:
     return []
 
 
+class Collector(logging.Handler):
+    """A handler that keeps the lines of warnings."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line."""
+        self.lines.append(record.getMessage())
+
+
 @contextmanager
 def warnings() -> Iterator[list[str]]:
     """Collect the program's warnings instead of printing them."""
-    lines: list[str] = []
-    log, handler = logging.getLogger("guided"), logging.Handler()
-    handler.emit = lambda line: lines.append(line.getMessage())  # type: ignore[method-assign]
+    log, handler = logging.getLogger("guided"), Collector()
     log.addHandler(handler)
     log.propagate, before = False, log.propagate
     try:
-        yield lines
+        yield handler.lines
     finally:
         log.propagate = before
         log.removeHandler(handler)
