@@ -37,6 +37,33 @@ def split(text: str) -> list[str]:
     return parts
 
 
+def lines_of(text: str) -> list[tuple[int, str]]:
+    """Return the lines of a text with the numbers at which they begin.
+
+    They end at line feeds and carriage returns only: U+2028, form feeds and their like, which word
+    processors put into a line, are in it. A choice {a|b} over several lines is one line."""
+    lines = re.split(r"\r\n|\r|\n", text)
+    found, at = [], 0
+    while at < len(lines):
+        end = end_of_choice(lines, at)
+        found.append((at + 1, " ".join(lines[at:end])))
+        at = end
+    return found
+
+
+def end_of_choice(lines: Sequence[str], at: int) -> int:
+    """Return the number of the lines until the end of a choice {a|b} that begins in a line and
+    ends in one of the next 100; of the line itself if there is none."""
+    opened, bars = 0, False
+    for end in range(at, min(at + 100, len(lines))):
+        signs = re.findall(r"(?<!\\)[{}|]", lines[end])
+        opened += signs.count("{") - signs.count("}")
+        bars = bars or "|" in signs
+        if opened <= 0 or lines[at].startswith("#"):
+            return end + 1 if bars else at + 1
+    return at + 1
+
+
 def unquoted(text: str) -> str:
     """Return the text without surrounding blanks and quotes; backslashes before quotes inside it
     are resolved."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from guided.text import language, scripts, split, unquoted, unreadable
+from guided.text import language, lines_of, scripts, split, unquoted, unreadable
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,24 @@ def test_other_scripts_need_the_multilingual_one() -> None:
 )
 def test_what_is_understood_or_unknown_is_not_warned_of(texts, reads) -> None:
     assert unreadable(texts, reads) is None
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\v", "\f", "\x1c", "\x1d", "\x1e"])
+def test_only_line_feeds_and_carriage_returns_end_a_line(mark):
+    text = f"a{mark}b\nc\r\nd\re"
+    assert lines_of(text) == [(1, f"a{mark}b"), (2, "c"), (3, "d"), (4, "e")]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("x\n{\na\n|b\n}\ny", [(1, "x"), (2, "{ a |b }"), (6, "y")]),
+        ("a {b|\nc} d\ny", [(1, "a {b| c} d"), (3, "y")]),
+        ("smile :{\ny\n:}", [(1, "smile :{"), (2, "y"), (3, ":}")]),
+        ("{a|\n" * 3, [(1, "{a|"), (2, "{a|"), (3, "{a|"), (4, "")]),
+        ("# {a|\nb}", [(1, "# {a|"), (2, "b}")]),
+        ("{a|b}\n" + r"\{a|" + "\nb}", [(1, "{a|b}"), (2, r"\{a|"), (3, "b}")]),
+    ],
+)
+def test_a_choice_over_several_lines_is_one_line(text, lines):
+    assert lines_of(text) == lines

@@ -6,7 +6,6 @@ quoted before Hydra reads it.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,12 +21,11 @@ from hydra.errors import HydraException
 
 from guided.config import schema
 from guided.errors import BadInput, shown
-from guided.prompts.prompt import KEYS
+from guided.prompts.prompt import is_mapping
 from guided.runs.metadata import whole
 from guided.untrusted import interpolation
 from guided.untrusted.typed_paths import expand
 
-log = logging.getLogger(__name__)
 # A random seed, which is null here, as other programs write it.
 RANDOM = re.compile(r"""\s*(["']?)(-1(\.0*)?|random)\1\s*""", re.IGNORECASE)
 WHOLE = re.compile(r"[-+]?\d{1,99}(\.\d*)?([eE]\+?\d\d?)?")  # 50.0 and 1e3 are 50 and 1000
@@ -91,8 +89,6 @@ class Override:
             return raw
         if text.startswith(("[", "{")) and depth(text) > MAX_DEPTH:
             raise BadInput(f"{self.key}={shown(text)}: brackets more than {MAX_DEPTH} deep")
-        if self.is_prose:
-            warn_of_brackets(raw, text)
         return f"{self.key}={in_quotes(interpolation.escaped(text))}"
 
     @cached_property
@@ -157,33 +153,12 @@ def is_grammar(word: str, text: str) -> bool:
     if reading is None:
         return False
     if text.startswith("{"):
-        return not reading.is_sweep_override() and is_mapping(reading.value())
+        return not reading.is_sweep_override() and is_mapping(plain_value(reading.value()))
     if reading.is_sweep_override() and not text.startswith("choice("):
         # `"quoted", he said` is a sentence; `"one","two"` is a sweep.
         items = getattr(reading.value(), "list", [])
         return bool(items) and all(isinstance(item, QuotedString | list) for item in items)
     return True
-
-
-def is_mapping(value: Any) -> bool:
-    """Return whether it is {text: fog, weight: 2} or {0: a seed, 0.5: a tree}, and not prose in
-    braces."""
-    if not isinstance(value, dict):
-        return False
-    keys = {str(getattr(key, "text", key)) for key in value}
-    return bool(keys & KEYS) or all(re.fullmatch(r"[\d.]+%?", key) for key in keys)
-
-
-def warn_of_brackets(word: str, text: str) -> None:
-    """Warn if a prompt begins like a list of quoted texts but is none, or is a mapping with other
-    keys than prompts have."""
-    if re.match(r"\[\s*[\"']", text):
-        log.warning("%s looks like a list but is not well-formed; it is drawn as one text", text)
-    elif text.startswith("{") and parsed(word) is not None:
-        log.warning(
-            "%s has keys that are neither progress, 0 to 1, nor of %s; it is drawn as one text",
-            *(text, ", ".join(sorted(KEYS))),
-        )
 
 
 @lru_cache(4096)

@@ -1,5 +1,6 @@
 """Prompts: texts and pictures with weights, for all of a run or a part of it. Imports no torch."""
 
+import logging
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -7,16 +8,23 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from guided.errors import BadInput, is_number, nearest, shown
+from guided.prompts import foreign_syntax, lists
 from guided.schedule import HEAVIEST, Schedule, schedule
+from guided.text import normal_width
+
+log = logging.getLogger(__name__)
 
 NEGATIVE_WEIGHT = -0.5
 KEYS = {"text", "image", "weight", "clips", "from", "until"}  # of a mapping
 RULES = ("sizes", "sum", "l2")  # for normalising weights, see `shares`
 # "castle:2", "fog:-0.5" and "Blade Runner 2049:1.5", but not "16:9", "12:30" or "note: 5".
-NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)"
-UNMISTAKABLE = r"[+-]\d+\.?\d*|[+-]?\d*\.\d+"
+# The colon, sign and point may be full-width, and the sign a typographic minus.
+SIGN, POINT = "[+－＋−-]", "[.．]"
+NUMBER = rf"{SIGN}?(\d+{POINT}?\d*|{POINT}\d+)"
+UNMISTAKABLE = rf"{SIGN}\d+{POINT}?\d*|{SIGN}?\d*{POINT}\d+"
 WEIGHT = re.compile(
-    rf"(?P<text>.*[^\s\d:]\s*):(?P<weight>{NUMBER})|(?P<year>.*\d):(?P<sure>{UNMISTAKABLE})",
+    rf"(?P<text>.*[^\s\d:：]\s*)[:：](?P<weight>{NUMBER})"
+    rf"|(?P<year>.*\d)[:：](?P<sure>{UNMISTAKABLE})",
     re.DOTALL,
 )
 
@@ -45,11 +53,22 @@ def parse(prompt: Any, negative: Any = None, image_prompt: Any = None) -> list[P
 
     Each is a text, with a weight behind its last colon; a mapping {text or image, weight, clips,
     from, until}; a list of these; or a mapping {progress: any of these}, each of which ends where
-    the next begins. `negative` texts have the weight -0.5, or their own weight negated.
+    the next begins. A text that spells a list or mapping is one (guided.prompts.lists).
+    `negative` texts have the weight -0.5, or their own weight negated.
     Raise BadInput, naming the setting, for other forms and if no prompt has a weight.
     """
+    prompt, negative = spelt_out(prompt, "prompt"), spelt_out(negative, "negative")
+    image_prompt = spelt_out(image_prompt, "image_prompt")
     prompts = read_all(prompt, "prompt", 1.0)
-    prompts += [negated(one) for one in read_all(negative, "negative", -NEGATIVE_WEIGHT)]
+    avoided = read_all(negative, "negative", -NEGATIVE_WEIGHT)
+    for one in avoided:
+        if any(one.at(k / 100) < 0 for k in range(101)):
+            log.warning(
+                "negative has %s with a weight below 0, which draws it instead of avoiding it; "
+                'negative="%s:1" avoids it',
+                *(shown(one.text), shown(one.text)),
+            )
+    prompts += map(negated, avoided)
     for item in as_list(image_prompt):
         prompts.append(read_image(item))
     if not as_list(prompt) and not as_list(image_prompt):
@@ -66,6 +85,41 @@ def as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
+def spelt_out(value: Any, setting: str) -> Any:
+    """Return the list or mapping that a text spells, or the text in the quotation marks that it
+    consists of; any other value as it is, with a warning if it begins like a list."""
+    if not isinstance(value, str):
+        return value
+    try:
+        reading = lists.read(value)
+    except ValueError as error:
+        raise BadInput(f"{setting}={shown(value)} has {error}") from error
+    if isinstance(reading, dict) and not is_mapping(reading):
+        about = (
+            f"{setting}={shown(value)} has keys that are neither progress, 0 to 1, nor of "
+            f"{', '.join(sorted(KEYS))}"
+        )
+        if value.strip()[1:].lstrip()[:1] in lists.QUOTES:  # of JSON
+            raise BadInput(f"{about}; import=FILE reads a file of settings")
+        log.warning("%s; it is drawn as one text", about)
+        return value
+    if reading is None and lists.resembles(value):
+        log.warning(
+            "%s=%s looks like a list but is not well-formed; it is drawn as one text",
+            *(setting, shown(value)),
+        )
+    return value if reading is None else reading
+
+
+def is_mapping(value: Any) -> bool:
+    """Return whether it is {text: fog, weight: 2} or {0: a seed, 0.5: a tree}, and not prose in
+    braces. Keys may be texts or numbers."""
+    if not isinstance(value, dict):
+        return False
+    keys = {str(key) for key in value}
+    return bool(keys & KEYS) or all(re.fullmatch(r"[\d.．]+[%％]?", key) for key in keys)
+
+
 def read_all(value: Any, setting: str, default: float) -> list[Prompt]:
     """Return the prompts of a setting in any of its forms; `default` is the weight of those that
     have none."""
@@ -80,21 +134,24 @@ def read_all(value: Any, setting: str, default: float) -> list[Prompt]:
         raise BadInput(f"{setting}: progress 1 is the end of the run, where nothing is drawn")
     prompts = []
     for items, begins, ends in zip(value.values(), starts, [*starts[1:], 1.0], strict=True):
-        part = [read(item, setting, default) for item in as_list(items)]
+        items = as_list(spelt_out(items, setting))
+        part = [read(item, setting, default) for item in items]
         prompts += [replace(prompt, begins=begins, ends=ends) for prompt in part]
     return prompts
 
 
 def read_progress(value: Any, setting: str) -> float:
     """Return the progress written as 0.4 or "40%". Raise BadInput if it is none."""
-    share = str(value).removesuffix("%")
+    text = normal_width(str(value))
     try:
-        progress = float(share) / (100 if str(value).endswith("%") else 1)
+        progress = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
         progress = math.nan
     if isinstance(value, bool) or not 0 <= progress <= 1:
+        frame = "; Disco Diffusion's frames belong to films" if progress > 1 else ""
         raise BadInput(
-            f"{setting} has {shown(value)} where progress is meant, from 0 to 1 or from 0% to 100%"
+            f"{setting} has {shown(value)} where progress is meant, from 0 to 1 or from 0% to "
+            f"100%{frame}"
         )
     return progress
 
@@ -105,6 +162,7 @@ def read(item: Any, setting: str, default: float = 1.0) -> Prompt:
         raise BadInput(
             f"{setting} has {shown(item)} in it, which is no text; quote it if it is meant"
         )
+    warn_of_foreign(item, setting)
     if not isinstance(item, dict):
         text, weight = split_weight(str(item), default)
         return Prompt(stripped(text, item, setting), read_weight(weight, item, setting))
@@ -126,6 +184,14 @@ def read(item: Any, setting: str, default: float = 1.0) -> Prompt:
         begins=read_progress(item.get("from", 0), setting),
         ends=read_progress(item.get("until", 1), setting),
     )
+
+
+def warn_of_foreign(item: Any, setting: str) -> None:
+    """Warn of what a text has that other programs do not take for text."""
+    text = item.get("text", "") if isinstance(item, dict) else item
+    notes = [] if setting == "image_prompt" else foreign_syntax.notes(str(text))
+    if notes:
+        log.warning("%s has %s", setting, "; and ".join(notes))
 
 
 def stripped(text: str, item: Any, setting: str) -> str:
@@ -177,7 +243,8 @@ def split_weight(text: str, default: float = 1.0) -> tuple[str, float]:
     match = WEIGHT.fullmatch(text.strip())
     if match is None or (re.match(r"\w+://", text) and "/" not in text.split("://", 1)[1]):
         return text, default
-    return match["text"] or match["year"], float(match["weight"] or match["sure"])
+    number = normal_width(match["weight"] or match["sure"]).replace("−", "-")
+    return match["text"] or match["year"], float(number)
 
 
 def meant_for(prompts: Sequence[Prompt], clip: str) -> list[Prompt]:

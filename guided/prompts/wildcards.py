@@ -4,7 +4,11 @@ They are drawn for each image from its own seed, so that image k of a run is the
 among others. Imports no torch.
 
     {red|blue} car      {3::oak|birch}: oak three times as often      {a|{b|c}}: one in another
-    __artist__          \\{not|a wildcard\\}      \\__nor_this\\__
+    {2$$red|blue|green}: two of them, "red, green"      {1-2$$ and $$red|blue}: one, or both
+    __artist__          __trees/oak__: a list in a folder      __trees/*__: a line of any of them
+    \\{not|a wildcard\\}      \\__nor_this\\__
+
+This is also the syntax of the extension dynamic-prompts. Blanks around a choice do not count.
 
 The names of conf/artist, and of the media, styles and moods in conf/look, are lists too:
 __artist__, __medium__, __style__, __mood__; in Chinese within a Chinese text.
@@ -12,29 +16,42 @@ __artist__, __medium__, __style__, __mood__; in Chinese within a Chinese text.
 A backslash before {, } or |, or before two underscores, makes them text, and is removed.
 """
 
+import itertools
+import math
+import os
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
 from guided.errors import BadInput, nearest, shown
-from guided.text import ENGLISH, language
+from guided.text import ENGLISH, language, lines_of
 from guided.untrusted import allowed_files
 from guided.untrusted.regular_files import MB, read_text
 from guided.untrusted.typed_paths import expand, impossible
 
 LISTS = Path(__file__).parent / "words"
 OF_PRESETS = ("artist", "medium", "style", "mood")
-CHOICE = re.compile(
-    r"(?<!\\)\{([^{}|\\]*(?:\\.[^{}|\\]*)*(?:\|[^{}|\\]*(?:\\.[^{}|\\]*)*)+)(?<!\\)\}"
+WORD = r"[^{}|\\]*(?:\\.[^{}|\\]*)*"  # one choice
+# How many are chosen, and the text between them: `2$$`, `1-3$$`, `2-$$`, `-3$$ and $$`.
+SEVERAL = re.compile(
+    r"\s*(?:(?P<low>\d{1,4})(?P<dash>-(?P<high>\d{0,4}))?|-(?P<most>\d{1,4}))"
+    r"\$\$(?:(?P<between>[^{}|$]*)\$\$)?"
 )
-NAME = re.compile(r"(?<!\\)__(?P<name>[\w-]+?)__")
+BOUNDS = re.sub(r"\?P<\w+>", "?:", SEVERAL.pattern)
+CHOICE = re.compile(rf"(?<!\\)\{{({WORD}(?:\|{WORD})+|{BOUNDS}{WORD})(?<!\\)\}}")
+LIST = r"__(?P<name>[\w*-]+?(?:/[\w*-]+?)*)__"
+NAME = re.compile(rf"(?<!\\){LIST}")
+SEVERAL_OF_LIST = re.compile(rf"(?<!\\)\{{(?P<bounds>{BOUNDS})\s*{LIST}\s*\}}")
 ESCAPE = re.compile(r"\\(__|[{}|])")
-SHARE = re.compile(r"(?P<share>\d+\.?\d*|\.\d+)::(?P<word>.*)", re.DOTALL)
+SHARE = re.compile(r"\s*(?P<share>\d+\.?\d*|\.\d+)\s*::(?P<word>.*)", re.DOTALL)
 DEEPEST, LONGEST = 20, 10_000  # levels of lists in lists, and letters; beyond them is a circle
+DEEPEST_CHOICE = 40  # choices in each other
+MOST_FOLDERS = 1000  # of lists
 
 
 @dataclass(frozen=True)
@@ -63,6 +80,8 @@ class Wildcards:
 
     def words(self, name: str, language: str = ENGLISH) -> tuple[str, ...]:
         """Return the lines of a list. Raise BadInput if it is missing or empty."""
+        if "*" in name:
+            return self.any_of(name, language)
         for folder in (self.folder, LISTS) if impossible(f"{name}.txt") is None else ():
             if folder is not None and (folder / f"{name}.txt").is_file():
                 return read_list(folder / f"{name}.txt")
@@ -75,10 +94,21 @@ class Wildcards:
             f"there are {', '.join(known)}"
         )
 
+    def any_of(self, pattern: str, language: str) -> tuple[str, ...]:
+        """Return the lines of all lists whose names match a pattern with `*`; BadInput if none
+        do."""
+        names = [name for name in self.names() if fnmatchcase(name, pattern)]
+        if not names:
+            raise BadInput(
+                f"prompt has __{shown(pattern)}__, and no list has such a name; there are "
+                f"{', '.join(self.names())}"
+            )
+        return tuple(word for name in names for word in self.words(name, language))
+
     def names(self) -> list[str]:
-        """Return the names of all lists."""
+        """Return the names of all lists, with their folders."""
         folders = [folder for folder in (self.folder, LISTS) if folder is not None]
-        files = {path.stem for folder in folders for path in folder.glob("*.txt")}
+        files = {name for folder in folders for name in lists_in(folder)}
         return sorted(files.union(OF_PRESETS if self.preset_names else ()))
 
     def draw(self, text: str, seed: int, place: int | str = 0) -> str:
@@ -86,19 +116,38 @@ class Wildcards:
         image. Raise BadInput for a missing list, a circle of lists or too long a text."""
         # random() is promised to be the same in every version of Python; choice() is not.
         rng = random.Random(f"{seed} {place}")
-        if len(text) > LONGEST and any(pattern.search(text) for pattern in (NAME, CHOICE)):
+        if not any(pattern.search(text) for pattern in (NAME, CHOICE)):
+            return ESCAPE.sub(r"\1", text)
+        if len(text) > LONGEST:
             raise BadInput(f"prompt={shown(text)}: wildcards need a text below {LONGEST} letters")
         lang = language(NAME.sub("", text))
         for _ in range(DEEPEST):
-            before = text[:LONGEST]
-            text = NAME.sub(lambda match: pick(self.words(match["name"], lang), rng), text)
-            while CHOICE.search(text):
-                text = CHOICE.sub(lambda match: pick(options(match[1]), rng), text)
+            before = text
+            text = self.decided(text, rng, lang)
             if text == before:
                 return ESCAPE.sub(r"\1", text)
             if len(text) > LONGEST:
                 break
         raise BadInput(f"prompt={shown(before)}: its wildcards name each other in a circle")
+
+    def decided(self, text: str, rng: random.Random, language: str) -> str:
+        """Return the text with its lists and choices replaced once. Raise BadInput for choices too
+        deep in each other."""
+
+        def of_list(match: re.Match[str]) -> str:
+            bounds = SEVERAL.match(match["bounds"])
+            assert bounds is not None
+            return some(bounds, self.words(match["name"], language), rng)
+
+        text = SEVERAL_OF_LIST.sub(of_list, text)
+        text = NAME.sub(lambda match: pick(self.words(match["name"], language), rng), text)
+        for _ in range(DEEPEST_CHOICE):
+            if CHOICE.search(text) is None:
+                return text
+            text = CHOICE.sub(lambda match: chosen(match[1], rng), text)
+        if CHOICE.search(text):
+            raise BadInput(f"prompt has {{a|b}} more than {DEEPEST_CHOICE} deep in each other")
+        return text
 
 
 def literal(text: str) -> str:
@@ -108,19 +157,65 @@ def literal(text: str) -> str:
     return text
 
 
+def chosen(inside: str, rng: random.Random) -> str:
+    """Return what is drawn from the inside of {a|b} or {2$$a|b|c}."""
+    several = SEVERAL.match(inside)
+    choices = options(inside[several.end() :] if several else inside)
+    return some(several, choices, rng) if several else pick(choices, rng)
+
+
 def options(inside: str) -> tuple[str, ...]:
-    """Return the alternatives between the bars of {a|b}."""
-    return tuple(re.split(r"(?<!\\)\|", inside))
+    """Return the alternatives between the bars of {a|b}, without surrounding blanks."""
+    return tuple(option.strip() for option in re.split(r"(?<!\\)\|", inside))
 
 
-def pick(choices: tuple[str, ...], rng: random.Random) -> str:
+def some(bounds: re.Match[str], choices: tuple[str, ...], rng: random.Random) -> str:
+    """Return several different choices, as many as `bounds`, a match of SEVERAL, says. BadInput if
+    there are fewer."""
+    low = int(bounds["low"] or 0)
+    high = int(bounds["high"] or bounds["most"] or (len(choices) if bounds["dash"] else low))
+    if low > len(choices) or low > high:
+        raise BadInput(
+            f"prompt has {shown(bounds[0].strip())} before {len(choices)} choices, of which so "
+            "many cannot be drawn; 2$$ draws two, 1-3$$ one to three"
+        )
+    count = low + int(rng.random() * (min(high, len(choices)) - low + 1))
+    left, drawn = list(choices), []
+    for _ in range(count):
+        k = picked(left, rng)
+        drawn.append(word_of(left.pop(k)))
+    between = ", " if bounds["between"] is None else bounds["between"]
+    return between.join(drawn)
+
+
+def pick(choices: Sequence[str], rng: random.Random) -> str:
     """Return one of the choices at random; `3::` before one makes it three times as likely."""
+    return word_of(choices[picked(choices, rng)])
+
+
+def picked(choices: Sequence[str], rng: random.Random) -> int:
+    """Return the index of a choice at random. BadInput if every share is 0."""
     matches = [SHARE.fullmatch(choice) for choice in choices]
     weights = [float(match["share"]) if match else 1.0 for match in matches]
+    if not 0 < sum(weights) < math.inf:
+        raise BadInput(
+            f"prompt has {{{shown('|'.join(choices))}}}: no share is above 0 and finite"
+        )
     drawn = rng.random() * sum(weights)
-    k = next((k for k, end in enumerate(accumulate(weights)) if drawn < end), len(choices) - 1)
-    match = matches[k]
-    return match["word"] if match else choices[k]
+    return next((k for k, end in enumerate(accumulate(weights)) if drawn < end), len(choices) - 1)
+
+
+def word_of(choice: str) -> str:
+    """Return a choice without its share."""
+    match = SHARE.fullmatch(choice)
+    return match["word"].strip() if match else choice
+
+
+def lists_in(folder: Path) -> Iterator[str]:
+    """Yield the names of the lists in a folder, and in at most MOST_FOLDERS folders in it."""
+    for place, _, files in itertools.islice(os.walk(folder), MOST_FOLDERS):
+        inside = Path(place).relative_to(folder)
+        yield from ((inside / name[:-4]).as_posix() for name in files if name.endswith(".txt"))
 
 
 @cache
@@ -128,11 +223,11 @@ def read_list(path: Path) -> tuple[str, ...]:
     """Return the lines of a list, without empty ones and comments. Raise BadInput if it cannot be
     read or is empty."""
     try:
-        lines = read_text(path, 16 * MB).splitlines()
+        lines = lines_of(read_text(path, 16 * MB))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise BadInput(f"{path} cannot be read as text: {reason}") from error
-    words = tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+    words = tuple(line.strip() for _, line in lines if line.strip() and line[0] != "#")
     if not words:
         raise BadInput(f"{path} has no choice in it: one a line")
     return words

@@ -3,6 +3,7 @@
 import pytest
 
 from guided.config.composition import Composer, compose
+from guided.config.plan import Plan
 from guided.errors import BadInput
 
 CASES = [
@@ -29,5 +30,6 @@ def test_a_row_is_refused_as_a_command_is(words, message):
 
 @pytest.mark.parametrize(("text", "warned"), [("{x: y}", True), ("{curly} braces", False)])
 def test_a_mapping_with_other_keys_is_drawn_as_text_with_a_warning(caplog, text, warned):
-    assert compose(["prompt=x", f"negative={text}"]).negative == text
+    plan = Plan.read(compose(["prompt=x", f"negative={text}"]))
+    assert plan.prompts[1].text == text
     assert ("drawn as one text" in caplog.text) == warned

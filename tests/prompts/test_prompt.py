@@ -1,5 +1,8 @@
 """What was asked for is understood: weights are not guessed, prompts come and go."""
 
+import re
+from dataclasses import replace
+
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -196,3 +199,94 @@ def test_image_prompts_have_paths_and_weights() -> None:
 def test_what_is_wanted_and_what_is_not(prompt, negative, wants, not_wanted):
     prompts = parse(prompt, negative)
     assert (wanted(prompts), unwanted(prompts)) == (wants, not_wanted)
+
+
+TWO = [Prompt("château", 2.0), Prompt("brume", 1.0)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[château:2, brume]", "【château：2，brume】", "[“château:2”, «brume»]",
+     '["château:2", "brume",]',
+     '[{"text": "château", "weight": 2}, {"text": "brume"}]', "{0: [château:2, brume]}",
+     '{"0": ["château:2", "brume"]}', '{"0%"：【château：２，brume】}'],
+)  # fmt: skip
+def test_a_list_is_one_in_any_script_wherever_it_is_written(text: str) -> None:
+    assert parse(text) == TWO
+    assert parse("x", text)[1:] == [replace(TWO[0], weight=-2.0), replace(TWO[1], weight=-0.5)]
+    if text.startswith("{"):  # a schedule in a schedule
+        return
+    assert parse({0: text, 0.5: "x"})[:2] == [replace(one, ends=0.5) for one in TWO]
+    assert [p.image for p in parse(None, None, text.replace("text", "image"))] == [
+        "château", "brume"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "weight"),
+    [("雾：2", 2), ("雾：－０．５", -0.5), ("fog:−0.5", -0.5), ("2049：1.5", 1.5)],
+)
+def test_colon_and_number_may_be_those_of_any_keyboard(text: str, weight: float) -> None:
+    assert parse([text, "x"])[0].weight == weight
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ('{"text_prompts": {"0": ["a"]}, "steps": 250}', "import=FILE"),
+        ('{"0": "a", "0": "b"}', "prompt=.*a key twice"),
+        ('{"0": ["a"], "100": ["b"]}', "prompt has 100 .*frames"),
+        ('{"text": "a", "wieght": 2}', "did you mean 'weight'"),
+        ("{}", "prompt is empty"),
+        ("[]", "prompt is empty"),
+        ("[é,,b]", "is empty"),
+        ("fog:" + "9" * 400, "weight inf"),
+        ([{"text": "a", "weight": 1e308}, {"text": "b", "weight": 1e308}], "weight 1e"),
+    ],
+)
+def test_what_is_pasted_and_wrong_is_refused(prompt: object, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        parse(prompt)
+
+
+@pytest.mark.parametrize(
+    ("negative", "warned"),
+    [("fog:-1", True), (["a", "fog:-1"], True), ({"text": "fog", "weight": -1}, True),
+     ({"text": "fog", "weight": [[0, 1], [0.5, -1]]}, True), ("fog:0.5", False), ("fog", False),
+     ({}, False), (None, False)],
+)  # fmt: skip
+def test_a_negative_that_becomes_positive_is_told(
+    negative: object, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    parse("a castle", negative)
+    assert ("negative has fog with a weight below 0" in caplog.text) == warned
+    assert len(caplog.records) == warned
+
+
+@pytest.mark.parametrize(
+    ("prompt", "negative", "said"),
+    [
+        ("a", "[a", "negative=[a looks like a list"),
+        ('["a", "b', None, "prompt=.* looks like a list"),
+        ("a", "{x: y}", "negative={x: y} has keys"),
+        (["a (cat:1.3)", "b"], None, "prompt has (cat:1.3), which weighs words"),
+        ({0: {"text": "a (cat:1.3)"}}, None, "prompt has (cat:1.3), which weighs words"),
+        ("a", "((hands))", "negative has ((hands)), which weighs words"),
+        ("a | b:2", None, 'prompt=\'["a", "b:2"]\''),
+    ],
+)
+def test_what_is_drawn_as_text_is_told(
+    prompt: object, negative: object, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    parse(prompt, negative)
+    assert re.search(re.escape(said).replace(r"\.\*", ".*"), caplog.text)
+
+
+@pytest.mark.parametrize(
+    "prompt", ["a red heart", "a castle, fog and rain", ["a:2", "b"], "一行白鹭上青天，两个黄鹂"]
+)
+def test_nothing_is_said_of_a_plain_prompt(
+    prompt: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    parse(prompt, "a face", "a (1.5).png")
+    assert caplog.text == ""

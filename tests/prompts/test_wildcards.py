@@ -134,3 +134,87 @@ def test_an_empty_or_unreadable_list_is_refused(tmp_path: Path) -> None:
 def test_every_list_of_the_program_can_be_drawn_from() -> None:
     for name in ALL.names():
         assert ALL.draw(f"__{name}__", 3) in ALL.words(name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a {red | blue | 3::green} cat", "a { red|blue|  3 :: green } cat",
+     "a {\nred\n|\nblue\n|\n3::green\n} cat"],
+)  # fmt: skip
+def test_blanks_around_a_choice_do_not_count(text: str) -> None:
+    found = drawn(text, 1000)
+    assert set(found) == {"a red cat", "a blue cat", "a green cat"}
+    assert abs(found["a green cat"] - 600) < 80  # binomial: 3 of 5; five standard deviations
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{2$$a|b|c}", {"a, b", "a, c", "b, a", "b, c", "c, a", "c, b"}),
+        ("{1-2$$ and $$a|b}", {"a", "b", "a and b", "b and a"}),
+        ("{2-$$a|b}", {"a, b", "b, a"}),
+        ("{-1$$$$a|b}", {"", "a", "b"}),
+        ("{1-9$$+$$a|b}", {"a", "b", "a+b", "b+a"}),
+        ("{2$$0::a|b|c}", {"b, c", "c, b"}),
+        ("{2$$-$$__hue__}", {"red-blue", "blue-red"}),
+        ("{2$$__hue__|pink}", {"red, pink", "pink, red", "blue, pink", "pink, blue"}),
+    ],
+)  # fmt: skip
+def test_several_choices_at_once_as_dynamic_prompts_has_them(
+    text: str, said: set[str], tmp_path: Path
+) -> None:
+    (tmp_path / "hue.txt").write_text("red\nblue\n")
+    found = drawn(text, 300, tmp_path)
+    assert set(found) == said
+
+
+@pytest.mark.parametrize("text", ["{3$$a|b}", "{3-$$a|b}", "{2-1$$a|b}", "{4$$__hue__}"])
+def test_more_choices_than_there_are_are_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "hue.txt").write_text("red\nblue\n")
+    with pytest.raises(BadInput, match="cannot be drawn"):
+        Wildcards(tmp_path).draw(text, 1)
+
+
+@pytest.mark.parametrize("text", ["{0::a|0::b}", "{2$$0::a|0::b}", "{" + "9" * 400 + "::a|b}"])
+def test_shares_that_cannot_be_drawn_are_refused(text: str) -> None:
+    with pytest.raises(BadInput, match="share"):
+        Wildcards().draw(text, 1)
+
+
+def test_lists_in_folders_and_of_a_pattern(tmp_path: Path) -> None:
+    (tmp_path / "sub/Größe").mkdir(parents=True)
+    (tmp_path / "sub/deep.txt").write_text("green\n")
+    (tmp_path / "sub/Größe/so_1.txt").write_text("big\n")
+    (tmp_path / "top.txt").write_text("red\n")
+    assert set(drawn("a __sub/deep__ hill", 3, tmp_path)) == {"a green hill"}
+    assert set(drawn("__sub/*__", 100, tmp_path)) == {"green", "big"}
+    assert set(drawn("__sub/Größe/so_*__", 100, tmp_path)) == {"big"}
+    assert {"green", "big", "red"} < set(drawn("__*__", 4000, tmp_path))
+    with pytest.raises(BadInput, match="did you mean 'sub/deep'"):
+        drawn("__sub/dep__", 1, tmp_path)
+    with pytest.raises(BadInput, match=r"__sup/\*__, and no list"):
+        drawn("__sup/*__", 1, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "sub/../../secret", "sub//x"])
+def test_no_list_is_outside_of_the_folder(name: str, tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("hush\n")
+    (tmp_path / "words").mkdir()
+    assert Wildcards(tmp_path / "words").draw(f"__{name}__", 1) == f"__{name}__"
+
+
+def test_a_choice_over_several_lines_of_a_list_is_one(tmp_path: Path) -> None:
+    (tmp_path / "ab.txt").write_text("{\n0.6::A\n|\n0.4::B\n}\nC\u2028D\n")
+    found = drawn("__ab__", 1000, tmp_path)
+    assert set(found) == {"A", "B", "C\u2028D"}
+    assert abs(found["A"] - 300) < 75  # binomial: 0.5 * 0.6; five standard deviations
+
+
+def test_a_long_text_is_drawn_and_a_deep_one_refused() -> None:
+    assert Wildcards().draw("leaf " * 2500, 1) == "leaf " * 2500
+    assert Wildcards().draw("{a|" * 20_000, 1) == "{a|" * 20_000
+    assert Wildcards().draw("{a|" * 40 + "b" + "}" * 40, 1) in ("a", "b")
+    with pytest.raises(BadInput, match="more than 40 deep"):
+        Wildcards().draw("{a|" * 41 + "b" + "}" * 41, 1)
+    with pytest.raises(BadInput, match="below 10000 letters"):
+        Wildcards().draw("leaf " * 2500 + "{a|b}", 1)
