@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import takewhile
+from typing import NoReturn
 
 from guided.config import flags as known_flags
 from guided.config import other_names
 from guided.config.overrides import Override, parse
-from guided.config.schema import having, known_names
+from guided.config.schema import groups, having, known_names
 from guided.disco.setting_names import old_setting
 from guided.errors import BadInput, nearest, shown
 
 FLAG = re.compile(r"--?[A-Za-z][\w-]*(=.*)?", re.ASCII | re.DOTALL)
 ASSIGNMENT = re.compile(r"\+{0,2}(?P<name>[A-Za-z_][\w./@:-]*)=", re.ASCII)
+NAME = re.compile(r"\+{0,2}[A-Za-z_]\w*(\.\w+)*", re.ASCII)
+NUMBER = re.compile(r"[+-]?[\d.]+")
 DELETION = re.compile(r"~[\w./@:-]+(=.*)?", re.ASCII)
 
 
@@ -22,10 +25,12 @@ def read_arguments(arguments: Sequence[str]) -> tuple[list[str], list[Override]]
     """Return Hydra's flags with their values, and the settings; bare words are the prompt.
 
     Bare words behind `prompt=a` are the rest of a prompt whose quotes were forgotten. Raises
-    BadInput when there are bare words before it: then there are two prompts."""
+    BadInput when there are bare words before it, for a setting that is given twice, and for bare
+    words that are the parts of a setting with blanks in it."""
     flags: list[str] = []
     words: list[str] = []
     bare: list[str] = []
+    places: list[int] = []  # of the bare words
     prompt: int | None = None  # its index in `words`
     wants_value = False
     for place, argument in enumerate(arguments):
@@ -35,6 +40,7 @@ def read_arguments(arguments: Sequence[str]) -> tuple[list[str], list[Override]]
                 refuse_setting_as_flag(arguments, place)
         elif is_prose(argument):
             bare.append(argument)
+            places.append(place)
         else:
             if argument.startswith("prompt="):
                 if bare:
@@ -46,11 +52,67 @@ def read_arguments(arguments: Sequence[str]) -> tuple[list[str], list[Override]]
         wants_value = argument in known_flags.WITH_VALUE and not wants_value
     if len(bare) == 1 and prompt is None:
         other_names.check_command(bare[0])
+    refuse_blanks(arguments, places, bool(words))
     if bare and prompt is None:
         words.append("prompt=" + " ".join(bare))
     elif bare and prompt is not None:
         words[prompt] = " ".join([words[prompt], *bare])
-    return flags, [parse(word) for word in words]
+    overrides = [parse(word) for word in words]
+    refuse_twice(overrides)
+    return flags, overrides
+
+
+def refuse_blanks(arguments: Sequence[str], places: Sequence[int], beside: bool) -> None:
+    """Raise BadInput if bare words, at these places, are a setting with blanks around its equals
+    sign or without one: `seed = 5`, `seed= 5`, `seed 5`. `beside`: there are settings too."""
+    bare = set(places)
+    prompts = [one for k, one in enumerate(arguments) if k in bare or one.startswith("prompt=")]
+    quoted = any(" " in one.strip() for one in prompts)  # so other words are no part of it
+    for place in places:
+        word, after = arguments[place], arguments[place + 1] if place + 1 in bare else None
+        before = arguments[place - 1] if place else ""
+        if word.startswith("=") and place - 1 in bare and is_name(before, 0.7):
+            refuse_slip(before, word[1:] or after)
+        if before.endswith("=") and place - 1 not in bare and before != "prompt=":
+            refuse_slip(before[:-1], word)
+        if not is_name(word) or (after or "").startswith("="):
+            continue
+        valued = after is not None and (" " in after or NUMBER.fullmatch(after) is not None)
+        first = place == places[0] and word in having("prose") and after is not None
+        alone = beside and len(places) == 1
+        if valued or first or alone or quoted or "." in word:
+            refuse_slip(word, after)
+
+
+def is_name(word: str, similarity: float = 1.0) -> bool:
+    """Return whether a word is, or is as similar as that to, the name of a setting."""
+    root = word.lstrip("+").split(".")[0]
+    inside = NAME.fullmatch(word) is not None
+    return inside and (root in known_names() or bool(nearest(root, known_names(), similarity)))
+
+
+def refuse_slip(name: str, value: str | None) -> NoReturn:
+    """Raise BadInput: a setting is written without blanks, as `name=value`."""
+    written = other_names.assignment(name, value)
+    raise BadInput(
+        f"{shown(name)} stands apart from its value: a setting is written without blanks, as "
+        f"{shown(written)}; if it is a word of the prompt, put the whole prompt in quotes"
+    )
+
+
+def refuse_twice(overrides: Sequence[Override]) -> None:
+    """Raise BadInput for a setting that has two values."""
+    given: dict[str, Override] = {}
+    for one in overrides:
+        key = one.key.lstrip("+")
+        before = given.get(key)
+        given[key] = one
+        if before is None or one.raw.startswith("~"):
+            continue
+        several = one.name in groups(several=True) or one.is_prose
+        both = f"; several are a list, as in {key}=[one,other]" if several else ""
+        first, second = shown(before.text), shown(one.text)
+        raise BadInput(f"{key} is given twice: {first!r} and {second!r}{both}")
 
 
 def refuse_setting_as_flag(arguments: Sequence[str], place: int) -> None:

@@ -1,5 +1,7 @@
 """Arguments are taken apart into flags and settings; bare words are the prompt."""
 
+import re
+
 import pytest
 
 from guided.config.command_line import read_arguments
@@ -41,3 +43,86 @@ def test_slips_are_refused(arguments, message):
 def test_a_slip_in_a_name_is_no_prompt():
     _, (override,) = read_arguments(["promt=a star"])
     assert override.name == "promt"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["prompt", "=", "a red heart", "seed", "=", "5"], "prompt='a red heart'"),
+        (["prompt", "a red heart"], "prompt='a red heart'"),
+        (["prompt", "=a red heart"], "prompt stands apart"),
+        (["promt", "=", "a red heart"], "promt stands apart"),
+        (["a red heart", "seed", "=", "5"], "seed=5"),
+        (["a red heart", "seed=", "5"], "seed=5"),
+        (["a red heart", "seed", "=5"], "seed=5"),
+        (["a", "red", "heart", "seed", "5"], "seed=5"),
+        (["prompt=a red heart", "seed", "=", "5"], "seed=5"),
+        (["prompt=a", "red", "heart", "seed", "=", "5"], "seed=5"),
+        (["a red heart", "seed", "steps=5"], "seed stands apart"),
+        (["seed", "steps=5"], "seed stands apart"),
+        (["prompt", "steps=5"], "prompt stands apart"),
+        (["a red heart", "guide.clip.scale", "=", "500"], "guide.clip.scale=500"),
+        (["a", "heart", "guide.clip.scale", "big"], "guide.clip.scale=big"),
+        (["a castle", "negative", "fog"], "negative"),
+        (["a castle", "negative=", "fog"], "negative=fog"),
+        (["prompt=a red heart", "seed", "steps=5"], "seed stands apart"),
+    ],
+)
+def test_a_setting_with_blanks_in_it_is_no_prompt(arguments, said):
+    with pytest.raises(BadInput, match=re.escape(said)):
+        read_arguments(arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["a", "guide", "to", "the", "model"],
+        ["E", "=", "mc2"],
+        ["x", "=", "5", "on", "a", "blackboard"],
+        ["the", "size", "of", "a", "mouse", "steps=20"],
+        ["show", "me", "a", "cat"],
+        ["seed"],
+        ["a prompt = an order"],
+    ],
+)
+def test_a_sentence_may_have_names_of_settings_in_it(arguments):
+    _, overrides = read_arguments(arguments)
+    words = [word for word in arguments if "=" not in word or " " in word or word == "="]
+    assert f"prompt={' '.join(words)}" in raws(overrides)
+
+
+def test_blanks_behind_prompts_equals_sign_are_nothing_else():
+    _, (override,) = read_arguments(["prompt=", "a red heart"])
+    assert override.name == "prompt" and override.text.strip() == "a red heart"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["prompt=a", "prompt=b"], "prompt is given twice: 'a' and 'b'; several are a list"),
+        (["x", "seed=1", "seed=2"], "seed is given twice: '1' and '2'"),
+        (["x", "seed=1", "seed=1"], "seed is given twice"),
+        (["x", "look=ink", "look=oil"], "look is given twice.*look="),
+        (["x", "+guide.clip.scale=1", "guide.clip.scale=2"], "guide.clip.scale is given twice"),
+        (["-m", "x", "seed=1,2", "seed=3"], "seed is given twice"),
+        (["x", "negative=a", "negative=b"], "negative is given twice"),
+    ],
+)
+def test_a_setting_has_one_value(arguments, said):
+    with pytest.raises(BadInput, match=said):
+        read_arguments(arguments)
+
+
+def test_different_settings_of_a_group_are_not_twice():
+    words = ["guide=[clip]", "~guide.range", "~guide.smooth", "guide.clip.scale=1"]
+    _, overrides = read_arguments(["prompt=x", *words])
+    assert raws(overrides) == ["prompt=x", *words]
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\v", "\f"])
+def test_line_separators_of_other_kinds_part_no_prompt(mark):
+    for arguments in ([f"prompt=a{mark}b"], [f"a{mark}b"], ["a", f"b{mark}c"]):
+        _, (override,) = read_arguments(arguments)
+        assert override.name == "prompt"
+        assert override.text == " ".join(arguments).removeprefix("prompt=")
+        assert override.value == override.text
