@@ -12,7 +12,7 @@ from guided.disco.translation import Given, Translation
 from guided.disco.values import number, product, text, tidy, timed
 from guided.errors import shown
 from guided.prompts.prompt import split_weight
-from guided.prompts.wildcards import literal
+from guided.prompts.wildcard_syntax import literal
 
 FILMS = "belongs to films; this program draws stills"
 

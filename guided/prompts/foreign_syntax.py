@@ -11,13 +11,11 @@ from pathlib import Path
 import yaml
 
 from guided.errors import shown
-from guided.prompts.wildcards import CHOICE, DEEPEST_CHOICE, ESCAPE, NAME, SEVERAL_OF_LIST
+from guided.prompts.wildcard_syntax import apart
 
 DATA = Path(__file__).parent / "foreign_syntax.yaml"
 LONGEST = 10_000  # characters of a prompt that are looked at
 MOST = 6  # notes on one prompt
-MEANT = re.compile(r"\\\{[^{}]*\\\}")  # braces with backslashes before them
-GONE = "…"
 
 
 @dataclass(frozen=True)
@@ -54,20 +52,6 @@ def notes(text: str) -> list[str]:
             taken.append((start, end))
         found.append(f"{shown(match[0].strip())}, which {row.about}{suggestion(text, row)}")
     return found[:MOST]
-
-
-def apart(text: str) -> tuple[str, str]:
-    """Return the choices {a|b} of a text, and the rest of it, where GONE stands for wildcards and
-    for what is escaped."""
-    for pattern in (MEANT, ESCAPE, SEVERAL_OF_LIST, NAME):
-        text = pattern.sub(GONE, text)
-    choices = ""
-    for _ in range(DEEPEST_CHOICE):
-        if CHOICE.search(text) is None:
-            break
-        choices += "".join(match[0] for match in CHOICE.finditer(text))
-        text = CHOICE.sub(GONE, text)
-    return choices, text
 
 
 def suggestion(text: str, row: Row) -> str:

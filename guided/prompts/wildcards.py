@@ -29,6 +29,15 @@ from itertools import accumulate
 from pathlib import Path
 
 from guided.errors import BadInput, nearest, shown
+from guided.prompts.wildcard_syntax import (
+    CHOICE,
+    DEEPEST_CHOICE,
+    ESCAPE,
+    NAME,
+    SEVERAL,
+    SEVERAL_OF_LIST,
+    SHARE,
+)
 from guided.text import ENGLISH, language, lines_of
 from guided.untrusted import allowed_files
 from guided.untrusted.regular_files import MB, read_text
@@ -36,21 +45,7 @@ from guided.untrusted.typed_paths import expand, impossible
 
 LISTS = Path(__file__).parent / "words"
 OF_PRESETS = ("artist", "medium", "style", "mood")
-WORD = r"[^{}|\\]*(?:\\.[^{}|\\]*)*"  # one choice
-# How many are chosen, and the text between them: `2$$`, `1-3$$`, `2-$$`, `-3$$ and $$`.
-SEVERAL = re.compile(
-    r"\s*(?:(?P<low>\d{1,4})(?P<dash>-(?P<high>\d{0,4}))?|-(?P<most>\d{1,4}))"
-    r"\$\$(?:(?P<between>[^{}|$]*)\$\$)?"
-)
-BOUNDS = re.sub(r"\?P<\w+>", "?:", SEVERAL.pattern)
-CHOICE = re.compile(rf"(?<!\\)\{{({WORD}(?:\|{WORD})+|{BOUNDS}{WORD})(?<!\\)\}}")
-LIST = r"__(?P<name>[\w*-]+?(?:/[\w*-]+?)*)__"
-NAME = re.compile(rf"(?<!\\){LIST}")
-SEVERAL_OF_LIST = re.compile(rf"(?<!\\)\{{(?P<bounds>{BOUNDS})\s*{LIST}\s*\}}")
-ESCAPE = re.compile(r"\\(__|[{}|])")
-SHARE = re.compile(r"\s*(?P<share>\d+\.?\d*|\.\d+)\s*::(?P<word>.*)", re.DOTALL)
 DEEPEST, LONGEST = 20, 10_000  # levels of lists in lists, and letters; beyond them is a circle
-DEEPEST_CHOICE = 40  # choices in each other
 MOST_FOLDERS = 1000  # of lists
 
 
@@ -148,13 +143,6 @@ class Wildcards:
         if CHOICE.search(text):
             raise BadInput(f"prompt has {{a|b}} more than {DEEPEST_CHOICE} deep in each other")
         return text
-
-
-def literal(text: str) -> str:
-    """Return a text from which `draw` makes this one: escaped if it has wildcards in it."""
-    if any(pattern.search(text) for pattern in (NAME, CHOICE, ESCAPE)):
-        return re.sub(r"__|[{}|]", r"\\\g<0>", text)
-    return text
 
 
 def chosen(inside: str, rng: random.Random) -> str:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from guided.config import presets
 from guided.errors import BadInput
 from guided.paths import conf_folder
-from guided.prompts.wildcards import LISTS, Wildcards, literal, read_list
+from guided.prompts.wildcard_syntax import literal
+from guided.prompts.wildcards import LISTS, Wildcards, read_list
 
 CONF = conf_folder()
 ALL = Wildcards(preset_names=presets.names)
