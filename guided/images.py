@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 # Decoded by Pillow itself: for others it starts programs, such as Ghostscript for PostScript.
+DAMAGED = (
+    *(OSError, EOFError, ValueError, TypeError, LookupError, ArithmeticError, SyntaxError),
+    *(RuntimeError, Image.DecompressionBombError),  # Pillow's decoders of damaged files
+)
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
 
 
@@ -38,25 +42,49 @@ def open_picture(setting: str, path: str) -> Image.Image:
     Image.init()
     formats = tuple(name for name in FORMATS if name in Image.OPEN)  # AVIF is optional
     try:
-        with warnings.catch_warnings(), Image.open(place, formats=formats) as file:
+        with warnings.catch_warnings():
             # Pillow warns of pictures above 89 million pixels and refuses those of twice as many.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return flat(ImageOps.exif_transpose(file))
+            warnings.simplefilter("ignore")
+            with Image.open(place, formats=formats) as file:
+                return flat(ImageOps.exif_transpose(file))
     except Image.UnidentifiedImageError as error:
-        raise BadInput(f"{setting}={path} is no picture that can be read") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise BadInput(
+            f"{setting}={path} is no picture that can be read, of {', '.join(formats)} with 8 or "
+            "16 bits; save it as PNG or JPEG"
+        ) from error
+    except DAMAGED as error:
         raise BadInput(f"{setting}={path} cannot be read as a picture: {error}") from error
 
 
 def flat(picture: Image.Image) -> Image.Image:
     """Return a picture of any mode as RGB, composited over white where it is transparent."""
-    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
-        picture = picture.convert("I").point(lambda level: level / 257).convert("L")
+    if picture.mode.startswith(("I", "F")):
+        picture = grey(picture)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture)
     return picture.convert("RGB")
+
+
+def grey(picture: Image.Image) -> Image.Image:
+    """Return a picture of one channel of 16 or 32 bits, which Pillow would clip at 255, with 8
+    bits. Its levels are from 0 to 65535, or 255; floats from 0 to 1, or 255. Raise ValueError for
+    others."""
+    import numpy as np
+
+    levels = np.asarray(picture)
+    limits = (1, 255) if picture.mode == "F" else (255, 65535)
+    limits = limits if len(picture.mode) == 1 else (65535,)  # I;16
+    low, high = levels.min(), levels.max()  # NaN if any is
+    full = next((limit for limit in limits if low >= 0 and high <= limit), None)
+    if full is None:
+        raise ValueError(
+            f"its levels are from {low:g} to {high:g}; floats must be from 0 to 1, whole numbers "
+            "from 0 to 255 or 65535"
+        )
+    whole = levels * (255 / full) + 0.5 if picture.mode == "F" else levels // (full // 255)
+    return Image.fromarray(whole.astype(np.uint8))
 
 
 def read_picture(path: str) -> Tensor:

@@ -1,5 +1,8 @@
 """Pictures of every kind become upright RGB; what is none is refused by name."""
 
+import random
+
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -88,3 +91,69 @@ def test_what_is_no_picture_is_refused_by_name(tmp_path):
         assert "\n" not in str(caught.value)
     with pytest.raises(BadInput, match="is a link"):
         check_picture("init", "https://example.org/a.png")
+
+
+# ---- more than 8 bits ----------------------------------------------------------------------
+
+RAMP = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        RAMP,
+        RAMP * 255,
+        (RAMP * 255).round().astype(np.int32),
+        (RAMP * 65535).round().astype(np.int32),
+        (RAMP * 65535).round().astype(np.uint16),
+    ],
+    ids=["floats to 1", "floats to 255", "32 bits to 255", "32 bits to 65535", "16 bits"],
+)
+def test_levels_of_more_bits_are_greys(levels, tmp_path):
+    image = read_picture(saved(Image.fromarray(levels), tmp_path / "depth.tiff"))
+    expected = torch.from_numpy(RAMP).expand(1, 3, 8, 8)
+    assert torch.allclose(image, expected, atol=1.001 / 255)
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [RAMP - 0.5, RAMP * 1000, np.where(RAMP > 0.5, np.nan, RAMP), (RAMP * 1e9).astype(np.int32)],
+    ids=["negative", "metres", "not a number", "above 16 bits"],
+)
+def test_levels_of_no_known_range_are_refused(levels, tmp_path):
+    path = saved(Image.fromarray(levels.astype(levels.dtype)), tmp_path / "depth.tiff")
+    with pytest.raises(BadInput, match=r"depth.tiff.*its levels are from .* floats must be"):
+        open_picture("init", path)
+
+
+def test_what_pillow_lacks_names_what_to_save(tmp_path):
+    for name, begins in (
+        ("x.heic", b"\0\0\0\x18ftypheic"),
+        ("x.exr", b"v/1\1"),
+        ("x.svg", b"<svg"),
+    ):
+        (tmp_path / name).write_bytes(begins + b"x" * 200)
+        with pytest.raises(BadInput, match=rf"{name} is no picture.*save it as PNG or JPEG"):
+            open_picture("init", str(tmp_path / name))
+
+
+@pytest.mark.parametrize("kind", ["avif", "png", "tiff", "webp", "gif", "jpg"])
+def test_a_damaged_picture_is_refused_and_nothing_is_printed(kind, tmp_path, recwarn):
+    whole = tmp_path / f"whole.{kind}"
+    try:
+        Image.effect_noise((32, 32), 50).convert("RGB").save(whole)
+    except (KeyError, OSError, ValueError):
+        pytest.skip("Pillow was built without it")
+    content, dice = whole.read_bytes(), random.Random(kind)
+    refused = 0
+    for _ in range(60):
+        damaged = bytearray(content)
+        for _ in range(dice.choice([1, 4, 30])):
+            damaged[dice.randrange(dice.choice([60, 300, len(content)]))] = dice.randrange(256)
+        (tmp_path / "damaged").write_bytes(damaged[: dice.choice([len(content), 200])])
+        try:
+            open_picture("init", str(tmp_path / "damaged"))
+        except BadInput as error:
+            refused += 1
+            assert "damaged" in str(error) and "\n" not in str(error)
+    assert refused > 10 and not recwarn.list
