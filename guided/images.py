@@ -74,8 +74,7 @@ def grey(picture: Image.Image) -> Image.Image:
     import numpy as np
 
     levels = np.asarray(picture)
-    limits = (1, 255) if picture.mode == "F" else (255, 65535)
-    limits = limits if len(picture.mode) == 1 else (65535,)  # I;16
+    limits = {"F": (1, 255), "I": (255, 65535)}.get(picture.mode, (65535,))  # I;16
     low, high = levels.min(), levels.max()  # NaN if any is
     full = next((limit for limit in limits if low >= 0 and high <= limit), None)
     if full is None:

@@ -21,7 +21,7 @@ from guided.errors import Failed
 from guided.runs.layout import JOBS
 from guided.runs.manifest import Manifest
 from guided.untrusted import allowed_files, interpolation
-from guided.untrusted.regular_files import check_folder
+from guided.untrusted.run_folder import check_folder
 
 STEP_TIMEOUT = 60  # seconds for the step at hand, when the parent is gone
 EXIT_TIMEOUT = 10  # seconds for leaving after that

@@ -36,7 +36,7 @@ from guided.runs import files, record
 from guided.runs.layout import FILMS, JOBS, LATEST, SETTINGS, film_name, new_folder
 from guided.runs.manifest import DONE, QUEUED, RUNNING, Manifest, Picture, Row
 from guided.untrusted import allowed_files
-from guided.untrusted.regular_files import check_folder
+from guided.untrusted.run_folder import check_folder
 from guided.untrusted.typed_paths import expand
 from guided.version import __version__
 

@@ -26,8 +26,7 @@ from guided.models.recognise import guess_kind, recognise
 from guided.paths import conf_folder
 from guided.text import split, unquoted
 from guided.untrusted import allowed_files
-from guided.untrusted.regular_files import check_regular
-from guided.untrusted.typed_paths import expand
+from guided.untrusted.typed_paths import check_regular, expand
 from guided.untrusted.yaml_reader import read_config
 
 log = logging.getLogger(__name__)

@@ -27,7 +27,6 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from guided.errors import BadInput
-from guided.images import DAMAGED
 from guided.version import __version__
 
 SOFTWARE = f"AI generated; guided {__version__}"
@@ -170,7 +169,7 @@ def read(path: Path) -> str | None:
         raise BadInput(f"{path} is no PNG, WebP, JPEG, GIF or MP4") from error
     except BadInput:
         raise
-    except DAMAGED as error:
+    except (OSError, EOFError, ValueError, LookupError, SyntaxError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or error
         raise BadInput(f"{path} cannot be read as a picture: {why}") from error
 

@@ -23,13 +23,15 @@ import yaml
 
 from guided.errors import BadInput
 from guided.text import split, unquoted
+from guided.untrusted.regular_files import MB, read_text
 
 log = logging.getLogger(__name__)
 NAME = "trust"
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 PLACES = (NAME, "wildcards", "cache", "init", "image_prompt")  # values that are always paths
 ENDINGS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".yaml", ".yml")
 CARDS = (".yaml", ".yml")
+LONGEST = 4096  # characters of a path
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Settings whose values are texts, or untrusted sources themselves.
 NO_PATHS = ("prompt", "negative", "from", "prompts", "resume", "name", "folder")
 
@@ -204,17 +206,19 @@ def rooted(text: str) -> bool:
 
 
 def texts_of(file: Path) -> list[str]:
-    """Return every text in a YAML file; none if it cannot be read."""
+    """Return every text in a YAML file of bounded size; none if it cannot be read."""
     try:
-        return list(texts(yaml.load(file.read_text(encoding="utf-8"), LOADER)))
+        return list(texts(yaml.load(read_text(file, MB), LOADER), set()))
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return []
 
 
-def texts(node: object) -> Iterator[str]:
-    """Yield every text in lists and mappings."""
-    if isinstance(node, str) and len(node) < 4096 and "\0" not in node:
+def texts(node: object, seen: set[int]) -> Iterator[str]:
+    """Yield every text in lists and mappings, of which each is visited once, although aliases may
+    refer to it many times; `seen` has the ids of those visited."""
+    if isinstance(node, str) and len(node) < LONGEST and "\0" not in node:
         yield node
-    elif isinstance(node, dict | list):
+    elif isinstance(node, dict | list) and id(node) not in seen:
+        seen.add(id(node))
         for inside in node.values() if isinstance(node, dict) else node:
-            yield from texts(inside)
+            yield from texts(inside, seen)

@@ -1,7 +1,4 @@
-"""Reading untrusted files and folders: regular files up to a limit, no links, pipes and devices.
-
-Imports no torch.
-"""
+"""Reading untrusted files: regular files up to a limit, no links, pipes and devices."""
 
 from __future__ import annotations
 
@@ -10,8 +7,6 @@ import errno
 import os
 import stat
 from pathlib import Path
-
-from guided.errors import BadInput
 
 MB = 1 << 20
 CHUNK = 4 * MB  # bytes per read, so that memory is used only for data that exist
@@ -60,13 +55,6 @@ def decoded(content: bytes) -> str:
     return text
 
 
-def check_regular(setting: str, path: Path) -> None:
-    """Raise BadInput unless the path is a regular file or a folder."""
-    mode = path.stat().st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise BadInput(f"{setting}={path} is {kind(mode)}; give a file")
-
-
 def kind(mode: int) -> str:
     """Return the kind of file of a mode in words."""
     kinds = (
@@ -77,35 +65,3 @@ def kind(mode: int) -> str:
         (stat.S_ISREG, "a file"),
     )
     return next((words for test, words in kinds if test(mode)), "a device")
-
-
-def check_folder(folder: Path, own_links: str = "") -> None:
-    """Raise BadInput if a run's folder has, at any depth, anything but regular files and folders:
-    writing through a link may change any file.
-
-    In the subfolder named `own_links`, symbolic links to files in it are allowed."""
-    waiting = [folder] if folder.is_dir() else []
-    while waiting:
-        with os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                mode = entry.stat(follow_symlinks=False).st_mode
-                path = Path(entry.path)
-                if stat.S_ISDIR(mode):
-                    waiting.append(path)
-                elif not (stat.S_ISREG(mode) or (own_links and is_own(path, folder, own_links))):
-                    raise BadInput(
-                        f"{path} is {kind(mode)}: a run's folder has only plain files and "
-                        "folders in it; if it is yours, remove it and try again"
-                    )
-
-
-def is_own(path: Path, folder: Path, name: str) -> bool:
-    """Return whether the path is a link in folder/name to a regular file in folder/name."""
-    inside = (folder / name).resolve()
-    target = path.resolve()
-    return (
-        path.is_symlink()
-        and path.parent.resolve().is_relative_to(inside)
-        and target.is_relative_to(inside)
-        and target.is_file()
-    )

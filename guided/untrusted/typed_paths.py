@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 from guided.errors import BadInput, shown
+from guided.untrusted.regular_files import kind
 
 LONGEST_NAME, LONGEST = 255, 4096  # bytes, of a part and of the whole
 
@@ -23,6 +25,13 @@ def expand(setting: str, typed: str | Path) -> Path:
             f"{setting}={shown(text)}: the home folder of {shown(user)} is not known here; "
             "give the whole path"
         ) from error
+
+
+def check_regular(setting: str, path: Path) -> None:
+    """Raise BadInput unless the path is a regular file or a folder."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise BadInput(f"{setting}={path} is {kind(mode)}; give a file")
 
 
 def impossible(text: str) -> str | None:

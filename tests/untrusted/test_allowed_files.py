@@ -157,3 +157,26 @@ def test_a_manifest_opens_nothing_by_itself_and_cannot_trust_itself(folder):
         with pytest.raises(BadInput, match=r"resume=.* needs .*clip.*trust="):
             do([f"resume={folder}"], [])
         assert [one.state for one in Manifest.read(folder).pictures] == ["queued"]
+
+
+@pytest.mark.parametrize("make", ["pipe", "endless", "bomb", "deep"])
+def test_an_odd_file_of_ones_own_configuration_is_read_in_a_moment(folder, make):
+    """2^60 texts by aliases of aliases; a reader that follows each of them never ends."""
+    mine = folder / "mine"
+    mine.mkdir()
+    (mine / "good.yaml").write_text("wildcards: ~/words\n")
+    odd = mine / "odd.yaml"
+    if make == "pipe":
+        os.mkfifo(odd)
+    elif make == "endless":
+        odd.symlink_to("/dev/zero")
+    elif make == "bomb":
+        levels = [f"a{k}: &a{k} [*a{k - 1}, *a{k - 1}]\n" for k in range(1, 60)]
+        odd.write_text("a0: &a0 [~/bomb, x]\n" + "".join(levels))
+    else:
+        odd.write_text("[" * 50_000)
+    found = allowed_files.in_folders([mine], folder)
+    expected = {Path("~/words").expanduser()}
+    if make == "bomb":
+        expected.add(Path("~/bomb").expanduser())
+    assert found == expected
