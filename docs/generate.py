@@ -262,11 +262,10 @@ def _choice(group: str, name: str) -> str:
     node = node[name] if several else node
     values = OmegaConf.to_container(node, resolve=False)
     cls = class_of(values.pop("_target_"))
-    said = comments(conf_folder() / group / f"{name}.yaml")
     prefix = f"{group}.{name}" if several else group
     lines = []
     for field in dataclasses.fields(cls):
-        meaning = help_of(field) or said.get(field.name) or source_comment(cls, field.name)
+        meaning = help_of(field) or source_comment(cls, field.name)
         value = default_text(values.get(field.name, field.default))
         lines.append((f"`{prefix}.{field.name}`", value, range_of(cls, field), meaning))
     head = ("Setting", "Default", "Allowed values", "Meaning")
@@ -305,12 +304,6 @@ def message_about(cls: type, name: str, value: Any) -> str:
     except (TypeError, AttributeError):
         pass
     return ""
-
-
-def comments(path: Path) -> dict[str, str]:
-    """Return the comment behind each setting of a YAML file."""
-    text = path.read_text(encoding="utf-8")
-    return dict(re.findall(r"^ *(\w+): .*? # (.+)$", text, re.MULTILINE))
 
 
 def title(path: Path) -> str:

@@ -4,16 +4,19 @@ import dataclasses
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import yaml
 from omegaconf import OmegaConf
 
 from guided.cli.main import compose
 from guided.config import card_list, presets
-from guided.config.schema import build, build_all
+from guided.config.schema import build, build_all, dataclass_of
 from guided.diffusion.unet import UNet
 from guided.paths import conf_folder
 
@@ -58,12 +61,36 @@ def test_every_file_begins_with_the_command_that_uses_it():
     [(g, c) for g, c in ALONE if g not in ("look", "model", "clip") and c != "none"],
 )
 def test_a_choice_lists_every_setting_of_what_it_names(group, choice):
-    """Hydra knows only what the YAML lists: a setting left out could not be set, nor completed."""
+    """Hydra knows only what is listed: a setting left out could not be set, nor completed."""
     cfg = chosen(group, choice)[group]
     for node in cfg.values() if group in SEVERAL else [cfg]:
         built = build(node, group)
         settings = {f.name for f in dataclasses.fields(built)}
         assert {str(key) for key in node} - {"_target_"} == settings
+
+
+def nodes(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield every mapping in plain data that has a `_target_`."""
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield node
+        for inside in node.values():
+            yield from nodes(inside)
+
+
+def test_no_file_repeats_a_default() -> None:
+    """The dataclass has it. A card's `unet` describes a file, whole."""
+    for path in sorted(CONF.rglob("*.yaml")):
+        for node in nodes(yaml.safe_load(path.read_text(encoding="utf-8"))):
+            plain = OmegaConf.to_container(
+                OmegaConf.structured(dataclass_of(node["_target_"], ""))
+            )
+            pairs = list(node.items())
+            if isinstance(recommended := node.get("recommended"), dict):
+                pairs += recommended.items()
+                plain |= plain["recommended"]
+            repeated = [name for name, value in pairs if name in plain and plain[name] == value]
+            assert not repeated, (path.relative_to(CONF), repeated)
 
 
 def test_presets_win_over_defaults_and_the_command_line_over_presets():

@@ -14,8 +14,10 @@ from guided.runs.manifest import Row
 class Preset:
     """Rows of a batch, as a preset gives them."""
 
-    list: Any = field(default_factory=list)  # prompts, or mappings of settings
-    product: Any = field(default_factory=dict)  # {setting: values}, each with each
+    # prompts, or mappings of settings
+    list: Any = field(default_factory=list, metadata={"listed": True})
+    # {setting: values}: each value of each setting with each of the others
+    product: Any = field(default_factory=dict, metadata={"listed": True})
 
     def rows(self, flags: Sequence[str], name: str) -> list[Row]:
         """Return the rows. BadInput if there are none."""

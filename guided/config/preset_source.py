@@ -1,8 +1,9 @@
-"""The source from which Hydra reads the user's own presets: `--config-dir mine` is presets://mine.
+"""The sources from which Hydra reads conf/ and the user's own presets: `--config-dir mine` is
+presets://mine.
 
-Hydra reads its own folder as it is, which is part of the program. These files may come from
-anyone: each is read by untrusted.yaml_reader, and none may set anything of Hydra's own, whose
-settings name code that it runs.
+Both complete the nodes that they read with the defaults of their classes. conf/ is part of the
+program. The user's files may come from anyone: each is read by untrusted.yaml_reader, and none may
+set anything of Hydra's own, whose settings name code that it runs.
 """
 
 from __future__ import annotations
@@ -11,15 +12,43 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult, ConfigSource
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from guided.config import schema
+from guided.config.defaults import completed
 from guided.errors import BadInput
+from guided.paths import conf_folder
 from guided.untrusted import yaml_reader
 
-SCHEME = "presets"
+CONF, SCHEME = "conf", "presets"
+
+
+class ConfSource(FileConfigSource):
+    """The program's own folder conf/."""
+
+    @staticmethod
+    def scheme() -> str:
+        return CONF
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """Return a file with its nodes completed."""
+        found = super().load_config(config_path)
+        assert isinstance(found.config, DictConfig)
+        settings = OmegaConf.to_container(found.config)
+        found.config = OmegaConf.create(completed(settings, ""))
+        return found
+
+
+class ConfFolder(SearchPathPlugin):
+    """Has Hydra search conf/, where no other program's folder is its main one."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        if all(element.provider != "main" for element in search_path.get_path()):
+            search_path.append("main", f"{CONF}://{conf_folder()}")
 
 
 class PresetSource(FileConfigSource):
@@ -39,13 +68,20 @@ class PresetSource(FileConfigSource):
         found = yaml_reader.read_config(path)
         header = ConfigSource._get_header_dict(yaml_reader.text_of(path, str(path))[:512])
         check_is_preset(config_path, header, found, path)
-        if isinstance(found, DictConfig):
-            whole = {key: found[key] for key in schema.typed_as(int) if key in found}
-            found.update({key: schema.as_integer(value) for key, value in whole.items()})
+        settings = OmegaConf.to_container(found)
+        assert isinstance(settings, dict)
+        whole = {key: settings[key] for key in schema.typed_as(int) if key in settings}
+        settings |= {key: schema.as_integer(value) for key, value in whole.items()}
+        group = config_path.partition("/")[0]
+        if header.get("package") != "_global_":
+            settings = completed(settings, group)
+        elif group in settings:
+            # Nodes of other groups may change some settings of what is chosen there.
+            settings[group] = completed(settings[group], group)
         return ConfigResult(
             provider=self.provider,
             path=f"{SCHEME}://{self.path}",
-            config=found,
+            config=OmegaConf.create(settings),
             header=header,
         )
 
@@ -69,8 +105,9 @@ def check_is_preset(
 
 
 def register() -> None:
-    """Have Hydra read folders of presets by this source."""
-    Plugins.instance().register(PresetSource)
+    """Have Hydra search conf/, and read it and folders of presets by these sources."""
+    for plugin in (ConfSource, ConfFolder, PresetSource):
+        Plugins.instance().register(plugin)
 
 
 def searchpath(folder: str) -> str:

@@ -19,6 +19,7 @@ from wcwidth import wcswidth, wcwidth
 
 from guided import console
 from guided.config import choices
+from guided.config.defaults import completed
 from guided.errors import BadInput, nearest, printable, shown
 from guided.paths import program
 from guided.prompts.prompt import split_weight
@@ -66,7 +67,7 @@ def read(group: str, path: Path) -> Preset:
     node = yaml_reader.read(text, str(path), aliases=True, dates=True)
     inside = node if isinstance(node, dict) else {}
     inside = inside.get(group, inside)
-    says = inside.get(path.stem) if isinstance(inside, dict) else None
+    says = completed(inside.get(path.stem), path.stem) if isinstance(inside, dict) else None
     comments = [line.lstrip("# ") for line in text.splitlines() if line.startswith("#")]
     about = next((line for line in comments if not line.startswith("@package")), "")
     return Preset(path.stem, says if isinstance(says, dict) else {}, about.split(": python")[0])

@@ -6,7 +6,7 @@ the cutouts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from guided.errors import check_number, not_one_of
@@ -25,24 +25,24 @@ class Cutouts(CutoutSettings):
     """Settings of the standard cutouts. Overview cutouts show all of the area, letter-boxed; inner
     cutouts are random squares of it. Every number except micro_batch may be a schedule."""
 
-    overview: Any = field(default_factory=lambda: [[0, 12], [0.4, 4]])  # number in a set
-    inner: Any = field(default_factory=lambda: [[0, 4], [0.4, 12]])  # number in a set
-    area: str = "whole"  # of the image that is cut; middle: its centred square only
-    power: Any = 1.0  # of inner cutouts' sizes: above 1 favours small ones, below 1 large ones
-    smallest: Any = None  # as a share of the short side; null: CLIP's input size in pixels
-    gray: Any = field(default_factory=lambda: [[0, 0.2], [0.4, 0.0]])  # share of inner cutouts
-    # Overviews differ by their augmentations only: at most this many are encoded, with weights
-    # that add up to all. null: all are encoded.
+    overview: Any = 6  # number of views of the whole area, letter-boxed
+    inner: Any = 2  # number of random squares of the area
+    # whole, the image; middle, its central square, for models of single objects
+    area: str = "whole"
+    power: Any = 1  # exponent of inner cutouts' size: above 1, mostly smaller
+    smallest: Any = 0.6  # smallest inner cutout, as a share of the short side
+    gray: Any = 0  # share of inner cutouts without colour
+    # maximum of similar overviews that are computed, weighted to count for all; null: no maximum
     merge: Any = None
     batches: Any = 1  # sets of cutouts per step, their gradients averaged
-    micro_batch: int | None = None  # cutouts per pass through CLIP; None: as many as fit
-    augment: bool = True
+    micro_batch: int | None = None  # cutouts encoded at once; null: as many as fit into memory
+    augment: bool = True  # the following, at random
     flip: Any = 0.5  # probability
-    degrees: Any = 10.0  # maximum of the rotation
+    degrees: Any = 10  # maximum of the rotation
     translate: Any = 0.05  # maximum of the shift, as a share of the side
     noise: Any = 0.01  # standard deviation
-    grayscale: Any = 0.1  # probability
-    jitter: Any = 0.1  # maximum change of brightness and contrast
+    grayscale: Any = 0  # probability
+    jitter: Any = 0  # maximum change of brightness and contrast
 
     def __post_init__(self) -> None:
         self.overview = schedule("overview", self.overview, 0, 512, whole=True)
@@ -92,20 +92,18 @@ class DiscoCutouts(CutoutSettings):
     depend on them: black bars, one grey inner cutout where `gray` is 0, and by default one draw of
     the augmentations for all cutouts of a set."""
 
-    overview: Any = field(default_factory=lambda: [[0, 12], [0.4, 4]])  # number in a set
-    inner: Any = field(default_factory=lambda: [[0, 4], [0.4, 12]])  # number in a set
-    power: Any = 1  # of inner cutouts' sizes; 0: the short side, above 1: mostly small ones
-    # The first int(gray * inner) + 1 inner cutouts are grey.
-    gray: Any = field(default_factory=lambda: [[0, 0.2], [0.4, 0.0]])
+    overview: Any = "[12]*400+[4]*600"  # number of views of the whole image, letter-boxed in black
+    inner: Any = "[4]*400+[12]*600"  # number of random squares of the image
+    # exponent of inner cutouts' size: 0, always the short side; above 1, mostly smaller
+    power: Any = 1
+    gray: Any = "[0.2]*400+[0]*600"  # share of inner cutouts without colour, and one more
     batches: Any = 4  # sets of cutouts per step, their gradients averaged
-    micro_batch: int | None = None  # cutouts per pass through CLIP; None: as many as fit
-    augment: bool = True
-    shared: bool = True  # one draw of the augmentations per set, as in Disco; else per cutout
-    # Overviews are plain, grey, mirrored, grey and mirrored. few: if there are at most four, else
-    # all are plain (Disco); first: the first four of any number (DiscoArt).
+    micro_batch: int | None = None  # cutouts encoded at once; null: as many as fit into memory
+    augment: bool = True  # random flips, rotations, shifts, noise and colours
+    shared: bool = True  # one random augmentation for a whole set
+    # grey and mirrored overviews: few, only if there are 4 or fewer; first, always the first 4
     variants: str = "few"
-    # Plain overviews differ by their augmentations only: at most this many are encoded, with
-    # weights that add up to all. null: all are encoded.
+    # maximum of similar overviews that are computed, weighted to count for all; null: no maximum
     merge: Any = None
 
     def __post_init__(self) -> None:

@@ -39,8 +39,8 @@ class PLMS(SamplerSettings):
     """Pseudo linear multistep on the predicted noise: deterministic, with one evaluation a step
     and two in the first step. No recurrence: fresh noise is not that of earlier predictions."""
 
-    order: int = 2  # 2 to 4; Disco Diffusion's is 2, the paper's 4
-    eta: Any = 0  # always 0: it adds no noise
+    order: int = 2  # 2 as in Disco Diffusion; 4 as in the paper
+    eta: Any = 0  # must be 0, because PLMS adds no noise
 
     def __post_init__(self) -> None:
         check_number("order", self.order, 2, 4, whole=True)
@@ -98,8 +98,8 @@ class DPMSolver(SamplerSettings):
     evaluation a step. With recurrence only the first pass of a step uses the earlier prediction,
     which does not belong to the fresh noise of later passes."""
 
-    eta: Any = 0.0
-    recurrence: Any = 1
+    eta: Any = 0  # share of fresh noise: 0 deterministic, 1 the SDE
+    recurrence: Any = 1  # times that each step is taken, noise added again in between
 
     def __post_init__(self) -> None:
         self.eta = schedule("eta", self.eta, 0, 1)

@@ -62,8 +62,10 @@ def walk(
 class DDIM(SamplerSettings):
     """DDIM: deterministic at eta 0, as noisy as DDPM at eta 1."""
 
-    eta: Any = 0.8  # or auto, by the number of steps
-    recurrence: Any = 1
+    # share of fresh noise: 0 deterministic, 1 as much as DDPM; auto: 0 for up to 50 steps, rising
+    # to 1 for 315
+    eta: Any = 0.8
+    recurrence: Any = 1  # times that each step is taken, noise added again in between
 
     def __post_init__(self) -> None:
         self.eta = automatic("eta", self.eta, 0, 1)
@@ -106,7 +108,7 @@ def auto_eta(steps: int) -> float:
 class DDPM(SamplerSettings):
     """Ancestral sampling, with the learned variance or else the larger of the two fixed ones."""
 
-    recurrence: Any = 1
+    recurrence: Any = 1  # times that each step is taken, noise added again in between
 
     def __post_init__(self) -> None:
         self.recurrence = schedule("recurrence", self.recurrence, 1, 100, whole=True)

@@ -23,10 +23,15 @@ LONG = ("cut", "split")
 class ClipGuide(GuideSettings):
     """Settings of the CLIP guide: its strength and how CLIPs and prompts are weighted."""
 
-    scale: Any = 5000.0  # of the loss; a schedule, or auto: from the number of pixels
-    combine: str = "mean"  # mean: CLIPs share the scale; sum: each has all of it, as in Disco
-    weights: str = "sizes"  # how the prompts' weights are normalised: guided.prompts.prompt.RULES
-    long: str = "cut"  # a prompt beyond a CLIP's context: truncated, or split and averaged
+    scale: Any = 5000.0  # strength of all CLIPs together; auto: by the number of pixels
+    # losses of several CLIPs: mean, they share the scale; sum, each has all of it
+    combine: str = "mean"
+    # prompts' weights are divided by: sizes, the sum of their absolute values; sum, the absolute
+    # value of their sum; l2, their Euclidean norm
+    weights: str = "sizes"
+    # prompts with more tokens than a CLIP reads: cut, the end is dropped; split, parts are encoded
+    # and averaged
+    long: str = "cut"
 
     def __post_init__(self) -> None:
         self.scale = automatic("scale", self.scale, 0)

@@ -26,7 +26,9 @@ METRICS = ("pixels", "lpips")
 class Likeness(GuideSettings):
     """Settings of the likeness guide."""
 
-    scale: Any = 1000.0  # 0: off; usual values in Disco Diffusion are 10 to 20000
+    scale: Any = 1000  # 0: off; usual values in Disco Diffusion are 10 to 20000
+    # pixels, mean squared error; lpips, perceptual similarity: needs pip install lpips, and VGG16
+    # (553 MB)
     metric: str = "pixels"
 
     def __post_init__(self) -> None:

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 class Palette(GuideSettings):
     """Settings of the palette guide."""
 
-    colours: list[str] = field(default_factory=lambda: ["#000000", "#ffffff"])  # #rrggbb
-    between: bool = True  # allow mixtures of neighbours too: ink on paper rather than a poster
-    scale: Any = 300.0  # 0: off
+    colours: list[str] = field(default_factory=lambda: ["#000000", "#ffffff"])  # at least one
+    # allow mixtures of neighbouring colours of the list, as in ink on paper; false: those colours
+    # only, as in a linocut
+    between: bool = True
+    scale: Any = 300  # 0: off
 
     def __post_init__(self) -> None:
         for colour in self.colours:

@@ -35,7 +35,7 @@ class Recommended:
 
     steps: int = 250
     fine: int = 500  # steps of look=fine
-    scale: float = 5000.0  # of CLIP guidance
+    scale: float = 5000  # of CLIP guidance
     clamp: float = 0.05  # of the gradient's root mean square
     reach: Any = None  # of the shift of a prediction: null, a number or pairs [progress, number]
     eta: float = 0.8
@@ -130,14 +130,15 @@ class MetricCard(WeightsCard):
 class ModelCard(WeightsCard):
     """A diffusion checkpoint in guided-diffusion's format."""
 
-    unet: UNetConfig = field(default_factory=UNetConfig)
     prediction: str = "eps"  # parametrisation: eps, v or x0
     schedule: str = "linear"  # of the noise it was trained with
     spacing: str = "ddim"  # of the steps
-    clip_denoised: bool = False
-    size: list[int] = field(default_factory=lambda: [512, 512])  # width, height
-    recommended: Recommended = field(default_factory=Recommended)
+    clip_denoised: bool = field(default=False, metadata={"listed": True})  # clamp to [-1, 1]
+    # width, height
+    size: list[int] = field(default_factory=lambda: [512, 512], metadata={"listed": True})
     upscaler: str = ""  # weights of a x4 upscaler trained for this model's pictures
+    recommended: Recommended = field(default_factory=Recommended, metadata={"listed": True})
+    unet: UNetConfig = field(default_factory=UNetConfig)
 
     GROUP = "model"
 
@@ -176,9 +177,10 @@ class ClipCard:
     hub: str = ""  # the weights' place on the hub: repository, or repository/file
     reads: list[str] = field(default_factory=list)  # scripts: latin, han, ..., any; empty: unknown
     megabytes: int = 0
+    # relative to other CLIPs: a number, 0 for none, or a schedule
+    weight: Any = field(default=1, metadata={"listed": True})
     licence: str = ""
     character: str = ""
-    weight: Any = 1.0  # relative to other CLIPs: a number, 0 for none, or a schedule
 
     def __post_init__(self) -> None:
         self.weight = schedule("weight", self.weight, 0, HEAVIEST)

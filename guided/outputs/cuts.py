@@ -24,7 +24,7 @@ GAP = 2  # pixels between cutouts
 class Cuts(Output):
     """Settings of the sheets of cutouts."""
 
-    every: int = 10  # steps
+    every: int = 10  # steps from one file to the next
 
     def __post_init__(self) -> None:
         check_number("every", self.every, 1, whole=True)

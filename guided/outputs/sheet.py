@@ -29,7 +29,7 @@ MOST_ATTEMPTS = 20
 class Sheet(Output):
     """Settings of the contact sheet."""
 
-    columns: int = 8
+    columns: int = 8  # steps that are shown
     height: int = 128  # of each picture, in pixels
 
     def __post_init__(self) -> None:

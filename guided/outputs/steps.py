@@ -21,9 +21,10 @@ from guided.runs import layout, record
 class Steps(Output):
     """Settings of the previews."""
 
-    every: int | None = 10  # null: only those of `at` and the last
-    at: list[int] = field(default_factory=list)  # steps, counted from 1
-    enlarge: int = 1
+    # steps from one preview to the next; null: only those of `at`, and the last
+    every: int | None = 5
+    at: list[int] = field(default_factory=list)  # steps with a preview, counted from 1
+    enlarge: int = 1  # factor of the previews' size
 
     def __post_init__(self) -> None:
         if self.every is not None:

@@ -24,9 +24,9 @@ LARGEST = {"webp": 16_383, "jpeg": 65_535}  # pixels a side
 class Still(Output):
     """Settings of the finished picture."""
 
-    enlarge: Any = 1  # how many times larger than it was drawn; auto: to 512 pixels or more
-    format: str = "png"  # or webp, jpeg
-    quality: int | None = None  # null: WebP without loss, JPEG 95
+    enlarge: Any = 1  # factor of the size; auto: until the shorter side has 512 pixels
+    format: str = "png"  # file format
+    quality: int | None = None  # of webp and jpeg; null: lossless WebP, JPEG 95
 
     def __post_init__(self) -> None:
         if self.enlarge != AUTO:

@@ -31,12 +31,12 @@ LARGEST = {"mp4": 8192, "gif": 65_535, "webp": 16_383}  # pixels a side
 class Video(Output):
     """Settings of the film."""
 
-    format: str = "mp4"  # or gif, webp
-    every: int = 1  # steps from one frame to the next; the last step is always there
-    fps: float = 12.0  # pictures a second
-    hold: float = 2.0  # seconds that the finished picture stays
-    enlarge: int = 1  # how many times larger than it was drawn
-    quality: int = 85  # 1 to 100, of mp4 and webp
+    format: str = "mp4"  # mp4 needs PyAV: pip install av
+    every: int = 1  # steps from one frame to the next
+    fps: float = 12.0  # frames per second
+    hold: float = 2.0  # seconds for which the finished picture is shown
+    enlarge: int = 1  # factor of the frames' size
+    quality: int = 85  # of mp4 and webp
 
     def __post_init__(self) -> None:
         if self.format not in MOST_FPS:

@@ -43,7 +43,8 @@ class Artist:
     place: str = ""
     years: str = ""  # "c. 1450–1516"
     words: Bilingual = field(default_factory=Bilingual)  # for the manner
-    weight: Any = 1.0  # share of each prompt; by schedules one artist may follow another
+    # share of each prompt; by schedules one artist may follow another
+    weight: Any = field(default=1, metadata={"listed": True})
 
     def __post_init__(self) -> None:
         self.weight = schedule("weight", self.weight, 0, HEAVIEST)
@@ -60,10 +61,11 @@ class Style:
     """A medium, a style or a mood."""
 
     name: Bilingual = field(default_factory=Bilingual)
-    kind: str = "style"
+    kind: str = field(default="style", metadata={"listed": True})
     words: Bilingual = field(default_factory=Bilingual)
-    models: list[str] = field(default_factory=list)  # trained on such pictures
-    weight: Any = 1.0  # share of each prompt
+    # trained on such pictures
+    models: list[str] = field(default_factory=list, metadata={"listed": True})
+    weight: Any = field(default=1, metadata={"listed": True})  # share of each prompt
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

@@ -25,17 +25,32 @@ CHOICES = {"sees": SEES, "through": THROUGH, "between": BETWEEN, "symmetry": SYM
 class Diffusion(GeneratorSettings):
     """Guided diffusion with a model card, a sampler and perhaps a secondary model."""
 
-    clamp: Any = 0.05  # largest root mean square of the guides' gradient; null: no limit; or auto
+    # largest root mean square of the guides' gradient; null: no limit; auto: by the number of
+    # steps
+    clamp: Any = 0.05
     reach: Any = None  # largest root mean square of the shift of a prediction; null: no limit
-    sees: str = "pred"  # shown to guides: the prediction, or its blend with the noisy image
-    secondary: Any = 1  # 1 where the secondary model, if one is chosen, predicts; 0 elsewhere
-    through: str = "unet"  # path of the gradient to the noisy image; straight: without the U-Net
-    every: Any = 1  # guides are evaluated at every so many passes of the U-Net
-    between: str = "again"  # in between: their last gradient again, or nothing
-    symmetry: str = "none"  # horizontal: left half over right; vertical: upper over lower; both
-    symmetry_at: Any = field(default_factory=lambda: [0.1, 0.3, 0.5])  # progress, one or several
-    checkpointing: Any = AUTO  # less memory for the U-Net's backward pass, and slower
-    compile: Any = False  # the U-Net by torch's compiler: minutes once, then faster steps
+    # image that the guides see: pred, the predicted image; blend, its mixture with the noisy one,
+    # as in Disco Diffusion
+    sees: str = "pred"
+    # where a chosen secondary model predicts the image for the guides: from 0.5 on; below, the
+    # U-Net does
+    secondary: Any = 1
+    # path of the gradient to the noisy image: unet, through the network that predicted; straight,
+    # without it
+    through: str = "unet"
+    # passes of the U-Net from one evaluation of the guides to the next; recurrence gives a step
+    # several passes
+    every: Any = 1
+    between: str = "again"  # guidance in between: again, the last gradient; nothing, none
+    # horizontal copies the left half to the right; vertical, the upper to the lower; both; none
+    symmetry: str = "none"
+    # progress, or several, at which the image is made symmetric
+    symmetry_at: Any = field(default_factory=lambda: [0.1, 0.3, 0.5])
+    # recompute activations in the backward pass: less memory, slower; auto: if memory is short
+    checkpointing: Any = AUTO
+    # compile the U-Net with torch.compile: takes minutes once, then steps are faster; for long
+    # batches
+    compile: Any = False
 
     name: ClassVar[str] = "diffusion"
 

@@ -24,16 +24,22 @@ class Pixels(GeneratorSettings):
     The picture is tanh of a linear map of the coefficients, so its values lie in [-1, 1].
     """
 
+    # coefficients that are optimised: fourier, amplitudes of waves; pyramid, images of many sizes
+    # that are summed
     basis: str = "fourier"
-    rate: Any = field(default_factory=lambda: {"linear": [[0, 0.06], [1, 0.02]]})  # of Adam
-    momentum: float = 0.9  # of Adam: decay of the mean of gradients
-    smoothing: float = 0.99  # of Adam: decay of the mean of squared gradients
-    bound: Any = 0.1  # largest root mean square of a step's change, before tanh; None: no limit
-    decay: float = 1.5  # amplitude of a detail: its wavelength to this power
-    # Finest detail that changes, as a share of the resolution.
+    # step size of Adam
+    rate: Any = field(default_factory=lambda: {"linear": [[0, 0.06], [1, 0.02]]})
+    momentum: float = 0.9  # Adam's decay of the mean gradient, from 0 to below 1
+    smoothing: float = 0.99  # Adam's decay of the mean squared gradient, from 0 to below 1
+    # largest root mean square of a step's change, before tanh limits the picture to [-1, 1]; null:
+    # no limit
+    bound: Any = 0.1
+    decay: float = 1.5  # exponent of the wavelength in a detail's amplitude: higher, smoother
+    # finest detail that changes, as a share of the resolution; rises from coarse to fine. Detail
+    # finer than CLIP's own resolution becomes speckle
     detail: Any = field(default_factory=lambda: {"linear": [[0, 0.08], [0.8, 0.35]]})
-    colours: float = 2.0  # amplitude of colours: multiple of that in natural images
-    contrast: float = 0.1  # of the noise that it starts from, before tanh
+    colours: float = 2  # amplitude of colour, relative to natural images
+    contrast: float = 0.1  # contrast of the initial noise
 
     name: ClassVar[str] = "pixels"
     uses: ClassVar[tuple[str, ...]] = ()
