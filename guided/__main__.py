@@ -15,8 +15,9 @@ def hydra_job() -> Callable[[], None]:
     import hydra
 
     from guided.cli import main as cli
+    from guided.paths import conf_folder
 
-    job = hydra.main(version_base="1.3", config_path=None, config_name="config")
+    job = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")
     return job(cli.run)
 
 

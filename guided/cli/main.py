@@ -81,6 +81,7 @@ def obey(main: Callable[[], None], argv: list[str]) -> None:
     """Do the command; raises whatever goes wrong."""
     arguments = argv[1:]
     if set(arguments) & set(flags.COMPLETION):
+        preset_source.register()
         main()
         return
     for names, answer in ANSWERS:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hydra import compose as hydra_compose
-from hydra import initialize
+from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override as HydraOverride
 from hydra.core.override_parser.types import QuotedString
@@ -46,7 +46,8 @@ def compose(words: Sequence[Override | str], flags: Sequence[str] = ()) -> DictC
     preset_source.register()
     overrides = parse_all(words)
     words = checked(overrides, flags)
-    with outside_of_hydra(), initialize(config_path=None, job_name="guided", version_base="1.3"):
+    root = str(conf_folder())
+    with outside_of_hydra(), initialize_config_dir(root, version_base="1.3"):
         try:
             return hydra_compose("config", overrides=[*words, *searched(flags)])
         except BadInput:

@@ -44,11 +44,13 @@ class ConfSource(FileConfigSource):
 
 
 class ConfFolder(SearchPathPlugin):
-    """Has Hydra search conf/, where no other program's folder is its main one."""
+    """Has Hydra read conf/ by ConfSource, and no other program's folder."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        if all(element.provider != "main" for element in search_path.get_path()):
-            search_path.append("main", f"{CONF}://{conf_folder()}")
+        root = str(conf_folder())
+        for element in search_path.get_path():
+            if element.path == root:
+                element.path = f"{CONF}://{root}"
 
 
 class PresetSource(FileConfigSource):
@@ -105,7 +107,7 @@ def check_is_preset(
 
 
 def register() -> None:
-    """Have Hydra search conf/, and read it and folders of presets by these sources."""
+    """Have Hydra read conf/ and folders of presets by these sources."""
     for plugin in (ConfSource, ConfFolder, PresetSource):
         Plugins.instance().register(plugin)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose as hydra_compose
-from hydra import initialize, initialize_config_dir
+from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +15,7 @@ from guided.config.composition import Composed, Composer, compose, fingerprint_o
 from guided.config.overrides import parse, raws
 from guided.config.values import spelt
 from guided.errors import BadInput
+from guided.paths import conf_folder
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,8 @@ def usual() -> DictConfig:
 def test_words_without_prose_compose_as_hydra_composes_them(usual: DictConfig) -> None:
     schema.register()
     preset_source.register()
-    with composition.outside_of_hydra(), initialize(config_path=None, version_base="1.3"):
+    root = str(conf_folder())
+    with composition.outside_of_hydra(), initialize_config_dir(root, version_base="1.3"):
         expected = hydra_compose("config", overrides=["prompt=x", "seed=1"])
     assert usual == expected
 
