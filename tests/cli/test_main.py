@@ -251,15 +251,20 @@ def test_help_shows_ones_own_presets(tmp_path):
     assert "mine" in run("--config-dir", str(tmp_path), "--help").stdout
 
 
-def test_shell_completion_offers_choices():
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("sampler=dd", {"sampler=ddim", "sampler=ddpm"}), ("generator.thr", {"generator.through="})],
+)
+def test_shell_completion_offers_choices_and_settings(typed, offered):
+    line = f"python run.py {typed}"
     done = subprocess.run(
         [sys.executable, str(ROOT / "run.py"), "-sc", "query=bash"],
-        env={"COMP_LINE": "python run.py sampler=dd", "COMP_POINT": "24", "PATH": ""},
+        env={"COMP_LINE": line, "COMP_POINT": str(len(line)), "PATH": ""},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert {"sampler=ddim", "sampler=ddpm"} <= set(done.stdout.split())
+    assert offered <= set(done.stdout.split())
 
 
 def test_what_went_wrong_while_drawing_leaves_with_1():
