@@ -7,9 +7,9 @@ import dataclasses
 from typing import Any
 
 from guided.config.schema import dataclass_of
-from guided.interfaces import PartSettings
 
-LISTED = "listed"  # metadata of a card's or a preset's field that every configuration lists
+# In the metadata of fields that every configuration lists; of a class without any, it lists all.
+LISTED = "listed"
 
 
 def completed(node: Any, where: str) -> Any:
@@ -26,22 +26,25 @@ def with_defaults(node: dict[str, Any], cls: type) -> dict[str, Any]:
     """Return a node with the settings that it leaves out, each behind those before it in the
     class."""
     keys, before = list(node), ["_target_"]
-    values, every = dict(node), PartSettings in cls.__mro__
-    for field in dataclasses.fields(cls):
-        if field.name not in node and (every or LISTED in field.metadata):
+    values, fields = dict(node), dataclasses.fields(cls)
+    every = not any(LISTED in field.metadata for field in fields)
+    for field in fields:
+        if not every and LISTED not in field.metadata:
+            before += [field.name] if field.name in node else []
+            continue
+        value, default = node.get(field.name), default_of(field)
+        if field.name not in node:
             keys.insert(1 + max(map(keys.index, before)), field.name)
-            values[field.name] = default_of(field)
-        if field.name in keys:
-            before.append(field.name)
-        if LISTED in field.metadata and isinstance(value := values[field.name], dict):
-            values[field.name] = default_of(field) | value  # of model.recommended, say
+            values[field.name] = default
+        elif isinstance(value, dict) and dataclasses.is_dataclass(field.default_factory):
+            values[field.name] = default | value  # recommendations of a model
+        before.append(field.name)
     return {key: values[key] for key in keys}
 
 
 def default_of(field: dataclasses.Field[Any]) -> Any:
     """Return the default of a field as plain data; MISSING if it has none."""
-    value = field.default
+    value: Any = field.default
     if field.default_factory is not dataclasses.MISSING:
         value = field.default_factory()
-    plain = dataclasses.is_dataclass(value) and not isinstance(value, type)
-    return dataclasses.asdict(value) if plain else value
+    return dataclasses.asdict(value) if dataclasses.is_dataclass(field.default_factory) else value

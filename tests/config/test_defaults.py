@@ -40,3 +40,8 @@ def test_an_unknown_kind_is_named_with_its_place() -> None:
     expected = r"^guide\.a\._target_=gide/clip .*did you mean 'guide/clip'"
     with pytest.raises(BadInput, match=expected):
         completed({"a": {"_target_": "gide/clip"}}, "guide")
+
+
+def test_a_schedule_is_a_value_and_not_settings_of_its_own() -> None:
+    style = {"_target_": "look", "kind": "mood", "models": [], "weight": {"linear": [[0, 1]]}}
+    assert completed(style, "look.a") == style
