@@ -25,14 +25,20 @@ def main() -> int:
     """Run the command line in sys.argv and return the exit code."""
     search_path.restrict()
     interrupt = signal.getsignal(signal.SIGINT)
+    if interrupt is signal.SIG_DFL:  # as run.py has set it
+        interrupt = signal.default_int_handler
     if interrupt is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules are imported
     from guided import console
+    from guided.cli import answers
+
+    console.fill_standard_streams()
+    if (code := answers.answered(sys.argv[1:])) is not None:
+        return code
     from guided.cli import main as cli
     from guided.config import schema
     from guided.untrusted import interpolation
 
-    console.fill_standard_streams()
     schema.register()
     interpolation.forget_environment()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach `guard`, which prints one line

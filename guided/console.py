@@ -25,6 +25,8 @@ def show(text: str) -> None:
         print(text, flush=True)
     except BrokenPipeError:
         discard_output()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 def discard_output() -> None:
@@ -45,9 +47,9 @@ def flush() -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         discard_output()
-    except OSError:
+    except OSError as error:
         discard_output()  # else the interpreter would try again at exit, and fail
-        raise
+        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 def fill_standard_streams() -> None:

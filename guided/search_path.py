@@ -28,13 +28,21 @@ def restrict() -> None:
     """Remove the current folder and ROOT from sys.path, unless they are Python's own. `guided` is
     found all the same, because it is loaded."""
     removed = untrusted()
-    sys.path[:] = [place for place in sys.path if os.path.realpath(place) not in removed]
+    sys.path[:] = [place for place in sys.path if real(place) not in removed]
 
 
 def untrusted() -> set[str]:
     """Return the folders that nothing is imported from: the current one and ROOT, except where
     they hold the standard library or installed packages."""
-    return {ROOT, os.path.realpath(os.curdir)} - installed()
+    return {ROOT, real(os.curdir)} - installed()
+
+
+def real(place: str) -> str:
+    """Return the real path of a place; the current folder's own name if that has been removed."""
+    try:
+        return os.path.realpath(place)
+    except FileNotFoundError:
+        return os.curdir
 
 
 def installed() -> set[str]:
@@ -44,7 +52,7 @@ def installed() -> set[str]:
     library = os.path.dirname(os.path.realpath(os.__file__))
     places = [library, *site.getsitepackages(), site.getusersitepackages()]
     places += [ROOT] if INSTALLED else []
-    return {os.path.realpath(place) for place in places}
+    return {real(place) for place in places}
 
 
 def command(arguments: Sequence[str]) -> list[str]:
@@ -64,4 +72,4 @@ def paths_of_environment() -> list[str]:
     """Return the folders of PYTHONPATH without the current one, which an empty entry means."""
     removed = untrusted()
     places = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    return [place for place in places if os.path.realpath(place) not in removed]
+    return [place for place in places if real(place) not in removed]

@@ -1,6 +1,7 @@
 """Output that is closed, full or left by its reader; a program that is stopped as it begins."""
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -66,3 +67,22 @@ def test_a_warning_is_one_printable_line():
     record = logging.LogRecord("x", logging.WARNING, "", 0, "%s is odd", ("\x1b[2J\nx",), None)
     form = Printable("%(levelname)s: %(message)s")
     assert form.format(record) == r"WARNING: \x1b[2J\nx is odd"
+
+
+def test_ctrl_c_is_handled_before_run_py_imports_anything_slow(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("""
+import signal, sys
+
+class Watch:
+    def find_spec(name, path=None, target=None):
+        if name.split(".")[0] in ("guided", "logging", "pathlib"):
+            sys.meta_path.remove(Watch)
+            print(signal.getsignal(signal.SIGINT) is signal.SIG_DFL, flush=True)
+
+sys.meta_path.insert(0, Watch)
+""")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "run.py"), "--version"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[0] == "True", done.stderr

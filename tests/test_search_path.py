@@ -138,3 +138,16 @@ def test_only_an_installed_copy_keeps_its_folder_in_the_path(
     kept = [str(places["library"])]
     assert sys.path == ([str(places["root"])] if installed else []) + kept
     assert search_path.paths_of_environment() == sys.path
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [(["--version"], 0, ""), (["prompt=x"], 2, "current folder has been removed")],
+)
+def test_a_current_folder_that_was_removed_is_one_line(tmp_path, words, code, told):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    line = ["sh", "-c", 'rmdir ../gone; exec "$@"', "sh", sys.executable, str(ROOT / "run.py")]
+    done = subprocess.run([*line, *words], cwd=gone, env=clean(), capture_output=True, text=True)
+    assert done.returncode == code
+    assert told in done.stderr and done.stderr.count("\n") == bool(told)

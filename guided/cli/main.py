@@ -5,6 +5,7 @@
 
 import io
 import logging
+import os
 import re
 import sys
 import traceback
@@ -17,7 +18,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from guided import console
-from guided.config import choices, command_line, composition, flags, preset_source, presets
+from guided.config import command_line, composition, flags, preset_source, presets
 from guided.config.composition import compose
 from guided.config.messages import BAD, say
 from guided.config.overrides import Override, parse_all, values_of
@@ -25,7 +26,6 @@ from guided.errors import BadInput, Failed, printable, shown
 from guided.runs.manifest import Manifest
 from guided.untrusted import allowed_files, interpolation
 from guided.untrusted.typed_paths import expand
-from guided.version import __version__
 
 log = logging.getLogger(__name__)
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -84,10 +84,11 @@ def obey(main: Callable[[], None], argv: list[str]) -> None:
         preset_source.register()
         main()
         return
-    for names, answer in ANSWERS:
-        if set(arguments) & set(names):
-            console.show(answer(arguments))
-            return
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        line = "the current folder has been removed; change to one that exists, as with cd"
+        raise BadInput(line) from error
     given, words = command_line.read_arguments(arguments)
     given = composition.separated(given)
     if not any(word.name == "import" for word in words):
@@ -98,15 +99,6 @@ def obey(main: Callable[[], None], argv: list[str]) -> None:
         console.show(printable(OmegaConf.to_yaml(compose(words, given)), lines=True))
     else:
         through_hydra_or_not(main, argv, given, words)
-
-
-def version(arguments: Sequence[str]) -> str:
-    """Return the line of --version."""
-    return f"guided {__version__}"
-
-
-# Flags that only print a text, each with the function that makes it.
-ANSWERS = ((flags.HELP, choices.text), (flags.VERSION, version))
 
 
 def through_hydra_or_not(

@@ -60,6 +60,8 @@ def reason(error: Exception) -> str:
         return say_hydra(error)
     if isinstance(error, YAMLError):
         return " ".join(str(error).split())
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror} (debug=true shows where)"
     kind = type(error).__name__
     return f"{kind}: {error} (debug=true shows where)"
 

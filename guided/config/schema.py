@@ -10,7 +10,6 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, IntegerNode, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -240,6 +239,8 @@ class Config:
 
 def register() -> None:
     """Put Config into Hydra's store, as the schema of the root."""
+    from hydra.core.config_store import ConfigStore  # takes long, and --help needs none
+
     ConfigStore.instance().store(name="schema", node=Config)
 
 
