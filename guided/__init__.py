@@ -36,13 +36,15 @@ def generate(prompt: Any, *overrides: str, **settings: Any) -> list[Image]:
     from guided.batch.request_checks import check_called
     from guided.batch.run import draw
     from guided.config.messages import BAD, say, words_for
+    from guided.devices import threads_restored
     from guided.errors import BadInput
     from guided.runs.manifest import Manifest
 
     try:
         words = words_for(prompt, overrides, settings)
         check_called(words, "generate")
-        folder = draw(words)
+        with threads_restored():
+            folder = draw(words)
     except BAD as error:
         raise BadInput(say(error)) from error
     kept = [one.file for one in Manifest.read(folder).pictures if one.file]
@@ -62,6 +64,7 @@ def frames(prompt: Any, *overrides: str, **settings: Any) -> Iterator[Frame]:
     from guided.batch.request_checks import check_called, check_shown
     from guided.config.messages import composed, words_for
     from guided.config.plan import Plan
+    from guided.devices import set_threads, threads_restored
     from guided.pipeline import Pipeline
 
     words = words_for(prompt, overrides, settings)
@@ -69,4 +72,12 @@ def frames(prompt: Any, *overrides: str, **settings: Any) -> Iterator[Frame]:
     plan = Plan.read(composed(words))
     plan.tell_unused(words)
     check_shown(plan, words)
-    return Pipeline.open(plan).frames(plan)
+
+    def drawn() -> Iterator[Frame]:
+        with threads_restored():
+            set_threads(pipeline.threads)
+            yield from pipeline.frames(plan)
+
+    with threads_restored():
+        pipeline = Pipeline.open(plan)
+    return drawn()

@@ -35,10 +35,12 @@ def main() -> int:
     console.fill_standard_streams()
     if (code := answers.answered(sys.argv[1:])) is not None:
         return code
+    from guided import devices
     from guided.cli import main as cli
     from guided.config import schema
     from guided.untrusted import interpolation
 
+    devices.wait_passively()
     schema.register()
     interpolation.forget_environment()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach `guard`, which prints one line

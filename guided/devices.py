@@ -6,24 +6,30 @@ Imports torch only to look at the hardware.
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import platform
 import re
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from guided.errors import BadInput, not_one_of
+from guided.errors import BadInput, not_one_of, shown
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+log = logging.getLogger(__name__)
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 LIMITS = ("auto", "off")  # values of memory= besides a number of GB
 COMPILERS = ("g++", "clang++", "c++", "cl")
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # parameters of glibc's mallopt
+MOST_THREADS = 1024
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -77,6 +83,84 @@ def check_precision(name: str) -> str:
     if name not in PRECISIONS:
         raise BadInput(not_one_of("precision", name, PRECISIONS))
     return name
+
+
+def check_threads(value: Any) -> int | None:
+    """Return the number of CPU threads, None for auto; BadInput for other values."""
+    if value == "auto":
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_THREADS:
+        return value
+    raise BadInput(
+        f"threads={shown(value)} must be auto, or a whole number from 1 to {MOST_THREADS}"
+    )
+
+
+def cores() -> int:
+    """Return the number of threads for large models: OMP_NUM_THREADS, else the CPU's cores that
+    this process may use, threads of one core counted once where Linux tells."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if wanted.isascii() and wanted.isdigit() and int(wanted) > 0:
+        return min(int(wanted), MOST_THREADS)
+    if not hasattr(os, "sched_getaffinity"):
+        return min(os.cpu_count() or 1, MOST_THREADS)
+    usable = os.sched_getaffinity(0)
+    return min(len({siblings(cpu) for cpu in usable}), MOST_THREADS)
+
+
+def siblings(cpu: int) -> str:
+    """Return the numbers of the CPUs that share a core with one, as Linux lists them."""
+    path = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+    try:
+        return path.read_text()
+    except OSError:
+        return str(cpu)
+
+
+def set_threads(number: int | None) -> int:
+    """Set the number of threads of each calculation on the CPU, None for cores(), and return it.
+    Sums are split among threads, so their last bits depend on it."""
+    import torch
+
+    number = number or cores()
+    torch.set_num_threads(number)
+    return number
+
+
+def processor() -> str:
+    """Return the instructions that torch uses on this CPU, as "x86_64 AVX512". Results are
+    bit-identical on CPUs with the same ones, as far as libraries choose by them."""
+    import torch
+
+    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+
+
+def warn_of_processor(where: str, before: str) -> None:
+    """Warn if a picture was drawn, or begun, by a CPU with other instructions."""
+    if before and before != (here := processor()):
+        log.warning(
+            "%s was drawn on %s, and this is %s: the picture will differ in details",
+            *(where, shown(before), here),
+        )
+
+
+@contextmanager
+def threads_restored() -> Iterator[None]:
+    """Set the number of threads of this process back at the end of the block."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def wait_passively() -> None:
+    """Let threads that have nothing to do sleep. By default they spin, which on a machine with
+    other work makes two threads several times slower than one. To be called before torch is
+    imported."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def check_memory(value: Any) -> float | str:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from guided.config.plan import Plan
@@ -48,19 +48,30 @@ class Pipeline:
     judges: Mapping[str, ClipModel] = field(default_factory=dict)  # that only rank
     loaded: ModelCache = field(default_factory=ModelCache)
     memory_policy: MemoryPolicy = field(default_factory=MemoryPolicy)
+    threads: int | None = None  # of the CPU; None if another device draws
     said: str | None = None  # how it fits into memory, for people
 
     @classmethod
-    def open(cls, plan: Plan, loaded: ModelCache | None = None) -> Pipeline:
+    def open(
+        cls, plan: Plan, loaded: ModelCache | None = None, cores: int | None = None
+    ) -> Pipeline:
         """Return the loaded models of a plan. Those that are in the cache `loaded` are taken from
-        there, and the others in it are freed before any new one is loaded."""
+        there, and the others in it are freed before any new one is loaded. `cores`: the number of
+        threads that the run began with, None for this machine's."""
         from guided.canvas.upscale import Enlarger
         from guided.clip import model
-        from guided.devices import find_device, find_precision, keep_freed, set_deterministic
+        from guided.devices import (
+            find_device,
+            find_precision,
+            keep_freed,
+            set_deterministic,
+            set_threads,
+        )
 
         device = find_device(plan.device)
         dtype = find_precision(plan.precision, device)
         set_deterministic(plan.deterministic)
+        threads = set_threads(plan.threads or cores)
         keep_freed(device)
         loaded = loaded or ModelCache()
         images = min(plan.batch_size, plan.count)
@@ -94,9 +105,20 @@ class Pipeline:
         pipeline = cls(
             generator, clips, enlarger, str(device), precision, judges, loaded, memory_policy
         )
+        pipeline.threads = threads if device.type == "cpu" else None
         pipeline.fit(plan, known is not None)
         loaded.memory_policies[facts] = memory_policy
         return pipeline
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """Return the settings that were `auto`, as they are here."""
+        from guided.devices import processor
+
+        on_cpu = (
+            {} if self.threads is None else {"threads": self.threads, "processor": processor()}
+        )
+        return {"device": self.device, "precision": self.precision, **on_cpu}
 
     def fit(self, plan: Plan, known: bool) -> None:
         """Plan the memory of a step, unless a row with the same models already did (`known`)."""
@@ -172,7 +194,8 @@ class Pipeline:
         shown = {p.image: Path(p.image).read_bytes() for p in plan.prompts if p.image}
         inits = [plan.init.image(plan.size, seed) for seed in seeds] if plan.init else []
         return checkpoint.fingerprint(
-            chosen, seeds, prompts, shown, kind(self.device), self.precision, *inits
+            *(chosen, seeds, prompts, shown, kind(self.device), self.precision, self.threads),
+            *inits,
         )
 
     def asked(

@@ -1,5 +1,6 @@
 """Devices that are not there are refused; precision follows the device."""
 
+import os
 import platform
 import subprocess
 import sys
@@ -80,3 +81,48 @@ def test_a_cpu_has_what_it_freed_at_hand(device, kept):
     code = AGAIN.format(device=device)
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (float(ran.stdout) < 0.1) == kept
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, "two", None, 1025])
+def test_a_number_of_threads_that_cannot_be_is_refused(value):
+    with pytest.raises(BadInput, match=r"threads=.*auto, or a whole number from 1 to 1024"):
+        devices.check_threads(value)
+    assert (devices.check_threads("auto"), devices.check_threads(3)) == (None, 3)
+
+
+@pytest.mark.parametrize(("wanted", "threads"), [("3", 3), (" 4,2", 4), ("9999", 1024)])
+def test_omp_num_threads_says_how_many_cores_there_are(monkeypatch, wanted, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+    assert devices.cores() == threads
+
+
+@pytest.mark.parametrize("wanted", ["", "0", "-2", "many", "²"])
+def test_cores_are_those_that_the_process_may_use(monkeypatch, wanted):
+    monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 4, 5}, raising=False)
+    monkeypatch.setattr(devices, "siblings", lambda cpu: f"{cpu // 2 * 2},{cpu // 2 * 2 + 1}")
+    assert devices.cores() == 2
+
+
+def test_threads_are_set_and_set_back():
+    before = torch.get_num_threads()
+    with devices.threads_restored():
+        assert devices.set_threads(3) == torch.get_num_threads() == 3
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(("before", "warned"), [("", False), ("{here}", False), ("m68k", True)])
+def test_a_picture_of_another_processor_is_told(monkeypatch, caplog, before, warned):
+    before = before.format(here=devices.processor())
+    devices.warn_of_processor("from=a.png", before)
+    assert ("from=a.png was drawn on m68k" in caplog.text) == warned
+    assert bool(caplog.records) == warned
+
+
+def test_waiting_threads_sleep_unless_the_user_says_otherwise(monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    devices.wait_passively()
+    assert os.environ["OMP_WAIT_POLICY"] == "passive"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    devices.wait_passively()
+    assert os.environ["OMP_WAIT_POLICY"] == "active"

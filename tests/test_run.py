@@ -16,10 +16,12 @@ import guided
 from guided.batch.run import draw
 from guided.cli.main import compose
 from guided.config.plan import Plan
+from guided.devices import processor, threads_restored
 from guided.diffusion.secondary import SecondaryModel
 from guided.errors import BadInput
 from guided.pipeline import Pipeline
 from guided.runs import layout, record
+from tests.commands import run_all
 
 ROOT = Path(__file__).parent.parent
 SHORT = ("steps=3", "sampler.recurrence=1", "cutouts.overview=2", "cutouts.inner=1")
@@ -83,6 +85,33 @@ def test_the_same_seed_gives_the_same_bytes(four, tmp_path):
     for k in range(4):
         name = f"image_{k:04d}.png"
         assert (again / name).read_bytes() == (four / name).read_bytes()
+
+
+def test_the_number_of_cores_decides_no_bit_and_a_number_of_threads_is_drawn_again(tmp_path):
+    draw = ["prompt=a red heart", "seed=3", "steps=4", "output=still"]
+    two = [*draw, "threads=2", "folder=two"]
+    run_all([[*draw, "folder=one"], two], tmp_path, {"OMP_NUM_THREADS": "1"})
+    (picture,) = tmp_path.glob("two/*/*/image_0000.png")
+    again = [f"from={picture}", "folder=again"]
+    run_all([[*draw, "folder=three"], again], tmp_path, {"OMP_NUM_THREADS": "3"})
+    one, three, repeated = (
+        next(tmp_path.glob(f"{folder}/*/*/image_0000.png")) for folder in ("one", "three", "again")
+    )
+    assert one.read_bytes() == three.read_bytes()
+    assert record.read(one)["threads"] == 1
+    assert record.read(one)["processor"] == processor()
+    assert record.read(picture)["threads"] == record.read(repeated)["threads"] == 2
+    assert np.array_equal(np.array(Image.open(picture)), np.array(Image.open(repeated)))
+
+
+def test_generate_leaves_the_number_of_threads_as_it_was(tmp_path):
+    with threads_restored():
+        torch.set_num_threads(2)
+        guided.generate("a sun", folder=str(tmp_path), steps=2, seed=1)
+        frames = guided.frames("a sun", steps=2, seed=1)
+        assert torch.get_num_threads() == 2
+        assert len(list(frames)) == 2
+        assert torch.get_num_threads() == 2
 
 
 def test_an_image_alone_equals_the_same_one_among_others(four, tmp_path):

@@ -21,6 +21,7 @@ from guided.config.overrides import Override, raws
 from guided.config.plan import Plan
 from guided.config.presets import GROUPS, weighted
 from guided.config.schema import RUN, scoped, unrecorded
+from guided.devices import cores
 from guided.errors import BadInput
 from guided.prompts.prompt import unwanted, wanted
 from guided.runs.manifest import FAILED, Manifest, Picture, Row, grouped
@@ -130,6 +131,7 @@ def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
         "flags": composer.flags,
         "settings": recorded,
         "seed": default_seed,
+        "cores": cores(),  # CPU threads for large models, which decide the last bits
         "cwd": str(Path.cwd()),
         "fingerprints": fingerprints,  # by row; null where it cannot be drawn
     }

@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from guided import search_path
 from guided.batch import launchers, multi_device, prompt_files, queue, request_checks, worker
@@ -28,7 +29,14 @@ from guided.config.plan import plain
 from guided.config.replay import Record, composer_of
 from guided.config.schema import build
 from guided.console import tell
-from guided.devices import find_device, find_precision, read_devices
+from guided.devices import (
+    cores,
+    find_device,
+    find_precision,
+    processor,
+    read_devices,
+    warn_of_processor,
+)
 from guided.errors import BadInput, Failed, check_number, shown
 from guided.gallery import page, pages
 from guided.paths import program
@@ -172,6 +180,7 @@ def resume_typed(words: Sequence[Override], launch: Launch | None) -> Path:
     check_folder(folder, JOBS)  # before anything is written: it is untrusted
     base = Manifest.read(folder).base
     composer = composer_of(base)
+    warn_of_processor(f"resume={folder}", str(base.get("processor") or ""))
     with original_cwd(base), composer.row(more) as composed:
         devices = read_devices(plain(composed.cfg.device))
         workers = read_workers(composed.cfg.workers)
@@ -298,11 +307,16 @@ def again(folder: Path) -> str:
 def begin(batch: Batch, composer: Composer, root: Path) -> Path:
     """Make and return the batch's folder, with its manifest and run.yaml."""
     first = batch.first
-    resolved = {}
+    resolved: dict[str, Any] = {}
     if len(first.plan.devices) == 1:  # for several, this process does not load torch
         device = find_device(first.plan.device)
         precision = str(find_precision(first.plan.precision, device)).removeprefix("torch.")
         resolved = {"device": str(device), "precision": precision}
+        if device.type == "cpu":
+            resolved |= {"threads": first.plan.threads or cores(), "processor": processor()}
+            batch.manifest.base["processor"] = processor()
+            if composer.recorded:
+                warn_of_processor(composer.recorded.where, composer.recorded.processor)
     make_root(root)
     folder = new_folder(root, batch.manifest.title, datetime.now())
     if len(batch.manifest.rows) == 1:

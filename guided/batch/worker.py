@@ -22,7 +22,7 @@ from guided.config.messages import say
 from guided.config.overrides import Override, parse_all, raws, values_of
 from guided.config.values import trusted_words
 from guided.console import tell
-from guided.devices import find_device
+from guided.devices import check_threads, find_device
 from guided.gallery import pages
 from guided.interfaces import Frame, Run
 from guided.models.model_cache import ModelCache
@@ -110,8 +110,7 @@ class WorkerSession:
             return
         run = Run(
             folder=self.folder,
-            settings=planned.settings
-            | {"device": pipeline.device, "precision": pipeline.precision},
+            settings=planned.settings | pipeline.resolved,
             prompts=plan.prompts,
             count=len(group),
             steps=plan.steps - plan.skip,
@@ -168,7 +167,9 @@ class WorkerSession:
             self.row = row
         assert self.planned is not None
         if self.pipeline is None:
-            self.pipeline = Pipeline.open(self.planned.plan, self.loaded)
+            cores = Manifest.read(self.folder).base.get("cores")
+            cores = check_threads(cores) if cores is not None else None
+            self.pipeline = Pipeline.open(self.planned.plan, self.loaded, cores)
             if self.alone and self.pipeline.said:
                 tell(self.pipeline.said)
         return self.planned, self.pipeline

@@ -256,6 +256,9 @@ class Composed:
 class Base(Protocol):
     """The settings of a picture or a run, which words then vary (guided.config.replay)."""
 
+    where: str
+    processor: str  # the instructions of the CPU that drew it; empty: unknown
+
     def config(
         self, words: Sequence[Override | str] = (), flags: Sequence[str] = ()
     ) -> DictConfig:

@@ -4,6 +4,7 @@ is loaded."""
 from __future__ import annotations
 
 import logging
+import math
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,7 @@ from guided.config import other_names, presets
 from guided.config.catalog import ranking
 from guided.config.overrides import Override, parse_all
 from guided.config.schema import Config, as_integer, build, build_all, resolved
-from guided.devices import check_memory, check_precision, read_devices
+from guided.devices import check_memory, check_precision, check_threads, read_devices
 from guided.errors import BadInput, check_number, is_number, nearest, not_one_of, shown
 from guided.generators.settings import GROUPS, LARGEST, GeneratorSettings, Sizes
 from guided.images import check_picture
@@ -50,6 +51,7 @@ from guided.untrusted.typed_paths import expand
 
 log = logging.getLogger(__name__)
 Build = Callable[[DictConfig, str], Any]
+SMALL = 128 * 128  # pixels of a picture for which one thread is enough
 SIZE = re.compile(r"\s*(\d{1,9})(?:\.0*)?\s*[x×*]\s*(\d{1,9})(?:\.0*)?\s*")  # 768x512
 
 
@@ -83,6 +85,7 @@ class Plan:
     folder: Path = field(metadata=NEITHER)
     manner: StyleMix = field(default_factory=StyleMix, metadata=STEPS)
     deterministic: bool = field(default=False, metadata=STEPS_AND_MEMORY)
+    threads: int | None = field(default=None, metadata=NEITHER)  # None: the CPU's cores
     memory: float | str = field(default="auto", metadata=MEMORY)  # GB, auto or off
     wildcards: Wildcards = field(default_factory=Wildcards, metadata=NEITHER)
     judges: dict[str, ClipCard] = field(default_factory=dict, metadata=MEMORY)  # that only rank
@@ -143,6 +146,7 @@ class Plan:
             devices=read_devices(plain(cfg.device)),
             precision=check_precision(cfg.precision),
             deterministic=cfg.deterministic,
+            threads=check_threads(plain(cfg.threads)),
             memory=check_memory(cfg.memory),
             folder=expand("folder", cfg.folder),
             manner=StyleMix(
@@ -175,12 +179,20 @@ class Plan:
         facts = self.size, self.steps
         return replace(
             self,
+            threads=1 if self.threads is None and self.is_small else self.threads,
             generator=self.generator.resolve_auto(*facts),
             sampler=self.sampler.resolve_auto(*facts),
             cutouts=self.cutouts.resolve_auto(*facts),
             guides={name: guide.resolve_auto(*facts) for name, guide in self.guides.items()},
             outputs={name: output.resolve_auto(*facts) for name, output in self.outputs.items()},
         )
+
+    @property
+    def is_small(self) -> bool:
+        """Return whether the picture and the CLIPs are so small that a calculation gains little
+        from a second thread."""
+        pixels = math.prod(self.size)
+        return pixels <= SMALL and all(card.is_small for card in self.clips.values())
 
     @property
     def generator_cards(self) -> list[WeightsCard]:

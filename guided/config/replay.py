@@ -35,7 +35,7 @@ from guided.untrusted.typed_paths import expand
 from guided.version import __version__
 
 log = logging.getLogger(__name__)
-FACTS = ("version", "words", "score", "files")  # in a record, and no settings
+FACTS = ("version", "words", "score", "files", "processor")  # in a record, and no settings
 
 # What tells one choice of a group from another: a model of that name may be another file here.
 IDENTITY = ("_target_", "name", "file", "path", "arch", "tag")
@@ -50,6 +50,7 @@ class Record:
     words: list[Override] = field(default_factory=list)  # as typed
     rows: list[Row] = field(default_factory=list)  # of a run that has several
     files: dict[str, str] = field(default_factory=dict)  # fingerprints of init= and the like
+    processor: str = ""  # the instructions of the CPU that drew it; empty: unknown
     before: dict[str, Any] | None = None  # what was typed, as it is composed today
 
     @classmethod
@@ -76,7 +77,8 @@ class Record:
                 *(where, settings["batch_size"]),
             )
             settings["batch_size"] = 1
-        return cls(where, settings, trusted(found.get("words")), rows_of(place), files)
+        processor = str(found.get("processor") or "")
+        return cls(where, settings, trusted(found.get("words")), rows_of(place), files, processor)
 
     @classmethod
     def kept(cls, base: dict[str, Any] | None) -> Record | None:
@@ -291,6 +293,8 @@ def forget_what_followed(
     for name in ("size", "steps"):  # nobody asked for them: they suited the model
         if "model" in touched and name not in touched and before.get(name) is None:
             settings[name] = None
+    if touched & {"model", "clip", "size", "generator"} and "threads" not in touched:
+        settings["threads"] = "auto"
     if touched & {*having("prose"), "wildcards"} and "drawn" not in touched:
         settings["drawn"] = None
 

@@ -172,6 +172,10 @@ class Config:
         resumable=True,
     )
     precision: str = setting("auto", "auto, float32, bfloat16, float16")
+    threads: Any = setting(
+        "auto",
+        "CPU threads, which decide the last bits; auto: 1 for small models, else the CPU's cores",
+    )
     memory: Any = setting(
         "auto", "limit in GB; auto: the free memory of the device; off: no planning"
     )

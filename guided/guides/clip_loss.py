@@ -137,9 +137,9 @@ class ClipSimilarity:
         self, batches: Iterable[ViewBatch], device: torch.device
     ) -> Iterable[tuple[ViewBatch, Score]]:
         """Return the score of each batch. On the CPU several small towers run in parallel, each
-        on one core."""
+        in one thread."""
         small = all(math.prod(target.clip.size) <= SMALL for target in self.targets)
-        if device.type == "cpu" and small and min(len(self.targets), torch.get_num_threads()) > 1:
+        if device.type == "cpu" and small and len(self.targets) > 1:
             return single_core_threads(len(self.targets)).map(self._scored, list(batches))
         return map(self._scored, batches)
 

@@ -23,6 +23,7 @@ from guided.untrusted.typed_paths import expand
 OPEN_CLIP, CHINESE = clip_config.OPEN_CLIP, "chinese_clip"
 CHOSEN: ContextVar[str | None] = ContextVar("cache", default=None)
 LONGEST_NAME = 200  # bytes of a file name, which leaves some for suffixes
+SMALL = 64  # MB of a model's weights, of which one core computes enough at a time
 LARGEST = 20_000  # MB of a file of weights
 SHA256 = re.compile(r"[0-9a-fA-F]{64}|")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -202,6 +203,15 @@ class ClipCard:
         if path is None:
             raise BadInput(f"clip={self.name}: there is no file or folder {self.path}")
         return path
+
+    @property
+    def is_small(self) -> bool:
+        """Return whether the weights are known to take less than SMALL megabytes."""
+        if not self.path:
+            return 0 < self.megabytes < SMALL
+        place = locate(self.path)
+        files = place.iterdir() if place and place.is_dir() else [place] if place else []
+        return sum(file.stat().st_size for file in files) < SMALL * 1_000_000
 
     def folder(self) -> Path | None:
         """Return the local folder, or None for a tag of open_clip or a file. BadInput if it holds

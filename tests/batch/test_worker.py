@@ -14,11 +14,12 @@ from PIL import Image
 from guided.batch.planning import plan_batch
 from guided.batch.run import begin, draw, resume
 from guided.config.composition import Composer
+from guided.devices import threads_restored
 from guided.errors import Failed
 from guided.gallery import pages
 from guided.pipeline import Pipeline
 from guided.runs import layout, record
-from guided.runs.manifest import Manifest, Row
+from guided.runs.manifest import FAILED, Manifest, Row
 
 ROOT = Path(__file__).parent.parent.parent
 SHORT = [
@@ -159,6 +160,20 @@ def test_ctrl_c_finishes_the_step_and_resuming_ends_with_the_same_bytes(tmp_path
     resume([f"resume={folder}"])
     assert lines.read_text().count("\n") == 60 > done  # no step was taken twice
     assert pictures(folder) == whole
+
+
+def test_a_large_picture_is_resumed_with_the_threads_that_it_began_with(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    words = ["prompt=a sun", "size=[160,128]", "steps=1", "cutouts.overview=1", "cutouts.inner=0"]
+    with threads_restored():
+        folder = draw([*words, f"folder={tmp_path}", "seed=1"])
+        manifest = Manifest.read(folder)
+        (folder / str(manifest.pictures[0].file)).unlink()
+        manifest.pictures[0].state = FAILED
+        manifest.write(folder)
+        monkeypatch.setenv("OMP_NUM_THREADS", "1")
+        resume([f"resume={folder}"])
+    assert record.read(folder / "image_0000.png")["threads"] == 2
 
 
 def test_several_devices_draw_what_one_would(tmp_path, four):

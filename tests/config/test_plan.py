@@ -42,9 +42,24 @@ def test_a_setting_changes_the_fields_that_it_affects(word, steps, memory):
 
 
 @pytest.mark.parametrize(
+    ("words", "threads"),
+    [
+        ([], 1),
+        (["size=[128,128]"], 1),
+        (["size=[160,128]"], None),
+        (["threads=3"], 3),
+    ],
+)
+def test_small_models_take_one_thread_and_others_the_machines(monkeypatch, words, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert plan(*words).threads == threads
+
+
+@pytest.mark.parametrize(
     ("word", "message"),
     [
         ("steps=0", "steps=0"),
+        ("threads=0", "threads=0"),
         ("count=0", "count=0"),
         ("seed=-1", "seed=-1"),
         ("size=[65,64]", "size"),

@@ -55,6 +55,23 @@ def test_another_model_is_drawn_at_its_own_size(tmp_path, usual):
     assert cfg.steps is None
 
 
+@pytest.mark.parametrize(
+    ("typed", "threads"),
+    [
+        ([], 1),
+        (["seed=3"], 1),
+        (["size=[256,256]"], "auto"),
+        (["clip=vit_b32"], "auto"),
+        (["clip=vit_b32", "threads=4"], 4),
+    ],
+)
+def test_threads_are_those_of_the_record_unless_the_models_are_others(
+    tmp_path, usual, typed, threads
+):
+    path = kept(tmp_path, usual | {"threads": 1})
+    assert Record.read(path).config(typed).threads == threads
+
+
 def test_what_was_recorded_outlasts_other_defaults(tmp_path, usual):
     """As a version with another default for it would read the record."""
     old = usual | {"cutouts": usual["cutouts"] | {"inner": 3}}

@@ -134,3 +134,16 @@ def test_the_name_of_the_setting_is_in_the_line() -> None:
     target = {"_target_": "guided.models.cards.ClipCard", "name": "c", "hub": "../../x"}
     with pytest.raises(BadInput, match=r"clip\.mine\.hub='\.\./\.\./x' must be"):
         build_all(OmegaConf.create({"mine": target}), "clip")
+
+
+def test_a_clip_is_small_if_its_weights_are_known_to_be(tmp_path) -> None:
+    assert not ClipCard("vit_b32", "ViT-B-32", "openai", megabytes=605).is_small
+    assert ClipCard("tiny", "RN1", "x", megabytes=20).is_small
+    assert not ClipCard("unknown", "RN50", "openai").is_small
+    for megabytes, small in ((1, True), (80, False)):
+        folder = tmp_path / str(megabytes)
+        folder.mkdir()
+        (folder / "open_clip_config.json").write_text("{}")
+        with (folder / "open_clip_model.safetensors").open("wb") as file:
+            file.truncate(megabytes * 1_000_000)
+        assert ClipCard("own", path=str(folder)).is_small == small
