@@ -115,10 +115,10 @@ class Pipeline:
         """Return the settings that were `auto`, as they are here."""
         from guided.devices import processor
 
-        on_cpu = (
-            {} if self.threads is None else {"threads": self.threads, "processor": processor()}
-        )
-        return {"device": self.device, "precision": self.precision, **on_cpu}
+        here: dict[str, Any] = {"device": self.device, "precision": self.precision}
+        if self.threads is not None:
+            here |= {"threads": self.threads, "processor": processor()}
+        return here
 
     def fit(self, plan: Plan, known: bool) -> None:
         """Plan the memory of a step, unless a row with the same models already did (`known`)."""

@@ -180,7 +180,6 @@ def resume_typed(words: Sequence[Override], launch: Launch | None) -> Path:
     check_folder(folder, JOBS)  # before anything is written: it is untrusted
     base = Manifest.read(folder).base
     composer = composer_of(base)
-    warn_of_processor(f"resume={folder}", str(base.get("processor") or ""))
     with original_cwd(base), composer.row(more) as composed:
         devices = read_devices(plain(composed.cfg.device))
         workers = read_workers(composed.cfg.workers)
@@ -191,6 +190,8 @@ def resume_typed(words: Sequence[Override], launch: Launch | None) -> Path:
             launch,
             launchers.arguments(folder, hydras, [*raws(more), allowed_files.word()], workers),
         )
+    if len(devices) == 1:  # for several, this process does not load torch
+        warn_of_processor(f"resume={folder}", str(base.get("processor") or ""))
     session = worker.WorkerSession(folder, composer, more)
     return finish(folder, session, devices, settings.get("debug", "").lower() == "true")
 
