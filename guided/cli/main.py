@@ -12,13 +12,14 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
 from guided import console
-from guided.config import command_line, composition, flags, preset_source, presets
+from guided.cli import lists
+from guided.config import command_line, composition, flags, preset_source
 from guided.config.composition import compose
 from guided.config.messages import BAD, say
 from guided.config.overrides import Override, parse_all, values_of
@@ -163,6 +164,9 @@ def do(
     """Do a command; return the folder of the pictures if it drew any. Raises whatever goes
     wrong."""
     command = Command(parse_all(words), given, launch)
+    if (name := lists.asked(command.words, given)) is not None:
+        lists.run(name, command.words, given)
+        return None
     handlers = (handler for key, handler in COMMANDS.items() if command.has(key))
     return next(handlers, draw)(command)
 
@@ -172,11 +176,6 @@ def draw(command: Command) -> Path:
     from guided.batch import run
 
     return run.draw(command.words, command.flags, None, command.launch)
-
-
-def list_presets(group: str, command: Command) -> None:
-    """Print the table of a group's presets."""
-    presets.show(group, command.flags)
 
 
 def make_gallery(command: Command) -> None:
@@ -246,8 +245,6 @@ def list_or_download(command: Command) -> None:
 # Settings, or settings with a value, that make a command of their own. The first decides.
 COMMANDS: dict[str, Callable[[Command], Path | None]] = {
     "import": import_other,
-    "artist=list": partial(list_presets, "artist"),
-    "look=list": partial(list_presets, "look"),
     "gallery": make_gallery,
     "resume": resume,
     "from": draw_again,

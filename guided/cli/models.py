@@ -1,5 +1,7 @@
 """models=list lists the models; models=download fetches those that are chosen."""
 
+from collections.abc import Sequence
+
 from omegaconf import DictConfig
 
 from guided.config.card_list import clips, weights
@@ -57,15 +59,16 @@ def download(cfg: DictConfig, trust: bool = False) -> None:
         tell(f"clip={name}: {card.place() if card.path else card.cached()}")
 
 
-def show() -> None:
-    """Print a line for each model: whether it is here, name, size on disk and of its pictures,
-    character, licence."""
+def show(groups: Sequence[str] = ("model", "secondary", VGG16.GROUP, "clip")) -> None:
+    """Print a line for each model of some groups: whether it is here, name, size on disk and of
+    its pictures, character, licence."""
     for group in ("model", "secondary"):
-        for name, card in weights(group):
+        for name, card in weights(group) if group in groups else ():
             size = "x".join(map(str, card.size)) if isinstance(card, ModelCard) else ""
             tell(line(group, name, state(card), size, card))
-    tell(line(VGG16.GROUP, VGG16.name, state(VGG16), "", VGG16))
-    for name, cards in clips():
+    if VGG16.GROUP in groups:
+        tell(line(VGG16.GROUP, VGG16.name, state(VGG16), "", VGG16))
+    for name, cards in clips() if "clip" in groups else ():
         for clip in cards:
             reads = f"reads {', '.join(clip.reads)}" if clip.reads else ""
             tell(line("clip", name, "here" if clip.here() else "", reads, clip))

@@ -23,7 +23,7 @@ Draw pictures from text.
   python run.py prompt='["a castle:2", "fog", "people:-0.5"]' model=imagenet512 clip=[vit_b32,rn50]
   python run.py from=picture.png seed=9  the same picture again, varied; show=true: its settings
   python run.py prompt="a lighthouse" artist=[hokusai:2,turner] look=[draft,ink_wash]
-  python run.py artist=list              also look=list, models=list
+  python run.py artist=list              so for every group, models=list, words=list
   python run.py gallery=outputs          the gallery's pages anew; each run makes its own
   python run.py import=settings.txt      what Disco Diffusion or DiscoArt saved, as a command here
 """
