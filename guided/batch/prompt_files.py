@@ -23,8 +23,10 @@ from guided.config.overrides import Override, parse, parse_all, raws
 from guided.config.schema import having, known_names
 from guided.config.values import typed, untrusted
 from guided.errors import BadInput, not_one_of, shown
+from guided.prompts import lists
 from guided.runs.manifest import Row
 from guided.runs.metadata import whole
+from guided.text import lines_of
 from guided.untrusted import yaml_reader
 from guided.untrusted.regular_files import read_text
 from guided.untrusted.typed_paths import expand
@@ -32,6 +34,7 @@ from guided.untrusted.yaml_reader import Unreadable
 
 LARGEST = 16 << 20  # bytes
 HALVES = re.compile(r"(\\u[dD][89a-fA-F][0-9a-fA-F]{2})+")
+OTHER_BREAKS = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")  # some are line breaks to YAML
 SEPARATOR = re.compile(r'"?sep=(.)"?(?=[\r\n])', re.IGNORECASE)  # the first line, for Excel
 KINDS = (".txt", ".csv", ".tsv", ".yaml", ".yml")
 SHEETS = (".xlsx", ".xls", ".ods", ".numbers")
@@ -80,7 +83,7 @@ def text_of(path: Path) -> str:
 def from_lines(text: str, name: str) -> list[Row]:
     """Return a row for each line that is not empty and does not begin with #."""
     rows = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in lines_of(text):
         if (line := line.strip()) and not line.startswith("#"):
             rows.append(Row([as_typed("prompt", line).raw], {"prompt": line}, f"{name}:{number}"))
     return rows
@@ -162,7 +165,9 @@ def from_cells(names: list[str], cells: list[str], where: str) -> Row:
 
 
 def from_yaml(text: str, name: str, flags: Sequence[str]) -> list[Row]:
-    root = yaml_reader.compose(whole_escapes(text), name, tags=True, longest=LARGEST)
+    text = OTHER_BREAKS.sub(" ", whole_escapes(text))
+    root = yaml_reader.compose(text, name, tags=True, longest=LARGEST)
+    split_at_commas(root)
     if isinstance(root, yaml.SequenceNode):
         return [from_node(node, name) for node in root.value]
     entries = None if root is None else yaml_reader.value_of(root, name)
@@ -175,6 +180,29 @@ def whole_escapes(text: str) -> str:
     """Return the text with JSON's escapes of surrogate pairs, which the YAML loader refuses, as
     single characters."""
     return HALVES.sub(lambda halves: whole(json.loads(f'"{halves[0]}"')), text)
+
+
+def split_at_commas(node: yaml.Node | None) -> None:
+    """Part the items of lists in brackets at the commas of other scripts, which YAML takes for
+    text; not within quotation marks."""
+    if isinstance(node, yaml.MappingNode):
+        for pair in node.value:
+            split_at_commas(pair[1])
+    elif isinstance(node, yaml.SequenceNode):
+        for inside in node.value:
+            split_at_commas(inside)
+        if node.flow_style:
+            node.value = [part for item in node.value for part in parted(item)]
+
+
+def parted(item: yaml.Node) -> list[yaml.Node]:
+    """Return the items that the commas of other scripts make of an item of a list."""
+    plain = isinstance(item, yaml.ScalarNode) and not item.style
+    texts = lists.read(f"[{item.value}]") if plain and set(item.value) & set("，、،") else None
+    marks = item.start_mark, item.end_mark
+    if not texts or not all(isinstance(text, str) for text in texts):
+        return [item]
+    return [yaml.ScalarNode("tag:yaml.org,2002:str", text, *marks) for text in texts]
 
 
 def from_node(node: yaml.Node, name: str) -> Row:

@@ -172,3 +172,77 @@ def all_that_is_kept(row):
     except BadInput as error:
         return str(error)
     return batch.manifest, batch.first.settings
+
+
+BREAKS = ["\u2028", "\u2029", "\x85", "\v", "\f"]
+
+
+@pytest.mark.parametrize("mark", BREAKS)
+def test_line_separators_of_other_kinds_part_no_prompt(tmp_path, mark):
+    rows = read(tmp_path, "p.txt", f"a red heart{mark}on paper\na sun\n")
+    assert words(rows) == [[f"prompt=a red heart{mark}on paper"], ["prompt=a sun"]]
+    assert [row.where for row in rows] == ["p.txt:1", "p.txt:2"]
+    rows = read(tmp_path, "p.csv", f"prompt,seed\na red heart{mark}on paper,1\na sun,2\n")
+    assert [len(row.words) for row in rows] == [2, 2]
+    assert [row.where for row in rows] == ["p.csv:2", "p.csv:3"]
+    for quote in ("", "'", '"'):
+        text = f"- {quote}a red heart{mark}on paper{quote}\n- prompt: a{mark}b\n"
+        rows = read(tmp_path, "p.yaml", text)
+        assert words(rows) == [["prompt=a red heart on paper"], ["prompt=a b"]]
+        assert [row.where for row in rows] == ["p.yaml:1", "p.yaml:2"]
+
+
+def test_the_case_of_line_separators_has_two_prompts(tmp_path):
+    text = "a red heart\x0con paper\u2028folded\x85twice\na sun\n"
+    assert [row.where for row in read(tmp_path, "p.txt", text)] == ["p.txt:1", "p.txt:2"]
+
+
+TWO = [("château", 2.0), ("brume", 1.0)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[château:2, brume]",
+        "【château：2，brume】",
+        '["château:2"，“brume”]',
+        '{"0": ["château:2", "brume"]}',
+        '[{"text": "château", "weight": 2}, {"text": "brume"}]',
+    ],
+)
+@pytest.mark.parametrize("name", ["p.txt", "p.csv", "p.tsv", "p.yaml", "q.yaml", "r.yaml"])
+def test_a_list_is_one_in_every_file(tmp_path, text, name):
+    file = {
+        "p.txt": text + "\n",
+        "p.csv": "prompt,seed\n" + '"' + text.replace('"', '""') + '",3\n',
+        "p.tsv": "prompt\tseed\n" + '"' + text.replace('"', '""') + '"\t3\n',
+        "p.yaml": "- '" + text + "'\n",
+        "q.yaml": "- prompt: '" + text + "'\n",
+        "r.yaml": "list:\n  - '" + text + "'\n",
+    }[name]
+    (row,) = read(tmp_path, name, file)
+    assert not row.wrong
+    plan = plan_batch(Composer(["steps=20"]), [row], "").first.plan
+    assert [(prompt.text, prompt.weight) for prompt in plan.prompts] == TWO
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("- [城堡：2，雾]\n", ["城堡：2", "雾"]),
+        ("- prompt: [城堡：2、雾, 树]\n", ["城堡：2", "雾", "树"]),
+        ("- ['城堡，雾', 树]\n", ["城堡，雾", "树"]),
+        ("- prompt:\n  - 城堡，雾\n  - 树\n", ["城堡，雾", "树"]),
+        ("- 一行白鹭上青天，两个黄鹂鸣翠柳\n", "一行白鹭上青天，两个黄鹂鸣翠柳"),
+        ("list:\n- [城堡：2，雾]\n", ["城堡：2", "雾"]),
+    ],
+)
+def test_commas_of_other_scripts_part_lists_in_brackets_of_yaml(tmp_path, text, prompt):
+    (row,) = read(tmp_path, "p.yaml", text)
+    assert row.settings["prompt"] == prompt
+
+
+def test_a_choice_over_several_lines_is_one_prompt(tmp_path):
+    rows = read(tmp_path, "p.txt", "{\n0.6::A\n|\n0.4::B\n}\na sun\n")
+    assert words(rows) == [["prompt={ 0.6::A | 0.4::B }"], ["prompt=a sun"]]
+    assert [row.where for row in rows] == ["p.txt:1", "p.txt:6"]
