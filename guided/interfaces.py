@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from guided.schedule import Schedule
 
@@ -228,6 +228,11 @@ class GuideSettings(PartSettings, Protocol):
         """Whether the sum of the prompts' weights must not be 0."""
         return False
 
+    @property
+    def zero(self) -> str:
+        """The name of a setting that makes the gradient 0 all along the run; empty: none does."""
+        return ""
+
     def check(self, has_init: bool) -> None:
         """Raise BadInput, before anything is loaded, if the guide cannot work; `has_init`: there
         is a picture to start from."""
@@ -392,6 +397,8 @@ class Viewer(Protocol):
 class Output(PartSettings, Protocol):
     """Settings of an output, which is opened once for a run, receives every frame, and is closed
     also if the run stops early."""
+
+    keeps: ClassVar[bool] = True  # whether its files show the picture
 
     def check(self, size: tuple[int, int]) -> None:
         """Raise ValueError, before anything is loaded, if pictures of `size` (width, height)

@@ -98,6 +98,11 @@ def automatic(name: str, value: Any, low: float, high: float = math.inf) -> Sche
     return AUTO if value == AUTO else schedule(name, value, low, high)
 
 
+def always_zero(value: Any) -> bool:
+    """Return whether a value is a schedule that is 0 all along the run."""
+    return isinstance(value, Schedule) and not any(value.values)
+
+
 def read_way(name: str, value: Mapping[str, Any]) -> tuple[str, Any]:
     """Return interpolation and pairs of {linear: pairs}. Raise ValueError for other mappings."""
     if len(value) != 1:

@@ -45,6 +45,7 @@ from guided.prompts import prompt
 from guided.prompts.prompt import Prompt, meant_for
 from guided.prompts.styles import Artist, Style, StyleMix
 from guided.prompts.wildcards import Wildcards
+from guided.schedule import always_zero
 from guided.text import unreadable
 from guided.untrusted import allowed_files
 from guided.untrusted.typed_paths import expand
@@ -260,10 +261,30 @@ class Plan:
                 list(suited),
                 self.model.name,
             )
-        if "clip" not in self.guides:
-            log.warning("without the guide 'clip' nothing follows the prompt; guide=[clip,...]")
+        self.tell_ignored()
         if not self.clips and "clip" in self.guides:
             raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
+
+    def tell_ignored(self) -> None:
+        """Warn of prompts that nothing follows, and of pictures that nothing keeps."""
+        guide = self.guides.get("clip")
+        heard = {name for name, card in self.clips.items() if not always_zero(card.weight)}
+        if guide is None:
+            log.warning("without the guide 'clip' nothing follows the prompt; guide=[clip,...]")
+        else:
+            zero = [f"guide.clip.{guide.zero}"] * bool(guide.zero)
+            zero += [f"generator.{self.generator.zero}"] * bool(self.generator.zero)
+            zero += [f"clip.{name}.weight" for name in self.clips] * (not heard)
+            if zero:
+                log.warning("nothing follows the prompt: %s 0", are(zero))
+        for asked in self.prompts:
+            if heard and asked.clips and not heard.intersection(asked.clips):
+                names = are([f"clip.{name}.weight" for name in asked.clips])
+                log.warning("nothing follows the prompt %s: %s 0", shown(asked.text), names)
+        if not any(output.keeps for output in self.outputs.values()):
+            log.warning(
+                "output=[%s] keeps no picture; output=[still] does", ",".join(self.outputs)
+            )
 
     def check_keep(self) -> None:
         """Raise BadInput if there are no pictures to choose from."""
@@ -354,6 +375,11 @@ class Plan:
             asked if asked.image else replace(asked, text=self.wildcards.draw(asked.text, seed, k))
             for k, asked in enumerate(self.prompts)
         ]
+
+
+def are(names: Sequence[str]) -> str:
+    """Return names as the subject of a sentence, with its verb."""
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
 def check_models(

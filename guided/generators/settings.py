@@ -57,6 +57,11 @@ class GeneratorSettings(PartSettings, Protocol):
         """Whether the backward pass recomputes activations; None: where memory is short."""
         return False
 
+    @property
+    def zero(self) -> str:
+        """The name of a setting that makes the guides' effect 0 all along the run; empty: none."""
+        return ""
+
     def sizes(self, model: ModelCard) -> Sizes:
         """Return the sizes that it draws with this card."""
         width, height = model.size

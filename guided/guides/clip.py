@@ -13,7 +13,7 @@ from typing import Any
 from guided.errors import not_one_of
 from guided.interfaces import Guide, GuideSettings, Scene
 from guided.prompts.prompt import RULES
-from guided.schedule import AUTO, automatic, schedule
+from guided.schedule import AUTO, always_zero, automatic, schedule
 
 COMBINATIONS = ("mean", "sum")
 LONG = ("cut", "split")
@@ -43,6 +43,11 @@ class ClipGuide(GuideSettings):
     def divides_by_weights(self) -> bool:
         """Whether the sum of the prompts' weights must not be 0."""
         return self.weights == "sum"
+
+    @property
+    def zero(self) -> str:
+        """`scale` if it is 0 all along the run."""
+        return "scale" if always_zero(self.scale) else ""
 
     def resolve_auto(self, size: tuple[int, int], steps: int) -> ClipGuide:
         """Return the settings with a scale of `auto` set for an image of (width, height).

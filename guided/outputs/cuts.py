@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from guided.errors import check_number
 from guided.images import contact_sheet, picture
@@ -24,6 +25,7 @@ GAP = 2  # pixels between cutouts
 class Cuts(Output):
     """Settings of the sheets of cutouts."""
 
+    keeps: ClassVar[bool] = False
     every: int = 10  # steps from one file to the next
 
     def __post_init__(self) -> None:

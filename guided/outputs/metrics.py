@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, ClassVar, TextIO
 
 from guided.interfaces import Frame, Output, Run
 from guided.runs.layout import METRICS
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 @dataclass
 class Metrics(Output):
     """The output of metrics; it has no settings."""
+
+    keeps: ClassVar[bool] = False
 
     @contextmanager
     def open(self, run: Run) -> Iterator[MetricsViewer]:

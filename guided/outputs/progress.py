@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tqdm import tqdm
 
@@ -21,6 +22,8 @@ COLUMNS = 80  # of a terminal that does not tell
 @dataclass
 class Progress(Output):
     """The output of the progress bar; it has no settings."""
+
+    keeps: ClassVar[bool] = False
 
     @contextmanager
     def open(self, run: Run) -> Iterator[ProgressViewer]:

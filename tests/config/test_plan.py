@@ -61,7 +61,7 @@ def test_small_models_take_one_thread_and_others_the_machines(monkeypatch, words
         ("steps=0", "steps=0"),
         ("threads=0", "threads=0"),
         ("count=0", "count=0"),
-        ("seed=-1", "seed=-1"),
+        ("seed=-2", "seed=-2"),
         ("size=[65,64]", "size"),
         ("keep=2", "keep=2"),
         ("drawn=[a,b]", "drawn has 2 texts for 1 prompts"),
@@ -77,3 +77,51 @@ def test_what_cannot_be_drawn_is_refused_by_name(word, message):
 def test_a_prompt_that_no_guide_follows_is_told(caplog, guides, warned):
     plan(f"guide={guides}")
     assert ("nothing follows the prompt" in caplog.text) == warned
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["guide=[range]"], "without the guide 'clip' nothing follows the prompt"),
+        (["guide=[]"], "without the guide 'clip' nothing follows the prompt"),
+        (["guide.clip.scale=0"], "nothing follows the prompt: guide.clip.scale is 0"),
+        (["guide.clip.scale=[[0,0],[0.5,0]]"], "guide.clip.scale is 0"),
+        (["generator.clamp=0"], "nothing follows the prompt: generator.clamp is 0"),
+        (["generator.reach=0"], "nothing follows the prompt: generator.reach is 0"),
+        (["generator=pixels", "generator.rate=0"], "generator.rate is 0"),
+        (["generator=pixels", "generator.bound=0"], "generator.bound is 0"),
+        (["clip.embedded_a.weight=0", "clip.embedded_b.weight=0"], "embedded_b.weight are 0"),
+        (
+            ["clip.embedded_a.weight=0", "clip.embedded_b.weight=0", "guide.clip.scale=0"],
+            "guide.clip.scale and clip.embedded_a.weight and clip.embedded_b.weight are 0",
+        ),
+        (
+            ["clip.embedded_a.weight=0", "prompt=[{text: fog, clips: [embedded_a]}, sun]"],
+            "nothing follows the prompt fog: clip.embedded_a.weight is 0",
+        ),
+        (["output=[]"], "output=[] keeps no picture; output=[still] does"),
+        (["output=[progress,metrics]"], "output=[progress,metrics] keeps no picture"),
+    ],
+)
+def test_what_makes_a_run_do_nothing_is_told_in_one_line(caplog, words, said):
+    plan(*words)
+    assert said in caplog.text
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["guide.clip.scale=[[0,0],[0.5,500]]"],
+        ["guide.clip.scale=auto"],
+        ["generator.clamp=null"],
+        ["generator.clamp=auto"],
+        ["clip.embedded_a.weight=0"],
+        ["generator=pixels"],
+        ["output=[video]", "output.video.format=gif"],
+    ],
+)
+def test_nothing_is_told_of_what_works(caplog, words):
+    plan(*words)
+    assert caplog.text == ""

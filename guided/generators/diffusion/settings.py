@@ -10,7 +10,7 @@ from guided.devices import check_compiler
 from guided.diffusion.symmetry import SYMMETRIES, Mirror
 from guided.errors import check_number, not_one_of
 from guided.generators.settings import GeneratorSettings, LoadContext
-from guided.schedule import AUTO, automatic, schedule
+from guided.schedule import AUTO, always_zero, automatic, schedule
 
 if TYPE_CHECKING:
     from guided.generators.diffusion.generator import DiffusionGenerator
@@ -79,6 +79,12 @@ class Diffusion(GeneratorSettings):
     def recompute(self) -> bool | None:
         """Whether the backward pass recomputes activations; None: where memory is short."""
         return None if self.checkpointing == AUTO else bool(self.checkpointing)
+
+    @property
+    def zero(self) -> str:
+        """The name of the limit that is 0 all along the run."""
+        limits = {"clamp": self.clamp, "reach": self.reach}
+        return next((name for name, limit in limits.items() if always_zero(limit)), "")
 
     def load(self, context: LoadContext) -> DiffusionGenerator:
         """Return the generator with its networks on the device."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from guided.errors import check_number, not_one_of
 from guided.generators.settings import GeneratorSettings, LoadContext, Sizes
 from guided.models.cards import ModelCard
-from guided.schedule import schedule
+from guided.schedule import always_zero, schedule
 
 if TYPE_CHECKING:
     from guided.generators.pixels.generator import PixelGenerator
@@ -56,6 +56,12 @@ class Pixels(GeneratorSettings):
         check_number("decay", self.decay, 0, 4)
         check_number("colours", self.colours, 0, 100)
         check_number("contrast", self.contrast, 0, 10)
+
+    @property
+    def zero(self) -> str:
+        """The name of the setting that is 0 all along the run."""
+        sizes = {"rate": self.rate, "bound": self.bound, "detail": self.detail}
+        return next((name for name, size in sizes.items() if always_zero(size)), "")
 
     def sizes(self, model: ModelCard) -> Sizes:
         """Return any size."""
