@@ -6,7 +6,7 @@ the cutouts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from guided.errors import check_number, not_one_of
@@ -25,13 +25,17 @@ class Cutouts(CutoutSettings):
     """Settings of the standard cutouts. Overview cutouts show all of the area, letter-boxed; inner
     cutouts are random squares of it. Every number except micro_batch may be a schedule."""
 
-    overview: Any = 6  # number of views of the whole area, letter-boxed
-    inner: Any = 2  # number of random squares of the area
+    # number of views of the whole area, letter-boxed
+    overview: Any = field(default_factory=lambda: [[0, 12], [0.4, 4]])
+    # number of random squares of the area
+    inner: Any = field(default_factory=lambda: [[0, 4], [0.4, 12]])
     # whole, the image; middle, its central square, for models of single objects
     area: str = "whole"
     power: Any = 1  # exponent of inner cutouts' size: above 1, mostly smaller
-    smallest: Any = 0.6  # smallest inner cutout, as a share of the short side
-    gray: Any = 0  # share of inner cutouts without colour
+    # smallest inner cutout, as a share of the short side; null: CLIP's input size
+    smallest: Any = None
+    # share of inner cutouts without colour
+    gray: Any = field(default_factory=lambda: [[0, 0.2], [0.4, 0.0]])
     # maximum of similar overviews that are computed, weighted to count for all; null: no maximum
     merge: Any = None
     batches: Any = 1  # sets of cutouts per step, their gradients averaged
@@ -41,8 +45,8 @@ class Cutouts(CutoutSettings):
     degrees: Any = 10  # maximum of the rotation
     translate: Any = 0.05  # maximum of the shift, as a share of the side
     noise: Any = 0.01  # standard deviation
-    grayscale: Any = 0  # probability
-    jitter: Any = 0  # maximum change of brightness and contrast
+    grayscale: Any = 0.1  # probability
+    jitter: Any = 0.1  # maximum change of brightness and contrast
 
     def __post_init__(self) -> None:
         self.overview = schedule("overview", self.overview, 0, 512, whole=True)

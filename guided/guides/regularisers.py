@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Smooth(GuideSettings):
     """Settings of the guide that reduces total variation."""
 
-    scale: Any = 150  # 0: off; usual values in Disco Diffusion are 0 to 1000
+    scale: Any = 0  # 0: off; usual values in Disco Diffusion are 0 to 1000
 
     def __post_init__(self) -> None:
         self.scale = schedule("scale", self.scale, 0)
@@ -67,7 +67,7 @@ def squared_excess(image: Tensor) -> Tensor:
 class Saturation(GuideSettings):
     """Settings of the guide that brings values back into [0, 1], equally at any distance."""
 
-    scale: Any = 100  # 0: off; usual values in Disco Diffusion are 0 to 20000
+    scale: Any = 0  # 0: off; usual values in Disco Diffusion are 0 to 20000
 
     def __post_init__(self) -> None:
         self.scale = schedule("scale", self.scale, 0)

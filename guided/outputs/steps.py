@@ -22,7 +22,7 @@ class Steps(Output):
     """Settings of the previews."""
 
     # steps from one preview to the next; null: only those of `at`, and the last
-    every: int | None = 5
+    every: int | None = 10
     at: list[int] = field(default_factory=list)  # steps with a preview, counted from 1
     enlarge: int = 1  # factor of the previews' size
 

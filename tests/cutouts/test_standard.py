@@ -222,8 +222,8 @@ def test_the_given_share_of_inner_views_is_grey(gray: float, count: int) -> None
     assert grey.tolist() == [True] * count + [False] * (10 - count)
 
 
-def sides(progress: float = 0.0, smallest: float | None = None, **more) -> list[int]:
-    """The sizes of the crops, before they are resized; by default from CLIP's own size on."""
+def sides(progress: float = 0.0, **more) -> list[int]:
+    """The sizes of the crops, before they are resized."""
     found = []
 
     def watched(image: Tensor, size: tuple[int, int]) -> Tensor:
@@ -231,8 +231,7 @@ def sides(progress: float = 0.0, smallest: float | None = None, **more) -> list[
         return resize(image, size)
 
     with patch("guided.cutouts.standard.resize", watched):
-        fixed = {"overview": 0, "inner": 300, "augment": False, "smallest": smallest}
-        views(picture(64, 96), 8, progress, **fixed, **more)
+        views(picture(64, 96), 8, progress, overview=0, inner=300, augment=False, **more)
     assert all(height == width for height, width in found)
     return [height for height, _ in found]
 
