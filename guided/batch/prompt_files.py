@@ -28,7 +28,7 @@ from guided.runs.manifest import Row
 from guided.runs.metadata import whole
 from guided.text import lines_of
 from guided.untrusted import yaml_reader
-from guided.untrusted.regular_files import read_text
+from guided.untrusted.regular_files import NotText, read_text
 from guided.untrusted.typed_paths import expand
 from guided.untrusted.yaml_reader import Unreadable
 
@@ -75,9 +75,8 @@ def text_of(path: Path) -> str:
         return read_text(path, LARGEST)
     except OSError as error:
         raise BadInput(f"prompts={path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise BadInput(f"{path.name}:{line} is not UTF-8; save the file as UTF-8") from error
+    except NotText as error:
+        raise BadInput(f"{path.name}:{error.line} is not UTF-8; save the file as UTF-8") from error
 
 
 def from_lines(text: str, name: str) -> list[Row]:

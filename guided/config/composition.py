@@ -27,10 +27,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from guided.config import catalog, choices, other_names, preset_source, schema
 from guided.config.flags import FOLDERS
-from guided.config.overrides import Override, parse_all, raws
+from guided.config.overrides import Override, outside_quotes, parse_all, raws
 from guided.config.unknown import unknown_setting
 from guided.config.values import spelt
-from guided.errors import BadInput, shown
+from guided.errors import BadInput, nearest, shown
 from guided.paths import conf_folder
 from guided.untrusted import interpolation
 from guided.untrusted.typed_paths import expand
@@ -81,10 +81,17 @@ def checked(overrides: Sequence[Override], flags: Sequence[str]) -> list[str]:
 
 
 def check_names(overrides: Sequence[Override], flags: Sequence[str]) -> None:
-    """Raise BadInput if one is a setting of another program."""
+    """Raise BadInput if one is a setting of another program, or no name at all."""
     known, values = schema.known_names(), {one.name: one.text for one in overrides}
     unknown = [name for name in values if name not in known and not choices.folders(name, flags)]
     other_names.check_settings(unknown, values)
+    for one in overrides:
+        if one.hydra is None:  # its value is quoted where Hydra cannot read it
+            near = nearest(re.sub(r"\W+", ".", one.name).strip("."), schema.settings(), 0.7)
+            raise BadInput(
+                f"'{shown(one.key)}' is not the name of a setting, as seed or "
+                f"guide.clip.scale{near}"
+            )
 
 
 def check_choice(override: Override, flags: Sequence[str]) -> None:
@@ -142,8 +149,7 @@ def check_values(override: Override) -> None:
 def repeats_key(text: str, value: dict[str, Any] | list[Any]) -> bool:
     """Return whether the text of lists and mappings has more items than the value that was read
     from it, in which later values replaced earlier ones."""
-    outside = re.sub(r"""\\.|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""", "", text, flags=re.DOTALL)
-    return outside.count(",") > commas(value)
+    return outside_quotes(text).count(",") > commas(value)
 
 
 def commas(value: Any) -> int:

@@ -174,9 +174,16 @@ def parsed(word: str) -> HydraOverride | None:
 
 
 def depth(text: str) -> int:
-    """Return the largest number of brackets that are open at once."""
-    opened = (1 if letter in "([{" else -1 if letter in ")]}" else 0 for letter in text)
+    """Return the largest number of brackets that are open at once, those in quotes not counted."""
+    letters = outside_quotes(text)
+    opened = (1 if letter in "([{" else -1 if letter in ")]}" else 0 for letter in letters)
     return max(accumulate(opened), default=0)
+
+
+def outside_quotes(text: str) -> str:
+    """Return a text of Hydra's grammar without its quoted parts and escaped characters."""
+    quoted = r"""\\.|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
+    return re.sub(quoted, "", text, flags=re.DOTALL)
 
 
 def plain_value(value: Any) -> Any:

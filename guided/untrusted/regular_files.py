@@ -14,6 +14,18 @@ CHUNK = 4 * MB  # bytes per read, so that memory is used only for data that exis
 FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
+class NotText(UnicodeDecodeError):
+    """Bytes that are neither UTF-8 nor UTF-16."""
+
+    @property
+    def line(self) -> int:
+        """Return the number of the line with the first wrong byte."""
+        return self.object[: self.start].count(b"\n") + 1
+
+    def __str__(self) -> str:
+        return f"line {self.line} is not UTF-8; save the file as UTF-8"
+
+
 def read_bytes(path: Path, limit: int, follow: bool = True) -> bytes:
     """Return the content of a regular file of at most `limit` bytes.
 
@@ -40,18 +52,21 @@ def read_bytes(path: Path, limit: int, follow: bool = True) -> bytes:
 
 
 def read_text(path: Path, limit: int, follow: bool = True) -> str:
-    """Return the text of a regular file. Raise OSError or UnicodeDecodeError."""
+    """Return the text of a regular file. Raise OSError or NotText."""
     return decoded(read_bytes(path, limit, follow))
 
 
 def decoded(content: bytes) -> str:
     """Return a text in UTF-8, or in UTF-16 with a byte order mark, without that mark. Raise
-    UnicodeDecodeError for other bytes and for NUL characters, which no text has."""
+    NotText for other bytes and for NUL characters, which no text has."""
     utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    text = content.decode("utf-16" if utf16 else "utf-8-sig")
+    try:
+        text = content.decode("utf-16" if utf16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NotText(*error.args) from error
     if "\0" in text:
         place = content.index(b"\0")
-        raise UnicodeDecodeError("utf-8", content, place, place + 1, "a NUL character")
+        raise NotText("utf-8", content, place, place + 1, "a NUL character")
     return text
 
 

@@ -22,7 +22,7 @@ from yaml.constructor import SafeConstructor
 
 from guided.errors import BadInput, shown
 from guided.untrusted import interpolation
-from guided.untrusted.regular_files import decoded, read_bytes
+from guided.untrusted.regular_files import NotText, decoded, read_bytes
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is faster
 LONGEST = 1_000_000  # characters of a record
@@ -54,9 +54,8 @@ def text_of(path: Path, where: str, longest: int = LONGEST) -> str:
         raise BadInput(f"{where} cannot be read: {error.strerror}") from error
     try:
         return decoded(content)
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise BadInput(f"{where}:{line} is not UTF-8; save the file as UTF-8") from error
+    except NotText as error:
+        raise BadInput(f"{where}:{error.line} is not UTF-8; save the file as UTF-8") from error
 
 
 def read(

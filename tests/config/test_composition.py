@@ -233,3 +233,11 @@ def test_a_key_that_is_given_twice_is_refused(word):
 )
 def test_commas_in_texts_are_no_keys(word):
     compose([word])
+
+
+@pytest.mark.parametrize("word", ["guide.clip/=1", "seed/=1", "a..b=1", "++seed/=1", "seed:=2"])
+def test_what_is_no_name_is_refused_in_our_words(word):
+    with pytest.raises(BadInput, match="is not the name of a setting") as caught:
+        compose(["prompt=x", word])
+    assert word.partition("=")[0] in str(caught.value)
+    assert "input" not in str(caught.value)  # "extraneous input", as Hydra's parser says

@@ -197,3 +197,10 @@ def test_a_random_seed_is_no_seed_however_it_is_written(text, sign):
 )
 def test_other_values_than_a_random_seed_stay_as_they_are(word):
     assert parse_word(word).raw == word
+
+
+@pytest.mark.parametrize("text", ["${" * 41, "(" * 60, "a {" * 50, ":[" * 99])
+def test_open_brackets_within_a_text_are_not_nested(text):
+    override = parse_word(f"name={text}")
+    assert override.hydra is not None
+    assert override.value == text.replace("${", "\\${")  # escaped, so that nothing is looked up

@@ -18,7 +18,7 @@ from guided.models.cards import model_type
 from guided.models.weights_file import damage
 from guided.prompts import wildcards
 from guided.runs.manifest import Manifest
-from guided.untrusted.regular_files import decoded, read_bytes
+from guided.untrusted.regular_files import NotText, decoded, read_bytes
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
 
@@ -132,5 +132,6 @@ def test_a_text_may_have_a_byte_order_mark(encoding):
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16-le", "utf-16-be", "utf-32"])
 def test_bytes_that_are_no_text_are_refused(encoding):
-    with pytest.raises(UnicodeDecodeError):
+    with pytest.raises(NotText, match=r"^line \d is not UTF-8; save the file as UTF-8$") as caught:
         decoded("a\né".encode(encoding))
+    assert caught.value.line == (1 if encoding == "utf-32" else 2)
