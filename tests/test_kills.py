@@ -1,60 +1,86 @@
-"""Batches that are killed, or stopped, and gone on with. `python -m tests.kills 40` does more."""
+"""Batches that are killed, or stopped, and gone on with. `python -m tests.kills 60` does more."""
 
 import json
 import os
 import random
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from guided.gallery import script
+from guided.runs import worker_locks
 from tests import kills
-from tests.kills import Trial
+from tests.kills import Fault, Server, Trial
 
-SHORT = ["count=3", "batch_size=2", "steps=4", "output.steps.every=2", "output.cuts.every=2"]
-
-
-def trial(root: Path, words: list[str]) -> Trial:
-    root.mkdir()
-    return Trial(root, words, random.Random(1))
+SHORT = ["count=4", "batch_size=2", "steps=4", "output.steps.every=2", "output.cuts.every=2"]
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> Path:
-    return kills.undisturbed(tmp_path_factory.mktemp("whole"), kills.with_words(SHORT))
+def server() -> Iterator[Server]:
+    with Server.running() as server:
+        yield server
 
 
-def test_a_batch_that_is_killed_leaves_what_one_leaves_that_is_not(whole, tmp_path):
-    one = trial(tmp_path / "killed", kills.with_words(SHORT))
-    one.suicide("image_*", "after", 1)  # of two, the first is there, and not marked
-    assert [picture["state"] for picture in one.pictures()] == ["running", "running", "queued"]
-    one.suicide("*.safetensors", "half", 2)
-    one.suicide("manifest.json", "half", 3)
-    one.murder(left=1)
+@pytest.fixture(scope="module")
+def whole(server, tmp_path_factory) -> Path:
+    return kills.undisturbed(server, tmp_path_factory.mktemp("whole"), kills.with_words(SHORT))
+
+
+def trial(server: Server, root: Path, words: list[str]) -> Trial:
+    root.mkdir()
+    return Trial(server, root, words, random.Random(1))
+
+
+def test_a_batch_to_which_all_kinds_happen_leaves_what_one_leaves_that_nobody_disturbed(
+    server, whole, tmp_path
+):
+    one = trial(server, tmp_path / "killed", kills.with_words(SHORT))
+    one.run(len(kills.KINDS))
+    assert len(one.happened) >= 5  # before it was done
+    kills.compare(one.folder, whole)
+
+
+def test_a_picture_that_is_saved_and_not_marked_is_not_drawn_again(server, whole, tmp_path):
+    one = trial(server, tmp_path / "killed", kills.with_words(SHORT))
+    assert one.start(Fault("after", "image_*", 1)).wait() == -signal.SIGKILL
+    states = [picture["state"] for picture in one.pictures()]
+    assert states == ["running", "running", "queued", "queued"]
+    kills.check_state(one.folder, -signal.SIGKILL)
+    one.look()
+    for fault in (Fault("half", "*.safetensors", 2), Fault("half", "manifest.json", 3)):
+        assert one.start(fault).wait() == -signal.SIGKILL
     one.finish()
-    assert sum(one.kills.values()) >= 3
     kills.compare(one.folder, whole)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_batch_that_is_stopped_takes_no_step_twice(whole, tmp_path, number):
+def test_a_batch_that_is_stopped_takes_no_step_twice(server, whole, tmp_path, number):
     """The step is finished and kept, however rarely steps are kept otherwise."""
-    one = trial(tmp_path / "stopped", kills.with_words([*SHORT, "checkpoint=3600"]))
-    process = one.start(kills.RUN)
-    while process.poll() is None and one.steps() < 6:
+    words = kills.with_words([*SHORT, "checkpoint=3600"])
+    one = trial(server, tmp_path / "stopped", words)
+    life = one.start()
+    while life.poll() is None and one.steps() < 6:
         time.sleep(0.01)
-    process.send_signal(number)
-    assert process.wait() == 130
-    said = (tmp_path / "stopped.txt").read_text()
-    assert (
-        "finishing this step" in said
-        and f"resume=outputs/{one.folder.parent.name}/{one.folder.name}" in said
-    )
-    assert 6 <= one.steps() < 12
+    life.send(number)
+    assert life.wait() == 130
+    told = one.log.read_text()
+    assert "finishing this step" in told
+    assert f"resume=outputs/{one.folder.parent.name}/{one.folder.name}" in told
+    kills.check_state(one.folder, 130)
+    assert 6 <= one.steps() < 16
     one.finish()
-    assert one.steps() == 12
+    assert one.steps() == 16
     assert pictures(one.folder) == pictures(whole)
+
+
+@pytest.mark.slow
+def test_sixty_moments(tmp_path):
+    """As `python -m tests.kills 60`; each kind comes in turn."""
+    happened = kills.many(60, [], 1, tmp_path)
+    assert happened.keys() == kills.KINDS.keys()
 
 
 def pictures(folder: Path) -> dict[str, bytes]:
@@ -81,7 +107,7 @@ def folder(root: Path) -> Path:
 
 
 def test_a_picture_that_is_written_again_or_lost_is_noticed(tmp_path):
-    found, one = folder(tmp_path), Trial(tmp_path, [], random.Random(1))
+    found, one = folder(tmp_path), Trial(None, tmp_path, [], random.Random(1))
     one.look()
     one.look()
     beside = tmp_path / "beside"
@@ -91,7 +117,7 @@ def test_a_picture_that_is_written_again_or_lost_is_noticed(tmp_path):
         one.look()
     (found / "image_0000.png").unlink()
     with pytest.raises(AssertionError, match="not there"):
-        Trial(tmp_path, [], random.Random(1)).look()
+        Trial(None, tmp_path, [], random.Random(1)).look()
 
 
 def test_a_file_too_many_or_another_byte_is_noticed(tmp_path):
@@ -103,3 +129,35 @@ def test_a_file_too_many_or_another_byte_is_noticed(tmp_path):
     (other / ".image_0001.png.7.part").write_bytes(b"x")
     with pytest.raises(AssertionError, match=r"differ.*part"):
         kills.compare(mine, other)
+
+
+def running(found: Path, worker: str) -> None:
+    about = {"number": 0, "row": 0, "seed": 1, "state": "running", "worker": worker}
+    base = {"words": [], "flags": [], "settings": None}
+    content = {"title": "x", "base": base, "rows": [{}], "pictures": [about]}
+    (found / "manifest.json").write_text(json.dumps(content))
+
+
+def test_a_manifest_or_a_page_that_pretends_is_noticed(tmp_path):
+    found = folder(tmp_path)
+    running(found, f"{worker_locks.host()}-1-ab")
+    kills.check_state(found, -signal.SIGKILL)  # that worker is dead, and the gallery sees it
+    with pytest.raises(AssertionError, match="the manifest has it as being drawn"):
+        kills.check_state(found, 130)
+    running(found, "elsewhere-1-ab")
+    with pytest.raises(AssertionError, match="the gallery would have it"):
+        kills.check_state(found, -signal.SIGKILL)
+    running(found, f"{worker_locks.host()}-1-ab")
+    script.save(found / script.DATA, {"batches": [{"pictures": [{"number": 0, "state": "done"}]}]})
+    with pytest.raises(AssertionError, match="as done that are not"):
+        kills.check_state(found, -signal.SIGKILL)
+    script.save(found / script.DATA, {"batches": [{"pictures": [], "grace": 1e6}]})
+    with pytest.raises(AssertionError):
+        kills.check_state(found, -signal.SIGKILL)
+
+
+@pytest.mark.parametrize("told", ["", "error: a\nerror: b\n", "error: OSError (debug=true)\n"])
+def test_a_message_that_does_not_help_is_noticed(tmp_path, told):
+    kills.check_message(f"WARNING: x\nfull; to go on: resume={tmp_path}\n", "full disk", tmp_path)
+    with pytest.raises((AssertionError, ValueError)):
+        kills.check_message(told, "full disk", tmp_path)

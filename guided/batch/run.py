@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,7 @@ def draw_typed(
     try:
         folder = begin(batch, composer, root)
     except OSError as error:
-        if not files.disk_is_full(error):
+        if not files.is_unwritable(error, root):
             raise
         raise Failed(f"folder={root}: {error.strerror}; nothing was begun") from error
     tell(f"drawing in {folder}")
@@ -183,7 +184,8 @@ def resume_typed(words: Sequence[Override], launch: Launch | None) -> Path:
     with original_cwd(base), composer.row(more) as composed:
         devices = read_devices(plain(composed.cfg.device))
         workers = read_workers(composed.cfg.workers)
-    queue.retry(folder)
+    with unwritable_told(folder):
+        queue.retry(folder)
     if launched and launch is not None:
         return by_launcher(
             folder,
@@ -219,19 +221,31 @@ def finish(
 ) -> Path:
     """Draw until no picture is left, and print the results."""
     try:
-        if len(devices) > 1:
-            multi_device.work(folder, devices, debug)
-        else:
-            worker.work(session, debug)
+        with unwritable_told(folder):
+            if len(devices) > 1:
+                multi_device.work(folder, devices, debug)
+            else:
+                worker.work(session, debug)
     except KeyboardInterrupt:
         tell(f"interrupted; to go on: {again(folder)}")
         raise
+    return conclude(folder)
+
+
+@contextmanager
+def unwritable_told(folder: Path) -> Iterator[None]:
+    """Raise Failed that says how to go on if the block finds that the folder is gone, or that
+    nothing can be written into it."""
+    try:
+        yield
     except OSError as error:
         queue.check_exists(folder)
-        if not files.disk_is_full(error):
+        if not files.is_unwritable(error, folder):
             raise
-        raise Failed(f"{error.strerror}; once there is room, to go on: {again(folder)}") from error
-    return conclude(folder)
+        once = "there is room" if files.is_full(error) else "it can be written to"
+        raise Failed(
+            f"{folder}: {error.strerror}; once {once}, to go on: {again(folder)}"
+        ) from error
 
 
 def conclude(folder: Path) -> Path:

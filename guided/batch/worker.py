@@ -42,6 +42,7 @@ def work(session: WorkerSession, debug: bool = False) -> None:
     pictures at hand are queued again."""
     if device := values_of(session.more).get("device"):
         find_device(device)  # a worker without a device would fail at every picture
+    writable = True
     try:
         with (
             original_cwd(Manifest.read(session.folder).base),
@@ -49,8 +50,11 @@ def work(session: WorkerSession, debug: bool = False) -> None:
             Claim.at(session.folder) as claim,
         ):
             work_on(session, claim, interrupts, debug)
+    except OSError as error:
+        writable = not files.is_unwritable(error, session.folder)
+        raise
     finally:
-        if session.folder.is_dir():  # it may have been removed
+        if writable and session.folder.is_dir():  # it may have been removed
             pages.update(session.folder, now=True)
 
 
@@ -64,7 +68,7 @@ def work_on(session: WorkerSession, claim: Claim, interrupts: Interrupts, debug:
             if debug:
                 traceback.print_exception(error)
             check_exists(session.folder)
-            if files.disk_is_full(error):
+            if files.is_unwritable(error, session.folder):
                 raise  # no other picture could be saved either
             why = say(error)
             log.warning("picture %s failed: %s", ", ".join(map(str, mine)), why)

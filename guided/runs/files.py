@@ -60,10 +60,18 @@ def unique() -> str:
     return f"{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def disk_is_full(error: BaseException) -> bool:
-    """Return whether the disk, or the user's share of it, was full."""
-    full = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
-    return isinstance(error, OSError) and error.errno in full
+def is_unwritable(error: BaseException, folder: Path) -> bool:
+    """Return whether the disk is full or read-only, the user's share of it is full, or files in
+    `folder` may not be written: nothing more can be saved."""
+    if not isinstance(error, OSError):
+        return False
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return Path(os.fsdecode(error.filename or "")).is_relative_to(folder)
+    return is_full(error) or error.errno == errno.EROFS
+
+
+def is_full(error: OSError) -> bool:
+    return error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 # ---- locks ---------------------------------------------------------------------------------

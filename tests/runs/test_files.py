@@ -126,3 +126,26 @@ def test_partial_files_of_killed_processes_are_removed_and_others_stay(tmp_path)
     files.remove_unfinished(tmp_path)
     names = sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file())
     assert names == ["a.part", "part"]
+
+
+@pytest.mark.parametrize(
+    ("number", "place", "stops"),
+    [
+        (errno.ENOSPC, "elsewhere", True),
+        (errno.EDQUOT, "elsewhere", True),
+        (errno.EROFS, "elsewhere", True),
+        (errno.EACCES, "batch/steps/a.png", True),
+        (errno.EPERM, "batch", True),
+        (errno.EACCES, "elsewhere/photo.png", False),  # a picture that a row needs
+        (errno.ENOENT, "batch/a.png", False),
+    ],
+)
+def test_what_stops_a_run_as_nothing_can_be_saved(tmp_path, number, place, stops):
+    error = OSError(number, os.strerror(number), str(tmp_path / place))
+    assert files.is_unwritable(error, tmp_path / "batch") == stops
+    assert files.is_full(error) == (number in (errno.ENOSPC, errno.EDQUOT))
+
+
+def test_other_errors_are_no_matter_of_writing(tmp_path):
+    assert not files.is_unwritable(ValueError("x"), tmp_path)
+    assert not files.is_unwritable(PermissionError(errno.EACCES, "no"), tmp_path)
