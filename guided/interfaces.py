@@ -212,6 +212,7 @@ class NeededWeights(Protocol):
 
     GROUP: str
     name: str
+    file: str
     urls: list[str]
     sha256: str
 

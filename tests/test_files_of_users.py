@@ -1,20 +1,26 @@
 """Files and numbers as other programs and other countries write them: read as they are meant, or
 refused in one line that says what to write instead."""
 
+import argparse
 import codecs
+import json
 import logging
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from guided.__main__ import hydra_job
 from guided.batch import run as batch_run
 from guided.batch.planning import Batch
 from guided.cli import main
 from guided.config import schema
+from guided.paths import PACKAGE
 from guided.untrusted import interpolation
 
 
@@ -222,3 +228,85 @@ def test_colours_without_quotes(command, typed):
 def test_a_value_that_is_no_list_where_one_is_needed(command):
     assert 'model.size=[64]"' in command("prompt=a", "model.size=64").refused()
     assert "model.unet.NAME" in command("prompt=a", "model.unet=3").refused()
+
+
+# ---- weights -------------------------------------------------------------------------------
+
+
+def torchscript(path: Path) -> None:
+    """Write a TorchScript archive, as OpenAI publishes its CLIPs."""
+
+    class Nothing(torch.nn.Module):
+        def forward(self, x):
+            return x
+
+    torch.jit.save(torch.jit.script(Nothing()), str(path))
+
+
+def with_arguments(path: Path) -> None:
+    """Write a checkpoint as training scripts do, with their arguments beside the tensors."""
+    tensors = {"time_embed.0.weight": torch.zeros(4, 1)}
+    torch.save({"state_dict": tensors, "args": argparse.Namespace(lr=1)}, path)
+
+
+@pytest.mark.parametrize(
+    ("write", "parts"),
+    [
+        (torchscript, ["TorchScript", "state_dict()"]),
+        (with_arguments, ["argparse.Namespace", "torch.save(model.state_dict()"]),
+        (lambda path: path.write_text("<html>"), ["does not begin as a file of weights"]),
+        (lambda path: path.write_bytes(b"PK\3\4" + b"x" * 99), ["breaks off after"]),
+    ],
+)
+@pytest.mark.parametrize(
+    "word", ["clip=['ViT-B-32::ViT-B-32.pt']", "model=ViT-B-32.pt", "model.file={}/ViT-B-32.pt"]
+)
+def test_weights_of_another_kind_are_refused_before_a_folder_is_made(
+    command, tmp_path, write, parts, word
+):
+    write(tmp_path / "ViT-B-32.pt")
+    said = command("prompt=a", word.format(tmp_path)).refused()
+    assert all(part in said for part in ["ViT-B-32.pt", *parts]), said
+    assert ("clip=[ViT-B-32::openai]" in said) is word.startswith("clip")
+
+
+@pytest.mark.parametrize("word", ["model.file=/none/x.pt", "clip=['ViT-B-32::/none/x.pt']"])
+def test_a_file_of_ones_own_that_is_missing_is_not_to_be_fetched(command, word):
+    said = command("prompt=a", word).refused()
+    assert "/none/x.pt" in said and "models=download" not in said
+
+
+@pytest.mark.parametrize("suffix", [".SAFETENSORS", ".SafeTensors"])
+def test_a_suffix_may_have_capitals(command, tmp_path, suffix):
+    name = f"MODEL{suffix}"
+    shutil.copy(PACKAGE / "models" / "embedded" / "diffusion.safetensors", tmp_path / name)
+    assert command("prompt=a", f"model={name}").batch.first.plan.model.name == "MODEL"
+
+
+def test_a_tower_of_timms_may_not_be_larger_than_its_weights(command, tmp_path):
+    """Its name alone, in a file of a few bytes, stands for four billion numbers."""
+    text = {"context_length": 12, "vocab_size": 514, "width": 32, "heads": 2, "layers": 1}
+    vision = {"timm_model_name": "eva02_enormous_patch14_clip_224", "image_size": 224}
+    model = {"embed_dim": 512, "vision_cfg": vision, "text_cfg": text}
+    (tmp_path / "eye").mkdir()
+    (tmp_path / "eye" / "open_clip_config.json").write_text(json.dumps({"model_cfg": model}))
+    save_file({"a": torch.zeros(99_999)}, tmp_path / "eye" / "open_clip_model.safetensors")
+    said = command("prompt=a", "clip=[./eye]").refused()
+    assert "4.35e+09 numbers" in said and "clip=./eye" in said
+    vision["timm_model_name"] = "no_such"
+    (tmp_path / "eye" / "open_clip_config.json").write_text(json.dumps({"model_cfg": model}))
+    assert "no_such" in command("prompt=a", "clip=[./eye]").refused()
+
+
+@pytest.mark.parametrize(
+    ("word", "part"),
+    [
+        ("clip=[hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K]", "ViT-B-32::laion2b_s34b_b79k"),
+        ("clip=['https://huggingface.co/laion/CLIP-ViT-B-32-laion2B-s34B-b79K']", "the same"),
+        ("clip=[openai/clip-vit-base-patch32]", "ARCHITECTURE::TAG"),
+        ("model=foo/bar", "models=list"),
+    ],
+)
+def test_a_name_of_the_hub_names_what_is_taken(command, word, part):
+    said = command("prompt=a", word).refused()
+    assert part in said and word.partition("=")[2].strip("[]'") in said

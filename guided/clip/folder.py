@@ -8,13 +8,19 @@ import gzip
 import tempfile
 import zlib
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from guided.compat.open_clip import import_open_clip, wrapped_tokenizer
 from guided.errors import BadInput
 from guided.models import clip_config
 from guided.models.clip_config import LARGEST, MERGES, TOKENS, WORDPIECES
+
+# Exceptions of open_clip's and timm's classes for sizes that do not fit together.
+MISFITS = (RuntimeError, LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
 
 
 def load(folder: Path) -> tuple[Any, Any]:
@@ -22,22 +28,50 @@ def load(folder: Path) -> tuple[Any, Any]:
 
     Exceptions of open_clip's classes, for sizes that do not fit together or weights of another
     model, are passed on."""
+    check_amount(folder)
     open_clip = import_open_clip()
     settings, preprocess = clip_config.open_clip_settings(folder)
     tokenizer = tokenizer_of(folder, settings["text_cfg"])
-    custom = settings.pop("custom_text", False)
-    if custom and "multimodal_cfg" in settings:
-        model_class = open_clip.CoCa
-    else:
-        model_class = open_clip.CustomTextCLIP if custom else open_clip.CLIP
-        settings.pop("multimodal_cfg", None)
-    model = model_class(**settings)
+    model = build(settings)
     weights = clip_config.open_clip_weights(folder)
     open_clip.load_checkpoint(model, str(weights), weights_only=True)
     defaults = asdict(open_clip.transform.PreprocessCfg()) | {"size": model.visual.image_size}
     merged = open_clip.transform.merge_preprocess_dict(defaults, preprocess)
     open_clip.model.set_model_preprocess_cfg(model, merged)
     return model, tokenizer
+
+
+def check_amount(folder: Path) -> None:
+    """Raise BadInput if a tower that is one of timm's models, of which the folder has only the
+    name, has more parameters than the weights have bytes. They are counted without memory."""
+    if clip_config.names_timm(folder):
+        count(folder, (folder / clip_config.OPEN_CLIP).stat().st_mtime_ns)
+
+
+@lru_cache(16)  # the rows of a batch ask for the same few
+def count(folder: Path, changed: int) -> None:
+    """Raise BadInput as `check_amount`, for a configuration that was last changed at a time."""
+    settings, _ = clip_config.open_clip_settings(folder)
+    try:
+        with torch.device("meta"):
+            model = build(settings)
+    except MISFITS as error:
+        name = settings["vision_cfg"]["timm_model_name"]
+        raise BadInput(f"{folder} holds no CLIP that {name} of timm makes: {error}") from error
+    amount = sum(parameter.numel() for parameter in model.parameters())
+    weights = clip_config.open_clip_weights(folder)
+    clip_config.check_amount(folder / clip_config.OPEN_CLIP, amount, weights)
+
+
+def build(settings: dict[str, Any]) -> Any:
+    """Return the model of a checked `model_cfg`, its weights random."""
+    open_clip = import_open_clip()
+    custom = settings.get("custom_text", False)
+    values = {key: value for key, value in settings.items() if key != "custom_text"}
+    if custom and "multimodal_cfg" in values:
+        return open_clip.CoCa(**values)
+    values.pop("multimodal_cfg", None)
+    return (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**values)
 
 
 def tokenizer_of(folder: Path, text: dict[str, Any]) -> Any:

@@ -7,7 +7,8 @@ import logging
 import math
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from itertools import chain
@@ -32,14 +33,17 @@ from guided.interfaces import (
     Output,
     SamplerSettings,
 )
+from guided.models import clip_config, open_clip_registry
 from guided.models.cards import (
     ClipCard,
     ModelCard,
     SecondaryCard,
     WeightsCard,
+    is_path,
     keep_in,
     locate,
 )
+from guided.models.recognise import shapes
 from guided.paths import program
 from guided.prompts import prompt
 from guided.prompts.prompt import Prompt, meant_for
@@ -392,8 +396,12 @@ def check_models(
     needed = {name: guide.networks() for name, guide in guides.items()}
     weights: list[NeededWeights] = [*cards, *chain(*needed.values())]
     every: list[NeededWeights | ClipCard] = [*weights, *clips.values()]
+    for own in (card for card in weights if is_path(card.file)):
+        if missing := own.missing():
+            raise BadInput(missing)
     texts = [text for card in every if (text := card.missing())]
     if not texts:
+        check_ones_own(weights, clips)
         return
     words = [f"{card.GROUP}={card.name}" for card in weights if card.missing()]
     lacking = [name for name, cards in needed.items() if any(card.missing() for card in cards)]
@@ -404,6 +412,33 @@ def check_models(
     words += ["trust=true"] if unsure else []
     fetch = f"{program()} models=download {' '.join(words)}"
     raise BadInput(f"{'; '.join(texts)}. Fetch with: {fetch}")
+
+
+def check_ones_own(cards: Sequence[NeededWeights], clips: Mapping[str, ClipCard]) -> None:
+    """Raise BadInput if a file of weights that the user names is no file of tensors, or if a
+    CLIP's folder describes a larger model than its weights."""
+    for card in (card for card in cards if is_path(card.file)):
+        with named(f"{card.GROUP}={card.name}"):
+            shapes(Path(card.file).expanduser())
+    for name, clip in clips.items():
+        openai = "openai" in open_clip_registry.tags(clip.arch)
+        hint = f"; clip=[{clip.arch}::openai] are OpenAI's weights" if openai else ""
+        with named(f"clip={name}", hint):
+            if clip.has_own_weights():
+                shapes(clip.place())
+            elif (folder := clip.folder()) and clip_config.names_timm(folder):
+                from guided.clip.folder import check_amount
+
+                check_amount(folder)
+
+
+@contextmanager
+def named(setting: str, hint: str = "") -> Iterator[None]:
+    """Put a setting's name before the message of a BadInput, and a hint behind it."""
+    try:
+        yield
+    except BadInput as error:
+        raise BadInput(f"{setting}: {error}{hint}") from error
 
 
 def read_styles(nodes: DictConfig, group: str, kind: type, build: Build) -> dict[str, Any]:

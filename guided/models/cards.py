@@ -226,10 +226,14 @@ class ClipCard:
             )
         return folder
 
+    def has_own_weights(self) -> bool:
+        """Return whether the weights are a file that the user names."""
+        return bool(self.path) and self.place().is_file()
+
     def here(self) -> bool:
         """Return whether weights and tokenizer are on this machine."""
         if self.path:
-            return self.folder() is not None or self.place().is_file()
+            return self.has_own_weights() or self.folder() is not None
         texts = self.texts().items()
         return self.cached() is not None and all(hub.has_text(*text) for text in texts)
 
@@ -240,7 +244,7 @@ class ClipCard:
             open_clip_registry.check_arch(f"clip={self.name}", self.arch)
             if not self.path:
                 open_clip_registry.find_tag(f"clip={self.name}", self.arch, self.tag)
-        if self.path and self.place().is_file() and not self.arch:
+        if self.has_own_weights() and not self.arch:
             raise BadInput(
                 f"clip={self.name} is a file: say of what, clip=ARCHITECTURE::{self.path}"
             )

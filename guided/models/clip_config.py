@@ -28,6 +28,7 @@ from guided.models.clip_keys import (
     WORDS,
     Check,
 )
+from guided.untrusted.regular_files import read_text
 
 OPEN_CLIP, TRANSFORMERS = "open_clip_config.json", "config.json"
 TOKENIZER, SPECIAL_TOKENS = "tokenizer_config.json", "special_tokens_map.json"
@@ -78,6 +79,14 @@ def open_clip_settings(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     preprocess = mapping(path, {"preprocess_cfg": preprocess}, "preprocess_cfg")
     given = {key: value for key, value in preprocess.items() if value is not None}
     return model, checked(path, "preprocess_cfg", given, PREPROCESS)
+
+
+def names_timm(folder: Path) -> bool:
+    """Return whether a folder in open_clip's format has an image tower of timm's, of which only
+    the name is checked so far."""
+    if not (folder / OPEN_CLIP).exists():
+        return False
+    return bool(open_clip_settings(folder)[0]["vision_cfg"].get("timm_model_name"))
 
 
 def open_clip_weights(folder: Path) -> Path:
@@ -195,7 +204,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Return the mapping in a small JSON file; BadInput if it holds anything else."""
     sized(path, LARGEST_JSON)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path, LARGEST_JSON))
     except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"{path} cannot be read as JSON: {shown(error)}") from error
     if not isinstance(content, dict):

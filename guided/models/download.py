@@ -177,6 +177,8 @@ def fetch_clip(card: ClipCard) -> None:
     try:
         with hub.quiet():
             fetch_from_hub(card)
+    except BadInput as error:
+        raise BadInput(f"clip={card.name}: {error}") from error
     except Exception as error:  # of huggingface_hub, requests or httpx, depending on the release
         reason = str(error).strip().splitlines()[0]
         raise BadInput(

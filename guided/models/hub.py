@@ -6,12 +6,13 @@ huggingface_hub.
 
 import logging
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from guided.compat.replacing import replaced
-from guided.errors import shown
+from guided.errors import BadInput, shown
 
 log = logging.getLogger(__name__)
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
@@ -19,6 +20,7 @@ TRANSFORMERS_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 # Files of tokenizers, any one of which suffices.
 TOKENIZERS = ("tokenizer.json", "sentencepiece.bpe.model", "spiece.model", "vocab.txt")
 DESCRIPTION = "config.json"
+LARGEST_WEIGHTS, LARGEST = 20_000, 256  # MB, of weights and of other files
 
 
 def check(setting: str, place: str) -> None:
@@ -71,12 +73,33 @@ def fetch(repository: str, *alternatives: tuple[str, ...]) -> None:
     for names in alternatives:
         for name in names:
             try:
+                check_size(repository, name)
                 hf_hub_download(repository, name)
                 break
             except LocalEntryNotFoundError:  # offline, or no answer
                 raise
             except EntryNotFoundError:
                 log.info("%s has no %s", repository, name)
+
+
+def check_size(repository: str, name: str) -> None:
+    """Raise BadInput if a file that is not cached is larger than such files are, or than the free
+    disk. Raise huggingface_hub's errors."""
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+
+    if constants.HF_HUB_OFFLINE or cached(repository, name) is not None:
+        return
+    size = (get_hf_file_metadata(hf_hub_url(repository, name)).size or 0) / 1e6
+    weights = name.endswith((".safetensors", ".bin", ".pt", ".pth"))
+    if size > (most := LARGEST_WEIGHTS if weights else LARGEST):
+        raise BadInput(f"{repository}/{name} has {size:.0f} MB, more than the {most} allowed")
+    folder = Path(constants.HF_HUB_CACHE).absolute()
+    place = next(path for path in (folder, *folder.parents) if path.exists())
+    if size > (free := shutil.disk_usage(place).free / 1e6):
+        raise BadInput(
+            f"{repository}/{name} needs {size:.0f} MB and {place} has {free:.0f} MB left; "
+            "HF_HUB_CACHE names another folder"
+        )
 
 
 @contextmanager

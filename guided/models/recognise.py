@@ -9,6 +9,7 @@ there is one, and reported in any case.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,10 @@ def recognise(path: Path, known: Iterable[ModelCard]) -> Recognised:
     """Return the network in the file; BadInput if it is no U-Net of guided-diffusion's family.
 
     `known`: cards of models, for the properties that shapes do not determine."""
-    tensors = shapes(path)
+    try:
+        tensors = shapes(path)
+    except BadInput as error:
+        raise BadInput(f"model={error}") from error
     prefix = find_prefix(tensors, ANCHOR)
     if prefix is None:
         raise BadInput(f"model={path} {unlike(tensors)}")
@@ -59,9 +63,15 @@ def recognise(path: Path, known: Iterable[ModelCard]) -> Recognised:
 def shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Return the shapes of all tensors of a file; BadInput if it is damaged or holds more."""
     if path.is_dir():
-        raise BadInput(f"model={path} is a folder; expected is a file of weights")
+        raise BadInput(f"{path} is a folder; expected is a file of weights")
+    return dict(shapes_of(path, path.stat().st_mtime_ns))
+
+
+@lru_cache(64)  # the rows of a batch ask for the same few
+def shapes_of(path: Path, changed: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a file that was last changed at this time, as `shapes`."""
     if (wrong := damage(path)) is not None:
-        raise BadInput(f"model={path} is damaged, or no file of weights: {wrong}")
+        raise BadInput(f"{path} is damaged, or no file of weights: {wrong}")
     if path.suffix.lower() == SAFETENSORS:
         return {key: tuple(tensor["shape"]) for key, tensor in header(path).items()}
     from guided.models.weights import read

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -191,4 +192,20 @@ def test_nobody_is_asked_in_the_offline_room(server) -> None:
         with pytest.raises(LocalEntryNotFoundError):
             hub.fetch("timm/small", hub.WEIGHTS)
     assert not constants.HF_HUB_OFFLINE
+    assert server.sent == []
+
+
+def test_a_file_larger_than_such_files_are_is_not_fetched(server, monkeypatch) -> None:
+    server.files["timm/small", "open_clip_model.safetensors"] = b"x" * 2_000_000
+    monkeypatch.setattr(hub, "LARGEST_WEIGHTS", 1)
+    with pytest.raises(BadInput, match=r"clip=tag: timm/small/.* has 2 MB, more than the 1 allow"):
+        fetch_clip(TAG)
+    assert server.sent == []
+
+
+def test_a_file_larger_than_the_free_disk_is_not_fetched(server, monkeypatch) -> None:
+    server.files["timm/small", "open_clip_model.safetensors"] = b"x" * 2_000_000
+    monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=1_500_000))
+    with pytest.raises(BadInput, match=r"clip=tag: .* needs 2 MB and .* has 2 MB left; HF_HUB_C"):
+        fetch_clip(TAG)
     assert server.sent == []
