@@ -16,6 +16,7 @@ from guided.prompts.wildcard_syntax import apart
 DATA = Path(__file__).parent / "foreign_syntax.yaml"
 LONGEST = 10_000  # characters of a prompt that are looked at
 MOST = 6  # notes on one prompt
+WHOLE = re.compile(r"\s*(\[[^\[\]]*\]|\{[^{}|]*:[^{}|]*\})\s*")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ def rows() -> tuple[tuple[re.Pattern[str], Row], ...]:
 
 def notes(text: str) -> list[str]:
     """Return what a prompt has that means something in other programs and is text here, a note
-    for each."""
+    for each. None of a text that is a list or mapping in form, which is warned of as such."""
+    if WHOLE.fullmatch(text[:LONGEST]):
+        return []
     inside, outside = apart(text[:LONGEST])
     found: list[str] = []
     taken: list[tuple[int, int]] = []

@@ -24,6 +24,7 @@ COMMAS, COLONS = ",，、﹐､،", ":：﹕"
 QUOTES = dict(
     zip("\"'“”„‟«»‹›「『‘’‚＂＇", "\"'””””»«›‹」』’’’＂＇", strict=True)
 )  # opening: closing
+DOUBLE = '"“”„‟«»「『＂'  # not apostrophes, which words may begin with
 ALSO = {"„": "“", "‚": "‘"}  # closing marks of other countries
 NUMERIC = {"weight", "from", "until"}  # keys whose bare values are numbers
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -96,7 +97,6 @@ class Reader:
 
     def __init__(self, text: str) -> None:
         self.text, self.at = text, 0
-        self.unclosed: set[tuple[str, str]] = set()  # marks that are closed nowhere in the rest
 
     def value(self, numeric: bool, ends: str = "") -> Any:
         """Parse a value. A bare one goes on until a comma or one of `ends`."""
@@ -110,9 +110,11 @@ class Reader:
         except NotAList:
             self.at = start  # `[red] car`, or `{red|blue} car`
         quoted = self.quoted(COMMAS + ends)
+        if quoted is None:
+            quoted = self.weighted(ends)
         if quoted is not None:
             return quoted
-        if not ends:
+        if not ends or self.peek() in tuple(DOUBLE):
             raise NotAList
         return scalar(self.bare(ends), numeric)
 
@@ -154,17 +156,25 @@ class Reader:
         """Parse a quoted text with one of `ends`, or the end, behind it; None if there is none."""
         mark = self.peek()
         closing = "".join({QUOTES.get(mark, ""), ALSO.get(mark, "")})
-        if not closing or (mark, ends) in self.unclosed:
+        if not closing:
             return None
         marks = re.escape(mark + closing)
         inside = rf"(?:\\.|[^\\{marks}]|(?<=\w)[{marks}](?=\w))*"  # it's
         pattern = rf"(?P<text>{inside})[{closing}](?=\s*(?:[{re.escape(ends)}]|$))"
         match = re.compile(pattern, re.DOTALL).match(self.text, self.at + 1)
         if match is None:
-            self.unclosed.add((mark, ends))
             return None
         self.at = match.end()
         return re.sub(rf"\\([{closing}])", r"\1", match["text"])
+
+    def weighted(self, ends: str) -> str | None:
+        """Parse a quoted text with a weight behind it: "castle":2; None if there is none."""
+        start, text = self.at, self.quoted(COLONS)
+        weight = self.bare(ends)[1:].strip() if text is not None else ""
+        if NUMBER.fullmatch(normal_width(weight)):
+            return f"{text}:{weight}"
+        self.at = start
+        return None
 
     def bare(self, ends: str) -> str:
         """Parse a text until a comma or one of `ends` that no bracket inside it encloses."""

@@ -170,7 +170,7 @@ def read(item: Any, setting: str, default: float = 1.0) -> Prompt:
     if unknown or ("text" in item) == ("image" in item):
         raise BadInput(
             f"{setting}={shown(item)}: a prompt is a text or an image, and perhaps weight, clips, "
-            f"from and until{nearest(str(min(unknown, key=str)), KEYS) if unknown else ''}"
+            f"from and until{nearest(str(min(unknown, key=str)), KEYS, 0.7) if unknown else ''}"
         )
     for key in ("text", "image"):
         if isinstance(item.get(key), dict | list | bool):
@@ -203,6 +203,8 @@ def stripped(text: str, item: Any, setting: str) -> str:
 
 def read_weight(weight: Any, item: Any, setting: str) -> float | Schedule:
     """Return a number, or a schedule in any of its forms. Raise BadInput for other values."""
+    if isinstance(weight, str) and re.fullmatch(NUMBER, weight.strip()):  # JSON's "2"
+        weight = float(normal_width(weight))
     try:
         values = schedule("weight", weight, -HEAVIEST, HEAVIEST)
     except ValueError as error:

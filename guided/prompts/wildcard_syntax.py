@@ -11,7 +11,7 @@ WORD = r"[^{}|\\]*(?:\\.[^{}|\\]*)*"  # one choice
 # How many are chosen, and the text between them: `2$$`, `1-3$$`, `2-$$`, `-3$$ and $$`.
 SEVERAL = re.compile(
     r"\s*(?:(?P<low>\d{1,4})(?P<dash>-(?P<high>\d{0,4}))?|-(?P<most>\d{1,4}))"
-    r"\$\$(?:(?P<between>[^{}|$]*)\$\$)?"
+    r"\s*\$\$(?:(?P<between>[^{}|$]*)\$\$)?"
 )
 BOUNDS = re.sub(r"\?P<\w+>", "?:", SEVERAL.pattern)
 CHOICE = re.compile(rf"(?<!\\)\{{({WORD}(?:\|{WORD})+|{BOUNDS}{WORD})(?<!\\)\}}")
@@ -19,7 +19,7 @@ LIST = r"__(?P<name>[\w*-]+?(?:/[\w*-]+?)*)__"
 NAME = re.compile(rf"(?<!\\){LIST}")
 SEVERAL_OF_LIST = re.compile(rf"(?<!\\)\{{(?P<bounds>{BOUNDS})\s*{LIST}\s*\}}")
 ESCAPE = re.compile(r"\\(__|[{}|])")
-SHARE = re.compile(r"\s*(?P<share>\d+\.?\d*|\.\d+)\s*::(?P<word>.*)", re.DOTALL)
+SHARE = re.compile(r"\s*(?P<share>\d+\.?\d*|\.\d+)\s*[:：]{2}(?P<word>.*)", re.DOTALL)
 DEEPEST_CHOICE = 40  # choices in each other
 MEANT = re.compile(r"\\\{[^{}]*\\\}")  # braces with backslashes before them
 GONE = "…"
@@ -32,9 +32,16 @@ def literal(text: str) -> str:
     return text
 
 
+def usual(text: str) -> str:
+    """Return a text with full-width braces and bars as usual ones if it has a choice then."""
+    half = text.translate(str.maketrans("｛｝｜", "{}|"))
+    return half if half != text and CHOICE.search(half) else text
+
+
 def apart(text: str) -> tuple[str, str]:
     """Return the choices {a|b} of a text, and the rest of it, where GONE stands for wildcards and
     for what is escaped."""
+    text = usual(text)
     for pattern in (MEANT, ESCAPE, SEVERAL_OF_LIST, NAME):
         text = pattern.sub(GONE, text)
     choices = ""

@@ -37,6 +37,7 @@ from guided.prompts.wildcard_syntax import (
     SEVERAL,
     SEVERAL_OF_LIST,
     SHARE,
+    usual,
 )
 from guided.text import ENGLISH, language, lines_of
 from guided.untrusted import allowed_files
@@ -111,6 +112,7 @@ class Wildcards:
         image. Raise BadInput for a missing list, a circle of lists or too long a text."""
         # random() is promised to be the same in every version of Python; choice() is not.
         rng = random.Random(f"{seed} {place}")
+        text = usual(text)
         if not any(pattern.search(text) for pattern in (NAME, CHOICE)):
             return ESCAPE.sub(r"\1", text)
         if len(text) > LONGEST:

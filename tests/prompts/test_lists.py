@@ -17,6 +17,8 @@ TWO = ["castle:2", "fog"]
     [
         "[castle:2, fog]",
         "[castle:2,fog,]",
+        '["castle":2, "fog"]',
+        "['castle': 2, 'fog']",
         '["castle:2", "fog"]',
         "['castle:2','fog']",
         "[“castle:2”, “fog”]",
@@ -77,7 +79,7 @@ def test_every_form_has_its_value(text, value):
     [
         "", "a cat", "[été", "été]", "[abstrait] été", "[a] und [b]", "{rouge|été}", "{été}",
         "“Nevermore” said the “raven”", '"a" and "b"', "'a' and 'b'", "“a”，“b”", "'tis été",
-        "{", "[", "[[été]", "{text été}",
+        '["a" "b"]', '["a": b, c]', "{", "[", "[[été]", "{text été}",
         "[" * 41 + "é" + "]" * 41, "{é:" * 20_000, "[" * 50_000,
         "['" * 20 + ", '" * 20_000 + "é",
     ],
@@ -139,6 +141,7 @@ def test_a_key_twice_is_refused(text):
         ('{"text": ', True),
         ("[abstract] art", False),
         ("{red|blue} car", False),
+        ('["a" "b"]', True),
         ("a [cat]", False),
     ],
 )

@@ -168,6 +168,12 @@ def test_a_mapping_of_progress_gives_each_part_of_the_run_its_prompts() -> None:
     assert at(0.7) == at(1) == {"a wood": 1}
 
 
+def test_a_weight_of_json_may_be_a_text() -> None:
+    assert parse('[{"text": "a", "weight": "2"}, {"text": "b", "weight": " -0.5"}]') == [
+        Prompt("a", 2.0), Prompt("b", -0.5)
+    ]  # fmt: skip
+
+
 def test_prompts_for_some_clips_only() -> None:
     (fog, sun) = parse([{"text": "fog", "clips": ["vit_b32", "rn50"]}, "sun"])
     assert fog.clips == ("vit_b32", "rn50")
