@@ -41,6 +41,8 @@ def read(path: Path, shapes_only: bool = False) -> dict[str, Tensor]:
         raise BadInput(f"{path} {foreign(str(error))}") from error
     except RecursionError as error:
         raise BadInput(f"{path} cannot be read as weights: it is nested too deeply") from error
+    except (LookupError, TypeError, AttributeError, UnicodeError, EOFError) as error:
+        raise BadInput(f"{path} cannot be read as weights: it is damaged") from error
     except Exception as error:
         reason = shown(ADVICE.split(str(error) or type(error).__name__)[0].strip())
         raise BadInput(f"{path} cannot be read as weights: {reason}") from error

@@ -134,9 +134,12 @@ class Manifest:
         path = folder / MANIFEST
         try:
             content = load(path)
-            entries = {**known(cls, content), "base": dict(content.get("base") or {})}
-            entries["rows"] = [Row(**known(Row, row)) for row in content["rows"]]
-            entries["pictures"] = [Picture(**known(Picture, one)) for one in content["pictures"]]
+            entries = {"title": None, "base": None, **known(cls, content)}
+            entries["rows"] = [Row(**known(Row, row)) for row in listed(content, "rows")]
+            needed: dict[str, Any] = dict.fromkeys(("number", "row", "seed"))
+            entries["pictures"] = [
+                Picture(**needed | known(Picture, one)) for one in listed(content, "pictures")
+            ]
             manifest = cls(**entries)
             manifest.check()
             return manifest
@@ -172,6 +175,8 @@ class Manifest:
 
     def check(self) -> None:
         """Raise ValueError if any entry cannot be right."""
+        if not isinstance(self.base, dict):
+            raise ValueError("its base is no mapping")
         words, settings = self.base.get("words"), self.base.get("settings")
         flags = self.base.get("flags", [])
         if not (all_texts(words) and all_texts(flags) and isinstance(settings, dict | None)):
@@ -221,6 +226,14 @@ def load(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError("it is not a mapping")
     return content
+
+
+def listed(content: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return the rows or pictures of a manifest's JSON. ValueError if they are no mappings."""
+    entries = content.get(name)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError(f"its {name} are no list of mappings")
+    return entries
 
 
 def unreadable(path: Path, error: Exception) -> BadInput:

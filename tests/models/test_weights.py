@@ -106,6 +106,12 @@ def test_capitals_in_a_suffix_are_no_other_format(tmp_path):
     assert recognise(tmp_path / "MODEL.SAFETENSORS", []).unet.num_channels == 32
 
 
+def test_a_damaged_pickle_is_refused_without_pythons_words(tmp_path):
+    path = tmp_path / "w.bin"
+    path.write_bytes(b"PK\x03\x04\x80\x02}q\x00(X\n")  # what is not ASCII where a name should be
+    assert refusal(path) == f"{path} cannot be read as weights: it is damaged"
+
+
 def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "half.pt").write_bytes(b"PK\x03\x04 and then nothing")
     with pytest.raises(BadInput, match=r"half\.pt"):

@@ -68,3 +68,29 @@ def test_a_row_that_cannot_be_read_stays_in_its_place(tmp_path):
     assert manifest.rows[manifest.pictures[1].row].settings == {"seed": 5}
     with pytest.raises(BadInput):
         Manifest.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"pictures": 0.5}, "its pictures are no list of mappings"),
+        ({"rows": [3]}, "its rows are no list of mappings"),
+        ({"rows": None}, "its rows are no list of mappings"),
+        ({"pictures": [{"number": 0, "row": 0}]}, "picture 0 has seed None"),
+        ({"base": [1]}, "its base is no mapping"),
+        ({"base": "words"}, "its base is no mapping"),
+        ({"title": 3}, "its title is no text"),
+    ],
+)
+def test_a_manifest_is_refused_in_words_of_its_own(tmp_path, change, reason):
+    example().write(tmp_path)
+    content = json.loads((tmp_path / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps(content | change))
+    with pytest.raises(BadInput, match=rf"manifest\.json cannot be read: {reason}$"):
+        Manifest.read(tmp_path)
+
+
+def test_a_manifest_that_is_no_text_is_refused_by_its_line(tmp_path):
+    (tmp_path / "manifest.json").write_bytes(b'{\n"title": "\xff"}')
+    with pytest.raises(BadInput, match="cannot be read: line 2 is not UTF-8"):
+        Manifest.read(tmp_path)
