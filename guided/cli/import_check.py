@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.types import Quote
+
 from guided.config.composition import Composed, Composer
 from guided.config.messages import BAD, say
 from guided.config.overrides import Override, parse
@@ -33,10 +35,11 @@ def runnable(found: Translation) -> Translation:
 
 
 def words(found: Translation) -> list[Override]:
-    """Return the words that draw it."""
+    """Return the words that draw it, with double quotes inside, since a shell's are single."""
     looks = [parse(f"look={found.look}")] if found.look else []
     chosen = [parse(choice(*one)) for one in found.choices.items()]
-    return looks + chosen + [typed(name, value) for name, value in found.settings.items()]
+    settings = [typed(name, value, Quote.double) for name, value in found.settings.items()]
+    return looks + chosen + settings
 
 
 def choice(group: str, names: Any) -> str:

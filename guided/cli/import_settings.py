@@ -15,11 +15,16 @@ from guided.config import choices as config_choices
 from guided.config.overrides import Override, parse_all, raws, values_of
 from guided.config.schema import Config
 from guided.console import show
-from guided.disco.reading import read
+from guided.disco import reading
 from guided.disco.rules import translate
 from guided.disco.translation import Translation, beyond
 from guided.errors import CONTROL_OR_BREAK, BadInput
+from guided.other_programs import reading as other_programs
+from guided.other_programs import translation
+from guided.other_programs.reading import Settings
+from guided.other_programs.table import programs
 from guided.paths import PROGRAM
+from guided.runs import metadata
 from guided.untrusted.interpolation import escaped
 from guided.untrusted.typed_paths import expand
 
@@ -39,10 +44,43 @@ def run(typed: Sequence[Override | str]) -> None:
         )
     path = expand("import", values["import"])
     root = expand("folder", values.get("folder", Config.folder)) / "presets"
-    program, settings = read(path)
-    found = imported(path, program, settings)
+    whose, count, found = source(path)
     preset = write_preset(root, path, found)
-    show(report(path, program, len(settings), found, root, preset))
+    show(report(path, whose, count, found, root, preset))
+
+
+def source(path: Path) -> tuple[str, int, Translation]:
+    """Return the name of the program that wrote a file or a picture, how many settings are in it,
+    and what this program takes of them. BadInput if it is of no known program."""
+    if metadata.is_picture(path):
+        data, other = of_picture(path)
+    else:
+        text = reading.text_of(path)
+        other = other_programs.of_text(text)
+        data = None if other else reading.parsed(text, path)
+        other = other or other_programs.of_data(data)
+    if other is not None:
+        return other.program.name, len(other.values), runnable(translation.translate(other))
+    program, settings = reading.settings_of(data, path)
+    return PROGRAMS[program], len(settings), imported(path, program, settings)
+
+
+def of_picture(path: Path) -> tuple[Any, Settings | None]:
+    """Return what may be Disco's settings in a picture's texts, and another program's settings."""
+    if metadata.read(path) is not None:
+        raise BadInput(f"import={path} is a picture of this program: from={path} draws it again")
+    texts = metadata.texts(path)
+    other = other_programs.of_texts(texts)
+    known = reading.names("disco") | reading.names("discoart")
+    parts = [texts, *map(other_programs.parsed, texts.values())]
+    whole = next((one for one in parts if isinstance(one, dict) and one.keys() & known), None)
+    if other is None and whole is None:
+        names = ", ".join(program.name for program in programs())
+        raise BadInput(
+            f"import={path} has no known settings in it; those of {names} are read, unless they "
+            "were removed when the picture was edited, sent or converted"
+        )
+    return whole, other
 
 
 def imported(path: Path, program: str, settings: dict[str, Any]) -> Translation:
@@ -61,10 +99,10 @@ def command(found: Translation) -> list[str]:
 
 
 def report(
-    path: Path, program: str, count: int, found: Translation, root: Path, preset: Path
+    path: Path, whose: str, count: int, found: Translation, root: Path, preset: Path
 ) -> str:
     """Return the text that import= prints: a shell script of comments and one command."""
-    lines = [f"# {path.name}: {count} settings of {PROGRAMS[program]}"]
+    lines = [f"# {path.name}: {count} settings of {whose}"]
     lines.append(shlex.join([*PROGRAM, *command(found)]))
     lines.append("# the same, as a preset that further settings can follow:")
     beside = [choice(*chosen) for chosen in found.choices.items() if not in_a_preset(chosen[1])]
@@ -115,7 +153,7 @@ def preset_text(source: Path, found: Translation, root: Path, name: str) -> str:
     where = shlex.join(["--config-dir", str(root), f"look={name}", *beside])
     comment = f"# From {source.name}: {' '.join(PROGRAM)} {where}"
     comment = re.sub(r"[\x00-\x1f]", " ", comment)
-    defaults: list[Any] = [found.look]
+    defaults: list[Any] = [found.look] if found.look else []
     choices = {g: names for g, names in found.choices.items() if in_a_preset(names)}
     defaults += [{f"override /{group}": names} for group, names in choices.items()]
     body: dict[str, Any] = {"defaults": [*defaults, "_self_"]}

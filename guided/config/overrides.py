@@ -195,6 +195,6 @@ def plain_value(value: Any) -> Any:
     return value.text if isinstance(value, QuotedString) else value
 
 
-def in_quotes(text: str) -> str:
-    """Return a text in single quotes, as Hydra's grammar has it."""
-    return QuotedString(text, Quote.single).with_quotes()
+def in_quotes(text: str, quote: Quote = Quote.single) -> str:
+    """Return a text in quotes, as Hydra's grammar has it."""
+    return QuotedString(text, quote).with_quotes()

@@ -253,7 +253,7 @@ COMMANDS = {
     "from": Setting("a picture or a run to draw again", COMMAND, from_python=False),
     "show": Setting("with from=, print the settings instead", COMMAND, from_python=False),
     "import": Setting(
-        "translate a settings file of Disco Diffusion or DiscoArt", COMMAND, from_python=False
+        "translate settings of Disco Diffusion, DiscoArt and others", COMMAND, from_python=False
     ),
 }
 

@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from hydra.core.override_parser.types import Quote
 
 from guided.config.overrides import Override, in_quotes, parse
 from guided.errors import BadInput
 from guided.untrusted import interpolation
 
 
-def typed(name: str, value: Any) -> Override:
+def typed(name: str, value: Any, quote: Quote = Quote.single) -> Override:
     """Return the override that gives a setting this value: prose as it is, all else in Hydra's
-    grammar."""
+    grammar, with texts in such quotes."""
     if isinstance(value, str):
         plain = parse(f"{name}={value}")
         if not plain.swept and plain.hydra is not None:
             reading = plain.hydra.value()
             if isinstance(reading, str) and str(reading) == interpolation.escaped(value):
                 return plain
-    return parse(f"{name}={spelt(value)}")
+    return parse(f"{name}={spelt(value, quote)}")
 
 
-def spelt(value: Any) -> str:
+def spelt(value: Any, quote: Quote = Quote.single) -> str:
     """Return a Python value in Hydra's grammar. Raises BadInput for a mapping with keys that the
     grammar cannot write."""
     if isinstance(value, str | Path):
-        return in_quotes(interpolation.escaped(str(value)))
-    return spelt_parts(value, spelt)
+        return in_quotes(interpolation.escaped(str(value)), quote)
+    return spelt_parts(value, partial(spelt, quote=quote))
 
 
 def spelt_parts(value: Any, inner: Callable[[Any], str]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from guided.disco.table import data, rows
+from guided.disco.values import unpacked
 from guided.errors import BadInput, nearest, shown
 from guided.untrusted import json_reader, yaml_reader
 from guided.untrusted.regular_files import decoded, read_bytes
@@ -132,7 +133,7 @@ def program(settings: dict[str, Any]) -> str:
     only_discoart = sum(name in discoart - disco for name in settings)
     if only_disco != only_discoart:
         return "disco" if only_disco > only_discoart else "discoart"
-    prompts = settings.get("text_prompts")
+    prompts = unpacked(settings.get("text_prompts"))
     frames = isinstance(prompts, dict) and "version" not in prompts
     return "disco" if frames else "discoart"
 

@@ -27,6 +27,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from guided.errors import BadInput
+from guided.untrusted.regular_files import check_regular
 from guided.version import __version__
 
 SOFTWARE = f"AI generated; guided {__version__}"
@@ -36,6 +37,14 @@ OURS = b"# guided\n"  # the first line of a GIF's comment, which is YAML with it
 XMP, MORE_XMP = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 SEGMENT = 65_533  # bytes that a JPEG's segment holds
 LONGEST_COMMENT = 15_000  # characters: EXIF is one segment of a JPEG, with up to 4 bytes for each
+EXIF_TEXTS = {
+    USER_COMMENT: "UserComment",
+    0x927C: "MakerNote",
+    0x010E: "ImageDescription",
+    0x010F: "Make",
+    0x0110: "Model",
+    SOFTWARE_TAG: "Software",
+}
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")  # that Pillow reads; MP4 is PyAV's
 LARGEST_FILE = 2**30  # bytes, of those that are read
 
@@ -156,15 +165,24 @@ def with_xmp(jpeg: bytes, text: str) -> bytes:
 def read(path: Path) -> str | None:
     """Return the text `guided` of a picture or film; None if it has none. BadInput if the file has
     another format or is damaged."""
+    with opened(path) as image:
+        return read_mp4(path) if image is None else text_of(image)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """Yield a picture whose pixels are not decoded; None for a film. BadInput if the file has
+    another format or is damaged."""
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise BadInput(f"{path} is larger than {LARGEST_FILE >> 20} MB; pictures are not")
         if not path.is_file():
             raise BadInput(f"{path} is no file")
         if is_mp4(path):
-            return read_mp4(path)
+            yield None
+            return
         with without_pixel_limit(), Image.open(path, formats=FORMATS) as image:
-            return text_of(image)
+            yield image
     except Image.UnidentifiedImageError as error:
         raise BadInput(f"{path} is no PNG, WebP, JPEG, GIF or MP4") from error
     except BadInput:
@@ -172,6 +190,55 @@ def read(path: Path) -> str | None:
     except (OSError, EOFError, ValueError, LookupError, SyntaxError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or error
         raise BadInput(f"{path} cannot be read as a picture: {why}") from error
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether the file begins as a PNG, JPEG, WebP or GIF does."""
+    try:
+        check_regular("file", path)
+        with path.open("rb") as file:
+            begun = file.read(12)
+    except (OSError, BadInput):
+        return False
+    known = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8")
+    return begun.startswith(known) or (begun[:4] == b"RIFF" and begun[8:] == b"WEBP")
+
+
+def texts(path: Path) -> dict[str, str]:
+    """Return the texts that any program has written into a picture, by name: those of a PNG, and
+    those of EXIF. BadInput if the file is damaged."""
+    with opened(path) as image:
+        found = {str(k): v for k, v in image.info.items() if isinstance(v, str)}
+        data = image.info.get("exif", b"")
+    return found | exif_texts(data if isinstance(data, bytes) else b"")
+
+
+def exif_texts(data: bytes) -> dict[str, str]:
+    """Return the texts of EXIF data by the names of their tags; none if it is damaged."""
+    exif = Image.Exif()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            exif.load(data)
+            tags = {**exif, **exif.get_ifd(EXIF_IFD)}
+    except (OSError, ValueError, SyntaxError, KeyError, IndexError, TypeError, struct.error):
+        return {}
+    texts = {name: exif_text(tags[tag]) for tag, name in EXIF_TEXTS.items() if tag in tags}
+    return {name: text for name, text in texts.items() if text}
+
+
+def exif_text(value: Any) -> str:
+    """Return the text of a tag; a UserComment begins with the name of its character set."""
+    if not isinstance(value, bytes):
+        return value if isinstance(value, str) else ""
+    charset, text = value[:8], value[8:]
+    if charset == b"UNICODE\0":
+        # UTF-16 in either order, whatever the file's own is, or UTF-8 all the same.
+        big = text[::2].count(0) >= text[1::2].count(0)
+        utf16 = "utf-16-be" if big else "utf-16-le"
+        return text.decode(utf16 if 0 in text else "utf-8", "replace").strip("\0\ufeff")
+    known = charset in (b"ASCII\0\0\0", b"JIS\0\0\0\0\0", bytes(8))
+    return (text if known else value).decode("utf-8", "replace").strip("\0")
 
 
 def is_mp4(path: Path) -> bool:

@@ -10,6 +10,8 @@ import pytest
 import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from guided.cli import main
 from guided.cli.import_settings import command as words_of
@@ -19,6 +21,7 @@ from guided.config import plan, schema
 from guided.config.plan import Plan
 from guided.errors import BadInput
 from guided.paths import conf_folder
+from tests.other_programs import samples
 
 ECHO = "import sys, json; print(json.dumps(sys.argv[1:]))"
 ROOT = Path(__file__).parent.parent.parent
@@ -219,3 +222,104 @@ def test_what_is_drawn_is_what_disco_would_have_drawn(tmp_path, monkeypatch, way
     assert found.secondary is None
     assert found.init is not None
     assert (found.generator.symmetry, found.generator.sees) == ("horizontal", "blend")
+
+
+# ---- other programs ----------------------------------------------------------------------------
+
+
+def png(path: Path, texts: dict[str, str]) -> Path:
+    info = PngInfo()
+    for name, text in texts.items():
+        info.add_text(name, text)
+    Image.new("RGB", (8, 8)).save(path, "PNG", pnginfo=info)
+    return path
+
+
+def commented(path: Path, text: str) -> Path:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + text.encode("utf-16-be")
+    Image.new("RGB", (8, 8)).save(path, exif=exif.tobytes())
+    return path
+
+
+def drawn(lines: list[str]) -> Plan:
+    (line,) = [line for line in lines if not line.startswith("#")]
+    return Plan.read(compose(shlex.split(line)[2:]))
+
+
+@pytest.mark.parametrize(("program", "texts", "expected"), samples.TEXTS)
+def test_pictures_of_other_programs_give_a_command_that_draws(
+    program, texts, expected, tmp_path, capsys
+):
+    path = png(tmp_path / "picture.png", texts)
+    lines = printed(capsys, f"import={path}", f"folder={tmp_path}")
+    assert lines[0] == f"# picture.png: {lines[0].split()[2]} settings of {program}"
+    found = drawn(lines)
+    texts_and_weights = [(one.text, one.weight) for one in found.prompts]
+    assert texts_and_weights[0] == (samples.PROMPT, 1)
+    assert (samples.NEGATIVE, -0.5) in texts_and_weights or "negative" not in expected
+    for name in {"seed", "steps", "size"} & expected.keys():
+        value = getattr(found, name)
+        assert (list(value) if name == "size" else value) == expected[name]
+    assert sum("draws by another method" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize("name", ["picture.jpg", "picture.webp", "picture.png"])
+@pytest.mark.parametrize(
+    ("text", "program"),
+    [
+        (samples.A1111, "AUTOMATIC1111's web UI"),
+        (json.dumps(samples.FOOOCUS), "Fooocus"),
+        (json.dumps(samples.SWARM), "SwarmUI"),
+    ],
+    ids=["A1111", "Fooocus", "Swarm"],
+)
+def test_settings_in_exif_are_found(name, text, program, tmp_path, capsys):
+    lines = printed(capsys, f"import={commented(tmp_path / name, text)}", f"folder={tmp_path}")
+    assert program in lines[0]
+    assert (drawn(lines).seed, drawn(lines).prompts[0].text) == (7, samples.PROMPT)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "program"),
+    [
+        ("a1111.txt", samples.A1111, "AUTOMATIC1111's web UI"),
+        ("pytti.yaml", yaml.safe_dump(samples.PYTTI), "PyTTI"),
+        ("deforum.txt", "/* mine */" + json.dumps(samples.DEFORUM), "Deforum"),
+        ("workflow.json", json.dumps(samples.WORKFLOW), "ComfyUI"),
+    ],
+)
+def test_files_of_other_programs_are_recognised_by_name(name, text, program, tmp_path, capsys):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    lines = printed(capsys, f"import={tmp_path / name}", f"folder={tmp_path}")
+    assert lines[0].endswith(f"settings of {program}")
+    assert drawn(lines).prompts[0].text == samples.PROMPT
+    (preset,) = (tmp_path / "presets" / "look").iterdir()
+    assert yaml.safe_load(preset.read_text("utf-8"))["defaults"] == ["_self_"]
+
+
+def test_discos_settings_in_a_picture_are_discos(tmp_path, capsys):
+    path = png(
+        tmp_path / "x.png", {"text_prompts": '{"0": ["a star"]}', "steps": "60", "seed": "7"}
+    )
+    lines = printed(capsys, f"import={path}", f"folder={tmp_path}")
+    assert lines[0] == "# x.png: 3 settings of Disco Diffusion"
+    assert {"prompt=a star", "steps=60", "seed=7"} <= set(shlex.split(lines[1]))
+
+
+def test_a_picture_of_this_program_is_drawn_again_otherwise(tmp_path):
+    path = png(tmp_path / "x.png", {"guided": "prompt: a", "parameters": samples.A1111})
+    with pytest.raises(BadInput, match=r"from=.*x\.png draws it again"):
+        run([f"import={path}", f"folder={tmp_path}"])
+
+
+def test_a_picture_without_settings_is_told(tmp_path):
+    path = png(tmp_path / "x.png", {"Comment": "Created with GIMP"})
+    with pytest.raises(
+        BadInput, match=r"x\.png has no known settings in it.*Midjourney"
+    ) as caught:
+        run([f"import={path}", f"folder={tmp_path}"])
+    assert "\n" not in str(caught.value)
+    path.write_bytes(path.read_bytes()[:30])
+    with pytest.raises(BadInput, match=r"x\.png is no PNG, WebP, JPEG, GIF or MP4"):
+        run([f"import={path}", f"folder={tmp_path}"])

@@ -54,6 +54,8 @@ def test_the_tags_of_a_docarray(tmp_path, wrapped):
     [
         ({"text_prompts": {"0": ["a"]}}, "disco"),
         ({"text_prompts": ["a"]}, "discoart"),
+        ({"text_prompts": '{"0": ["a"]}'}, "disco"),
+        ({"text_prompts": "a"}, "discoart"),
         ({"text_prompts": {"version": "1", "prompts": []}}, "discoart"),
         ({"steps": 5, "width": 64, "height": 64}, "disco"),
         ({"steps": 5, "n_batches": 2, "cut_schedules_group": "han_fav"}, "discoart"),

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from safetensors.torch import save_file
 
 from guided import devices
@@ -28,6 +30,7 @@ from guided.models import download
 from guided.paths import conf_folder
 from guided.runs import record
 from guided.training.common.settings import from_argv
+from tests.other_programs import samples
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "tests" / "fixtures" / "v0.1"
@@ -65,6 +68,10 @@ def place(tmp_path_factory) -> Path:
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(FIXTURES / "heart.png", place / name)
     (place / "settings.txt").write_text(json.dumps(DISCO))
+    (place / "workflow.json").write_text(json.dumps(samples.WORKFLOW))
+    of_others = PngInfo()
+    of_others.add_text("parameters", samples.A1111)
+    Image.new("RGB", (8, 8)).save(place / "00012-7.png", pnginfo=of_others)
     (place / "mine.yaml").write_text(record.as_yaml(record.read(FIXTURES / "heart.png")))
     shutil.copytree(FIXTURES / "mine", place / "mine")
     (place / "mine" / "batch").mkdir(exist_ok=True)

@@ -1,5 +1,6 @@
 """Texts inside picture files: they survive, others can read them, and broken files hurt nobody."""
 
+import os
 import re
 import struct
 import zlib
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageFilter
+from PIL.PngImagePlugin import PngInfo
 
 from guided.errors import BadInput
 from guided.runs import layout, metadata
@@ -182,3 +184,71 @@ def test_a_huge_canvas_is_read_without_its_pixels(tmp_path):
     most = Image.MAX_IMAGE_PIXELS
     assert metadata.read(path) == "seed: 1"
     assert most == Image.MAX_IMAGE_PIXELS
+
+
+# ---- other programs' texts -------------------------------------------------------------------
+
+COMMENT = 'a "clay" teapot, 一只茶壶\nNegative prompt: fog\nSteps: 20, Seed: 7'
+
+
+def exif_of(tag: int, value: bytes | str) -> bytes:
+    """EXIF data as Pillow writes it, with one tag, inside EXIF's own directory or outside."""
+    exif = Image.Exif()
+    (exif.get_ifd(0x8769) if tag in (0x9286, 0x927C) else exif)[tag] = value
+    return exif.tobytes()
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize(
+    ("tag", "name", "value"),
+    [
+        (0x9286, "UserComment", b"UNICODE\0" + COMMENT.encode("utf-16-be")),
+        (0x9286, "UserComment", b"UNICODE\0" + COMMENT.encode("utf-16-le")),
+        (0x9286, "UserComment", b"UNICODE\0" + COMMENT.encode("utf-8")),
+        (0x9286, "UserComment", b"ASCII\0\0\0" + COMMENT.encode("utf-8")),
+        (0x9286, "UserComment", COMMENT.encode("utf-8")),
+        (0x010F, "Make", "prompt: x"),
+        (0x0131, "Software", "Fooocus v2"),
+    ],
+    ids=str,
+)
+def test_texts_of_other_programs_are_read_from_exif(tmp_path, format, tag, name, value):
+    path = tmp_path / "picture"
+    Image.new("RGB", (4, 4)).save(path, format, exif=exif_of(tag, value))
+    assert metadata.is_picture(path)
+    expected = value if isinstance(value, str) else COMMENT
+    assert metadata.texts(path) == {name: expected}
+
+
+def test_texts_of_a_png_are_read_by_name_without_its_pixels(tmp_path):
+    info = PngInfo()
+    info.add_text("parameters", "a fox", zip=True)
+    info.add_itxt("prompt", "{}")
+    path = tmp_path / "picture.png"
+    Image.new("RGB", (4, 4)).save(path, "PNG", pnginfo=info)
+    cut = path.read_bytes()
+    path.write_bytes(cut[: cut.index(b"IDAT") + 4])  # the pixels are missing
+    assert metadata.texts(path) == {"parameters": "a fox", "prompt": "{}"}
+
+
+@pytest.mark.parametrize("data", [b"", b"Exif\0\0", b"Exif\0\0MM\0*" + b"\xff" * 60, b"x" * 9])
+def test_damaged_exif_has_no_texts(data):
+    assert metadata.exif_texts(data) == {}
+
+
+def test_a_text_that_grows_without_end_is_refused(tmp_path):
+    info = PngInfo()
+    info.add_text("parameters", "a" * (1 << 24), zip=True)
+    path = tmp_path / "bomb.png"
+    Image.new("RGB", (4, 4)).save(path, "PNG", pnginfo=info)
+    with pytest.raises(BadInput, match=r"bomb\.png cannot be read as a picture"):
+        metadata.texts(path)
+
+
+def test_what_is_no_picture_is_told_from_one(tmp_path):
+    (tmp_path / "x.png").write_text("{}")
+    assert not metadata.is_picture(tmp_path / "x.png")
+    assert not metadata.is_picture(tmp_path)
+    assert not metadata.is_picture(tmp_path / "none.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    assert not metadata.is_picture(tmp_path / "pipe.png")
