@@ -17,7 +17,7 @@ from guided.config.schema import Config
 from guided.console import show
 from guided.disco import reading
 from guided.disco.rules import translate
-from guided.disco.translation import Translation, beyond
+from guided.disco.translation import Translation, beyond, dialect
 from guided.errors import CONTROL_OR_BREAK, BadInput
 from guided.other_programs import reading as other_programs
 from guided.other_programs import translation
@@ -62,7 +62,8 @@ def source(path: Path) -> tuple[str, int, Translation]:
     if other is not None:
         return other.program.name, len(other.values), runnable(translation.translate(other))
     program, settings = reading.settings_of(data, path)
-    return PROGRAMS[program], len(settings), imported(path, program, settings)
+    whose = f"{PROGRAMS[program]} ({name})" if (name := dialect(settings)) else PROGRAMS[program]
+    return whose, len(settings), imported(path, program, settings)
 
 
 def of_picture(path: Path) -> tuple[Any, Settings | None]:

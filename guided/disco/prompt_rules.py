@@ -15,6 +15,10 @@ from guided.prompts.prompt import split_weight
 from guided.prompts.wildcard_syntax import literal
 
 FILMS = "belongs to films; this program draws stills"
+BATCH = "the prompt of a later picture of the batch; prompts=FILE has a prompt for each"
+PROGROCK = "progrockdiffusion"
+CHOICE = re.compile(r"<(?:\^\^\d+\|)?([^<>|]+(?:\|[^<>|]+)+)>")  # <a|b>, <^^2|a|b|c>
+LISTED = re.compile(r"(?<![\w\\])_(artist|style|medium|mood)_(?!\w)")
 
 
 def prompts(given: Given, out: Translation) -> None:
@@ -26,7 +30,10 @@ def prompts(given: Given, out: Translation) -> None:
             raise ValueError(f"text_prompts: prompts={shown(items)} must be a list")
         texts = [schema_prompt(item, chosen_clips(given), out) for item in items]
     else:
-        texts = [text_prompt(one, out) for one in first_frame("text_prompts", value, out)]
+        later = BATCH if given.dialect == PROGROCK else FILMS
+        texts = [text_prompt(one, out) for one in first_frame("text_prompts", value, out, later)]
+    if given.dialect == PROGROCK:
+        texts = [with_choices(prompt, out) for prompt in texts]
     if "" in map(words, texts):
         texts = [prompt for prompt in texts if words(prompt)]
         out.notes.append("text_prompts: a prompt without a word in it is left out")
@@ -38,16 +45,25 @@ def prompts(given: Given, out: Translation) -> None:
         out.settings["image_prompt"] = images
 
 
-def first_frame(name: str, value: Any, out: Translation) -> list[str]:
+def first_frame(name: str, value: Any, out: Translation, later: str = FILMS) -> list[str]:
     """Return the texts of Disco's {frame: texts} for its first frame, of a list, or one text."""
     if isinstance(value, dict):
         frames = sorted(value, key=lambda frame: int(number(name, frame)))
         for frame in frames[1:]:
-            out.leave(f"{name} from frame {frame} on", FILMS)
+            out.leave(f"{name} from frame {frame} on", later)
         value = value[frames[0]] if frames else []
     if value is None:
         return []
     return [text(name, one) for one in (value if isinstance(value, list) else [value])]
+
+
+def with_choices(prompt: Any, out: Translation) -> Any:
+    """Return a prompt of progrockdiffusion with its choices <a|b> and lists _artist_ as ours."""
+    if isinstance(prompt, dict):
+        return prompt | {"text": with_choices(prompt["text"], out)}
+    if "<^^" in prompt:
+        out.notes.append("<^^2|a|b|c> drew several of its words there; here {a|b|c} draws one")
+    return LISTED.sub(r"__\1__", CHOICE.sub(r"{\1}", prompt))
 
 
 def words(prompt: Any) -> str:

@@ -18,13 +18,15 @@ from guided.errors import is_number, shown
 from guided.schedule import AUTO
 
 SAMPLERS = ("ddim", "plms")
+RANDOM = re.compile(r"\s*(random|<[^<>]*\|[^<>]*>)\s*", re.IGNORECASE)
 NO_LIMIT = 1e9  # the clamp where it is switched off for a part of the run
 
 
 def translate(program: str, settings: Mapping[str, Any]) -> Translation:
     """Return the translation of a file's settings. Raise ValueError, naming a setting of theirs,
     for an invalid value."""
-    given, out = Given(program, grouped(settings)), Translation(look=program)
+    out = Translation(look=program)
+    given = Given(program, grouped(without_random(settings, out)))
     for rule in (as_they_stand, *RULES):
         rule(given, out)
     reasons = {name: row.why for row in rows() if row.why for name in row.names(program)}
@@ -33,6 +35,18 @@ def translate(program: str, settings: Mapping[str, Any]) -> Translation:
         unknown = "its program's own notes" if internal else "not known"
         out.leave(name, reasons.get(name) or unknown)
     return out
+
+
+def without_random(settings: Mapping[str, Any], out: Translation) -> dict[str, Any]:
+    """Return the settings without those that progrockdiffusion draws at random."""
+    kept = {}
+    for name, value in settings.items():
+        if isinstance(value, str) and RANDOM.fullmatch(value) and "prompt" not in name:
+            if not is_random(value) or "seed" not in name:
+                out.leave(f"{name}={shown(value)}", "drawn at random there; say a value")
+        else:
+            kept[name] = value
+    return kept
 
 
 # ---- rules -----------------------------------------------------------------------------------

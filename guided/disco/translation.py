@@ -21,6 +21,7 @@ class Given:
         # Those of the file.
         self.program, self.explicit = program, {k: tidied(k, v) for k, v in explicit.items()}
         self.values = defaults(program) | self.explicit
+        self.dialect = dialect(explicit)
         self.taken: set[str] = set()
 
     def take(self, name: str) -> Any:
@@ -67,6 +68,12 @@ def beyond(translation: Translation, usual: Translation) -> Translation:
         translation.notes,
         translation.left,
     )
+
+
+def dialect(settings: Mapping[str, Any]) -> str:
+    """Return the name of the program whose own settings are among those of Disco; empty: none."""
+    named = data()["dialects"].items()
+    return next((name for name, marks in named if settings.keys() & set(marks)), "")
 
 
 def tidied(name: str, value: Any) -> Any:

@@ -1,10 +1,12 @@
 """import= prints a command that works when it is pasted, and a preset that says the same."""
 
 import json
+import random
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -323,3 +325,140 @@ def test_a_picture_without_settings_is_told(tmp_path):
     path.write_bytes(path.read_bytes()[:30])
     with pytest.raises(BadInput, match=r"x\.png is no PNG, WebP, JPEG, GIF or MP4"):
         run([f"import={path}", f"folder={tmp_path}"])
+
+
+# ---- cases from the field ----------------------------------------------------------------------
+
+A_TEAPOT = '{"text_prompts": {"0": ["a clay teapot"]}, "steps": 250, %s}'
+TEAPOT = "prompt=a clay teapot"
+CASES = [
+    ("B01", A_TEAPOT % '"diffusion_model": "watercolordiffusion", "seed": 7',
+     ["model=watercolor", TEAPOT, "seed=7"]),
+    ("B01", A_TEAPOT % '"diffusion_model": "watercolordiffusion_2"',
+     ["model=watercolor2", TEAPOT]),
+    ("B02", "text_prompts:\n  0: [a clay teapot]\nRN50: false\n",
+     ["clip=[vit_b32,vit_b16]", TEAPOT]),
+    ("B03", A_TEAPOT % '"ViTB32": false, "ViTB16": false, "RN50": false, "ViTL14_336": true',
+     ["clip=[vit_l14_336]", TEAPOT]),
+    ("B05", A_TEAPOT % '"init_image": "none", "init_scale": 1000', [TEAPOT]),
+    ("B06", A_TEAPOT % '"n_batches": true, "batch_size": true, "skip_steps": false, '
+     '"cut_ic_pow": true, "sat_scale": false', [TEAPOT, "count=1", "skip=0"]),
+    ("B07", '{"text_prompts": {"0": []}, "steps": 250, "seed": 3}', ["seed=3"]),
+    ("B08", '{ /* mine */ "text_prompts": {"0": ["a clay teapot"]}, "steps": 250 }', [TEAPOT]),
+    ("B08", '// x\n{"text_prompts": {"0": ["a clay teapot"]}, // y\n\t"steps": 250,\n}', [TEAPOT]),
+    ("B09", A_TEAPOT % '"clip_guidance_scale": "auto", "eta": "auto", "clamp_max": "auto"',
+     ["guide.clip.scale=auto", TEAPOT, "sampler.eta=auto", "generator.clamp=auto"]),
+    ("B10", A_TEAPOT % '"use_vertical_symmetry": true, "transformation_percent": "[0.09]"',
+     [TEAPOT, "generator.symmetry=vertical", "generator.symmetry_at=[0.127]"]),
+    ("B10", A_TEAPOT % '"width_height": "[1280, 704]"', [TEAPOT, "size=[1280,704]"]),
+    ("B11", A_TEAPOT % '"diffusion_model": "portrait_generator_v002"',
+     ["model=portrait15", TEAPOT]),
+    ("B11", A_TEAPOT % '"diffusion_model": "portrait_generator_v1.5_ema_0.9999_165000"',
+     ["model=portrait15", TEAPOT]),
+    ("B12", A_TEAPOT % '"seed": -5', [TEAPOT]),
+    ("B12", A_TEAPOT % '"width": 60, "height": 60', [TEAPOT]),
+    ("B12", A_TEAPOT.replace("250", "0") % '"tv_scale": 0', [TEAPOT]),
+]  # fmt: skip
+NOTES = {"B07": 'prompt="..." must stand beside it', "B12": "left out: "}
+
+
+@pytest.mark.parametrize(("case", "text", "expected"), CASES)
+def test_cases_from_the_field(case, text, expected, tmp_path, capsys):
+    path = tmp_path / "settings.txt"
+    path.write_text(text, encoding="utf-8")
+    lines = printed(capsys, f"import={path}", f"folder={tmp_path}")
+    (line,) = [line for line in lines if not line.startswith("#")]
+    # At the moment of symmetry, 0.09 of 240 steps, is what the look has too.
+    words = [
+        word for word in shlex.split(line)[2:] if not word.startswith("generator.symmetry_at")
+    ]
+    assert words == ["look=disco", *expected]
+    notes = [line for line in lines if line.startswith("# note:")]
+    for name, part in NOTES.items():
+        assert any(part in note for note in notes) is (name == case)
+    assert not any("every CLIP" in note for note in notes)
+
+
+# ---- an oracle of schedules --------------------------------------------------------------------
+
+# What the notebook of Disco Diffusion 5.7 has, worked out by Python.
+NOTEBOOK = {
+    "cut_overview": [12] * 400 + [4] * 600,
+    "cut_innercut": [4] * 400 + [12] * 600,
+    "cut_ic_pow": [1] * 1000,
+    "cut_icgray_p": [0.2] * 400 + [0] * 600,
+    "cutn_batches": [4] * 1000,
+    "clip_guidance_scale": [5000] * 1000,
+    "tv_scale": [0] * 1000,
+    "sat_scale": [0] * 1000,
+    "clamp_max": [0.05] * 1000,
+    "eta": [0.8] * 1000,
+}
+RANGES = {
+    "cut_overview": (0, 40, int), "cut_innercut": (0, 40, int), "cut_ic_pow": (0, 100, float),
+    "cut_icgray_p": (0, 1, float), "cutn_batches": (1, 16, int), "tv_scale": (0, 9000, float),
+    "clip_guidance_scale": (0, 90_000, float), "sat_scale": (0, 90_000, float),
+    "clamp_max": (0, 1, float), "range_scale": (0, 9000, float),
+}  # fmt: skip
+
+
+def acting(found: Plan) -> dict[str, Any]:
+    """The schedules of a plan by Disco's names."""
+    return {
+        "cut_overview": found.cutouts.overview,
+        "cut_innercut": found.cutouts.inner,
+        "cut_ic_pow": found.cutouts.power,
+        "cut_icgray_p": found.cutouts.gray,
+        "cutn_batches": found.cutouts.batches,
+        "clip_guidance_scale": found.guides["clip"].scale,
+        "tv_scale": found.guides["smooth"].scale,
+        "sat_scale": found.guides["saturation"].scale,
+        "range_scale": found.guides["range"].scale,
+        "clamp_max": found.generator.clamp,
+        "eta": found.sampler.eta,
+    }
+
+
+def some_list(rng: random.Random, low: float, high: float, kind: type) -> tuple[str, list[float]]:
+    """A schedule as people write it, and the list that Python makes of it."""
+    lengths = [1000]
+    while rng.random() < 0.7 and lengths[-1] > 1:
+        first = rng.randint(1, lengths[-1] - 1)
+        lengths[-1:] = [first, lengths[-1] - first]
+    values = [rng.randint(low, high) if kind is int else round(rng.uniform(low, high), 3)
+              for _ in lengths]  # fmt: skip
+    runs = zip(values, lengths, strict=True)
+    parts = [rng.choice(["[{}]*{}", "[{}] * {}", "([{}]*{})"]).format(v, n) for v, n in runs]
+    entries = [v for v, n in zip(values, lengths, strict=True) for _ in range(n)]
+    if rng.random() < 0.2:  # what Disco never comes to
+        parts.append(f"[{values[0]}]*{rng.randint(1, 500)}")
+    return rng.choice(["+", " + "]).join(parts), entries
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_schedules_are_the_lists_that_python_makes_at_every_thousandth(
+    seed, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(plan, "check_models", lambda *cards: None)
+    rng = random.Random(seed)
+    program = rng.choice(["disco", "discoart"])
+    lists = {name: some_list(rng, *limits) for name, limits in RANGES.items()
+             if rng.random() < 0.7 or name == "range_scale"}  # fmt: skip
+    settings: dict[str, Any] = {name: text for name, (text, _) in lists.items()}
+    settings["text_prompts"] = {"0": ["a star"]} if program == "disco" else ["a star"]
+    found = Plan.read(compose(words_of(imported(tmp_path / "x", program, settings))))
+    expected = NOTEBOOK | {name: entries for name, (_, entries) in lists.items()}
+    if program == "disco":
+        expected["range_scale"] = [0] * 1000  # it never acted
+    for name, ours in acting(found).items():
+        assert [ours(k / 1000) for k in range(1000)] == expected[name], name
+
+
+def test_the_look_has_the_notebooks_values(tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "check_models", lambda *cards: None)
+    found = Plan.read(compose([*words_of(imported(tmp_path / "x", "disco", {})), "prompt=a star"]))
+    for name, expected in NOTEBOOK.items():
+        assert [acting(found)[name](k / 1000) for k in range(1000)] == expected, name
+    assert (found.steps, found.skip, found.size) == (250, 10, (1280, 768))
+    assert list(found.clips) == ["vit_b32", "vit_b16", "rn50"]
+    assert (found.model.name, found.secondary.name) == ("imagenet512", "imagenet2")

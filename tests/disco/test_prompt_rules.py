@@ -75,3 +75,21 @@ def test_a_prompt_without_words_is_left_out_and_told():
     found = said(text_prompts={"0": ["a star", "  ", "\t"]})
     assert found.settings["prompt"] == "a star"
     assert any("without a word" in note for note in found.notes)
+
+
+def test_choices_and_lists_of_progrockdiffusion_are_wildcards():
+    typed = "A <castle|home> by _artist_, <^^2|a|b|c>, snake_case_words"
+    found = said(text_prompts={"0": [f"{typed}:2"], "1": ["an inn"]}, stop_early=0)
+    assert found.settings["prompt"] == {
+        "text": "A {castle|home} by __artist__, {a|b|c}, snake_case_words", "weight": 2,
+    }  # fmt: skip
+    assert any("<^^2" in note for note in found.notes)
+    assert any("later picture" in why for why in found.left)
+    assert said(text_prompts={"0": [typed]}).settings["prompt"] == typed  # of Disco, it is text
+
+
+@pytest.mark.parametrize("value", ["random", "<0.2|0.5>"])
+def test_a_setting_that_is_drawn_at_random_is_left_out_and_told(value):
+    found = said(eta=value, set_seed="random_seed", text_prompts={"0": ["a"]})
+    assert found.settings["sampler.eta"] == 0.8
+    assert any(f"eta={value}" in name for names in found.left.values() for name in names)

@@ -3,7 +3,7 @@
 import pytest
 
 from guided.disco.table import data, defaults
-from guided.disco.translation import Given, Translation, beyond, grouped
+from guided.disco.translation import Given, Translation, beyond, dialect, grouped
 
 
 def test_a_files_settings_are_above_the_defaults_of_its_program() -> None:
@@ -41,3 +41,16 @@ def test_a_group_is_below_the_files_own_settings() -> None:
     assert grouped({"steps": 3}) == {"steps": 3}
     with pytest.raises(ValueError, match="cut_schedules_group=none is not one of"):
         grouped({"cut_schedules_group": "none"})
+
+
+def test_a_dialect_is_told_by_its_own_names() -> None:
+    assert dialect({"stop_early": 0, "steps": 5}) == "progrockdiffusion"
+    assert dialect({"gen_seed": 0}) == "entmike's disco-diffusion-1"
+    assert dialect(defaults("disco")) == dialect(defaults("discoart")) == ""
+
+
+@pytest.mark.parametrize("nothing", ["none", "NONE", " None ", "null"])
+def test_none_as_text_is_nothing_and_lists_as_text_are_lists(nothing: str) -> None:
+    given = Given("disco", {"init_image": nothing, "image_prompts": "{}", "batch_name": "[1]"})
+    assert given.take("init_image") is None
+    assert (given.take("image_prompts"), given.take("batch_name")) == ({}, "[1]")
