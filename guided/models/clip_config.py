@@ -28,6 +28,7 @@ from guided.models.clip_keys import (
     WORDS,
     Check,
 )
+from guided.paths import PACKAGE
 from guided.untrusted.regular_files import read_text
 
 OPEN_CLIP, TRANSFORMERS = "open_clip_config.json", "config.json"
@@ -82,9 +83,9 @@ def open_clip_settings(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def names_timm(folder: Path) -> bool:
-    """Return whether a folder in open_clip's format has an image tower of timm's, of which only
-    the name is checked so far."""
-    if not (folder / OPEN_CLIP).exists():
+    """Return whether a folder in open_clip's format, and not of this program, has an image tower
+    of timm's, of which only the name is checked so far."""
+    if folder.is_relative_to(PACKAGE) or not (folder / OPEN_CLIP).exists():
         return False
     return bool(open_clip_settings(folder)[0]["vision_cfg"].get("timm_model_name"))
 

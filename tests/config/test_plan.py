@@ -1,6 +1,8 @@
 """A plan says of each of its fields what it affects, and refuses what cannot be drawn."""
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 
@@ -125,3 +127,13 @@ def test_what_makes_a_run_do_nothing_is_told_in_one_line(caplog, words, said):
 def test_nothing_is_told_of_what_works(caplog, words):
     plan(*words)
     assert caplog.text == ""
+
+
+def test_a_plan_needs_no_torch():
+    """Its import takes seconds, in which nothing is said of a wrong setting."""
+    plan = "plan = Plan.read(compose(['prompt=a', 'seed=1'])); assert plan.clips"
+    code = (
+        "import sys; from guided.config.composition import compose; "
+        f"from guided.config.plan import Plan; {plan}; sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
