@@ -198,7 +198,7 @@ def from_folder(card: ClipCard, folder: Path) -> tuple[Any, Any]:
 
 def from_file(card: ClipCard) -> Any:
     """Return an open_clip model with the weights of a tag, or of a file of the user's."""
-    open_clip = import_open_clip()
+    open_clip = import_open_clip(text_towers=bool(card.texts()))
     known = open_clip.get_pretrained_cfg(card.arch, card.tag) or {}
     weights = card.place() if card.path else card.cached()
     try:

@@ -1,4 +1,4 @@
-"""Importing open_clip past two obstacles in the modules that it imports."""
+"""Importing open_clip past three obstacles in the modules that it imports."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
+from importlib import import_module, reload
 from types import ModuleType
 from typing import Any
 
 import torch
 
 
-def import_open_clip() -> ModuleType:
-    """Return open_clip, imported without torch's compiler and without torchvision's missing
-    operators."""
+def import_open_clip(text_towers: bool = False) -> ModuleType:
+    """Return open_clip, imported without torch's compiler, without torchvision's missing operators
+    and, unless `text_towers`, without transformers, which some architectures' text towers need."""
     try:
-        with without_dynamo():
-            return import_past_missing_operators("open_clip")
-    except (ImportError, AttributeError):  # a release that needs more of dynamo
-        return import_past_missing_operators("open_clip")
+        with without_dynamo(), without_transformers():
+            module = import_past_missing_operators("open_clip")
+    except (ImportError, AttributeError):  # a release that needs more of them
+        module = import_past_missing_operators("open_clip")
+    if text_towers and module.hf_model.transformers is None:
+        reload(module.hf_model)  # in place, so that it is what the classes' functions refer to
+    return module
 
 
 def import_past_missing_operators(name: str) -> ModuleType:
@@ -61,6 +64,21 @@ def without_dynamo() -> Iterator[None]:
         yield
     finally:
         del sys.modules["torch._dynamo"], sys.modules["torch._dynamo.utils"]
+
+
+@contextmanager
+def without_transformers() -> Iterator[None]:
+    """Let imports of transformers fail, as where it is not installed; they take half the time of
+    open_clip's."""
+    if "transformers" in sys.modules:
+        yield
+        return
+    hidden: Any = None
+    sys.modules["transformers"] = hidden
+    try:
+        yield
+    finally:
+        del sys.modules["transformers"]
 
 
 def wrapped_tokenizer(

@@ -102,3 +102,20 @@ def test_a_wrapped_tokenizer_has_what_open_clips_constructor_sets(
     theirs = import_open_clip().tokenizer.HFTokenizer("x", 9, clean="canonicalize")
     ours = wrapped_tokenizer(inner, 9, "", "canonicalize", False)
     assert vars(ours) == vars(theirs) and type(ours) is type(theirs)
+
+
+def test_transformers_is_imported_only_for_text_towers_and_they_work_then() -> None:
+    """The towers' classes are those of the first import, which other modules hold already."""
+    program = """
+import sys, torch
+from guided.compat.open_clip import import_open_clip
+tower = import_open_clip().model.HFTextEncoder
+assert "transformers" not in sys.modules
+import_open_clip(text_towers=True)
+from transformers import BertConfig
+sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 9}
+config = BertConfig(intermediate_size=8, max_position_embeddings=6, **sizes)
+encoder = tower("x", 4, config=config, pooler_type="mean_pooler", proj_type="linear")
+assert encoder(torch.tensor([[1, 2, 3]])).shape == (1, 4)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
