@@ -56,7 +56,8 @@ def compose(words: Sequence[Override | str], flags: Sequence[str] = ()) -> DictC
             if (match := NO_SETTING.search(str(error))) is None:
                 raise
             choosing = [one for one in overrides if choices.folders(one.name, flags)]
-            cfg = compose(choosing, flags) if len(choosing) < len(overrides) else None
+            nested = "." in match[1] and len(choosing) < len(overrides)
+            cfg = compose(choosing, flags) if nested else None
             raise BadInput(unknown_setting(match[1], cfg, flags)) from error
         except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
             # Hydra's and OmegaConf's own, about a value that they did not expect.

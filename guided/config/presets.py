@@ -15,8 +15,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from wcwidth import wcswidth, wcwidth
-
 from guided import console
 from guided.config import choices
 from guided.config.defaults import completed
@@ -186,6 +184,8 @@ def closing(group: str) -> list[str]:
 
 def across(text: str) -> int:
     """Return the columns that a text takes in a terminal: a Chinese character takes two."""
+    from wcwidth import wcswidth
+
     return max(0, wcswidth(text))
 
 
@@ -195,7 +195,7 @@ def cut(line: str, width: int) -> str:
         return line
     kept, used = "", 0
     for letter in line:
-        used += max(0, wcwidth(letter))
+        used += across(letter)
         if used > width - 1:
             break
         kept += letter

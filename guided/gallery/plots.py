@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 from guided.gallery import script
 from guided.gallery.reading import finite, mapping, whole
@@ -68,10 +68,10 @@ def svg(name: str, curve: Mapping[int, float]) -> str:
         f"{HEIGHT - MARGIN - (value - low) / up * (HEIGHT - 2 * MARGIN):.1f}"
         for step, value in points
     )
-    label = quoteattr(f"{name}: {end:.4g} at step {last}, {low:.4g} to {high:.4g}")
+    label = escape(f"{name}: {end:.4g} at step {last}, {low:.4g} to {high:.4g}")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label={label} preserveAspectRatio="none">'
+        f'aria-label="{label}" preserveAspectRatio="none">'
         f'<polyline fill="none" stroke="currentColor" stroke-width="1.5" '
         f'stroke-linejoin="round" vector-effect="non-scaling-stroke" points="{path}"/></svg>'
     )

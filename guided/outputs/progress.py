@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, ClassVar
 
 from guided.interfaces import Frame, Output, Overall, Run
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 LAYOUT = "{desc}{postfix} {percentage:3.0f}%|{bar}|"
 BAR = len(" 100%|########|") + 1  # columns that are kept for the bar
@@ -27,6 +28,8 @@ class Progress(Output):
 
     @contextmanager
     def open(self, run: Run) -> Iterator[ProgressViewer]:
+        from tqdm import tqdm
+
         total = run.overall.pictures if run.overall else run.count
         # disable=None: on a terminal only.
         with tqdm(

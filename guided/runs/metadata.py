@@ -16,12 +16,11 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from html import unescape
+from html import escape, unescape
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -126,7 +125,8 @@ def exif(texts: dict[str, str]) -> bytes:
 
 def xmp(text: str, attributes: str = "") -> bytes:
     """Return an XMP packet with the text, or with attributes that refer to another packet."""
-    element = f"<guided:settings>{escape(whole(text))}</guided:settings>" if text else ""
+    inside = escape(whole(text), quote=False)
+    element = f"<guided:settings>{inside}</guided:settings>" if text else ""
     return (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
         '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'

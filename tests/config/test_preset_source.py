@@ -65,6 +65,16 @@ def test_a_preset_is_completed_in_its_own_group_only(tmp_path: Path) -> None:
         load(tmp_path, "x: {_target_: os}\n", "guide/mine")
 
 
+def test_every_file_of_conf_reads_as_omegaconf_reads_it() -> None:
+    """OmegaConf reads more numbers and no dates: no file may have any of either."""
+    conf = preset_source.ConfSource("main", f"conf://{conf_folder()}")
+    for path in sorted(conf_folder().rglob("*.yaml")):
+        said = OmegaConf.to_container(OmegaConf.load(path))
+        found = conf.load_config(str(path.relative_to(conf_folder())))
+        plain = OmegaConf.to_container(found.config)
+        assert repr(within(plain, said)) == repr(said), path
+
+
 @pytest.mark.parametrize(
     "text",
     [
