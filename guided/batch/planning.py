@@ -68,13 +68,14 @@ def made_of(plan: Plan, composed: Composed, typed: list[Override]) -> PlannedRow
 
 @contextmanager
 def planned(
-    composer: Composer, row: Row, more: Sequence[Override | str] = ()
+    composer: Composer, row: Row, more: Sequence[Override | str] = (), weights: bool = True
 ) -> Iterator[tuple[Plan, Composed]]:
-    """Yield the plan of a row and its composed configuration; errors as `drawable`."""
+    """Yield the plan of a row and its composed configuration; errors as `drawable`. Unless
+    `weights`, those of the models need not be there."""
     if row.wrong:
         raise BadInput(row.wrong)
     with composer.row([*row.words, *more]) as composed:
-        plan = Plan.read(composed.cfg, composed.build, composer.flags)
+        plan = Plan.read(composed.cfg, composed.build, composer.flags, weights=weights)
         plan.tell_unused([*composer.words, *row.words, *more])
         yield plan, composed
 

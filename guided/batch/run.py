@@ -11,6 +11,7 @@ import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -66,15 +67,60 @@ def draw(
     BadInput, or an error of Hydra, before anything is written, if nothing can be drawn. Failed,
     after all other pictures were drawn, if some could not be. KeyboardInterrupt if it was
     stopped."""
+    with limited(words, flags, recorded) as overrides:
+        return draw_typed(overrides, flags, recorded, launch)
+
+
+@contextmanager
+def limited(
+    words: Sequence[Override | str], flags: Sequence[str], recorded: Record | None
+) -> Iterator[list[Override]]:
+    """Yield the words without trust=. Files that are read while the block lasts are limited if
+    there is a record or a table of rows."""
     own, overrides = allowed_files.apart(parse_all(words))
     prompts = [override.raw for override in overrides if override.name == "prompts"]
     if recorded is None and not prompts:
         for one in own:
             log.warning("%s has no effect without from=, prompts= or resume=", shown(one.raw))
-        return draw_typed(overrides, flags, recorded, launch)
+        yield overrides
+        return
     source = recorded.where if recorded else prompts[0]
     with allowed_files.limited(source, own, overrides, own_folders(flags)):
-        return draw_typed(overrides, flags, recorded, launch)
+        yield overrides
+
+
+@dataclass
+class Rows:
+    """The rows of a command, and the settings that hold for all of them."""
+
+    composer: Composer
+    rows: list[Row]
+    title: str
+    root: Path  # the folder of all runs
+    debug: bool
+    workers: int
+
+
+def read_rows(words: Sequence[Override], flags: Sequence[str], recorded: Record | None) -> Rows:
+    """Return the rows of a command: those of prompts=, batch=, a recorded run and -m."""
+    words, swept = expanded(words, flags) if set(MANY) & set(flags) else (list(words), [])
+    composer = Composer(words, lasting(flags), recorded)
+    with composer.row() as composed:
+        cfg = composed.cfg
+        listed = prompt_files.read(cfg.prompts, flags) if cfg.prompts else rows_of(recorded, words)
+        preset = (
+            build(cfg.batch, "batch").rows(flags, values_of(words).get("batch", ""))
+            if cfg.batch
+            else []
+        )
+        return Rows(
+            composer,
+            crossed(listed, preset, swept),
+            title=cfg.name or (Path(cfg.prompts).stem if cfg.prompts else ""),
+            root=expand("folder", cfg.folder),
+            debug=cfg.debug,
+            workers=read_workers(cfg.workers),
+        )
 
 
 def draw_typed(
@@ -87,22 +133,11 @@ def draw_typed(
     hydras, words = launchers.apart(words)
     launched = launchers.is_launched(hydras)
     request_checks.check_launching(hydras, words, launched)
-    words, swept = expanded(words, flags) if set(MANY) & set(flags) else (list(words), [])
-    composer = Composer(words, lasting(flags), recorded)
-    with composer.row() as composed:
-        cfg = composed.cfg
-        listed = prompt_files.read(cfg.prompts, flags) if cfg.prompts else rows_of(recorded, words)
-        preset = (
-            build(cfg.batch, "batch").rows(flags, values_of(words).get("batch", ""))
-            if cfg.batch
-            else []
-        )
-        rows = crossed(listed, preset, swept)
-        root, debug, workers = expand("folder", cfg.folder), cfg.debug, read_workers(cfg.workers)
-        title = cfg.name or (Path(cfg.prompts).stem if cfg.prompts else "")
+    asked = read_rows(words, flags, recorded)
+    composer, rows, root = asked.composer, asked.rows, asked.root
     if len({choices_in(row, flags) for row in rows}) > SLOW_ROWS:
         tell(f"checking {len(rows)} rows ...")
-    batch = plan_batch(composer, rows, title)
+    batch = plan_batch(composer, rows, asked.title)
     for why in list(batch.wrong.values())[:FEW_LINES]:
         log.warning("%s", why)
     if batch.wrong:
@@ -116,10 +151,12 @@ def draw_typed(
     tell(f"drawing in {folder}")
     if launched and launch is not None:
         return by_launcher(
-            folder, launch, launchers.arguments(folder, hydras, [allowed_files.word()], workers)
+            folder,
+            launch,
+            launchers.arguments(folder, hydras, [allowed_files.word()], asked.workers),
         )
     session = worker.WorkerSession(folder, composer, [], batch.first_row, batch.first)
-    return finish(folder, session, batch.first.plan.devices, debug)
+    return finish(folder, session, batch.first.plan.devices, asked.debug)
 
 
 def choices_in(row: Row, flags: Sequence[str]) -> tuple[str, ...]:

@@ -24,8 +24,9 @@ from guided.config.composition import compose
 from guided.config.messages import BAD, say
 from guided.config.overrides import Override, parse_all, values_of
 from guided.errors import BadInput, Failed, printable, shown
+from guided.runs import record
 from guided.runs.manifest import Manifest
-from guided.untrusted import allowed_files, interpolation
+from guided.untrusted import interpolation
 from guided.untrusted.typed_paths import expand
 
 log = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ def through_hydra_or_not(
         main()
 
     many = [flag for flag in given if flag in flags.MANY]
-    if for_hydra(words):
+    if for_hydra(words) and "show" not in values_of(words):
         launch([*many, *composition.checked(words, given), *composition.searched(given)])
     else:
         do(words, given, launch)
@@ -167,6 +168,11 @@ def do(
     if (name := lists.asked(command.words, given)) is not None:
         lists.run(name, command.words, given)
         return None
+    if "show" in command.values:
+        shows, command = read_show(command), Command(command.without("show"), given, launch)
+        if shows:
+            show(command)
+            return None
     handlers = (handler for key, handler in COMMANDS.items() if command.has(key))
     return next(handlers, draw)(command)
 
@@ -202,34 +208,40 @@ def resume(command: Command) -> Path:
 
 
 def draw_again(command: Command) -> Path | None:
-    """Draw a picture or a run again; with show=true, print its settings."""
+    """Draw a picture or a run again."""
     from guided.batch import run
     from guided.config import replay
 
-    shows = read_show(command)
     recorded = replay.Record.read(command.values["from"])
-    words = command.without("from", "show")
-    if not shows:
-        return run.draw(words, command.flags, recorded, command.launch)
-    own, words = allowed_files.apart(words)
-    folders = composition.own_folders(command.flags)
-    with allowed_files.limited(recorded.where, own, words, folders):
-        console.show(replay.text(recorded, words, command.flags).rstrip("\n"))
-    return None
+    return run.draw(command.without("from"), command.flags, recorded, command.launch)
+
+
+def show(command: Command) -> None:
+    """Print what a command was understood to be, as YAML, and do nothing else."""
+    from guided.batch import understood
+    from guided.config import replay
+
+    values, words = command.values, command.without("from")
+    if values.get("models") == "list" or "import" in values:  # which print, and nothing else
+        do(command.words, command.flags)
+        return
+    if "from" in values:
+        text = understood.text_again(replay.Record.read(values["from"]), words, command.flags)
+    elif "resume" in values:
+        text = understood.text_of_folder(values["resume"], values.get("folder", "outputs"))
+    elif "models" in values or "gallery" in values:
+        text = record.as_yaml({"understood": {word.name: word.value for word in words}})
+    else:
+        text = understood.text(words, command.flags)
+    console.show(printable(text.rstrip("\n"), lines=True))
 
 
 def read_show(command: Command) -> bool:
     """Return the value of show=, or raise BadInput."""
-    show = command.values.get("show", "false")
-    if show not in ("true", "false"):
-        raise BadInput(f"show={shown(show)} must be true or false")
-    return show == "true"
-
-
-def show_settings(command: Command) -> None:
-    """Raise BadInput: there is nothing to show without from=."""
-    read_show(command)
-    raise BadInput("show=true needs a picture or a run: from=image.png show=true")
+    typed = command.values["show"]
+    if typed.lower() not in ("true", "false"):
+        raise BadInput(f"show={shown(typed)} must be true or false")
+    return typed.lower() == "true"
 
 
 def list_or_download(command: Command) -> None:
@@ -248,7 +260,6 @@ COMMANDS: dict[str, Callable[[Command], Path | None]] = {
     "gallery": make_gallery,
     "resume": resume,
     "from": draw_again,
-    "show": show_settings,
     "models": list_or_download,
 }
 

@@ -21,7 +21,8 @@ Draw pictures from text.
   python run.py "a cat, sitting: 一只猫"
   python run.py prompt="a sun" negative="a face" seed=7 count=4 steps=60
   python run.py prompt='["a castle:2", "fog", "people:-0.5"]' model=imagenet512 clip=[vit_b32,rn50]
-  python run.py from=picture.png seed=9  the same picture again, varied; show=true: its settings
+  python run.py from=picture.png seed=9  the same picture again, varied
+  python run.py "a cat" show=true         what was understood of any command, and what it will take
   python run.py prompt="a lighthouse" artist=[hokusai:2,turner] look=[draft,ink_wash]
   python run.py artist=list              so for every group, models=list, words=list
   python run.py gallery=outputs          the gallery's pages anew; each run makes its own

@@ -269,6 +269,14 @@ class Plan:
         if not self.clips and "clip" in self.guides:
             raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
 
+    def missing(self) -> str:
+        """Return which weights are missing, and the command that fetches them; empty: none."""
+        try:
+            check_models(self.generator_cards, self.clips | self.judges, self.guides)
+        except BadInput as error:
+            return str(error)
+        return ""
+
     def tell_ignored(self) -> None:
         """Warn of prompts that nothing follows, and of pictures that nothing keeps."""
         guide = self.guides.get("clip")

@@ -251,7 +251,7 @@ def register() -> None:
 # Commands that are no settings of a run.
 COMMANDS = {
     "from": Setting("a picture or a run to draw again", COMMAND, from_python=False),
-    "show": Setting("with from=, print the settings instead", COMMAND, from_python=False),
+    "show": Setting("print what was understood instead of drawing", COMMAND, from_python=False),
     "import": Setting(
         "translate settings of Disco Diffusion, DiscoArt and others", COMMAND, from_python=False
     ),

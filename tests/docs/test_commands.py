@@ -114,7 +114,7 @@ def check_run(words: list[str]) -> None:
         main.obey(lambda: None, ["run.py", *words])
     except Planned:
         return
-    alone = {"--help", "--version", "--cfg", "from", "import", "models", "gallery"}
+    alone = {"--help", "--version", "--cfg", "from", "import", "models", "gallery", "show"}
     assert alone & {*words, *named} or "list" in named.values(), "draws nothing"
 
 
