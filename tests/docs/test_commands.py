@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from guided import devices
 from guided.batch import planning, request_checks
 from guided.batch import run as batch_run
-from guided.cli import main, models
+from guided.cli import answers, main, models
 from guided.config import plan
 from guided.config.overrides import parse_all, values_of
 from guided.diffusion.unet import UNet
@@ -110,11 +110,13 @@ def check_run(words: list[str]) -> None:
         _, overrides = batch_run.launchers.apart(parse_all(words))
         request_checks.check_resuming(values_of(overrides))
         return
+    if answers.answered(words) == 0:
+        return
     try:
         main.obey(lambda: None, ["run.py", *words])
     except Planned:
         return
-    alone = {"--help", "--version", "--cfg", "from", "import", "models", "gallery", "show"}
+    alone = {"--cfg", "from", "import", "models", "gallery", "show"}
     assert alone & {*words, *named} or "list" in named.values(), "draws nothing"
 
 
