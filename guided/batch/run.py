@@ -11,25 +11,20 @@ import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from guided import search_path
-from guided.batch import launchers, multi_device, prompt_files, queue, request_checks, worker
+from guided.batch import asked, launchers, multi_device, queue, request_checks, worker
 from guided.batch.launchers import Launch
 from guided.batch.planning import Batch, lasting_settings, original_cwd, plan_batch
-from guided.batch.rows import crossed
-from guided.batch.sweep import expanded
 from guided.config import choices
 from guided.config.catalog import unquoted
-from guided.config.composition import Composer, lasting, own_folders
-from guided.config.flags import MANY
+from guided.config.composition import Composer, own_folders
 from guided.config.overrides import Override, parse_all, raws, values_of
 from guided.config.plan import plain
 from guided.config.replay import Record, composer_of
-from guided.config.schema import build
 from guided.console import tell
 from guided.devices import (
     cores,
@@ -39,15 +34,14 @@ from guided.devices import (
     read_devices,
     warn_of_processor,
 )
-from guided.errors import BadInput, Failed, check_number, shown
+from guided.errors import BadInput, Failed
 from guided.gallery import page, pages
 from guided.paths import program
 from guided.runs import files, record
-from guided.runs.layout import FILMS, JOBS, LATEST, SETTINGS, film_name, new_folder
+from guided.runs.layout import FILMS, JOBS, SETTINGS, film_name, new_folder
 from guided.runs.manifest import DONE, QUEUED, RUNNING, Manifest, Picture, Row
 from guided.untrusted import allowed_files
 from guided.untrusted.run_folder import check_folder
-from guided.untrusted.typed_paths import expand
 from guided.version import __version__
 
 log = logging.getLogger(__name__)
@@ -67,60 +61,8 @@ def draw(
     BadInput, or an error of Hydra, before anything is written, if nothing can be drawn. Failed,
     after all other pictures were drawn, if some could not be. KeyboardInterrupt if it was
     stopped."""
-    with limited(words, flags, recorded) as overrides:
+    with asked.limited(words, flags, recorded) as overrides:
         return draw_typed(overrides, flags, recorded, launch)
-
-
-@contextmanager
-def limited(
-    words: Sequence[Override | str], flags: Sequence[str], recorded: Record | None
-) -> Iterator[list[Override]]:
-    """Yield the words without trust=. Files that are read while the block lasts are limited if
-    there is a record or a table of rows."""
-    own, overrides = allowed_files.apart(parse_all(words))
-    prompts = [override.raw for override in overrides if override.name == "prompts"]
-    if recorded is None and not prompts:
-        for one in own:
-            log.warning("%s has no effect without from=, prompts= or resume=", shown(one.raw))
-        yield overrides
-        return
-    source = recorded.where if recorded else prompts[0]
-    with allowed_files.limited(source, own, overrides, own_folders(flags)):
-        yield overrides
-
-
-@dataclass
-class Rows:
-    """The rows of a command, and the settings that hold for all of them."""
-
-    composer: Composer
-    rows: list[Row]
-    title: str
-    root: Path  # the folder of all runs
-    debug: bool
-    workers: int
-
-
-def read_rows(words: Sequence[Override], flags: Sequence[str], recorded: Record | None) -> Rows:
-    """Return the rows of a command: those of prompts=, batch=, a recorded run and -m."""
-    words, swept = expanded(words, flags) if set(MANY) & set(flags) else (list(words), [])
-    composer = Composer(words, lasting(flags), recorded)
-    with composer.row() as composed:
-        cfg = composed.cfg
-        listed = prompt_files.read(cfg.prompts, flags) if cfg.prompts else rows_of(recorded, words)
-        preset = (
-            build(cfg.batch, "batch").rows(flags, values_of(words).get("batch", ""))
-            if cfg.batch
-            else []
-        )
-        return Rows(
-            composer,
-            crossed(listed, preset, swept),
-            title=cfg.name or (Path(cfg.prompts).stem if cfg.prompts else ""),
-            root=expand("folder", cfg.folder),
-            debug=cfg.debug,
-            workers=read_workers(cfg.workers),
-        )
 
 
 def draw_typed(
@@ -133,11 +75,11 @@ def draw_typed(
     hydras, words = launchers.apart(words)
     launched = launchers.is_launched(hydras)
     request_checks.check_launching(hydras, words, launched)
-    asked = read_rows(words, flags, recorded)
-    composer, rows, root = asked.composer, asked.rows, asked.root
+    request = asked.read_rows(words, flags, recorded)
+    composer, rows, root = request.composer, request.rows, request.root
     if len({choices_in(row, flags) for row in rows}) > SLOW_ROWS:
         tell(f"checking {len(rows)} rows ...")
-    batch = plan_batch(composer, rows, asked.title)
+    batch = plan_batch(composer, rows, request.title)
     for why in list(batch.wrong.values())[:FEW_LINES]:
         log.warning("%s", why)
     if batch.wrong:
@@ -153,23 +95,15 @@ def draw_typed(
         return by_launcher(
             folder,
             launch,
-            launchers.arguments(folder, hydras, [allowed_files.word()], asked.workers),
+            launchers.arguments(folder, hydras, [allowed_files.word()], request.workers),
         )
     session = worker.WorkerSession(folder, composer, [], batch.first_row, batch.first)
-    return finish(folder, session, batch.first.plan.devices, asked.debug)
+    return finish(folder, session, batch.first.plan.devices, request.debug)
 
 
 def choices_in(row: Row, flags: Sequence[str]) -> tuple[str, ...]:
     """Return the words of a row that choose from groups, for which Hydra must compose anew."""
     return tuple(one.raw for one in parse_all(row.words) if choices.folders(one.name, flags))
-
-
-def read_workers(workers: int) -> int:
-    try:
-        check_number("workers", workers, 1, 1000, whole=True)
-    except ValueError as error:
-        raise BadInput(str(error)) from error
-    return workers
 
 
 def by_launcher(folder: Path, launch: Launch, arguments: list[str]) -> Path:
@@ -181,11 +115,6 @@ def by_launcher(folder: Path, launch: Launch, arguments: list[str]) -> Path:
         tell(f"interrupted; to go on: {again(folder)}")
         raise
     return conclude(folder)
-
-
-def rows_of(recorded: Record | None, words: Sequence[Override]) -> list[Row]:
-    """Return the rows of a recorded run that is drawn again, if it had several."""
-    return recorded.rows_with(words) if recorded else []
 
 
 def join(words: Sequence[Override | str]) -> None:
@@ -214,13 +143,13 @@ def resume_typed(words: Sequence[Override], launch: Launch | None) -> Path:
     settings, more = beside(words)
     request_checks.check_resuming(settings)
     request_checks.check_launching(hydras, words, launched)
-    folder = find_folder(settings["resume"], settings.get("folder", "outputs"))
+    folder = asked.find_folder(settings["resume"], settings.get("folder", "outputs"))
     check_folder(folder, JOBS)  # before anything is written: it is untrusted
     base = Manifest.read(folder).base
     composer = composer_of(base)
     with original_cwd(base), composer.row(more) as composed:
         devices = read_devices(plain(composed.cfg.device))
-        workers = read_workers(composed.cfg.workers)
+        workers = asked.read_workers(composed.cfg.workers)
     with unwritable_told(folder):
         queue.retry(folder)
     if launched and launch is not None:
@@ -238,19 +167,6 @@ def resume_typed(words: Sequence[Override], launch: Launch | None) -> Path:
 def beside(words: Sequence[Override]) -> tuple[dict[str, str], list[Override]]:
     """Return the settings given with resume=, and those of them that apply to every row."""
     return values_of(words), [word for word in words if word.name in ("device", "workers")]
-
-
-def find_folder(name: str, root: str) -> Path:
-    """Return a batch's folder by its path, or by the name `latest` in the folder of all runs."""
-    folder = expand("resume", name)
-    if name == LATEST and not folder.exists():
-        try:
-            folder = files.read_latest(expand("folder", root))
-        except (OSError, ValueError) as error:
-            raise BadInput(f"resume=latest: {error}") from error
-    if not folder.is_dir():
-        raise BadInput(f"resume={name}: there is no folder {folder}")
-    return folder
 
 
 def finish(

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from guided.batch import launchers, run
-from guided.batch.planning import planned
+from guided.batch import asked, launchers, request_checks
+from guided.batch.planning import original_cwd, planned
 from guided.config import replay
-from guided.config.composition import Composer
+from guided.config.composition import Composer, own_folders
 from guided.config.messages import BAD, say
-from guided.config.overrides import Override
+from guided.config.overrides import Override, parse_all, raws, values_of
 from guided.config.plan import Plan, plain
 from guided.config.replay import Record, composer_of
+from guided.config.values import trusted_words
 from guided.errors import BadInput
 from guided.prompts.prompt import Prompt, as_list, read_all, spelt_out
 from guided.runs import record
+from guided.runs.layout import JOBS
 from guided.runs.manifest import DONE, Manifest, Row
 from guided.schedule import STEP, Schedule
+from guided.untrusted import allowed_files
+from guided.untrusted.run_folder import check_folder
 
 MOST = 50  # rows, and seeds of a row
 LASTING = ("where", "wrong", "seeds")  # keys of a row that are never those of all rows
@@ -26,32 +31,45 @@ LASTING = ("where", "wrong", "seeds")  # keys of a row that are never those of a
 def text(words: Sequence[Override], flags: Sequence[str]) -> str:
     """Return what a command that draws understands of these words. Raises BadInput, or an error of
     Hydra, if no row can be drawn."""
-    with run.limited(words, flags, None) as overrides:
+    with asked.limited(words, flags, None) as overrides:
         _, overrides = launchers.apart(overrides)
-        asked = run.read_rows(overrides, flags, None)
-        return described(asked.composer, asked.rows, estimated=True)
+        request = asked.read_rows(overrides, flags, None)
+        return described(request.composer, request.rows, estimated=True)
 
 
 def text_again(recorded: Record, words: Sequence[Override], flags: Sequence[str]) -> str:
     """Return the settings with which from= draws, which from= reads again, and what is understood
     of them."""
-    with run.limited(words, flags, recorded) as overrides:
+    with asked.limited(words, flags, recorded) as overrides:
         settings = replay.text(recorded, overrides, flags)
         try:
-            asked = run.read_rows(overrides, flags, recorded)
-            return settings + described(asked.composer, asked.rows, estimated=False)
+            request = asked.read_rows(overrides, flags, recorded)
+            return settings + described(request.composer, request.rows, estimated=False)
         except BAD as error:
             return settings + record.as_yaml({"understood": {"wrong": say(error)}})
 
 
-def text_of_folder(name: str, root: str) -> str:
-    """Return what resume= of a folder draws: the rows of the pictures that are not done."""
-    manifest = Manifest.read(run.find_folder(name, root))
+def text_of_folder(words: Sequence[Override]) -> str:
+    """Return what resume= draws: the rows of the pictures that are not done."""
+    own, overrides = allowed_files.apart(words)
+    values = values_of(overrides)
+    request_checks.check_resuming(values)
+    folder = asked.find_folder(values["resume"], values.get("folder", "outputs"))
+    check_folder(folder, JOBS)  # it is untrusted
+    manifest = Manifest.read(folder)
     left = {picture.row for picture in manifest.pictures if picture.state != DONE}
-    rows = [row for number, row in enumerate(manifest.rows) if number in left]
+    rows = [
+        replace(row, words=raws(trusted_words(parse_all(row.words))))
+        for number, row in enumerate(manifest.rows)
+        if number in left
+    ]
     if not rows:
         return record.as_yaml({"understood": {"pictures": 0}})
-    return described(composer_of(manifest.base), rows, estimated=True)
+    with (
+        allowed_files.limited(f"resume={folder}", own, [], own_folders([])),
+        original_cwd(manifest.base),
+    ):
+        return described(composer_of(manifest.base), rows, estimated=True)
 
 
 def described(composer: Composer, rows: Sequence[Row], estimated: bool) -> str:

@@ -228,7 +228,7 @@ def show(command: Command) -> None:
     if "from" in values:
         text = understood.text_again(replay.Record.read(values["from"]), words, command.flags)
     elif "resume" in values:
-        text = understood.text_of_folder(values["resume"], values.get("folder", "outputs"))
+        text = understood.text_of_folder(command.words)
     elif "models" in values or "gallery" in values:
         text = record.as_yaml({"understood": {word.name: word.value for word in words}})
     else:

@@ -1,0 +1,105 @@
+"""The rows that a command asks for, and the files that may be read for them. Imports no torch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from guided.batch import prompt_files
+from guided.batch.rows import crossed
+from guided.batch.sweep import expanded
+from guided.config.composition import Composer, lasting, own_folders
+from guided.config.flags import MANY
+from guided.config.overrides import Override, parse_all, values_of
+from guided.config.replay import Record
+from guided.config.schema import build
+from guided.errors import BadInput, check_number, shown
+from guided.runs import files
+from guided.runs.layout import LATEST
+from guided.runs.manifest import Row
+from guided.untrusted import allowed_files
+from guided.untrusted.typed_paths import expand
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def limited(
+    words: Sequence[Override | str], flags: Sequence[str], recorded: Record | None
+) -> Iterator[list[Override]]:
+    """Yield the words without trust=. Files that are read while the block lasts are limited if
+    there is a record or a table of rows."""
+    own, overrides = allowed_files.apart(parse_all(words))
+    prompts = [override.raw for override in overrides if override.name == "prompts"]
+    if recorded is None and not prompts:
+        for one in own:
+            log.warning("%s has no effect without from=, prompts= or resume=", shown(one.raw))
+        yield overrides
+        return
+    source = recorded.where if recorded else prompts[0]
+    with allowed_files.limited(source, own, overrides, own_folders(flags)):
+        yield overrides
+
+
+@dataclass
+class Rows:
+    """The rows of a command, and the settings that hold for all of them."""
+
+    composer: Composer
+    rows: list[Row]
+    title: str
+    root: Path  # the folder of all runs
+    debug: bool
+    workers: int
+
+
+def read_rows(words: Sequence[Override], flags: Sequence[str], recorded: Record | None) -> Rows:
+    """Return the rows of a command: those of prompts=, batch=, a recorded run and -m."""
+    words, swept = expanded(words, flags) if set(MANY) & set(flags) else (list(words), [])
+    composer = Composer(words, lasting(flags), recorded)
+    with composer.row() as composed:
+        cfg = composed.cfg
+        listed = prompt_files.read(cfg.prompts, flags) if cfg.prompts else rows_of(recorded, words)
+        preset = (
+            build(cfg.batch, "batch").rows(flags, values_of(words).get("batch", ""))
+            if cfg.batch
+            else []
+        )
+        return Rows(
+            composer,
+            crossed(listed, preset, swept),
+            title=cfg.name or (Path(cfg.prompts).stem if cfg.prompts else ""),
+            root=expand("folder", cfg.folder),
+            debug=cfg.debug,
+            workers=read_workers(cfg.workers),
+        )
+
+
+def rows_of(recorded: Record | None, words: Sequence[Override]) -> list[Row]:
+    """Return the rows of a recorded run that is drawn again, if it had several."""
+    return recorded.rows_with(words) if recorded else []
+
+
+def read_workers(workers: int) -> int:
+    """Return the number of jobs. Raises BadInput if it is out of range."""
+    try:
+        check_number("workers", workers, 1, 1000, whole=True)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    return workers
+
+
+def find_folder(name: str, root: str) -> Path:
+    """Return a batch's folder by its path, or by the name `latest` in the folder of all runs."""
+    folder = expand("resume", name)
+    if name == LATEST and not folder.exists():
+        try:
+            folder = files.read_latest(expand("folder", root))
+        except (OSError, ValueError) as error:
+            raise BadInput(f"resume=latest: {error}") from error
+    if not folder.is_dir():
+        raise BadInput(f"resume={name}: there is no folder {folder}")
+    return folder

@@ -1,0 +1,56 @@
+"""The rows of a command: the product of a table's, a named batch's and a sweep's."""
+
+import logging
+
+import pytest
+
+from guided.batch import asked
+from guided.config.overrides import parse_all
+from guided.errors import BadInput
+
+
+def words_of(*words: str, flags: tuple[str, ...] = ()) -> list[list[str]]:
+    return [row.words for row in asked.read_rows(parse_all(words), flags, None).rows]
+
+
+def test_a_command_has_one_row_and_a_sweep_its_product(tmp_path, monkeypatch):
+    assert words_of("prompt=x") == [[]]
+    rows = words_of("prompt=x", "seed=1,2", "steps=20,30", flags=("-m",))
+    assert rows == [[f"seed={seed}", f"steps={n}"] for seed in (1, 2) for n in (20, 30)]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "two.txt").write_text("a sun\na moon\n", encoding="utf-8")
+    rows = words_of("prompts=two.txt", "seed=1,2", flags=("-m",))
+    assert rows == [
+        [f"prompt={text}", f"seed={k}"] for text in ("a sun", "a moon") for k in (1, 2)
+    ]
+
+
+def test_what_holds_for_all_rows_is_read_once():
+    found = asked.read_rows(parse_all(["prompt=x", "name=mine", "folder=there"]), [], None)
+    assert (found.title, str(found.root), found.debug, found.workers) == (
+        "mine",
+        "there",
+        False,
+        1,
+    )
+
+
+@pytest.mark.parametrize("workers", [0, 1001])
+def test_a_number_of_workers_out_of_range_is_bad_input(workers):
+    with pytest.raises(BadInput, match=f"workers={workers} must be"):
+        asked.read_workers(workers)
+
+
+def test_a_folder_is_found_by_its_path_or_as_the_latest(tmp_path):
+    with pytest.raises(BadInput, match="there is no folder"):
+        asked.find_folder(str(tmp_path / "none"), str(tmp_path))
+    with pytest.raises(BadInput, match="resume=latest"):
+        asked.find_folder("latest", str(tmp_path))
+    assert asked.find_folder(str(tmp_path), "outputs") == tmp_path
+
+
+def test_trust_is_taken_off_the_words_and_told_where_it_has_no_effect(caplog):
+    caplog.set_level(logging.WARNING)
+    with asked.limited(["prompt=x", "trust=true"], [], None) as overrides:
+        assert [one.raw for one in overrides] == ["prompt=x"]
+    assert "trust=true has no effect" in caplog.text
