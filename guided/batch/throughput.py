@@ -19,6 +19,8 @@ class Throughput:
     done: int = 0
     done_before: int | None = None  # when this process began
     began: float = field(default_factory=time.monotonic)
+    drawing: bool = False  # the models are loaded, and a step was taken
+    inherited: float = 0.0  # pictures that other processes had drawn in part
     printed: float = field(default_factory=time.monotonic)
     ended: bool = False
 
@@ -29,10 +31,17 @@ class Throughput:
         if self.done_before is None:
             self.done_before = self.done
 
+    def begin(self, seconds: float, inherited: float) -> None:
+        """Note the first step of pictures, of `seconds`; others drew `inherited` of them before.
+        The rate is measured from the very first on, without the time of loading models."""
+        if not self.drawing:
+            self.drawing, self.began = True, time.monotonic() - seconds
+        self.inherited += inherited
+
     def hourly(self, part: float = 0.0) -> float:
         """Return the pictures an hour, of which `part` is drawn beside those that are done; 0
         before the first."""
-        made = self.done - (self.done_before or 0) + part
+        made = self.done - (self.done_before or 0) + part - self.inherited
         seconds = time.monotonic() - self.began
         return made / seconds * 3600 if made > 0 and seconds > 0 else 0.0
 
@@ -63,4 +72,6 @@ class Throughput:
 def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"

@@ -139,7 +139,10 @@ class WorkerSession:
         with ExitStack() as stack:
             viewers = [stack.enter_context(output.open(run)) for output in outputs]
             stack.enter_context(interrupts.between_steps())
-            for frame in pipeline.batch(plan, first, seeds, checkpoint.load()):
+            for k, frame in enumerate(pipeline.batch(plan, first, seeds, checkpoint.load())):
+                if k == 0:
+                    before = len(group) * (frame.step - 1) / frame.steps
+                    self.throughput.begin(frame.seconds, before)
                 if frame.index in seconds:
                     seconds[frame.index] += frame.seconds
                     check_finite(frame)

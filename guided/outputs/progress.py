@@ -5,6 +5,7 @@ Without a terminal, batch/worker.py prints a line now and then instead.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class ProgressViewer:
             return
         part = self.together * frame.step / frame.steps
         before = self.overall.closed if self.overall else 0
-        self.bar.n = min(before + part, self.bar.total)
+        self.bar.n = min(before + part, self.bar.total or math.inf)
         title = f"picture {frame.index}, step {frame.step}/{frame.steps}"
         width = (self.bar.ncols or COLUMNS) - len(title) - BAR
         self.bar.set_description_str(title, refresh=False)

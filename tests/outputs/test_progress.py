@@ -21,14 +21,14 @@ class Batch:
         return "46 min left"
 
 
-def last_line(columns: int, number: int, steps: int) -> str:
+def last_line(columns: int, number: int, steps: int, total: int | None = 12) -> str:
     image = torch.zeros(1, 3, 4, 4)
     prediction = Prediction(
         image, image, losses={"clip": torch.tensor([2.0])}, similarity=torch.tensor([0.25])
     )
     frame = Frame(number, 7, 1, steps, 1 / steps, image, prediction, 0.1)
     out = StringIO()
-    with tqdm(total=12, file=out, bar_format=LAYOUT, ncols=columns, ascii=True) as bar:
+    with tqdm(total=total, file=out, bar_format=LAYOUT, ncols=columns, ascii=True) as bar:
         ProgressViewer(bar, Batch(), 1).see(frame)
         return out.getvalue().rpartition("\r")[2].rstrip()
 
@@ -38,6 +38,13 @@ def test_sixty_columns_have_picture_step_and_time_left(number, steps):
     line = last_line(60, number, steps)
     assert line.startswith(f"picture {number}, step 1/{steps}, 46 min left")
     assert line.endswith("|")
+    assert len(line) <= 60
+
+
+@pytest.mark.parametrize("total", [None, 0])
+def test_without_a_total_there_is_all_the_same(total):
+    line = last_line(60, 5, 25, total)
+    assert line.startswith("picture 5, step 1/25, 46 min left")
     assert len(line) <= 60
 
 
