@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 FITS = ("cover", "stretch")
 COLOURS = ("mixed", "color", "gray")  # of Perlin noise
-DEFAULT_STRENGTH = 0.5
+# Share of the steps that are taken. Of Perlin noise, less leaves no steps in which to make an
+# object of it, and more leaves all pictures of a prompt alike.
+PHOTO_STRENGTH, PERLIN_STRENGTH = 0.5, 0.8
 
 
 class Init(Protocol):
@@ -90,7 +92,8 @@ def read_skip(steps: int, init: Init | None, skip: Any, strength: float | None) 
     if skip is not None and strength is None:
         skipped = read_count(skip, steps)
     elif init is not None:
-        strength = DEFAULT_STRENGTH if strength is None else strength
+        default = PERLIN_STRENGTH if isinstance(init, Perlin) else PHOTO_STRENGTH
+        strength = default if strength is None else strength
         try:
             check_number("strength", strength, 0, 1)
         except ValueError as error:

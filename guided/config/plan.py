@@ -257,14 +257,7 @@ class Plan:
             raise BadInput(f"model.upscaler={self.upscaler} is not there")
         if weights:
             check_models(self.generator_cards, self.clips | self.judges, self.guides)
-        suited = self.generator.sizes(self.model).comfortable
-        if suited and self.size[0] * self.size[1] > 4 * suited[0] * suited[1]:
-            log.warning(
-                "size=%s is far above the %s that suit %s: expect fragments of several pictures",
-                list(self.size),
-                list(suited),
-                self.model.name,
-            )
+        self.tell_of_large_size()
         self.tell_ignored()
         if not self.clips and "clip" in self.guides:
             raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
@@ -297,6 +290,20 @@ class Plan:
             log.warning(
                 "output=[%s] keeps no picture; output=[still] does", ",".join(self.outputs)
             )
+
+    def tell_of_large_size(self) -> None:
+        """Warn of a size at which the model draws no whole object, with the way to a picture of
+        that size."""
+        sizes = self.generator.sizes(self.model)
+        if not sizes.is_far_above(self.size):
+            return
+        drawn, times = sizes.enlarged(self.size)
+        log.warning(
+            "size=%s is far above the %s that suit %s: expect fragments and noise, slowly; "
+            "size=[%d,%d] output.still.enlarge=%d makes a picture of %dx%d",
+            *(list(self.size), list(sizes.comfortable or ()), self.model.name),
+            *(*drawn, times, drawn[0] * times, drawn[1] * times),
+        )
 
     def check_keep(self) -> None:
         """Raise BadInput if there are no pictures to choose from."""

@@ -160,7 +160,7 @@ class Config:
         "cover", "fit of an init of another shape: cover crops it, stretch distorts it"
     )
     strength: float | None = setting(
-        None, "with init, share of the steps that are taken; null: 0.5; 1 keeps least of init"
+        None, "with init, share of the steps taken; null: 0.5, of noise 0.8; 1 keeps least of init"
     )
     skip: Any = setting(
         None, "first steps to leave out, a number or a share: 10 or 50%; instead of strength"

@@ -4,6 +4,7 @@ loaded.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from guided.oom import MemoryPolicy
 
 LARGEST = 8192  # pixels a side
+MOST_TIMES = 16  # by which an output enlarges
 GROUPS = ("model", "secondary", "sampler")  # of the configuration, that a generator may use
 
 
@@ -31,6 +33,21 @@ class Sizes:
     def nearest(self, side: int) -> int:
         """Return the width or height nearest to `side` that can be drawn."""
         return min(max(round(side / self.step), 1) * self.step, LARGEST // self.step * self.step)
+
+    def is_far_above(self, size: tuple[int, int]) -> bool:
+        """Return whether a (width, height) has more than four times the comfortable pixels."""
+        return self.comfortable is not None and area(size) > 4 * area(self.comfortable)
+
+    def enlarged(self, size: tuple[int, int]) -> tuple[list[int], int]:
+        """Return the comfortable size [width, height] of the same shape, and the factor that makes
+        `size` of it, or nearly, and is at most MOST_TIMES."""
+        assert self.comfortable is not None
+        times = min(max(round(math.sqrt(area(size) / area(self.comfortable))), 1), MOST_TIMES)
+        return [self.nearest(round(side / times)) for side in size], times
+
+
+def area(size: tuple[int, int]) -> int:
+    return size[0] * size[1]
 
 
 @dataclass(frozen=True)

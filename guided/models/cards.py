@@ -40,6 +40,7 @@ class Recommended:
     clamp: float = 0.05  # of the gradient's root mean square
     reach: Any = None  # of the shift of a prediction: null, a number or pairs [progress, number]
     eta: float = 0.8
+    palette: Any = 300  # scale of the guide palette
     area: str = "whole"  # of the canvas that cutouts=standard takes; middle: its central square
     recurrence: Any = 1  # a number or pairs [progress, number]
     enlarge: Any = 1  # factor between the sizes of the drawn and the finished picture; or auto

@@ -7,7 +7,7 @@ from PIL import Image
 from guided.canvas.init import Perlin, Photo, read_init, read_skip
 from guided.errors import BadInput
 
-ANY = Perlin("gray")
+ANY = Photo(Image.new("RGB", (8, 8)), "cover")
 
 
 def stripes() -> Image.Image:
@@ -40,7 +40,8 @@ def test_stretching_is_lanczos_as_in_disco_diffusion():
 
 
 def test_perlin_is_another_for_each_seed_and_a_photo_is_not():
-    assert not torch.equal(ANY.image((16, 16), 1), ANY.image((16, 16), 2))
+    noise = Perlin("gray")
+    assert not torch.equal(noise.image((16, 16), 1), noise.image((16, 16), 2))
     photo = Photo(stripes(), "cover")
     assert torch.equal(photo.image((16, 16), 1), photo.image((16, 16), 2))
 
@@ -67,6 +68,8 @@ def test_what_init_says():
         (50, ANY, "60%", None, 30),
         (50, ANY, "33.3%", None, 16),
         (50, ANY, None, None, 25),
+        (50, Perlin("gray"), None, None, 10),  # less would leave no steps for an object
+        (50, Perlin("mixed"), None, 0.5, 25),
         (50, ANY, None, 0.9, 5),
         (10, ANY, None, 0.7, 3),
         (50, ANY, None, 1, 0),

@@ -1,5 +1,6 @@
 """The sizes that generators draw, and the defaults of one that draws with a model card."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,3 +47,25 @@ def test_generators_say_what_they_ignore():
     assert set(Pixels.uses) < set(GROUPS)
     assert Pixels().sizes(card).step == 1
     assert Pixels().sizes(card).default != (64, 48)
+
+
+@pytest.mark.parametrize(
+    ("size", "drawn", "times"),
+    [
+        ((512, 512), [32, 32], 16),
+        ((768, 512), [48, 32], 16),
+        ((96, 96), [32, 32], 3),
+        ((128, 64), [40, 24], 3),  # 42.7 and 21.3, of multiples of 8
+        ((2048, 2048), [128, 128], 16),  # no output enlarges more
+    ],
+)
+def test_a_size_far_above_is_made_by_enlarging(size, drawn, times):
+    """The nearest multiple of 8 of the size divided by the factor."""
+    sizes = Sizes(8, (32, 32), (32, 32))
+    assert sizes.is_far_above(size) == (size[0] * size[1] > 4 * 32 * 32)
+    assert sizes.enlarged(size) == (drawn, times)
+
+
+def test_up_to_twice_the_sides_no_size_is_far_above():
+    assert not Sizes(8, (32, 32), (32, 32)).is_far_above((64, 64))
+    assert not Sizes(8, (32, 32)).is_far_above((8192, 8192))
