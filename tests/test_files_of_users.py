@@ -310,3 +310,36 @@ def test_a_tower_of_timms_may_not_be_larger_than_its_weights(command, tmp_path):
 def test_a_name_of_the_hub_names_what_is_taken(command, word, part):
     said = command("prompt=a", word).refused()
     assert part in said and word.partition("=")[2].strip("[]'") in said
+
+
+# ---- names and choices ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("word", "part"),
+    [
+        (f"rank={'a' * 300}", "rank=aaa"),
+        ("rank=../x", "rank=../x: there is no"),
+        ("precision=[float32]", "without brackets"),
+        ("init=[a.png]", "without brackets"),
+        ("drawn=x", "drawn must be a list"),
+        ("~clip", "clip=[] leaves"),
+        ("~clip=embedded", "clip=[] leaves"),
+        ("~model", "model=NAME"),
+        ("~guide.nosuch", "there is no guide.nosuch"),
+        ("~nosuch", "there is no nosuch"),
+        ("output.steps.every=9999999999", "the nearest is 100000"),
+    ],
+)
+def test_a_name_or_choice_that_cannot_be_is_refused(command, word, part):
+    assert part in command("prompt=a", "output=[still,steps]", word).refused()
+
+
+def test_choices_in_a_row_may_be_a_text_in_brackets(command):
+    looks = "[draft,sepia]"
+    Path("p.yaml").write_text(
+        f"- {{prompt: a, look: '{looks}'}}\n- {{prompt: a, look: {looks}}}\n"
+    )
+    drawn = command("prompts=p.yaml")
+    assert not drawn.batch.wrong and drawn.batch.first.plan.steps == 25
+    assert set(drawn.batch.first.settings["look"]) == {"sepia"}

@@ -240,13 +240,15 @@ def ranking(typed: Any) -> dict[str, ClipCard]:
         return {}
     if not isinstance(typed, str):
         raise BadInput(f"rank={typed} must be one name, as in rank=vit_l14")
-    name = own_clip(typed)
+    try:
+        name = own_clip(typed)
+    except BadInput as error:
+        raise BadInput(f"rank{str(error).removeprefix('clip')}") from error
     if name is not None:
         return build_all(ConfigStore.instance().load(f"clip/{name}.yaml").node, "rank")
-    path = conf_folder() / "clip" / f"{typed}.yaml"
-    if not re.fullmatch(r"\w+", typed) or not path.exists():
+    if typed not in choices.names("clip"):
         raise BadInput(not_one_of("rank", typed, choices.names("clip")))
-    return build_all(read_config(path), "rank")
+    return build_all(read_config(conf_folder() / "clip" / f"{typed}.yaml"), "rank")
 
 
 def tagged(typed: str, arch: str, tag: str) -> dict[str, Any]:

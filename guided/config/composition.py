@@ -125,6 +125,10 @@ def check_deletion(override: Override) -> None:
             f"{shown(override.raw)}: ~ leaves out a group or one of its choices; a setting is "
             f"set, as in {shown(override.name)}=VALUE"
         )
+    if traits and override.name == override.root and override.name not in ("secondary", "batch"):
+        none = f"{override.name}=[] leaves all of it out"
+        one = f"there is always one; {override.name}=NAME chooses another"
+        raise BadInput(f"{shown(override.raw)}: {none if traits.several else one}")
 
 
 def check_values(override: Override) -> None:

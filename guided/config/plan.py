@@ -27,6 +27,7 @@ from guided.errors import BadInput, check_number, is_number, nearest, not_one_of
 from guided.generators.settings import GROUPS, LARGEST, GeneratorSettings, Sizes
 from guided.images import check_picture
 from guided.interfaces import (
+    MOST_STEPS,
     CutoutSettings,
     GuideSettings,
     NeededWeights,
@@ -233,7 +234,7 @@ class Plan:
         """Raise BadInput for settings that are out of range or do not go together, or weights that
         are not there."""
         try:
-            check_number("steps", self.steps, 1, 100_000, whole=True)
+            check_number("steps", self.steps, 1, MOST_STEPS, whole=True)
             check_number("count", self.count, 1, 10_000, whole=True)
             check_number("seed", self.seed, 0, 2**63 - 1 - self.count, whole=True)
             check_number("batch_size", self.batch_size, 1, 256, whole=True)

@@ -417,6 +417,10 @@ def explain(error: OmegaConfBaseException, where: str = "") -> str:
         return f"{key}={shown(found[1])} must be {kind}{decimal_point(found[1])}"
     if found := re.match(r"Invalid type assigned: .* value: (.*)", first):
         return f"{key}={shown(found[1])} must be settings by their names, as in {key}.NAME=VALUE"
+    if found := re.match(r"Cannot convert 'list' to string: '(.*)'", first):
+        return f"{key}={shown(found[1])} is a list; it has one value, without brackets"
+    if "is not a ListConfig" in first:
+        return f"{key} must be a list, as in {key}=[a,b]"
     return f"{key}: {first}" if key else first
 
 

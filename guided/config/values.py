@@ -11,15 +11,18 @@ from typing import Any
 from hydra.core.override_parser.types import Quote
 
 from guided.config.overrides import Override, in_quotes, parse
+from guided.config.schema import having
 from guided.errors import BadInput
 from guided.untrusted import interpolation
 
 
 def typed(name: str, value: Any, quote: Quote = Quote.single) -> Override:
     """Return the override that gives a setting this value: prose as it is, all else in Hydra's
-    grammar, with texts in such quotes."""
+    grammar, with texts in such quotes. Choices of a group may be a text, `[draft,sepia]`."""
     if isinstance(value, str):
         plain = parse(f"{name}={value}")
+        if name in having("group") and isinstance(plain.value, list):
+            return plain
         if not plain.swept and plain.hydra is not None:
             reading = plain.hydra.value()
             if isinstance(reading, str) and str(reading) == interpolation.escaped(value):

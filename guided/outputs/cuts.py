@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from guided.errors import check_number
 from guided.images import contact_sheet, picture
-from guided.interfaces import Frame, Output, Run
+from guided.interfaces import MOST_STEPS, Frame, Output, Run
 from guided.runs import layout, record
 
 GAP = 2  # pixels between cutouts
@@ -29,7 +29,7 @@ class Cuts(Output):
     every: int = 10  # steps from one file to the next
 
     def __post_init__(self) -> None:
-        check_number("every", self.every, 1, whole=True)
+        check_number("every", self.every, 1, MOST_STEPS, whole=True)
 
     @contextmanager
     def open(self, run: Run) -> Iterator[CutsViewer]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from guided.errors import check_number
 from guided.images import picture
-from guided.interfaces import Frame, Output, Run
+from guided.interfaces import MOST_STEPS, Frame, Output, Run
 from guided.runs import layout, record
 
 
@@ -28,7 +28,7 @@ class Steps(Output):
 
     def __post_init__(self) -> None:
         if self.every is not None:
-            check_number("every", self.every, 1, whole=True)
+            check_number("every", self.every, 1, MOST_STEPS, whole=True)
         for step in self.at:
             check_number("at", step, 1, whole=True)
         check_number("enlarge", self.enlarge, 1, 16, whole=True)

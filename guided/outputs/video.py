@@ -18,7 +18,7 @@ from PIL import Image
 
 from guided.errors import check_number, not_one_of
 from guided.images import picture
-from guided.interfaces import Frame, Output, Run
+from guided.interfaces import MOST_STEPS, Frame, Output, Run
 from guided.outputs.film import Film
 from guided.outputs.picture import settings_of
 from guided.runs import files, layout, record
@@ -46,7 +46,7 @@ class Video(Output):
                 "format=mp4 needs PyAV, which is not here: pip install av; format=webp and "
                 "format=gif need nothing more"
             )
-        check_number("every", self.every, 1, whole=True)
+        check_number("every", self.every, 1, MOST_STEPS, whole=True)
         check_number("fps", self.fps, 0.1, MOST_FPS[self.format])
         check_number("hold", self.hold, 0, 60)
         check_number("enlarge", self.enlarge, 1, 16, whole=True)
