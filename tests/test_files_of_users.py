@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from safetensors.torch import save_file
 
 from guided.__main__ import hydra_job
@@ -343,3 +345,27 @@ def test_choices_in_a_row_may_be_a_text_in_brackets(command):
     drawn = command("prompts=p.yaml")
     assert not drawn.batch.wrong and drawn.batch.first.plan.steps == 25
     assert set(drawn.batch.first.settings["look"]) == {"sepia"}
+
+
+# ---- records -------------------------------------------------------------------------------
+
+
+def test_a_short_record_is_drawn_with_what_is_usual(command, tmp_path, caplog):
+    """As written by hand, or by another program that keeps some settings only."""
+    (tmp_path / "mine.yaml").write_text("prompt: a red heart\nseed: 3.0\nsteps: 40.0\n")
+    drawn, usual = command("from=mine.yaml"), command("prompt=a red heart", "seed=3", "steps=40")
+    assert "does not say generator, model" in caplog.text and drawn.seeds() == [3]
+    words = ("words", "version")
+    assert {k: v for k, v in drawn.batch.first.settings.items() if k not in words} == {
+        k: v for k, v in usual.batch.first.settings.items() if k not in words
+    }
+    assert command("from=mine.yaml", "steps=20").batch.first.plan.steps == 20
+
+
+def test_a_picture_with_a_short_record_is_drawn(command, tmp_path):
+    about = PngInfo()
+    about.add_text(
+        "guided", "prompt: a red heart\nseed: 3\nguide: {range: {_target_: guide/range}}\n"
+    )
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.png", pnginfo=about)
+    assert list(command("from=x.png").batch.first.plan.guides) == ["range"]

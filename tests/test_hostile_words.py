@@ -214,7 +214,8 @@ def test_no_preset_lies_outside_of_its_folder(refuse, tmp_path):
 @pytest.mark.parametrize(
     "body",
     [
-        "prompt: x\n",  # nothing else
+        "prompt: x\nsteps: many\n",
+        "prompt: x\nmodel: {name: embedded}\n",
         "prompt: x\nsampler: {_target_: [a]}\n",
         "prompt: x\ngenerator: null\n",
         "prompt: !!int x\n",

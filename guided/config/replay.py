@@ -16,15 +16,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from guided.config import choices
 from guided.config.composition import Composer, compose, lasting
 from guided.config.kinds import renamed
 from guided.config.overrides import Override, merged, parse, parse_all, raws
 from guided.config.plan import plain
-from guided.config.replay_known import clean, is_here, recorded_groups
+from guided.config.replay_known import clean, complete, is_here, recorded_groups
 from guided.config.replay_reading import read_settings, rows_of, trusted
-from guided.config.schema import Config, having, unrecorded
+from guided.config.schema import Config, as_integer, explain, having, typed_as, unrecorded
 from guided.config.values import trusted_words
 from guided.errors import BadInput, shown
 from guided.paths import PROGRAM
@@ -131,6 +132,7 @@ class Record:
         words = parse_all(words)
         before, after = self.composed(words, flags)
         settings = copy.deepcopy(self.settings)
+        complete(settings, after, self.where)
         changes = list(differences(before, after)) + list(typed_settings(words, after))
         for path, value in changes:
             take(settings, path, value)
@@ -143,8 +145,13 @@ class Record:
             settings["device"] = "auto"
             if "precision" not in touched:
                 settings["precision"] = "auto"
+        whole = {name: settings[name] for name in typed_as(int) if name in settings}
+        settings |= {name: as_integer(value) for name, value in whole.items()}
         recorded = OmegaConf.create(escaped(settings))
-        merged = OmegaConf.merge(OmegaConf.structured(Config), recorded)
+        try:
+            merged = OmegaConf.merge(OmegaConf.structured(Config), recorded)
+        except OmegaConfBaseException as error:
+            raise BadInput(f"{self.where}: {explain(error)}") from error
         assert isinstance(merged, DictConfig)
         return merged
 

@@ -5,6 +5,7 @@ Only parts that conf/ has are ever made, whatever a record names.
 
 from __future__ import annotations
 
+import copy
 import logging
 import re
 from dataclasses import fields, is_dataclass
@@ -25,6 +26,16 @@ YOUNGER = ("artist", "look")  # groups that some records do not have
 def recorded_groups(several: bool) -> list[str]:
     """Return the groups that records keep: those with several choices, or those with one."""
     return [name for name in groups(several) if name not in unrecorded()]
+
+
+def complete(settings: dict[str, Any], usual: dict[str, Any], where: str) -> None:
+    """Give the groups that somebody's short record does not name what they usually have, with a
+    warning."""
+    groups = [*recorded_groups(several=False), *recorded_groups(several=True)]
+    unsaid = [name for name in groups if name not in (*settings, *YOUNGER, "secondary")]
+    if unsaid:
+        settings.update({name: copy.deepcopy(usual[name]) for name in unsaid})
+        log.warning("%s does not say %s: as usual", where, ", ".join(unsaid))
 
 
 def clean(settings: dict[str, Any], where: str) -> None:
@@ -54,7 +65,7 @@ def clean(settings: dict[str, Any], where: str) -> None:
 def clean_node(node: Any, group: str, name: str, where: str) -> None:
     """Raise BadInput if a node is of no kind that the group has; else clean its keys."""
     if not known_target(node, group):
-        target = node.get("_target_") if isinstance(node, dict) else node
+        target = node.get("_target_", "of no kind (_target_)") if isinstance(node, dict) else node
         raise BadInput(
             f"{where}: {name} is {shown(target)}, which this version does not have; choose "
             f"another: {group}={choices.names(group)[0]}, say"
