@@ -23,6 +23,17 @@ BETWEEN = re.compile(r"a (whole )?number (?:from (\S+) to (\S+?)|of (\S+) or mor
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 # Texts, and commands that take other settings from a file.
 NOT_KEPT = ("prompt", "negative", "image_prompt", "from", "resume", "prompts")
+# Fields that no record keeps, and functions.
+OF_THE_COMMAND = (
+    "folder",
+    "name",
+    "checkpoint",
+    "wildcards",
+    "device",
+    "devices",
+    "precision",
+    "seed",
+)
 Range = tuple[float, float, bool]  # lowest, highest, whole
 
 
@@ -124,6 +135,14 @@ def infinite(name: str, value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for k, inside in enumerate(value):
             yield from infinite(f"{name}[{k}]", inside)
+
+
+def differences(plan: Plan, other: Plan) -> Iterator[str]:
+    """Yield the fields that decide pictures in which two plans differ."""
+    for one in fields(plan):
+        mine, others = getattr(plan, one.name), getattr(other, one.name)
+        if one.name not in OF_THE_COMMAND and mine != others:
+            yield f"{one.name}: {mine!r:.150} then {others!r:.150}"
 
 
 def unlike(words: Sequence[str], cfg: Any) -> Iterator[str]:

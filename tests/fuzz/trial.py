@@ -23,7 +23,7 @@ import sys
 import time
 import traceback
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,7 @@ from guided.config import schema
 from guided.config.plan import Plan
 from guided.disco import table
 from guided.errors import BadInput
+from guided.runs.manifest import Manifest
 from guided.untrusted import interpolation
 from tests.fuzz import oracle
 
@@ -54,6 +55,9 @@ FOREIGN = re.compile(
     r"|token recognition|object_type|full_key|reference_type|OmegaConf|ConfigAttribute|usage:"
     r"|debug=true shows where|not subscriptable|maximum recursion"
 )
+
+
+DRAWING = re.compile("^drawing in (.*)$", re.MULTILINE)
 
 
 class Planned(BaseException):
@@ -116,6 +120,11 @@ class Result:
     cpu: float = 0.0
     raised: BaseException | None = None  # behind exit code 1
     plans: list[tuple[Any, Plan]] = field(default_factory=list)  # with their configurations
+    again: Result | None = None  # of drawing it again with from=FOLDER
+    pictures: tuple[Sequence[Any], Sequence[Any]] = (
+        (),
+        (),
+    )  # those of the run, and of from=FOLDER
     left: list[str] = field(default_factory=list)  # files that it made or changed
     ran: list[str] = field(default_factory=list)  # what it executed or asked of the network
     grown: int = 0  # kB of memory
@@ -192,10 +201,17 @@ class Sandbox:
         before = listing(self.root)
         self.ran, self.plans, self.raised = [], [], []
         result = self.timed(case)
+        result.plans = self.plans
+        if result.code is None and (folder := DRAWING.search(result.out)):
+            self.plans = []
+            result.again = self.timed(Case((f"from={folder[1]}",)))
+            result.again.plans = self.plans
+            if other := DRAWING.search(result.again.out):
+                result.pictures = pictures(folder[1]), pictures(other[1])
         after = listing(self.root)
         changed = {path for path in before | after if before.get(path) != after.get(path)}
         result.left = sorted(str(path.relative_to(self.root)) for path in changed)
-        result.plans, result.ran = self.plans, self.ran
+        result.ran = self.ran
         result.raised = self.raised[-1] if self.raised else result.raised
         if changed:
             self.restore()
@@ -259,6 +275,12 @@ def called(words: tuple[str, ...]) -> int:
     return main.guard(hydra_job(), sys.argv)
 
 
+def pictures(folder: str) -> list[Any]:
+    """Return the seeds, texts and groups of a run's pictures."""
+    found = Manifest.read(Path(folder)).pictures
+    return [(picture.seed, picture.prompt, picture.group) for picture in found]
+
+
 def foreign() -> str:
     """Return a settings file of Disco Diffusion."""
     return json.dumps(table.defaults("disco") | {"text_prompts": {"0": ["a sun", "fog:-0.5"]}})
@@ -314,6 +336,20 @@ def faults(case: Case, result: Result, cpu: bool = True) -> Iterator[tuple[str, 
     if result.code is None and len(result.plans) == 1:
         why = oracle.unlike(case.words, result.plans[0][0])
         yield from (("draws another value than typed", one) for one in why)
+    yield from again_faults(result)
+
+
+def again_faults(result: Result) -> Iterator[tuple[str, str]]:
+    """Yield in what the plans of from=FOLDER differ from those that made the folder."""
+    again = result.again
+    if again is None:
+        return
+    if again.code is not None:
+        yield "from= cannot draw again", f"{again.code} {again.err[-300:]}"
+    if result.pictures[0] != result.pictures[1]:
+        yield "from= draws other pictures", f"{result.pictures!r:.300}"
+    for (_, plan), (_, other) in zip(result.plans, again.plans, strict=False):
+        yield from (("from= draws something else", why) for why in oracle.differences(plan, other))
 
 
 def kept(name: str) -> bool:
