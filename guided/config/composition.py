@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import itertools
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -35,6 +36,7 @@ from guided.paths import conf_folder
 from guided.untrusted import interpolation
 from guided.untrusted.typed_paths import expand
 
+log = logging.getLogger(__name__)
 KEPT = 64  # configurations
 NO_SETTING = re.compile(r"Could not override '(?!hydra\b)([^']+)'")
 PLAIN = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)  # name.of.setting
@@ -185,8 +187,23 @@ def first_line(error: Exception) -> str:
 
 def searched(flags: Sequence[str]) -> list[str]:
     """Return the word that tells Hydra of the user's own folders of presets."""
+    for folder in sources(flags):
+        warn_of_unused(Path(folder))
     folders = [preset_source.searchpath(folder) for folder in sources(flags)]
     return [f"hydra.searchpath={spelt(folders)}"] if folders else []
+
+
+def warn_of_unused(folder: Path) -> None:
+    """Warn of presets of the user's own that are not used, because conf/ has their names."""
+    root = conf_folder()
+    paths = sorted(path.relative_to(folder) for path in folder.glob("*/*.yaml"))
+    if unused := [str(path) for path in paths if (root / path).is_file() and folder != root]:
+        more = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
+        log.warning(
+            "--config-dir %s: %s%s not used, because conf/ has choices of these names; give "
+            "yours other names",
+            *(folder, ", ".join(unused[:3]) + more, " is" if len(unused) == 1 else " are"),
+        )
 
 
 @contextmanager

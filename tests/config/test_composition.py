@@ -241,3 +241,15 @@ def test_what_is_no_name_is_refused_in_our_words(word):
         compose(["prompt=x", word])
     assert word.partition("=")[0] in str(caught.value)
     assert "input" not in str(caught.value)  # "extraneous input", as Hydra's parser says
+
+
+def test_a_preset_of_ones_own_that_a_choice_of_the_program_hides_is_told(tmp_path, caplog):
+    (tmp_path / "guide").mkdir()
+    text = (conf_folder() / "guide" / "palette.yaml").read_text(encoding="utf-8")
+    (tmp_path / "guide" / "palette.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "guide" / "mine.yaml").write_text(text, encoding="utf-8")
+    compose(["prompt=x"], ["--config-dir", str(tmp_path)])
+    assert [one.getMessage() for one in caplog.records] == [
+        f"--config-dir {tmp_path}: guide/palette.yaml is not used, because conf/ has choices of "
+        "these names; give yours other names"
+    ]

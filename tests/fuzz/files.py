@@ -14,6 +14,7 @@ import yaml
 from hypothesis import strategies as st
 from PIL import Image
 
+from guided.batch import prompt_files
 from guided.config import schema
 from guided.models import clip_config
 from guided.runs import metadata, record
@@ -190,6 +191,7 @@ def rows(draw: st.DrawFn, kind: str) -> Case:
         text = "".join("- " + one.strip("\n").replace("\n", "\n  ") + "\n" for one in listed)
         crossed = draw(mappings("list: [a, {seed: 3}]\nproduct: {steps: [20, 30]}"))
         text = draw(st.sampled_from((text, crossed)))
+    kind = kind if f".{kind}" in prompt_files.KINDS else "yaml"  # which JSON is, too
     name = f"fuzzed.{kind}"
     return Case((f"prompts={name}",), ((name, draw(damaged(encoded(text)))),))
 
