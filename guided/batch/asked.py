@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from guided.batch import prompt_files
-from guided.batch.rows import crossed
+from guided.batch.rows import crossed, overridden
 from guided.batch.sweep import expanded
 from guided.config.composition import Composer, lasting, own_folders
 from guided.config.flags import MANY
@@ -68,9 +68,12 @@ def read_rows(words: Sequence[Override], flags: Sequence[str], recorded: Record 
             if cfg.batch
             else []
         )
+        rows = crossed(listed, preset, swept)
+        for word in overridden(words, [] if recorded else rows):
+            log.warning("%s has no effect: every row has its own %s", shown(word.raw), word.name)
         return Rows(
             composer,
-            crossed(listed, preset, swept),
+            rows,
             title=cfg.name or (Path(cfg.prompts).stem if cfg.prompts else ""),
             root=expand("folder", cfg.folder),
             debug=cfg.debug,

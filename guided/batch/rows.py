@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from guided.batch.sweep import MOST, expanded
+from guided.config.overrides import Override, parse_all
 from guided.config.schema import having
 from guided.config.values import typed
 from guided.errors import BadInput, shown
@@ -28,8 +29,22 @@ def crossed(*several: Sequence[Row]) -> list[Row]:
 
 
 def joined(a: Row, b: Row) -> Row:
+    """Return the row with the settings of both; one that both have is an error of the row."""
     where = ", ".join(dict.fromkeys(filter(None, (a.where, b.where))))
-    return Row(a.words + b.words, a.settings | b.settings, where, a.wrong or b.wrong)
+    twice = names_of(a) & names_of(b)
+    wrong = f"{min(twice)} is given twice, in rows that are combined" if twice else ""
+    return Row(a.words + b.words, a.settings | b.settings, where, a.wrong or b.wrong or wrong)
+
+
+def names_of(row: Row) -> set[str]:
+    """Return the names of the settings of a row."""
+    return {override.name for override in parse_all(row.words)}
+
+
+def overridden(words: Sequence[Override], rows: Sequence[Row]) -> list[Override]:
+    """Return the words of a command that have no effect, because every row has its own value."""
+    common = set.intersection(*map(names_of, rows)) if rows else set()
+    return [word for word in words if word.name in common]
 
 
 def from_mapping(mapping: Mapping[Any, Any], where: str = "") -> Row:

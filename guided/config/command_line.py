@@ -16,6 +16,10 @@ from guided.errors import BadInput, nearest, shown
 
 FLAG = re.compile(r"--?[A-Za-z][\w-]*(=.*)?", re.ASCII | re.DOTALL)
 ASSIGNMENT = re.compile(r"\+{0,2}(?P<name>[A-Za-z_][\w./@:-]*)=", re.ASCII)
+# `prompt＝a cat`, `—seed=5` and `seed:5`, as other keyboards and programs have it.
+OTHER_SIGN = re.compile(
+    r"[–—−]*(?P<name>[A-Za-z_][\w.]*)\s*(?P<sign>[=＝:：])\s*(?P<value>.*)", re.ASCII | re.DOTALL
+)
 NAME = re.compile(r"\+{0,2}[A-Za-z_]\w*(\.\w+)*", re.ASCII)
 NUMBER = re.compile(r"[+-]?[\d.]+")
 DELETION = re.compile(r"~[\w./@:-]+(=.*)?", re.ASCII)
@@ -64,13 +68,15 @@ def read_arguments(arguments: Sequence[str]) -> tuple[list[str], list[Override]]
 
 def refuse_blanks(arguments: Sequence[str], places: Sequence[int], beside: bool) -> None:
     """Raise BadInput if bare words, at these places, are a setting with blanks around its equals
-    sign or without one: `seed = 5`, `seed= 5`, `seed 5`. `beside`: there are settings too."""
+    sign, or another sign or none: `seed = 5`, `seed= 5`, `seed:5`, `seed 5`. `beside`: there are
+    settings too."""
     bare = set(places)
     prompts = [one for k, one in enumerate(arguments) if k in bare or one.startswith("prompt=")]
     quoted = any(" " in one.strip() for one in prompts)  # so other words are no part of it
     for place in places:
         word, after = arguments[place], arguments[place + 1] if place + 1 in bare else None
         before = arguments[place - 1] if place else ""
+        refuse_other_sign(word, after)
         if word.startswith("=") and place - 1 in bare and is_name(before, 0.7):
             refuse_slip(before, word[1:] or after)
         if before.endswith("=") and place - 1 not in bare and before != "prompt=":
@@ -82,6 +88,17 @@ def refuse_blanks(arguments: Sequence[str], places: Sequence[int], beside: bool)
         alone = beside and len(places) == 1
         if valued or first or alone or quoted or "." in word:
             refuse_slip(word, after)
+
+
+def refuse_other_sign(word: str, after: str | None) -> None:
+    """Raise BadInput if a bare word is a setting with another sign than `=` before its value, or
+    with a dash or capitals before it. `after` is the next bare word."""
+    match = OTHER_SIGN.fullmatch(word)
+    if match is None or not is_name(name := match["name"].lower()):
+        return
+    value = match["value"]
+    if match["sign"] in "=＝" or not value or NUMBER.fullmatch(value):
+        refuse_slip(name, value or after)
 
 
 def is_name(word: str, similarity: float = 1.0) -> bool:
@@ -96,7 +113,7 @@ def refuse_slip(name: str, value: str | None) -> NoReturn:
     written = other_names.assignment(name, value)
     raise BadInput(
         f"{shown(name)} stands apart from its value: a setting is written without blanks, as "
-        f"{shown(written)}; if it is a word of the prompt, put the whole prompt in quotes"
+        f"{shown(written)}; if it is a word of the prompt, write all of it as prompt='...'"
     )
 
 

@@ -48,17 +48,20 @@ class Prompt:
         return self.weight(progress) if callable(self.weight) else self.weight
 
 
-def parse(prompt: Any, negative: Any = None, image_prompt: Any = None) -> list[Prompt]:
+def parse(
+    prompt: Any, negative: Any = None, image_prompt: Any = None, spelt: bool = True
+) -> list[Prompt]:
     """Return the prompts of the settings prompt, negative and image_prompt.
 
     Each is a text, with a weight behind its last colon; a mapping {text or image, weight, clips,
     from, until}; a list of these; or a mapping {progress: any of these}, each of which ends where
-    the next begins. A text that spells a list or mapping is one (guided.prompts.lists).
-    `negative` texts have the weight -0.5, or their own weight negated.
+    the next begins. A text that spells a list or mapping is one (guided.prompts.lists), unless
+    `spelt` is false. `negative` texts have the weight -0.5, or their own weight negated.
     Raise BadInput, naming the setting, for other forms and if no prompt has a weight.
     """
-    prompt, negative = spelt_out(prompt, "prompt"), spelt_out(negative, "negative")
-    image_prompt = spelt_out(image_prompt, "image_prompt")
+    if spelt:
+        prompt, negative = spelt_out(prompt, "prompt"), spelt_out(negative, "negative")
+        image_prompt = spelt_out(image_prompt, "image_prompt")
     prompts = read_all(prompt, "prompt", 1.0)
     avoided = read_all(negative, "negative", -NEGATIVE_WEIGHT)
     for one in avoided:

@@ -54,3 +54,11 @@ def test_trust_is_taken_off_the_words_and_told_where_it_has_no_effect(caplog):
     with asked.limited(["prompt=x", "trust=true"], [], None) as overrides:
         assert [one.raw for one in overrides] == ["prompt=x"]
     assert "trust=true has no effect" in caplog.text
+
+
+def test_a_word_that_every_row_overrides_is_told(tmp_path, caplog):
+    (tmp_path / "p.csv").write_text("prompt,seed\na,1\nb,\n")
+    words = parse_all([f"prompts={tmp_path / 'p.csv'}", "prompt=x", "seed=5", "steps=20"])
+    asked.read_rows(words, [], None)
+    assert "prompt=x has no effect: every row has its own prompt" in caplog.text
+    assert len(caplog.records) == 1

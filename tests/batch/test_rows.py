@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guided.batch import rows
+from guided.config.overrides import parse
 from guided.errors import BadInput
 from guided.runs.manifest import Row
 
@@ -54,3 +55,16 @@ def test_a_product_takes_sweeps_lists_and_single_values():
         [f"seed={seed}", f"steps={steps}", "size=64"] for seed in (0, 1) for steps in (5, 9)
     ]
     assert {row.where for row in made} == {"p"}
+
+
+def test_a_setting_of_two_sources_is_an_error_of_the_row():
+    row = rows.joined(Row(["prompt=a", "seed=1"], where="p.csv:2"), Row(["prompt=b"]))
+    assert row.wrong == "prompt is given twice, in rows that are combined"
+    assert not rows.joined(Row(["prompt=a"]), Row(["seed=1"])).wrong
+
+
+def test_words_that_every_row_overrides_are_found():
+    words = [parse("prompt=x"), parse("seed=5"), parse("steps=20")]
+    listed = [Row(["prompt=a", "seed=1"]), Row(["prompt=b"])]
+    assert rows.overridden(words, listed) == words[:1]
+    assert rows.overridden(words, []) == []

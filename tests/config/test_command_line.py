@@ -66,6 +66,13 @@ def test_a_slip_in_a_name_is_no_prompt():
         (["a castle", "negative", "fog"], "negative"),
         (["a castle", "negative=", "fog"], "negative=fog"),
         (["prompt=a red heart", "seed", "steps=5"], "seed stands apart"),
+        (["prompt＝a red heart"], "prompt='a red heart'"),
+        (["一颗红心", "seed＝5"], "seed=5"),
+        (["a red heart", "—seed=5"], "seed=5"),
+        (["a red heart", "seed:5"], "seed=5"),
+        (["prompt:", "a red heart"], "prompt='a red heart'"),
+        (["PROMPT=a red heart"], "prompt='a red heart'"),
+        (["a", "heart", "guide.clip.scale：5"], "guide.clip.scale=5"),
     ],
 )
 def test_a_setting_with_blanks_in_it_is_no_prompt(arguments, said):
@@ -83,6 +90,9 @@ def test_a_setting_with_blanks_in_it_is_no_prompt(arguments, said):
         ["show", "me", "a", "cat"],
         ["seed"],
         ["a prompt = an order"],
+        ["model: a portrait"],
+        ["castle:2"],
+        ["size: big", "steps=20"],
     ],
 )
 def test_a_sentence_may_have_names_of_settings_in_it(arguments):
