@@ -16,7 +16,9 @@ from guided.prompts.wildcard_syntax import apart
 DATA = Path(__file__).parent / "foreign_syntax.yaml"
 LONGEST = 10_000  # characters of a prompt that are looked at
 MOST = 6  # notes on one prompt
-WHOLE = re.compile(r"\s*(\[[^\[\]]*\]|\{[^{}|]*:[^{}|]*\})\s*")
+WHOLE = re.compile(
+    r"\s*(\[[^\[\]]*\]|\{(?![^{}]*\b(text|image|weight|clips|from|until)\b)[^{}|]*:[^{}|]*\})\s*"
+)
 
 
 @dataclass(frozen=True)

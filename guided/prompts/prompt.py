@@ -49,7 +49,7 @@ class Prompt:
 
 
 def parse(
-    prompt: Any, negative: Any = None, image_prompt: Any = None, spelt: bool = True
+    prompt: Any, negative: Any = None, image_prompt: Any = None, *, spelt: bool = True
 ) -> list[Prompt]:
     """Return the prompts of the settings prompt, negative and image_prompt.
 
@@ -194,7 +194,8 @@ def warn_of_foreign(item: Any, setting: str) -> None:
     text = item.get("text", "") if isinstance(item, dict) else item
     notes = [] if setting == "image_prompt" else foreign_syntax.notes(str(text))
     if notes:
-        log.warning("%s has %s", setting, "; and ".join(notes))
+        told = "; and ".join(notes).replace("prompt='", f"{setting}='")
+        log.warning("%s has %s", setting, told)
 
 
 def stripped(text: str, item: Any, setting: str) -> str:

@@ -278,6 +278,7 @@ def test_a_negative_that_becomes_positive_is_told(
         (["a (cat:1.3)", "b"], None, "prompt has (cat:1.3), which weighs words"),
         ({0: {"text": "a (cat:1.3)"}}, None, "prompt has (cat:1.3), which weighs words"),
         ("a", "((hands))", "negative has ((hands)), which weighs words"),
+        ("a", "b | c", 'negative=\'["b", "c"]\''),
         ("a | b:2", None, 'prompt=\'["a", "b:2"]\''),
     ],
 )
