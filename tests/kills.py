@@ -245,7 +245,8 @@ class Trial:
         assert "Traceback" not in told, told
         assert code in (0, *CODES[kind]), f"exit code {code} after {kind}: {told}"
         self.look()
-        check_state(self.folder, code)
+        told_to_stop = kind in ("SIGTERM", "Ctrl-C") and "finishing this step" in told
+        check_state(self.folder, code, ended=code == 0 or told_to_stop)
         if code == 0:
             return
         self.happened[kind] = self.happened.get(kind, 0) + 1
@@ -260,7 +261,7 @@ class Trial:
             code = self.start().wait()
             assert code == 0, f"exit code {code} after {self.happened}"
             self.look()
-            check_state(self.folder, code)
+            check_state(self.folder, code, ended=True)
             again = not self.done()
 
     def start(self, fault: Fault | None = None, output: Path | None = None) -> Life:
@@ -417,8 +418,9 @@ def check_message(told: str, kind: str, folder: Path) -> None:
         assert line.endswith(f"resume={folder}"), line
 
 
-def check_state(folder: Path, code: int) -> None:
-    """The manifest and the gallery say what is so after a life that ended with this code."""
+def check_state(folder: Path, code: int, ended: bool = False) -> None:
+    """The manifest and the gallery say what is so after a life that ended with this code; `ended`:
+    in order, so that it wrote the page once more."""
     from guided.gallery import reading, script
     from guided.runs.manifest import RUNNING, Manifest
     from guided.runs.worker_locks import any_alive
@@ -438,9 +440,9 @@ def check_state(folder: Path, code: int) -> None:
     done = {one["number"] for one in batch["pictures"] if one["state"] == "done"}
     truth = {number for number, state in states.items() if state == "done"}
     assert done <= truth, f"the page has pictures as done that are not: {done - truth}"
-    if code == 0:
-        assert done == truth
-        assert "alive" not in batch
+    if ended:
+        assert done == truth, f"the page lacks pictures that are done: {truth - done}"
+        assert "alive" not in batch, "the page has it as being drawn"
     assert batch.get("grace", 0) <= GRACE
 
 

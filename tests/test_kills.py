@@ -69,7 +69,7 @@ def test_a_batch_that_is_stopped_takes_no_step_twice(server, whole, tmp_path, nu
     told = one.log.read_text()
     assert "finishing this step" in told
     assert f"resume=outputs/{one.folder.parent.name}/{one.folder.name}" in told
-    kills.check_state(one.folder, 130)
+    kills.check_state(one.folder, 130, ended=True)
     assert 6 <= one.steps() < 16
     one.finish()
     assert one.steps() == 16
@@ -151,7 +151,9 @@ def test_a_manifest_or_a_page_that_pretends_is_noticed(tmp_path):
     script.save(found / script.DATA, {"batches": [{"pictures": [{"number": 0, "state": "done"}]}]})
     with pytest.raises(AssertionError, match="as done that are not"):
         kills.check_state(found, -signal.SIGKILL)
-    script.save(found / script.DATA, {"batches": [{"pictures": [], "grace": 1e6}]})
+    script.save(found / script.DATA, {"batches": [{"pictures": [], "grace": 1e6, "alive": 1}]})
+    with pytest.raises(AssertionError, match="the page has it as being drawn"):
+        kills.check_state(found, -signal.SIGKILL, ended=True)
     with pytest.raises(AssertionError):
         kills.check_state(found, -signal.SIGKILL)
 

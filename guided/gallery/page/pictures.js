@@ -57,8 +57,9 @@ function isUnfinished(batch) {
 }
 
 // Whether someone draws it: `alive` is the time (s) at which a worker last wrote its data, and
-// the next time is at most `grace` seconds later. A clock that was set back says nothing.
-function isAlive(batch) { return Math.abs(Date.now() / 1000 - (batch.alive ?? 0)) < (batch.grace ?? 0); }
+// the next time is at most `grace` seconds later; the page of all batches is written less often.
+// A clock that was set back says nothing.
+function isAlive(batch) { return Math.abs(Date.now() / 1000 - (batch.alive ?? 0)) < (batch.grace ?? 0) * (overAll ? 3 : 1); }
 
 function stateOf(p) {
   return ["queued", "running"].includes(p.state) && !isAlive(p.batch) ? "stopped" : p.state;
