@@ -81,7 +81,7 @@ def files_in(folder: Path, place: str) -> Iterator[tuple[str, float]]:
 def from_manifest(folder: Path, files: dict[str, float]) -> Batch:
     manifest = Manifest.read_leniently(folder)
     base = assigned(items(manifest.base.get("words")))
-    rows = [base | settings_of_row(row) for row in manifest.rows]
+    rows = [settings_of_row(row) for row in manifest.rows]
     running = {p.worker for p in manifest.pictures if p.state == RUNNING and p.worker}
     dead = {name for name in running if not seems_alive(folder, name)}
     return Batch(
@@ -89,7 +89,7 @@ def from_manifest(folder: Path, files: dict[str, float]) -> Batch:
         manifest.title or title_of(folder),
         manifest.made or None,
         [
-            picture(entry, rows[entry.row], settings_of_row(manifest.rows[entry.row]), files, dead)
+            picture(entry, base, rows[entry.row], manifest.rows[entry.row], files, dead)
             for entry in manifest.pictures
         ],
         files,
@@ -105,14 +105,16 @@ def settings_of_row(row: Row) -> dict[str, Any]:
 
 def picture(
     entry: Entry,
-    settings: dict[str, Any],
-    row: dict[str, Any],
+    base: dict[str, Any],
+    own: dict[str, Any],
+    row: Row,
     files: Collection[str],
     dead: Collection[str],
 ) -> Picture:
-    """Return a picture of a manifest. `settings` are those of its row and of the whole batch,
-    `dead` the workers that were killed."""
-    named = settings | {"model": entry.model or settings.get("model")}
+    """Return a picture of a manifest, with the settings of its row, which are `own`, and of the
+    whole batch; `dead` are the workers that were killed."""
+    settings = base | own
+    named = settings | {"model": entry.model or settings.get("model")} | (row.presets or {})
     parts = ("", "") if entry.prompt else prompts_of(settings)
     return Picture(
         entry.number,
@@ -125,7 +127,7 @@ def picture(
         existing_file(entry, files),
         entry.why,
         {name: names_in(named.get(name)) for name in NAMES},
-        {key: text(value) for key, value in row.items()},
+        {key: text(value) for key, value in own.items()},
     )
 
 

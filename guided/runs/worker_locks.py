@@ -12,8 +12,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from guided.runs import files
-from guided.runs.layout import MANIFEST, METRICS, WORK
+from guided.runs.layout import LOCK, MANIFEST, METRICS, WORK
 
+LOCK_TIMEOUT = 1  # seconds for the manifest's lock, which is held for milliseconds
 SILENT = 600.0  # seconds without a change, after which a worker of another machine counts as dead
 
 
@@ -64,17 +65,22 @@ def is_held(path: Path) -> bool:
 
 
 def seems_alive(folder: Path, name: str) -> bool:
-    """Return whether a worker that has claimed pictures lives, as far as can be seen without the
-    manifest's lock and without changing anything.
+    """Return whether a worker that has claimed pictures lives, as far as this machine can tell.
 
     A worker of this machine lives if its lock is held. Locks of other machines may not reach this
     one: where such a lock is not held, the last change of the run's files decides."""
     path = worker_lock(folder, name)
     if any(place.is_symlink() for place in (path, path.parent)):
         return False
-    with suppress(OSError):  # a folder that cannot be written to
-        if path.is_file() and is_held(path):
-            return True
+    # Under the manifest's lock, or another worker that looks now would take this for a life.
+    try:
+        with files.lock(folder / LOCK, LOCK_TIMEOUT):
+            if path.is_file() and is_held(path):
+                return True
+    except Timeout:
+        return True
+    except OSError:  # a folder that cannot be written to
+        pass
     return name.rsplit("-", 2)[0] != host() and changed_lately(folder)
 
 

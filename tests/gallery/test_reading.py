@@ -77,6 +77,15 @@ def test_one_preset_has_one_name_however_it_was_typed(tmp_path):
     assert axes(pictures) == {"artist": ["hokusai", "turner"]}
 
 
+def test_a_preset_of_the_whole_batch_has_one_name_too(tmp_path):
+    rows = [{"words": ["seed=1"], "settings": {"seed": 1}, "presets": {"look": ["ink_wash"]}}]
+    base = {"words": ["prompt=a fox", "look=水墨"], "settings": None}
+    manifest(tmp_path, [entry(0)], rows, base=base)
+    [picture] = reading.read(tmp_path).pictures
+    assert picture.names["look"] == ["ink_wash"]
+    assert picture.row == {"seed": "1"}
+
+
 @pytest.mark.parametrize("odd", [3, [], {"artist": 3}, {"artist": [3]}, {"artist": {"a": "b"}}])
 def test_odd_names_of_presets_from_elsewhere_are_left_out(tmp_path, odd):
     rows = [{"words": ["artist=hokusai"], "presets": odd}]

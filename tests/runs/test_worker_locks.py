@@ -1,4 +1,4 @@
-"""Who is alive, seen with the manifest's lock and without it."""
+"""Which workers are alive."""
 
 import os
 import signal
@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from filelock import FileLock
 
 from guided.runs import worker_locks
 
@@ -42,7 +43,7 @@ def test_a_worker_lives_until_it_is_killed(tmp_path, worker, look):
     assert not look(tmp_path, name)
 
 
-def test_looking_without_the_manifests_lock_changes_nothing(tmp_path, worker):
+def test_looking_removes_no_lock(tmp_path, worker):
     process, name = worker
     process.kill()
     process.wait()
@@ -72,6 +73,13 @@ def test_without_a_lock_a_worker_of_another_machine_lives_while_files_change(
     path.touch()
     os.utime(path, (time.time() - seconds,) * 2)
     assert worker_locks.seems_alive(tmp_path, name) == alive
+
+
+def test_while_the_manifest_is_being_changed_nobody_is_called_dead(tmp_path, monkeypatch):
+    monkeypatch.setattr(worker_locks, "LOCK_TIMEOUT", 0)
+    assert not worker_locks.seems_alive(tmp_path, f"{worker_locks.host()}-1-ab")
+    with FileLock(tmp_path / ".manifest.lock"):
+        assert worker_locks.seems_alive(tmp_path, f"{worker_locks.host()}-1-ab")
 
 
 @pytest.mark.parametrize("link", [".work", ".work/worker-a.lock"])
