@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,14 @@ def planned(found: Translation) -> Iterator[tuple[Plan, Composed]]:
     if not any(name in found.settings for name in PROMPTS):
         every.append(parse("prompt=x"))
     plain = [word for word in every if word.name in found.settings or word.name == "prompt"]
-    with Composer([word for word in every if word not in plain]).row(plain) as composed:
+    with composer(tuple(word for word in every if word not in plain)).row(plain) as composed:
         yield Plan.read(composed.cfg, composed.build, weights=False), composed
+
+
+@lru_cache(4)
+def composer(chosen: tuple[Override, ...]) -> Composer:
+    """Return the composer of what stands beside choices, which are composed once."""
+    return Composer(list(chosen))
 
 
 def model_path(found: Translation) -> str:

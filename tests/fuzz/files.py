@@ -13,6 +13,7 @@ from zlib import crc32
 import yaml
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from guided.batch import prompt_files
 from guided.config import schema
@@ -21,6 +22,7 @@ from guided.runs import metadata, record
 from tests.fuzz import lines
 from tests.fuzz.trial import FIXTURES, Case, foreign
 from tests.fuzz.values import INTERPOLATIONS, LETTERS, NUMBERS, ODD, SCRIPTS, WORDS
+from tests.other_programs import samples
 
 BOM = b"\xef\xbb\xbf"
 EMBEDDED = Path(schema.__file__).parent.parent / "models" / "embedded"
@@ -157,6 +159,8 @@ def kinds() -> dict[str, st.SearchStrategy[Case]]:
         "metrics.jsonl": run_files("metrics.jsonl"),
         "import.json": imported_json(),
         "import.yaml": imported_yaml(),
+        "import of others": imported_others(),
+        "import of pictures": imported_pictures(),
         "clip folder": clip_folders(),
         "safetensors": safetensors(),
         "checkpoint": checkpoints(),
@@ -304,6 +308,35 @@ def imported_yaml(draw: st.DrawFn) -> Case:
     content = encoded(draw(mappings(yaml.safe_dump(data, width=10_000))))
     content = draw(damaged(content)) if draw(st.integers(0, 3)) == 0 else content
     return case(["import=fuzzed.yml"], fuzzed__yml=content)
+
+
+@st.composite
+def imported_others(draw: st.DrawFn) -> Case:
+    """Return a settings file of another program."""
+    _, data, _ = draw(st.sampled_from(samples.DATA))
+    content = draw(json_of(json.dumps(data)))
+    content = draw(damaged(content)) if draw(st.integers(0, 3)) == 0 else content
+    return case(["import=fuzzed.json"], fuzzed__json=content)
+
+
+@st.composite
+def imported_pictures(draw: st.DrawFn) -> Case:
+    """Return a picture of another program with odd settings."""
+    _, texts, _ = draw(st.sampled_from(samples.TEXTS))
+    info, exif, picture = PngInfo(), Image.Exif(), io.BytesIO()
+    for name, text in texts.items():
+        kind = draw(st.integers(0, 3))
+        json_text = text.startswith("{") and kind < 3
+        whole = json_of(text) if json_text else damaged(text.encode())
+        odd = draw(whole).decode(errors="replace").replace("\0", "") if kind else text
+        info.add_itxt(name, odd)
+        exif.get_ifd(metadata.EXIF_IFD)[metadata.USER_COMMENT] = odd.encode(errors="replace")
+    format = draw(st.sampled_from(("PNG", "JPEG", "WEBP")))
+    texts_of = {"pnginfo": info} if format == "PNG" else {"exif": exif.tobytes()[-60_000:]}
+    Image.new("RGB", (4, 4)).save(picture, format, **texts_of)
+    content = picture.getvalue()
+    content = draw(damaged(content)) if draw(st.integers(0, 3)) == 0 else content
+    return case(["import=fuzzed.png"], fuzzed__png=content)
 
 
 OTHERS = {

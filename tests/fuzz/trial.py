@@ -159,9 +159,10 @@ class Sandbox:
         """End the program where drawing would begin, and keep its plans and exceptions."""
         read, report = Plan.read.__func__, main.report  # type: ignore[attr-defined]
 
-        def reading(cls: type[Plan], cfg: Any, *more: Any) -> Plan:
-            plan = read(cls, cfg, *more)
-            self.plans.append((cfg, plan))
+        def reading(cls: type[Plan], cfg: Any, *more: Any, weights: bool = True) -> Plan:
+            plan = read(cls, cfg, *more, weights=weights)
+            if weights:  # and not one that import= tries
+                self.plans.append((cfg, plan))
             return plan
 
         def reporting(error: Exception, debug: bool) -> int:
