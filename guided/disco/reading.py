@@ -44,8 +44,8 @@ def settings_of(data: Any, path: Path) -> tuple[str, dict[str, Any]]:
     settings = {str(name): value for name, value in settings.items()}
     if not settings.keys() & (names("disco") | names("discoart")):
         raise BadInput(
-            f"import={path} has no setting of Disco Diffusion or DiscoArt in it, and of no other "
-            "program that is known; a Disco settings file has text_prompts, steps, cut_overview, ..."
+            f"import={path} has no setting of Disco Diffusion or DiscoArt in it, nor of another "
+            "known program; a Disco settings file has text_prompts, steps, cut_overview, ..."
         )
     return program(settings), settings
 
