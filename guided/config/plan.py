@@ -133,7 +133,7 @@ class Plan:
         model = build(cfg.model, "model")
         generator = build(cfg.generator, "generator")
         plan = cls(
-            prompts=read_prompts(cfg),
+            prompts=prompt.parse(plain(cfg.prompt), plain(cfg.negative), plain(cfg.image_prompt)),
             model=model,
             secondary=build(cfg.secondary, "secondary")
             if cfg.secondary and "secondary" in generator.uses
@@ -455,18 +455,6 @@ def named(setting: str, hint: str = "") -> Iterator[None]:
         yield
     except BadInput as error:
         raise BadInput(f"{setting}: {error}{hint}") from error
-
-
-def read_prompts(cfg: DictConfig) -> list[Prompt]:
-    """Return the prompts. Those of a picture of version 0.1, which read no lists in other scripts,
-    are as many as the texts that it recorded."""
-    given = plain(cfg.prompt), plain(cfg.negative), plain(cfg.image_prompt)
-    prompts = prompt.parse(*given)
-    drawn = plain(cfg.drawn)
-    if isinstance(drawn, list) and len(drawn) != len(prompts):
-        texts = prompt.parse(*given, spelt=False)
-        return texts if len(texts) == len(drawn) else prompts
-    return prompts
 
 
 def read_styles(nodes: DictConfig, group: str, kind: type, build: Build) -> dict[str, Any]:

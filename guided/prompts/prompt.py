@@ -48,29 +48,20 @@ class Prompt:
         return self.weight(progress) if callable(self.weight) else self.weight
 
 
-def parse(
-    prompt: Any, negative: Any = None, image_prompt: Any = None, *, spelt: bool = True
-) -> list[Prompt]:
+def parse(prompt: Any, negative: Any = None, image_prompt: Any = None) -> list[Prompt]:
     """Return the prompts of the settings prompt, negative and image_prompt.
 
     Each is a text, with a weight behind its last colon; a mapping {text or image, weight, clips,
     from, until}; a list of these; or a mapping {progress: any of these}, each of which ends where
-    the next begins. A text that spells a list or mapping is one (guided.prompts.lists), unless
-    `spelt` is false. `negative` texts have the weight -0.5, or their own weight negated.
+    the next begins. A text that spells a list or mapping is one (guided.prompts.lists).
+    `negative` texts have the weight -0.5, or their own weight negated.
     Raise BadInput, naming the setting, for other forms and if no prompt has a weight.
     """
-    if spelt:
-        prompt, negative = spelt_out(prompt, "prompt"), spelt_out(negative, "negative")
-        image_prompt = spelt_out(image_prompt, "image_prompt")
+    prompt, negative = spelt_out(prompt, "prompt"), spelt_out(negative, "negative")
+    image_prompt = spelt_out(image_prompt, "image_prompt")
     prompts = read_all(prompt, "prompt", 1.0)
     avoided = read_all(negative, "negative", -NEGATIVE_WEIGHT)
-    for one in avoided:
-        if any(one.at(k / 100) < 0 for k in range(101)):
-            log.warning(
-                "negative has %s with a weight below 0, which draws it instead of avoiding it; "
-                'negative="%s:1" avoids it',
-                *(shown(one.text), shown(one.text)),
-            )
+    warn_of_wanted(avoided)
     prompts += map(negated, avoided)
     for item in as_list(image_prompt):
         prompts.append(read_image(item))
@@ -79,6 +70,18 @@ def parse(
     if not any(prompt.at(k / 1000) for prompt in prompts for k in range(1001)):
         raise BadInput(f"prompt={shown(prompt)}: every weight is 0, so nothing would be drawn")
     return prompts
+
+
+def warn_of_wanted(avoided: Sequence[Prompt]) -> None:
+    """Warn of prompts of `negative` that are drawn, because their own weight is below 0."""
+    for one in avoided:
+        if any(one.at(k / 100) < 0 for k in range(101)):
+            text = shown(one.text)
+            log.warning(
+                "negative has %s with a weight below 0, which draws it instead of avoiding it; "
+                'negative="%s:1" avoids it',
+                *(text, text),
+            )
 
 
 def as_list(value: Any) -> list[Any]:

@@ -137,9 +137,3 @@ def test_a_plan_needs_no_torch():
         f"from guided.config.plan import Plan; {plan}; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_a_picture_that_drew_a_list_of_another_script_as_one_text_draws_it_again():
-    words = ["prompt=[château:2, brume]", "drawn=['[château:2, brume]']"]
-    assert [one.text for one in plan(*words).prompts_of(1)] == ["[château:2, brume]"]
-    assert [one.text for one in plan(words[0], "drawn=['a','b']").prompts_of(1)] == ["a", "b"]

@@ -207,6 +207,18 @@ def test_what_is_wanted_and_what_is_not(prompt, negative, wants, not_wanted):
     assert (wanted(prompts), unwanted(prompts)) == (wants, not_wanted)
 
 
+@given(st.text("[]{}【】\"'“”,，:：|_$a1.5- é\\\n<>()", max_size=30), st.booleans())
+@settings(deadline=None)
+def test_any_text_is_read_or_refused(text: str, negative: bool) -> None:
+    """No other exception, and a warning is one printable line."""
+    try:
+        found = parse("x", text) if negative else parse([text, "x"])
+    except BadInput as error:
+        assert str(error).startswith(("prompt", "negative"))
+    else:
+        assert all(isinstance(one.text, str) and one.text for one in found)
+
+
 TWO = [Prompt("château", 2.0), Prompt("brume", 1.0)]
 
 
