@@ -5,6 +5,7 @@ import argparse
 import codecs
 import json
 import logging
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from guided.__main__ import hydra_job
 from guided.batch import run as batch_run
 from guided.batch.planning import Batch
 from guided.cli import main
-from guided.config import schema
+from guided.config import plan, schema
 from guided.paths import PACKAGE
 from guided.untrusted import interpolation
 
@@ -369,3 +370,44 @@ def test_a_picture_with_a_short_record_is_drawn(command, tmp_path):
     )
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png", pnginfo=about)
     assert list(command("from=x.png").batch.first.plan.guides) == ["range"]
+
+
+# ---- files that cannot be opened -----------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may open all")
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("prompts=no/p.txt", "init=no/i.png", "model=no/m.pt", "model=no/card.yaml"),
+        *("clip=[./no/c]", "clip=['ViT-B-32::no/m.pt']", "rank=./no/c", "image_prompt=no/i.png"),
+        *("from=no/run.yaml", "resume=no/run", "gallery=no/run", "import=no/s.txt"),
+    ],
+)
+def test_a_folder_that_may_not_be_read_is_named(command, tmp_path, word):
+    (tmp_path / "no").mkdir(mode=0)
+    words = [] if word.startswith(("from", "resume", "gallery", "import")) else ["prompt=a"]
+    said = command(*words, word).refused()
+    assert "Permission denied" in said and "no/" in said and word.partition("=")[0] in said
+
+
+def test_a_row_whose_file_may_not_be_opened_leaves_the_others(command, monkeypatch):
+    def refused(place: str, fit: str) -> None:
+        if place:
+            raise PermissionError(13, "Permission denied", place)
+
+    monkeypatch.setattr(plan, "read_init", refused)
+    Path("p.csv").write_text("prompt,init\na,secret.png\nb,\n")
+    drawn = command("prompts=p.csv")
+    assert drawn.batch.wrong == {0: "p.csv:2: secret.png: Permission denied"}
+    assert drawn.batch.first.plan.prompts[0].text == "b"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+@pytest.mark.parametrize(
+    "word", ["init=p", "image_prompt=p", "from=p", "prompts=p.csv", "model=p.pt"]
+)
+def test_a_pipe_is_named_as_one(command, word):
+    os.mkfifo(word.partition("=")[2])
+    words = [word] if word.startswith("from") else ["prompt=a", word]
+    assert "a named pipe" in command(*words).refused()

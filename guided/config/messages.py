@@ -1,8 +1,10 @@
 """One-line messages for whatever goes wrong."""
 
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra.errors import HydraException, MissingConfigException
@@ -17,8 +19,13 @@ from guided.config.unknown import unknown_setting
 from guided.config.values import typed
 from guided.disco.setting_names import old_choice
 from guided.errors import BadInput, Failed, NoRoom, decimal_point, not_one_of, printable, shown
+from guided.untrusted import allowed_files
 
-BAD = (BadInput, HydraException, OmegaConfBaseException, YAMLError)
+# Exceptions for bad input; of those of the system, for paths that may not be opened.
+BAD = (
+    *(BadInput, HydraException, OmegaConfBaseException, YAMLError),
+    *(PermissionError, NotADirectoryError),
+)
 
 
 def words_for(text: Any, words: Sequence[str], settings: Mapping[str, Any]) -> list[Override]:
@@ -60,10 +67,24 @@ def reason(error: Exception) -> str:
         return say_hydra(error)
     if isinstance(error, YAMLError):
         return " ".join(str(error).split())
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename}: {error.strerror} (debug=true shows where)"
+    if isinstance(error, OSError) and isinstance(error.filename, str | bytes) and error.strerror:
+        where = "" if isinstance(error, BAD) else " (debug=true shows where)"
+        file = os.fsdecode(error.filename)
+        return f"{typed_for(file)}{file}: {error.strerror}{where}"
     kind = type(error).__name__
     return f"{kind}: {error} (debug=true shows where)"
+
+
+def typed_for(file: str) -> str:
+    """Return the word of the command line that names the file, or else the innermost folder of it,
+    and a colon; an empty text if there is none."""
+    path, found = allowed_files.absolute(Path(file)), (0, "")
+    for word in sys.argv[1:]:
+        for item in allowed_files.items(word.partition("=")[2] or word):
+            place = allowed_files.absolute(Path(item))
+            if path.is_relative_to(place):
+                found = max(found, (len(place.parts), f"{shown(word)}: "))
+    return found[1]
 
 
 def say_hydra(error: Exception) -> str:

@@ -14,6 +14,7 @@ from guided.runs import manifest, record
 from guided.runs.layout import MANIFEST
 from guided.runs.manifest import Row
 from guided.untrusted import yaml_reader
+from guided.untrusted.typed_paths import absence
 
 RUN = "run.yaml"
 
@@ -24,7 +25,7 @@ def read_settings(path: Path, where: str) -> dict[str, Any]:
     if path.is_dir():
         path = run_of(path, where)
     if not path.is_file():
-        raise BadInput(f"{where}: there is no such file{similar(path)}")
+        raise BadInput(f"{where}: the file {absence(path)}{similar(path)}")
     if path.suffix.lower() in (".yaml", ".yml"):
         found = record.from_yaml(yaml_reader.text_of(path, where), where)
     else:
@@ -71,7 +72,7 @@ def run_of(folder: Path, where: str) -> Path:
 def similar(path: Path) -> str:
     """Return a hint at the file of the nearest name."""
     there = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    return nearest(path.name, there)
+    return "" if path.exists() else nearest(path.name, there)
 
 
 def instead(path: Path) -> str:

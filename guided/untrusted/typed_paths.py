@@ -27,6 +27,11 @@ def expand(setting: str, typed: str | Path) -> Path:
         ) from error
 
 
+def absence(path: Path) -> str:
+    """Return in words why a path is no file: `is not there`, `is a folder`, `is a named pipe`."""
+    return f"is {kind(path.stat().st_mode)}" if path.exists() else "is not there"
+
+
 def check_regular(setting: str, path: Path) -> None:
     """Raise BadInput unless the path is a regular file or a folder."""
     mode = path.stat().st_mode
