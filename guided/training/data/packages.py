@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -53,3 +54,15 @@ def read_json(archive: Path, member: str) -> Any:
         if file is None:
             raise BadInput(f"{archive} holds no file {member}; remove it to fetch it again")
         return json.load(file)
+
+
+def read_all(archive: Path, pattern: str) -> dict[str, Any]:
+    """Return the parsed JSON files whose names match a pattern, by its first group."""
+    found = {}
+    with tarfile.open(archive) as tar:
+        for member in tar.getmembers():
+            match = re.fullmatch(pattern, member.name)
+            file = tar.extractfile(member) if match else None
+            if match and file:
+                found[match[1]] = json.load(file)
+    return found

@@ -1,0 +1,335 @@
+"""The lexicon of small CLIPs: which things they know, by names in many languages and emoji.
+
+A text is read word by word, longest name first. Names in other languages, emoji and plurals become
+the names that the CLIPs were trained on; things that they do not know are told, with the nearest
+that they do. The file is made by guided.training.data.lexicon. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+from guided.errors import BadInput
+from guided.text import CHINESE, language
+from guided.untrusted import regular_files
+
+LARGEST = 8 << 20  # bytes of a file
+COLUMNS = 8
+SEPARATOR = "|"  # of names in a column
+PLAIN, COLOUR, GROUND = "-", "colour", "ground"  # families without objects
+LONGEST = 6  # words of a name
+WIDEST = 24  # characters of a name in a script without blanks
+# Scripts that put no blanks between words: kana, Han, Thai.
+SOLID = re.compile(r"[\u3005\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f]")
+VOWELS = ("", *"aeiouаеиоуыьюяії")  # at the end of words of other languages
+ENDINGS = {
+    *VOWELS,
+    *"nsrйвмхт",
+    "en",
+    "es",
+    "er",
+    "ов",
+    "ев",
+    "ей",
+    "ам",
+    "ям",
+    "ах",
+    "ой",
+    "ом",
+    "ем",
+}
+SHORT = 3  # letters up to which an unknown word of another language is taken for a plain one
+
+
+def normal(name: str) -> str:
+    """Return a name as it is compared: lower case, without variants of characters and blanks."""
+    text = unicodedata.normalize("NFKC", name).replace("’", "'").replace("\ufe0f", "")
+    return " ".join(text.lower().split())
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A concept. `known`: the CLIPs were trained on it; `near`: labels of the nearest subjects."""
+
+    label: str
+    zh: str
+    emoji: str
+    family: str
+    known: bool
+    near: tuple[str, ...]
+
+    @property
+    def is_object(self) -> bool:
+        """Return whether it is a thing to draw, not a colour or a plain word."""
+        return self.family not in (PLAIN, COLOUR, GROUND)
+
+
+@dataclass
+class Piece:
+    """A part of a text: as typed, as the CLIPs read it, and the entry that it names."""
+
+    typed: str
+    read: str
+    entry: Entry | None = None
+    foreign: bool = False  # a name in another language
+    word: bool = False  # letters, not blanks or signs
+
+
+@dataclass
+class Reading:
+    """A text as the CLIPs read it, and what they do not know of it."""
+
+    text: str
+    known: list[str] = field(default_factory=list)  # labels of objects
+    instead: dict[str, str] = field(default_factory=dict)  # typed -> name of what is drawn
+    left_out: list[str] = field(default_factory=list)  # typed
+
+
+@dataclass
+class Lexicon:
+    """Concepts by label, and by each of their names: as the CLIPs read them, and others."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    own: dict[str, str] = field(default_factory=dict)
+    others: dict[str, str] = field(default_factory=dict)
+    names: dict[str, tuple[str, str]] = field(default_factory=dict)  # label -> English, Chinese
+
+    def read(self, text: str) -> Reading:
+        """Return the reading of a text."""
+        chinese = language(text) == CHINESE
+        pieces = self._pieces(text, chinese)
+        swap_colours(pieces)
+        reading = Reading("")
+        unknown = []
+        for piece in pieces:
+            if piece.entry and piece.entry.is_object:
+                if piece.entry.known:
+                    reading.known.append(piece.entry.label)
+                else:
+                    unknown.append(piece)
+            elif piece.word and piece.entry is None:
+                reading.left_out.append(piece.typed)
+        for piece in unknown:
+            near = self._nearest(piece.entry) if not reading.known else None
+            if near:
+                reading.known.append(near)
+                piece.read = reading.instead[piece.typed] = self.names[near][chinese]
+            else:
+                reading.left_out.append(piece.typed)
+        reading.known = list(dict.fromkeys(reading.known))
+        reading.left_out = list(dict.fromkeys(reading.left_out))
+        changed = any(piece.read != piece.typed for piece in pieces)
+        joined = "".join(piece.read for piece in pieces)
+        reading.text = " ".join(joined.split()) if changed else text
+        return reading
+
+    def _nearest(self, entry: Entry | None) -> str | None:
+        """Return the label of the nearest concept that is known."""
+        near = entry.near if entry else ()
+        known = (label for label in near if label in self.entries and self.entries[label].known)
+        return next(known, None)
+
+    def _pieces(self, text: str, chinese: bool) -> list[Piece]:
+        """Return the parts of a text with the entries that they name."""
+        pieces: list[Piece] = []
+        parts = list(split(text))
+        foreign = self._is_foreign(parts)
+        at = 0
+        while at < len(parts):
+            part, kind = parts[at]
+            if kind == "solid":
+                pieces += self._solid(part, chinese)
+            elif kind == "word":
+                length, piece = self._words(parts, at, foreign)
+                pieces.append(piece)
+                at += length - 1
+            elif kind == "other":
+                pieces += self._solid(part, chinese)
+            else:
+                pieces.append(Piece(part, part))
+            at += 1
+        return pieces
+
+    def _is_foreign(self, parts: list[tuple[str, str]]) -> bool:
+        """Return whether a text has words of another language than English, or no English ones."""
+        words = [normal(part) for part, kind in parts if kind == "word"]
+        return not any(word in self.own for word in words) or any(
+            not word.isascii() or (word in self.others and word not in self.own) for word in words
+        )
+
+    def _words(self, parts: list[tuple[str, str]], at: int, foreign: bool) -> tuple[int, Piece]:
+        """Return the number of parts that the longest name at a place takes, and its piece."""
+        for length in range(min(2 * LONGEST - 1, len(parts) - at), 0, -2):
+            if parts[at + length - 1][1] != "word":
+                continue
+            typed = "".join(part for part, _ in parts[at : at + length])
+            name = normal(typed)
+            if name in self.own:
+                return length, Piece(typed, typed, self.entries[self.own[name]], word=True)
+            if name in self.others:
+                return length, self._piece(typed, self.others[name], False, foreign=True)
+            for singular in singulars(name):
+                if singular in self.own and self.entries[self.own[singular]].is_object:
+                    entry = self.entries[self.own[singular]]
+                    return length, Piece(typed, singular, entry, word=True)
+        typed = parts[at][0]
+        name = normal(typed)
+        if foreign:
+            for other in inflected(name):
+                if other in self.others and self.entries[self.others[other]].is_object:
+                    return 1, self._piece(typed, self.others[other], False, foreign=True)
+        plain = name.isdecimal() or len(name) < 2 or (foreign and len(name) <= SHORT)
+        return 1, Piece(typed, typed, word=not plain)
+
+    def _solid(self, run: str, chinese: bool) -> Iterator[Piece]:
+        """Yield the pieces of a run of letters without blanks between words."""
+        rest, at = "", 0
+        while at <= len(run):
+            match = self._longest(run, at) if at < len(run) else None
+            if match is None and at < len(run):
+                rest += run[at]
+                at += 1
+                continue
+            if rest:
+                yield Piece(rest, rest, word=len(rest) > 1 and kind_of(rest[0]) == "solid")
+                rest = ""
+            if match is None:
+                return
+            label, length, own = match
+            typed = run[at : at + length]
+            if own:
+                yield Piece(typed, typed, self.entries[label], word=True)
+            else:
+                apart = not chinese or kind_of(typed[0]) == "other"
+                yield self._piece(typed, label, chinese, foreign=True, apart=apart)
+            at += length
+
+    def _longest(self, run: str, at: int) -> tuple[str, int, bool] | None:
+        """Return the label and length of the longest name at a place, and whether it is one that
+        the CLIPs read."""
+        for length in range(min(WIDEST, len(run) - at), 0, -1):
+            name = normal(run[at : at + length])
+            if name in self.own:
+                return self.own[name], length, True
+            if name in self.others:
+                return self.others[name], length, False
+        return None
+
+    def _piece(
+        self, typed: str, label: str, chinese: bool, foreign: bool, apart: bool = False
+    ) -> Piece:
+        """Return the piece of a name that the CLIPs do not read as it is typed."""
+        entry = self.entries[label]
+        read = self.names[label][chinese] if entry.known and entry.family != PLAIN else typed
+        return Piece(typed, f" {read} " if apart else read, entry, foreign, word=True)
+
+
+def split(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the parts of a text with their kinds: word, solid (letters of a script without blanks)
+    or other."""
+    kinds = [kind_of(letter) for letter in text]
+    at = 0
+    for end in range(1, len(text) + 1):
+        if end == len(text) or kinds[end] != kinds[at]:
+            yield text[at:end], kinds[at]
+            at = end
+
+
+def kind_of(letter: str) -> str:
+    """Return the kind of part that a character belongs to."""
+    if SOLID.match(letter):
+        return "solid"
+    category = unicodedata.category(letter)
+    if (category[0] in "LMN" and letter != "\ufe0f") or letter in "'’-":
+        return "word"
+    return "blank" if letter.isspace() else "sign" if category[0] == "P" else "other"
+
+
+def singulars(name: str) -> Iterator[str]:
+    """Yield the English words of which a word may be the plural."""
+    for ending, instead in (("s", ""), ("es", ""), ("ies", "y"), ("ves", "f"), ("ves", "fe")):
+        if name.endswith(ending) and len(name) > len(ending) + 1:
+            yield name.removesuffix(ending) + instead
+
+
+def inflected(name: str) -> Iterator[str]:
+    """Yield words of other languages of which a word may be a plural or a case."""
+    for cut in (1, 2):
+        stem, ending = name[:-cut], name[-cut:]
+        if ending in ENDINGS and len(stem) >= (4 if name.isascii() else 3):
+            yield from (stem + other for other in VOWELS)
+    if len(name) >= 3:
+        yield from (name + ending for ending in VOWELS[1:])
+
+
+def swap_colours(pieces: list[Piece]) -> None:
+    """Put colours of other languages, which may follow what they describe, before it."""
+    named = [at for at, piece in enumerate(pieces) if piece.read.strip()]
+    for thing, colour in ((pieces[a], pieces[b]) for a, b in pairwise(named)):
+        if not (thing.entry and colour.entry and thing.foreign and colour.foreign):
+            continue
+        if thing.entry.is_object and colour.entry.family == COLOUR:
+            thing.read, colour.read = colour.read, thing.read
+
+
+@cache
+def load(path: Path) -> Lexicon:
+    """Return the lexicon of an untrusted file. Raise BadInput if it is none."""
+    try:
+        text = regular_files.read_text(path, LARGEST)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"lexicon={path} cannot be read: {error}") from error
+    rows = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if line and not line.startswith("#"):
+            columns = line.split("\t")
+            if len(columns) != COLUMNS:
+                raise BadInput(f"lexicon={path}, line {number}: not {COLUMNS} columns")
+            rows.append(columns)
+    return made_of(rows)
+
+
+def made_of(rows: list[list[str]]) -> Lexicon:
+    """Return the lexicon of the file's rows. A name of several concepts means one that is known,
+    and the first of these."""
+    lexicon = Lexicon()
+    for label, zh, emoji, family, state, near, _, _ in rows:
+        nearest = tuple(names(near))
+        lexicon.entries[label] = Entry(label, zh, emoji, family, state == "known", nearest)
+    for label, zh, _, _, _, _, own, _ in rows:
+        bare = normal(label).removesuffix(" face")  # "face" says more than is meant
+        lexicon.names[label] = (bare if bare in names(own) else label, zh or label)
+    known = [row for row in rows if row[4] == "known"]
+    unknown = [row for row in rows if row[4] != "known"]
+    for row in known:
+        add(lexicon.own, names(row[6]), row[0])
+    for row in known:
+        add(lexicon.others, [*names(row[7]), normal(row[2])], row[0])
+    for row in unknown:
+        # The same thing drawn otherwise, as a cat and a cat's face.
+        same = next((lexicon.own[name] for name in names(row[6]) if name in lexicon.own), row[0])
+        add(lexicon.own if same == row[0] else lexicon.others, names(row[6]), same)
+        add(lexicon.others, [*names(row[7]), normal(row[2])], same)
+    for label, entry in lexicon.entries.items():
+        near = tuple(one for one in entry.near if one in lexicon.entries)
+        lexicon.entries[label] = Entry(
+            *(label, entry.zh, entry.emoji, entry.family, entry.known), near
+        )
+    return lexicon
+
+
+def names(column: str) -> list[str]:
+    return [name for name in column.split(SEPARATOR) if name]
+
+
+def add(book: dict[str, str], own: list[str], label: str) -> None:
+    """Add names that mean nothing yet."""
+    for name in own:
+        if name:
+            book.setdefault(name, label)
