@@ -280,6 +280,7 @@ class Frame:
     seconds: float  # duration of the step, divided by the number of images drawn together
     prompts: list[Prompt] = field(default_factory=list)  # of this image, as encoded by the CLIPs
     decided: list[str] = field(default_factory=list)  # prompts, wildcards replaced
+    understood: dict[str, str] = field(default_factory=dict)  # texts as small CLIPs read them
     score: float | None = None  # CLIP similarity of the finished picture
     # State from which drawing can resume after this frame; of all images that are drawn together,
     # on the last of their frames. None if no step follows.

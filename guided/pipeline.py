@@ -240,6 +240,7 @@ class Pipeline:
                     seconds=seconds / len(seeds),
                     prompts=prompts[b],
                     decided=[asked.text for asked in plan.decided(seed)],
+                    understood=plan.understood(seed),
                     score=score(image, prompts[b], self.clips, self.judges) if done else None,
                     state=None if done or b < len(seeds) - 1 else step.state,
                 )

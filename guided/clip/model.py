@@ -28,6 +28,7 @@ from guided.errors import BadInput
 from guided.memory.meta_copies import META, meta_copy
 from guided.models import hub
 from guided.models.cards import ClipCard
+from guided.prompts.lexicon import Lexicon
 
 log = logging.getLogger(__name__)
 PREPROCESS = ("mean", "std", "interpolation", "resize_mode")
@@ -46,6 +47,8 @@ class Clip:
     "sigmoid" (trained on single pairs: picture and text match with the probability
     sigmoid(logit_scale * cosine + logit_bias); SigLIP, https://arxiv.org/abs/2303.15343).
     """
+
+    lexicon: Lexicon | None = None  # of a small CLIP
 
     def __init__(self, model: Any, tokenizer: Any, device: torch.device, dtype: torch.dtype):
         model.eval().requires_grad_(False)
@@ -79,9 +82,10 @@ class Clip:
         """Return (P, D) unit vectors, float32, on the device, of P texts. Results are cached."""
         new = [text for text in dict.fromkeys(texts) if text not in self.points]
         for text in new:
-            self._warn_if_cut(text)
+            read = self.lexicon.read(text).text if self.lexicon else text
+            self._warn_if_cut(read)
             # One by one: the size of a batch changes the last bits of each result.
-            tokens = self.tokenizer([text], context_length=self.context)
+            tokens = self.tokenizer([read], context_length=self.context)
             point = F.normalize(self.model.encode_text(tokens).float(), dim=-1)
             self.points[text] = point[0]
         return torch.stack([self.points[text] for text in texts]).to(self.device)
@@ -162,6 +166,7 @@ def load(card: ClipCard, device: torch.device, dtype: torch.dtype, plain: bool =
     `plain` keeps the library's own image tower. Raise BadInput if it is missing or is another
     model than the card says."""
     clip = load_plain(card, device, dtype)
+    clip.lexicon = card.words()
     clip.visual = clip.visual if plain else quicken(clip.visual)
     return clip
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from omegaconf import DictConfig, OmegaConf
 
 from guided.canvas.init import Init, Photo, read_init, read_skip
-from guided.config import other_names, presets
+from guided.config import other_names, presets, understanding
 from guided.config.catalog import ranking
 from guided.config.overrides import Override, parse_all
 from guided.config.schema import Config, as_integer, build, build_all, resolved
@@ -51,7 +51,7 @@ from guided.prompts.prompt import Prompt, meant_for
 from guided.prompts.styles import Artist, Style, StyleMix
 from guided.prompts.wildcards import Wildcards
 from guided.schedule import always_zero
-from guided.text import unreadable
+from guided.text import ENGLISH, unreadable
 from guided.untrusted import allowed_files
 from guided.untrusted.typed_paths import expand
 
@@ -345,7 +345,14 @@ class Plan:
             )
         drawn = self.prompts_of(self.seed)  # every wildcard has its list
         texts = [(asked.text, asked.clips) for asked in drawn if not asked.image]
-        if warning := unreadable(texts, {name: card.reads for name, card in self.clips.items()}):
+        reads = {name: card.reads for name, card in self.clips.items() if not card.lexicon}
+        if warning := unreadable(texts, reads):
+            log.warning(warning)
+        for warning in understanding.warnings(self.decided(self.seed), self.clips):
+            log.warning(warning)
+        words = {name: artist.text(ENGLISH) for name, artist in self.manner.artists.items()}
+        words |= {name: style.text(ENGLISH) for name, style in self.manner.styles.items()}
+        if warning := understanding.warning_of_presets(words, self.clips):
             log.warning(warning)
         for name in self.clips:
             self.check_weights(name)
@@ -385,6 +392,10 @@ class Plan:
         return self.manner.applied(
             self.decided(seed), lambda words, name: self.wildcards.draw(words, seed, name)
         )
+
+    def understood(self, seed: int) -> dict[str, str]:
+        """The texts of the image with this seed that small CLIPs read otherwise, and how."""
+        return understanding.understood(self.decided(seed), self.clips)
 
     def decided(self, seed: int) -> list[Prompt]:
         """The prompts, their wildcards decided for the image with this seed."""

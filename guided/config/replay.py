@@ -36,14 +36,8 @@ from guided.untrusted.typed_paths import expand
 from guided.version import __version__
 
 log = logging.getLogger(__name__)
-FACTS = (
-    "version",
-    "words",
-    "score",
-    "files",
-    "processor",
-    "understood",
-)  # in a record, and no settings
+# In a record, and no settings.
+FACTS = ("version", "words", "score", "files", "processor", "understood")
 
 # What tells one choice of a group from another: a model of that name may be another file here.
 IDENTITY = ("_target_", "name", "file", "path", "arch", "tag")

@@ -16,6 +16,8 @@ from guided.diffusion.unet_config import PREDICTIONS, SCHEDULES, SPACINGS, UNetC
 from guided.errors import BadInput, check_number, not_one_of, shown
 from guided.models import clip_config, hub, open_clip_registry
 from guided.models.weights_file import damage
+from guided.prompts import lexicon
+from guided.prompts.lexicon import Lexicon
 from guided.schedule import AUTO, HEAVIEST, schedule
 from guided.untrusted import allowed_files
 from guided.untrusted.typed_paths import expand
@@ -179,6 +181,7 @@ class ClipCard:
     hub: str = ""  # the weights' place on the hub: repository, or repository/file
     reads: list[str] = field(default_factory=list)  # scripts: latin, han, ..., any; empty: unknown
     megabytes: int = 0
+    lexicon: str = ""  # a file of what a small CLIP knows, by names in many languages
     # relative to other CLIPs: a number, 0 for none, or a schedule
     weight: Any = field(default=1, metadata={"listed": True})
     licence: str = ""
@@ -186,8 +189,9 @@ class ClipCard:
 
     def __post_init__(self) -> None:
         self.weight = schedule("weight", self.weight, 0, HEAVIEST)
-        if self.path:
-            check_place("path", self.path)
+        for key in ("path", "lexicon"):
+            if place := getattr(self, key):
+                check_place(key, place)
         if self.hub:
             hub.check("hub", self.hub)
 
@@ -213,6 +217,15 @@ class ClipCard:
         place = locate(self.path)
         files = place.iterdir() if place and place.is_dir() else [place] if place else []
         return sum(file.stat().st_size for file in files) < SMALL * 1_000_000
+
+    def words(self) -> Lexicon | None:
+        """Return the lexicon; None if it has none. BadInput if it is not there, or no lexicon."""
+        if not self.lexicon:
+            return None
+        place = locate(self.lexicon)
+        if place is None:
+            raise BadInput(f"clip={self.name}: there is no file lexicon={self.lexicon}")
+        return lexicon.load(place)
 
     def folder(self) -> Path | None:
         """Return the local folder, or None for a tag of open_clip or a file. BadInput if it holds

@@ -13,6 +13,8 @@ def settings_of(run: Run, frame: Frame) -> dict[str, Any]:
     settings["words"] = [*settings.get("words", []), f"seed={frame.seed}"]
     if frame.score is not None:
         settings["score"] = round(frame.score, 6)
+    if frame.understood:
+        settings["understood"] = frame.understood
     if frame.decided != [p.text for p in run.prompts]:
         settings["drawn"] = frame.decided
     return settings

@@ -28,22 +28,14 @@ WIDEST = 24  # characters of a name in a script without blanks
 # Scripts that put no blanks between words: kana, Han, Thai.
 SOLID = re.compile(r"[\u3005\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f]")
 VOWELS = ("", *"aeiouаеиоуыьюяії")  # at the end of words of other languages
-ENDINGS = {
-    *VOWELS,
-    *"nsrйвмхт",
-    "en",
-    "es",
-    "er",
-    "ов",
-    "ев",
-    "ей",
-    "ам",
-    "ям",
-    "ах",
-    "ой",
-    "ом",
-    "ем",
-}
+PARTICLES = (*"을를이가은는의와과에로도", "에서", "으로")  # of Korean
+CASES = ["en", "es", "er", "ов", "ев", "ей", "ам", "ям", "ах", "ой", "ом", "ем"]
+ENDINGS = {*VOWELS, *CASES, *PARTICLES, *"nsrйвмхт"}
+# Letters of scripts that small CLIPs do not read: neither Latin nor Han.
+UNREAD = re.compile(
+    r"[^\u0000-\u036f\u1e00-\u218f\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+HEAD_FINAL = re.compile(r"[的\u3040-\u30ff\uac00-\ud7af]")  # a thing's attributes stand before it
 SHORT = 3  # letters up to which an unknown word of another language is taken for a plain one
 
 
@@ -86,9 +78,10 @@ class Reading:
     """A text as the CLIPs read it, and what they do not know of it."""
 
     text: str
-    known: list[str] = field(default_factory=list)  # labels of objects
+    known: str | None = None  # the label of the thing that is drawn
     instead: dict[str, str] = field(default_factory=dict)  # typed -> name of what is drawn
-    left_out: list[str] = field(default_factory=list)  # typed
+    left_out: list[str] = field(default_factory=list)  # words that are not known, as typed
+    beside: list[str] = field(default_factory=list)  # further known things, as typed
 
 
 @dataclass
@@ -101,32 +94,35 @@ class Lexicon:
     names: dict[str, tuple[str, str]] = field(default_factory=dict)  # label -> English, Chinese
 
     def read(self, text: str) -> Reading:
-        """Return the reading of a text."""
+        """Return the reading of a text: its first known thing with colours and plain words, or the
+        known thing that is nearest to its first; nothing else is kept beside a thing. A text
+        without any is kept."""
         chinese = language(text) == CHINESE
         pieces = self._pieces(text, chinese)
+        reading = Reading(text)
+        things = [piece for piece in pieces if piece.entry and piece.entry.is_object]
+        drawn = head([piece for piece in things if piece.entry and piece.entry.known], pieces)
+        if drawn is None:
+            near = [(piece, self._nearest(piece.entry)) for piece in things]
+            drawn, label = next(((piece, one) for piece, one in near if one), (None, None))
+            if drawn and label:
+                drawn.read = reading.instead[drawn.typed] = self.names[label][chinese]
+                reading.known = label
+        elif drawn.entry:
+            reading.known = drawn.entry.label
         swap_colours(pieces)
-        reading = Reading("")
-        unknown = []
         for piece in pieces:
-            if piece.entry and piece.entry.is_object:
-                if piece.entry.known:
-                    reading.known.append(piece.entry.label)
-                else:
-                    unknown.append(piece)
-            elif piece.word and piece.entry is None:
-                reading.left_out.append(piece.typed)
-        for piece in unknown:
-            near = self._nearest(piece.entry) if not reading.known else None
-            if near:
-                reading.known.append(near)
-                piece.read = reading.instead[piece.typed] = self.names[near][chinese]
-            else:
-                reading.left_out.append(piece.typed)
-        reading.known = list(dict.fromkeys(reading.known))
+            lost = piece.word and (piece.entry is None or piece.entry.is_object)
+            if piece is not drawn and lost:
+                beside = piece.entry is not None and piece.entry.known
+                (reading.beside if beside else reading.left_out).append(piece.typed)
+                piece.read = "" if drawn else piece.read
+            if piece.word and UNREAD.search(piece.read):
+                piece.read = " "
         reading.left_out = list(dict.fromkeys(reading.left_out))
-        changed = any(piece.read != piece.typed for piece in pieces)
-        joined = "".join(piece.read for piece in pieces)
-        reading.text = " ".join(joined.split()) if changed else text
+        reading.beside = list(dict.fromkeys(reading.beside))
+        if any(piece.read != piece.typed for piece in pieces):
+            reading.text = tidy("".join(piece.read for piece in pieces))
         return reading
 
     def _nearest(self, entry: Entry | None) -> str | None:
@@ -165,7 +161,8 @@ class Lexicon:
 
     def _words(self, parts: list[tuple[str, str]], at: int, foreign: bool) -> tuple[int, Piece]:
         """Return the number of parts that the longest name at a place takes, and its piece."""
-        for length in range(min(2 * LONGEST - 1, len(parts) - at), 0, -2):
+        last = min(2 * LONGEST - 1, len(parts) - at)
+        for length in range(last - 1 + last % 2, 0, -2):
             if parts[at + length - 1][1] != "word":
                 continue
             typed = "".join(part for part, _ in parts[at : at + length])
@@ -262,10 +259,31 @@ def inflected(name: str) -> Iterator[str]:
     """Yield words of other languages of which a word may be a plural or a case."""
     for cut in (1, 2):
         stem, ending = name[:-cut], name[-cut:]
-        if ending in ENDINGS and len(stem) >= (4 if name.isascii() else 3):
+        shortest = 4 if name.isascii() else 1 if ending in PARTICLES else 3
+        if ending in ENDINGS and len(stem) >= shortest:
             yield from (stem + other for other in VOWELS)
     if len(name) >= 3:
         yield from (name + ending for ending in VOWELS[1:])
+
+
+def head(things: list[Piece], pieces: list[Piece]) -> Piece | None:
+    """Return the thing that a text is about, among the known things in its pieces: of the first
+    clause that has any, the first; in Japanese and Korean, and after a Chinese 的, the last."""
+    clause: list[Piece] = []
+    final = False
+    for piece in pieces:
+        if piece in things:
+            clause.append(piece)
+        if re.search(r"[,;.!?，；。！？、]", piece.typed) and clause:
+            break
+        final = final or bool(clause and HEAD_FINAL.search(piece.typed))
+    return (clause[-1] if final else clause[0]) if clause else None
+
+
+def tidy(text: str) -> str:
+    """Return a text without the blanks and commas that left out words were between."""
+    text = re.sub(r"\s*([,;，；、])(\s*[,;，；、])*", r"\1", text)
+    return " ".join(text.strip(",;，；、 ").split())
 
 
 def swap_colours(pieces: list[Piece]) -> None:
@@ -274,7 +292,7 @@ def swap_colours(pieces: list[Piece]) -> None:
     for thing, colour in ((pieces[a], pieces[b]) for a, b in pairwise(named)):
         if not (thing.entry and colour.entry and thing.foreign and colour.foreign):
             continue
-        if thing.entry.is_object and colour.entry.family == COLOUR:
+        if thing.entry.family not in (COLOUR, PLAIN) and colour.entry.family == COLOUR:
             thing.read, colour.read = colour.read, thing.read
 
 
@@ -308,6 +326,8 @@ def made_of(rows: list[list[str]]) -> Lexicon:
     known = [row for row in rows if row[4] == "known"]
     unknown = [row for row in rows if row[4] != "known"]
     for row in known:
+        add(lexicon.own, names(row[6])[:1], row[0])
+    for row in known:
         add(lexicon.own, names(row[6]), row[0])
     for row in known:
         add(lexicon.others, [*names(row[7]), normal(row[2])], row[0])
@@ -316,11 +336,6 @@ def made_of(rows: list[list[str]]) -> Lexicon:
         same = next((lexicon.own[name] for name in names(row[6]) if name in lexicon.own), row[0])
         add(lexicon.own if same == row[0] else lexicon.others, names(row[6]), same)
         add(lexicon.others, [*names(row[7]), normal(row[2])], same)
-    for label, entry in lexicon.entries.items():
-        near = tuple(one for one in entry.near if one in lexicon.entries)
-        lexicon.entries[label] = Entry(
-            *(label, entry.zh, entry.emoji, entry.family, entry.known), near
-        )
     return lexicon
 
 

@@ -113,14 +113,12 @@ def add_names(
             keywords[name].add(code)
     for name, codes in labels.items():
         # An English word of another meaning is meant in English: Estonian `king` is a shoe.
-        for code in codes & entries.keys() & used.get(name, codes):
+        uses = used.get(name, codes)
+        for code in codes & entries.keys() & (uses if len(uses) > 1 else codes):
             entries[code].others += [name, hiragana(name)]
     for name, codes in keywords.items():
-        if (
-            {name} & (labels.keys() | colours | used.keys())
-            or len(codes) > COMMON
-            or len(name) < 2
-        ):
+        meant = name in labels or name in colours or name in used
+        if meant or len(codes) > COMMON or len(name) < 2:
             continue
         subject = [code for code in codes & entries.keys() if entries[code].label in subjects]
         rated = [

@@ -1,0 +1,59 @@
+"""What small CLIPs do not know of a prompt is told before it is drawn, in its language."""
+
+import logging
+
+import pytest
+
+from guided.config import understanding
+from guided.config.messages import composed, words_for
+from guided.config.plan import Plan
+from guided.models.cards import ClipCard
+from guided.prompts.prompt import Prompt
+
+SMALL = ClipCard("small", path="embedded/clip_a", lexicon="embedded/lexicon.tsv")
+LARGE = ClipCard("large", "ViT-B-32", "openai", megabytes=605)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("a dragon", ['"dragon" is not known', '"turtle" is drawn instead', "words=list"]),
+        ("a lighthouse at night", ['"lighthouse", "night" are not known', "smear"]),
+        ("a cat in a forest", ['"forest" is not known and left out']),
+        ("a cat and a dog", ['"dog" is left out']),
+        ("森林里的龙", ["不认识“龙”，改画“龟”", "不认识“森林”，略去", "words=list"]),
+        ("дракон", ['"дракон" is not known']),
+    ],
+)
+def test_what_is_lost_is_told(text, parts):
+    (line,) = understanding.warnings([Prompt(text)], {"small": SMALL})
+    assert "\n" not in line
+    for part in parts:
+        assert part in line
+
+
+@pytest.mark.parametrize("text", ["a red heart", "un gato", "🍕", "一只狐狸", "cats on blue"])
+def test_what_is_known_needs_no_warning(text):
+    assert list(understanding.warnings([Prompt(text)], {"small": SMALL})) == []
+
+
+def test_a_large_clip_knows_everything():
+    prompts = [Prompt("a dragon")]
+    assert list(understanding.warnings(prompts, {"small": SMALL, "large": LARGE})) == []
+    only = [Prompt("a dragon", clips=("small",))]
+    assert len(list(understanding.warnings(only, {"small": SMALL, "large": LARGE}))) == 1
+    assert understanding.understood(prompts, {"large": LARGE}) == {}
+
+
+def test_presets_whose_words_are_not_known_are_named():
+    texts = {"van_gogh": "by Vincent van Gogh, swirling brushstrokes", "cartoon": "cartoon style"}
+    line = understanding.warning_of_presets(texts, {"small": SMALL})
+    assert line and "van_gogh" in line and "cartoon" not in line
+    assert understanding.warning_of_presets(texts, {"large": LARGE}) is None
+
+
+def test_a_plan_tells_and_records_how_prompts_are_understood(caplog):
+    with caplog.at_level(logging.WARNING):
+        plan = Plan.read(composed(words_for("un dragón rojo", (), {"seed": 1})))
+    assert '"dragón" is not known' in caplog.text
+    assert plan.understood(1) == {"un dragón rojo": "un red turtle"}

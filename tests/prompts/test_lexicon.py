@@ -1,0 +1,115 @@
+"""Small CLIPs read names in many languages, emoji and plurals; what they do not know is told."""
+
+from pathlib import Path
+
+import pytest
+
+from guided.errors import BadInput
+from guided.paths import EMBEDDED
+from guided.prompts import lexicon
+
+
+@pytest.fixture(scope="module")
+def words() -> lexicon.Lexicon:
+    return lexicon.load(EMBEDDED / "lexicon.tsv")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("un gato", "eine Katze", "Katzen", "un chat", "un gatto", "кошка", "кошку"),
+        *(
+            "猫",
+            "一只小猫",
+            "ねこ",
+            "ネコ",
+            "貓",
+            "고양이를 그려줘",
+            "แมว",
+            "बिल्ली",
+            "con mèo",
+            "kucing",
+        ),
+        *("cat", "two cats", "Kittens", "🐱", "🐈", "🐈\ufe0f"),
+    ],
+)
+def test_a_cat_is_known_in_every_language(words, text):
+    reading = words.read(text)
+    assert reading.known == "cat face"
+    assert not reading.instead
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("a red heart on a blue background", "a red heart on a blue background"),
+        ("一只可爱的狐狸", "一只可爱的狐狸"),
+        ("un gato rojo", "un red cat"),
+        ("un corazón azul sobre fondo blanco", "un blue heart sobre white background"),
+        ("รถสีแดง", "red automobile"),
+        ("manzana verde", "green apple"),
+        ("🍕", "pizza"),
+        ("🦊 on green", "fox on green"),
+        ("wolves and cherries", "and cherries"),
+    ],
+)
+def test_texts_become_what_the_clips_were_trained_on(words, text, read):
+    assert words.read(text).text == read
+
+
+@pytest.mark.parametrize(
+    ("text", "known", "beside"),
+    [
+        ("a cat and a dog", "cat face", ["dog"]),
+        ("房子前的猫", "cat face", ["房子"]),
+        ("森林里的狐狸", "fox", []),
+        ("a cat, by Hokusai, waves and mountains", "cat face", ["waves", "mountains"]),
+        ("花の上のネコ", "cat face", ["花"]),
+    ],
+)
+def test_one_thing_is_drawn_and_the_others_are_told(words, text, known, beside):
+    reading = words.read(text)
+    assert (reading.known, reading.beside) == (known, beside)
+
+
+def test_what_is_not_known_is_told_with_the_nearest_of_its_family(words):
+    reading = words.read("a horse")
+    assert reading.instead == {"horse": "pig"}
+    assert words.entries["pig face"].family == words.entries["horse"].family == "animal-mammal"
+    nothing = words.read("a lighthouse at sunset")
+    assert (nothing.known, nothing.instead) == (None, {})
+    assert nothing.left_out == ["lighthouse", "sunset"]
+    assert nothing.text == "a lighthouse at sunset"
+
+
+def test_words_that_are_not_known_do_not_reach_the_clips_beside_a_thing(words):
+    assert words.read("a cat, by Vincent van Gogh, vivid yellow and blue").text == (
+        "a cat, by, yellow and blue"
+    )
+    assert words.read("кошка на лугу").text == "cat"
+
+
+def test_every_word_that_the_clips_were_trained_on_is_read_as_it_is(words):
+    trained = (EMBEDDED / "words.txt").read_text(encoding="utf-8").split("\n")
+    assert {label for label, one in words.entries.items() if one.known and one.is_object} == {
+        label for label in trained if label
+    }
+    for label in filter(None, trained):
+        reading = words.read(label)
+        assert (reading.known, reading.text) == (label, label)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "!?", "a" * 20_000, "\u202e\x1b[2J", "猫" * 3000, "😀" * 500]
+)
+def test_any_text_has_a_reading(words, text):
+    assert isinstance(words.read(text).text, str)
+
+
+@pytest.mark.parametrize("content", [b"a\tb\n", b"\xff\xfe\x00", b"x" * (lexicon.LARGEST + 1)])
+def test_a_file_that_is_no_lexicon_is_refused_in_one_line(tmp_path: Path, content: bytes):
+    path = tmp_path / "words.tsv"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match="lexicon=") as caught:
+        lexicon.load(path)
+    assert "\n" not in str(caught.value)
