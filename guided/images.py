@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageOps
 
 from guided.errors import BadInput
-from guided.untrusted.typed_paths import absence, expand
+from guided.untrusted.typed_paths import absence, expand, similar
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,7 +37,7 @@ def open_picture(setting: str, path: str) -> Image.Image:
         raise BadInput(f"{setting}={path} is a link: fetch it, and give the file")
     place = expand(setting, path)
     if not place.is_file():
-        raise BadInput(f"{setting}={path}: the file {absence(place)}")
+        raise BadInput(f"{setting}={path}: the file {absence(place)}{similar(place)}")
     Image.init()
     formats = tuple(name for name in FORMATS if name in Image.OPEN)  # AVIF is optional
     try:

@@ -21,7 +21,7 @@ from guided.runs import files
 from guided.runs.layout import LATEST
 from guided.runs.manifest import Row
 from guided.untrusted import allowed_files
-from guided.untrusted.typed_paths import expand
+from guided.untrusted.typed_paths import expand, similar
 
 log = logging.getLogger(__name__)
 
@@ -104,5 +104,5 @@ def find_folder(name: str, root: str) -> Path:
         except (OSError, ValueError) as error:
             raise BadInput(f"resume=latest: {error}") from error
     if not folder.is_dir():
-        raise BadInput(f"resume={name}: there is no folder {folder}")
+        raise BadInput(f"resume={name}: there is no folder {folder}{similar(folder)}")
     return folder

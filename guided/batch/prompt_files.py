@@ -29,7 +29,7 @@ from guided.runs.metadata import whole
 from guided.text import lines_of
 from guided.untrusted import yaml_reader
 from guided.untrusted.regular_files import NotText, read_text
-from guided.untrusted.typed_paths import expand
+from guided.untrusted.typed_paths import expand, similar
 from guided.untrusted.yaml_reader import Unreadable
 
 LARGEST = 16 << 20  # bytes
@@ -74,7 +74,8 @@ def text_of(path: Path) -> str:
     try:
         return read_text(path, LARGEST)
     except OSError as error:
-        raise BadInput(f"prompts={path} cannot be read: {error.strerror}") from error
+        reason = f"{error.strerror}{similar(path)}"
+        raise BadInput(f"prompts={path} cannot be read: {reason}") from error
     except NotText as error:
         raise BadInput(f"{path.name}:{error.line} is not UTF-8; save the file as UTF-8") from error
 

@@ -26,7 +26,7 @@ from guided.models.recognise import guess_kind, recognise
 from guided.paths import conf_folder
 from guided.text import split, unquoted
 from guided.untrusted import allowed_files
-from guided.untrusted.typed_paths import check_regular, expand
+from guided.untrusted.typed_paths import check_regular, expand, similar
 from guided.untrusted.yaml_reader import read_config
 
 log = logging.getLogger(__name__)
@@ -196,11 +196,7 @@ def existing(group: str, typed: str) -> Path:
     if (found := locate(typed)) is not None:
         check_regular(group, found)
         return found
-    try:
-        there = [p.name for p in path.expanduser().parent.iterdir()]
-    except (OSError, ValueError, RuntimeError):  # no such folder, or none that can be read
-        there = []
-    near = nearest(path.name, there) or nearest(path.stem, choices.names(group))
+    near = similar(path) or nearest(path.stem, choices.names(group), 0.6)
     raise BadInput(f"{group}={shown(typed)}: there is no such file or folder{near}")
 
 

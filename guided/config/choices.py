@@ -5,12 +5,15 @@ seconds over this many files.
 """
 
 import itertools
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import fields
+from itertools import islice
 from pathlib import Path
 
 from guided.config import flags, schema
+from guided.errors import shown
 from guided.paths import conf_folder, program
 from guided.untrusted.typed_paths import expand, impossible
 
@@ -80,6 +83,20 @@ def names(group: str, arguments: Sequence[str] = ()) -> list[str]:
     """Return the names of the choices of a group."""
     found = folders(group, arguments)
     return sorted({path.stem for folder in found for path in folder.glob("*.yaml")})
+
+
+def in_other_folders(group: str, name: str) -> str:
+    """Return a hint at a preset of the user's that no --config-dir names: the folder that has it
+    in or below the current one; empty if there is none."""
+    if not re.fullmatch(r"[\w-]+|\*", name) or not re.fullmatch(r"[\w-]+", group):
+        return ""
+    own = {root.resolve() for root in (conf_folder(), conf_folder().parent)}
+    for pattern in (f"{group}/{name}.yaml", f"*/{group}/{name}.yaml"):
+        for path in islice(Path().glob(pattern), 10):
+            root = path.parent.parent
+            if root.resolve() not in own:
+                return f"; {path} is chosen with --config-dir {shown(root)}"
+    return ""
 
 
 def folders(group: str, arguments: Sequence[str] = ()) -> list[Path]:

@@ -38,6 +38,8 @@ def read_arguments(arguments: Sequence[str]) -> tuple[list[str], list[Override]]
     prompt: int | None = None  # its index in `words`
     wants_value = False
     for place, argument in enumerate(arguments):
+        if argument == "--":  # what follows is no flag, as for other programs
+            continue
         if wants_value or FLAG.fullmatch(argument):
             flags.append(argument)
             if not wants_value:

@@ -34,7 +34,7 @@ from guided.config.values import spelt
 from guided.errors import BadInput, nearest, shown
 from guided.paths import conf_folder
 from guided.untrusted import interpolation
-from guided.untrusted.typed_paths import expand
+from guided.untrusted.typed_paths import expand, similar
 
 log = logging.getLogger(__name__)
 KEPT = 64  # configurations
@@ -224,7 +224,7 @@ def sources(flags: Sequence[str]) -> list[str]:
         if flag in FOLDERS:
             folder = expand(FOLDERS[0], value).absolute()
             if not folder.is_dir():
-                raise BadInput(f"--config-dir {shown(value)} is no folder")
+                raise BadInput(f"--config-dir {shown(value)} is no folder{similar(folder)}")
             folders.append(str(folder))
     return folders
 

@@ -38,10 +38,13 @@ def check(flags: Sequence[str]) -> None:
     """Raise BadInput for a flag that does not exist, or that lacks its value. `flags` are
     separated: --flag=value is two words."""
     wanted = None
+    before = ""
     for flag in flags:
         if wanted is not None:
             check_value(wanted, flag)
             wanted = None
+        elif before in KNOWN and not flag.startswith("-"):
+            raise BadInput(f"{before} takes no value, and has {shown(flag)}")
         elif flag not in KNOWN:
             instead = INSTEAD.get(flag)
             hint = (
@@ -50,6 +53,7 @@ def check(flags: Sequence[str]) -> None:
             raise BadInput(f"{shown(flag)} is no flag here{hint}")
         elif flag in (*CFG, *FOLDERS):
             wanted = flag
+        before = flag
     if wanted is not None:
         raise BadInput(f"{wanted} needs a value: {'job' if wanted in CFG else 'a folder'}")
 

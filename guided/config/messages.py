@@ -9,7 +9,11 @@ from typing import Any
 
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import (
+    InterpolationKeyError,
+    InterpolationResolutionError,
+    OmegaConfBaseException,
+)
 from yaml import YAMLError
 
 from guided.config import choices, other_names, schema
@@ -62,6 +66,7 @@ def reason(error: Exception) -> str:
         hint = "; models=list describes them" if group in ("model", "clip") else ""
         if ours := old_choice(group, choice):
             return f"{group}={choice} is {group}={ours} here"
+        hint += choices.in_other_folders(group, choice)
         return not_one_of(group, choice, error.options or choices.names(group, sys.argv)) + hint
     if isinstance(error, HydraException | OmegaConfBaseException):
         return say_hydra(error)
@@ -97,6 +102,10 @@ def say_hydra(error: Exception) -> str:
         return f"~{found[1]}: there is no {found[1]} to leave out"
     if found := re.search(r"Could not override '([^']+)'", text):
         return unknown_setting(found[1], compose([]), sys.argv)
+    if found := re.search(r"Could not delete from config. '(.+?)'", text):
+        return f"~{found[1]}: {found[1]} is not chosen, so that it cannot be left out"
+    if isinstance(error, InterpolationResolutionError | InterpolationKeyError):
+        return lost_reference(error)
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException):
         return schema.explain(cause)
@@ -105,6 +114,16 @@ def say_hydra(error: Exception) -> str:
         return unknown_setting(key, compose([]), sys.argv)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " ".join(lines[:2]) if lines else type(error).__name__
+
+
+def lost_reference(error: OmegaConfBaseException) -> str:
+    """Return the message for a value that refers to itself, or to what is no setting."""
+    name, text = getattr(error, "full_key", None) or "a setting", str(error)
+    if found := re.search(r"Interpolation key '([^']*)' not found", text):
+        return f"{name} refers to ${{{shown(found[1])}}}, and there is no such setting"
+    if "Recursive interpolation" in text:
+        return f"{name} refers to itself"
+    return f"{name}: {text.splitlines()[0]}"
 
 
 def several_values(name: str, text: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
@@ -19,9 +20,9 @@ from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from guided.config import schema
+from guided.config import choices, schema
 from guided.config.defaults import completed
-from guided.errors import BadInput
+from guided.errors import BadInput, shown
 from guided.paths import conf_folder
 from guided.untrusted import yaml_reader
 
@@ -78,6 +79,8 @@ class PresetSource(FileConfigSource):
         whole = {key: settings[key] for key in schema.typed_as(int) if key in settings}
         settings |= {key: schema.as_integer(value) for key, value in whole.items()}
         group = config_path.partition("/")[0]
+        if header.get("package") is None:
+            check_package(config_path, settings, path)
         if header.get("package") != "_global_":
             settings = completed(settings, group)
         elif group in settings:
@@ -107,6 +110,28 @@ def check_is_preset(
         plain = typed.removeprefix("override ").removeprefix("optional ").lstrip("/ ")
         if plain.replace("@", "/").replace(".", "/").split("/")[0] == "hydra":
             raise BadInput(f"{path} sets what is Hydra's own, which no preset can: {typed}")
+
+
+def check_package(name: str, settings: Mapping[Any, Any], path: Path) -> None:
+    """Raise BadInput if a file without a line `# @package` sets what lies outside of its group."""
+    group, _, choice = name.partition("/")
+    groups, several = schema.having("group"), group in schema.groups(several=True)
+    inside = {*choices.names(group), choice, "defaults"} if several else {"defaults"}
+    known = schema.known_names() if several or group not in groups else ()
+    for key, value in settings.items():
+        if key in inside or (isinstance(value, dict) and "_target_" in value):
+            continue
+        if key in known or (key in groups and isinstance(value, dict)):
+            raise BadInput(
+                f"{path} sets {shown(key)}, which is no part of {group}: its first line must be "
+                "`# @package _global_`"
+            )
+        if group in ("artist", "look"):
+            raise BadInput(
+                f"{path} must have `{shown(choice)}:` at its top, `_target_: {group}` in it and "
+                f"{shown(key)} beside that; or, to set other settings, the first line "
+                "`# @package _global_`"
+            )
 
 
 def register() -> None:

@@ -119,7 +119,8 @@ def choice(group: str, typed: str, arguments: Sequence[str]) -> str:
     if same:
         raise BadInput(f"{group}={shown(typed)} may be {' or '.join(same)}")
     near = nearest(typed, known) or nearest(plain(typed), {n for p in found for n in p.called()})
-    raise BadInput(f"{group}={shown(typed)} is not one of the {len(known)} of {group}=list{near}")
+    hint = choices.in_other_folders(group, typed) or near
+    raise BadInput(f"{group}={shown(typed)} is not one of the {len(known)} of {group}=list{hint}")
 
 
 def check_says(group: str, choice: str, typed: str, arguments: Sequence[str]) -> None:

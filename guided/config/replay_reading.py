@@ -9,12 +9,12 @@ from typing import Any
 from guided.config.overrides import Override, parse_all, raws
 from guided.config.schema import unrecorded
 from guided.config.values import trusted_words, untrusted
-from guided.errors import BadInput, nearest
+from guided.errors import BadInput
 from guided.runs import manifest, record
 from guided.runs.layout import MANIFEST
 from guided.runs.manifest import Row
 from guided.untrusted import yaml_reader
-from guided.untrusted.typed_paths import absence
+from guided.untrusted.typed_paths import absence, similar
 
 RUN = "run.yaml"
 
@@ -67,12 +67,6 @@ def run_of(folder: Path, where: str) -> Path:
     runs = sorted(folder.glob(f"*/{RUN}")) + sorted(folder.glob(f"*/*/{RUN}"))
     hint = f"; the one of a run in it is from={runs[-1].parent}" if runs else ""
     raise BadInput(f"{where} is a folder without {RUN}{hint}")
-
-
-def similar(path: Path) -> str:
-    """Return a hint at the file of the nearest name."""
-    there = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    return "" if path.exists() else nearest(path.name, there)
 
 
 def instead(path: Path) -> str:

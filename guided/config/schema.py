@@ -402,7 +402,26 @@ def check_keys(cls: type, settings: dict[str, Any], where: str) -> None:
     known = [f.name for f in dataclasses.fields(cls)]
     for key in settings:
         if key not in known:
-            raise BadInput(f"{where}.{shown(key)} is not a setting{nearest(str(key), known)}")
+            hint = elsewhere(where, str(key)) or nearest(str(key), known, 0.6)
+            raise BadInput(f"{where}.{shown(key)} is not a setting{hint}")
+
+
+def elsewhere(where: str, key: str) -> str:
+    """Return a hint at the kinds of a group that have a setting of this name, if others have."""
+    group = where.partition(".")[0]
+    paths = {kind: path for kind, path in kinds.KINDS.items() if kind.startswith(f"{group}/")}
+    found = []
+    for kind, path in paths.items():
+        module, _, name = path.rpartition(".")
+        cls = getattr(import_module(module), name)
+        if key in (f.name for f in dataclasses.fields(cls)):
+            found.append(kind)
+    if not found or len(paths) < 2:
+        return ""
+    return (
+        f" of what is chosen, but of {' and '.join(found)}; it was typed, or a preset such as "
+        "look= sets it"
+    )
 
 
 KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}

@@ -23,6 +23,13 @@ def unknown_setting(key: str, cfg: DictConfig | None = None, flags: Sequence[str
         return line
     if (line := unchosen(key, cfg, flags)) is not None:
         return line
+    if not parent and choices.folders(key, flags):
+        return (
+            f"{key}= is chosen with a plus, +{key}=NAME, because only your own folder has it; its "
+            "files begin with the line `# @package _global_`"
+        )
+    if not parent and (found := choices.in_other_folders(key, "*")):
+        return f"'{key}' is not a setting here{found}"
     if key in schema.known_names():
         return f"what conf/{key} sets must begin with the line `# @package _global_`"
     if parent:
@@ -32,6 +39,8 @@ def unknown_setting(key: str, cfg: DictConfig | None = None, flags: Sequence[str
         known = [str(inside) for inside in node if inside != "_target_"]
     else:
         known = list(schema.settings())
+    if parent and (other := schema.elsewhere(parent, name)):
+        return f"'{shown(key)}' is not a setting{other}; there are {', '.join(known)}"
     near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.7)
     dotted = f"{parent}.{near[0]}" if near and parent else (near[0] if near else "")
     hint = f", did you mean '{dotted}'?" if dotted else f"; there are {', '.join(known)}"

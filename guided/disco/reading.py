@@ -12,9 +12,10 @@ from typing import Any
 
 from guided.disco.table import data, rows
 from guided.disco.values import unpacked
-from guided.errors import BadInput, nearest, shown
+from guided.errors import BadInput, shown
 from guided.untrusted import json_reader, yaml_reader
 from guided.untrusted.regular_files import decoded, read_bytes
+from guided.untrusted.typed_paths import similar
 from guided.untrusted.yaml_reader import Unreadable
 
 LARGEST = 256 * 2**20  # bytes; a DocArray as JSON carries its pictures
@@ -74,11 +75,7 @@ def others(path: Path) -> str:
             found = sorted(file.name for file in islice(path.iterdir(), MOST_FILES))
             found = [name for name in found if name.endswith("settings.txt")] or found
             return f"; name a file in it, as {shown(path / found[0])}" if found else ""
-        if not path.exists():
-            return nearest(
-                path.name, (file.name for file in islice(path.parent.iterdir(), MOST_FILES))
-            )
-    return ""
+    return similar(path)
 
 
 def parsed(text: str, path: Path) -> Any:

@@ -24,6 +24,7 @@ from guided.gallery.script import DATA, VERSION, link
 from guided.runs.files import lock, refuse_link
 from guided.runs.layout import CUTS, FILMS, METRICS, OTHERS, STEPS, STRIPS, film_name
 from guided.runs.manifest import RUNNING
+from guided.untrusted.typed_paths import similar
 
 log = logging.getLogger(__name__)
 THUMBS = "thumbs"
@@ -57,7 +58,7 @@ def rebuild(root: Path) -> Path:
     """Make every page at and below a folder anew, from manifests and pictures only: existing pages
     and data are untrusted. Return the page to open. BadInput if there are no pictures."""
     if not root.is_dir():
-        raise BadInput(f"gallery={root} is no folder")
+        raise BadInput(f"gallery={root} is no folder{similar(root)}")
     folders = list(batches(root))
     if not folders:
         raise BadInput(f"gallery={root}: there are no pictures in it")

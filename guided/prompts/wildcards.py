@@ -42,7 +42,7 @@ from guided.prompts.wildcard_syntax import (
 from guided.text import ENGLISH, language, lines_of
 from guided.untrusted import allowed_files
 from guided.untrusted.regular_files import MB, read_text
-from guided.untrusted.typed_paths import expand, impossible
+from guided.untrusted.typed_paths import expand, impossible, similar
 
 LISTS = Path(__file__).parent / "words"
 OF_PRESETS = ("artist", "medium", "style", "mood")
@@ -71,7 +71,8 @@ class Wildcards:
         path = expand("wildcards", folder)
         allowed_files.check(path)
         if not path.is_dir():
-            raise BadInput(f"wildcards={folder} is no folder; lists are NAME.txt, a choice a line")
+            lists = "lists are NAME.txt, a choice a line"
+            raise BadInput(f"wildcards={folder} is no folder{similar(path)}; {lists}")
         return cls(path, preset_names)
 
     def words(self, name: str, language: str = ENGLISH) -> tuple[str, ...]:

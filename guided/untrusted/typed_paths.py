@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import stat
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 
 from guided.errors import BadInput, shown
 from guided.untrusted.regular_files import kind
 
+MOST_FILES = 10_000  # of a folder that is searched for a similar name
 LONGEST_NAME, LONGEST = 255, 4096  # bytes, of a part and of the whole
 
 
@@ -30,6 +33,19 @@ def expand(setting: str, typed: str | Path) -> Path:
 def absence(path: Path) -> str:
     """Return in words why a path is no file: `is not there`, `is a folder`, `is a named pipe`."""
     return f"is {kind(path.stat().st_mode)}" if path.exists() else "is not there"
+
+
+def similar(path: Path) -> str:
+    """Return `, did you mean 'photo.jpg'?` for the file or folder with the most similar name in
+    the folder of a path where nothing is; empty if there is none."""
+    try:
+        if path.exists():
+            return ""
+        names = [place.name for place in islice(path.parent.iterdir(), MOST_FILES)]
+    except OSError:  # no such folder, or none that can be read
+        return ""
+    found = get_close_matches(path.name, names, n=1, cutoff=0.6)
+    return f", did you mean '{shown(found[0])}'?" if found else ""
 
 
 def check_regular(setting: str, path: Path) -> None:

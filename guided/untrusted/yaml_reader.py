@@ -23,6 +23,7 @@ from yaml.constructor import SafeConstructor
 from guided.errors import BadInput, shown
 from guided.untrusted import interpolation
 from guided.untrusted.regular_files import NotText, decoded, read_bytes
+from guided.untrusted.typed_paths import similar
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is faster
 LONGEST = 1_000_000  # characters of a record
@@ -51,7 +52,8 @@ def text_of(path: Path, where: str, longest: int = LONGEST) -> str:
     except OSError as error:
         if error.errno == errno.EFBIG:
             raise BadInput(f"{where} is larger than {longest // 1000} kB") from error
-        raise BadInput(f"{where} cannot be read: {error.strerror}") from error
+        reason = f"{error.strerror}{similar(path)}"
+        raise BadInput(f"{where} cannot be read: {reason}") from error
     try:
         return decoded(content)
     except NotText as error:

@@ -136,3 +136,8 @@ def test_line_separators_of_other_kinds_part_no_prompt(mark):
         assert override.name == "prompt"
         assert override.text == " ".join(arguments).removeprefix("prompt=")
         assert override.value == override.text
+
+
+def test_two_dashes_alone_are_no_word_of_the_prompt():
+    _, words = read_arguments(["--", "prompt=a cat", "seed=1"])
+    assert [word.raw for word in words] == ["prompt=a cat", "seed=1"]

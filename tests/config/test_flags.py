@@ -59,3 +59,9 @@ def test_a_slip_is_told_the_nearest_flag(slip: str, meant: str) -> None:
 def test_the_text_about_flags_names_every_flag_once() -> None:
     for names in (flags.HELP, flags.VERSION, flags.CFG, flags.MANY, flags.FOLDERS):
         assert sum(word in names for word in flags.SUMMARY.replace(",", "").split()) == 1
+
+
+@pytest.mark.parametrize("typed", [["--multirun", "3"], ["-m", "x"]])
+def test_a_value_of_a_flag_that_takes_none_is_told(typed: list[str]) -> None:
+    with pytest.raises(BadInput, match=f"{typed[0]} takes no value, and has {typed[1]}"):
+        flags.check(typed)

@@ -10,6 +10,8 @@ from hydra.plugins.config_source import ConfigSource
 from omegaconf import OmegaConf
 
 from guided.config import preset_source
+from guided.config.composition import compose
+from guided.config.messages import composed
 from guided.config.preset_source import PresetSource
 from guided.errors import BadInput
 from guided.paths import conf_folder
@@ -110,9 +112,9 @@ def test_no_preset_is_of_hydras_group(tmp_path: Path) -> None:
     "text",
     [
         "# @package _global_\nsteps: 17\n",
-        "prompt: the hydra of Lerna\n",
+        "# @package _global_\nprompt: the hydra of Lerna\n",
         "defaults: [/sampler: plms, _self_]\n",
-        "hydras: 3\n",
+        "# @package _global_\nhydras: 3\n",
     ],
 )
 def test_other_settings_are_read(tmp_path: Path, text: str) -> None:
@@ -145,3 +147,54 @@ def test_hydra_finds_the_source_by_its_scheme_however_often_it_is_registered() -
     preset_source.register()
     sources = [one for one in Plugins.instance().discover(ConfigSource) if one is PresetSource]
     assert sources == [PresetSource]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "word", "told"),
+    [
+        ("look/dusk", "steps: 25\n", "look=dusk", "sets steps, .* `# @package _global_`"),
+        ("look/dawn", "guide:\n  range: {scale: 9}\n", "look=dawn", "sets guide, .* `# @package"),
+        ("shade/deep", "sampler: {eta: 0}\n", "+shade=deep", "sets sampler, .* `# @package"),
+        ("sampler/slow", "sampler: {eta: 0}\n", "sampler=slow", "sets sampler, .* `# @package"),
+        (
+            "artist/me",
+            "words: {en: foo}\n",
+            "artist=me",
+            "must have `me:` at its top, `_target_: ",
+        ),
+    ],
+)
+def test_a_file_without_its_package_line_is_told_it(tmp_path, file, text, word, told):
+    path = tmp_path / f"{file}.yaml"
+    path.parent.mkdir()
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput, match=told) as caught:
+        compose(["prompt=x", word], ["--config-dir", str(tmp_path)])
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "word"),
+    [
+        ("look/dusk", "# @package _global_\nsteps: 25\n", "look=dusk"),
+        ("look/mist", "mist: {_target_: look, words: {en: mist}}\n", "look=mist"),
+        ("sampler/slow", "_target_: sampler/ddim\neta: 0\n", "sampler=slow"),
+        ("guide/soft", "defaults: [clip]\nclip: {scale: 100}\n", "guide=[soft]"),
+    ],
+)
+def test_files_that_need_no_package_line_or_have_it_are_taken(tmp_path, file, text, word):
+    path = tmp_path / f"{file}.yaml"
+    path.parent.mkdir()
+    path.write_text(text, encoding="utf-8")
+    compose(["prompt=x", word], ["--config-dir", str(tmp_path)])
+
+
+@pytest.mark.parametrize("word", ["look=dusk", "sampler=dusk", "look=[oil,dusk]"])
+def test_a_preset_whose_folder_is_not_named_is_told_the_flag(tmp_path, monkeypatch, word):
+    for group in ("look", "sampler"):
+        path = tmp_path / "mine" / group / "dusk.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text("# @package _global_\nsteps: 25\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match=r"dusk.yaml is chosen with --config-dir mine$"):
+        composed(["prompt=x", word])

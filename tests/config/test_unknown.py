@@ -33,3 +33,37 @@ def test_a_mapping_with_other_keys_is_drawn_as_text_with_a_warning(caplog, text,
     plan = Plan.read(compose(["prompt=x", f"negative={text}"]))
     assert plan.prompts[1].text == text
     assert ("drawn as one text" in caplog.text) == warned
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["generator=pixels", "generator.symmetry=both"],
+            "but of generator/diffusion; .*momentum",
+        ),
+        (["sampler=plms", "sampler.recurrence=2"], "but of sampler/ddim and sampler/ddpm"),
+        (["output.still.every=5"], "but of output/cuts and output/steps and output/video"),
+    ],
+)
+def test_a_setting_of_another_choice_of_the_group_is_told_to_be_one(words, message):
+    with pytest.raises(BadInput, match=message) as caught:
+        compose(["prompt=x", *words])
+    assert "did you mean" not in str(caught.value)
+
+
+def test_a_preset_that_sets_what_the_generator_has_not_is_told_so():
+    with pytest.raises(BadInput, match=r"generator\.symmetry .* generator/diffusion.* a preset"):
+        Plan.read(compose(["prompt=x", "generator=pixels", "look=kaleidoscope"]))
+
+
+def test_a_group_of_ones_own_needs_a_plus_or_its_folder(tmp_path, monkeypatch):
+    (tmp_path / "mine" / "shade").mkdir(parents=True)
+    (tmp_path / "mine" / "shade" / "deep.yaml").write_text("# @package _global_\nsteps: 25\n")
+    monkeypatch.chdir(tmp_path)
+    flags = ["--config-dir", "mine"]
+    with pytest.raises(BadInput, match=r"chosen with a plus, \+shade=NAME"):
+        compose(["prompt=x", "shade=deep"], flags)
+    assert compose(["prompt=x", "+shade=deep"], flags).steps == 25
+    with pytest.raises(BadInput, match=r"mine/shade/deep.yaml is chosen with --config-dir mine"):
+        compose(["prompt=x", "shade=deep"])
