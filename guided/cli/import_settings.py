@@ -58,12 +58,24 @@ def source(path: Path) -> tuple[str, int, Translation]:
         text = reading.text_of(path)
         other = other_programs.of_text(text)
         data = None if other else reading.parsed(text, path)
-        other = other or other_programs.of_data(data)
+        other = other or (None if is_own(data) else other_programs.of_data(data))
+    if is_own(data):
+        raise BadInput(
+            f"import={path} is of a run of this program: from={path.parent} draws it again"
+        )
     if other is not None:
         return other.program.name, len(other.values), runnable(translation.translate(other))
     program, settings = reading.settings_of(data, path)
     whose = f"{PROGRAMS[program]} ({name})" if (name := dialect(settings)) else PROGRAMS[program]
     return whose, len(settings), imported(path, program, settings)
+
+
+def is_own(data: Any) -> bool:
+    """Return whether data are of this program's run.yaml or manifest.json."""
+    if not isinstance(data, dict):
+        return False
+    kinds = any(isinstance(node, dict) and "_target_" in node for node in data.values())
+    return kinds or {"guided", "rows"} <= data.keys()
 
 
 def of_picture(path: Path) -> tuple[Any, Settings | None]:
@@ -72,9 +84,8 @@ def of_picture(path: Path) -> tuple[Any, Settings | None]:
         raise BadInput(f"import={path} is a picture of this program: from={path} draws it again")
     texts = metadata.texts(path)
     other = other_programs.of_texts(texts)
-    known = reading.names("disco") | reading.names("discoart")
     parts = [texts, *map(other_programs.parsed, texts.values())]
-    whole = next((one for one in parts if isinstance(one, dict) and one.keys() & known), None)
+    whole = next((one for one in parts if isinstance(one, dict) and reading.is_discos(one)), None)
     if other is None and whole is None:
         names = ", ".join(program.name for program in programs())
         raise BadInput(

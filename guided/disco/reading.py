@@ -5,6 +5,7 @@ are the `tags` of its documents.
 """
 
 import math
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -43,12 +44,19 @@ def settings_of(data: Any, path: Path) -> tuple[str, dict[str, Any]]:
     if extent(settings, {}) > MOST:
         raise BadInput(f"import={path}: its settings are too large, or inside one another")
     settings = {str(name): value for name, value in settings.items()}
-    if not settings.keys() & (names("disco") | names("discoart")):
+    if not is_discos(settings.keys()):
         raise BadInput(
             f"import={path} has no setting of Disco Diffusion or DiscoArt in it, nor of another "
             "known program; a Disco settings file has text_prompts, steps, cut_overview, ..."
         )
     return program(settings), settings
+
+
+def is_discos(settings: Iterable[str]) -> bool:
+    """Return whether names of settings are Disco's or DiscoArt's: one that other programs have not
+    is among them, or all of them are theirs."""
+    have, known = set(settings), names("disco") | names("discoart")
+    return bool(have & (known - set(data()["common"]))) or (bool(have) and have <= known)
 
 
 def text_of(path: Path) -> str:

@@ -30,6 +30,8 @@ def number(name: str, value: Any) -> Any:
     number."""
     typed = text(name, value)
     value = int(value) if isinstance(value, bool) else value  # as Python counts
+    if re.fullmatch(r"\s*[+-]?\d{1,100}\s*", typed):  # a float would round a long seed
+        return int(typed)
     try:
         result = float(
             value if is_number(value) else {"true": "1", "false": "0"}.get(typed.lower(), typed)

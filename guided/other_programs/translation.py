@@ -20,6 +20,7 @@ EXTRA = re.compile(r"<(?:lora|lyco|hypernet)\w*:[^<>]*>", re.IGNORECASE)
 EMPHASIS = re.compile(r"(?<!\\)\(([^()\\:]*(?:\\.[^()\\:]*)*):\s*[\d.]+\s*\)")
 NO = re.compile(r"\s--(?:neg|no)\s+(?P<words>(?:(?!\s--).)+)", re.DOTALL)
 SCENE = re.compile(r"(?s)(?P<text>.*?):\s*(?P<weight>[+-]?(?:\d+\.?\d*|\.\d+))\s*(?:[_:].*)?")
+PICTURE = re.compile(r"(?s)\s*\[[^\[\]]+\][^\[\]]*")  # [photo.png]:2
 WEIGHED = re.compile(r"(?s)(?P<text>.*?)::\s*(?P<weight>-?\d*\.?\d*)")
 
 
@@ -139,7 +140,10 @@ def scene(words: str, out: Translation) -> list[tuple[str, float]]:
     first, *later = words.split("||")
     if later:
         out.leave("its later scenes", "they belong to films; this program draws stills")
-    found = [(part, SCENE.fullmatch(part)) for part in first.split("|")]
+    parts = first.split("|")
+    if pictures := [part for part in parts if PICTURE.fullmatch(part)]:
+        out.leave("the pictures in its scene", "say them with image_prompt=")
+    found = [(part, SCENE.fullmatch(part)) for part in parts if part not in pictures]
     return [
         (match["text"], float(match["weight"])) if match else (part, 1.0) for part, match in found
     ]
@@ -161,7 +165,7 @@ def clean(given: Taken, words: str, out: Translation) -> str:
     if words != " ".join(before.split()):
         note = "marks of emphasis and <lora:...> are taken out of the prompt"
         out.notes.append(note) if note not in out.notes else None
-    return words.strip(" ,")
+    return re.sub(r"\s+,", ",", words).strip(" ,") if words != before else words.strip(" ,")
 
 
 def weight_of(value: Any) -> float:

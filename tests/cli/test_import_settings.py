@@ -315,6 +315,13 @@ def test_a_picture_of_this_program_is_drawn_again_otherwise(tmp_path):
         run([f"import={path}", f"folder={tmp_path}"])
 
 
+@pytest.mark.parametrize("name", ["run.yaml", "manifest.json"])
+def test_a_run_of_this_program_is_drawn_again_otherwise(name):
+    path = ROOT / "tests" / "fixtures" / "v0.1" / "run" / name
+    with pytest.raises(BadInput, match=r"from=.*run draws it again"):
+        run([f"import={path}"])
+
+
 def test_a_picture_without_settings_is_told(tmp_path):
     path = png(tmp_path / "x.png", {"Comment": "Created with GIMP"})
     with pytest.raises(

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from guided.disco import reading
-from guided.disco.reading import read
+from guided.disco.reading import is_discos, read
 from guided.errors import BadInput
 
 DISCO = {"text_prompts": {"0": ["a lighthouse"]}, "ViTB32": True, "steps": 250, "max_frames": 1}
@@ -63,6 +63,22 @@ def test_the_tags_of_a_docarray(tmp_path, wrapped):
 )
 def test_a_few_settings_are_enough_to_tell(tmp_path, settings, program):
     assert read(saved(tmp_path, "x.json", json.dumps(settings)))[0] == program
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["steps", "seed", "width"], True),
+        (["steps", "seed", "model"], False),
+        (["steps", "seed", "model", "cut_overview"], True),
+        (["zoom", "fov", "angle", "prompts"], False),
+        (["RN50", "x"], True),
+        ([], False),
+        (["x"], False),
+    ],
+)
+def test_names_that_many_programs_have_are_not_discos_alone(names, expected):
+    assert is_discos(names) is expected
 
 
 def test_an_alias_that_repeats_a_list_is_no_harm(tmp_path):

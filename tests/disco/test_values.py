@@ -104,6 +104,7 @@ def test_several_values_are_refused_without_being_written_out(read):
 
 
 def test_numbers_and_truths_are_named_when_they_are_none():
+    assert number("seed", "9007199254740993") == 2**53 + 1  # which no float is
     assert (number("x", True), number("x", "False"), truth("x", "off")) == (1, 0, False)
     assert (number("x", "12.0"), number("x", 0.25), truth("x", 1.0)) == (12, 0.25, True)
     with pytest.raises(ValueError, match="steps=many"):

@@ -36,6 +36,11 @@ def test_prose_is_no_settings(text):
     assert of_text(text) is None
 
 
+def test_a_program_without_a_name_is_read_all_the_same():
+    data = {"prompt": "a castle", "seed": 3, "width": 64, "height": 64, "model": "x"}
+    assert of_data(data).program.name == "a program that is not known by name"
+
+
 def test_files_of_text():
     assert of_text(samples.A1111).program.name == "AUTOMATIC1111's web UI"
     assert of_text(samples.DREAM).program.name == "InvokeAI"

@@ -42,6 +42,7 @@ def test_all_else_is_listed(program, data, expected):
     ("typed", "expected"),
     [
         ("a (red:1.3) fox, <lora:detail:0.8>", "a red fox"),
+        ("a fox <lora:x:1>, snow", "a fox, snow"),
         ("((a (red:1.2) fox:1.1):1.4)", "a red fox"),
         (r"a fox \(animal\)", "a fox (animal)"),
         ("a fox (close up)", "a fox (close up)"),
@@ -77,6 +78,12 @@ def test_prefix_and_suffix_of_scenes_belong_to_the_prompt():
     assert found.settings["prompt"] == [
         {"text": "oil, a , art", "weight": 2}, "oil, b , art",
     ]  # fmt: skip
+
+
+def test_pictures_in_a_scene_are_told_and_are_no_words():
+    found = said("PyTTI", scenes="[photo.png]:2 | a fox")
+    assert found.settings["prompt"] == "a fox"
+    assert "image_prompt=" in str(found.left)
 
 
 def test_later_prompts_are_told():
