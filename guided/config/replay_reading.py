@@ -24,8 +24,10 @@ def read_settings(path: Path, where: str) -> dict[str, Any]:
     BadInput when there are none."""
     if path.is_dir():
         path = run_of(path, where)
+    if path.exists() and not path.is_file():
+        raise BadInput(f"{where}: the file {absence(path)}")
     if not path.is_file():
-        raise BadInput(f"{where}: the file {absence(path)}{similar(path)}")
+        raise BadInput(f"{where}: there is no such file{similar(path)}")
     if path.suffix.lower() in (".yaml", ".yml"):
         found = record.from_yaml(yaml_reader.text_of(path, where), where)
     else:

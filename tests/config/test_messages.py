@@ -1,11 +1,13 @@
 """Every error is one printable line, and Python's values become words."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guided.config.composition import compose
-from guided.config.messages import composed, say, words_for
+from guided.config.messages import BAD, composed, say, words_for
 from guided.config.overrides import raws
 from guided.errors import BadInput
 
@@ -70,3 +72,13 @@ def test_an_error_that_nobody_expected_names_its_kind():
 
 def test_what_is_right_composes():
     assert composed(["prompt=x"]) == compose(["prompt=x"])
+
+
+def test_a_path_that_may_not_be_opened_is_bad_input_and_named_with_its_setting(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["run.py", "prompt=a", "clip=['RN50::mine/m.pt']", "folder=."])
+    for place in ("mine/m.pt", str(Path("mine/m.pt").absolute())):
+        error = PermissionError(13, "Permission denied", place)
+        assert isinstance(error, BAD)
+        assert say(error) == f"clip=['RN50::mine/m.pt']: {place}: Permission denied"
+    assert say(PermissionError(13, "Permission denied", "/x")) == "/x: Permission denied"
+    assert say(OSError(5, "I/O error", "/x")) == "/x: I/O error (debug=true shows where)"
