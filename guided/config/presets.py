@@ -20,6 +20,7 @@ from guided.config import choices
 from guided.config.defaults import completed
 from guided.errors import BadInput, nearest, printable, shown
 from guided.paths import program
+from guided.prompts import lists
 from guided.prompts.prompt import split_weight
 from guided.text import CHINESE, ENGLISH, split, unquoted
 from guided.untrusted import yaml_reader
@@ -89,6 +90,7 @@ def weighted(
     """Return the choices that `[hokusai:2,van gogh]` names, each once, and the weights of those
     that have one; None for a sweep. Raises BadInput, which names the nearest, when there is no
     such preset."""
+    value = lists.usual_marks(value)
     match = re.fullmatch(r"\s*(\[?)(.*?)(\]?)\s*", value, re.DOTALL)
     assert match is not None  # any text matches
     left, inner, right = match.groups()
@@ -100,7 +102,10 @@ def weighted(
     for item in items:
         item = re.sub(r"\\(.)", r"\1", item)  # as Hydra writes a sweep's `hokusai:2`
         name, weight = split_weight(item)
-        chosen.append(found := choice(group, unquoted(name), arguments))
+        found = choice(group, unquoted(name), arguments)
+        if found in chosen and (name != item or found in weights):
+            raise BadInput(f"{group}={shown(value)}: {found} is there twice, with a weight")
+        chosen.append(found)
         if name != item:
             check_says(group, found, item, arguments)
             weights[found] = weight

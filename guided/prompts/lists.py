@@ -78,6 +78,14 @@ def read(text: str) -> Any:
     return value if reader.at == len(text) else None
 
 
+def usual_marks(text: str) -> str:
+    """Return a list of names with the usual brackets and commas in place of those of other
+    scripts; `a，b` without brackets is one too."""
+    table = dict.fromkeys(COMMAS, ",") | dict.fromkeys(LIST, "[") | dict.fromkeys(LIST_END, "]")
+    usual = text.translate(str.maketrans(table))
+    return f"[{usual}]" if usual != text and not usual.lstrip().startswith("[") else usual
+
+
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return a mapping, or raise ValueError for a key that it has twice."""
     if len(dict(pairs)) < len(pairs):

@@ -69,7 +69,17 @@ def parse(prompt: Any, negative: Any = None, image_prompt: Any = None) -> list[P
         raise BadInput('prompt is empty: say what to draw, as in prompt="a red heart"')
     if not any(prompt.at(k / 1000) for prompt in prompts for k in range(1001)):
         raise BadInput(f"prompt={shown(prompt)}: every weight is 0, so nothing would be drawn")
+    warn_of_gaps(prompts)
     return prompts
+
+
+def warn_of_gaps(prompts: Sequence[Prompt]) -> None:
+    """Warn if at some progress no prompt has a weight, so that nothing is followed there."""
+    if all(is_number(one.weight) and one.begins == 0 and one.ends == 1 for one in prompts):
+        return
+    gaps = [k / 100 for k in range(100) if not any(one.at(k / 100) for one in prompts)]
+    if gaps:
+        log.warning("no prompt has a weight at progress %g: nothing is followed there", gaps[0])
 
 
 def warn_of_wanted(avoided: Sequence[Prompt]) -> None:
@@ -182,13 +192,20 @@ def read(item: Any, setting: str, default: float = 1.0) -> Prompt:
         if isinstance(item.get(key), dict | list | bool):
             raise BadInput(f"{setting}={shown(item)}: {key} must be a text")
     path = str(item.get("image", ""))
+    begins = read_progress(item.get("from", 0), setting)
+    ends = read_progress(item.get("until", 1), setting)
+    if not begins < ends:
+        raise BadInput(
+            f"{setting}={shown(item)}: until={shown(item.get('until', 1))} must be above "
+            f"from={shown(item.get('from', 0))}, or the prompt counts nowhere"
+        )
     return Prompt(
         text=stripped(str(item.get("text", path)), item, setting),
         weight=read_weight(item.get("weight", default), item, setting),
         clips=tuple(map(str, as_list(item.get("clips")))),
         image=path,
-        begins=read_progress(item.get("from", 0), setting),
-        ends=read_progress(item.get("until", 1), setting),
+        begins=begins,
+        ends=ends,
     )
 
 

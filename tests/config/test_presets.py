@@ -14,7 +14,7 @@ from guided.config import card_list
 from guided.config.catalog import spelt_out
 from guided.config.overrides import parse, raws
 from guided.config.plan import Plan
-from guided.config.presets import presets, table
+from guided.config.presets import presets, table, weighted
 from guided.errors import BadInput
 from guided.paths import conf_folder
 from guided.prompts.prompt import split_weight
@@ -230,3 +230,17 @@ def test_ones_own_artists_are_shown_and_found(tmp_path: Path, flags: list[str]) 
     assert "in crayon" in run(*flags, "artist=list").stdout
     found = run(*flags, "prompt=x", "artist=[我:2]", "--cfg", "job")
     assert re.search(r"artist:\s+me:.*\n(.*\n)*?\s+weight: 2", found.stdout), found.stderr
+
+
+@pytest.mark.parametrize(
+    "value", ["【葛饰北斋，turner】", "葛饰北斋、turner", "[hokusai，turner]"]
+)
+def test_a_list_of_names_may_have_the_marks_of_any_script(value):
+    assert weighted("artist", value) == (["hokusai", "turner"], {})
+
+
+@pytest.mark.parametrize("value", ["[hokusai:2,hokusai]", "[hokusai,葛饰北斋:2]"])
+def test_a_preset_twice_with_a_weight_is_refused(value):
+    with pytest.raises(BadInput, match="hokusai is there twice"):
+        weighted("artist", value)
+    assert weighted("artist", "[hokusai,hokusai]") == (["hokusai"], {})

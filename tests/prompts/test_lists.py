@@ -133,6 +133,14 @@ def test_a_key_twice_is_refused(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "usual"),
+    [("【a，b】", "[a,b]"), ("a、b", "[a,b]"), ("[a，b]", "[a,b]"), ("a,b", "a,b"), ("a", "a")],
+)
+def test_marks_of_lists_of_names_become_the_usual_ones(text, usual):
+    assert lists.usual_marks(text) == usual
+
+
+@pytest.mark.parametrize(
     ("text", "resembles"),
     [
         ("[a", True),

@@ -110,6 +110,9 @@ def test_a_negative_prompt_without_a_weight_counts_the_same_however_it_is_writte
         ({"text": "cat", "from": 2}, "progress"),
         ({0.5: "cat", 0.2: "dog"}, "rise"),
         ({0: "cat", 1: "dog"}, "the end of the run"),
+        ({"text": "cat", "from": 0.5, "until": 0.5}, "until=0.5 must be above from=0.5"),
+        ([{"text": "cat", "from": "50%", "until": 0.4}, "dog"], "until=0.4 must be above"),
+        ([{"text": "cat", "from": 1}, "dog"], "until=1 must be above from=1"),
         ({"text": ["cat", "dog"]}, "must be a text"),
         ({"text": {"a": "cat"}}, "must be a text"),
         ({"text": "cat", "weight": "[0]*10"}, "every weight is 0"),
@@ -210,7 +213,7 @@ def test_what_is_wanted_and_what_is_not(prompt, negative, wants, not_wanted):
 @given(st.text("[]{}【】\"'“”,，:：|_$a1.5- é\\\n<>()", max_size=30), st.booleans())
 @settings(deadline=None)
 def test_any_text_is_read_or_refused(text: str, negative: bool) -> None:
-    """No other exception, and a warning is one printable line."""
+    """No other exception is raised."""
     try:
         found = parse("x", text) if negative else parse([text, "x"])
     except BadInput as error:
@@ -299,6 +302,21 @@ def test_what_is_drawn_as_text_is_told(
 ) -> None:
     parse(prompt, negative)
     assert re.search(re.escape(said).replace(r"\.\*", ".*"), caplog.text)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "at"),
+    [({0.2: "a", 0.5: "b"}, "0:"), ({0: "a", 0.5: "b:0"}, "0.5:"),
+     ({"text": "a", "until": 0.4}, "0.4:"),
+     ({"text": "a", "weight": [[0, 0], [0.3, 1]]}, "0:"), ([{"text": "a", "until": 0.4}, "b"], ""),
+     ({0: "a", 0.5: "b"}, ""), ({"text": "a", "weight": {"linear": [[0, 1], [1, 2]]}}, "")],
+)  # fmt: skip
+def test_a_part_of_the_run_without_a_prompt_is_told(
+    prompt: object, at: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    parse(prompt)
+    assert len(caplog.records) == bool(at)
+    assert f"no prompt has a weight at progress {at}" in caplog.text or not at
 
 
 @pytest.mark.parametrize(
