@@ -81,8 +81,9 @@ def read(text: str) -> Any:
 def usual_marks(text: str) -> str:
     """Return a list of names with the usual brackets and commas in place of those of other
     scripts; `a，b` without brackets is one too."""
-    table = dict.fromkeys(COMMAS, ",") | dict.fromkeys(LIST, "[") | dict.fromkeys(LIST_END, "]")
-    usual = text.translate(str.maketrans(table))
+    marks = COMMAS + LIST + LIST_END
+    usual_ones = "," * len(COMMAS) + "[" * len(LIST) + "]" * len(LIST_END)
+    usual = text.translate(str.maketrans(marks, usual_ones))
     return f"[{usual}]" if usual != text and not usual.lstrip().startswith("[") else usual
 
 
