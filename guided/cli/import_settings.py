@@ -61,7 +61,7 @@ def source(path: Path) -> tuple[str, int, Translation]:
         other = other or (None if is_own(data) else other_programs.of_data(data))
     if is_own(data):
         raise BadInput(
-            f"import={path} is of a run of this program: from={path.parent} draws it again"
+            f"import={path} is a run of this program: from={path.parent} draws it again"
         )
     if other is not None:
         return other.program.name, len(other.values), runnable(translation.translate(other))

@@ -375,11 +375,7 @@ def test_cases_from_the_field(case, text, expected, tmp_path, capsys):
     path.write_text(text, encoding="utf-8")
     lines = printed(capsys, f"import={path}", f"folder={tmp_path}")
     (line,) = [line for line in lines if not line.startswith("#")]
-    # At the moment of symmetry, 0.09 of 240 steps, is what the look has too.
-    words = [
-        word for word in shlex.split(line)[2:] if not word.startswith("generator.symmetry_at")
-    ]
-    assert words == ["look=disco", *expected]
+    assert shlex.split(line)[2:] == ["look=disco", *expected]
     notes = [line for line in lines if line.startswith("# note:")]
     for name, part in NOTES.items():
         assert any(part in note for note in notes) is (name == case)

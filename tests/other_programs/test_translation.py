@@ -76,7 +76,7 @@ def test_midjourneys_parts_have_weights():
 def test_prefix_and_suffix_of_scenes_belong_to_the_prompt():
     found = said("PyTTI", scene_prefix="oil, ", scenes="a:2:0.1 | b:1_top", scene_suffix=", art")
     assert found.settings["prompt"] == [
-        {"text": "oil, a , art", "weight": 2}, "oil, b , art",
+        {"text": "oil, a, art", "weight": 2}, "oil, b, art",
     ]  # fmt: skip
 
 
