@@ -11,7 +11,7 @@ from guided.config import choices, presets
 from guided.config.overrides import Override, values_of
 from guided.config.schema import settings
 from guided.console import show, tell
-from guided.errors import printable
+from guided.errors import BadInput, printable, shown
 from guided.models.cards import keep_in
 from guided.paths import EMBEDDED, program
 from guided.untrusted import yaml_reader
@@ -28,6 +28,8 @@ def asked(words: Sequence[Override], flags: Sequence[str]) -> str | None:
         listed = word.name in OTHERS or bool(choices.folders(word.name, flags))
         if typed == LIST and listed and LIST not in choices.names(word.name, flags):
             return word.name
+        if word.name == "words":
+            raise BadInput(f"words={shown(typed)}: words=list is there, and nothing else")
     return None
 
 

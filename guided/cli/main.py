@@ -98,7 +98,8 @@ def obey(main: Callable[[], None], argv: list[str]) -> None:
         check_hydras(words)
         composition.sources(given)
     if {*flags.CFG} & set(given):
-        console.show(printable(OmegaConf.to_yaml(compose(words, given)), lines=True))
+        settings = compose([word for word in words if word.name != "show"], given)
+        console.show(printable(OmegaConf.to_yaml(settings), lines=True))
     else:
         through_hydra_or_not(main, argv, given, words)
 

@@ -45,6 +45,7 @@ def read_arguments(arguments: Sequence[str]) -> tuple[list[str], list[Override]]
             if not wants_value:
                 refuse_setting_as_flag(arguments, place)
         elif is_prose(argument):
+            other_names.check_spaced(argument)
             bare.append(argument)
             places.append(place)
         else:

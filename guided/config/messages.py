@@ -66,6 +66,8 @@ def reason(error: Exception) -> str:
         hint = "; models=list describes them" if group in ("model", "clip") else ""
         if ours := old_choice(group, choice):
             return f"{group}={choice} is {group}={ours} here"
+        if line := other_names.choice(group, choice):
+            return line
         hint += choices.in_other_folders(group, choice)
         return not_one_of(group, choice, error.options or choices.names(group, sys.argv)) + hint
     if isinstance(error, HydraException | OmegaConfBaseException):

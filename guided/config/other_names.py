@@ -79,9 +79,20 @@ def it_is(kind: str) -> str:
     return "it is " if kind in ("same", *SIDES) else ""
 
 
-def assignment(name: str, value: str | None, missing: str = "VALUE") -> str:
+def choice(group: str, name: str) -> str | None:
+    """Return a line for a sampler or model of other programs that is chosen here; None if it is
+    none of these."""
+    if group == "sampler" and any(named(name, kind) for kind in ("samplers", "near")):
+        return f"sampler={shown(name)}: {sampler(name)}"
+    if group == "model" and key(name).startswith(tuple(data()["latent"])):
+        about = "there is no latent diffusion; model=list has the models"
+        return f"model={shown(name)} is not here (yet): {about}"
+    return None
+
+
+def assignment(name: str, value: str | None) -> str:
     """Return a setting as it is typed in a shell."""
-    return f"{name}={missing if value is None else shlex.quote(shown(value))}"
+    return f"{name}={shlex.quote(shown(value)) if value else 'VALUE'}"
 
 
 def filled(text: str, value: str | None) -> str:
@@ -146,6 +157,15 @@ def check_settings(unknown: Iterable[str], values: Mapping[str, str | None]) -> 
     for name in unknown:
         if (line := remark(name, values)) is not None:
             raise BadInput(line)
+
+
+def check_spaced(text: str) -> None:
+    """Raise BadInput for a bare text such as `cfg scale=7`, which begins with the name of a
+    setting of another program that has blanks in it."""
+    name, equals, value = text.partition("=")
+    name = name.strip()
+    if equals and " " in name and (line := remark(name, {name: value.strip()})) is not None:
+        raise BadInput(line)
 
 
 def check_command(word: str) -> None:

@@ -8,7 +8,7 @@ from guided.batch.prompt_files import read as read_rows
 from guided.config import choices, other_names
 from guided.config.command_line import read_arguments
 from guided.config.composition import Composer, compose
-from guided.config.messages import words_for
+from guided.config.messages import composed, words_for
 from guided.config.overrides import parse
 from guided.config.schema import known_names
 from guided.errors import BadInput
@@ -146,6 +146,33 @@ def test_a_flag_of_another_program_is_told_the_setting(arguments, told):
     assert told in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("cfg scale=7", "guide.clip.scale"), ("Negative prompt=fog, rain", "negative='fog, rain'")],
+)
+def test_a_name_with_blanks_in_it_is_no_prompt(text, told):
+    with pytest.raises(BadInput, match=told):
+        read_arguments([text])
+    assert read_arguments(["energy mass c2 = E"])[1]
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("sampler=euler_a", "sampler=ddpm is the nearest here"),
+        ("sampler=k_lms", "sampler=plms is the nearest here"),
+        ("sampler=dpmsolver++", "it is sampler=dpmpp_2m here"),
+        ("model=sdxl", r"model=sdxl is not here \(yet\): there is no latent diffusion"),
+        ("model=stable-diffusion-v1-5", "there is no latent diffusion"),
+        ("sampler=dimm", "did you mean 'ddim'"),
+        ("model=imagnet512", "did you mean 'imagenet512'"),
+    ],
+)
+def test_a_sampler_or_model_of_another_program_is_told_so(word, told):
+    with pytest.raises(BadInput, match=told):
+        composed(["prompt=x", word])
+
+
 @pytest.mark.parametrize("word", ["help", "list", "ui", "version", "models", "Help"])
 def test_a_command_that_stands_alone_is_no_prompt(word):
     with pytest.raises(BadInput, match=f"to draw the word: prompt={word}"):
@@ -156,6 +183,11 @@ def test_a_command_that_stands_alone_is_no_prompt(word):
 def test_a_prompt_is_still_a_prompt(words):
     _, settings = read_arguments(words)
     assert [one.text for one in settings] == [" ".join(words)]
+
+
+def test_python_has_random_seeds_too():
+    for value in (-1, "random", "Random", None):
+        assert words_for("x", [], {"seed": value})[0].value is None
 
 
 def test_what_is_told_is_what_a_shell_takes():
