@@ -58,7 +58,13 @@ class Rows:
 
 def read_rows(words: Sequence[Override], flags: Sequence[str], recorded: Record | None) -> Rows:
     """Return the rows of a command: those of prompts=, batch=, a recorded run and -m."""
-    words, swept = expanded(words, flags) if set(MANY) & set(flags) else (list(words), [])
+    many = bool(set(MANY) & set(flags))
+    words, swept = expanded(words, flags) if many else (list(words), [])
+    if many and not any(row.words for row in swept):
+        log.warning(
+            "-m has nothing to vary: seed=1,2 would be two values, and prompts are quoted, as in "
+            """prompt='"a cat","a dog"'"""
+        )
     composer = Composer(words, lasting(flags), recorded)
     with composer.row() as composed:
         cfg = composed.cfg

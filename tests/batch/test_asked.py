@@ -62,3 +62,12 @@ def test_a_word_that_every_row_overrides_is_told(tmp_path, caplog):
     asked.read_rows(words, [], None)
     assert "prompt=x has no effect: every row has its own prompt" in caplog.text
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [("prompt=a cat, a dog", True), ('prompt="a cat","a dog"', False), ("seed=1,2", False)],
+)
+def test_a_sweep_of_nothing_is_told(caplog, word, told):
+    words_of(*["prompt=x"] * ("prompt" not in word), word, flags=("-m",))
+    assert ("-m has nothing to vary" in caplog.text) == told
