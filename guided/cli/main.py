@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
@@ -30,22 +31,30 @@ from guided.untrusted import interpolation
 from guided.untrusted.typed_paths import expand
 
 log = logging.getLogger(__name__)
+MOST_ALIKE = 20  # warnings
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 HYDRAS = re.compile(r"hydra[./](launcher|sweeper|sweep)\b")  # settings of Hydra's that may be set
 
 
 @dataclass
 class Once(logging.Filter):
-    """A filter that lets each message pass once: a thousand rows may cause the same warning."""
+    """A filter that lets each message pass once, and MOST_ALIKE of one kind: a thousand rows may
+    cause the same warning."""
 
     told: set[str] = field(default_factory=set)
+    kinds: Counter[str] = field(default_factory=Counter)  # by the message's pattern
 
     def filter(self, line: logging.LogRecord) -> bool:
-        """Return whether the message is new."""
+        """Return whether the message is new; the last of a kind says so."""
         text = line.getMessage()
-        new = text not in self.told
+        kind = f"{line.name} {line.msg}"
+        if text in self.told or self.kinds[kind] == MOST_ALIKE:
+            return False
         self.told.add(text)
-        return new
+        self.kinds[kind] += 1
+        if self.kinds[kind] == MOST_ALIKE:
+            line.msg, line.args = f"{text} (more of this kind are not shown)", ()
+        return True
 
 
 def guard(main: Callable[[], None], argv: list[str]) -> int:

@@ -1,5 +1,6 @@
 """Bad input: one line that names the setting, before torch is imported; and the exit code."""
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -277,3 +278,15 @@ def test_a_broken_yaml_is_bad_input_and_named():
     with pytest.raises(yaml.YAMLError) as caught:
         yaml.safe_load("a: b: c")
     assert cli_main.report(caught.value, debug=False) == cli_main.BAD_INPUT
+
+
+def test_a_thousand_warnings_of_one_kind_are_twenty_lines(capsys, monkeypatch):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    cli_main.log_to_terminal()
+    log = logging.getLogger("guided.test")
+    for number in range(1000):
+        log.warning("row %d has %s", number // 2, "a slip")
+        log.warning("another kind")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 21 and "WARNING: row 0 has a slip" in lines
+    assert lines[-1] == "WARNING: row 19 has a slip (more of this kind are not shown)"
