@@ -121,6 +121,7 @@ def of_row(plan: Plan, cfg: Any, row: Row) -> dict[str, Any]:
         "negative": [of_prompt(one) for one in plan.prompts[count:end]],
         "image_prompts": [of_prompt(one) for one in plan.prompts[end:]],
         "drawn_as": drawn_as(plan, seeded),
+        "read_as": plan.understood(plan.seed),
         "models": [plan.drawn_with],
         "clips": list(plan.clips),
         "guides": list(plan.guides),
@@ -131,7 +132,7 @@ def of_row(plan: Plan, cfg: Any, row: Row) -> dict[str, Any]:
         "outputs": list(plan.outputs),
         "missing": plan.missing(),
     }
-    optional = ("where", "image_prompts", "drawn_as", "missing")
+    optional = ("where", "image_prompts", "drawn_as", "read_as", "missing")
     return {name: part for name, part in parts.items() if part or name not in optional}
 
 

@@ -77,6 +77,8 @@ def test_what_wildcards_and_looks_make_of_a_text_is_shown_where_it_is_certain(ca
     [drawn] = found["drawn_as"]
     assert drawn.startswith("a red cat, ") and "ink" in drawn
     assert "drawn_as" not in shown(capsys, "prompt=a {red|blue} cat")
+    assert shown(capsys, "prompt=un gato")["read_as"] == {"un gato": "un cat"}
+    assert "read_as" not in shown(capsys, "prompt=a cat")
 
 
 def test_rows_have_in_common_what_is_common(capsys, tmp_path):
