@@ -9,29 +9,13 @@ place of the paper's p = 1 edges are smoothed too.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from guided.interfaces import Guide, GuideSettings, Scene
 from guided.schedule import schedule
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-@dataclass
-class Smooth(GuideSettings):
-    """Settings of the guide that reduces total variation."""
-
-    scale: Any = 0  # 0: off; usual values in Disco Diffusion are 0 to 1000
-
-    def __post_init__(self) -> None:
-        self.scale = schedule("scale", self.scale, 0)
-
-    def prepare(self, scene: Scene) -> Guide:
-        """Return the guide."""
-        from guided.guides.base import LossGuide
-
-        return LossGuide(total_variation, self.scale)
 
 
 def total_variation(image: Tensor) -> Tensor:
@@ -42,32 +26,23 @@ def total_variation(image: Tensor) -> Tensor:
     return (across + down) / image[0].numel()
 
 
-@dataclass
-class Range(GuideSettings):
-    """Settings of the guide that brings values back into [0, 1], strongly where they are far."""
-
-    scale: Any = 150  # 0: off; usual values in Disco Diffusion are 0 to 1000
-
-    def __post_init__(self) -> None:
-        self.scale = schedule("scale", self.scale, 0)
-
-    def prepare(self, scene: Scene) -> Guide:
-        """Return the guide."""
-        from guided.guides.base import LossGuide
-
-        return LossGuide(squared_excess, self.scale)
-
-
 def squared_excess(image: Tensor) -> Tensor:
     """Return the mean squared distance of values from [-1, 1]: (B, 3, H, W) -> (B,)."""
     return (image - image.clamp(-1, 1)).square().mean((1, 2, 3))
 
 
-@dataclass
-class Saturation(GuideSettings):
-    """Settings of the guide that brings values back into [0, 1], equally at any distance."""
+def excess(image: Tensor) -> Tensor:
+    """Return the mean distance of values from [-1, 1]: (B, 3, H, W) -> (B,)."""
+    return (image - image.clamp(-1, 1)).abs().mean((1, 2, 3))
 
-    scale: Any = 0  # 0: off; usual values in Disco Diffusion are 0 to 20000
+
+@dataclass
+class Regulariser(GuideSettings):
+    """Settings of a guide whose loss depends on the image alone."""
+
+    scale: Any
+
+    loss: ClassVar[Any]  # of images (B, 3, H, W) in [-1, 1]: (B,)
 
     def __post_init__(self) -> None:
         self.scale = schedule("scale", self.scale, 0)
@@ -76,9 +51,28 @@ class Saturation(GuideSettings):
         """Return the guide."""
         from guided.guides.base import LossGuide
 
-        return LossGuide(excess, self.scale)
+        return LossGuide(type(self).loss, self.scale)
 
 
-def excess(image: Tensor) -> Tensor:
-    """Return the mean distance of values from [-1, 1]: (B, 3, H, W) -> (B,)."""
-    return (image - image.clamp(-1, 1)).abs().mean((1, 2, 3))
+@dataclass
+class Smooth(Regulariser):
+    """Settings of the guide that reduces total variation."""
+
+    scale: Any = 0  # 0: off; usual values in Disco Diffusion are 0 to 1000
+    loss = staticmethod(total_variation)
+
+
+@dataclass
+class Range(Regulariser):
+    """Settings of the guide that brings values back into [0, 1], strongly where they are far."""
+
+    scale: Any = 150  # 0: off; usual values in Disco Diffusion are 0 to 1000
+    loss = staticmethod(squared_excess)
+
+
+@dataclass
+class Saturation(Regulariser):
+    """Settings of the guide that brings values back into [0, 1], equally at any distance."""
+
+    scale: Any = 0  # 0: off; usual values in Disco Diffusion are 0 to 20000
+    loss = staticmethod(excess)
