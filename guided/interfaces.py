@@ -164,7 +164,7 @@ class ClipModel(Protocol):
     logit_scale: float
     logit_bias: float
     device: torch.device
-    waits: bool  # whether it is on the CPU while it is not used
+    offloaded: bool  # whether it is on the CPU while it is not used
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """Return (P, D) unit vectors, float32, on the device."""
@@ -178,11 +178,11 @@ class ClipModel(Protocol):
         """Return the text in parts that the text encoder reads whole."""
         ...
 
-    def wait(self, elsewhere: bool) -> None:
+    def set_offloaded(self, offloaded: bool) -> None:
         """Keep the image tower on the CPU while it is not used, or always on its device."""
         ...
 
-    def at_hand(self) -> AbstractContextManager[None]:
+    def on_device(self) -> AbstractContextManager[None]:
         """Keep the image tower on its device for as long as the block lasts."""
         ...
 

@@ -32,9 +32,9 @@ MESSAGES = ("out of memory", "can't allocate memory", "not enough memory", "ALLO
 class Offloadable(Protocol):
     """A network that can be kept on the CPU while it is not used."""
 
-    def wait(self, elsewhere: bool) -> None: ...
+    def set_offloaded(self, offloaded: bool) -> None: ...
 
-    def at_hand(self) -> AbstractContextManager[None]: ...
+    def on_device(self) -> AbstractContextManager[None]: ...
 
 
 @dataclass
@@ -67,7 +67,7 @@ class MemoryPolicy:
         """Keep CLIPs on the CPU while they are not used, from now on."""
         self.offload_clips = True
         for clip in filter(None, (reference() for reference in self.clips)):
-            clip.wait(True)
+            clip.set_offloaded(True)
 
     def offload_from(self, device: torch.device) -> str | None:
         """Offload the CLIPs if `device` is not the CPU and they are on it; return a line that
@@ -79,7 +79,7 @@ class MemoryPolicy:
 
     def on_device(self, clip: Offloadable) -> AbstractContextManager[None]:
         """Keep an offloaded CLIP on its device for as long as the block lasts."""
-        return clip.at_hand() if self.offload_clips else nullcontext()
+        return clip.on_device() if self.offload_clips else nullcontext()
 
     def state(self) -> dict[str, Tensor]:
         """Return the part of the policy that decides rounding, for `restore`."""

@@ -49,7 +49,7 @@ class Pipeline:
     loaded: ModelCache = field(default_factory=ModelCache)
     memory_policy: MemoryPolicy = field(default_factory=MemoryPolicy)
     threads: int | None = None  # of the CPU; None if another device draws
-    said: str | None = None  # how it fits into memory, for people
+    memory_report: str | None = None  # how it fits into memory, for people
 
     @classmethod
     def open(
@@ -124,14 +124,14 @@ class Pipeline:
         """Plan the memory of a step, unless a row with the same models already did (`known`)."""
         self.memory_policy.clips = [ref(clip) for clip in self.clips.values()]
         for clip in self.clips.values():
-            if clip.waits != self.memory_policy.offload_clips:
-                clip.wait(self.memory_policy.offload_clips)
+            if clip.offloaded != self.memory_policy.offload_clips:
+                clip.set_offloaded(self.memory_policy.offload_clips)
         if known:
-            self.said = None
+            self.memory_report = None
             return
         from guided.memory.planner import plan_memory
 
-        self.said = plan_memory(self.memory_request(plan), self.memory_policy)
+        self.memory_report = plan_memory(self.memory_request(plan), self.memory_policy)
 
     def memory_request(self, plan: Plan) -> MemoryRequest:
         """Return what the memory plan is made for: the images of one batch."""

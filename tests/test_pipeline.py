@@ -47,10 +47,10 @@ class KnownGenerator:
 class WholeClip(ColourClip):
     """Reads texts of any length, and waits where it is told to."""
 
-    waits = False
+    offloaded = False
 
-    def wait(self, elsewhere: bool) -> None:
-        self.waits = elsewhere
+    def set_offloaded(self, offloaded: bool) -> None:
+        self.offloaded = offloaded
 
     def split(self, text: str) -> list[str]:
         return [text]
@@ -222,7 +222,7 @@ def test_rows_share_models_and_what_was_planned_and_free_what_they_do_not_need(u
     for name, network in first.generator.networks().items():
         assert second.generator.networks()[name] is network
     assert second.memory_policy is first.memory_policy
-    assert (first.said, second.said) == ("it fits", None)
+    assert (first.memory_report, second.memory_report) == ("it fits", None)
     assert len(planned) == 1
     one = dict(list(plan.clips.items())[:1])
     third = Pipeline.open(replace(plan, clips=one), loaded)

@@ -25,7 +25,7 @@ from guided.config.values import typed, untrusted
 from guided.errors import BadInput, not_one_of, shown
 from guided.prompts import lists
 from guided.runs.manifest import Row
-from guided.runs.metadata import whole
+from guided.runs.metadata import encodable
 from guided.text import lines_of
 from guided.untrusted import yaml_reader
 from guided.untrusted.regular_files import NotText, read_text
@@ -179,7 +179,7 @@ def from_yaml(text: str, name: str, flags: Sequence[str]) -> list[Row]:
 def whole_escapes(text: str) -> str:
     """Return the text with JSON's escapes of surrogate pairs, which the YAML loader refuses, as
     single characters."""
-    return HALVES.sub(lambda halves: whole(json.loads(f'"{halves[0]}"')), text)
+    return HALVES.sub(lambda halves: encodable(json.loads(f'"{halves[0]}"')), text)
 
 
 def split_at_commas(node: yaml.Node | None) -> None:

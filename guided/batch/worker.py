@@ -177,8 +177,8 @@ class WorkerSession:
             cores = Manifest.read(self.folder).base.get("cores")
             cores = check_threads(cores) if cores is not None else None
             self.pipeline = Pipeline.open(self.planned.plan, self.loaded, cores)
-            if self.alone and self.pipeline.said:
-                tell(self.pipeline.said)
+            if self.alone and self.pipeline.memory_report:
+                tell(self.pipeline.memory_report)
         return self.planned, self.pipeline
 
     def unsaved(self, mine: list[int], claim: Claim, keep: int | None) -> list[int]:

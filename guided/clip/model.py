@@ -75,7 +75,7 @@ class Clip:
         self.logit_scale = float(model.logit_scale.detach().exp())
         self.logit_bias = 0.0 if bias is None else float(bias)
         self.points: dict[str, Tensor] = {}  # of texts, encoded once
-        self.waits = self.used = False
+        self.offloaded = self.used = False
 
     @torch.no_grad()
     def encode_text(self, texts: Sequence[str]) -> Tensor:
@@ -96,7 +96,7 @@ class Clip:
         if tuple(views.shape[2:]) != self.size:
             raise ValueError(f"views of {tuple(views.shape[2:])} do not fit a CLIP of {self.size}")
         normed = ((views - self.mean) / self.std).to(self.dtype)
-        with self.at_hand():
+        with self.on_device():
             return F.normalize(self.visual(normed).float(), dim=-1)
 
     def towers(self) -> nn.Module:
@@ -110,16 +110,16 @@ class Clip:
         twin.mean, twin.std = self.mean.to(META), self.std.to(META)
         return twin
 
-    def wait(self, elsewhere: bool) -> None:
+    def set_offloaded(self, offloaded: bool) -> None:
         """Keep the image tower on the CPU while it is not used, or always on its device."""
-        self.waits = elsewhere
-        self.visual.to("cpu" if elsewhere else self.device)
+        self.offloaded = offloaded
+        self.visual.to("cpu" if offloaded else self.device)
 
     @contextmanager
-    def at_hand(self) -> Iterator[None]:
+    def on_device(self) -> Iterator[None]:
         """Keep the image tower on its device for as long as the block lasts, which has to include
         the backward pass."""
-        if not self.waits or self.used:
+        if not self.offloaded or self.used:
             yield
             return
         self.used = True

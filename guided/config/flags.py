@@ -50,7 +50,7 @@ def check(flags: Sequence[str]) -> None:
             hint = (
                 f"; {instead}" if instead else f"{nearest(flag, KNOWN, 0.7)}; there are {SUMMARY}"
             )
-            raise BadInput(f"{shown(flag)} is no flag here{hint}")
+            raise BadInput(f"{shown(flag)} is not a flag of this program{hint}")
         elif flag in (*CFG, *FOLDERS):
             wanted = flag
         before = flag

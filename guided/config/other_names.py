@@ -70,7 +70,7 @@ def remark(name: str, values: Mapping[str, str | None], flag: bool = False) -> s
         "instead": lambda: filled(text, value),
     }.get(kind, lambda: size(values))()
     if flag:
-        return f"{shown(typed)} is no flag here; {it_is(kind)}{written}"
+        return f"{shown(typed)} is not a flag of this program; {it_is(kind)}{written}"
     return f"{shown(typed)}{' is ' if it_is(kind) else ': '}{written}{' here' * bool(it_is(kind))}"
 
 

@@ -22,7 +22,7 @@ from hydra.errors import HydraException
 from guided.config import schema
 from guided.errors import BadInput, shown
 from guided.prompts.prompt import is_mapping
-from guided.runs.metadata import whole
+from guided.runs.metadata import encodable
 from guided.untrusted import interpolation
 from guided.untrusted.typed_paths import expand
 
@@ -67,7 +67,7 @@ class Override:
     @cached_property
     def is_grammar(self) -> bool:
         """Whether the value is meant as Hydra's grammar: always, but for prose."""
-        return not self.is_prose or is_grammar(whole(self.raw), whole(self.text or ""))
+        return not self.is_prose or is_grammar(encodable(self.raw), encodable(self.text or ""))
 
     @cached_property
     def quoted(self) -> str:
@@ -75,7 +75,7 @@ class Override:
         is. Raises BadInput for brackets more than MAX_DEPTH deep."""
         raw, text = self.raw, self.text
         if self.is_prose:  # and not in paths, which may be no UTF-8
-            raw, text = whole(raw), text and whole(text)
+            raw, text = encodable(raw), text and encodable(text)
         if self.name == "folder" and text and text.startswith("~"):
             text = str(expand("folder", text))
             raw = f"{self.key}={text}"

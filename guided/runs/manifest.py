@@ -16,7 +16,7 @@ from typing import Any
 from guided.errors import BadInput, is_finite
 from guided.runs import files
 from guided.runs.layout import MANIFEST, OTHERS, image_names
-from guided.runs.metadata import whole
+from guided.runs.metadata import encodable
 from guided.untrusted.regular_files import read_text
 from guided.version import __version__
 
@@ -202,7 +202,7 @@ class Manifest:
         for key, entries in (("rows", self.rows), ("pictures", self.pictures)):
             lines = ",\n".join(as_json(asdict(entry)) for entry in entries)
             parts.append(f'"{key}": [\n{lines}\n]')
-        text = whole("{" + ",\n".join(parts) + "}\n")
+        text = encodable("{" + ",\n".join(parts) + "}\n")
         files.write(folder / MANIFEST, text.encode(), durable=True)
 
     def of_row(self, row: int) -> Iterator[Picture]:

@@ -73,12 +73,12 @@ def encode(
 def png_info(texts: dict[str, str]) -> PngInfo:
     info = PngInfo()
     for name, text in texts.items():
-        info.add_itxt(name, whole(text))
+        info.add_itxt(name, encodable(text))
     info.add_text("Software", SOFTWARE)
     return info
 
 
-def whole(text: str) -> str:
+def encodable(text: str) -> str:
     """Return the text with surrogate pairs, as escapes of JSON and YAML may leave them, joined to
     one character, and a single surrogate, as from a command line that is not UTF-8, replaced by a
     question mark, so that it can be encoded."""
@@ -93,18 +93,18 @@ def exif_and_xmp(texts: dict[str, str]) -> dict[str, bytes]:
 
 def comment(texts: dict[str, str]) -> bytes:
     """Return the comment of a GIF, with this program's name in its first line."""
-    return OURS + whole(texts["guided"]).encode()
+    return OURS + encodable(texts["guided"]).encode()
 
 
 def mp4_tags(texts: dict[str, str]) -> dict[str, str]:
     """Return the tags of an MP4: the comment that players show, and all settings."""
-    return {"comment": whole(texts["parameters"]), "guided": whole(texts["guided"])}
+    return {"comment": encodable(texts["parameters"]), "guided": encodable(texts["guided"])}
 
 
 def exif(texts: dict[str, str]) -> bytes:
     """Return EXIF data with the tags Software and UserComment. Pillow would write the comment with
     the type `byte`, where EXIF requires `undefined`, so the bytes are laid out here."""
-    prompts, newline, facts = whole(texts["parameters"]).rpartition("\n")
+    prompts, newline, facts = encodable(texts["parameters"]).rpartition("\n")
     comment = prompts[: LONGEST_COMMENT - len(facts)] + newline + facts
     undefined = b"UNICODE\0" + comment.encode("utf-16-be")
     ascii = SOFTWARE.encode("ascii") + b"\0"
@@ -125,7 +125,7 @@ def exif(texts: dict[str, str]) -> bytes:
 
 def xmp(text: str, attributes: str = "") -> bytes:
     """Return an XMP packet with the text, or with attributes that refer to another packet."""
-    inside = escape(whole(text), quote=False)
+    inside = escape(encodable(text), quote=False)
     element = f"<guided:settings>{inside}</guided:settings>" if text else ""
     return (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/">'

@@ -109,7 +109,7 @@ class WholeTexts(yaml.SafeDumper):
     def represent_data(self, data: Any) -> yaml.Node:
         if not isinstance(data, str):
             return super().represent_data(data)
-        node = super().represent_data(metadata.whole(data))
+        node = super().represent_data(metadata.encodable(data))
         node.style = '"' if CONTROL_OR_BREAK.search(node.value) else node.style
         return node
 

@@ -29,7 +29,7 @@ def test_every_flag_of_hydra_is_ours_too_or_refused_by_name(name: str) -> None:
     if name in PASSED_ON:
         flags.check(typed)
     else:
-        with pytest.raises(BadInput, match=f"{name} is no flag here; ."):
+        with pytest.raises(BadInput, match=f"{name} is not a flag of this program; ."):
             flags.check(typed)
 
 

@@ -120,7 +120,7 @@ def test_every_setting_and_sampler_of_the_table_is_one():
 
 
 FLAGS = [
-    (["-n", "4"], "-n 4 is no flag here; it is count=4"),
+    (["-n", "4"], "-n 4 is not a flag of this program; it is count=4"),
     (["-p", "a cat"], "it is prompt='a cat'"),
     (["--prompt", "a", "cat"], "written without dashes here: prompt='a cat'"),
     (["--seed", "5", "prompt=x"], "--seed 5 is written without dashes here: seed=5"),

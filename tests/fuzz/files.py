@@ -265,7 +265,7 @@ def pictures(draw: st.DrawFn, kind: str) -> Case:
     text = draw(mappings(recorded())) if draw(st.integers(0, 3)) else recorded()
     texts = {"parameters": draw(ODD), "guided": text}
     image = Image.new("RGB", (8, 8))
-    data = metadata.encode(image, kind, None, {k: metadata.whole(v) for k, v in texts.items()})
+    data = metadata.encode(image, kind, None, {k: metadata.encodable(v) for k, v in texts.items()})
     if text == recorded() or draw(st.integers(0, 5)) == 0:
         data = draw(damaged(data))
     name = f"fuzzed.{kind}"

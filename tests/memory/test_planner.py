@@ -26,7 +26,7 @@ def test_a_limit_cuts_the_step_and_draws_the_same_picture() -> None:
         plan = Plan.read(composed([*words, more]))
         pipeline = Pipeline.open(plan)
         frames.append(list(pipeline.frames(plan))[-1])
-        said.append(pipeline.said)
+        said.append(pipeline.memory_report)
     assert said[0] is None and "cutouts.micro_batch=" in said[1]
     assert 1 <= pipeline.memory_policy.micro_batch < 16
     assert torch.allclose(frames[0].image, frames[1].image, atol=1e-3)
@@ -39,7 +39,7 @@ def test_a_row_like_the_one_before_is_not_counted_again() -> None:
         Pipeline.open(Plan.read(composed([*words, *more])), loaded)
         for more in ([], ["prompt=a sun"], ["cutouts.inner=3"])
     ]
-    assert [row.said is None for row in rows] == [False, True, False]
+    assert [row.memory_report is None for row in rows] == [False, True, False]
     assert rows[0].memory_policy is rows[1].memory_policy is not rows[2].memory_policy
     assert rows[1].generator.memory_policy is rows[0].memory_policy
 
@@ -50,7 +50,7 @@ def test_a_row_of_more_images_is_counted_for_itself() -> None:
     one, two = (
         Pipeline.open(Plan.read(composed([*words, f"count={count}"])), loaded) for count in (1, 2)
     )
-    assert one.said and two.said and one.said != two.said
+    assert one.memory_report and two.memory_report and one.memory_report != two.memory_report
 
 
 def test_a_row_lets_go_of_the_clips_of_rows_before() -> None:
