@@ -143,7 +143,7 @@ def run(*words: str) -> subprocess.Popen[str]:
 
 
 def test_ctrl_c_finishes_the_step_and_resuming_ends_with_the_same_bytes(tmp_path):
-    words = ["prompt=a red heart", "seed=5", *SHORT, "steps=60", "generator.clamp=1e-3"]
+    words = ["prompt=a red heart", "seed=5", *SHORT[1:], "steps=60", "generator.clamp=1e-3"]
     whole = pictures(draw([*words, f"folder={tmp_path}/whole"]))
     program = run(*words, f"folder={tmp_path}/out")
     lines = tmp_path / "out" / "latest" / "metrics.jsonl"
