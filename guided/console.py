@@ -1,5 +1,6 @@
 """Printing to a standard output that may be closed, full or a terminal, and stop signals."""
 
+import io
 import logging
 import os
 import signal
@@ -54,7 +55,8 @@ def flush() -> None:
 
 def fill_standard_streams() -> None:
     """Open the null device for standard streams that the caller has closed (`>&-`), so that no
-    file that is opened later gets their descriptor."""
+    file that is opened later gets their descriptor. A console that cannot show a letter gets its
+    number."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
@@ -63,6 +65,9 @@ def fill_standard_streams() -> None:
         if getattr(sys, name) is None:
             stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
+    for console in (sys.stdout, sys.stderr):
+        if isinstance(console, io.TextIOWrapper):
+            console.reconfigure(errors="backslashreplace")
 
 
 class Printable(logging.Formatter):

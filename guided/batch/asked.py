@@ -68,7 +68,11 @@ def read_rows(words: Sequence[Override], flags: Sequence[str], recorded: Record 
     composer = Composer(words, lasting(flags), recorded)
     with composer.row() as composed:
         cfg = composed.cfg
-        listed = prompt_files.read(cfg.prompts, flags) if cfg.prompts else rows_of(recorded, words)
+        listed = (
+            rows_of(recorded, words)
+            if cfg.prompts is None
+            else prompt_files.read(cfg.prompts, flags)
+        )
         preset = (
             build(cfg.batch, "batch").rows(flags, values_of(words).get("batch", ""))
             if cfg.batch

@@ -3,7 +3,6 @@
 0: done, 1: something failed while drawing, 2: bad input, 130: interrupted.
 """
 
-import io
 import logging
 import os
 import re
@@ -11,7 +10,7 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -62,38 +61,32 @@ def guard(main: Callable[[], None], argv: list[str]) -> int:
     log_to_terminal()
     debug = "debug=true" in (word.lower() for word in argv)
     try:
-        with suppress(SystemExit) if set(flags.COMPLETION) & set(argv) else nullcontext():
-            obey(main, argv)
+        obey(main, argv)
         console.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else FAILED
     except Exception as error:
-        if set(flags.COMPLETION) & set(argv):  # a line still being typed need not be right
-            return DONE
         return report(error, debug)
     return DONE
 
 
 def log_to_terminal() -> None:
-    """Print warnings, each once and on one line; a console that cannot show a letter gets its
-    number."""
+    """Print warnings, each once and on one line."""
     told = logging.StreamHandler()
     told.addFilter(Once())
     told.setFormatter(console.Printable("%(levelname)s: %(message)s"))
     logging.basicConfig(handlers=[told], level=logging.WARNING)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def obey(main: Callable[[], None], argv: list[str]) -> None:
     """Do the command; raises whatever goes wrong."""
     arguments = argv[1:]
-    if set(arguments) & set(flags.COMPLETION):
+    if flags.completes(arguments):
         preset_source.register()
-        main()
+        with suppress(Exception, SystemExit):  # a line still being typed need not be right
+            main()
         return
     try:
         os.getcwd()

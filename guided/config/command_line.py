@@ -14,7 +14,7 @@ from guided.config.schema import groups, having, known_names
 from guided.disco.setting_names import old_setting
 from guided.errors import BadInput, nearest, shown
 
-FLAG = re.compile(r"--?[A-Za-z][\w-]*(=.*)?", re.ASCII | re.DOTALL)
+FLAG = re.compile(r"--?[A-Za-z][\w.-]*(=.*)?", re.ASCII | re.DOTALL)
 ASSIGNMENT = re.compile(r"\+{0,2}(?P<name>[A-Za-z_][\w./@:-]*)=", re.ASCII)
 # `prompt＝a cat`, `—seed=5` and `seed:5`, as other keyboards and programs have it.
 OTHER_SIGN = re.compile(
@@ -140,7 +140,7 @@ def refuse_setting_as_flag(arguments: Sequence[str], place: int) -> None:
     setting of another program."""
     flag = arguments[place].split("=")[0]
     name = flag.lstrip("-").replace("-", "_")
-    if name in known_names():
+    if name.split(".")[0] in known_names():
         value = value_of(arguments, place, name in having("prose"))
         typed = arguments[place] if value is None or "=" in arguments[place] else f"{flag} {value}"
         written = other_names.assignment(name, value)

@@ -26,7 +26,7 @@ from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from guided.config import catalog, choices, other_names, preset_source, schema
+from guided.config import catalog, choices, other_names, preset_source, presets, schema
 from guided.config.flags import FOLDERS
 from guided.config.overrides import Override, outside_quotes, parse_all, raws
 from guided.config.unknown import unknown_setting
@@ -63,12 +63,8 @@ def compose(words: Sequence[Override | str], flags: Sequence[str] = ()) -> DictC
             raise BadInput(unknown_setting(match[1], cfg, flags)) from error
         except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
             # Hydra's and OmegaConf's own, about a value that they did not expect.
-            if "Config group override" in str(error):
-                reason = "null is no choice of a group; ~GROUP leaves it out; --help has them all"
-            else:
-                typed = shown(" ".join(raws(overrides)))
-                reason = f"{typed} cannot be composed: {first_line(error)}"
-            raise BadInput(reason) from error
+            typed = shown(" ".join(raws(overrides)))
+            raise BadInput(f"{typed} cannot be composed: {first_line(error)}") from error
 
 
 def checked(overrides: Sequence[Override], flags: Sequence[str]) -> list[str]:
@@ -106,8 +102,13 @@ def check_choice(override: Override, flags: Sequence[str]) -> None:
         return
     typed, value = shown(override.text), override.hydra.value()
     several = isinstance(value, list)
+    if not typed.strip():
+        none = f", or {group}=[] for none" if group in schema.groups(several=True) else ""
+        raise BadInput(f"{group}= is empty: give the name of a choice{none}; --help lists them")
+    if value is None and group in presets.GROUPS:
+        return  # none of them
     for name in value if isinstance(value, list) else [value]:
-        if not isinstance(name, str | QuotedString) and (several or name is not None):
+        if not isinstance(name, str | QuotedString):
             item = "null" if name is None else shown(name)
             raise BadInput(
                 f"{group}={typed}: {item} is not the name of a choice; --help lists the names"
@@ -329,7 +330,7 @@ class Composer:
         if len(self.composed) > KEPT:
             del self.composed[next(iter(self.composed))]
         composed.touched = {override.root for override in plain}
-        with ExitStack() as stack:
+        with record_named(self.recorded, [*self.words, *overrides]), ExitStack() as stack:
             for override in plain:
                 stack.enter_context(changed(composed.cfg, override))
             yield composed
@@ -353,6 +354,18 @@ class Composer:
         if override.text is None or override.hydra is None or override.swept:
             return False
         return not choices.folders(override.name, self.flags)
+
+
+@contextmanager
+def record_named(record: Base | None, words: Sequence[Override]) -> Iterator[None]:
+    """Name the record in errors that name none of the words typed beside it."""
+    try:
+        yield
+    except BadInput as error:
+        text = str(error)
+        if record is None or record.where in text or any(one.name in text for one in words):
+            raise
+        raise BadInput(f"{record.where}: {text}") from error
 
 
 @contextmanager

@@ -3,6 +3,8 @@ or print its own internals: they are refused."""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 
 from guided.errors import BadInput, nearest, shown
@@ -10,6 +12,7 @@ from guided.errors import BadInput, nearest, shown
 HELP, VERSION, CFG = ("--help", "-h"), ("--version",), ("--cfg", "-c")
 MANY, FOLDERS = ("--multirun", "-m"), ("--config-dir", "-cd")
 COMPLETION = ("--shell-completion", "-sc")
+SCRIPT = re.compile(r"(install|uninstall|query)=(bash|zsh|fish)")  # what stands behind it
 # Hydra's flags that take the next word as their value.
 WITH_VALUE = {
     *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
@@ -56,6 +59,21 @@ def check(flags: Sequence[str]) -> None:
         before = flag
     if wanted is not None:
         raise BadInput(f"{wanted} needs a value: {'job' if wanted in CFG else 'a folder'}")
+
+
+def completes(arguments: Sequence[str]) -> bool:
+    """Return whether the command line is about the shell's completion. Raise BadInput if it says
+    something else than which shell's."""
+    flags = [one for one in arguments if one.partition("=")[0] in COMPLETION]
+    others = [one for one in arguments if one not in flags]
+    if not flags:
+        return False
+    usage = "it stands alone with install=bash, install=zsh, install=fish, or uninstall=SHELL"
+    if len(flags) > 1 or "=" in flags[0] or len(others) != 1 or not SCRIPT.fullmatch(others[0]):
+        raise BadInput(f"{shown(' '.join([*flags, *others]))}: {usage}")
+    if others[0].startswith("query=") and "COMP_LINE" not in os.environ:
+        raise BadInput(f"{flags[0]} {others[0]} is what the shell itself asks: {usage}")
+    return True
 
 
 def check_value(flag: str, value: str) -> None:

@@ -424,20 +424,23 @@ def elsewhere(where: str, key: str) -> str:
     )
 
 
-KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
+KINDS = {"Integer": "a whole number", "Float": "a number", "bool": "true or false"}
 
 
 def explain(error: OmegaConfBaseException, where: str = "") -> str:
     """Return OmegaConf's first line with the setting's full name."""
     key = ".".join(part for part in (where, getattr(error, "full_key", None)) if part)
     first = (getattr(error, "msg", None) or str(error)).splitlines()[0]
-    if found := re.match(r"Value '(.*?)' .*could not be converted to (\w+)", first):
+    wrong = r"Value '(.*?)' .*(?:could not be converted to|is not a valid) (\w+)"
+    if found := re.match(wrong, first):
         kind = KINDS.get(found[2], found[2])
         return f"{key}={shown(found[1])} must be {kind}{decimal_point(found[1])}"
     if found := re.match(r"Invalid type assigned: .* value: (.*)", first):
         return f"{key}={shown(found[1])} must be settings by their names, as in {key}.NAME=VALUE"
     if found := re.match(r"Cannot convert 'list' to string: '(.*)'", first):
         return f"{key}={shown(found[1])} is a list; it has one value, without brackets"
+    if "is not Optional" in first:
+        return f"{key}=null has no meaning: it must have a value"
     if "is not a ListConfig" in first:
         return f"{key} must be a list, as in {key}=[a,b]"
     return f"{key}: {first}" if key else first

@@ -368,7 +368,7 @@ def is_path(name: str) -> bool:
 def keep_in(folder: str | None) -> None:
     """Set the folder of `cache=` for this run; None: the environment decides. BadInput if it may
     not be opened (untrusted/allowed_files.py)."""
-    if folder:
+    if folder is not None:
         allowed_files.check(expand("cache", folder))
     CHOSEN.set(folder)
 

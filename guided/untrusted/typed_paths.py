@@ -18,6 +18,8 @@ def expand(setting: str, typed: str | Path) -> Path:
     """Return the path with its `~` or `~user` expanded. Raise BadInput, naming the setting, if
     there is no such user or no file can have that name."""
     text = str(typed)
+    if isinstance(typed, str) and not text.strip():
+        raise BadInput(f"{setting}={shown(text)} is empty: give a path")
     if (reason := impossible(text)) is not None:
         raise BadInput(f"{setting}={shown(text)} {reason}")
     try:

@@ -12,7 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from guided.config import composition, preset_source, schema
 from guided.config.composition import Composed, Composer, compose, fingerprint_of, repeats_key
+from guided.config.messages import composed
 from guided.config.overrides import parse, raws
+from guided.config.plan import Plan
 from guided.config.values import spelt
 from guided.errors import BadInput
 from guided.paths import conf_folder
@@ -253,3 +255,28 @@ def test_a_preset_of_ones_own_that_a_choice_of_the_program_hides_is_told(tmp_pat
         f"--config-dir {tmp_path}: guide/palette.yaml is not used, because conf/ has choices of "
         "these names; give yours other names"
     ]
+
+
+@pytest.mark.parametrize("group", ["model", "sampler", "guide", "batch", "secondary", "clip"])
+@pytest.mark.parametrize(("text", "reason"), [("null", "null is not the name"), ("", "is empty")])
+def test_a_group_has_the_name_of_a_choice(group, text, reason):
+    with pytest.raises(BadInput, match=f"{group}={text}.*{reason}"):
+        compose(["prompt=x", f"{group}={text}"])
+
+
+@pytest.mark.parametrize("word", ["look=null", "artist=null", "look=[]"])
+def test_presets_may_be_none(word):
+    assert compose(["prompt=x", word])[word.partition("=")[0]] == {}
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("debug=maybe", "debug=maybe must be true or false"),
+        ("model.unet=null", "model.unet=null has no meaning: it must have a value"),
+    ],
+)
+def test_wrong_types_are_told_in_our_words(word, reason):
+    with pytest.raises(BadInput) as caught:
+        Plan.read(composed(["prompt=x", word]))
+    assert str(caught.value) == reason

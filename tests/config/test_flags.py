@@ -65,3 +65,28 @@ def test_the_text_about_flags_names_every_flag_once() -> None:
 def test_a_value_of_a_flag_that_takes_none_is_told(typed: list[str]) -> None:
     with pytest.raises(BadInput, match=f"{typed[0]} takes no value, and has {typed[1]}"):
         flags.check(typed)
+
+
+@pytest.mark.parametrize("flag", flags.COMPLETION)
+@pytest.mark.parametrize("action", ["install=bash", "uninstall=zsh", "install=fish"])
+def test_the_shells_completion_stands_alone_with_its_shell(flag: str, action: str) -> None:
+    assert flags.completes([flag, action]) and flags.completes([action, flag])
+    assert not flags.completes([action, "prompt=a"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-sc"], ["prompt=a", "-sc"], ["-sc", "install=nosuch"], ["-sc=install=bash"],
+        ["-sc", "install=bash", "prompt=a"], ["--shell-completion=e"], ["-sc", "query=bash"],
+    ],
+)  # fmt: skip
+def test_other_words_beside_completion_are_refused_with_what_there_is(arguments, monkeypatch):
+    monkeypatch.delenv("COMP_LINE", raising=False)
+    with pytest.raises(BadInput, match="install=bash, install=zsh, install=fish"):
+        flags.completes(arguments)
+
+
+def test_the_shell_itself_may_ask_for_completions(monkeypatch) -> None:
+    monkeypatch.setenv("COMP_LINE", "python run.py pro")
+    assert flags.completes(["-sc", "query=bash"])

@@ -15,6 +15,7 @@ from guided.config import replay
 from guided.config.composition import Composer, compose
 from guided.config.plan import Plan
 from guided.config.replay import Record, composer_of, differences, plain
+from guided.errors import BadInput
 from guided.runs import record
 from guided.runs.manifest import Manifest, Row
 from tests.config.records import RESOLVED, WORDS, kept, lasting, settings_of
@@ -261,3 +262,21 @@ def test_the_same_picture_is_drawn_again(tmp_path, caplog, format):
     again = draw(typed, recorded=recorded)
     (picture,) = again.glob("image_*")
     assert picture.read_bytes() == aside.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("recorded", "typed", "named"),
+    [
+        ({"count": -1}, [], True),
+        ({}, ["count=-1"], False),  # it is the command's own
+        ({"count": -1}, ["steps=9"], True),
+    ],
+)
+def test_a_value_of_a_record_that_cannot_be_is_told_with_the_record(
+    tmp_path, usual, recorded, typed, named
+):
+    path = kept(tmp_path, usual | recorded)
+    composer = Composer(typed, [], Record.read(path))
+    with pytest.raises(BadInput, match="count=-1 must be a whole number") as caught:
+        drawable(composer, Row())
+    assert str(caught.value).startswith(f"from={path}: ") is named

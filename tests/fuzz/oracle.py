@@ -161,7 +161,7 @@ def unlike(words: Sequence[str], cfg: Any) -> Iterator[str]:
         if name.split(".")[0] in NOT_KEPT:
             continue
         value = OmegaConf.select(cfg, name, default="(nothing)")
-        if value != text and not is_same(value, typed):
+        if value != text and not is_same(value, typed) and (text, value) != ("null", {}):
             yield f"{word} becomes {value!r}"
 
 

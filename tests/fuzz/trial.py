@@ -31,7 +31,7 @@ from typing import Any
 
 from guided.__main__ import hydra_job
 from guided.batch import run as batch_run
-from guided.cli import main
+from guided.cli import answers, main
 from guided.config import schema
 from guided.config.plan import Plan
 from guided.disco import table
@@ -53,6 +53,7 @@ FOREIGN = re.compile(
     r"|argument must be|positional argument|invalid literal|codec can't|<class|Traceback"
     r"|list index|not iterable|must be real number|mismatched input|extraneous input|no viable"
     r"|token recognition|object_type|full_key|reference_type|OmegaConf|ConfigAttribute|usage:"
+    r"|is not a valid|not Optional|could not be converted|ListConfig|DictConfig|Value '"
     r"|debug=true shows where|not subscriptable|maximum recursion"
 )
 
@@ -273,6 +274,8 @@ def called(words: tuple[str, ...]) -> int:
         return main.DONE
     logging.root.handlers.clear()  # the handler of the case before writes to its own stream
     sys.argv = ["run.py", *words]
+    if (code := answers.answered(words)) is not None:
+        return code
     return main.guard(hydra_job(), sys.argv)
 
 

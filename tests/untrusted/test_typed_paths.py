@@ -16,6 +16,12 @@ def test_an_impossible_path_names_its_setting(path):
     assert len(str(caught.value)) < 250
 
 
+@pytest.mark.parametrize("path", ["", " ", "\t"])
+def test_an_empty_path_is_no_folder_of_the_users(path):
+    with pytest.raises(BadInput, match=r"^cache=.* is empty: give a path$"):
+        expand("cache", path)
+
+
 def test_a_home_folder_is_expanded(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert expand("init", "~/x") == tmp_path / "x"
