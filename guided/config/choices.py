@@ -88,7 +88,8 @@ def names(group: str, arguments: Sequence[str] = ()) -> list[str]:
 def in_other_folders(group: str, name: str) -> str:
     """Return a hint at a preset of the user's that no --config-dir names: the folder that has it
     in or below the current one; empty if there is none."""
-    if not re.fullmatch(r"[\w-]+|\*", name) or not re.fullmatch(r"[\w-]+", group):
+    plain = re.fullmatch(r"[\w-]+|\*", name) and re.fullmatch(r"[\w-]+", group)
+    if not plain or impossible(f"{name}.yaml") is not None:
         return ""
     own = {root.resolve() for root in (conf_folder(), conf_folder().parent)}
     for pattern in (f"{group}/{name}.yaml", f"*/{group}/{name}.yaml"):
