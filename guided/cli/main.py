@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from guided import console
 from guided.cli import lists
-from guided.config import command_line, composition, flags, preset_source
+from guided.config import choices, command_line, composition, flags, preset_source
 from guided.config.composition import compose
 from guided.config.messages import BAD, say
 from guided.config.overrides import Override, parse_all, values_of
@@ -94,7 +94,7 @@ def obey(main: Callable[[], None], argv: list[str]) -> None:
         line = "the current folder has been removed; change to one that exists, as with cd"
         raise BadInput(line) from error
     given, words = command_line.read_arguments(arguments)
-    given = composition.separated(given)
+    given = choices.separated(given)
     if not any(word.name == "import" for word in words):
         flags.check(given)
         check_hydras(words)

@@ -104,9 +104,18 @@ def folders(group: str, arguments: Sequence[str] = ()) -> list[Path]:
     """Return the folders of a group: in conf/, and in the user's own folders of presets."""
     if impossible(group) is not None:
         return []
-    roots = [conf_folder()]
-    for flag, value in itertools.pairwise([*arguments, ""]):
-        name, equals, inside = flag.partition("=")
-        if name in ("--config-dir", "-cd"):
-            roots.append(expand(name, inside if equals else value))
+    roots = [conf_folder(), *own_folders(arguments)]
     return [root / group for root in roots if (root / group).is_dir()]
+
+
+def own_folders(arguments: Sequence[str]) -> list[Path]:
+    """Return the user's own folders of presets, which --config-dir names."""
+    pairs = itertools.pairwise(separated(arguments))
+    return [expand(flag, value) for flag, value in pairs if flag in flags.FOLDERS]
+
+
+def separated(arguments: Sequence[str]) -> list[str]:
+    """Return arguments with each --flag=value as two words."""
+    return [
+        part for word in arguments for part in (word.split("=", 1) if word[:1] == "-" else [word])
+    ]

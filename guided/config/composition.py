@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import itertools
 import logging
 import re
 from collections.abc import Iterator, Sequence
@@ -34,7 +33,7 @@ from guided.config.values import spelt
 from guided.errors import BadInput, nearest, shown
 from guided.paths import conf_folder
 from guided.untrusted import interpolation
-from guided.untrusted.typed_paths import expand, similar
+from guided.untrusted.typed_paths import similar
 
 log = logging.getLogger(__name__)
 KEPT = 64  # configurations
@@ -220,14 +219,12 @@ def outside_of_hydra() -> Iterator[None]:
 
 def sources(flags: Sequence[str]) -> list[str]:
     """Return the user's own folders of presets; BadInput if one is no folder."""
-    folders = []
-    for flag, value in itertools.pairwise(separated(flags)):
-        if flag in FOLDERS:
-            folder = expand(FOLDERS[0], value).absolute()
-            if not folder.is_dir():
-                raise BadInput(f"--config-dir {shown(value)} is no folder{similar(folder)}")
-            folders.append(str(folder))
-    return folders
+    folders = choices.own_folders(flags)
+    for folder in folders:
+        if not folder.is_dir():
+            hint = similar(folder.absolute())
+            raise BadInput(f"--config-dir {shown(folder)} is no folder{hint}")
+    return [str(folder.absolute()) for folder in folders]
 
 
 def own_folders(flags: Sequence[str]) -> list[Path]:
@@ -241,11 +238,6 @@ def lasting(flags: Sequence[str]) -> list[str]:
     """Return the flags that name folders of presets, from wherever they are read again; all
     others are of one command only."""
     return [part for folder in sources(flags) for part in (FOLDERS[0], folder)]
-
-
-def separated(flags: Sequence[str]) -> list[str]:
-    """Return the flags with each --flag=value as two words."""
-    return [part for flag in flags for part in (flag.split("=", 1) if flag[:1] == "-" else [flag])]
 
 
 def fingerprint_of(cfg: DictConfig) -> str:
