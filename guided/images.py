@@ -33,8 +33,6 @@ def check_picture(setting: str, path: str) -> None:
 def open_picture(setting: str, path: str) -> Image.Image:
     """Return the file's first frame as RGB, rotated by its EXIF orientation, transparency over
     white. Raise BadInput, naming the setting, if it cannot be read."""
-    if path.startswith(("http://", "https://")):
-        raise BadInput(f"{setting}={path} is a link: fetch it, and give the file")
     place = expand(setting, path)
     if not place.is_file():
         raise BadInput(f"{setting}={path}: the file {absence(place)}{similar(place)}")

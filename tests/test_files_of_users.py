@@ -89,6 +89,7 @@ TABLES = {
     "empty cells at the end": b"prompt,seed\r\na heart,1,\r\na sun,2,,\r\n",
     "an empty column within": b"prompt,,seed\na heart,,1\na sun,,2\n",
     "empty rows": b"\n\nprompt,seed\n,\na heart,1\n\na sun,2\n,\n",
+    "names with spaces": b"Prompt,Init Fit,Seed\na heart,cover,1\na sun,cover,2\n",
     "capitals": b"Prompt,SEED\r\na heart,1\r\na sun,2\r\n",
     "sep": b"sep=;\r\nPrompt;Seed\r\na heart;1\r\na sun;2\r\n",
     "sep of commas": b"SEP=,\nprompt,seed\na heart,1\na sun,2\n",
@@ -128,6 +129,9 @@ def test_a_table_of_tabs_may_have_commas_in_its_names_line(command):
         ("l.csv", "prompt\ncafé\n".encode("latin-1"), ["l.csv:2", "UTF-8"]),
         ("l.csv", "prompt\na\n".encode("utf-16-le"), ["l.csv:1", "UTF-8"]),
         ("l.txt", "a heart\n".encode("utf-32"), ["l.txt:1", "UTF-8"]),
+        ("h.csv", b"a red heart\na sun\n", ["h.csv:1", "a red heart is not the name"]),
+        ("o.csv", b"Prompt,Negative Prompt\na,fog\n", ["o.csv:2", "negative=fog"]),
+        ("q.tsv", b'prompt\tseed\n"hello" said\t1\n', ["q.tsv:2", "is doubled"]),
         ("t.xlsx", b"PK\3\4", [".csv", "save the sheet as CSV"]),
         ("s.csv", b"prompt;guide.clip.scale\na heart;0,5\n", ["s.csv:2", "clip.scale=0,5", "0.5"]),
         ("s.yaml", b"- {prompt: a, sampler.eta: '0,5'}\n", ["s.yaml:1", "sampler.eta=0,5", "0.5"]),
@@ -301,6 +305,10 @@ def test_a_tower_of_timms_may_not_be_larger_than_its_weights(command, tmp_path):
     assert "no_such" in command("prompt=a", "clip=[./eye]").refused()
 
 
+LINKS = [("model", "pt"), ("clip", "pt"), ("init", "png"), ("from", "png"), ("prompts", "csv")]
+LINKS += [("import", "txt"), ("rank", "pt"), ("image_prompt", "jpg"), ("wildcards", "txt")]
+
+
 @pytest.mark.parametrize(
     ("word", "part"),
     [
@@ -308,11 +316,16 @@ def test_a_tower_of_timms_may_not_be_larger_than_its_weights(command, tmp_path):
         ("clip=['https://huggingface.co/laion/CLIP-ViT-B-32-laion2B-s34B-b79K']", "the same"),
         ("clip=[openai/clip-vit-base-patch32]", "ARCHITECTURE::TAG"),
         ("model=foo/bar", "models=list"),
+        ("rank=laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "rank=ViT-B-32::laion2b_s34b_b79k"),
+        ("clip=['ViT-B-32::hf-hub:foo/bar']", "ARCHITECTURE::TAG"),
+        ("secondary=foo/bar", "not one of imagenet2"),
+        *((f"{name}=https://x.org/a/b/c.{kind}", "is a link: fetch it") for name, kind in LINKS),
     ],
 )
 def test_a_name_of_the_hub_names_what_is_taken(command, word, part):
-    said = command("prompt=a", word).refused()
-    assert part in said and word.partition("=")[2].strip("[]'") in said
+    words = [word] if word.startswith(("from", "import")) else ["prompt=a", word]
+    said = command(*words).refused()
+    assert part in said and word.partition("=")[2].strip("[]'").rpartition("::")[2] in said
 
 
 # ---- names and choices ---------------------------------------------------------------------

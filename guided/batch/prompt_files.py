@@ -19,6 +19,7 @@ import yaml
 
 from guided.batch.rows import MOST, check_name, combined, from_mapping
 from guided.batch.sweep import settings_of
+from guided.config import other_names
 from guided.config.overrides import Override, parse, parse_all, raws
 from guided.config.schema import having, known_names
 from guided.config.values import typed, untrusted
@@ -122,14 +123,15 @@ def from_table(text: str, name: str, mark: str = "") -> list[Row]:
             else:
                 rows.append(from_cells(names, cells, f"{name}:{here}"))
     except csv.Error as error:
-        raise BadInput(f"{name}:{reader.line_num}: {error}") from error
+        hint = "a quote within a cell in quotes is doubled"
+        raise BadInput(f"{name}:{reader.line_num}: {error}; {hint}") from error
     return rows
 
 
 def header(cells: list[str], where: str) -> list[str]:
-    """Return the names of the columns; spreadsheets may write them with capitals, and leave those
-    of empty columns out. Raise BadInput for a name that no setting has, or that is repeated."""
-    names = [cell.lower() if is_known(cell.lower()) else cell for cell in cells]
+    """Return the names of the columns; people may write them with capitals and spaces, and leave
+    those of empty columns out. Raise BadInput for one that no setting has, or that is repeated."""
+    names = [cell if is_known(cell) else known_as(cell) for cell in cells]
     for name in filter(None, names):
         if names.count(name) > 1:
             raise BadInput(
@@ -140,6 +142,13 @@ def header(cells: list[str], where: str) -> list[str]:
         except BadInput as error:
             raise BadInput(f"{where}: {error}") from error
     return names
+
+
+def known_as(cell: str) -> str:
+    """Return the name of a setting, here or in other programs, of a column such as Init Fit; any
+    other cell as it is."""
+    name = re.sub(r"\s+", "_", cell.lower())
+    return name if is_known(name) or other_names.has(name) else cell
 
 
 def is_known(name: str) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -206,20 +207,37 @@ def from_file(card: ClipCard) -> Any:
     open_clip = import_open_clip(text_towers=bool(card.texts()))
     known = open_clip.get_pretrained_cfg(card.arch, card.tag) or {}
     weights = card.place() if card.path else card.cached()
+    assert weights is not None  # else it would be missing
     try:
-        return open_clip.create_model(
-            card.arch,
-            pretrained=str(weights),  # the file, because a tag is looked up in the network
-            # The tag knows whether its weights were trained with QuickGELU; open_clip only warns.
-            force_quick_gelu=bool(known.get("quick_gelu", False)),
-            force_preprocess_cfg={key: known[key] for key in PREPROCESS if key in known},
-            pretrained_text=False,
-            require_pretrained=True,
-        )
+        with small_suffix(weights) as place:
+            return open_clip.create_model(
+                card.arch,
+                pretrained=str(place),  # the file, because a tag is looked up in the network
+                # The tag knows whether its weights were trained with QuickGELU; open_clip only
+                # warns.
+                force_quick_gelu=bool(known.get("quick_gelu", False)),
+                force_preprocess_cfg={key: known[key] for key in PREPROCESS if key in known},
+                pretrained_text=False,
+                require_pretrained=True,
+            )
     except UNREADABLE as error:
         raise BadInput(
             f"clip={card.name}: {weights} is no {card.arch}: {reason(error)}"
         ) from error
+
+
+@contextmanager
+def small_suffix(path: Path) -> Iterator[Path]:
+    """Yield a path of the same file with a suffix in small letters, as open_clip needs it to tell
+    safetensors from pickles."""
+    small = path.with_suffix(path.suffix.lower())
+    if small == path or (small.exists() and small.samefile(path)):
+        yield small
+        return
+    with TemporaryDirectory() as folder:
+        link = Path(folder, small.name)
+        link.symlink_to(path.absolute())
+        yield link
 
 
 def reason(error: Exception) -> str:

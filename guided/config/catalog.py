@@ -84,19 +84,22 @@ def refuse_repository(group: str, typed: str) -> None:
     """Raise BadInput if a repository of the hub is typed where only names of conf/, files and
     open_clip's tags are taken; it names those with the same weights."""
     found = REPOSITORY.fullmatch(typed)
+    if found is None and typed.startswith(("http://", "https://")):
+        expand(group, typed)  # which is refused
     if found is None or is_path(typed) or "::" in typed or OPENAI.fullmatch(typed):
         return
-    if (conf_folder() / group / f"{typed}.yaml").exists():
+    if typed in choices.names("clip" if group == "rank" else group):
         return
     taken = "a name that models=list shows, or a file"
-    if group == "clip":
+    if group in ("clip", "rank"):
         same = [
             f"{a}::{t}"
             for a, tags in open_clip_registry.table().items()
             for t in tags
             if tags[t] == found[1]
         ]
-        taken = f"clip=[{same[0]}], the same weights" if same else f"{taken}, or ARCHITECTURE::TAG"
+        name = f"clip=[{same[0]}]" if same and group == "clip" else f"{group}={(same or [''])[0]}"
+        taken = f"{name}, the same weights" if same else f"{taken}, or ARCHITECTURE::TAG"
     raise BadInput(
         f"{group}={shown(typed)}: there is no such file, and repositories of the hub are not "
         f"taken by name; what is taken is {taken}"
@@ -213,6 +216,7 @@ def own_clip(typed: str) -> str | None:
         arch, _, tag = typed.partition("::")
         if is_path(tag) or "/" in tag:
             open_clip_registry.check_arch(f"clip={typed}", arch)
+            refuse_repository("clip", tag)
             path = str(existing("clip", tag).absolute())
             reads = open_clip_registry.reads(arch)
             return keep("clip", typed, clip_node(typed, arch=arch, path=path, reads=reads))
@@ -236,6 +240,7 @@ def ranking(typed: Any) -> dict[str, ClipCard]:
         return {}
     if not isinstance(typed, str):
         raise BadInput(f"rank={typed} must be one name, as in rank=vit_l14")
+    refuse_repository("rank", typed)
     try:
         name = own_clip(typed)
     except BadInput as error:

@@ -62,7 +62,7 @@ def reason(error: Exception) -> str:
     if isinstance(error, BadInput | Failed | NoRoom):
         return str(error)
     if isinstance(error, MissingConfigException):
-        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        group, choice = group_and_choice(str(error.missing_cfg_file))
         hint = "; models=list describes them" if group in ("model", "clip") else ""
         if ours := old_choice(group, choice):
             return f"{group}={choice} is {group}={ours} here"
@@ -80,6 +80,15 @@ def reason(error: Exception) -> str:
         return f"{typed_for(file)}{file}: {error.strerror}{where}"
     kind = type(error).__name__
     return f"{kind}: {error} (debug=true shows where)"
+
+
+def group_and_choice(file: str) -> tuple[str, str]:
+    """Return the group, as hydra/launcher, and the choice, which may have slashes too, of a file
+    of a choice."""
+    group, _, choice = file.partition("/")
+    if group not in schema.having("group"):
+        group, _, choice = file.rpartition("/")
+    return group, choice
 
 
 def typed_for(file: str) -> str:

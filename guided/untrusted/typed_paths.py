@@ -16,10 +16,12 @@ LONGEST_NAME, LONGEST = 255, 4096  # bytes, of a part and of the whole
 
 def expand(setting: str, typed: str | Path) -> Path:
     """Return the path with its `~` or `~user` expanded. Raise BadInput, naming the setting, if
-    there is no such user or no file can have that name."""
+    there is no such user, no file can have that name, or it is an address of the web."""
     text = str(typed)
     if isinstance(typed, str) and not text.strip():
         raise BadInput(f"{setting}={shown(text)} is empty: give a path")
+    if text.startswith(("http:/", "https:/")):
+        raise BadInput(f"{setting}={shown(text)} is a link: fetch it, and give the file")
     if (reason := impossible(text)) is not None:
         raise BadInput(f"{setting}={shown(text)} {reason}")
     try:

@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
-from guided.clip.model import Clip, load
+from guided.clip.model import Clip, load, small_suffix
 from guided.compat.open_clip import import_open_clip
 from guided.errors import BadInput
 from guided.models.cards import ClipCard
@@ -314,3 +314,15 @@ def test_tags_trained_with_quickgelu_are_loaded_with_it(
 def test_a_folder_without_weights_is_refused_rather_than_random(tmp_path: Path) -> None:
     with pytest.raises((RuntimeError, BadInput), match=r"(?i)weights"):
         loaded(saved(KINDS["vit"], tmp_path, weights=False))
+
+
+def test_a_suffix_in_capitals_is_small_for_open_clip(tmp_path):
+    tensors = {"a": torch.arange(3.0)}
+    path = tmp_path / "MODEL.SAFETENSORS"
+    save_file(tensors, path)
+    with small_suffix(path) as place:
+        assert place.suffix == ".safetensors" and place.samefile(path)
+        assert torch.equal(open_clip.factory.load_state_dict(str(place))["a"], tensors["a"])
+    small = path.rename(tmp_path / "model.safetensors")
+    with small_suffix(small) as place:
+        assert place == small
