@@ -61,11 +61,21 @@ def one_by_one(found: Translation) -> Translation:
             if why is not None and name == "size" and (fitting := nearest_size(kept, value)):
                 kept.notes.append(f"size={value} is not drawn here: the nearest, {fitting}, is")
                 more, why = replace(kept, settings=kept.settings | {name: fitting}), None
+            elif why is not None and name == "clip" and len(value) > 1:
+                # Those that are known guide all the same.
+                known = [one for one in value if not refusal(with_clips(kept, [one]))]
+                kept.notes += [f"left out: clip={shown(one)}" for one in value if one not in known]
+                more, why = with_clips(kept, known), why if not known else None
             if why is None:
                 kept = more
             else:
                 kept.notes.append(f"left out: {why}")
     return kept
+
+
+def with_clips(found: Translation, clips: list[str]) -> Translation:
+    """Return the translation with these CLIPs."""
+    return replace(found, choices=found.choices | {"clip": clips})
 
 
 def refusal(found: Translation) -> str | None:

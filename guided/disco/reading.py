@@ -71,7 +71,8 @@ def text_of(path: Path) -> str:
         return decoded(content)
     except UnicodeDecodeError as error:
         raise BadInput(
-            f"import={path} is no text; a Disco settings file is JSON, a DiscoArt one YAML"
+            f"import={path} is no text, and no PNG, JPEG or WebP; a Disco settings file is JSON, "
+            "a DiscoArt one YAML"
         ) from error
 
 

@@ -12,6 +12,8 @@ WIDGETS = {  # the order of a workflow's values by the type of node
     "BasicScheduler": ("scheduler", "steps", "denoise"),
 }
 TEXTS = ("text", "text_g", "t5xxl", "prompt", "string", "value")
+PROMPTS, NEGATIVES = (*TEXTS, "positive"), (*TEXTS, "negative")  # of loaders that encode too
+WIDTHS, HEIGHTS = ("width", "empty_latent_width"), ("height", "empty_latent_height")
 NOTHING = ("ConditioningZeroOut",)  # what comes out has nothing of what goes in
 Graph = dict[str, dict[str, Any]]  # inputs by the node's id; "class_type" among them
 
@@ -21,21 +23,23 @@ def settings(data: Any) -> dict[str, Any] | None:
     graph = of_prompt(data) or of_workflow(data)
     if not graph:
         return None
-    samplers = [node for node in graph.values() if {"positive", "guider"} & node.keys()]
+    samplers = [
+        n for n in graph.values() if is_link(n.get("positive")) or is_link(n.get("guider"))
+    ]
     ends = [node for node in samplers if "latent_image" in node] or samplers
     end = ends[0] if ends else {}
     guider = end.get("guider")
     asks = graph.get(str(guider[0]), end) if guider and is_link(guider) else end
     found = {
-        "prompt": first(graph, [asks.get("positive") or asks.get("conditioning")], TEXTS, str),
-        "negative_prompt": first(graph, [asks.get("negative")], TEXTS, str),
+        "prompt": first(graph, [asks.get("positive") or asks.get("conditioning")], PROMPTS, str),
+        "negative_prompt": first(graph, [asks.get("negative")], NEGATIVES, str),
         "seed": first(graph, [end], ("seed", "noise_seed"), int),
         "steps": first(graph, [end], ("steps",), int),
-        "width": first(graph, [end.get("latent_image")], ("width",), int),
-        "height": first(graph, [end.get("latent_image")], ("height",), int),
+        "width": first(graph, [end.get("latent_image")], WIDTHS, int),
+        "height": first(graph, [end.get("latent_image")], HEIGHTS, int),
     }
     rest = {name: value for node in graph.values() for name, value in node.items()}
-    known = {*found, *TEXTS, "noise_seed", "class_type"}
+    known = {*found, *PROMPTS, *NEGATIVES, *WIDTHS, *HEIGHTS, "noise_seed", "class_type"}
     rest = {k: v for k, v in rest.items() if k not in known and not is_link(v)}
     return {k: v for k, v in found.items() if v is not None} | rest
 

@@ -90,6 +90,13 @@ def test_what_the_program_refuses_is_left_out_and_told_in_one_line(settings, lef
     assert "clip" not in found.choices and "model" not in found.choices
 
 
+def test_clips_that_are_known_guide_beside_one_that_is_not(tmp_path):
+    theirs = ["ViT-B-32::openai", "ViT-B-32::nobody"]
+    found = imported(tmp_path / "x", "discoart", {"text_prompts": "a", "clip_models": theirs})
+    assert found.choices["clip"] == ["vit_b32"]
+    assert "left out: clip=ViT-B-32::nobody" in found.notes
+
+
 def test_the_likeness_to_a_picture_that_is_not_there_is_left_out_with_it(tmp_path):
     from PIL import Image
 

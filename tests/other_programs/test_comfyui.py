@@ -30,6 +30,20 @@ def test_an_empty_negative_prompt_is_none_and_what_is_not_reached_does_not_count
     assert found["ckpt_name"] == "x.safetensors"  # of the rest, which is listed
 
 
+def test_a_loader_that_encodes_too():
+    graph = {
+        "1": {"class_type": "KSampler (Efficient)", "inputs": {
+            "seed": 7, "steps": 25, "positive": ["2", 1], "negative": ["2", 2],
+            "latent_image": ["2", 3]}},
+        "2": {"class_type": "Efficient Loader", "inputs": {
+            "positive": "a fox", "negative": "fog", "empty_latent_width": 512,
+            "empty_latent_height": 448}},
+    }  # fmt: skip
+    found = settings(graph)
+    assert (found["prompt"], found["negative_prompt"]) == ("a fox", "fog")
+    assert (found["seed"], found["width"], found["height"]) == (7, 512, 448)
+
+
 def test_a_circle_of_nodes_has_an_end():
     graph = copy.deepcopy(samples.GRAPH)
     graph["6"]["inputs"] = {"text": ["10", 0], "clip": ["10", 0]}
