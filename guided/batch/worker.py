@@ -20,6 +20,7 @@ from guided.batch.throughput import Throughput
 from guided.config.composition import Composer
 from guided.config.messages import say
 from guided.config.overrides import Override, parse_all, raws, values_of
+from guided.config.plan import Plan
 from guided.config.values import trusted_words
 from guided.console import tell
 from guided.devices import check_threads, find_device
@@ -127,15 +128,7 @@ class WorkerSession:
         outputs.sort(key=lambda output: isinstance(output, Still))
         first, seeds = group[0].number, [picture.seed for picture in group]
         seconds = dict.fromkeys(mine, 0.0)
-        checkpoint = CheckpointWriter(
-            layout.checkpoint_path(self.folder, first),
-            lambda: pipeline.fingerprint(plan, seeds),
-            plan.checkpoint,
-        )
-        if bad := damaged_frame(self.folder, mine):
-            log.warning("%s is damaged; that picture is begun anew", bad)
-            checkpoint.remove()
-            remove_frames(self.folder, mine)
+        checkpoint = self.checkpoint(plan, pipeline, first, seeds, mine)
         with ExitStack() as stack:
             viewers = [stack.enter_context(output.open(run)) for output in outputs]
             stack.enter_context(interrupts.between_steps())
@@ -160,6 +153,22 @@ class WorkerSession:
         checkpoint.remove()
         if interrupts.requested:
             raise KeyboardInterrupt
+
+    def checkpoint(
+        self, plan: Plan, pipeline: Pipeline, first: int, seeds: list[int], mine: list[int]
+    ) -> CheckpointWriter:
+        """Return the checkpoint of a group; removed, and the frames of films with it, if one of
+        the frames is damaged."""
+        checkpoint = CheckpointWriter(
+            layout.checkpoint_path(self.folder, first),
+            lambda: pipeline.fingerprint(plan, seeds),
+            plan.checkpoint,
+        )
+        if bad := damaged_frame(self.folder, mine):
+            log.warning("%s is damaged; that picture is begun anew", bad)
+            checkpoint.remove()
+            remove_frames(self.folder, mine)
+        return checkpoint
 
     def open(self, row: int) -> tuple[PlannedRow, Pipeline]:
         """Return the plan of a row and its loaded models. Both are reused if the previous row was
