@@ -29,6 +29,7 @@ from guided.untrusted.typed_paths import expand
 # A random seed, which is null here, as other programs write it.
 RANDOM = re.compile(r"""\s*(["']?)(-1(\.0*)?|random)\1\s*""", re.IGNORECASE)
 WHOLE = re.compile(r"[-+]?\d{1,99}(\.\d*)?([eE]\+?\d\d?)?")  # 50.0 and 1e3 are 50 and 1000
+JSON_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}")
 MAX_DEPTH = 40  # lists and mappings in each other
 
 
@@ -149,6 +150,8 @@ def is_grammar(word: str, text: str) -> bool:
     mapping, a sweep of these, or null."""
     if text == "null":
         return True
+    if JSON_ESCAPE.search(text) and text.startswith(("[", "{")):
+        return False  # JSON, which guided.prompts.lists reads
     reading = parsed(word) if text.startswith(("'", '"', "[", "{", "choice(")) else None
     if reading is None:
         return False

@@ -54,20 +54,23 @@ def resembles(text: str) -> bool:
     return True
 
 
-def read(text: str) -> Any:
+def read(text: str, escapes: bool = True) -> Any:
     """Return the list, mapping or quoted text that a text spells; None if it spells none.
 
-    Texts of mappings stay texts, but `weight`, `from` and `until` are numbers. Raise ValueError
-    for a key that a mapping has twice."""
+    Texts of mappings stay texts, but `weight`, `from` and `until` are numbers. With `escapes`,
+    JSON's escapes count, as \\u00e9; not in paths of Windows. Raise ValueError for a key that a
+    mapping has twice."""
     text = text.strip()
     if not text or text[0] not in LIST + MAPPING + "".join(QUOTES) or len(text) > LONGEST:
         return None
     if depth(text) > DEEPEST:
         return None
     try:
-        if text[0] in "[{":
-            return json.loads(text, object_pairs_hook=unique)
-    except json.JSONDecodeError:
+        if text[0] in "[{" and (escapes or "\\" not in text):
+            value = json.loads(text, object_pairs_hook=unique)
+            json.dumps(value, ensure_ascii=False).encode()  # no halves of surrogate pairs
+            return value
+    except (json.JSONDecodeError, UnicodeEncodeError):
         pass
     reader = Reader(text)
     try:

@@ -107,7 +107,7 @@ def spelt_out(value: Any, setting: str) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        reading = lists.read(value)
+        reading = lists.read(value, escapes=setting != "image_prompt")
     except ValueError as error:
         raise BadInput(f"{setting}={shown(value)} has {error}") from error
     if isinstance(reading, dict) and not is_mapping(reading):
@@ -182,6 +182,7 @@ def read(item: Any, setting: str, default: float = 1.0) -> Prompt:
     if not isinstance(item, dict):
         text, weight = split_weight(str(item), default)
         return Prompt(stripped(text, item, setting), read_weight(weight, item, setting))
+    item = {key: inside for key, inside in item.items() if inside is not None}
     unknown = item.keys() - KEYS
     if unknown or ("text" in item) == ("image" in item):
         raise BadInput(

@@ -204,3 +204,8 @@ def test_open_brackets_within_a_text_are_not_nested(text):
     override = parse_word(f"name={text}")
     assert override.hydra is not None
     assert override.value == text.replace("${", "\\${")  # escaped, so that nothing is looked up
+
+
+def test_a_list_with_escapes_of_json_is_read_as_json():
+    cfg = composed(r'prompt=["ch\u00e2teau:2", "\ud83c\udf32"]')
+    assert [(one.text, one.weight) for one in parse(cfg.prompt)] == [("château", 2.0), ("🌲", 1.0)]

@@ -58,6 +58,7 @@ def test_a_list_is_the_same_in_any_script_and_with_any_quotes(text):
         ('[{"text": "fog", "weight": 2}, {"text": "castle"},]',
          [{"text": "fog", "weight": 2}, {"text": "castle"}]),
         ('["a \\u00e9", "b \\"c\\""]', ["a é", 'b "c"']),
+        ('["\\ud83c\\udf32 tree"]', ["🌲 tree"]), ('["\\ud83c"]', ["\\ud83c"]),
         ("[{red|blue} été, fog]", ["{red|blue} été", "fog"]),
         ("[un chat (gros, rouge), été]", ["un chat (gros, rouge)", "été"]),
         ("[l'été, it's]", ["l'été", "it's"]),

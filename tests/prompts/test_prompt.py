@@ -171,6 +171,16 @@ def test_a_mapping_of_progress_gives_each_part_of_the_run_its_prompts() -> None:
     assert at(0.7) == at(1) == {"a wood": 1}
 
 
+def test_nothing_in_a_mapping_is_as_if_it_were_not_there() -> None:
+    text = '{"text": "a", "weight": null, "clips": null, "from": null, "until": null}'
+    assert parse(text) == [Prompt("a")]
+
+
+def test_backslashes_of_windows_stay_in_paths() -> None:
+    (one, two) = parse(None, None, r'["C:\temp\new.png", "é.png"]')
+    assert (one.image, two.image) == (r"C:\temp\new.png", "é.png")
+
+
 def test_a_weight_of_json_may_be_a_text() -> None:
     assert parse('[{"text": "a", "weight": "2"}, {"text": "b", "weight": " -0.5"}]') == [
         Prompt("a", 2.0), Prompt("b", -0.5)
@@ -257,6 +267,7 @@ def test_colon_and_number_may_be_those_of_any_keyboard(text: str, weight: float)
         ('{"text_prompts": {"0": ["a"]}, "steps": 250}', "import=FILE"),
         ('{"0": "a", "0": "b"}', "prompt=.*a key twice"),
         ('{"0": ["a"], "100": ["b"]}', "prompt has 100 .*frames"),
+        ('{"text": null}', "a text or an image"),
         ('{"text": "a", "wieght": 2}', "did you mean 'weight'"),
         ("{}", "prompt is empty"),
         ("[]", "prompt is empty"),
