@@ -6,6 +6,7 @@ A row with an error is reported before the first step; the other rows are drawn.
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager, suppress
@@ -114,7 +115,7 @@ def original_cwd(base: dict[str, Any]) -> Iterator[None]:
     paths keep their meaning."""
     cwd = base.get("cwd")
     cwd = cwd if isinstance(cwd, str) else "."
-    if Path(cwd).is_dir():
+    if os.path.isdir(cwd):  # also False for names that no folder can have
         with chdir(cwd):
             yield
     else:

@@ -87,8 +87,9 @@ def test_relative_paths_are_from_where_the_batch_was_asked_for(tmp_path, monkeyp
         (found,) = drawable(composer_of(base), Row(["prompt=a __pet__"])).plan.prompts_of(0)
     assert found.text == "a cat from here"
     assert Path.cwd() == tmp_path / "there"
-    with original_cwd(base | {"cwd": str(tmp_path / "gone")}):
-        assert Path.cwd() == tmp_path / "there"
+    for name in ("gone", "a" * 300, "a\0b"):
+        with original_cwd(base | {"cwd": str(tmp_path / name)}):
+            assert Path.cwd() == tmp_path / "there"
     assert f"{tmp_path}/gone" in caplog.text
 
 
