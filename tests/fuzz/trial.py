@@ -42,7 +42,7 @@ from tests.fuzz import oracle
 
 ROOT = Path(__file__).parent.parent.parent
 FIXTURES = ROOT / "tests" / "fixtures" / "v0.1"
-SLOW, HUNG = 2.0, 30  # seconds of CPU that a trial may take; seconds after which it is ended
+SLOW, ROW, HUNG = 2.0, 0.1, 60  # seconds of CPU, for a row beside it, and until a trial is ended
 LONGEST = 2100  # characters of a message
 GREEDY = 500_000  # kB by which a trial may raise the peak of memory
 WRITES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate"}
@@ -327,7 +327,7 @@ def faults(case: Case, result: Result, cpu: bool = True) -> Iterator[tuple[str, 
         kind = type(result.raised).__name__
         yield f"exit code {result.code}: {kind}{place_of(result.raised)}", str(result.raised)[:300]
     yield from message_faults(case, result)
-    if cpu and result.cpu > SLOW:
+    if cpu and result.cpu > SLOW + ROW * len(result.plans):
         yield "slow", f"{result.cpu:.1f} s"
     if result.grown > GREEDY:
         yield "memory", f"{result.grown // 1000} MB"
