@@ -149,8 +149,8 @@ def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
                     first = made_of(plan, composed, composer.typed(row.words))
                     first_row = number
                 seed = default_seed if composed.cfg.seed is None else composed.cfg.seed
-                manifest.pictures += pictures_of(plan, number, start, seed)
                 row.presets = presets_of(composed, composer, row)
+                manifest.pictures += pictures_of(plan, number, start, seed)
                 fingerprints.append(composed.fingerprint)
         except BAD as error:
             errors.append(error)
@@ -193,7 +193,9 @@ def presets_of(composed: Composed, composer: Composer, row: Row) -> dict[str, li
     typed = {word.name: word.text for word in composer.typed(row.words) if word.text is not None}
     found = {}
     for group in GROUPS:
-        chosen, _ = weighted(group, typed.get(group) or "", composer.flags) or ([], {})
+        chosen: list[str] = []
+        with suppress(BadInput):  # those of a record need not be here any more
+            chosen, _ = weighted(group, typed.get(group) or "", composer.flags) or ([], {})
         # A preset without words is only among what was typed, one of conf/local only in the node.
         found[group] = list(dict.fromkeys([*chosen, *map(str, composed.cfg[group] or ())]))
     return found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hydra.errors import HydraException
 
 from guided.config.composition import compose
+from guided.config.messages import say
 from guided.config.overrides import Override
 from guided.config.schema import having
 from guided.errors import BadInput
@@ -23,7 +25,9 @@ def check_launching(hydras: Sequence[Override], words: Sequence[Override], launc
         try:
             compose(hydras)
         except HydraException as error:
-            raise BadInput(f"hydra/launcher: {' '.join(str(error).split())}") from error
+            unknown = re.search(r"Could not override '([^']+)'", str(error))
+            line = f"{unknown[1]} is no setting of what is chosen" if unknown else say(error)
+            raise BadInput(line) from error
     elif others:
         raise BadInput(
             f"{others[0].name}= does nothing without a launcher; choose one: {LAUNCHERS}"

@@ -27,10 +27,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from guided.config import catalog, choices, other_names, preset_source, presets, schema
 from guided.config.flags import FOLDERS
-from guided.config.overrides import Override, outside_quotes, parse_all, raws
+from guided.config.overrides import Override, outside_quotes, parse_all, plain_value, raws
 from guided.config.unknown import unknown_setting
 from guided.config.values import spelt
-from guided.errors import BadInput, nearest, shown
+from guided.errors import BadInput, nearest, not_one_of, shown
 from guided.paths import conf_folder
 from guided.untrusted import interpolation
 from guided.untrusted.typed_paths import similar
@@ -38,6 +38,7 @@ from guided.untrusted.typed_paths import similar
 log = logging.getLogger(__name__)
 KEPT = 64  # configurations
 NO_SETTING = re.compile(r"Could not override '(?!hydra\b)([^']+)'")
+ELSEWHERE = re.compile(r"^/|(^|/)\.\.?(/|$)|\\|\.ya?ml$")  # a path out of the group's folder
 PLAIN = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)  # name.of.setting
 
 
@@ -106,12 +107,17 @@ def check_choice(override: Override, flags: Sequence[str]) -> None:
         raise BadInput(f"{group}= is empty: give the name of a choice{none}; --help lists them")
     if value is None and group in presets.GROUPS:
         return  # none of them
+    single = group in schema.groups(several=False)
+    if override.raw.startswith("+" if single else "++"):
+        raise BadInput(f"{shown(override.raw)} is written without +: {group}={typed}")
     for name in value if isinstance(value, list) else [value]:
         if not isinstance(name, str | QuotedString):
             item = "null" if name is None else shown(name)
             raise BadInput(
                 f"{group}={typed}: {item} is not the name of a choice; --help lists the names"
             )
+        if group not in schema.having("own_names") and ELSEWHERE.search(str(plain_value(name))):
+            raise BadInput(not_one_of(group, plain_value(name), choices.names(group, flags)))
     if several and group in schema.groups(several=False):
         raise BadInput(f"{group}={typed}: it has one choice, which stands without brackets")
 
@@ -127,6 +133,8 @@ def check_deletion(override: Override) -> None:
             f"{shown(override.raw)}: ~ leaves out a group or one of its choices; a setting is "
             f"set, as in {shown(override.name)}=VALUE"
         )
+    if override.text is not None and override.name != override.root:
+        raise BadInput(f"{shown(override.raw)}: ~{override.name} leaves it out, without a value")
     if traits and override.name == override.root and override.name not in ("secondary", "batch"):
         none = f"{override.name}=[] leaves all of it out"
         one = f"there is always one; {override.name}=NAME chooses another"

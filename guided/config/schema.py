@@ -341,6 +341,8 @@ def dataclass_of(target: Any, where: str) -> type:
     """Return the class of settings that a `_target_` names, by its kind (kinds.py) or its path
     within this package. Raise BadInput if there is none."""
     path = kinds.path_of(target) if isinstance(target, str) else ""
+    if target is None:
+        raise BadInput(f"{where} is no choice of {where.split('.')[0]}=; --help lists them")
     if not path.startswith(TRUSTED):
         known = nearest(target, kinds.KINDS) if isinstance(target, str) else ""
         raise BadInput(
@@ -437,7 +439,7 @@ def explain(error: OmegaConfBaseException, where: str = "") -> str:
         return f"{key}={shown(found[1])} must be {kind}{decimal_point(found[1])}"
     if found := re.match(r"Invalid type assigned: .* value: (.*)", first):
         return f"{key}={shown(found[1])} must be settings by their names, as in {key}.NAME=VALUE"
-    if found := re.match(r"Cannot convert 'list' to string: '(.*)'", first):
+    if found := re.match(r"Cannot convert '(?:list|ListConfig)' to string: '(.*)'", first):
         return f"{key}={shown(found[1])} is a list; it has one value, without brackets"
     if "is not Optional" in first:
         return f"{key}=null has no meaning: it must have a value"

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from guided.batch.planning import drawable, original_cwd, plan_batch, warn_if_changed
+from guided.batch.run import begin
 from guided.config.composition import Composer
 from guided.config.overrides import parse_all, raws
-from guided.config.replay import composer_of
+from guided.config.replay import Record, composer_of
 from guided.errors import BadInput
 from guided.runs.manifest import Row
 
@@ -153,3 +154,19 @@ def test_a_random_seed_of_a_whole_command_is_drawn_once() -> None:
     assert seeds[0] != seeds[1]
     for first, *others in seeds:
         assert 0 <= first < 2**32 and others == [first + 1, first + 2]
+
+
+def test_a_record_names_presets_that_are_not_here_any_more(tmp_path, monkeypatch):
+    """A run with a preset of one's own, drawn again without its folder: one picture, not two."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own" / "artist").mkdir(parents=True)
+    text = "me:\n  _target_: artist\n  name: {en: Me}\n  words: {en: thick lines}\n  weight: 1\n"
+    (tmp_path / "own" / "artist" / "mine.yaml").write_text(text)
+    composer = Composer(["prompt=a", "artist=[mine]", "seed=3"], ["--config-dir", "own"])
+    first = begin(plan_batch(composer, [Row()], ""), composer, tmp_path / "outputs")
+    again = Composer([], [], Record.read(str(first)))
+    batch = plan_batch(again, [Row()], "")
+    assert [(one.number, one.seed, one.state) for one in batch.manifest.pictures] == [
+        (0, 3, "queued")
+    ]
+    assert batch.manifest.rows[0].presets == {"artist": ["me"], "look": []}

@@ -280,3 +280,34 @@ def test_wrong_types_are_told_in_our_words(word, reason):
     with pytest.raises(BadInput) as caught:
         Plan.read(composed(["prompt=x", word]))
     assert str(caught.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("+sampler=ddim", "is written without +: sampler=ddim"),
+        ("++guide=smooth", "is written without +: guide=smooth"),
+        ("+batch=seeds", "is written without +: batch=seeds"),
+        ("~guide.clip=x", "~guide.clip leaves it out, without a value"),
+        ("++guide.nosuch.scale=3", "guide.nosuch is no choice of guide="),
+        ("sampler=ddim.yaml", "did you mean 'ddim'"),
+        ("sampler=/ddim", "did you mean 'ddim'"),
+        ("sampler=../sampler/ddim", "is not one of ddim"),
+        ("guide=[clip,../model/embedded]", "is not one of clip"),
+        ("wildcards=[]", "wildcards=[] is a list"),
+    ],
+)
+def test_what_hydra_would_refuse_or_read_elsewhere_is_told_in_our_words(word, reason):
+    with pytest.raises(BadInput) as caught:
+        Plan.read(composed(["prompt=x", word]))
+    assert reason in str(caught.value)
+
+
+def test_a_choice_is_no_path_to_a_file_that_nobody_checks(tmp_path):
+    (tmp_path / "evil.yaml").write_text("_target_: sampler/ddim\neta: 0.3\n")
+    away = Path("/".join([".."] * 20) + f"{tmp_path}/evil")
+    with pytest.raises(BadInput, match="is not one of ddim"):
+        compose(["prompt=x", f"sampler={away}"])
+    with pytest.raises(BadInput, match="outside"):
+        preset_source.ConfSource("main", f"conf://{conf_folder()}").load_config(f"sampler/{away}")
+    assert set(compose(["prompt=x", "+guide=smooth"]).guide) == {"clip", "range", "smooth"}

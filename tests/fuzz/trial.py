@@ -148,7 +148,11 @@ class Sandbox:
             folder.mkdir(parents=True, exist_ok=True)
         samples(self.cwd)
         os.environ |= {"HOME": str(home), "TMPDIR": str(self.root / "tmp"), "COLUMNS": "80"}
-        os.environ |= {"HF_HUB_OFFLINE": "1", "GUIDED_CACHE": str(home / "cache")}
+        os.environ |= {
+            "HYDRA_FULL_ERROR": "1",
+            "HF_HUB_OFFLINE": "1",
+            "GUIDED_CACHE": str(home / "cache"),
+        }
         sys.dont_write_bytecode = True
         os.chdir(self.cwd)
         schema.register()
@@ -281,7 +285,7 @@ def called(words: tuple[str, ...]) -> int:
 
 def pictures(folder: str) -> list[Any]:
     """Return the seeds, texts and groups of a run's pictures."""
-    found = Manifest.read(Path(folder)).pictures
+    found = [one for one in Manifest.read(Path(folder)).pictures if one.state != "failed"]
     return [(picture.seed, picture.prompt, picture.group) for picture in found]
 
 
