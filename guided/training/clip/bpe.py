@@ -1,6 +1,9 @@
 """Learns a small byte-level vocabulary in the format of CLIP's tokenizer: a gzip of merges, one a
 line, that open_clip's SimpleTokenizer reads as `bpe_path`.
 
+The trainer of the library tokenizers takes equally frequent pairs in an order that varies from run
+to run.
+
 Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units", 2016,
 https://arxiv.org/abs/1508.07909
 """
