@@ -33,14 +33,14 @@ class Settings:
 
     model: str = "embedded"  # the denoiser, as run.py's model=
     weights: str = ""  # other weights of that model; empty: its own
-    data: str = "data"
-    out: str = "runs/pool.pt"
-    count: int = 6000
-    batch: int = 50
+    data: str = "data"  # the output of guided.training.data
+    out: str = "runs/pool.pt"  # the file of the pool
+    count: int = 6000  # predictions
+    batch: int = 50  # pictures at once
     recolour: float = 0.3  # share with another hue, unless the name says the colour
-    threads: int = 0
-    seed: int = 1
-    device: str = "auto"
+    threads: int = 0  # CPU cores; 0: all
+    seed: int = 1  # of pictures, noise and colours
+    device: str = "auto"  # auto, cpu, cuda, mps, xpu
 
 
 @torch.no_grad()

@@ -47,12 +47,12 @@ SAME = 0.98  # cosine from which two targets count as equal
 class Settings(TrainingSettings):
     """The settings of a text tower's training."""
 
-    tower: str = "a"  # a, b, judge: the architecture (architectures.py)
+    tower: str = "a"  # a, b or judge: the architecture
     init: str = ""  # the folder of the CLIP; empty: the shipped one
     out: str = ""  # runs/reading_<tower> if empty
     minutes: float = 20.0
     batch: int = 96
-    lr: float = 1e-3
+    lr: float = 1e-3  # of Adam
     fade: float = 0.4
 
     def check(self) -> None:

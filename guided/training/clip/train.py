@@ -57,17 +57,17 @@ Tokenize = Callable[[Sequence[str]], Tensor]  # texts -> tokens (B, CONTEXT)
 class Settings(TrainingSettings):
     """The settings of a CLIP's training."""
 
-    tower: str = "a"  # a, b, judge: the architecture (architectures.py)
+    tower: str = "a"  # a, b or judge: the architecture
     init: str = ""  # initial weights: a folder of this format, as .../embedded/clip_a
     out: str = ""  # runs/clip_<tower> if empty
     minutes: float = 25.0
     batch: int = 96
-    lr: float = 0.02  # of Muon, for matrices up to LARGEST
+    lr: float = 0.02  # of Muon, for matrices
     adam_lr: float = 2e-3  # for everything else
     look_every: float = 6.0
     pool: str = ""  # a prediction pool, to learn from too
-    pool_share: float = 0.4
-    robust: float = 0.0  # largest adversarial change of the pictures (adversarial())
+    pool_share: float = 0.4  # share of the pictures that are taken from the pool
+    robust: float = 0.0  # largest adversarial change of the pictures; 0: none
     texts: bool = True  # train the text tower too; false: several times as many steps
 
     def check(self) -> None:

@@ -26,16 +26,16 @@ class TrainingSettings:
     """The settings of every training."""
 
     data: str = "data"  # the output of guided.training.data, or a folder of your own pictures
-    out: str = "runs"
+    out: str = "runs"  # the folder of the state, samples and curves
     minutes: float = 60.0  # in all: the same command resumes, a larger number trains on
     steps: int = 0  # in all, instead of minutes
     fade: float = 0.2  # last share of the budget, over which the learning rate falls to 0
-    batch: int = 32
+    batch: int = 32  # pictures a step
     threads: int = 0  # CPU cores; 0: all
-    seed: int = 0
-    device: str = "auto"
+    seed: int = 0  # of the first weights and of the order of pictures
+    device: str = "auto"  # auto, cpu, cuda, mps, xpu
     precision: str = "auto"  # bfloat16 on a GPU: autocast, the weights stay float32
-    compile: bool = False
+    compile: bool = False  # by torch.compile: minutes once, then faster steps
     look_every: float = 10.0  # minutes between saves of the state, samples and shipped weights
     ship: str = ""  # where the averaged weights go at each save; empty: inside `out`
 

@@ -41,7 +41,7 @@ class Settings(TrainingSettings):
     fade: float = 0.3
     batch: int = 16
     crop: int = 16  # side of a training window in pixels of the small picture
-    lr: float = 1e-3
+    lr: float = 1e-3  # of Adam
     look_every: float = 2.0
 
     def check(self) -> None:

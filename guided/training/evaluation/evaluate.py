@@ -46,17 +46,17 @@ SEEDS = 1000  # between the first pictures of two seeds
 class Settings:
     """The settings of the evaluation."""
 
-    out: str = "runs/evaluation"
-    kinds: str = ",".join(KINDS)
-    languages: str = ",".join(LANGUAGES)
+    out: str = "runs/evaluation"  # the folder of pictures, sheets and results
+    kinds: str = ",".join(KINDS)  # kinds of prompts
+    languages: str = ",".join(LANGUAGES)  # languages of the prompts
     every: int = 1  # draw every n-th prompt of a kind only; the choices stay all
-    seed: int = 0
+    seed: int = 0  # prompt number n is drawn with seed 1000 * seed + n
     compare: str = ""  # settings to change, as on run.py's command line
     unguided: bool = True  # also the English objects without guidance
-    judge: str = str(judging.FOLDER)
+    judge: str = str(judging.FOLDER)  # the CLIP that judges: a folder
     data: str = "data"  # real renderings for the upper bound, if they are prepared
     settings: str = ""  # further settings of run.py, for both sides
-    threads: int = 0
+    threads: int = 0  # CPU cores; 0: all
 
     def check(self) -> None:
         """Raise BadInput with the first setting that is out of range."""

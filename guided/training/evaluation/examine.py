@@ -31,9 +31,9 @@ RESULTS = "real.json"  # beside the judge's weights, for use without prepared da
 class Settings:
     """The settings of the measurement."""
 
-    clip: str = str(judging.FOLDER)
+    clip: str = str(judging.FOLDER)  # the CLIP that is examined: a folder
     learner: str = "judge"  # its role in training; it is shown the other role's vendors
-    data: str = "data"
+    data: str = "data"  # the output of guided.training.data
     keep: bool = False  # write the results beside the weights
 
 

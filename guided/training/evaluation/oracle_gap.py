@@ -41,10 +41,10 @@ class Settings:
     """The settings of the measurement."""
 
     model: str = "embedded"  # as run.py's model=
-    data: str = "data"
+    data: str = "data"  # the output of guided.training.data
     count: int = 48  # noised pictures
-    seed: int = 0
-    device: str = "auto"
+    seed: int = 0  # of the noise and of the choice of pictures
+    device: str = "auto"  # auto, cpu, cuda, mps, xpu
 
 
 @dataclass
