@@ -222,7 +222,15 @@ def test_values_with_commas_name_what_the_setting_takes(command, word, part):
 # ---- colours -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("typed", ["[#0d3b82,#f2f7fc]", '["#0d3b82",#f2f7fc]', "#0d3b82,#f2f7fc"])
+@pytest.mark.parametrize("word", ["steps=1.000", "seed=1.234.567", "count=2.000"])
+def test_points_between_thousands_are_named(command, word):
+    said = command("prompt=a", word).refused()
+    assert word in said and word.replace(".", "") in said
+
+
+@pytest.mark.parametrize(
+    "typed", ["[#0d3b82,#f2f7fc]", "[#0d3b82],[#f2f7fc]", '["#0d3b82",#f2f7fc]', "#0d3b82,#f2f7fc"]
+)
 def test_colours_without_quotes(command, typed):
     words = ["prompt=a", "guide=[clip,palette]"]
     said = command(*words, f"guide.palette.colours={typed}").refused()
@@ -342,8 +350,9 @@ def test_a_name_of_the_hub_names_what_is_taken(command, word, part):
         ("~clip", "clip=[] leaves"),
         ("~clip=embedded", "clip=[] leaves"),
         ("~model", "model=NAME"),
-        ("~guide.nosuch", "there is no guide.nosuch"),
-        ("~nosuch", "there is no nosuch"),
+        ("~guide.nosuch", "guide.nosuch is not chosen"),
+        ("+guide.clip.scale=3", "guide.clip.scale=VALUE"),
+        ("~nosuch", "nosuch is not chosen"),
         ("output.steps.every=9999999999", "the nearest is 100000"),
     ],
 )

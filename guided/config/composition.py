@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 KEPT = 64  # configurations
 NO_SETTING = re.compile(r"Could not override '(?!hydra\b)([^']+)'")
 ELSEWHERE = re.compile(r"^/|(^|/)\.\.?(/|$)|\\|\.ya?ml$")  # a path out of the group's folder
+THOUSANDS = re.compile(r"[1-9]\d{0,2}(\.\d{3})+")  # 1.000, which is 1 or 1000
 PLAIN = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)  # name.of.setting
 
 
@@ -147,6 +148,11 @@ def check_values(override: Override) -> None:
     if override.hydra is None or override.swept:
         return
     name, value = override.hydra.key_or_group, override.value
+    if name in schema.typed_as(int) and THOUSANDS.fullmatch(text := override.text or ""):
+        whole = text.replace(".", "")
+        raise BadInput(
+            f"{name}={text} must be a whole number without points, as in {name}={whole}"
+        )
     if isinstance(value, dict | list) and repeats_key(override.text or "", value):
         raise BadInput(f"{name}={shown(override.text)} has a key twice; each key has one value")
     for inside in values_in(value):

@@ -109,8 +109,8 @@ def say_hydra(error: Exception) -> str:
     text = str(error)
     if found := re.search(r"Ambiguous value for argument '([^=]+)=(.*)'\n", text):
         return several_values(found[1].lstrip("+"), found[2])
-    if found := re.search(r"Could not delete from config. '(.+)' does not exist", text):
-        return f"~{found[1]}: there is no {found[1]} to leave out"
+    if found := re.search(r"Could not append to config. An item is already at '(.+?)'", text):
+        return f"+{found[1]}: it is there already, and {found[1]}=VALUE sets it"
     if found := re.search(r"Could not override '([^']+)'", text):
         return unknown_setting(found[1], compose([]), sys.argv)
     if found := re.search(r"Could not delete from config. '(.+?)'", text):

@@ -379,7 +379,7 @@ def filled(node: DictConfig, settings: dict[str, Any], where: str) -> DictConfig
 def no_list(name: str, value: object) -> str:
     """Return the message for a text or a number where a list is needed. A text in brackets is one
     that Hydra's grammar cannot read, as of colours, [#0d3b82,#f2f7fc]."""
-    inside = split(str(value).strip().removeprefix("[").removesuffix("]"))
+    inside = split(re.sub(r"[\[\]()]", "", str(value)))
     quoted = ",".join(f"'{unquoted(item)}'" if isinstance(value, str) else item for item in inside)
     return f'{name}={shown(value)} must be a list, with texts quoted: "{name}=[{quoted}]"'
 
