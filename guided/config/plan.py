@@ -448,9 +448,7 @@ def check_ones_own(cards: Sequence[NeededWeights], clips: Mapping[str, ClipCard]
         with named(f"{card.GROUP}={card.name}"):
             shapes(Path(card.file).expanduser())
     for name, clip in clips.items():
-        openai = "openai" in open_clip_registry.tags(clip.arch)
-        hint = f"; clip=[{clip.arch}::openai] are OpenAI's weights" if openai else ""
-        with named(f"clip={name}", hint):
+        with named(f"clip={name}", clip.arch):
             if clip.has_own_weights():
                 shapes(clip.place())
             elif (folder := clip.folder()) and clip_config.names_timm(folder):
@@ -460,11 +458,14 @@ def check_ones_own(cards: Sequence[NeededWeights], clips: Mapping[str, ClipCard]
 
 
 @contextmanager
-def named(setting: str, hint: str = "") -> Iterator[None]:
-    """Put a setting's name before the message of a BadInput, and a hint behind it."""
+def named(setting: str, arch: str = "") -> Iterator[None]:
+    """Put a setting's name before the message of a BadInput, and a hint at OpenAI's weights of
+    that architecture of a CLIP behind it."""
     try:
         yield
     except BadInput as error:
+        openai = arch and "openai" in open_clip_registry.tags(arch)
+        hint = f"; clip=[{arch}::openai] are OpenAI's weights" if openai else ""
         raise BadInput(f"{setting}: {error}{hint}") from error
 
 
