@@ -364,6 +364,7 @@ class Run:
     enlarge: Enlarge
     look: Look | None = None
     overall: Overall | None = None  # how the batch is doing that this is a part of
+    shares: Sequence[float] = ()  # of a picture's work after each step; empty: all take as long
 
 
 class Overall(Protocol):

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from guided.batch.passes import passes, repeats
 from guided.batch.throughput import duration
 from guided.config.plan import Plan
 from guided.pipeline import Pipeline
-from guided.schedule import Schedule
 
 TRIED = 3  # steps, of which the first one warms up
 SIZES = 4  # of pictures, that are tried; the others count by their pixels
@@ -71,19 +71,6 @@ def tried(pipeline: Pipeline, plan: Plan) -> float:
         if frame.step == TRIED:
             break
     return min(found)
-
-
-def passes(plan: Plan) -> int:
-    """Return how often the networks are evaluated for a picture."""
-    return sum(repeats(plan, k / plan.steps) for k in range(plan.skip, plan.steps))
-
-
-def repeats(plan: Plan, progress: float) -> int:
-    """Return how often the step at `progress` (0..1) is taken."""
-    recurrence = getattr(plan.sampler, "recurrence", None)
-    if "sampler" not in plan.generator.uses or not isinstance(recurrence, Schedule):
-        return 1
-    return int(recurrence(progress))
 
 
 def area(plan: Plan) -> int:

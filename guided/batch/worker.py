@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from guided.batch.interrupts import Interrupts
+from guided.batch.passes import shares
 from guided.batch.planning import PlannedRow, drawable, original_cwd, warn_if_changed
 from guided.batch.queue import Claim, check_exists
 from guided.batch.throughput import Throughput
@@ -122,6 +123,7 @@ class WorkerSession:
             enlarge=pipeline.enlarger,
             look=pipeline.look(plan),
             overall=self.throughput,
+            shares=shares(plan),
         )
         outputs = [o for name, o in plan.outputs.items() if self.alone or name != "progress"]
         # The picture itself last: if it exists, all its other files do.
@@ -134,8 +136,8 @@ class WorkerSession:
             stack.enter_context(interrupts.between_steps())
             for k, frame in enumerate(pipeline.batch(plan, first, seeds, checkpoint.load())):
                 if k == 0:
-                    before = len(group) * (frame.step - 1) / frame.steps
-                    self.throughput.begin(frame.seconds, before)
+                    before = [0.0, *run.shares][frame.step - 1]
+                    self.throughput.begin(frame.seconds, len(group) * before)
                 if frame.index in seconds:
                     seconds[frame.index] += frame.seconds
                     check_finite(frame)

@@ -36,7 +36,7 @@ class Progress(Output):
         with tqdm(
             total=total, disable=None, leave=False, bar_format=LAYOUT, dynamic_ncols=True
         ) as bar:
-            yield ProgressViewer(bar, run.overall, run.count)
+            yield ProgressViewer(bar, run.overall, run.count, run.shares)
 
 
 @dataclass
@@ -46,11 +46,13 @@ class ProgressViewer:
     bar: tqdm
     overall: Overall | None
     together: int  # pictures that are drawn at once
+    shares: Sequence[float] = ()  # of a picture's work after each step
 
     def see(self, frame: Frame) -> None:
         if self.bar.disable:
             return
-        part = self.together * frame.step / frame.steps
+        share = self.shares[frame.step - 1] if self.shares else frame.step / frame.steps
+        part = self.together * share
         before = self.overall.closed if self.overall else 0
         self.bar.n = min(before + part, self.bar.total or math.inf)
         title = f"picture {frame.index}, step {frame.step}/{frame.steps}"

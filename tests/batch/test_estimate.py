@@ -1,29 +1,15 @@
-"""Estimates of time and memory: passes by a closed form, and in proportion to the pictures."""
+"""Estimates of time and memory, in proportion to pictures and passes."""
 
 import pytest
 
 from guided.batch import estimate
-from guided.batch.estimate import Estimate, passes
+from guided.batch.estimate import Estimate
 from guided.config.composition import compose
 from guided.config.plan import Plan
 
 
 def plan(*words: str) -> Plan:
     return Plan.read(compose(["prompt=x", "seed=1", *words]))
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (["steps=20", "sampler.recurrence=[[0,4],[0.25,1]]"], 5 * 4 + 15),
-        (["steps=20", "sampler.recurrence=3"], 60),
-        (["steps=30", "sampler=plms"], 30),
-        (["steps=40", "generator=pixels"], 40),
-        (["steps=40", "skip=10", "sampler.recurrence=2"], 60),
-    ],
-)
-def test_a_picture_has_as_many_passes_as_its_steps_are_repeated(words, expected):
-    assert passes(plan(*words)) == expected
 
 
 def test_time_counts_pictures_and_passes_and_each_size_is_tried_once(monkeypatch):

@@ -48,6 +48,14 @@ def test_without_a_total_there_is_all_the_same(total):
     assert len(line) <= 60
 
 
+def test_the_bar_has_the_share_of_the_work_and_not_of_the_steps():
+    image = torch.zeros(1, 3, 4, 4)
+    frame = Frame(0, 7, 1, 3, 1 / 3, image, Prediction(image, image), 0.1)
+    with tqdm(total=12, file=StringIO(), bar_format=LAYOUT, ncols=60) as bar:
+        ProgressViewer(bar, Batch(closed=2), 2, [0.5, 0.75, 1.0]).see(frame)
+        assert bar.n == 2 + 2 * 0.5
+
+
 def test_a_wide_terminal_has_everything():
     line = last_line(120, 0, 25)
     assert "46 min left, similarity 0.250, loss 2.0, 3 of 12 pictures" in line

@@ -1,0 +1,32 @@
+"""Passes: how often the steps of a picture evaluate the networks. Imports no torch."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+from guided.config.plan import Plan
+from guided.schedule import Schedule
+
+
+def passes(plan: Plan) -> int:
+    """Return how often the networks are evaluated for a picture."""
+    return sum(passes_of_steps(plan))
+
+
+def passes_of_steps(plan: Plan) -> list[int]:
+    """Return how often each step that is taken evaluates the networks."""
+    return [repeats(plan, k / plan.steps) for k in range(plan.skip, plan.steps)]
+
+
+def shares(plan: Plan) -> list[float]:
+    """Return the share of a picture's passes that are done after each step."""
+    done = list(accumulate(passes_of_steps(plan)))
+    return [count / done[-1] for count in done]
+
+
+def repeats(plan: Plan, progress: float) -> int:
+    """Return how often the step at `progress` (0..1) is taken."""
+    recurrence = getattr(plan.sampler, "recurrence", None)
+    if "sampler" not in plan.generator.uses or not isinstance(recurrence, Schedule):
+        return 1
+    return int(recurrence(progress))

@@ -1,0 +1,36 @@
+"""How often steps are repeated, by a closed form."""
+
+import pytest
+
+from guided.batch.passes import passes, shares
+from guided.config.composition import compose
+from guided.config.plan import Plan
+
+
+def plan(*words: str) -> Plan:
+    return Plan.read(compose(["prompt=x", "seed=1", *words]))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["steps=20", "sampler.recurrence=[[0,4],[0.25,1]]"], 5 * 4 + 15),
+        (["steps=20", "sampler.recurrence=3"], 60),
+        (["steps=30", "sampler=plms"], 30),
+        (["steps=40", "generator=pixels"], 40),
+        (["steps=40", "skip=10", "sampler.recurrence=2"], 60),
+    ],
+)
+def test_a_picture_has_as_many_passes_as_its_steps_are_repeated(words, expected):
+    assert passes(plan(*words)) == expected
+
+
+def test_the_work_of_steps_is_in_proportion_to_their_passes():
+    """Five steps of four passes and fifteen of one, or what an init leaves of them."""
+    words = ("steps=20", "sampler.recurrence=[[0,4],[0.25,1]]")
+    found = shares(plan(*words))
+    assert found == pytest.approx(
+        [k * 4 / 35 for k in range(1, 6)] + [k / 35 for k in range(21, 36)]
+    )
+    found = shares(plan(*words, "skip=4"))
+    assert found == pytest.approx([k / 19 for k in range(4, 20)])
