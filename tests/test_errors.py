@@ -2,7 +2,7 @@
 
 import pytest
 
-from guided.errors import check_number, decimal_point, printable, shown
+from guided.errors import check_number, decimal_point, nearest, printable, shown
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,12 @@ def test_a_decimal_comma_is_told_from_a_list(value, number):
     assert decimal_point(value) == (f"; with a decimal point it is {number}" if number else "")
     with pytest.raises(ValueError, match=f"must be a number.*{number}$"):
         check_number("scale", value)
+
+
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [("stps", "steps"), ("ink", "ink_wash"), ("mask", ""), ("tile", ""), ("to", ""), ("none", "")],
+)
+def test_the_nearest_is_a_slip_or_a_beginning_and_never_another_word(word, near):
+    told = nearest(word, ["steps", "size", "rank", "ink_wash", "total", "tune"])
+    assert told == (f", did you mean '{near}'?" if near else "")

@@ -199,7 +199,7 @@ def existing(group: str, typed: str) -> Path:
     if (found := locate(typed)) is not None:
         check_regular(group, found)
         return found
-    near = similar(path) or nearest(path.stem, choices.names(group), 0.6)
+    near = similar(path) or nearest(path.stem, choices.names(group))
     raise BadInput(f"{group}={shown(typed)}: there is no such file or folder{near}")
 
 

@@ -404,7 +404,7 @@ def check_keys(cls: type, settings: dict[str, Any], where: str) -> None:
     known = [f.name for f in dataclasses.fields(cls)]
     for key in settings:
         if key not in known:
-            hint = elsewhere(where, str(key)) or nearest(str(key), known, 0.6)
+            hint = elsewhere(where, str(key)) or nearest(str(key), known)
             raise BadInput(f"{where}.{shown(key)} is not a setting{hint}")
 
 
