@@ -47,6 +47,7 @@ from guided.version import __version__
 log = logging.getLogger(__name__)
 MOST_LINES, FEW_LINES = 50, 5
 SLOW_ROWS = 8  # different choices of rows that are composed within two seconds
+MANY_ROWS = 200  # rows with the same choices that are
 
 
 def draw(
@@ -77,7 +78,8 @@ def draw_typed(
     request_checks.check_launching(hydras, words, launched)
     request = asked.read_rows(words, flags, recorded)
     composer, rows, root = request.composer, request.rows, request.root
-    if len({choices_in(row, flags) for row in rows}) > SLOW_ROWS:
+    several = len(rows) > MANY_ROWS
+    if several or len({choices_in(row, flags) for row in rows}) > SLOW_ROWS:
         tell(f"checking {len(rows)} rows ...")
     batch = plan_batch(composer, rows, request.title)
     for why in list(batch.wrong.values())[:FEW_LINES]:

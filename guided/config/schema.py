@@ -439,6 +439,8 @@ def explain(error: OmegaConfBaseException, where: str = "") -> str:
         return f"{key}={shown(found[1])} must be {kind}{decimal_point(found[1])}"
     if found := re.match(r"Invalid type assigned: .* value: (.*)", first):
         return f"{key}={shown(found[1])} must be settings by their names, as in {key}.NAME=VALUE"
+    if first.startswith("Cannot merge"):
+        return f"{key} must be settings by their names, as in {key}.NAME=VALUE, and no list"
     if found := re.match(r"Cannot convert '(?:list|ListConfig)' to string: '(.*)'", first):
         return f"{key}={shown(found[1])} is a list; it has one value, without brackets"
     if "is not Optional" in first:

@@ -274,6 +274,10 @@ def test_presets_may_be_none(word):
     [
         ("debug=maybe", "debug=maybe must be true or false"),
         ("model.unet=null", "model.unet=null has no meaning: it must have a value"),
+        (
+            "model.unet=[1]",
+            "model.unet must be settings by their names, as in model.unet.NAME=VALUE, and no list",
+        ),
     ],
 )
 def test_wrong_types_are_told_in_our_words(word, reason):
