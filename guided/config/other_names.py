@@ -71,7 +71,9 @@ def remark(name: str, values: Mapping[str, str | None], flag: bool = False) -> s
     }.get(kind, lambda: size(values))()
     if flag:
         return f"{shown(typed)} is not a flag of this program; {it_is(kind)}{written}"
-    return f"{shown(typed)}{' is ' if it_is(kind) else ': '}{written}{' here' * bool(it_is(kind))}"
+    if it_is(kind):
+        return f"{shown(typed)} is {written} here"
+    return f"{shown(typed)}: {written}"
 
 
 def it_is(kind: str) -> str:
