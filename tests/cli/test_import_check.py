@@ -14,6 +14,7 @@ from guided.config.plan import Plan
 from guided.disco.table import data, defaults, rows
 from guided.disco.translation import Translation
 from guided.errors import BadInput
+from tests.other_programs import samples
 
 ODD = [True, False, -1, 0, 1, 0.5, 7, 2**63, -(2**70), 1e300, float("nan"), "auto", "none", "x",
        "???", "${seed}", "", [], [1], "[0.09]", "[12]*400+[4]*600", "[0]*1000", "[900]*1000", {},
@@ -35,7 +36,7 @@ def drawn(line: str) -> Plan:
     """The plan of a printed command, given a prompt where it has none."""
     words = shlex.split(line)[2:]
     given = [] if any(word.startswith(("prompt=", "image_prompt=")) for word in words) else ["a"]
-    flags = [words.pop(0), words.pop(0)] if words[0] == "--config-dir" else []
+    flags = [words.pop(0), words.pop(0)] if words[:1] == ["--config-dir"] else []
     words = [*words, *(f"prompt={word}" for word in given)]
     return Plan.read(compose(words, flags), weights=False)
 
@@ -60,6 +61,23 @@ def test_every_command_that_is_printed_composes(seed, tmp_path, capsys):
     by_command, by_preset = drawn(line), drawn(preset.removeprefix("# "))
     for one in ("steps", "size", "skip", "guides", "sampler", "generator", "clips", "cutouts"):
         assert getattr(by_command, one) == getattr(by_preset, one), one
+
+
+@pytest.mark.parametrize(("program", "data", "expected"), samples.DATA)
+def test_every_command_of_other_programs_composes(program, data, expected, tmp_path, capsys):
+    rng = random.Random(f"{program} {len(data)}")
+    path = tmp_path / "some.json"
+    odd = dict(data)
+    for name in rng.sample(sorted(data), min(2, len(data))):
+        odd[name] = rng.choice(ODD)
+    path.write_text(json.dumps(odd), encoding="utf-8")
+    try:
+        import_settings.run([f"import={path}", f"folder={tmp_path}"])
+    except BadInput as error:  # what tells the program is gone
+        assert "no setting of Disco Diffusion" in str(error)
+        return
+    lines = capsys.readouterr().out.splitlines()
+    drawn(next(line for line in lines if not line.startswith("#")))
 
 
 @pytest.mark.parametrize(
