@@ -9,8 +9,8 @@ from typing import NoReturn
 
 from guided.config import flags as known_flags
 from guided.config import other_names
-from guided.config.overrides import Override, parse
-from guided.config.schema import groups, having, known_names
+from guided.config.overrides import Override, parse, refuse_twice
+from guided.config.schema import having, known_names
 from guided.disco.setting_names import old_setting
 from guided.errors import BadInput, nearest, shown
 
@@ -118,21 +118,6 @@ def refuse_slip(name: str, value: str | None) -> NoReturn:
         f"{shown(name)} stands apart from its value: a setting is written without blanks, as "
         f"{shown(written)}; if it is a word of the prompt, write all of it as prompt='...'"
     )
-
-
-def refuse_twice(overrides: Sequence[Override]) -> None:
-    """Raise BadInput for a setting that has two values."""
-    given: dict[str, Override] = {}
-    for one in overrides:
-        key = one.key.lstrip("+")
-        before = given.get(key)
-        given[key] = one
-        if before is None or one.raw.startswith("~"):
-            continue
-        several = one.name in groups(several=True) or one.is_prose
-        both = f"; several are a list, as in {key}=[one,other]" if several else ""
-        first, second = shown(before.text), shown(one.text)
-        raise BadInput(f"{key} is given twice: {first!r} and {second!r}{both}")
 
 
 def refuse_setting_as_flag(arguments: Sequence[str], place: int) -> None:

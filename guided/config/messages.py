@@ -18,7 +18,7 @@ from yaml import YAMLError
 
 from guided.config import choices, other_names, schema
 from guided.config.composition import compose
-from guided.config.overrides import Override, parse_all
+from guided.config.overrides import Override, parse_all, refuse_twice
 from guided.config.unknown import unknown_setting
 from guided.config.values import typed
 from guided.disco.setting_names import old_choice
@@ -34,14 +34,16 @@ BAD = (
 
 def words_for(text: Any, words: Sequence[str], settings: Mapping[str, Any]) -> list[Override]:
     """Return a prompt and settings given as Python values as one would type them, behind words
-    that are typed. Raises BadInput when there is no such setting."""
+    that are typed. Raises BadInput for one that does not exist or is given twice."""
     unknown = [name for name in settings if name not in schema.known_names()]
     if unknown:
         values = {name: other_names.text_of(value) for name, value in settings.items()}
         other_names.check_settings(unknown, values)
         raise BadInput(unknown_setting(unknown[0]))
     given = {**settings, "prompt": text}
-    return [*parse_all(words), *(typed(name, value) for name, value in given.items())]
+    overrides = [*parse_all(words), *(typed(name, value) for name, value in given.items())]
+    refuse_twice(overrides)
+    return overrides
 
 
 def composed(words: Sequence[Override | str]) -> DictConfig:

@@ -7,7 +7,7 @@ quoted before Hydra reads it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property, lru_cache
@@ -143,6 +143,21 @@ def merged(before: Iterable[Override], after: Iterable[Override]) -> list[Overri
     after = list(after)
     names = {override.name for override in after}
     return [override for override in before if override.name not in names] + after
+
+
+def refuse_twice(overrides: Sequence[Override]) -> None:
+    """Raise BadInput for a setting that has two values."""
+    given: dict[str, Override] = {}
+    for one in overrides:
+        key = one.key.lstrip("+")
+        before = given.get(key)
+        given[key] = one
+        if before is None or one.raw.startswith("~"):
+            continue
+        several = one.name in schema.groups(several=True) or one.is_prose
+        both = f"; several are a list, as in {key}=[one,other]" if several else ""
+        first, second = shown(before.text), shown(one.text)
+        raise BadInput(f"{key} is given twice: {first!r} and {second!r}{both}")
 
 
 def is_grammar(word: str, text: str) -> bool:

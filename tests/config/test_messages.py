@@ -44,6 +44,12 @@ def test_words_and_values_are_typed_in_order():
     assert raws(words) == ["steps=3", "seed=7", "prompt=['a, b','c']"]
 
 
+@pytest.mark.parametrize("words", [["prompt=b"], ["seed=5"], ["steps=3", "steps=4"]])
+def test_a_value_that_is_given_twice_is_refused(words):
+    with pytest.raises(BadInput, match="is given twice"):
+        words_for("a", words, {"seed": 7})
+
+
 def test_a_name_that_is_no_setting_is_refused():
     with pytest.raises(BadInput, match=r"sede.*seed"):
         words_for("x", (), {"sede": 7})

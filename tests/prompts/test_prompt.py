@@ -97,6 +97,7 @@ def test_a_negative_prompt_without_a_weight_counts_the_same_however_it_is_writte
         (None, "prompt is empty"),
         ("", "prompt is empty"),
         ([], "prompt is empty"),
+        ({}, "prompt is empty"),
         ("   ", "is empty"),
         (["cat", ""], "is empty"),
         ("cat:0", "every weight is 0"),
