@@ -30,10 +30,24 @@ from guided.oom import MemoryPolicy
 from guided.prompts.prompt import Prompt
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from guided.canvas.upscale import Enlarger
     from guided.memory.planner import MemoryRequest
+
+
+def prepared(plan: Plan, cores: int | None) -> tuple[torch.device, torch.dtype, int | None]:
+    """Return the device of a plan, the type of its networks and the threads of the CPU (None if
+    another device draws), after setting up torch for them."""
+    from guided import devices
+
+    device = devices.find_device(plan.device)
+    dtype = devices.find_precision(plan.precision, device)
+    devices.set_deterministic(plan.deterministic)
+    threads = devices.set_threads(plan.threads or cores)
+    devices.keep_freed(device)
+    return device, dtype, threads if device.type == "cpu" else None
 
 
 @dataclass
@@ -60,19 +74,8 @@ class Pipeline:
         threads that the run began with, None for this machine's."""
         from guided.canvas.upscale import Enlarger
         from guided.clip import model
-        from guided.devices import (
-            find_device,
-            find_precision,
-            keep_freed,
-            set_deterministic,
-            set_threads,
-        )
 
-        device = find_device(plan.device)
-        dtype = find_precision(plan.precision, device)
-        set_deterministic(plan.deterministic)
-        threads = set_threads(plan.threads or cores)
-        keep_freed(device)
+        device, dtype, threads = prepared(plan, cores)
         loaded = loaded or ModelCache()
         images = min(plan.batch_size, plan.count)
         facts = str([images, *plan.affecting("memory")])
@@ -105,7 +108,7 @@ class Pipeline:
         pipeline = cls(
             generator, clips, enlarger, str(device), precision, judges, loaded, memory_policy
         )
-        pipeline.threads = threads if device.type == "cpu" else None
+        pipeline.threads = threads
         pipeline.fit(plan, known is not None)
         loaded.memory_policies[facts] = memory_policy
         return pipeline

@@ -120,19 +120,25 @@ class Plan:
         `build` makes an object of a node; for the many plans of a batch, it may return one that it
         made before. Hydra's `flags` name folders of the user's presets, for wildcards. Unless
         `weights`, those of the models need not be there."""
-        known = [f.name for f in fields(Config)]
-        for key in cfg:  # `+name=` gets past Hydra's own check
-            if key not in known:
-                name = str(key)
-                raise BadInput(f"'{name}' is not a setting{nearest(name, known)}")
-        if cfg.trust is not None:  # the command's own was taken off it
-            raise BadInput(
-                "trust= counts on the command line only, beside from=, prompts=, resume="
-            )
+        check_names(cfg)
         keep_in(cfg.cache)
+        plan = cls.parsed(cfg, build, flags)
+        for picture in plan.files:
+            allowed_files.warn_of_picture(picture)
+        plan = plan.resolved()
+        plan.check(weights)
+        plan.skip = read_skip(plan.steps, plan.init, cfg.skip, cfg.strength)
+        if plan.steps - plan.skip < 12:
+            less = f" less skip={plan.skip}" if plan.skip else ""
+            log.warning("steps=%d%s is too few; 20 make a sketch", plan.steps, less)
+        return plan
+
+    @classmethod
+    def parsed(cls, cfg: DictConfig, build: Build, flags: Sequence[str]) -> Plan:
+        """Return the plan with its settings as they are given, each checked for itself."""
         model = build(cfg.model, "model")
         generator = build(cfg.generator, "generator")
-        plan = cls(
+        return cls(
             prompts=prompt.parse(plain(cfg.prompt), plain(cfg.negative), plain(cfg.image_prompt)),
             model=model,
             secondary=build(cfg.secondary, "secondary")
@@ -170,15 +176,6 @@ class Plan:
             name=cfg.name,
             init=read_init(cfg.init, cfg.init_fit),
         )
-        for picture in plan.files:
-            allowed_files.warn_of_picture(picture)
-        plan = plan.resolved()
-        plan.check(weights)
-        plan.skip = read_skip(plan.steps, plan.init, cfg.skip, cfg.strength)
-        if plan.steps - plan.skip < 12:
-            less = f" less skip={plan.skip}" if plan.skip else ""
-            log.warning("steps=%d%s is too few; 20 make a sketch", plan.steps, less)
-        return plan
 
     def resolved(self) -> Plan:
         """Return the plan with every setting `auto` of its parts replaced by a value."""
@@ -411,6 +408,17 @@ class Plan:
 def are(names: Sequence[str]) -> str:
     """Return names as the subject of a sentence, with its verb."""
     return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+def check_names(cfg: DictConfig) -> None:
+    """Raise BadInput for names at the top that are no settings, and for `trust`, which is taken
+    off a command's settings."""
+    known = [f.name for f in fields(Config)]
+    for name in map(str, cfg):  # `+name=` gets past Hydra's own check
+        if name not in known:
+            raise BadInput(f"'{name}' is not a setting{nearest(name, known)}")
+    if cfg.trust is not None:
+        raise BadInput("trust= counts on the command line only, beside from=, prompts=, resume=")
 
 
 def check_models(
