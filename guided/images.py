@@ -50,7 +50,9 @@ def open_picture(setting: str, path: str) -> Image.Image:
             "16 bits; save it as PNG or JPEG"
         ) from error
     except DAMAGED as error:
-        raise BadInput(f"{setting}={path} cannot be read as a picture: {error}") from error
+        spoken = isinstance(error, OSError | SyntaxError | Image.DecompressionBombError)
+        why = error if spoken else "it is damaged"  # the words of others are Python's own
+        raise BadInput(f"{setting}={path} cannot be read as a picture: {why}") from error
 
 
 def flat(picture: Image.Image) -> Image.Image:

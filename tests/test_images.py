@@ -157,3 +157,11 @@ def test_a_damaged_picture_is_refused_and_nothing_is_printed(kind, tmp_path, rec
             refused += 1
             assert "damaged" in str(error) and "\n" not in str(error)
     assert refused > 10 and not recwarn.list
+
+
+def test_a_damaged_picture_is_refused_without_pythons_words(tmp_path):
+    path = tmp_path / "a.ppm"
+    path.write_bytes(b"P6\n9 7\n\0\0\0\x00255\n" + bytes(189))
+    with pytest.raises(BadInput, match=r"cannot be read as a picture|is no picture") as caught:
+        open_picture("init", str(path))
+    assert "int()" not in str(caught.value) and "literal" not in str(caught.value)

@@ -439,10 +439,12 @@ def explain(error: OmegaConfBaseException, where: str = "") -> str:
         return f"{key}={shown(found[1])} must be {kind}{decimal_point(found[1])}"
     if found := re.match(r"Invalid type assigned: .* value: (.*)", first):
         return f"{key}={shown(found[1])} must be settings by their names, as in {key}.NAME=VALUE"
-    if first.startswith("Cannot merge"):
-        return f"{key} must be settings by their names, as in {key}.NAME=VALUE, and no list"
-    if found := re.match(r"Cannot convert '(?:list|ListConfig)' to string: '(.*)'", first):
-        return f"{key}={shown(found[1])} is a list; it has one value, without brackets"
+    if first.startswith("Cannot merge"):  # it does not say which of the two is which
+        return f"{key} is a list, as [a,b], or settings by their names, as in {key}.NAME=VALUE"
+    other = r"Cannot convert '(list|dict)(?:config)?' to string: '(.*)'"
+    if found := re.match(other, first, re.IGNORECASE):
+        kind = "a list" if found[1].lower() == "list" else "a mapping"
+        return f"{key}={shown(found[2])} is {kind}; it has one value, without brackets"
     if "is not Optional" in first:
         return f"{key}=null has no meaning: it must have a value"
     if "is not a ListConfig" in first:

@@ -269,15 +269,18 @@ def test_presets_may_be_none(word):
     assert compose(["prompt=x", word])[word.partition("=")[0]] == {}
 
 
+KINDS = "is a list, as [a,b], or settings by their names, as in"
+
+
 @pytest.mark.parametrize(
     ("word", "reason"),
     [
         ("debug=maybe", "debug=maybe must be true or false"),
         ("model.unet=null", "model.unet=null has no meaning: it must have a value"),
-        (
-            "model.unet=[1]",
-            "model.unet must be settings by their names, as in model.unet.NAME=VALUE, and no list",
-        ),
+        ("model.unet=[1]", f"model.unet {KINDS} model.unet.NAME=VALUE"),
+        ("model.size={a: 1}", f"model.size {KINDS} model.size.NAME=VALUE"),
+        ("init={a: 1}", "init={'a': 1} is a mapping; it has one value, without brackets"),
+        ("init=[a]", "init=['a'] is a list; it has one value, without brackets"),
     ],
 )
 def test_wrong_types_are_told_in_our_words(word, reason):

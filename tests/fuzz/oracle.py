@@ -33,6 +33,7 @@ OF_THE_COMMAND = (
     "devices",
     "precision",
     "seed",
+    "threads",
 )
 Range = tuple[float, float, bool]  # lowest, highest, whole
 
@@ -167,6 +168,8 @@ def unlike(words: Sequence[str], cfg: Any) -> Iterator[str]:
 
 def is_same(value: Any, typed: Any) -> bool:
     """Return whether a value is the number, true, false or null that was typed."""
+    if isinstance(value, bool) and typed in (0, 1):  # 1 is true, as in other programs' files
+        return value == typed
     if isinstance(value, bool) or isinstance(typed, bool) or None in (value, typed):
         return value is typed
     return isinstance(value, int | float) and math.isclose(value, typed, rel_tol=1e-12)
