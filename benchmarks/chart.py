@@ -1,4 +1,4 @@
-"""A comparison as bars, in SVG: seconds a step of both sides, ours in its parts."""
+"""A bar chart in SVG of the seconds of a step on both sides, ours divided into its parts."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def stacked(parts: dict[str, float], y: int, scale: float) -> list[str]:
 def text(
     x: float, y: float, words: str, bold: bool = False, colour: str = "black", at: str = "start"
 ) -> str:
-    """`at` x is the words' start, middle or end."""
+    """Return a text whose start, middle or end, as `at` says, is at x."""
     more = ' font-weight="bold"' if bold else ""
     more += f' text-anchor="{at}"' if at != "start" else ""
     return f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}"{more}>{escape(words)}</text>'

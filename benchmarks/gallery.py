@@ -1,4 +1,4 @@
-"""The gallery page of many pictures: python -m benchmarks.gallery [how many, 1000 unless said]
+"""Measures the gallery page of many pictures: python -m benchmarks.gallery [count, default 1000]
 
 Prints how long its files take to make, and one more picture in it; how large the thumbnails are;
 and how long headless Chromium takes, from the address to every card in its place, and from a
@@ -69,7 +69,7 @@ def main(many: int) -> None:
 
 
 def fill(folder: Path, many: int) -> None:
-    """A sweep of artists and scales, with metrics of every picture."""
+    """Write a sweep of artists and scales, with metrics of every picture."""
     rows = [
         {"words": [f"artist={artist}", f"guide.clip.scale={scale}"], "settings": {}}
         for artist in ARTISTS
@@ -145,7 +145,7 @@ def seconds(act: Callable[[], object]) -> float:
 
 
 def report(what: str, *values: float) -> None:
-    """Print median and range."""
+    """Print the median and the range of values."""
     spread = f"  (from {min(values):.2f} to {max(values):.2f})" if len(values) > 1 else ""
     print(f"{what:>18} {statistics.median(values):8.2f} s{spread}")
 

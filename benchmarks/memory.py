@@ -1,8 +1,8 @@
-"""What fits: python -m benchmarks.memory [gb=4,6,8,12,24]
+"""Estimates which models and sizes fit: python -m benchmarks.memory [gb=4,6,8,12,24]
 
-For each amount of a GPU's memory and each choice of models, how a guided step of Disco Diffusion's
-cutouts would be cut so that it fits, and the largest of a few sizes that does. Computed on the CPU
-from the architectures (guided/memory), without weights or a GPU; bfloat16, CUDA's kernels.
+Prints for each amount of GPU memory and each choice of models how a guided step with Disco
+Diffusion's cutouts is divided to fit, and the largest of a few sizes that fits. Computed on the
+CPU from the architectures (guided/memory), without weights or a GPU, for bfloat16 and CUDA.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def table(settings: Settings) -> None:
 
 
 def clip(name: str) -> Clip:
-    """An architecture without trained weights, whose texts mean nothing."""
+    """Return a CLIP with random weights on the meta device."""
     open_clip = import_open_clip()
     model = open_clip.create_model(name).eval()
     found = Clip(model, open_clip.get_tokenizer(name), torch.device("cpu"), torch.bfloat16)
@@ -92,8 +92,8 @@ def clip(name: str) -> Clip:
 
 @dataclass
 class Counter:
-    """Guided steps of one size without numbers, each part counted once: a U-Net's pass knows
-    nothing of the CLIPs, and each of them is done before the next one begins."""
+    """Counts the memory of guided steps of one size on the meta device, each part once: the
+    U-Net's pass and each CLIP's follow one another."""
 
     size: tuple[int, int]
     clips: dict[str, Clip]
@@ -103,8 +103,8 @@ class Counter:
         self.looked: dict[str, tuple[int, int]] = {}
 
     def network(self, image_size: int, quick: bool) -> tuple[int, dict[bool, StepMemory]]:
-        """Bytes of the weights; and what a step without CLIPs needs, with and without a U-Net
-        that computes again on the way back."""
+        """Return the bytes of the weights, and the memory of a step without CLIPs, with and
+        without recomputed activations of the U-Net."""
         config = Case("", self.size, image_size, 256, (), quick, 4).unet
         with META:
             unet = UNet(config).requires_grad_(False).eval().set_precision(torch.bfloat16)
@@ -133,7 +133,7 @@ class Counter:
         return size_of(unet) + size_of(secondary), needs
 
     def look(self, name: str, micro_batch: int | None) -> int:
-        """Bytes that one CLIP needs while it looks at Disco's 64 cutouts, so many at once."""
+        """Return the bytes that one CLIP needs for Disco's 64 cutouts, `micro_batch` at once."""
         if name not in self.looked:
             self.looked[name] = self._look(name, None), self._look(name, VIEWS // 2)
         every, half = self.looked[name]
@@ -155,8 +155,8 @@ def within(
     needs: dict[bool, StepMemory],
     amount: float,
 ) -> str:
-    """How a step is cut so that it fits so many GB, behind what it then needs; empty where it
-    does not."""
+    """Return the memory of a step that fits into `amount` GB and how it is divided; empty if none
+    does."""
     memory_policy = MemoryPolicy(most_views=VIEWS)
     sizes = [size_of(counter.clips[name].visual) for name in names]
 

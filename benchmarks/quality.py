@@ -1,4 +1,4 @@
-"""Quality against time: python -m benchmarks.quality [out=runs/quality] [every=8]
+"""Compares quality and time of settings: python -m benchmarks.quality [out=runs/quality] [every=8]
 
 Draws prompts of the exam with each of many settings through the ordinary program, measures the
 seconds of a picture, and has the judge of guided.training.evaluation say how well it shows
@@ -110,7 +110,7 @@ def rows(variants: str) -> list[list[str]]:
 
 
 def timed(side: Side, question: Question, seed: int, loaded: ModelCache) -> float:
-    """Seconds that the picture took, from its settings to its file; models are loaded before."""
+    """Return the seconds of a picture, from its settings to its file; models are loaded before."""
     path = side.path(question, seed)
     kept = path.with_suffix(".seconds")
     if not (path.exists() and kept.exists()):
@@ -124,7 +124,7 @@ def timed(side: Side, question: Question, seed: int, loaded: ModelCache) -> floa
 
 
 def judged(judge: Judge, sheet: Exam, asked: list[Question], paths: list[Path]) -> dict[str, Any]:
-    """How often the judge finds the prompt at first sight, and how probable it finds it."""
+    """Return how often the judge ranks the prompt first, and its mean probability."""
     images, truths = load(paths), [question.truth for question in asked]
     ranks = judge.ranks(images, truths, sheet.choices)
     chances = judge.chances(images, truths, sheet.choices)
@@ -162,14 +162,14 @@ def report(settings: Settings, out: Path, found: list[dict[str, Any]]) -> None:
 
 
 def compared(chances: list[float], before: list[float]) -> dict[str, float]:
-    """Mean of the differences picture by picture, and its standard error."""
+    """Return the mean of the differences of pairs of pictures, and its standard error."""
     apart = [b - a for a, b in zip(before, chances, strict=True)]
     error = statistics.stdev(apart) / len(apart) ** 0.5 if len(apart) > 1 else 0.0
     return {"apart": round(statistics.mean(apart), 4), "error": round(error, 4)}
 
 
 def on_front(line: dict[str, Any], found: list[dict[str, Any]]) -> bool:
-    """Is no other quicker and at least as good, or better and at least as quick?"""
+    """Return whether no other is quicker and at least as good, or better and at least as quick."""
     return not any(
         other["seconds"] <= line["seconds"]
         and other["chance"] >= line["chance"]

@@ -1,5 +1,5 @@
-"""Points and their Pareto front, in SVG: what it costs from left to right, doubling by doubling,
-and how good it is from below to above. Knows nothing about what the points are."""
+"""A scatter plot of points and their Pareto front in SVG: cost on a logarithmic axis from left to
+right, worth upwards."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Frame:
-    """From values to pixels."""
+    """The map from values to pixels."""
 
     least: float
     most: float
@@ -76,7 +76,7 @@ def dot(frame: Frame, point: Point) -> str:
 
 
 def label(frame: Frame, point: Point) -> str:
-    """Beside its dot, on the side where there is room."""
+    """Return the name beside its dot, on the side that has space."""
     x, y = frame.x(point.cost), frame.y(point.worth) - 7
     if x > WIDTH / 2:
         return text(x - 7, y, point.name, at="end")
@@ -84,7 +84,7 @@ def label(frame: Frame, point: Point) -> str:
 
 
 def across(frame: Frame) -> list[str]:
-    """Two lines for each doubling."""
+    """Return the vertical lines, two for each doubling of the cost."""
     costs = [
         2 ** (k / 2) for k in range(math.ceil(2 * frame.least), math.floor(2 * frame.most) + 1)
     ]
@@ -96,7 +96,7 @@ def across(frame: Frame) -> list[str]:
 
 
 def upward(frame: Frame) -> list[str]:
-    """A line at each tenth."""
+    """Return the horizontal lines, one at each tenth."""
     tenths = range(math.ceil(10 * frame.low), math.floor(10 * frame.high) + 1)
     return [
         ruled(EDGE, frame.y(k / 10), WIDTH - EDGE, frame.y(k / 10))

@@ -1,4 +1,4 @@
-"""From the command to the picture: python -m benchmarks.start [words of a run]
+"""Measures start-up, steps and memory of a run: python -m benchmarks.start [words of a run]
 
 Runs `python run.py` as a user would, several times, and prints the median of the whole time, of
 the start-up (everything before the first step: a run of one step, less that step), of a step, and
