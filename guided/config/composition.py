@@ -157,9 +157,10 @@ def check_values(override: Override) -> None:
         raise BadInput(f"{name}={shown(override.text)} has a key twice; each key has one value")
     for inside in values_in(value):
         if isinstance(inside, int) and not -(2**63) <= inside < 2**63:
+            limits = f"a seed is from 0 to {2**63 - 2}, or random"
+            limits = limits if name == "seed" else f"they are from {-(2**63)} to {2**63 - 1}"
             raise BadInput(
-                f"{name}={shown(value)}: {shown(inside)} is larger than any setting, which are "
-                f"from {-(2**63)} to {2**63 - 1}"
+                f"{name}={shown(value)}: {shown(inside)} is larger than any setting; {limits}"
             )
     if repr(interpolation.inert(value, references=True)) != repr(value):  # nan is not nan
         raise BadInput(

@@ -318,3 +318,8 @@ def test_a_choice_is_no_path_to_a_file_that_nobody_checks(tmp_path):
     with pytest.raises(BadInput, match="outside"):
         preset_source.ConfSource("main", f"conf://{conf_folder()}").load_config(f"sampler/{away}")
     assert set(compose(["prompt=x", "+guide=smooth"]).guide) == {"clip", "range", "smooth"}
+
+
+def test_a_huge_seed_is_told_all_digits_of_the_largest() -> None:
+    with pytest.raises(BadInput, match=f"a seed is from 0 to {2**63 - 2}, or random$"):
+        composition.compose(["prompt=x", "seed=99999999999999999999"])
