@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from guided.errors import BadInput, not_one_of, shown
+from guided.errors import BadInput, is_number, not_one_of, shown
 
 if TYPE_CHECKING:
     import torch
@@ -89,8 +89,8 @@ def check_threads(value: Any) -> int | None:
     """Return the number of CPU threads, None for auto; BadInput for other values."""
     if value == "auto":
         return None
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_THREADS:
-        return value
+    if is_number(value) and 1 <= value <= MOST_THREADS and value == int(value):
+        return int(value)
     raise BadInput(
         f"threads={shown(value)} must be auto, or a whole number from 1 to {MOST_THREADS}"
     )

@@ -126,3 +126,14 @@ def test_waiting_threads_sleep_unless_the_user_says_otherwise(monkeypatch):
     monkeypatch.setenv("OMP_WAIT_POLICY", "active")
     devices.wait_passively()
     assert os.environ["OMP_WAIT_POLICY"] == "active"
+
+
+@pytest.mark.parametrize(("value", "threads"), [(2, 2), (2.0, 2), ("auto", None)])
+def test_threads_are_a_whole_number_in_any_spelling(value, threads):
+    assert devices.check_threads(value) == threads
+
+
+@pytest.mark.parametrize("value", [0, 2.5, True, "2", float("nan"), float("inf"), None, [2]])
+def test_other_numbers_of_threads_are_refused(value):
+    with pytest.raises(BadInput, match="threads="):
+        devices.check_threads(value)

@@ -147,7 +147,7 @@ def test_sweeps_are_counted_before_they_are_expanded(refuse, words):
         (["--config-path", "/tmp"], "--config-dir"),
         (["-cp", "/tmp"], "--config-dir"),
         (["--config-name", "nope"], "look=NAME"),
-        (["-x"], "-x is no flag"),
+        (["-x"], "-x is not a flag"),
         (["--cfg", "nope"], "--cfg job"),
         (["--cfg=all"], "--cfg job"),
         (["--cfg"], "needs a value"),

@@ -98,8 +98,8 @@ def test_a_prompt_that_no_guide_follows_is_told(caplog, guides, warned):
             "guide.clip.scale and clip.embedded_a.weight and clip.embedded_b.weight are 0",
         ),
         (
-            ["clip.embedded_a.weight=0", "prompt=[{text: fog, clips: [embedded_a]}, sun]"],
-            "nothing follows the prompt fog: clip.embedded_a.weight is 0",
+            ["clip.embedded_a.weight=0", "prompt=[{text: tree, clips: [embedded_a]}, sun]"],
+            "nothing follows the prompt tree: clip.embedded_a.weight is 0",
         ),
         (["output=[]"], "output=[] keeps no picture; output=[still] does"),
         (["output=[progress,metrics]"], "output=[progress,metrics] keeps no picture"),
