@@ -21,6 +21,7 @@ from guided.untrusted.yaml_reader import Unreadable
 
 LARGEST = 256 * 2**20  # bytes; a DocArray as JSON carries its pictures
 LARGEST_YAML = 2**20  # characters; YAML is parsed slowly, and settings alone are a few thousand
+READ = (".txt", ".json", ".yaml", ".yml", ".png")  # the suffixes of most files that are read
 MOST_FILES = 10_000  # of a folder that is searched for a similar name
 DEEPEST = 50  # levels of nesting
 MOST = 2**22  # values and characters in settings, with YAML's aliases expanded
@@ -82,7 +83,9 @@ def others(path: Path) -> str:
     with suppress(OSError):
         if path.is_dir():
             found = sorted(file.name for file in islice(path.iterdir(), MOST_FILES))
-            found = [name for name in found if name.endswith("settings.txt")] or found
+            found.sort(
+                key=lambda name: (not name.endswith("settings.txt"), not name.endswith(READ))
+            )
             return f"; name a file in it, as {shown(path / found[0])}" if found else ""
     return similar(path)
 
