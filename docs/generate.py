@@ -200,6 +200,7 @@ def sets(look: str) -> list[str]:
 # ---- settings ------------------------------------------------------------------------------
 
 
+@cache
 def top_settings() -> str:
     lines = []
     for field in dataclasses.fields(Config):
@@ -246,6 +247,7 @@ def allowed(message: str, name: str) -> str:
     return text.split(", or a schedule")[0].split(", or pairs")[0]
 
 
+@cache
 def group_settings() -> str:
     """Return a table for each choice of the groups that have settings inside."""
     return "\n\n".join(_choice(group, name) for group in GROUPS for name in names(group))
@@ -344,6 +346,7 @@ def choices() -> str:
     return rows(("Group", "Choices", "Meaning"), lines)
 
 
+@cache
 def training_settings() -> str:
     """Return a table of the settings of each training command."""
     parts = []
