@@ -103,7 +103,7 @@ class VideoViewer:
         if (frame.step - 1) % chosen.every and not frame.last:
             return
         folder = layout.frames_folder(self.run.folder, frame.index)
-        folder.mkdir(parents=True, exist_ok=True)
+        files.make_folder(self.run.folder, folder)
         image = picture(self.run.enlarge(frame.image, chosen.enlarge))
         buffer = BytesIO()
         image.save(buffer, "PNG", compress_level=1)  # light, because the file is temporary

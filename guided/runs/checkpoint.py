@@ -159,7 +159,7 @@ class CheckpointWriter:
     def write(self, state: State) -> None:
         """Write the state now; a warning if it cannot be written, so that drawing goes on."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(exist_ok=True)  # the run's folder may be gone
             save(self.path, state, self.fingerprint())
         except OSError as error:
             log.warning("the checkpoint %s cannot be written: %s", self.path, error)

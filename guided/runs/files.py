@@ -37,6 +37,14 @@ def write(path: Path, data: bytes, durable: bool = False) -> None:
         sync_folder(path.parent)
 
 
+def make_folder(run: Path, folder: Path) -> None:
+    """Make a folder inside a run's folder. FileNotFoundError if that was removed: it is not made
+    anew."""
+    for part in folder.relative_to(run).parts:
+        run /= part
+        run.mkdir(exist_ok=True)
+
+
 def remove_unfinished(folder: Path) -> None:
     """Remove the unfinished files of processes that were killed while they wrote."""
     for path in folder.rglob(PARTS):
@@ -79,10 +87,13 @@ def is_full(error: OSError) -> bool:
 
 def lock(path: Path, wait: float) -> FileLock:
     """Return a lock that raises filelock.Timeout on entering if another process has held it for
-    `wait` seconds. OSError if `path` is a link or no plain file."""
+    `wait` seconds. OSError if `path` is a link or no plain file, or its folder, which a FileLock
+    would make, was removed."""
     from filelock import FileLock
 
     refuse_link(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
     if path.exists() and not path.is_file():
         raise OSError(f"{path} is no plain file, and cannot be a lock")
     return FileLock(path, timeout=wait)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from guided.gallery import pages
 from guided.runs import checkpoint, files
 from guided.runs.manifest import Manifest, Picture, Row
 
@@ -149,3 +150,20 @@ def test_what_stops_a_run_as_nothing_can_be_saved(tmp_path, number, place, stops
 def test_other_errors_are_no_matter_of_writing(tmp_path):
     assert not files.is_unwritable(ValueError("x"), tmp_path)
     assert not files.is_unwritable(PermissionError(errno.EACCES, "no"), tmp_path)
+
+
+def test_a_run_folder_that_was_removed_is_not_made_anew(tmp_path):
+    run = tmp_path / "run"
+    writer = checkpoint.CheckpointWriter(run / ".work" / "0000.safetensors", lambda: "x")
+    writer.write({"x": torch.zeros(1)})  # warns
+    with pytest.raises(FileNotFoundError):
+        files.make_folder(run, run / ".work" / "frames" / "0000")
+    with pytest.raises(FileNotFoundError):
+        files.lock(run / ".manifest.lock", 0)
+    pages.update(run, now=True)  # warns
+    assert list(tmp_path.iterdir()) == []
+    run.mkdir()
+    files.make_folder(run, run / ".work" / "frames" / "0000")
+    assert (run / ".work" / "frames" / "0000").is_dir()
+    with files.lock(run / ".manifest.lock", 0):
+        assert (run / ".manifest.lock").exists()
