@@ -132,6 +132,7 @@ def test_a_table_of_tabs_may_have_commas_in_its_names_line(command):
         ("h.csv", b"a red heart\na sun\n", ["h.csv:1", "a red heart is not the name"]),
         ("o.csv", b"Prompt,Negative Prompt\na,fog\n", ["o.csv:2", "negative=fog"]),
         ("q.tsv", b'prompt\tseed\n"hello" said\t1\n', ["q.tsv:2", "is doubled"]),
+        ("m.yaml", b"prompt: a\nseed: 3\n", ["m.yaml must be a list", "from=m.yaml draws"]),
         ("t.xlsx", b"PK\3\4", [".csv", "save the sheet as CSV"]),
         ("s.csv", b"prompt;guide.clip.scale\na heart;0,5\n", ["s.csv:2", "clip.scale=0,5", "0.5"]),
         ("s.yaml", b"- {prompt: a, sampler.eta: '0,5'}\n", ["s.yaml:1", "sampler.eta=0,5", "0.5"]),
@@ -283,6 +284,14 @@ def test_weights_of_another_kind_are_refused_before_a_folder_is_made(
     said = command("prompt=a", word.format(tmp_path)).refused()
     assert all(part in said for part in ["ViT-B-32.pt", *parts]), said
     assert ("clip=[ViT-B-32::openai]" in said) is word.startswith("clip")
+
+
+def test_weights_of_a_diffusion_model_are_no_clip(command, tmp_path):
+    shutil.copy(
+        PACKAGE / "models" / "embedded" / "diffusion.safetensors", tmp_path / "x.safetensors"
+    )
+    said = command("prompt=a", "clip=['ViT-B-32::x.safetensors']").refused()
+    assert "holds no CLIP" in said and "x.safetensors" in said
 
 
 @pytest.mark.parametrize("word", ["model.file=/none/x.pt", "clip=['ViT-B-32::/none/x.pt']"])

@@ -181,7 +181,11 @@ def from_yaml(text: str, name: str, flags: Sequence[str]) -> list[Row]:
         return [from_node(node, name) for node in root.value]
     entries = None if root is None else yaml_reader.value_of(root, name)
     if not isinstance(entries, dict) or entries.keys() - {"list", "product"}:
-        raise BadInput(f"{name} must be a list of prompts or settings, or have list: and product:")
+        one = isinstance(entries, dict) and "prompt" in entries
+        hint = f"; from={name} draws the settings of one picture" if one else ""
+        raise BadInput(
+            f"{name} must be a list of prompts or settings, or have list: and product:{hint}"
+        )
     return combined(entries, flags, name)
 
 

@@ -458,7 +458,8 @@ def check_ones_own(cards: Sequence[NeededWeights], clips: Mapping[str, ClipCard]
     for name, clip in clips.items():
         with named(f"clip={name}", clip.arch):
             if clip.has_own_weights():
-                shapes(clip.place())
+                if not any(key.endswith("logit_scale") for key in shapes(clip.place())):
+                    raise BadInput(f"{clip.place()} holds no CLIP: there is no logit_scale in it")
             elif (folder := clip.folder()) and clip_config.names_timm(folder):
                 from guided.clip.folder import check_amount
 
