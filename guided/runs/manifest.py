@@ -200,7 +200,7 @@ class Manifest:
         head = {key: getattr(self, key) for key in ("version", "guided", "made", "title", "base")}
         parts = [f'"{key}": {as_json(value)}' for key, value in head.items()]
         for key, entries in (("rows", self.rows), ("pictures", self.pictures)):
-            lines = ",\n".join(as_json(asdict(entry)) for entry in entries)
+            lines = ",\n".join(as_json(as_dict(entry)) for entry in entries)
             parts.append(f'"{key}": [\n{lines}\n]')
         text = encodable("{" + ",\n".join(parts) + "}\n")
         files.write(folder / MANIFEST, text.encode(), durable=True)
@@ -298,6 +298,12 @@ def as_mapping(value: Any) -> Mapping[str, Any]:
 
 def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def as_dict(entry: Row | Picture) -> dict[str, Any]:
+    """Return an entry as plain data, without what versions before had not and it has not either."""
+    fields = asdict(entry)
+    return {name: value for name, value in fields.items() if name != "unwanted" or value}
 
 
 def as_json(value: Any) -> str:
