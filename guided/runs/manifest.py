@@ -301,7 +301,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def as_dict(entry: Row | Picture) -> dict[str, Any]:
-    """Return an entry as plain data, without what versions before had not and it has not either."""
+    """Return an entry as plain data; an empty `unwanted`, which 0.1 did not write, is left out."""
     fields = asdict(entry)
     return {name: value for name, value in fields.items() if name != "unwanted" or value}
 
