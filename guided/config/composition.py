@@ -156,6 +156,8 @@ def check_values(override: Override) -> None:
     if isinstance(value, dict | list) and repeats_key(override.text or "", value):
         raise BadInput(f"{name}={shown(override.text)} has a key twice; each key has one value")
     for inside in values_in(value):
+        if inside == "???" and not override.is_prose:
+            raise BadInput(f"{name}={shown(value)}: ??? stands for a value that is missing")
         if isinstance(inside, int) and not -(2**63) <= inside < 2**63:
             limits = f"a seed is from 0 to {2**63 - 2}, or random"
             limits = limits if name == "seed" else f"they are from {-(2**63)} to {2**63 - 1}"

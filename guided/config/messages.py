@@ -125,6 +125,8 @@ def say_hydra(error: Exception) -> str:
     if found := re.search(r"Key '([^']+)' (?:is )?not in", text):
         key = getattr(error, "full_key", None) or found[1]
         return unknown_setting(key, compose([]), sys.argv)
+    if isinstance(error, OmegaConfBaseException):
+        return schema.explain(error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " ".join(lines[:2]) if lines else type(error).__name__
 
@@ -136,7 +138,7 @@ def lost_reference(error: OmegaConfBaseException) -> str:
         return f"{name} refers to ${{{shown(found[1])}}}, and there is no such setting"
     if "Recursive interpolation" in text:
         return f"{name} refers to itself"
-    return f"{name}: {text.splitlines()[0]}"
+    return schema.explain(error)
 
 
 def several_values(name: str, text: str) -> str:

@@ -433,7 +433,9 @@ def explain(error: OmegaConfBaseException, where: str = "") -> str:
     """Return OmegaConf's first line with the setting's full name."""
     key = ".".join(part for part in (where, getattr(error, "full_key", None)) if part)
     first = (getattr(error, "msg", None) or str(error)).splitlines()[0]
-    wrong = r"Value '(.*?)' .*(?:could not be converted to|is not a valid) (\w+)"
+    wrong = (
+        r"(?:While deref.*?: )?Value '(.*?)' .*(?:could not be converted to|is not a valid) (\w+)"
+    )
     if found := re.match(wrong, first):
         kind = KINDS.get(found[2], found[2])
         return f"{key}={shown(found[1])} must be {kind}{decimal_point(found[1])}"

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from guided.config import composition, preset_source, schema
 from guided.config.composition import Composed, Composer, compose, fingerprint_of, repeats_key
-from guided.config.messages import composed
+from guided.config.messages import BAD, composed, say
 from guided.config.overrides import parse, raws
 from guided.config.plan import Plan
 from guided.config.values import spelt
@@ -280,13 +280,15 @@ KINDS = "is a list, as [a,b], or settings by their names, as in"
         ("model.unet=[1]", f"model.unet {KINDS} model.unet.NAME=VALUE"),
         ("model.size={a: 1}", f"model.size {KINDS} model.size.NAME=VALUE"),
         ("init={a: 1}", "init={'a': 1} is a mapping; it has one value, without brackets"),
+        ("cache=???", "cache=???: ??? stands for a value that is missing"),
+        ("strength=${seed}x", "strength=Nonex must be a number"),
         ("init=[a]", "init=['a'] is a list; it has one value, without brackets"),
     ],
 )
 def test_wrong_types_are_told_in_our_words(word, reason):
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(BAD) as caught:
         Plan.read(composed(["prompt=x", word]))
-    assert str(caught.value) == reason
+    assert say(caught.value) == reason
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,8 @@ class Sandbox:
         Plan.read = classmethod(reading)  # type: ignore[assignment, method-assign]
         main.report = reporting
         batch_run.finish = batch_run.by_launcher = planned  # type: ignore[assignment]
-        signal.signal(signal.SIGALRM, hang)
+        for number in (signal.SIGALRM, signal.SIGPROF):
+            signal.signal(number, hang)
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Refuse writing outside the folder, and note what is executed."""
@@ -246,7 +247,8 @@ class Sandbox:
         start, peak = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         raised: BaseException | None = None
         code: int | None = None
-        signal.alarm(HUNG)
+        signal.setitimer(signal.ITIMER_PROF, HUNG)  # of CPU; below, of waiting
+        signal.alarm(10 * HUNG)
         self.active = True
         try:
             with redirect_stdout(out), redirect_stderr(err):
@@ -258,6 +260,7 @@ class Sandbox:
         finally:
             self.active = False
             signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
         os.chdir(self.cwd)
         cpu = time.process_time() - start
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak
