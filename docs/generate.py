@@ -141,7 +141,8 @@ def clips() -> str:
 
 
 def _clip(name: str, card: ClipCard) -> tuple[str, ...]:
-    kind = " ".join(filter(None, (card.arch, card.tag))) or "included"
+    weights = card.hub if card.base else card.tag
+    kind = " ".join(filter(None, (card.arch, weights))) or "included"
     size = f"{card.megabytes} MB" if card.megabytes else ""
     return (
         f"`{name}`", card.character, kind, ", ".join(card.reads), size, card.licence

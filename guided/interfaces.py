@@ -131,10 +131,11 @@ class Guide(Protocol):
 
 @dataclass
 class CutoutBatch:
-    """Cutouts (N, 3, h, w), and for how many each of them stands."""
+    """Cutouts (N, 3, h, w), and the weight of each: for how many it stands. Their sum is the
+    same for every image."""
 
     views: Tensor
-    counts: list[int]  # N of them
+    counts: Sequence[float]  # N of them
 
 
 class CutoutSampler(Protocol):

@@ -29,6 +29,8 @@ from guided.errors import BadInput
 from guided.memory.meta_copies import META, meta_copy
 from guided.models import hub
 from guided.models.cards import ClipCard
+from guided.models.pickle_check import check_pickles
+from guided.models.weights_file import SAFETENSORS
 from guided.prompts.lexicon import Lexicon
 
 log = logging.getLogger(__name__)
@@ -205,10 +207,12 @@ def from_folder(card: ClipCard, folder: Path) -> tuple[Any, Any]:
 def from_file(card: ClipCard) -> Any:
     """Return an open_clip model with the weights of a tag, or of a file of the user's."""
     open_clip = import_open_clip(text_towers=bool(card.texts()))
-    known = open_clip.get_pretrained_cfg(card.arch, card.tag) or {}
+    known = training(card)
     weights = card.place() if card.path else card.cached()
     assert weights is not None  # else it would be missing
     try:
+        if weights.suffix.lower() != SAFETENSORS:
+            check_pickles(weights)
         with small_suffix(weights) as place:
             return open_clip.create_model(
                 card.arch,
@@ -220,6 +224,8 @@ def from_file(card: ClipCard) -> Any:
                 pretrained_text=False,
                 require_pretrained=True,
             )
+    except BadInput as error:
+        raise BadInput(f"clip={card.name}: {error}") from error
     except UNREADABLE as error:
         raise BadInput(
             f"clip={card.name}: {weights} is no {card.arch}: {reason(error)}"
@@ -238,6 +244,18 @@ def small_suffix(path: Path) -> Iterator[Path]:
         link = Path(folder, small.name)
         link.symlink_to(path.absolute())
         yield link
+
+
+def training(card: ClipCard) -> dict[str, Any]:
+    """Return open_clip's description of how the weights were trained: `quick_gelu` and PREPROCESS.
+    It is that of the card's tag or base; without either, all in which the architecture's tags
+    agree (every SigLIP normalises by 0.5)."""
+    open_clip = import_open_clip()
+    if tag := card.tag or card.base:
+        return open_clip.get_pretrained_cfg(card.arch, tag) or {}
+    tags = open_clip.list_pretrained_tags_by_model(card.arch)
+    first, *others = [open_clip.get_pretrained_cfg(card.arch, tag) for tag in tags] or [{}]
+    return {k: v for k, v in first.items() if all(other.get(k) == v for other in others)}
 
 
 def reason(error: Exception) -> str:

@@ -34,6 +34,11 @@ class Cutouts(CutoutSettings):
     power: Any = 1  # exponent of inner cutouts' size: above 1, mostly smaller
     # smallest inner cutout, as a share of the short side; null: CLIP's input size
     smallest: Any = None
+    # inner cutouts of evenly spread sizes and places, instead of independent ones
+    stratified: bool = False
+    # exponent of a cutout's weight by its side: 0, all weigh the same; 1, in proportion
+    size_weight: Any = 0
+    whole_weight: Any = 1  # weight of an overview; that of an inner cutout of the short side is 1
     # share of inner cutouts without colour
     gray: Any = field(default_factory=lambda: [[0, 0.2], [0.4, 0.0]])
     # maximum of similar overviews that are computed, weighted to count for all; null: no maximum
@@ -54,6 +59,8 @@ class Cutouts(CutoutSettings):
         if self.area not in AREAS:
             raise ValueError(not_one_of("area", self.area, AREAS))
         self.power = schedule("power", self.power, 0.01, 100)
+        self.size_weight = schedule("size_weight", self.size_weight, 0, 8)
+        self.whole_weight = schedule("whole_weight", self.whole_weight, 0.01, 100)
         self.gray = schedule("gray", self.gray, 0, 1)
         self.batches = schedule("batches", self.batches, 1, 64, whole=True)
         if self.merge is not None:

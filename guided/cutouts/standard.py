@@ -31,6 +31,9 @@ class StandardSettings(Protocol):
 
     area: str
     augment: bool
+    stratified: bool
+    size_weight: Schedule
+    whole_weight: Schedule
     overview: Schedule
     inner: Schedule
     power: Schedule
@@ -62,25 +65,27 @@ class CutoutSampler:
             image = middle(image)
         limit = None if settings.merge is None else settings.merge(progress)
         whole = multiplicities(round(settings.overview(progress)), limit)
+        shown: list[Tensor] = []
+        weights: list[float] = []
         with seeded(seed):
-            views = torch.cat(
-                [self._one_set(image, size, progress, len(whole), inner) for _ in range(sets)]
-            )
+            for _ in range(sets):
+                if whole:
+                    shown.append(overviews(image, size, len(whole)))
+                    weights += [count * settings.whole_weight(progress) for count in whole]
+                if inner:
+                    views, sides = self._inner(image, size, progress, inner)
+                    shown.append(views)
+                    weights += [side ** settings.size_weight(progress) for side in sides]
+            views = torch.cat(shown)
             views = self._augmented(views, progress) if settings.augment else views
-        return CutoutBatch(views, (whole + [1] * inner) * sets)
+        total = (sum(whole) + inner) * sets
+        return CutoutBatch(views, [weight * total / sum(weights) for weight in weights])
 
-    def _one_set(
-        self, image: Tensor, size: tuple[int, int], progress: float, overview: int, inner: int
-    ) -> Tensor:
-        views = []
-        if overview:
-            views.append(overviews(image, size, overview))
-        if inner:
-            views.append(self._inner(image, size, progress, inner))
-        return torch.cat(views)
-
-    def _inner(self, image: Tensor, size: tuple[int, int], progress: float, count: int) -> Tensor:
-        """Return random squares: sides between the smallest and the short side, the first grey."""
+    def _inner(
+        self, image: Tensor, size: tuple[int, int], progress: float, count: int
+    ) -> tuple[Tensor, list[float]]:
+        """Return random squares, the first grey, and their sides as shares of the short side:
+        between the smallest and 1."""
         short, smallest = min(image.shape[2:]), self.settings.smallest
         least = (
             min(short, min(size))
@@ -88,15 +93,17 @@ class CutoutSampler:
             else max(1, round(smallest(progress) * short))
         )
         power, gray = self.settings.power(progress), self.settings.gray(progress)
-        draws = torch.rand(count, 3).tolist()
-        views = []
-        for width, across, down in draws:
+        even = self.settings.stratified
+        draws = stratified(count, *image.shape[2:]) if even else torch.rand(count, 3)
+        views, sides = [], []
+        for width, across, down in draws.tolist():
             side = int(width**power * (short - least) + least)
             left = int(across * (image.shape[3] - side + 1))
             top = int(down * (image.shape[2] - side + 1))
             views.append(resize(image[:, :, top : top + side, left : left + side], size))
+            sides.append(side / short)
         grays = round(gray * count)
-        return torch.cat([grayscale(view) for view in views[:grays]] + views[grays:])
+        return torch.cat([grayscale(view) for view in views[:grays]] + views[grays:]), sides
 
     def _augmented(self, views: Tensor, progress: float) -> Tensor:
         settings = self.settings
@@ -130,6 +137,24 @@ def colour_changes(grayscale: float, jitter: float) -> list[torch.nn.Module]:
         chain.append(K.RandomBrightness(spread, clip_output=False, p=1.0))
         chain.append(K.RandomContrast(spread, clip_output=False, p=1.0))
     return chain
+
+
+def stratified(count: int, height: int, width: int) -> Tensor:
+    """Return (count, 3) numbers in [0, 1) in random order: the sizes, one in each of `count` equal
+    parts, and the places across and down, one in each of `count` cells of equal area, in rows, for
+    a picture of height x width. Each number alone is uniform.
+
+    Jittered sampling: Cook, "Stochastic Sampling in Computer Graphics", 1986,
+    https://doi.org/10.1145/7529.8927"""
+    rows = min(count, max(1, round(math.sqrt(count * height / width))))
+    cells = (count + torch.randperm(rows)) // rows  # in each row, as equal as can be
+    row = torch.arange(rows).repeat_interleave(cells)
+    first = (cells.cumsum(0) - cells)[row]
+    jitter = torch.rand(count, 3).double()  # in float32 the last cell could end at 1
+    sizes = (torch.randperm(count) + jitter[:, 0]) / count
+    across = (torch.arange(count) - first + jitter[:, 1]) / cells[row]
+    down = (first + cells[row] * jitter[:, 2]) / count
+    return torch.stack([sizes, across, down], 1)[torch.randperm(count)]
 
 
 def moved(views: Tensor, flip: float, degrees: float, translate: float) -> Tensor:

@@ -77,7 +77,7 @@ class ViewBatch:
     share: float  # of this CLIP among all, 0..1
     images: Tensor  # (B, 3, H, W), a leaf of autograd
     views: Tensor  # (N, 3, h, w), differentiable with respect to `images`
-    counts: list[int]  # multiplicity of each view of an image: N / B of them
+    counts: list[float]  # weight of each view: N of them
     weights: Tensor  # (P,), of the prompts
 
 
@@ -130,7 +130,7 @@ class ClipSimilarity:
                 ]
                 views = torch.cat([batch.views for batch in cutouts])
             weights = target.weights(progress, self.settings.weights)
-            counts = cutouts[0].counts  # equal for every image
+            counts = [count for batch in cutouts for count in batch.counts]
             yield ViewBatch(target, strength, share, images, views, counts, weights)
 
     def _scores(
@@ -169,8 +169,9 @@ class ClipSimilarity:
         with respect to the views. CLIP's activations are in memory for one micro-batch."""
         views, target, counts = batch.views.detach(), batch.target, batch.counts
         grads, distances, cosines = [], [], []
-        images, total = len(views) // len(counts), sum(counts)
-        repeats = torch.tensor(counts * images).to(views)
+        images = len(batch.images)
+        total = sum(counts) / images
+        repeats = torch.tensor(counts).to(views)
         size = self.memory_policy.chunk_size(len(views))
         for part, repeat in zip(views.split(size), repeats.split(size), strict=True):
             with torch.enable_grad():

@@ -171,12 +171,13 @@ class ModelCard(WeightsCard):
 
 @dataclass
 class ClipCard:
-    """A CLIP: an architecture of open_clip with a tag or a file of weights; a folder in
+    """A CLIP: an architecture of open_clip with a tag, a place on the hub or a file; a folder in
     open_clip's format; or a Chinese-CLIP, of the hub or a folder in transformers' format."""
 
     name: str = "???"
     arch: str = ""  # one of open_clip's, or chinese_clip
     tag: str = ""
+    base: str = ""  # without a tag: the one that the weights are a further training of
     path: str = ""  # a file of weights of that architecture, or a folder, which needs none
     hub: str = ""  # the weights' place on the hub: repository, or repository/file
     reads: list[str] = field(default_factory=list)  # scripts: latin, han, ..., any; empty: unknown
@@ -194,6 +195,8 @@ class ClipCard:
                 check_place(key, place)
         if self.hub:
             hub.check("hub", self.hub)
+        if self.base and (self.tag or self.chinese):
+            raise ValueError(f"base={shown(self.base)} is for weights of open_clip without a tag")
 
     @property
     def chinese(self) -> bool:
@@ -256,7 +259,9 @@ class ClipCard:
         BadInput if it does not exist anywhere."""
         if self.arch and not self.chinese:
             open_clip_registry.check_arch(f"clip={self.name}", self.arch)
-            if not self.path:
+            if self.base:
+                open_clip_registry.find_tag(f"clip={self.name}.base", self.arch, self.base)
+            elif not self.path and (self.tag or not self.hub):
                 open_clip_registry.find_tag(f"clip={self.name}", self.arch, self.tag)
         if self.has_own_weights() and not self.arch:
             raise BadInput(
@@ -269,7 +274,7 @@ class ClipCard:
             return None
         size = f", {self.megabytes} MB" if self.megabytes else ""
         about = f" ({self.character})" if self.character else ""
-        named = self.hub if self.chinese else f"{self.arch} {self.tag}"
+        named = self.hub if self.chinese else f"{self.arch} {self.tag}".strip()
         return (
             f"clip={self.name}{about} is not here: {named}{size}, from huggingface.co/{self.hub}"
         )

@@ -1,5 +1,6 @@
 """CLIPs through open_clip, on small random ones saved in its own format."""
 
+import copy
 import gzip
 import json
 import logging
@@ -10,12 +11,14 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from huggingface_hub import constants
 from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
-from guided.clip.model import Clip, load, small_suffix
+from guided.clip.model import Clip, from_file, load, small_suffix, training
 from guided.compat.open_clip import import_open_clip
+from guided.config import card_list
 from guided.errors import BadInput
 from guided.models.cards import ClipCard
 from guided.models.clip_config import MERGES
@@ -309,6 +312,168 @@ def test_tags_trained_with_quickgelu_are_loaded_with_it(
     assert asked["force_preprocess_cfg"]["mean"] == open_clip.get_pretrained_cfg(arch, tag)["mean"]
     assert asked["require_pretrained"]
     assert clip.model is small
+
+
+# How the weights of cards were trained: activation, statistics of pixels, and how pictures were
+# resized. OpenAI's: https://github.com/openai/CLIP/blob/main/clip/clip.py. FARE and TeCoA continue
+# LAION's or OpenAI's (https://github.com/chs20/RobustVLM, train/adversarial_training_clip.py), HPS
+# LAION's with QuickGELU off (https://github.com/tgxs002/HPSv2, hpsv2/img_score.py). MobileCLIP2's
+# S3, S4 and L-14 take OpenAI's statistics, others none: https://github.com/apple/ml-mobileclip
+OPENAI = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+HALF, NONE = ((0.5,) * 3, (0.5,) * 3), ((0.0,) * 3, (1.0,) * 3)
+TRAINED = {
+    **dict.fromkeys(
+        (
+            *("fare_b32", "fare_b16", "fare_convnext_base", "hps_h14"),
+            *("tecoa_b32", "tecoa_b16", "tecoa_convnext_base"),
+        ),
+        (False, OPENAI, "bicubic", "shortest"),
+    ),
+    **dict.fromkeys(
+        ("fare_l14", "fare2_l14", "metaclip2_h14"), (True, OPENAI, "bicubic", "shortest")
+    ),
+    **dict.fromkeys(
+        ("pe_core_t16", "pe_core_s16", "pe_core_l14"), (False, HALF, "bilinear", "squash")
+    ),
+    "siglip2_so400m": (False, HALF, "bicubic", "squash"),
+    "mobileclip2_b": (False, NONE, "bilinear", "shortest"),
+    "mobileclip2_s3": (False, OPENAI, "bilinear", "shortest"),
+    "mobileclip2_s4": (False, OPENAI, "bilinear", "shortest"),
+    "mobileclip2_l14": (False, OPENAI, "bicubic", "shortest"),
+}
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_card_is_loaded_as_its_weights_were_trained_and_tells_their_size(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole architecture, without memory; only the reading of the file is left out."""
+    card = dict(card_list.clips())[name][0]
+    weights, read = tmp_path / "weights.safetensors", []
+    weights.touch()
+    monkeypatch.setattr(ClipCard, "cached", lambda card: weights)
+    factory = open_clip.factory
+    monkeypatch.setattr(factory, "_set_model_device_and_precision", lambda *_: None)
+    monkeypatch.setattr(factory, "load_checkpoint", lambda model, path, **_: read.append(path))
+    with torch.device("meta"):
+        model = from_file(card)
+    quick, (mean, std), interpolation, resize_mode = TRAINED[name]
+    seen = model.visual.preprocess_cfg
+    assert (tuple(seen["mean"]), tuple(seen["std"])) == (mean, std)
+    assert (seen["interpolation"], seen["resize_mode"]) == (interpolation, resize_mode)
+    activations = {isinstance(m, open_clip.transformer.QuickGELU) for m in mlps(model)}
+    assert activations == {quick}
+    assert read == [str(weights)]
+    half = name == "hps_h14"  # whose file is in float16
+    size = sum(t.numel() for t in model.state_dict().values()) * (2 if half else 4)
+    assert card.megabytes == pytest.approx(size / 1e6, rel=0.003)
+
+
+def mlps(model: torch.nn.Module) -> list[torch.nn.Module]:
+    """Return the activations of open_clip's own transformers, of both towers."""
+    return [m for name, m in model.named_modules() if name.endswith("mlp.gelu")]
+
+
+def in_hubs_cache(folder: Path, place: str, file: str) -> Path:
+    """Return where the hub's cache in `folder` has a repository's file."""
+    repository = folder / f"models--{place.replace('/', '--')}"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("a" * 40)
+    (repository / "snapshots" / ("a" * 40)).mkdir(parents=True)
+    return repository / "snapshots" / ("a" * 40) / file
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> torch.nn.Module:
+    """A random CLIP, and open_clip with every architecture of the tests as small as it, and a
+    hub's cache in tmp_path."""
+    text = dict(context_length=77, vocab_size=49408, width=32, heads=2, layers=1)
+    config = dict(embed_dim=24, vision_cfg=KINDS["vit"].vision, text_cfg=text)
+    for arch in ("ViT-B-32", "ViT-L-14", "ViT-H-14", "ViT-B-16-SigLIP"):
+        monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, arch, config)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    return randomised(open_clip.CLIP(**config), seed=4).eval()
+
+
+def quick_twin(model: torch.nn.Module) -> torch.nn.Module:
+    """Return the same weights with QuickGELU, as a formula, in place of GELU."""
+    twin = copy.deepcopy(model)
+    for mlp in (m for name, m in twin.named_modules() if name.endswith(".mlp")):
+        mlp.gelu = Function(lambda x: x * torch.sigmoid(1.702 * x))
+    return twin
+
+
+class Function(torch.nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
+@pytest.mark.parametrize(("name", "quick"), [("fare_b32", False), ("fare_l14", True)])
+def test_a_card_without_a_tag_takes_its_weights_from_the_hub_and_the_rest_from_its_base(
+    name: str, quick: bool, small: torch.nn.Module, tmp_path: Path
+) -> None:
+    card = dict(card_list.clips())[name][0]
+    assert card.missing() is not None and card.hub in card.missing()
+    weights = in_hubs_cache(tmp_path, card.hub, "open_clip_model.safetensors")
+    save_file(small.state_dict(), weights)
+    assert card.missing() is None
+    clip = load(card, CPU, torch.float32)
+    model = quick_twin(small) if quick else small
+    shown = views(KINDS["vit"])
+    mean, std = (torch.tensor(x).view(1, 3, 1, 1) for x in OPENAI)
+    tokens = open_clip.get_tokenizer("ViT-B-32")(TEXTS)
+    with torch.no_grad():
+        expected = model.encode_image((shown - mean) / std, normalize=True)
+        meant = model.encode_text(tokens, normalize=True)
+        other = (small if quick else quick_twin(small)).encode_image((shown - mean) / std, True)
+    assert relative(clip.encode_image(shown), expected) < 1e-5 < relative(other, expected)
+    assert relative(clip.encode_text(TEXTS), meant) < 1e-5
+
+
+def test_hps_is_read_from_the_state_dict_in_its_file_without_running_code(
+    small: torch.nn.Module, tmp_path: Path
+) -> None:
+    card = dict(card_list.clips())["hps_h14"][0]
+    weights = in_hubs_cache(tmp_path, "xswu/HPSv2", "HPS_v2.1_compressed.pt")
+    halves = {name: tensor.half() for name, tensor in small.state_dict().items()}
+    torch.save({"epoch": 3, "name": "hps", "state_dict": halves}, weights)
+    clip = load(card, CPU, torch.float32, plain=True)
+    for name, tensor in clip.model.state_dict().items():
+        assert torch.equal(tensor, halves[name].float()), name
+    for wrong, part in (
+        ({"state_dict": halves, "more": Path("x")}, "more than tensors"),
+        ({"state_dict": {k: v for k, v in halves.items() if k != "visual.proj"}}, "visual.proj"),
+        ({"state_dict": halves | {"visual.proj": torch.zeros(3, 3)}}, "visual.proj"),
+        ({"state_dict": halves, (1,) * 1001: 0}, "tuple of more than"),
+    ):
+        torch.save(wrong, weights)
+        with pytest.raises(BadInput, match=f"clip=hps_h14: .*{part}") as caught:
+            load(card, CPU, torch.float32)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arch", "mean", "quick"),
+    [
+        ("ViT-B-16-SigLIP2", 0.5, False),
+        ("MobileCLIP2-S0", 0.0, False),
+        ("ViT-L-14", None, False),  # tags do not agree: open_clip's own default
+        ("RN50x4", OPENAI[0][0], True),
+        ("ViT-e-14", None, False),  # no tag
+    ],
+)
+def test_of_a_file_without_a_tag_all_is_known_in_which_the_architectures_tags_agree(
+    arch: str, mean: float | None, quick: bool
+) -> None:
+    known = training(ClipCard(name="own", arch=arch, path="own.pt"))
+    assert known.get("mean", (None,))[0] == mean
+    assert bool(known.get("quick_gelu")) == quick
 
 
 def test_a_folder_without_weights_is_refused_rather_than_random(tmp_path: Path) -> None:

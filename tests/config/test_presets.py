@@ -15,6 +15,7 @@ from guided.config.catalog import spelt_out
 from guided.config.overrides import parse, raws
 from guided.config.plan import Plan
 from guided.config.presets import presets, table, weighted
+from guided.config.schema import build, build_all
 from guided.errors import BadInput
 from guided.paths import conf_folder
 from guided.prompts.prompt import split_weight
@@ -77,7 +78,7 @@ def test_the_models_that_suit_a_look_are_there() -> None:
 def test_a_file_names_what_it_is() -> None:
     """Under another name it would be a preset that cannot be listed nor weighted."""
     quality = {look.choice for look in LOOKS if not look.says}
-    assert quality == {"draft", "standard", "fine", "disco", "discoart", "han_fav"}
+    assert quality == {"draft", "standard", "fine", "modern", "disco", "discoart", "han_fav"}
     assert all(artist.says for artist in ARTISTS)
 
 
@@ -244,3 +245,15 @@ def test_a_preset_twice_with_a_weight_is_refused(value):
     with pytest.raises(BadInput, match="hokusai is there twice"):
         weighted("artist", value)
     assert weighted("artist", "[hokusai,hokusai]") == (["hokusai"], {})
+
+
+def test_modern_guides_by_a_robust_clip_with_few_unchanged_cutouts_and_free_weights() -> None:
+    chosen, usual = compose(["look=modern"]), compose(["model=imagenet512"])
+    clips = build_all(chosen.clip, "clip")
+    assert list(clips) == ["fare_b32", "siglip2_b16"]
+    cutouts, others = (build(cfg.cutouts, "cutouts") for cfg in (chosen, usual))
+    assert cutouts.overview(0) + cutouts.inner(0) < others.overview(0) + others.inner(0)
+    assert not cutouts.augment
+    cards = (build(chosen.model, "model"), *clips.values())
+    assert {card.licence for card in cards} <= {"MIT", "Apache-2.0"}
+    assert list(compose(["look=modern", "clip=[embedded]"]).clip) == ["embedded_a", "embedded_b"]

@@ -19,6 +19,8 @@ from guided.cutouts.settings import Cutouts
         dict(gray=1.2),
         dict(batches=0),
         dict(smallest=1.5),
+        dict(size_weight=-1),
+        dict(whole_weight=0),
         dict(merge=0),
         dict(merge=2.5),
         dict(micro_batch=0),

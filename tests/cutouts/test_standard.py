@@ -1,5 +1,6 @@
 """What CLIP is shown: resizes against resize-right, whole and undistorted overviews, own draws."""
 
+import itertools
 import math
 import random
 from dataclasses import replace
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from guided.cutouts.resize import resize
 from guided.cutouts.settings import Cutouts
-from guided.cutouts.standard import CutoutSampler, grayscale, moved, overviews
+from guided.cutouts.standard import CutoutSampler, grayscale, moved, overviews, stratified
 from guided.images import square
 
 SHAPES = [(48, 48), (32, 64), (70, 40), (16, 80)]  # height, width
@@ -260,6 +261,141 @@ def test_schedules_follow_the_progress_of_the_run() -> None:
     assert len(views(picture(), progress=0.4, **chosen)) == 6
     early, late = (sum(sides(p, power=[[0, 0.2], [0.5, 5]])) for p in (0.1, 0.9))
     assert early > 2 * late
+
+
+# ---- stratified cutouts --------------------------------------------------------------------
+
+
+def rectangles(seed: int, shape: tuple[int, int] = (32, 48), **more) -> list[tuple[int, ...]]:
+    """Return top, left, bottom and right of the inner cutouts, read off a picture of places."""
+    down, across = torch.meshgrid(*(torch.arange(n) for n in shape), indexing="ij")
+    found = []
+
+    def watched(image: Tensor, size: tuple[int, int]) -> Tensor:
+        found.append((*image[0, :2, 0, 0].int().tolist(), *image[0, :2, -1, -1].int().tolist()))
+        return resize(image, size)
+
+    with patch("guided.cutouts.standard.resize", watched):
+        image = torch.stack([down, across, across])[None].float()
+        views(image, 8, seed=seed, overview=0, augment=False, **{"gray": 0, **more})
+    return [(top, left, bottom + 1, right + 1) for top, left, bottom, right in found]
+
+
+def coverage(stratified: bool, **more) -> Tensor:
+    """Return how many of the inner cutouts show each pixel, for 300 seeds: (300, 32, 48)."""
+    maps = torch.zeros(300, 32, 48)
+    for seed, seen in enumerate(maps):
+        for top, left, bottom, right in rectangles(seed, stratified=stratified, **more):
+            seen[top:bottom, left:right] += 1
+    return maps
+
+
+@pytest.mark.parametrize("inner", [4, 7])
+def test_stratified_cutouts_show_the_picture_more_evenly_and_each_pixel_as_often(
+    inner: int,
+) -> None:
+    plain, even = (coverage(s, inner=inner, smallest=0.3) for s in (False, True))
+    assert even.var(0).mean() < 0.6 * plain.var(0).mean()
+    # Equal expectations: the means of 300 differ by less than 5 of their standard errors.
+    error = ((plain.var(0) + even.var(0)) / 300).sqrt().clamp(min=0.01)
+    assert ((even.mean(0) - plain.mean(0)).abs() < 5 * error).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 9, 12, 16, 40])
+@pytest.mark.parametrize("shape", [(64, 64), (40, 120), (300, 10)])
+def test_stratified_sizes_are_one_in_each_part(count: int, shape: tuple[int, int]) -> None:
+    torch.manual_seed(count)
+    draws = stratified(count, *shape)
+    assert draws.shape == (count, 3) and (draws >= 0).all() and (draws < 1).all()
+    assert sorted((draws[:, 0] * count).long().tolist()) == list(range(count))
+
+
+@pytest.mark.parametrize(
+    ("count", "shape", "rows"),
+    [(9, (64, 64), 3), (16, (50, 60), 4), (12, (30, 40), 3), (5, (300, 10), 5), (4, (9, 90), 1)],
+)
+def test_stratified_places_are_one_in_each_cell_of_a_near_square_grid(
+    count: int, shape: tuple[int, int], rows: int
+) -> None:
+    torch.manual_seed(count)
+    for _ in range(20):
+        _, across, down = stratified(count, *shape).T
+        cells = zip(
+            (down * rows).long().tolist(), (across * count / rows).long().tolist(), strict=True
+        )
+        assert sorted(cells) == list(itertools.product(range(rows), range(count // rows)))
+
+
+def test_every_stratified_number_alone_is_uniform() -> None:
+    torch.manual_seed(0)
+    draws = torch.cat([stratified(7, 48, 64) for _ in range(1000)])
+    for column in draws.T:
+        shares = torch.histc(column, 10, 0, 1) / len(column)
+        assert (shares - 0.1).abs().max() < 0.02
+    assert abs(torch.corrcoef(draws.T) - torch.eye(3)).max() < 0.05
+
+
+@pytest.mark.parametrize("largest", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_stratified_cutout_is_inside(shape: tuple[int, int], largest: bool) -> None:
+    """Also for the largest number that torch.rand gives."""
+    most = torch.tensor(1 - 2**-24)
+    rand = (lambda *size: most.expand(size)) if largest else torch.rand
+    with patch("torch.rand", rand):
+        found = rectangles(3, shape, inner=13, stratified=True, smallest=0.1)
+    assert len(found) == 13
+    for top, left, bottom, right in found:
+        assert 0 <= top < bottom <= shape[0] and 0 <= left < right <= shape[1]
+        assert bottom - top == right - left
+
+
+def test_grey_cutouts_are_not_always_the_uppermost() -> None:
+    first = [rectangles(seed, inner=9, stratified=True, smallest=0.1)[0][0] for seed in range(60)]
+    assert min(first) < 5 and max(first) > 15
+
+
+def test_stratified_cutouts_are_the_seeds_own_and_differentiable() -> None:
+    chosen = dict(overview=0, inner=5, stratified=True, smallest=0.5, noise=0)
+    assert torch.equal(views(picture(), seed=5, **chosen), views(picture(), seed=5, **chosen))
+    assert not torch.equal(views(picture(), seed=5, **chosen), views(picture(), seed=6, **chosen))
+    shown = CutoutSampler(Cutouts(**{**chosen, "inner": 2}, jitter=0))
+    image = picture(7, 9, torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: shown(x, (4, 4), 0.1, 7).views, image, atol=1e-6)
+
+
+# ---- weights -------------------------------------------------------------------------------
+
+
+def test_cutouts_weigh_by_their_side_and_overviews_by_their_own_weight() -> None:
+    shape, more = (32, 48), dict(inner=6, smallest=0.2, batches=2)
+    found = rectangles(3, shape, **more)
+    chosen = Cutouts(overview=3, size_weight=2, whole_weight=3, merge=1, augment=False, **more)
+    seen = CutoutSampler(chosen)(picture(*shape), (8, 8), 0.5, 3).counts
+    sides = [(bottom - top) / 32 for top, _, bottom, _ in found]
+    raw = [9.0, *(side**2 for side in sides[:6]), 9.0, *(side**2 for side in sides[6:])]
+    assert seen == pytest.approx([weight * 18 / sum(raw) for weight in raw])
+
+
+@pytest.mark.parametrize("stratified", [False, True])
+@pytest.mark.parametrize(("power", "exponent", "whole"), [(1, 1, 3), (1.5, 1, 1), (1, 0.5, 0.2)])
+def test_the_weights_expectation_is_that_of_the_sizes(
+    stratified: bool, power: float, exponent: float, whole: float
+) -> None:
+    """Sides are s + (1 - s) U**power, U uniform; the mean weight of all is 1."""
+    chosen = Cutouts(overview=2, inner=200, power=power, smallest=0.25, augment=False,
+                     stratified=stratified, size_weight=exponent, whole_weight=whole)  # fmt: skip
+    counts = CutoutSampler(chosen)(picture(256, 256), (2, 2), 0.5, 3).counts
+    assert sum(counts) == pytest.approx(202)
+    uniform = (torch.arange(10_000) + 0.5) / 10_000
+    mean = ((0.25 + 0.75 * uniform**power) ** exponent).mean().item()
+    expected = whole / mean  # an overview beside the mean inner cutout
+    assert counts[0] / (sum(counts[2:]) / 200) == pytest.approx(expected, rel=0.08)
+
+
+def test_without_weights_every_cutout_stands_for_itself_exactly() -> None:
+    for chosen in (Cutouts(), Cutouts(stratified=True, batches=3)):
+        counts = CutoutSampler(chosen)(picture(), (24, 24), 0.5, 3).counts
+        assert counts == [1] * len(counts)
 
 
 # ---- gradients -----------------------------------------------------------------------------

@@ -368,6 +368,31 @@ def test_merged_overviews_pull_the_same_way_on_average(cutouts: Cutouts | DiscoC
     assert apart(along(replace(cutouts, overview=2, merge=None), 0), whole) > 5
 
 
+@pytest.mark.parametrize("micro_batch", [None, 3])
+def test_each_images_cutouts_count_by_their_own_weights(micro_batch: int | None) -> None:
+    """Against the weighted mean over the views of each image, differentiated numerically."""
+    cutouts = Cutouts(overview=2, inner=3, smallest=0.4, size_weight=1.5, whole_weight=2,
+                      stratified=True, augment=False, micro_batch=micro_batch)  # fmt: skip
+    clip, images, dice = LinearClip((4, 4)), picture(2, 9, 9), RandomStreams([3, 8])
+    seeds = dice.seeds()
+    point = clip.encode_text(["a red heart"])
+
+    def loss(images: Tensor) -> Tensor:
+        losses = []
+        for image, seed in zip(images, seeds, strict=True):
+            batch = cutouts.prepare()(image[None], (4, 4), 0.5, seed)
+            weights = torch.tensor(batch.counts, dtype=torch.float64)
+            distances = (clip.encode_image(batch.views) @ point.T)[:, 0].arccos().square() / 2
+            losses.append((distances * weights).sum() / weights.sum())
+        return torch.stack(losses)
+
+    made = guide(clip, cutouts=cutouts)(images, 0.5, RandomStreams([3, 8]))
+    assert torch.allclose(made.loss, loss(images), rtol=1e-6)
+    assert relative(made.grad, numerical(lambda x: loss(x).sum(), images, 1e-5)) < 1e-5
+    even = guide(clip, cutouts=replace(cutouts, size_weight=0, whole_weight=1))
+    assert relative(even(images, 0.5, RandomStreams([3, 8])).grad, made.grad) > 0.02
+
+
 def test_views_are_drawn_anew_at_every_step() -> None:
     chosen, rng = guide(LinearClip(), cutouts=Cutouts(**MANY)), RandomStreams([1])
     first, second = (chosen(picture(), 0.5, rng).grad for _ in range(2))

@@ -147,3 +147,46 @@ def test_a_clip_is_small_if_its_weights_are_known_to_be(tmp_path) -> None:
         with (folder / "open_clip_model.safetensors").open("wb") as file:
             file.truncate(megabytes * 1_000_000)
         assert ClipCard("own", path=str(folder)).is_small == small
+
+
+LAION = "laion2b_s34b_b79k"
+
+
+def test_weights_without_a_tag_name_a_place_on_the_hub_and_may_name_a_base() -> None:
+    card = ClipCard(name="own", arch="ViT-B-32", hub="owner/own", megabytes=605, base=LAION)
+    assert card.missing() == (
+        "clip=own is not here: ViT-B-32, 605 MB, from huggingface.co/owner/own"
+    )
+    assert ClipCard(name="own", arch="ViT-B-32", hub="owner/own").missing() is not None
+
+
+@pytest.mark.parametrize(
+    ("facts", "part"),
+    [
+        (dict(hub="owner/own", base="laion2b_s34b_b79"), f"did you mean '{LAION}'"),
+        (dict(hub="owner/own", base="meta"), "clip=own.base: ViT-B-32 has no tag meta"),
+        (dict(), "say which weights"),
+    ],
+)
+def test_a_base_that_open_clip_does_not_have_is_told_and_so_is_a_place_that_is_none(
+    facts: dict[str, str], part: str
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        ClipCard(name="own", arch="ViT-B-32", **facts).missing()
+    assert part in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("facts", [dict(arch="ViT-B-32", tag="openai"), dict(arch="chinese_clip")])
+def test_a_base_beside_a_tag_is_refused(facts: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"^base=laion2b_s34b_b79k is for weights of open_clip"):
+        ClipCard(name="own", base=LAION, **facts)
+
+
+def test_cards_that_come_with_the_program_need_no_trust() -> None:
+    from guided.models.download import check_clip
+
+    known = {card.hub for _, shipped in card_list.clips() for card in shipped}
+    for _, (card, *_) in card_list.clips():
+        check_clip(card, known, trust=False)
+    with pytest.raises(BadInput, match="trust=true"):
+        check_clip(ClipCard(name="own", arch="ViT-B-32", hub="owner/own"), known, trust=False)
