@@ -98,6 +98,7 @@ def refuse_repository(group: str, typed: str) -> None:
             for t in tags
             if tags[t] == found[1]
         ]
+        same += [n for n, (card, *_) in card_list.clips() if card.hub.startswith(found[1])]
         name = f"clip=[{same[0]}]" if same and group == "clip" else f"{group}={(same or [''])[0]}"
         taken = f"{name}, the same weights" if same else f"{taken}, or ARCHITECTURE::TAG"
     raise BadInput(

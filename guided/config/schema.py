@@ -10,7 +10,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from omegaconf import DictConfig, IntegerNode, ListConfig, OmegaConf
+from omegaconf import BooleanNode, DictConfig, IntegerNode, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from guided.config import kinds
@@ -367,7 +367,7 @@ def filled(node: DictConfig, settings: dict[str, Any], where: str) -> DictConfig
         now = None if OmegaConf.is_missing(node, key) else node[key]
         nested = isinstance(now, DictConfig) and isinstance(value, dict)
         place: Any = node._get_node(key)
-        value = whole(place, value)
+        value = whole(place, value, f"{where}.{key}")
         listed = isinstance(place, ListConfig) and place._metadata.ref_type is not Any
         if listed and isinstance(value, str | int | float):
             raise BadInput(no_list(f"{where}.{key}", value))
@@ -384,13 +384,16 @@ def no_list(name: str, value: object) -> str:
     return f'{name}={shown(value)} must be a list, with texts quoted: "{name}=[{quoted}]"'
 
 
-def whole(node: Any, value: Any) -> Any:
-    """Return the value for a node, with 50.0 as 50 where the node holds whole numbers."""
+def whole(node: Any, value: Any, name: str) -> Any:
+    """Return the value for a node, with 50.0 as 50 where the node holds whole numbers. BadInput
+    for 2 as true or false, of which OmegaConf takes every whole number."""
     if isinstance(value, dict) and isinstance(node, DictConfig):
-        return {key: whole(node._get_node(key), inside) for key, inside in value.items()}
+        return {k: whole(node._get_node(k), inside, f"{name}.{k}") for k, inside in value.items()}
     if isinstance(value, list) and isinstance(node, ListConfig):
         integers = node._metadata.element_type is int
         return [as_integer(inside) if integers else inside for inside in value]
+    if isinstance(node, BooleanNode) and isinstance(value, int) and value not in (0, 1):
+        raise BadInput(f"{name}={shown(value)} must be true or false")
     return as_integer(value) if isinstance(node, IntegerNode) else value
 
 

@@ -214,6 +214,8 @@ def test_chinese_for_an_english_clip_is_warned_of_before_anything_is_fetched(
     ("group", "typed", "taken"),
     [
         ("clip", "hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "ViT-B-32::laion2b_s34b_b79k"),
+        ("clip", "hf-hub:chs20/fare2-clip", "clip=[fare2_l14], the same weights"),
+        ("clip", "https://huggingface.co/xswu/HPSv2", "clip=[hps_h14], the same weights"),
         ("clip", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "ViT-B-32::laion2b_s34b_b79k"),
         ("clip", "foo/bar", "ARCHITECTURE::TAG"),
         ("model", "foo/bar", "models=list"),

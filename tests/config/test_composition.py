@@ -276,6 +276,9 @@ KINDS = "is a list, as [a,b], or settings by their names, as in"
     ("word", "reason"),
     [
         ("debug=maybe", "debug=maybe must be true or false"),
+        ("cutouts.augment=2", "cutouts.augment=2 must be true or false"),
+        ("cutouts.stratified=-1", "cutouts.stratified=-1 must be true or false"),
+        ("model.unet.resblock_updown=5", "model.unet.resblock_updown=5 must be true or false"),
         ("model.unet=null", "model.unet=null has no meaning: it must have a value"),
         ("model.unet=[1]", f"model.unet {KINDS} model.unet.NAME=VALUE"),
         ("model.size={a: 1}", f"model.size {KINDS} model.size.NAME=VALUE"),
