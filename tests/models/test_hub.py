@@ -115,6 +115,14 @@ def test_the_other_is_taken_when_it_is_the_only_one(server) -> None:
     assert TAG.cached().read_bytes() == b"pickled"
 
 
+def test_weights_without_a_tag_are_fetched_from_the_place_that_their_card_names(server) -> None:
+    base = "laion2b_s34b_b79k"
+    card = ClipCard(name="own", arch="ViT-B-32", base=base, hub="owner/own/weights.pt")
+    server.files["owner/own", "weights.pt"] = b"pickled"
+    fetch_clip(card)
+    assert card.cached().read_bytes() == b"pickled" and card.missing() is None
+
+
 def test_a_tag_may_name_its_file(server) -> None:
     card = ClipCard(name="v", arch="ViTamin-S", tag="datacomp1b", hub="a/b/pytorch_model.bin")
     server.files["a/b", "pytorch_model.bin"] = b"pickled"
