@@ -50,9 +50,13 @@ def open_picture(setting: str, path: str) -> Image.Image:
             "16 bits; save it as PNG or JPEG"
         ) from error
     except DAMAGED as error:
-        spoken = isinstance(error, OSError | SyntaxError | Image.DecompressionBombError)
+        spoken = isinstance(error, (OSError, SyntaxError, Image.DecompressionBombError, Levels))
         why = error if spoken else "it is damaged"  # the words of others are Python's own
         raise BadInput(f"{setting}={path} cannot be read as a picture: {why}") from error
+
+
+class Levels(ValueError):
+    """The levels of a picture of 16 or 32 bits are in no known range."""
 
 
 def flat(picture: Image.Image) -> Image.Image:
@@ -68,7 +72,7 @@ def flat(picture: Image.Image) -> Image.Image:
 
 def grey(picture: Image.Image) -> Image.Image:
     """Return a picture of one channel of 16 or 32 bits, which Pillow would clip at 255, with 8
-    bits. Its levels are from 0 to 65535, or 255; floats from 0 to 1, or 255. Raise ValueError for
+    bits. Its levels are from 0 to 65535, or 255; floats from 0 to 1, or 255. Raise Levels for
     others."""
     import numpy as np
 
@@ -77,7 +81,7 @@ def grey(picture: Image.Image) -> Image.Image:
     low, high = levels.min(), levels.max()  # NaN if any is
     full = next((limit for limit in limits if low >= 0 and high <= limit), None)
     if full is None:
-        raise ValueError(
+        raise Levels(
             f"its levels are from {low:g} to {high:g}; floats must be from 0 to 1, whole numbers "
             "from 0 to 255 or 65535"
         )

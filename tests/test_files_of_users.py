@@ -185,6 +185,29 @@ def test_a_preset_with_a_whole_fraction(command, tmp_path):
     assert command("--config-dir", "mine", "prompt=a", "look=few").batch.first.plan.steps == 30
 
 
+@pytest.mark.parametrize(
+    ("value", "told"), [("'\\e[31m\\u202e'", r"\x1b[31m\u202e"), ("x", "x")], ids=["escape", "x"]
+)
+def test_a_presets_value_of_another_kind(command, tmp_path, value, told):
+    (tmp_path / "mine" / "look").mkdir(parents=True)
+    value = value.replace("'", '"')
+    (tmp_path / "mine" / "look" / "odd.yaml").write_text(f"# @package _global_\nsteps: {value}\n")
+    said = command("--config-dir", "mine", "prompt=a", "look=odd").refused()
+    assert f"look=odd: steps={told} must be a whole number" in said
+
+
+def test_a_break_inside_a_value_is_shown_with_what_is_behind_it(command):
+    assert r"keep=a\rb must be a whole number" in command("prompt=a", "keep=a\rb").refused()
+
+
+@pytest.mark.parametrize(("value", "hint"), [("50,0", "it is 50.0"), ("5,5", "where one")])
+def test_a_whole_number_with_a_decimal_comma_in_a_row(command, value, hint):
+    Path("p.csv").write_text(f"prompt;steps\na heart;{value}\n")
+    said = command("prompts=p.csv").refused()
+    assert f"p.csv:2: steps={value}" in said and hint in said
+    assert ("decimal point" in said) == (value == "50,0")
+
+
 @pytest.mark.parametrize("word", ["steps=50.5", "seed=1.5", "count=2.5", "size=64.5", "seed=nan"])
 def test_a_fraction_is_refused(command, word):
     assert word.partition("=")[0] in command("prompt=a", word).refused()
@@ -331,6 +354,7 @@ LINKS += [("import", "txt"), ("rank", "pt"), ("image_prompt", "jpg"), ("wildcard
     [
         ("clip=[hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K]", "ViT-B-32::laion2b_s34b_b79k"),
         ("clip=['https://huggingface.co/laion/CLIP-ViT-B-32-laion2B-s34B-b79K']", "the same"),
+        ("clip=['hf://laion/CLIP-ViT-B-32-laion2B-s34B-b79K']", "the same"),
         ("clip=[openai/clip-vit-base-patch32]", "ARCHITECTURE::TAG"),
         ("model=foo/bar", "models=list"),
         ("rank=laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "rank=ViT-B-32::laion2b_s34b_b79k"),

@@ -127,6 +127,9 @@ def say_hydra(error: Exception) -> str:
         return unknown_setting(key, compose([]), sys.argv)
     if isinstance(error, OmegaConfBaseException):
         return schema.explain(error)
+    inner = error.__context__  # a value of a preset: Hydra raises its own error from within
+    if isinstance(inner, OmegaConfBaseException) and (found := re.match(r"In '(.+?)'", text)):
+        return f"{'='.join(found[1].rsplit('/', 1))}: {schema.explain(inner)}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " ".join(lines[:2]) if lines else type(error).__name__
 
@@ -153,5 +156,6 @@ def several_values(name: str, text: str) -> str:
         hint = f"{typed} is several values, where one is needed"
     else:
         hint = f"{typed}: several go together in brackets, {name}=[{shown(text)}]"
-    decimal = "" if name in ("size", *schema.typed_as(int)) else decimal_point(text)
+    whole = name in ("size", *schema.typed_as(int)) and text.partition(",")[2].strip("0 ")
+    decimal = "" if whole else decimal_point(text)
     return f"{hint}{decimal}; a sweep over them needs -m"

@@ -433,11 +433,13 @@ KINDS = {"Integer": "a whole number", "Float": "a number", "bool": "true or fals
 
 
 def explain(error: OmegaConfBaseException, where: str = "") -> str:
-    """Return OmegaConf's first line with the setting's full name."""
+    """Return OmegaConf's message with the setting's full name."""
     key = ".".join(part for part in (where, getattr(error, "full_key", None)) if part)
-    first = (getattr(error, "msg", None) or str(error)).splitlines()[0]
+    message = getattr(error, "msg", None) or str(error)
+    first = re.split(r"\n\s*(?:full_key|object_type)[:=]", message)[0].strip()
     wrong = (
-        r"(?:While deref.*?: )?Value '(.*?)' .*(?:could not be converted to|is not a valid) (\w+)"
+        r"(?s)(?:While deref.*?: )?Value '(.*?)' (?:of type '\S*' )?"
+        r"(?:could not be converted to|is not a valid) (\w+)"
     )
     if found := re.match(wrong, first):
         kind = KINDS.get(found[2], found[2])

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from guided.config import choices, other_names, schema
 from guided.disco.setting_names import old_setting
 from guided.errors import shown
+from guided.untrusted import yaml_reader
 
 
 def unknown_setting(key: str, cfg: DictConfig | None = None, flags: Sequence[str] = ()) -> str:
@@ -66,5 +67,12 @@ def unchosen(key: str, cfg: DictConfig | None, flags: Sequence[str]) -> str | No
     chosen = [] if node is None else [str(name) for name in node]
     if option in chosen:  # then it is the setting inside that is not one
         return None
+    paths = [folder / f"{option}.yaml" for folder in choices.folders(group, flags)]
+    found = [yaml_reader.read_config(path) for path in paths if path.is_file()]
+    if len(several := [str(name) for name in found[-1] if found[-1][name].get("_target_")]) > 1:
+        of_one = ", ".join(f"{group}.{name}{rest[len(option) :]}" for name in several)
+        return (
+            f"'{key}': {option} stands for {len(several)}, each with settings of its own: {of_one}"
+        )
     names = ",".join([*chosen, option])
     return f"'{key}': {option} is not chosen; choose it with {group}=[{names}]"

@@ -2,7 +2,7 @@
 
 Plain data only, limited in length, nesting, expanded aliases and digits of numbers. Errors are one
 line of BadInput with file, line and key. Refused are also values that YAML 1.1 reads differently
-than they look: `12:30` (750, in base 60), dates, explicit tags and repeated keys.
+than they look: `12:30` (750, in base 60), `010` (8), dates, explicit tags and repeated keys.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ MOST = 1_000_000  # values with aliases expanded
 DIGITS = 100  # of a number
 TAG = "tag:yaml.org,2002:"
 NUMBER = re.compile(r"[-+]?(0[xXbB])?[\d_.:a-fA-F]*([eE][-+]?\d*)?")
+BASE_8 = re.compile(r"[-+]?0[0-7_]*[1-7][0-7_]*")
 BASE_60 = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?")
 
 
@@ -238,7 +239,10 @@ def check_scalar(node: yaml.ScalarNode, where: str, key: str, dates: bool) -> No
     if NUMBER.fullmatch(value) and sum(map(str.isalnum, value)) > DIGITS:
         reason = f"{shown(value)} has more than {DIGITS} digits; quote it if it is text"
         raise Unreadable(where, line_of(node), at(key) + reason)
-    if BASE_60.fullmatch(value) and node.tag in (TAG + "int", TAG + "float"):
+    if (BASE_60.fullmatch(value) or BASE_8.fullmatch(value)) and node.tag in (
+        TAG + "int",
+        TAG + "float",
+    ):
         number = construct(node, where, key)
         reason = f"{shown(value)} is the number {number:g} to YAML; quote it if it is text"
         raise Unreadable(where, line_of(node), at(key) + reason)

@@ -39,6 +39,7 @@ MEANINGS = [
     ("video=true", "output=[still,video]"),
     ("animate=true", "output=[still,video]"),
     ("gpu=1", "device=cuda:1"),
+    ("device_id=0", "device=cuda:0"),
     ("gpu=true", "device=cuda:0"),
     ("fast=true", "look=draft"),
     ("aspect=16:9", "size=[768,448]"),

@@ -30,6 +30,8 @@ ODD = [
     ("a: 1\na: 2", 2, ["a", "twice"]),
     ("a: {0: x, 0.0: y}", 1, ["twice"]),
     ("size: 16:9", 1, ["size", "16:9", "969", "quote"]),
+    ("seed: 010", 1, ["seed", "010", " 8 ", "quote"]),
+    ("a: [1, -0_17]", 1, ["a[1]", "-15", "quote"]),
     ("a: 0x" + "f" * 5000, 1, ["a", "digits"]),
     ("a: 0b" + "1" * 5000, 1, ["a", "digits"]),
     ("a: " + "9" * 5000, 1, ["a", "digits"]),
@@ -86,7 +88,7 @@ def test_what_is_quoted_is_text():
 
 
 @pytest.mark.parametrize(
-    "text", ["1e-3", "1.5e-3", "1E5", "-3", "010", "0x1F", ".5", "1_000", "yes"]
+    "text", ["1e-3", "1.5e-3", "1E5", "-3", "0", "00", "0x1F", ".5", "1_000", "yes"]
 )
 def test_ordinary_scalars_read_as_the_libraries_read_them(tmp_path, text):
     assert yaml_reader.read(f"a: {text}", "x") == yaml.safe_load(f"a: {text}")
