@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from guided.config import choices, other_names, schema
 from guided.disco.setting_names import old_setting
@@ -67,12 +67,18 @@ def unchosen(key: str, cfg: DictConfig | None, flags: Sequence[str]) -> str | No
     chosen = [] if node is None else [str(name) for name in node]
     if option in chosen:  # then it is the setting inside that is not one
         return None
-    paths = [folder / f"{option}.yaml" for folder in choices.folders(group, flags)]
-    found = [yaml_reader.read_config(path) for path in paths if path.is_file()]
-    if len(several := [str(name) for name in found[-1] if found[-1][name].get("_target_")]) > 1:
-        of_one = ", ".join(f"{group}.{name}{rest[len(option) :]}" for name in several)
-        return (
-            f"'{key}': {option} stands for {len(several)}, each with settings of its own: {of_one}"
-        )
+    if len(several := members(group, option, flags)) > 1:
+        inside = ", ".join(f"{group}.{name}{rest[len(option) :]}" for name in several)
+        return f"'{key}': {option} stands for {len(several)}, with settings of their own: {inside}"
     names = ",".join([*chosen, option])
     return f"'{key}': {option} is not chosen; choose it with {group}=[{names}]"
+
+
+def members(group: str, option: str, flags: Sequence[str]) -> list[str]:
+    """Return the names of what a preset chooses: two for clip=embedded."""
+    for folder in choices.folders(group, flags):
+        if (path := folder / f"{option}.yaml").is_file():
+            found = OmegaConf.to_container(yaml_reader.read_config(path))
+            inside = found.items() if isinstance(found, dict) else ()
+            return [str(name) for name, one in inside if isinstance(one, dict)]
+    return []
