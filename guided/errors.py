@@ -55,13 +55,17 @@ def not_one_of(setting: str, value: object, choices: Iterable[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """Return the value as printable text of at most 80 characters."""
+    """Return the value as printable text of at most 80 characters: the beginning, and of a path
+    the end too, which has the file's name."""
     try:
         text = str(value)
     except ValueError:  # of an integer of thousands of digits
         return "a number of thousands of digits"
     text = printable(text)
-    return text if len(text) <= 80 else text[:77] + "..."
+    if len(text) <= 80:
+        return text
+    is_path = "/" in text and not any(map(str.isspace, text))
+    return f"{text[:17]}...{text[-60:]}" if is_path else text[:77] + "..."
 
 
 def printable(text: str, lines: bool = False) -> str:

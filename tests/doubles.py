@@ -14,6 +14,7 @@ from torch.profiler import ProfilerActivity, profile
 from guided.config.plan import Plan
 from guided.diffusion.samplers import posterior_variance, step_variance
 from guided.diffusion.unet_config import UNetConfig
+from guided.guides import clip_loss
 from guided.interfaces import GuideGradient, Prediction, Sampler
 from guided.memory.planner import StepCounter
 from guided.pipeline import Pipeline
@@ -238,6 +239,19 @@ def nothing_cast_to_float32() -> Iterator[None]:
     float64 it would be exact to 1e-7 only. Here those casts become casts to float64, and the
     oracle computes the same formulas exactly."""
     with patch.object(torch.Tensor, "float", torch.Tensor.double):
+        yield
+
+
+class OneByOne:
+    """An executor that works in the thread that asks."""
+
+    map = staticmethod(map)
+
+
+@contextmanager
+def towers_one_by_one() -> Iterator[None]:
+    """Towers of CLIPs work one after the other, as they do where memory is planned for."""
+    with patch.object(clip_loss, "single_core_threads", lambda count: OneByOne()):
         yield
 
 

@@ -47,6 +47,9 @@ def test_what_is_read_stays(text):
 
 def test_long_values_keep_their_beginning_and_messages_their_end_too():
     assert shown("a" * 300) == "a" * 77 + "..."
+    path = "/" + "a" * 60 + "/" + "b" * 60 + "/x(0)_settings.txt"
+    assert len(shown(path)) == 80 and shown(path).endswith("/x(0)_settings.txt")
+    assert shown(path + " of a") == (path + " of a")[:77] + "..."
     assert shown(10**5000).endswith("digits")
     said = printable("first " + "x" * 10_000 + " last")
     assert said.startswith("first ") and said.endswith(" last") and len(said) < 2100

@@ -7,7 +7,7 @@ from guided.config.plan import Plan
 from guided.interfaces import Request
 from guided.models.model_cache import ModelCache
 from guided.pipeline import Pipeline
-from tests.doubles import allocated, counter_of, on_one_thread
+from tests.doubles import allocated, counter_of, on_one_thread, towers_one_by_one
 
 LOADED = ModelCache()  # the models, once for the tests that only count
 
@@ -30,7 +30,7 @@ def test_a_guided_step_needs_what_was_planned(words: list[str]) -> None:
     request = Request(plan.size, [1], plan.steps, skip=6)
     _, _, guides = pipeline.asked(plan, [1])
     steps = pipeline.generator.generate(request, guides)
-    with on_one_thread():
+    with on_one_thread(), towers_one_by_one():
         next(steps)
         measured = allocated(lambda: next(steps))
     assert need.step == pytest.approx(measured, rel=0.15)
