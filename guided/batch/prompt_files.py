@@ -36,6 +36,7 @@ from guided.untrusted.yaml_reader import Unreadable
 LARGEST = 16 << 20  # bytes
 HALVES = re.compile(r"(\\u[dD][89a-fA-F][0-9a-fA-F]{2})+")
 OTHER_BREAKS = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")  # some are line breaks to YAML
+AS_TEXT = re.compile(r'="([^"]*)"')  # how spreadsheets write 007 as a text
 SEPARATOR = re.compile(r'"?sep=(.)"?(?=[\r\n])', re.IGNORECASE)  # the first line, for Excel
 KINDS = (".txt", ".csv", ".tsv", ".yaml", ".yml")
 SHEETS = (".xlsx", ".xls", ".ods", ".numbers")
@@ -115,7 +116,11 @@ def from_table(text: str, name: str, mark: str = "") -> list[Row]:
     line = 1
     try:
         for cells in reader:
-            cells, here, line = [cell.strip() for cell in cells], line, reader.line_num + 1
+            cells, here, line = (
+                [AS_TEXT.sub(r"\1", cell.strip()) for cell in cells],
+                line,
+                reader.line_num + 1,
+            )
             if not any(cells):
                 continue
             if not names:

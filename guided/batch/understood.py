@@ -84,7 +84,7 @@ def described(composer: Composer, rows: Sequence[Row], estimated: bool) -> str:
             errors.append(error)
             described.append({"where": row.where, "wrong": say(error)})
     if not plans:
-        raise BadInput(say(errors[0])) from errors[0]
+        raise BadInput(f"{rows[0].where}: {say(errors[0])}".removeprefix(": ")) from errors[0]
     found = shared(described)
     found["pictures"] = sum(plan.count for plan in plans)
     if len(rows) > MOST:

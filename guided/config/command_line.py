@@ -100,7 +100,8 @@ def refuse_other_sign(word: str, after: str | None) -> None:
     if match is None or not is_name(name := match["name"].lower()):
         return
     value = match["value"]
-    if match["sign"] in "=＝" or not value or NUMBER.fullmatch(value):
+    of_prompt = name in ("prompt", "negative")
+    if match["sign"] in "=＝" or not value or of_prompt or NUMBER.fullmatch(value):
         refuse_slip(name, value or after)
 
 

@@ -47,6 +47,7 @@ from guided.untrusted.typed_paths import expand, impossible, similar
 LISTS = Path(__file__).parent / "words"
 OF_PRESETS = ("artist", "medium", "style", "mood")
 DEEPEST, LONGEST = 20, 10_000  # levels of lists in lists, and letters; beyond them is a circle
+SUFFIXES = (".txt", ".TXT", ".Txt")
 MOST_FOLDERS = 1000  # of lists
 
 
@@ -80,8 +81,9 @@ class Wildcards:
         if "*" in name:
             return self.any_of(name, language)
         for folder in (self.folder, LISTS) if impossible(f"{name}.txt") is None else ():
-            if folder is not None and (folder / f"{name}.txt").is_file():
-                return read_list(folder / f"{name}.txt")
+            paths = [] if folder is None else [folder / f"{name}{suffix}" for suffix in SUFFIXES]
+            if found := next((path for path in paths if path.is_file()), None):
+                return read_list(found)
         if name in OF_PRESETS and self.preset_names is not None:
             return self.preset_names(name, language)
         known = self.names()
@@ -122,6 +124,8 @@ class Wildcards:
         for _ in range(DEEPEST):
             before = text
             text = self.decided(text, rng, lang)
+            if text == before and NAME.search(text):  # a list that is itself
+                break
             if text == before:
                 return ESCAPE.sub(r"\1", text)
             if len(text) > LONGEST:
@@ -206,7 +210,7 @@ def lists_in(folder: Path) -> Iterator[str]:
     """Yield the names of the lists in a folder, and in at most MOST_FOLDERS folders in it."""
     for place, _, files in itertools.islice(os.walk(folder), MOST_FOLDERS):
         inside = Path(place).relative_to(folder)
-        yield from ((inside / name[:-4]).as_posix() for name in files if name.endswith(".txt"))
+        yield from ((inside / name[:-4]).as_posix() for name in files if name.endswith(SUFFIXES))
 
 
 @cache

@@ -246,3 +246,8 @@ def test_a_choice_over_several_lines_is_one_prompt(tmp_path):
     rows = read(tmp_path, "p.txt", "{\n0.6::A\n|\n0.4::B\n}\na sun\n")
     assert words(rows) == [["prompt={ 0.6::A | 0.4::B }"], ["prompt=a sun"]]
     assert [row.where for row in rows] == ["p.txt:1", "p.txt:6"]
+
+
+def test_a_cell_that_a_spreadsheet_keeps_as_text_is_that_text(tmp_path):
+    text = 'prompt,seed\n"=""a house, red""","=""007"""\n'
+    assert words(read(tmp_path, "x.csv", text)) == [["prompt=a house, red", "seed=007"]]

@@ -98,6 +98,9 @@ def test_rows_of_a_table_say_where_they_are_and_what_is_wrong(capsys, tmp_path):
     assert found["prompts"] == [{"text": "a sun", "weight": 1}] and found["pictures"] == 1
     assert good["where"].startswith("rows.csv") and "steps=many" in bad["wrong"]
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+    (tmp_path / "rows.csv").write_text("prompt,steps\na sun,many\n", encoding="utf-8")
+    with pytest.raises(BadInput, match=r"^rows.csv:2: steps=many"):
+        do(["prompts=rows.csv", "show=true"], [])
 
 
 def test_no_more_rows_and_seeds_are_shown_than_can_be_read(capsys):

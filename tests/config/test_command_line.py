@@ -50,6 +50,9 @@ def test_a_slip_in_a_name_is_no_prompt():
     [
         (["prompt", "=", "a red heart", "seed", "=", "5"], "prompt='a red heart'"),
         (["prompt", "a red heart"], "prompt='a red heart'"),
+        (["prompt:a"], "as prompt=a;"),
+        (["Prompt: a red heart", "seed=5"], "prompt='a red heart'"),
+        (["a cat", "negative:fog"], "negative stands apart"),
         (["prompt", "=a red heart"], "prompt stands apart"),
         (["promt", "=", "a red heart"], "promt stands apart"),
         (["a red heart", "seed", "=", "5"], "seed=5"),

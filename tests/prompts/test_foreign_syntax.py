@@ -53,6 +53,8 @@ from guided.prompts.foreign_syntax import notes, rows
         ("城堡：2，雾", ["城堡：2", '["城堡：2", "雾"]']),
         ("(castle:2, mist)", ["castle:2", "list"]),
         ('("castle", 2)', ["Python", "castle:2"]),
+        ("\u200b \u202e", ["invisible"]),
+        ("=a castle", ["equals sign", "prompt="]),
         ('("castle", "fog")', ["Python", "square brackets"]),
         ("('castle',)", ["Python", "square brackets"]),
         ("0.5: a tree", ["{0: a seed, 0.4: a tree}"]),

@@ -122,6 +122,14 @@ def test_lists_that_name_each_other_are_refused(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("y __a__\n")
     with pytest.raises(BadInput, match="circle"):
         Wildcards(tmp_path).draw("__a__", 1)
+    (tmp_path / "a.txt").write_text("__a__\n")
+    with pytest.raises(BadInput, match="circle"):
+        Wildcards(tmp_path / ".").draw("{x|x} __a__", 1)
+
+
+def test_a_lists_suffix_may_be_of_capitals(tmp_path: Path) -> None:
+    (tmp_path / "mine.TXT").write_text("red\n")
+    assert Wildcards(tmp_path).draw("__mine__ and __m*e__", 1) == "red and red"
 
 
 def test_an_empty_or_unreadable_list_is_refused(tmp_path: Path) -> None:
