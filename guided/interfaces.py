@@ -100,9 +100,8 @@ class Sampler(Protocol):
         start: int,
         memory: State | None = None,
     ) -> Iterator[Step]:
-        """With the memory of the step before, `start` is as good as any position in between:
-        every later step has the same bits as if the sampler had never stopped. Without one, it is
-        the first."""
+        """Yield the steps from position `start` to the clean image. With the `memory` of the step
+        before, they are bit-identical to those of an uninterrupted run; None begins a new one."""
         ...
 
 
@@ -112,7 +111,7 @@ class SamplerSettings(PartSettings, Sampler, Protocol):
 
 @dataclass
 class GuideGradient:
-    """What a guide says of an image: how far off, and in which direction it gets worse."""
+    """The loss of an image under a guide, and its gradient."""
 
     loss: Tensor  # (B,)
     grad: Tensor  # (B, 3, H, W), d loss / d image
@@ -198,7 +197,7 @@ class ClipModel(Protocol):
 
 @dataclass
 class Scene:
-    """What guides are given to work with, once per image."""
+    """The inputs of guides, made once per image."""
 
     prompts: list[Prompt]
     clips: Mapping[str, ClipModel]

@@ -18,7 +18,7 @@ GB = 2**30
 
 @dataclass
 class Estimate:
-    """What a plan and others with the same models take."""
+    """The time and memory that a plan, and others with the same models, take."""
 
     plan: Plan
     pipeline: Pipeline

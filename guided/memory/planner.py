@@ -22,7 +22,7 @@ LITTLE, FEW_PIXELS, ENOUGH = 256 * 2**20, 256 * 256, 4 * GB
 
 @dataclass
 class MemoryRequest:
-    """What will be drawn, with which networks, and how much memory it may take.
+    """The networks and the request of which the memory is planned, and its limit.
 
     `prepare` makes the guides for given CLIPs. `setting` is `memory=`: "auto", "off" or GB.
     `recompute`: whether the generator may recompute activations in the backward pass."""

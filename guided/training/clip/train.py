@@ -268,21 +268,27 @@ def publish(weights: dict[str, Tensor], tower: str, merges: Path, folder: Path) 
     return model.eval()
 
 
+def learned_from(
+    settings: Settings,
+) -> tuple[pictures.Pictures | None, batches.Batches, Path]:
+    """Return the prepared pictures, or None for a folder of one's own, the batches of either, and
+    the file of the tokenizer's merges."""
+    merges = batches.embedded_vocabulary(settings.init)
+    if not pictures.prepared(settings.data):
+        return None, batches.of_folder(settings.data, settings.tower), merges
+    dataset = pictures.load(settings.data, architectures.size(settings.tower))
+    pool = torch.load(settings.pool, weights_only=True) if settings.pool else None
+    learner = "judge" if settings.tower == "judge" else "guides"
+    source = batches.CaptionedBatches(dataset, learner, pool, settings.pool_share)
+    if not settings.init:
+        merges = batches.vocabulary(source, Path(settings.data) / bpe.FILE)
+    return dataset, source, merges
+
+
 def train(settings: Settings) -> None:
     """Train the CLIP and ship its averaged weights."""
     device = prepare(settings, seed=ord(settings.tower[:1] or "a"))
-    dataset: pictures.Pictures | None = None
-    source: batches.Batches
-    merges = batches.embedded_vocabulary(settings.init)
-    if pictures.prepared(settings.data):
-        dataset = pictures.load(settings.data, architectures.size(settings.tower))
-        pool = torch.load(settings.pool, weights_only=True) if settings.pool else None
-        learner = "judge" if settings.tower == "judge" else "guides"
-        source = batches.CaptionedBatches(dataset, learner, pool, settings.pool_share)
-        if not settings.init:
-            merges = batches.vocabulary(source, Path(settings.data) / bpe.FILE)
-    else:
-        source = batches.of_folder(settings.data, settings.tower)
+    dataset, source, merges = learned_from(settings)
     tokenize = tokenizer(merges)
     model = AnchoredClip(load_clip(settings.tower, settings.init), source.concept_count)
     if settings.init and dataset is not None:
