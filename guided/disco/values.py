@@ -5,7 +5,7 @@ import math
 import re
 from typing import Any
 
-from guided.errors import BadInput, is_number, shown
+from guided.errors import BadInput, decimal_point, is_number, shown
 from guided.schedule import STEP, Runs, Schedule, schedule
 from guided.untrusted import yaml_reader
 
@@ -37,7 +37,9 @@ def number(name: str, value: Any) -> Any:
             value if is_number(value) else {"true": "1", "false": "0"}.get(typed.lower(), typed)
         )
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{name}={shown(typed)} must be a number") from error
+        raise ValueError(
+            f"{name}={shown(typed)} must be a number{decimal_point(typed)}"
+        ) from error
     if not math.isfinite(result):
         raise ValueError(f"{name}={shown(typed)} must be a finite number")
     return value if isinstance(value, int) and is_number(value) else tidy(result)

@@ -111,3 +111,10 @@ def test_numbers_and_truths_are_named_when_they_are_none():
         number("steps", "many")
     with pytest.raises(ValueError, match="skip_augs=perhaps"):
         truth("skip_augs", "perhaps")
+
+
+def test_a_decimal_comma_is_told_the_point():
+    with pytest.raises(
+        ValueError, match=r"^eta=0,8 must be a number; with a decimal point it is 0.8$"
+    ):
+        number("eta", "0,8")
