@@ -43,8 +43,10 @@ def misshapen(path: Path, suffix: str) -> str | None:
             return f"it has {size} bytes, its header asks for {end}"
         return None if is_consistent(path) else "its safetensors header is broken"
     with path.open("rb") as file:
-        begins = file.read(2)
-    if begins == b"PK":
+        begins = file.read(9)
+    if begins[8:] == b"{" and begins[:1] != b"\x80":
+        return f"it begins as a safetensors file does; name it {path.stem}{SAFETENSORS}"
+    if begins[:2] == b"PK":
         return None if zipfile.is_zipfile(path) else f"it breaks off after {size} bytes"
     return None if begins[:1] == b"\x80" else "it does not begin as a file of weights does"
 

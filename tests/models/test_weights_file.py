@@ -41,3 +41,10 @@ def test_a_safetensors_header_that_lies_is_told_as_damage(tmp_path, told):
     assert weights_file.damage(path) == "its safetensors header is broken"
     with pytest.raises(ValueError, match="header is broken"):
         weights_file.header(path)
+
+
+@pytest.mark.parametrize("name", ["m.bin", "m.pt"])
+def test_safetensors_of_another_suffix_are_told_their_own(tmp_path, name):
+    header = b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    (tmp_path / name).write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * 4)
+    assert "name it m.safetensors" in weights_file.misshapen(tmp_path / name, ".pt")
