@@ -34,8 +34,7 @@ def nearest(word: str, choices: Iterable[str], cutoff: float = 0.6) -> str:
     """Return `, did you mean 'steps'?` for the most similar choice, or else one that begins with
     the word; an empty text if none has a similarity (0..1) of at least `cutoff`."""
     choices, word = list(choices), str(word)
-    similar = [one for one in choices if one.lower() == word.lower()]
-    similar = similar or difflib.get_close_matches(word, choices, n=1, cutoff=cutoff)
+    similar = difflib.get_close_matches(word, choices, n=1, cutoff=cutoff)
     similar = similar or [one for one in choices if len(word) > 2 and one.startswith(word)]
     return f", did you mean '{similar[0]}'?" if similar else ""
 

@@ -82,9 +82,3 @@ def test_a_decimal_comma_is_told_from_a_list(value, number):
 def test_the_nearest_is_a_slip_or_a_beginning_and_never_another_word(word, near):
     told = nearest(word, ["steps", "size", "rank", "ink_wash", "total", "tune"])
     assert told == (f", did you mean '{near}'?" if near else "")
-
-
-def test_the_same_in_other_letters_is_nearer_than_any_other():
-    assert (
-        nearest("vit-b-32", ["ViT-S-32", "vit_b_32", "ViT-B-32"]) == ", did you mean 'ViT-B-32'?"
-    )

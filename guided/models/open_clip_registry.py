@@ -86,7 +86,8 @@ def settings(call: ast.Call) -> dict[str, Any]:
 def check_arch(where: str, arch: str) -> None:
     """Raise BadInput, which begins with `where`, for an unknown architecture."""
     if arch not in architectures():
-        near = nearest(arch, architectures(), 0.3) or "; models=list shows some"
+        same = [one for one in architectures() if one.lower() == arch.lower()]
+        near = nearest(arch, same or architectures(), 0.3) or "; models=list shows some"
         raise BadInput(f"{where}: open_clip has no architecture {arch}{near}")
 
 

@@ -80,3 +80,8 @@ def test_every_card_says_what_it_reads_and_the_many_languages_are_any() -> None:
 def test_what_a_tag_learned_from_it_reads(arch: str, tag: str, expected: str) -> None:
     assert open_clip_registry.find_tag("x", arch, tag)
     assert open_clip_registry.reads(arch, tag) == [expected]
+
+
+def test_an_architecture_in_other_letters_is_nearer_than_any_other():
+    with pytest.raises(BadInput, match="did you mean 'ViT-B-32'"):
+        open_clip_registry.check_arch("clip=x", "vit-b-32")
