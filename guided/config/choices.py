@@ -22,7 +22,7 @@ Draw pictures from text.
 
   python run.py prompt="a red heart"
   python run.py "a cat, sitting: 一只猫"
-  python run.py prompt="a sun" negative="a face" seed=7 count=4 steps=60
+  python run.py prompt="a sun" negative="a smiling face" seed=7 count=4 steps=60
   python run.py prompt='["a castle:2", "fog", "people:-0.5"]' model=imagenet512 clip=[vit_b32,rn50]
   python run.py from=picture.png seed=9  the same picture again, varied
   python run.py "a cat" show=true         what was understood of any command, and what it will take

@@ -36,6 +36,7 @@ UNREAD = re.compile(
     r"[^\u0000-\u036f\u1e00-\u218f\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 HEAD_FINAL = re.compile(r"[的\u3040-\u30ff\uac00-\ud7af]")  # a thing's attributes stand before it
+LETTERS = str.maketrans({"ß": "ss", "œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "ı": "i", "đ": "d"})
 SHORT = 3  # letters up to which an unknown word of another language is taken for a plain one
 
 
@@ -82,9 +83,10 @@ class Reading:
     instead: dict[str, str] = field(default_factory=dict)  # typed -> name of what is drawn
     left_out: list[str] = field(default_factory=list)  # words that are not known, as typed
     beside: list[str] = field(default_factory=list)  # further known things, as typed
+    empty: bool = False  # nothing in it means anything
 
 
-@dataclass
+@dataclass(eq=False)
 class Lexicon:
     """Concepts by label, and by each of their names: as the CLIPs read them, and others."""
 
@@ -92,6 +94,7 @@ class Lexicon:
     own: dict[str, str] = field(default_factory=dict)
     others: dict[str, str] = field(default_factory=dict)
     names: dict[str, tuple[str, str]] = field(default_factory=dict)  # label -> English, Chinese
+    folded: dict[str, str] = field(default_factory=dict)  # without accents and hyphens -> name
 
     def read(self, text: str) -> Reading:
         """Return the reading of a text: its first known thing with colours and plain words, or the
@@ -111,16 +114,21 @@ class Lexicon:
         elif drawn.entry:
             reading.known = drawn.entry.label
         swap_colours(pieces)
-        for piece in pieces:
+        for before, piece in zip([None, *pieces], pieces, strict=False):
             lost = piece.word and (piece.entry is None or piece.entry.is_object)
             if piece is not drawn and lost:
                 beside = piece.entry is not None and piece.entry.known
-                (reading.beside if beside else reading.left_out).append(piece.typed)
+                # The same thing once more, or the end of its name, as the flower of 玫瑰花.
+                again = piece.entry and piece.entry.label == reading.known
+                if not again and not (before is drawn and drawn and is_suffix(piece.typed)):
+                    (reading.beside if beside else reading.left_out).append(piece.typed)
                 piece.read = "" if drawn else piece.read
             if piece.word and UNREAD.search(piece.read):
                 piece.read = " "
         reading.left_out = list(dict.fromkeys(reading.left_out))
         reading.beside = list(dict.fromkeys(reading.beside))
+        meaning = any(piece.entry and piece.entry.family != PLAIN for piece in pieces)
+        reading.empty = not meaning and not reading.left_out
         if any(piece.read != piece.typed for piece in pieces):
             reading.text = tidy("".join(piece.read for piece in pieces))
         return reading
@@ -171,6 +179,9 @@ class Lexicon:
                 return length, Piece(typed, typed, self.entries[self.own[name]], word=True)
             if name in self.others:
                 return length, self._piece(typed, self.others[name], False, foreign=True)
+            same = self.folded.get(fold(name), "")
+            if same in self.own or (foreign and same in self.others):
+                return length, self._same(typed, same)
             for singular in singulars(name):
                 if singular in self.own and self.entries[self.own[singular]].is_object:
                     entry = self.entries[self.own[singular]]
@@ -183,6 +194,12 @@ class Lexicon:
                     return 1, self._piece(typed, self.others[other], False, foreign=True)
         plain = name.isdecimal() or len(name) < 2 or (foreign and len(name) <= SHORT)
         return 1, Piece(typed, typed, word=not plain)
+
+    def _same(self, typed: str, name: str) -> Piece:
+        """Return the piece of a word that is a name without its accents or hyphens."""
+        if name in self.own:
+            return Piece(typed, name, self.entries[self.own[name]], word=True)
+        return self._piece(typed, self.others[name], False, foreign=True)
 
     def _solid(self, run: str, chinese: bool) -> Iterator[Piece]:
         """Yield the pieces of a run of letters without blanks between words."""
@@ -246,6 +263,17 @@ def kind_of(letter: str) -> str:
     if (category[0] in "LMN" and letter != "\ufe0f") or letter in "'’-":
         return "word"
     return "blank" if letter.isspace() else "sign" if category[0] == "P" else "other"
+
+
+def fold(name: str) -> str:
+    """Return a name without accents, hyphens, apostrophes and blanks."""
+    parts = unicodedata.normalize("NFD", name.translate(LETTERS))
+    return "".join(c for c in parts if not unicodedata.combining(c) and c not in "-' ")
+
+
+def is_suffix(typed: str) -> bool:
+    """Return whether it is a single Han character, which may end a name."""
+    return len(typed) == 1 and kind_of(typed) == "solid"
 
 
 def singulars(name: str) -> Iterator[str]:
@@ -324,6 +352,7 @@ def made_of(rows: list[list[str]]) -> Lexicon:
         bare = normal(label).removesuffix(" face")  # "face" says more than is meant
         lexicon.names[label] = (bare if bare in names(own) else label, zh or label)
     known = [row for row in rows if row[4] == "known"]
+    colours = {row[0] for row in rows if row[3] == COLOUR}
     unknown = [row for row in rows if row[4] != "known"]
     for row in known:
         add(lexicon.own, names(row[6])[:1], row[0])
@@ -332,11 +361,24 @@ def made_of(rows: list[list[str]]) -> Lexicon:
     for row in known:
         add(lexicon.others, [*names(row[7]), normal(row[2])], row[0])
     for row in unknown:
+        if is_coloured(row[0], colours, lexicon.own):  # a black cat: read word by word
+            add(lexicon.others, [normal(row[2])], row[0])
+            continue
         # The same thing drawn otherwise, as a cat and a cat's face.
-        same = next((lexicon.own[name] for name in names(row[6]) if name in lexicon.own), row[0])
+        known_as = (lexicon.own[name] for name in names(row[6]) if name in lexicon.own)
+        same = next((label for label in known_as if lexicon.entries[label].is_object), row[0])
         add(lexicon.own if same == row[0] else lexicon.others, names(row[6]), same)
         add(lexicon.others, [*names(row[7]), normal(row[2])], same)
+    for name in (*lexicon.own, *lexicon.others):
+        if len(name) >= SHORT:
+            lexicon.folded.setdefault(fold(name), name)
     return lexicon
+
+
+def is_coloured(label: str, colours: set[str], own: dict[str, str]) -> bool:
+    """Return whether a label is a colour and a name that is known."""
+    colour, _, thing = normal(label).partition(" ")
+    return colour in colours and thing in own
 
 
 def names(column: str) -> list[str]:

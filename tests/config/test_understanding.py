@@ -23,6 +23,13 @@ LARGE = ClipCard("large", "ViT-B-32", "openai", megabytes=605)
         ("a cat and a dog", ['"dog" is left out']),
         ("森林里的龙", ["不认识“龙”，改画“龟”", "不认识“森林”，略去", "words=list"]),
         ("дракон", ['"дракон" is not known']),
+        ("a sunflwer", ["did you mean 'sunflower'?", "smear"]),
+        ("👍", ['"👍" is not known', "smear"]),
+        ("not a cat", ["negative= keeps things away"]),
+        ("two cats", ["one thing is drawn at a time"]),
+        (":)", ["nothing in it says what to draw"]),
+        ("三只猫", ["一次只画一样事物"]),
+        ("没有猫", ["negative="]),
     ],
 )
 def test_what_is_lost_is_told(text, parts):
@@ -30,6 +37,12 @@ def test_what_is_lost_is_told(text, parts):
     assert "\n" not in line
     for part in parts:
         assert part in line
+
+
+def test_a_negative_text_that_is_not_known_keeps_nothing_away():
+    (line,) = understanding.warnings([Prompt("people", -0.5)], {"small": SMALL})
+    assert '"people" is not known, which hardly keeps anything away' in line
+    assert "smear" not in line
 
 
 @pytest.mark.parametrize("text", ["a red heart", "un gato", "🍕", "一只狐狸", "cats on blue"])

@@ -51,6 +51,13 @@ def test_a_cat_is_known_in_every_language(words, text):
         ("🍕", "pizza"),
         ("🦊 on green", "fox on green"),
         ("wolves and cherries", "and cherries"),
+        ("a black cat", "a black cat"),
+        ("gato negro", "black cat"),
+        ("黑猫", "黑猫"),
+        ("красное сердце", "red red heart"),
+        ("corazon", "red heart"),
+        ("arbol", "deciduous tree"),
+        ("ice-cream", "ice cream"),
     ],
 )
 def test_texts_become_what_the_clips_were_trained_on(words, text, read):
@@ -64,6 +71,9 @@ def test_texts_become_what_the_clips_were_trained_on(words, text, read):
         ("房子前的猫", "cat face", ["房子"]),
         ("森林里的狐狸", "fox", []),
         ("a cat, by Hokusai, waves and mountains", "cat face", ["waves", "mountains"]),
+        ("狗狗", "dog face", []),
+        ("玫瑰花", "rose", []),
+        ("a red heart ❤️", "red heart", []),
         ("花の上のネコ", "cat face", ["花"]),
     ],
 )
@@ -104,6 +114,13 @@ def test_every_word_that_the_clips_were_trained_on_is_read_as_it_is(words):
 )
 def test_any_text_has_a_reading(words, text):
     assert isinstance(words.read(text).text, str)
+
+
+@pytest.mark.parametrize(
+    ("text", "empty"), [(":)", True), ("<3", True), ("the", True), ("blue", False), ("a cat", False)]
+)
+def test_a_text_without_anything_to_draw_is_empty(words, text, empty):
+    assert words.read(text).empty == empty
 
 
 @pytest.mark.parametrize("content", [b"a\tb\n", b"\xff\xfe\x00", b"x" * (lexicon.LARGEST + 1)])

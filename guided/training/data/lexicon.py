@@ -68,8 +68,11 @@ def build(settings: Settings) -> None:
     for code, records in sorted(languages.items()):
         if code not in ("en", "zh"):
             add_names(entries, english, concepts(records), subjects, colours)
+    by_label = {entry.label: entry for entry in entries.values()}
+    usual = [by_label[label] for label in subjects if label in by_label]
     for entry in entries.values():
-        entry.near = nearest(entry, [one for one in entries.values() if one.label in subjects])
+        entry.near = nearest(entry, usual)
+        entry.others += book["more"].get(entry.label, [])
     known = set(Path(settings.words).read_text().split("\n"))
     text = "".join(lines(entries.values(), known, book))
     Path(settings.out).write_text(text, encoding="utf-8")
@@ -106,6 +109,7 @@ def add_names(
     same concepts as one of the English names."""
     labels, keywords = defaultdict(set), defaultdict(set)
     used = english_uses(entries, english)
+    order = {label: place for place, label in enumerate(subjects)}
     for code, one in records.items():
         for name in parts(one["label"]):
             labels[name].add(code)
@@ -121,11 +125,12 @@ def add_names(
         if meant or len(codes) > COMMON or len(name) < 2:
             continue
         subject = [code for code in codes & entries.keys() if entries[code].label in subjects]
-        rated = [
-            (likeness(name, codes, entries[code], records[code], used), code) for code in subject
-        ]
-        if rated and max(rated)[0] >= 0.7:
-            entries[max(rated)[1]].others.append(name)
+        rated = {
+            code: likeness(name, codes, entries[code], records[code], used) for code in subject
+        }
+        best = max(rated, key=lambda code: (rated[code], -order[entries[code].label]), default="")
+        if best and rated[best] >= 0.7:
+            entries[best].others.append(name)
 
 
 def hiragana(name: str) -> str:
@@ -166,11 +171,12 @@ def nearest(entry: Entry, subjects: Iterable[Entry]) -> list[str]:
     common first."""
     own = entry.tags | set(entry.label.lower().split())
     rated = [
-        (-len(own & (one.tags | set(one.label.lower().split()))), one.label)
+        (len(own & (one.tags | set(one.label.lower().split()))), one.label)
         for one in subjects
         if one.family == entry.family and one.label != entry.label
     ]
-    return [label for common, label in sorted(rated) if common][:NEAREST]
+    rated.sort(key=lambda one: -one[0])  # stable: the most usual subjects first
+    return [label for common, label in rated if common][:NEAREST]
 
 
 def lines(entries: Iterable[Entry], known: set[str], book: dict) -> Iterable[str]:
