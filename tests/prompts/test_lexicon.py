@@ -117,7 +117,8 @@ def test_any_text_has_a_reading(words, text):
 
 
 @pytest.mark.parametrize(
-    ("text", "empty"), [(":)", True), ("<3", True), ("the", True), ("blue", False), ("a cat", False)]
+    ("text", "empty"),
+    [(":)", True), ("<3", True), ("the", True), ("blue", False), ("a cat", False)],
 )
 def test_a_text_without_anything_to_draw_is_empty(words, text, empty):
     assert words.read(text).empty == empty
