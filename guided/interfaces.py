@@ -235,6 +235,11 @@ class GuideSettings(PartSettings, Protocol):
         """The name of a setting that makes the gradient 0 all along the run; empty: none does."""
         return ""
 
+    @property
+    def weak(self) -> str:
+        """A setting and its value by which it hardly guides; empty: none."""
+        return ""
+
     def check(self, has_init: bool) -> None:
         """Raise BadInput, before anything is loaded, if the guide cannot work; `has_init`: there
         is a picture to start from."""

@@ -84,11 +84,23 @@ def text_of(path: Path) -> str:
 
 def from_lines(text: str, name: str) -> list[Row]:
     """Return a row for each line that is not empty and does not begin with #."""
-    rows = []
+    rows: list[Row] = []
     for number, line in lines_of(text):
         if (line := line.strip()) and not line.startswith("#"):
+            if not rows and is_header(line):
+                ending = ".tsv" if "\t" in line else ".csv"
+                raise BadInput(
+                    f"{name}:{number} has names of settings, as a table begins: a table's name "
+                    f"ends in {ending}"
+                )
             rows.append(Row([as_typed("prompt", line).raw], {"prompt": line}, f"{name}:{number}"))
     return rows
+
+
+def is_header(line: str) -> bool:
+    """Return whether a line consists of the names of several settings."""
+    cells = [known_as(cell.strip()) for cell in re.split(r"[\t,;]", line)]
+    return len(cells) > 1 and all(map(is_known, cells))
 
 
 def as_typed(name: str, text: str) -> Override:

@@ -261,7 +261,7 @@ def summary(folder: Path, manifest: Manifest) -> str:
             "those rows with prompts= again"
         )
     if left or not all(row.wrong for row in rows):
-        lines.append(f"to try these again: {again(folder)}")
+        lines.append(f"to try these again as they are: {again(folder)}")
     return "\n".join(lines)
 
 

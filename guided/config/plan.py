@@ -280,6 +280,12 @@ class Plan:
             zero += [f"clip.{name}.weight" for name in self.clips] * (not heard)
             if zero:
                 log.warning("nothing follows the prompt: %s 0", are(zero))
+            elif guide.weak:
+                log.warning(
+                    "guide.clip.%s hardly guides: scales of CLIP's gradient are in the hundreds "
+                    "and thousands, unlike those of classifier-free guidance",
+                    guide.weak,
+                )
         for asked in self.prompts:
             if heard and asked.clips and not heard.intersection(asked.clips):
                 names = are([f"clip.{name}.weight" for name in asked.clips])

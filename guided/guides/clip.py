@@ -17,6 +17,7 @@ from guided.schedule import AUTO, always_zero, automatic, schedule
 
 COMBINATIONS = ("mean", "sum")
 LONG = ("cut", "split")
+WEAK = 50  # scale up to which nothing is guided
 
 
 @dataclass
@@ -48,6 +49,13 @@ class ClipGuide(GuideSettings):
     def zero(self) -> str:
         """`scale` if it is 0 all along the run."""
         return "scale" if always_zero(self.scale) else ""
+
+    @property
+    def weak(self) -> str:
+        """`scale=7` if it is so small all along the run that nothing is guided."""
+        if isinstance(self.scale, str) or not 0 < max(self.scale.values) < WEAK:
+            return ""
+        return f"scale={max(self.scale.values):g}"
 
     def resolve_auto(self, size: tuple[int, int], steps: int) -> ClipGuide:
         """Return the settings with a scale of `auto` set for an image of (width, height).

@@ -251,3 +251,15 @@ def test_a_choice_over_several_lines_is_one_prompt(tmp_path):
 def test_a_cell_that_a_spreadsheet_keeps_as_text_is_that_text(tmp_path):
     text = 'prompt,seed\n"=""a house, red""","=""007"""\n'
     assert words(read(tmp_path, "x.csv", text)) == [["prompt=a house, red", "seed=007"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "ending"), [("prompt,seed\na sun,4\n", ".csv"), ("Prompt\tSeed\na sun\t4\n", ".tsv")]
+)
+def test_a_table_in_a_file_of_prompts_is_refused(tmp_path, text, ending):
+    path = tmp_path / "prompts.txt"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=rf"prompts\.txt:1 has names of settings.*{ending}$"):
+        prompt_files.read(str(path))
+    path.write_text("a sun, a seed\na cat, drawn\n")
+    assert len(prompt_files.read(str(path))) == 2

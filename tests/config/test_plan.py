@@ -88,6 +88,7 @@ def test_a_prompt_that_no_guide_follows_is_told(caplog, guides, warned):
         (["guide=[]"], "without the guide 'clip' nothing follows the prompt"),
         (["guide.clip.scale=0"], "nothing follows the prompt: guide.clip.scale is 0"),
         (["guide.clip.scale=[[0,0],[0.5,0]]"], "guide.clip.scale is 0"),
+        (["guide.clip.scale=7"], "guide.clip.scale=7 hardly guides"),
         (["generator.clamp=0"], "nothing follows the prompt: generator.clamp is 0"),
         (["generator.reach=0"], "nothing follows the prompt: generator.reach is 0"),
         (["generator=pixels", "generator.rate=0"], "generator.rate is 0"),
