@@ -1,12 +1,14 @@
 """Folders of the package, and the command that runs it."""
 
+import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 EMBEDDED = PACKAGE / "models" / "embedded"  # the models that come with the program
 INSTALLED = (PACKAGE / "conf").is_dir()  # as a wheel lays it out; in a checkout conf/ is beside it
 # The words that start the program, for help and messages.
-PROGRAM = ("guided",) if INSTALLED else ("python", "run.py")
+BY_COMMAND = Path(sys.argv[0]).stem == "guided"  # of an editable install, from any folder
+PROGRAM = ("guided",) if INSTALLED or BY_COMMAND else ("python", "run.py")
 
 
 def conf_folder() -> Path:
@@ -16,6 +18,6 @@ def conf_folder() -> Path:
 
 
 def program() -> str:
-    """Return the command that starts the program: "guided" in an installed copy, "python run.py"
-    in a checkout."""
+    """Return the command that starts the program: "guided" in an installed copy and where that
+    was typed, "python run.py" in a checkout."""
     return " ".join(PROGRAM)

@@ -34,3 +34,8 @@ def test_in_an_installed_copy_conf_lies_inside_the_package(tmp_path):
 def test_what_the_paths_name_is_there():
     assert (paths.conf_folder() / "config.yaml").is_file()
     assert (paths.EMBEDDED / "diffusion.safetensors").is_file()
+
+
+def test_the_command_that_was_typed_is_the_one_that_messages_name(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/venv/bin/guided", "promt=x"])
+    assert loaded(tmp_path / "guided").program() == "guided"
