@@ -99,7 +99,11 @@ def test_a_row_whose_settings_have_changed_since_is_told(tmp_path, caplog):
     preset.parent.mkdir()
     preset.write_text("# @package _global_\nsteps: 21\n")
     flags = ["--config-dir", str(tmp_path)]
-    rows = [Row(["prompt=a"]), Row(["look=mine", "prompt=b"], where="p.csv:3"), Row(["steps=x"])]
+    rows = [
+        Row(["prompt=a sun"]),
+        Row(["look=mine", "prompt=a cat"], where="p.csv:3"),
+        Row(["steps=x"]),
+    ]
     base = plan_batch(Composer(["seed=1"], flags), rows, "").manifest.base
 
     def told(*more: str) -> str:
