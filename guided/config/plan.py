@@ -47,7 +47,7 @@ from guided.models.cards import (
 from guided.models.recognise import shapes
 from guided.paths import program
 from guided.prompts import prompt
-from guided.prompts.prompt import Prompt, meant_for
+from guided.prompts.prompt import Prompt, meant_for, weights_of
 from guided.prompts.styles import Artist, Style, StyleMix
 from guided.prompts.wildcards import Wildcards
 from guided.schedule import always_zero
@@ -286,6 +286,10 @@ class Plan:
                     "and thousands, unlike those of classifier-free guidance",
                     guide.weak,
                 )
+        if self.prompts and all(max(weights_of(asked)) <= 0 for asked in self.prompts):
+            log.warning(
+                "every prompt has a negative weight: the picture is only kept away from them"
+            )
         for asked in self.prompts:
             if heard and asked.clips and not heard.intersection(asked.clips):
                 names = are([f"clip.{name}.weight" for name in asked.clips])

@@ -102,6 +102,7 @@ def test_a_prompt_that_no_guide_follows_is_told(caplog, guides, warned):
             ["clip.embedded_a.weight=0", "prompt=[{text: tree, clips: [embedded_a]}, sun]"],
             "nothing follows the prompt tree: clip.embedded_a.weight is 0",
         ),
+        (["prompt=a sun:-1"], "every prompt has a negative weight"),
         (["output=[]"], "output=[] keeps no picture; output=[still] does"),
         (["output=[progress,metrics]"], "output=[progress,metrics] keeps no picture"),
     ],
