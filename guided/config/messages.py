@@ -22,10 +22,21 @@ from guided.config.overrides import Override, parse_all, refuse_twice
 from guided.config.unknown import unknown_setting
 from guided.config.values import typed
 from guided.disco.setting_names import old_choice
-from guided.errors import BadInput, Failed, NoRoom, decimal_point, not_one_of, printable, shown
+from guided.errors import (
+    BadInput,
+    Failed,
+    NoRoom,
+    decimal_point,
+    nearest,
+    not_one_of,
+    printable,
+    shown,
+)
 from guided.untrusted import allowed_files
 
 # Exceptions for bad input; of those of the system, for paths that may not be opened.
+MOST = 20  # choices that a message names
+FOREIGN = (".gguf", ".onnx", ".zip", ".tflite", ".engine", ".pkl", ".h5", ".msgpack")  # weights
 BAD = (
     *(BadInput, HydraException, OmegaConfBaseException, YAMLError),
     *(PermissionError, NotADirectoryError),
@@ -65,13 +76,18 @@ def reason(error: Exception) -> str:
         return str(error)
     if isinstance(error, MissingConfigException):
         group, choice = group_and_choice(str(error.missing_cfg_file))
-        hint = "; models=list describes them" if group in ("model", "clip") else ""
         if ours := old_choice(group, choice):
             return f"{group}={choice} is {group}={ours} here"
         if line := other_names.choice(group, choice):
             return line
-        hint += choices.in_other_folders(group, choice)
-        return not_one_of(group, choice, error.options or choices.names(group, sys.argv)) + hint
+        hint = choices.in_other_folders(group, choice)
+        known = list(error.options or choices.names(group, sys.argv))
+        if len(known) > MOST:
+            about = f"is not one of the {len(known)} of {group}=list"
+            if choice.lower().endswith(FOREIGN):
+                about += ", and files of weights end in .pt, .pth, .ckpt, .bin or .safetensors"
+            return f"{group}={shown(choice)} {about}{nearest(choice, known)}{hint}"
+        return not_one_of(group, choice, known) + hint
     if isinstance(error, HydraException | OmegaConfBaseException):
         return say_hydra(error)
     if isinstance(error, YAMLError):

@@ -88,3 +88,11 @@ def test_a_path_that_may_not_be_opened_is_bad_input_and_named_with_its_setting(m
         assert say(error) == f"clip=['RN50::mine/m.pt']: {place}: Permission denied"
     assert say(PermissionError(13, "Permission denied", "/x")) == "/x: Permission denied"
     assert say(OSError(5, "I/O error", "/x")) == "/x: I/O error (debug=true shows where)"
+
+
+def test_a_choice_of_many_names_the_list_the_nearest_and_what_files_are_read():
+    with pytest.raises(BadInput, match=r"is not one of the \d+ of model=list, did you mean"):
+        composed(["prompt=a", "model=imagenet51"])
+    with pytest.raises(BadInput, match=r"files of weights end in .*safetensors") as caught:
+        composed(["prompt=a", "model=x.gguf"])
+    assert len(str(caught.value)) < 200
