@@ -448,7 +448,7 @@ def explain(error: OmegaConfBaseException, where: str = "") -> str:
         return f"{key}={shown(found[1])} must be settings by their names, as in {key}.NAME=VALUE"
     if first.startswith("Cannot merge"):  # it does not say which of the two is which
         return f"{key} is a list, as [a,b], or settings by their names, as in {key}.NAME=VALUE"
-    other = r"Cannot convert '(list|dict)(?:config)?' to string: '(.*)'"
+    other = r"(?:While deref.*?: )?Cannot convert '(list|dict)(?:config)?' to string: '(.*)'"
     if found := re.match(other, first, re.IGNORECASE):
         kind = "a list" if found[1].lower() == "list" else "a mapping"
         return f"{key}={shown(found[2])} is {kind}; it has one value, without brackets"

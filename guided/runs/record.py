@@ -110,7 +110,8 @@ class WholeTexts(yaml.SafeDumper):
         if not isinstance(data, str):
             return super().represent_data(data)
         node = super().represent_data(metadata.encodable(data))
-        node.style = '"' if CONTROL_OR_BREAK.search(node.value) else node.style
+        if CONTROL_OR_BREAK.search(node.value) or yaml_reader.is_long_number(node.value):
+            node.style = '"'
         return node
 
     def write_double_quoted(self, text: str, split: bool = True) -> None:

@@ -225,6 +225,11 @@ def check(node: yaml.Node, where: str, key: str = "", *, dates: bool = False) ->
             check(inside, where, inner, dates=dates)
 
 
+def is_long_number(text: str) -> bool:
+    """Return whether an unquoted text is refused as a number of too many digits."""
+    return bool(NUMBER.fullmatch(text)) and sum(map(str.isalnum, text)) > DIGITS
+
+
 def check_scalar(node: yaml.ScalarNode, where: str, key: str, dates: bool) -> None:
     """Raise BadInput for a scalar that YAML 1.1 reads differently than it looks."""
     if node.style in ("'", '"', "|", ">"):
@@ -236,7 +241,7 @@ def check_scalar(node: yaml.ScalarNode, where: str, key: str, dates: bool) -> No
             return
         construct(node, where, key)
         raise Unreadable(where, line_of(node), f"{at(key)}{shown(value)} is a date; quote it")
-    if NUMBER.fullmatch(value) and sum(map(str.isalnum, value)) > DIGITS:
+    if is_long_number(value):
         reason = f"{shown(value)} has more than {DIGITS} digits; quote it if it is text"
         raise Unreadable(where, line_of(node), at(key) + reason)
     if (BASE_60.fullmatch(value) or BASE_8.fullmatch(value)) and node.tag in (

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from guided.config.composition import compose
 from guided.config.messages import BAD, composed, say, words_for
 from guided.config.overrides import raws
+from guided.config.plan import Plan
 from guided.errors import BadInput
 
 VALUES = st.recursive(
@@ -96,3 +97,17 @@ def test_a_choice_of_many_names_the_list_the_nearest_and_what_files_are_read():
     with pytest.raises(BadInput, match=r"files of weights end in .*safetensors") as caught:
         composed(["prompt=a", "model=x.gguf"])
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("clip.embedded_a.reads.x=1", "clip.embedded_a.reads is a list, as in"),
+        ("wildcards=${guide.clip}", "is a mapping; it has one value"),
+    ],
+)
+def test_lists_and_mappings_in_wrong_places_are_told_in_our_words(word, message):
+    with pytest.raises(BAD) as caught:
+        Plan.read(composed(["prompt=a sun", word]))
+    line = say(caught.value)
+    assert message in line and "\n" not in line

@@ -61,3 +61,11 @@ def test_web_uis_read_the_sampler_by_its_usual_name_and_no_sampler_of_pixels():
     pixels = SETTINGS | {"generator": {"_target_": "generator/pixels"}}
     line = record.parameters(pixels, (32, 32)).splitlines()[-1]
     assert "Sampler" not in line and "Model: pixels, " in line
+
+
+@pytest.mark.parametrize(
+    "text", ["9" * 200, "1e" + "9" * 120, "-" + "1" * 150, "010", "12:30:45", "1.0"]
+)
+def test_texts_that_look_like_numbers_come_back_as_texts(text):
+    settings = {"prompt": text, "words": [f"prompt={text}"]}
+    assert record.from_yaml(record.as_yaml(settings), "a record") == settings
