@@ -167,6 +167,7 @@ class ModelCard(WeightsCard):
         if self.recommended.enlarge != AUTO:
             check_number("recommended.enlarge", self.recommended.enlarge, 1, 16, whole=True)
         check_number("recommended.preview", self.recommended.preview, 1, 16, whole=True)
+        schedule("recommended.recurrence", self.recommended.recurrence, 1, 100, whole=True)
 
 
 @dataclass

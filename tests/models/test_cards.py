@@ -190,3 +190,10 @@ def test_cards_that_come_with_the_program_need_no_trust() -> None:
         check_clip(card, known, trust=False)
     with pytest.raises(BadInput, match="trust=true"):
         check_clip(ClipCard(name="own", arch="ViT-B-32", hub="owner/own"), known, trust=False)
+
+
+@pytest.mark.parametrize("value", [0, 101, 1.5, "many"])
+def test_a_recommended_recurrence_that_cannot_be_names_the_card_s_setting(value) -> None:
+    recommended = cards.Recommended(recurrence=value)
+    with pytest.raises(ValueError, match=r"recommended\.recurrence"):
+        ModelCard("own", "own.pt", recommended=recommended)
