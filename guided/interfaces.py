@@ -108,6 +108,10 @@ class Sampler(Protocol):
 class SamplerSettings(PartSettings, Sampler, Protocol):
     """The settings of a sampler, which are the sampler itself."""
 
+    def repeats(self, progress: float) -> int:
+        """Return how often the step at `progress` (0..1) is taken."""
+        return 1
+
 
 @dataclass
 class GuideGradient:

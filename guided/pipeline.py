@@ -224,6 +224,8 @@ class Pipeline:
         request = Request(plan.size, seeds, plan.steps, skip=plan.skip)
         if inits:
             request.init = joined(inits) * 2 - 1
+        decided = [[asked.text for asked in plan.decided(seed)] for seed in seeds]
+        understood = [plan.understood(seed) for seed in seeds]
         began = time.perf_counter()
         for step in self.generator.generate(request, guides, saved):
             seconds = time.perf_counter() - began
@@ -242,8 +244,8 @@ class Pipeline:
                     prediction=prediction,
                     seconds=seconds / len(seeds),
                     prompts=prompts[b],
-                    decided=[asked.text for asked in plan.decided(seed)],
-                    understood=plan.understood(seed),
+                    decided=decided[b],
+                    understood=understood[b],
                     score=score(image, prompts[b], self.clips, self.judges) if done else None,
                     state=None if done or b < len(seeds) - 1 else step.state,
                 )

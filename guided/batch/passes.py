@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import accumulate
 
 from guided.config.plan import Plan
-from guided.schedule import Schedule
 
 
 def passes(plan: Plan) -> int:
@@ -26,7 +25,4 @@ def shares(plan: Plan) -> list[float]:
 
 def repeats(plan: Plan, progress: float) -> int:
     """Return how often the step at `progress` (0..1) is taken."""
-    recurrence = getattr(plan.sampler, "recurrence", None)
-    if "sampler" not in plan.generator.uses or not isinstance(recurrence, Schedule):
-        return 1
-    return int(recurrence(progress))
+    return plan.sampler.repeats(progress) if "sampler" in plan.generator.uses else 1

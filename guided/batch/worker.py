@@ -90,6 +90,7 @@ class WorkerSession:
     more: list[Override] = field(default_factory=list)  # for every row, as device=cuda:1
     row: int | None = None
     planned: PlannedRow | None = None  # the plan of the row at hand
+    cores: int | None = None  # CPU threads that the batch began with; None: this machine's
     pipeline: Pipeline | None = None
     loaded: ModelCache = field(default_factory=ModelCache)
     throughput: Throughput = field(default_factory=Throughput)
@@ -182,12 +183,12 @@ class WorkerSession:
             entry = replace(entry, words=raws(trusted_words(parse_all(entry.words))))
             self.planned = drawable(self.composer, entry, self.more)
             warn_if_changed(manifest.base, row, entry, self.planned.fingerprint)
+            cores = manifest.base.get("cores")
+            self.cores = None if cores is None else check_threads(cores)
             self.row = row
         assert self.planned is not None
         if self.pipeline is None:
-            cores = Manifest.read(self.folder).base.get("cores")
-            cores = check_threads(cores) if cores is not None else None
-            self.pipeline = Pipeline.open(self.planned.plan, self.loaded, cores)
+            self.pipeline = Pipeline.open(self.planned.plan, self.loaded, self.cores)
             if self.alone and self.pipeline.memory_report:
                 tell(self.pipeline.memory_report)
         return self.planned, self.pipeline

@@ -66,9 +66,10 @@ def compose(words: Sequence[Override | str], flags: Sequence[str] = ()) -> DictC
             # Hydra's and OmegaConf's own, about a value that they did not expect.
             typed = shown(" ".join(raws(overrides)))
             place = re.match(r"invalid literal for int\(\) .*: '(.*)'", first_line(error))
-            for name in (one.name for one in overrides if place and f".{place[1]}" in one.name):
-                whole = name.partition(f".{place[1]}")[0] if place else name
-                raise BadInput(f"{name}: {whole} is a list, as in {whole}=[a,b]") from error
+            names = [one.name for one in overrides if place and f".{place[1]}" in one.name]
+            if place and names:
+                whole = names[0].partition(f".{place[1]}")[0]
+                raise BadInput(f"{names[0]}: {whole} is a list, as in {whole}=[a,b]") from error
             raise BadInput(f"{typed} cannot be composed: {first_line(error)}") from error
 
 

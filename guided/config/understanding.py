@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from guided.errors import nearest, shown
@@ -13,13 +14,77 @@ from guided.prompts.prompt import Prompt, weights_of
 from guided.text import CHINESE, language
 
 SHORTEST = 2  # letters of a name, up to which a slip is not told from another word
-SEVERAL = re.compile(r"\b(two|three|four|five|six|seven|eight|nine|ten|many|several)\b", re.I)
-SEVERAL_ZH = re.compile(r"[两二三四五六七八九十几][只个条头匹朵辆座颗棵本张把]")
-NEGATION = re.compile(r"\b(no|not|without|never)\b", re.I)
-NEGATION_ZH = re.compile("没有|不要|不是|无")
 MOST = 8  # words that a message names
 MORE = "model=imagenet512 clip=[vit_b32,vit_b16]"
 MORE_ZH = "model=imagenet512 clip=[chinese]"
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """What is said of a text in one language, with places for words of it."""
+
+    line: str
+    link: str  # between notes
+    instead: str
+    left_out: str
+    avoided: str  # not known, and of a negative weight
+    smear: str  # not known, and nothing else is
+    beside: str
+    one: str
+    denied: str
+    empty: str
+    quoted: str
+    comma: str  # between quoted words
+    more: str  # after the first few of many words
+    several: re.Pattern[str]  # a number of things
+    negation: re.Pattern[str]
+
+    def listed(self, words: Sequence[str]) -> str:
+        """Return words in quotes, the first few of many."""
+        more = self.more.format(len(words) - MOST) if len(words) > MOST else ""
+        return self.comma.join(self.quoted.format(shown(word)) for word in words[:MOST]) + more
+
+    def are(self, words: Sequence[str]) -> str:
+        return "is" if len(words) == 1 else "are"
+
+
+ENGLISH = Phrases(
+    line=f'"{{}}": {{}}. words=list shows what is known; {MORE} knows more',
+    link="; ",
+    instead='"{}" is not known, and "{}" is drawn instead',
+    left_out="{words} {are} not known and left out{meant}",
+    avoided="{words} {are} not known, which hardly keeps anything away{meant}",
+    smear="{words} {are} not known{meant}; "
+    "nothing to draw is known, so the picture will be a smear",
+    beside="one thing is drawn at a time, so {words} {are} left out",
+    one="one thing is drawn at a time",
+    denied="what a text denies is drawn too; negative= keeps things away",
+    empty="nothing in it says what to draw",
+    quoted='"{}"',
+    comma=", ",
+    more=" and {} more",
+    several=re.compile(
+        r"\b(two|three|four|five|six|seven|eight|nine|ten|many|several)\b", re.IGNORECASE
+    ),
+    negation=re.compile(r"\b(no|not|without|never)\b", re.IGNORECASE),
+)
+CHINESE_ONES = Phrases(
+    line=f"“{{}}”：{{}}。words=list 列出认识的词；{MORE_ZH} 认识更多",
+    link="；",
+    instead="不认识“{}”，改画“{}”",
+    left_out="不认识{words}，略去",
+    avoided="不认识{words}，几乎不起作用",
+    smear="不认识{words}，没有认识的事物，画面会是模糊的色块",
+    beside="一次只画一样事物，略去{words}",
+    one="一次只画一样事物",
+    denied="否定的事物也会画出来；不要的写在 negative= 里",
+    empty="没有说要画什么",
+    quoted="“{}”",
+    comma="、",
+    more="",
+    several=re.compile(r"[两二三四五六七八九十几][只个条头匹朵辆座颗棵本张把]"),
+    negation=re.compile("没有|不要|不是|无"),
+)
 
 
 def lexicons(cards: Mapping[str, ClipCard], names: Sequence[str]) -> list[Lexicon]:
@@ -51,14 +116,9 @@ def warnings(prompts: Sequence[Prompt], cards: Mapping[str, ClipCard]) -> Iterat
         for words in lexicons(cards, asked.clips)
     }
     for text, (words, avoided) in texts.items():
-        reading = words.read(text)
-        if language(text) == CHINESE:
-            if notes := list(notes_zh(reading, text, avoided)):
-                more = f"words=list 列出认识的词；{MORE_ZH} 认识更多"
-                yield f"“{shown(text)}”：{'；'.join(notes)}。{more}"
-        elif notes := list(notes_en(reading, text, avoided, words)):
-            more = f"words=list shows what is known; {MORE} knows more"
-            yield f'"{shown(text)}": {"; ".join(notes)}. {more}'
+        say = CHINESE_ONES if language(text) == CHINESE else ENGLISH
+        if lost := list(notes(words.read(text), text, avoided, words, say)):
+            yield say.line.format(shown(text), say.link.join(lost))
 
 
 def warning_of_presets(texts: Mapping[str, str], cards: Mapping[str, ClipCard]) -> str | None:
@@ -77,45 +137,24 @@ def warning_of_presets(texts: Mapping[str, str], cards: Mapping[str, ClipCard]) 
     )
 
 
-def notes_en(reading: Reading, text: str, avoided: bool, words: Lexicon) -> Iterator[str]:
-    """Yield what a text loses, in English. `avoided`: it has a negative weight."""
+def notes(
+    reading: Reading, text: str, avoided: bool, words: Lexicon, say: Phrases
+) -> Iterator[str]:
+    """Yield what a text loses. `avoided`: it has a negative weight."""
     for typed, name in reading.instead.items():
-        yield f'"{shown(typed)}" is not known, and "{name}" is drawn instead'
+        yield say.instead.format(shown(typed), name)
     if out := reading.left_out:
-        meant = "".join(nearest(word, known_words(words), 0.84) for word in out[:MOST])
-        if reading.known:
-            yield f"{listed(out)} {are(out)} not known and left out{meant}"
-        elif avoided:
-            yield f"{listed(out)} {are(out)} not known, which hardly keeps anything away{meant}"
-        else:
-            smear = "nothing to draw is known, so the picture will be a smear"
-            yield f"{listed(out)} {are(out)} not known{meant}; {smear}"
+        state = say.left_out if reading.known else say.avoided if avoided else say.smear
+        slips = (nearest(word, known_words(words), 0.84) for word in out[:MOST] if say is ENGLISH)
+        yield state.format(words=say.listed(out), are=say.are(out), meant="".join(slips))
     if beside := reading.beside:
-        yield f"one thing is drawn at a time, so {listed(beside)} {are(beside)} left out"
-    elif SEVERAL.search(text) and not avoided:
-        yield "one thing is drawn at a time"
-    if NEGATION.search(text) and not avoided:
-        yield "what a text denies is drawn too; negative= keeps things away"
+        yield say.beside.format(words=say.listed(beside), are=say.are(beside))
+    elif say.several.search(text) and not avoided:
+        yield say.one
+    if say.negation.search(text) and not avoided:
+        yield say.denied
     if reading.empty:
-        yield "nothing in it says what to draw"
-
-
-def notes_zh(reading: Reading, text: str, avoided: bool) -> Iterator[str]:
-    """Yield what a text loses, in Chinese. `avoided`: it has a negative weight."""
-    for typed, name in reading.instead.items():
-        yield f"不认识“{shown(typed)}”，改画“{name}”"
-    if reading.left_out:
-        words = "”、“".join(map(shown, reading.left_out[:MOST]))
-        smear = "几乎不起作用" if avoided else "没有认识的事物，画面会是模糊的色块"
-        yield f"不认识“{words}”，{'略去' if reading.known else smear}"
-    if reading.beside:
-        yield f"一次只画一样事物，略去“{'”、“'.join(map(shown, reading.beside[:MOST]))}”"
-    elif SEVERAL_ZH.search(text) and not avoided:
-        yield "一次只画一样事物"
-    if NEGATION_ZH.search(text) and not avoided:
-        yield "否定的事物也会画出来；不要的写在 negative= 里"
-    if reading.empty:
-        yield "没有说要画什么"
+        yield say.empty
 
 
 @cache
@@ -123,13 +162,3 @@ def known_words(words: Lexicon) -> tuple[str, ...]:
     """Return the English names of the things that are known, for finding a slip."""
     found = (name for name, label in words.own.items() if words.entries[label].known)
     return tuple(name for name in found if name.isascii() and len(name) > SHORTEST)
-
-
-def are(names: Sequence[str]) -> str:
-    return "is" if len(names) == 1 else "are"
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names in quotes, the first few of many."""
-    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
-    return ", ".join(f'"{shown(name)}"' for name in names[:MOST]) + more

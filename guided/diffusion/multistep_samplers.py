@@ -105,6 +105,9 @@ class DPMSolver(SamplerSettings):
         self.eta = schedule("eta", self.eta, 0, 1)
         self.recurrence = schedule("recurrence", self.recurrence, 1, 100, whole=True)
 
+    def repeats(self, progress: float) -> int:
+        return int(self.recurrence(progress))
+
     def sample(
         self,
         denoiser: Denoiser,

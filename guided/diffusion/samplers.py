@@ -71,6 +71,9 @@ class DDIM(SamplerSettings):
         self.eta = automatic("eta", self.eta, 0, 1)
         self.recurrence = schedule("recurrence", self.recurrence, 1, 100, whole=True)
 
+    def repeats(self, progress: float) -> int:
+        return int(self.recurrence(progress))
+
     def resolve_auto(self, size: tuple[int, int], steps: int) -> DDIM:
         """Return the settings with eta=auto replaced by its value for the number of steps."""
         return replace(self, eta=auto_eta(steps)) if self.eta == AUTO else self
@@ -112,6 +115,9 @@ class DDPM(SamplerSettings):
 
     def __post_init__(self) -> None:
         self.recurrence = schedule("recurrence", self.recurrence, 1, 100, whole=True)
+
+    def repeats(self, progress: float) -> int:
+        return int(self.recurrence(progress))
 
     def sample(
         self,

@@ -17,10 +17,8 @@ def old_names() -> dict[str, tuple[str, str]]:
         for program, title in PROGRAMS.items():
             for name in row.names(program):
                 if name.isidentifier() and name != row.ours:
-                    names.setdefault(name, (title, f"is {row.ours} here" if row.ours else row.why))
-    title, _ = names["use_secondary_model"]  # true or false, which a share is not
-    off = "secondary=none draws without it"
-    names["use_secondary_model"] = (title, f"is generator.secondary here, from 0 to 1; {off}")
+                    here = ", ".join(filter(None, [f"is {row.ours} here", row.hint]))
+                    names.setdefault(name, (title, here if row.ours else row.why))
     return names
 
 

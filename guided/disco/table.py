@@ -30,6 +30,7 @@ class Row:
     reads: str = ""
     chosen: str = ""  # `with` in the file
     kept: str = ""
+    hint: str = ""
     why: str = ""
 
     def names(self, program: str) -> list[str]:
