@@ -13,6 +13,7 @@ ROOT = Path(guided.__file__).parent
 LAYERS = (
     ("__main__",),
     ("__init__", "cli"),
+    ("studio",),
     ("batch", "training"),
     ("pipeline",),
     ("config",),

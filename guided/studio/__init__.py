@@ -1,0 +1,1 @@
+"""The studio: a page in the browser, an HTTP API and tools for assistants, over one queue."""
