@@ -1,5 +1,5 @@
 """The exam of the evaluation: prompts to draw, and the texts among which the judge finds each
-picture's own. Reads prompts.yaml.
+picture's own. Reads prompts.yaml, and the embedded models' list of subjects.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ from pathlib import Path
 
 import yaml
 
+from guided.paths import EMBEDDED
+from guided.prompts import lexicon
+
 HERE = Path(__file__).parent
-KINDS = ("objects", "colours", "backgrounds", "styles", "sentences")
+KINDS = ("objects", "words", "colours", "backgrounds", "styles", "sentences")
 LANGUAGES = ("en", "zh")
 
 
@@ -47,6 +50,8 @@ def exam(kind: str, language: str) -> Exam:
     book = yaml.safe_load((HERE / "prompts.yaml").read_text())
     if kind == "sentences":
         return _sentences(book, language)
+    if kind == "words":
+        return _words(language)
     rows = book[kind]
     questions = [
         Question(
@@ -65,3 +70,16 @@ def _sentences(book: dict, language: str, every: int = 4) -> Exam:
         for n, q in enumerate(bare.questions[::every])
     ]
     return Exam("sentences", language, questions, bare.choices)
+
+
+def _words(language: str) -> Exam:
+    """Return every subject of words.txt under its name; the choices are all their names."""
+    names = lexicon.load(EMBEDDED / "lexicon.tsv").names
+    labels = (EMBEDDED / "words.txt").read_text(encoding="utf-8").splitlines()
+    prompts = [names[label][LANGUAGES.index(language)] for label in labels]
+    choices = list(dict.fromkeys(prompts))
+    questions = [
+        Question("words", language, n, prompt, choices.index(prompt), label)
+        for n, (label, prompt) in enumerate(zip(labels, prompts, strict=True))
+    ]
+    return Exam("words", language, questions, choices)

@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from guided.paths import EMBEDDED
+from guided.prompts import lexicon
 from guided.training.data import sources
 from guided.training.evaluation import questions
 
@@ -26,6 +27,20 @@ def test_the_exam_is_large_and_fair(language: str) -> None:
         assert len({question.prompt for question in sheet.questions}) == len(sheet.questions)
     for question in questions.exam("sentences", language).questions:
         assert objects.choices[question.truth] in question.prompt
+
+
+@pytest.mark.parametrize("language", questions.LANGUAGES)
+def test_every_subject_is_asked_for_under_a_name_that_the_lexicon_reads_as_it(
+    language: str,
+) -> None:
+    labels = (EMBEDDED / "words.txt").read_text(encoding="utf-8").splitlines()
+    sheet = questions.exam("words", language)
+    book = lexicon.load(EMBEDDED / "lexicon.tsv")
+    assert [question.of for question in sheet.questions] == labels
+    read = [book.read(question.prompt).known for question in sheet.questions]
+    # A Chinese name may be shared by two subjects, as ice cream and soft ice cream.
+    assert read == labels if language == "en" else set(read) <= set(labels)
+    assert all(sheet.choices[q.truth] == q.prompt for q in sheet.questions)
 
 
 def test_sentences_of_the_exam_are_not_those_of_training() -> None:
