@@ -248,6 +248,9 @@ def split(text: str) -> Iterator[tuple[str, str]]:
     """Yield the parts of a text with their kinds: word, solid (letters of a script without blanks)
     or other."""
     kinds = [kind_of(letter) for letter in text]
+    for at, (kind, after) in enumerate(pairwise(kinds)):
+        if (kind, after) == ("word", "solid") and (at == 0 or kinds[at - 1] != "word"):
+            kinds[at] = "solid"  # one letter before others, as in T恤
     at = 0
     for end in range(1, len(text) + 1):
         if end == len(text) or kinds[end] != kinds[at]:
@@ -355,7 +358,7 @@ def made_of(rows: list[list[str]]) -> Lexicon:
     colours = {row[0] for row in rows if row[3] == COLOUR}
     unknown = [row for row in rows if row[4] != "known"]
     for row in known:
-        add(lexicon.own, names(row[6])[:1], row[0])
+        add(lexicon.own, [*names(row[6])[:1], normal(row[1])], row[0])
     for row in known:
         add(lexicon.own, names(row[6]), row[0])
     for row in known:
