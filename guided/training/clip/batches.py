@@ -14,15 +14,17 @@ from torch import Generator, Tensor
 
 from guided.paths import EMBEDDED
 from guided.training.clip import architectures, bpe
-from guided.training.data import augmentation, folder, pictures, sources
-from guided.training.data.captions import COLOURED, CaptionWriter, Depiction
+from guided.training.data import augmentation, folder, manners, pictures, sources
+from guided.training.data.captions import COLOURED, Caption, CaptionWriter, Depiction
 from guided.training.data.folder import CaptionedFolder
+from guided.training.data.manners import MANNERS
 
 RARE_GROUPS = (
     *("person", "family", "hand", "gender", "time", "zodiac", "mail", "office"),
     *("arrow", "av-", "alphanum", "transport-sign"),
 )
 SUBJECT, LATER, OTHER, RARE = 2.5, 0.1, 0.02, 0.004  # sampling weights
+MANNERED = 0.2  # share of a batch that is drawn in a manner
 TINTED = 0.3  # weight of a monochrome picture beside others of its concept
 
 
@@ -90,7 +92,13 @@ class CaptionedBatches:
         chosen = torch.multinomial(self.weights, count, generator=rng)
         concepts = torch.tensor([self.concepts[i] for i in chosen.tolist()])
         rows = torch.tensor([self._row(i, choice) for i in concepts.tolist()])
-        images, colours, grounds = augmentation.views(self.dataset, rows, rng, ease, self.hard)
+        manner = torch.full((count,), -1)
+        if not ease:  # the last ones; the first are the pool's
+            some = round(count * MANNERED)
+            manner[count - some :] = torch.randint(len(MANNERS), (some,), generator=rng)
+        images, colours, grounds = augmentation.views(
+            self.dataset, rows, rng, ease, self.hard, manner
+        )
         if self.pool is not None:
             self._put_predictions(self.pool, images, rows, concepts, colours, grounds, rng)
         styles = [self.dataset.styles[self.dataset.vendors[row]] for row in rows.tolist()]
@@ -98,7 +106,11 @@ class CaptionedBatches:
             Depiction(*parts)
             for parts in zip(concepts.tolist(), colours, grounds, styles, strict=True)
         ]
-        captions = [self.captions.write(each, choice, ease) for each in depictions]
+        captions = [
+            self.captions.write(each, choice, ease) if kind < 0
+            else self._in_manner(each, kind, choice)
+            for each, kind in zip(depictions, manner.tolist(), strict=True)
+        ]  # fmt: skip
         owners = [self.captions.owners[each.name] for each in captions]
         compared = torch.tensor(
             [
@@ -118,6 +130,12 @@ class CaptionedBatches:
             visible=shown,
             stated=shown.where(stated, -1),
         )
+
+    def _in_manner(self, seen: Depiction, manner: int, choice: random.Random) -> Caption:
+        """Return a caption of a picture in a manner; its negative has another one."""
+        _, name = self.captions.sentence(seen, choice, ease=1.0)
+        text, negative = manners.sentence(manner, name, choice)
+        return Caption(text, name, negative, set())
 
     def _row(self, concept: int, choice: random.Random) -> int:
         rows = self.rows_of[concept]

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from guided.training.data import sources
+from guided.training.data import manners, sources
 from guided.training.data.captions import COLOURED
 from guided.training.data.pictures import Pictures, hue_rotated, over
 
@@ -145,12 +145,14 @@ def degraded(images: Tensor, rng: torch.Generator, mild: bool = False) -> Tensor
 
 
 def views(
-    dataset: Pictures, rows: Tensor, rng: torch.Generator, ease: float, hard: bool = False
-) -> tuple[Tensor, list[str | None], list[str | None]]:
+    dataset: Pictures, rows: Tensor, rng: torch.Generator, ease: float, hard: bool = False,
+    manner: Tensor | None = None,
+) -> tuple[Tensor, list[str | None], list[str | None]]:  # fmt: skip
     """Return augmented pictures (B, 3, S, S) in [0, 1] of rows (B,), and the names of the objects'
     and of the backgrounds' colours.
 
     The share `ease` is not degraded. `hard`: also warped, jittered in colour, partly occluded.
+    `manner` (B,): indices of manners.MANNERS, -1 for none; no colours are named beside one.
     """
     colour, alpha = dataset.batch(rows)
     colour = tinted(colour, alpha, dataset, rows, rng)
@@ -160,6 +162,11 @@ def views(
     both = transformed(warped(both, rng) if hard else both, rng)
     behind, ground_names = backgrounds(len(rows), both.shape[-1], rng)
     clean = over(both[:, :3], both[:, 3:], behind)
+    if manner is not None:
+        filtered = manners.drawn(both[:, :3], both[:, 3:], manner, rng)
+        clean = torch.where((manner >= 0).view(-1, 1, 1, 1), filtered, clean)
+        for i in (manner >= 0).nonzero()[:, 0].tolist():
+            names[i] = ground_names[i] = None
     easy = torch.rand(len(rows), 1, 1, 1, generator=rng) < ease
     worn = degraded(occluded(clean, rng) if hard else clean, rng, mild=hard)
     return torch.where(easy, clean, worn), names, ground_names

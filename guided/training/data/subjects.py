@@ -7,20 +7,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from guided.training.data import pictures
+from guided.training.data import manners, pictures
 from guided.training.data.augmentation import NAMES, OWNER, POINTS
+from guided.training.data.manners import MANNERS
 
 FILL = 0.875  # share of the canvas that an object spans
 
 
 class SubjectBatches:
     """The weighted pictures, at `size` pixels. Of the share `recolour` half get another hue, and
-    half shades of one named colour."""
+    half shades of one named colour; the share `mannered` is drawn in a manner."""
 
     def __init__(
-        self, dataset: pictures.Pictures, chosen: dict, size: int, recolour: float
-    ) -> None:
+        self, dataset: pictures.Pictures, chosen: dict, size: int, recolour: float,
+        mannered: float = 0.0,
+    ) -> None:  # fmt: skip
         self.dataset, self.size, self.recolour = dataset, size, recolour
+        self.mannered = mannered
         self.weights = picture_weights(dataset, chosen)
         self.rows = self.weights.nonzero()[:, 0]
         parts = [
@@ -40,9 +43,12 @@ class SubjectBatches:
         tint = (tint + 0.05 * torch.randn(count, 3, generator=rng)).clamp(0, 1)
         painted = (chance > 1 - self.recolour / 2).view(-1, 1, 1, 1)
         colour = torch.where(painted, pictures.shaded(colour, alpha, tint), colour)
-        return pictures.over(colour, alpha, plain_backgrounds(count, rng)[0]) * 2 - 1, self.rows[
-            which
-        ]
+        images = pictures.over(colour, alpha, plain_backgrounds(count, rng)[0])
+        some = round(count * self.mannered)
+        if some:
+            manner = torch.randint(len(MANNERS), (some,), generator=rng)
+            images[:some] = manners.drawn(colour[:some], alpha[:some], manner, rng)
+        return images * 2 - 1, self.rows[which]
 
 
 def picture_weights(dataset: pictures.Pictures, chosen: dict) -> Tensor:

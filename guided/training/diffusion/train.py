@@ -61,6 +61,7 @@ class Settings(TrainingSettings):
     dense_hidden: int = 0  # their largest width; 0: the checkpoint's, or twice the others'
     learn: str = "all"  # all, guess (the fully connected layers), unet (the rest)
     recolour: float = 0.18  # share of the prepared pictures with changed colours
+    mannered: float = 0.0  # share of the prepared pictures that is drawn in a manner
     middle: float = 0.5  # share of the times in the middle, where shapes are decided
     flip: bool = True  # mirror your own pictures at random
 
@@ -76,7 +77,7 @@ class Settings(TrainingSettings):
             raise BadInput(f"dense_lr={self.dense_lr} must be 0 or more")
         if self.dense_batch < 1:
             raise BadInput(f"dense_batch={self.dense_batch} must be 1 or more")
-        for name in ("middle", "recolour"):
+        for name in ("middle", "recolour", "mannered"):
             if not 0 <= getattr(self, name) <= 1:
                 raise BadInput(f"{name}={getattr(self, name)} is a share, from 0 to 1")
 
@@ -167,7 +168,9 @@ def training_images(settings: Settings, size: int) -> Images:
     """Return the source of images: the prepared data, or a folder of pictures."""
     if pictures.prepared(settings.data):
         dataset = pictures.load(settings.data, 64 if size <= 64 else 128)
-        subjects = SubjectBatches(dataset, sources.subjects(), size, settings.recolour)
+        subjects = SubjectBatches(
+            dataset, sources.subjects(), size, settings.recolour, settings.mannered
+        )
         return lambda count, rng: subjects.batch(count, rng)[0]
     own = folder.load(settings.data, size)
     print(f"{len(own.pictures)} pictures in {settings.data}", flush=True)
