@@ -22,7 +22,7 @@ from guided.untrusted import regular_files
 LARGEST = 8 << 20  # bytes of a file
 COLUMNS = 8
 SEPARATOR = "|"  # of names in a column
-PLAIN, COLOUR, GROUND = "-", "colour", "ground"  # families without objects
+PLAIN, COLOUR, GROUND, MANNER = "-", "colour", "ground", "manner"  # families without objects
 LONGEST = 6  # words of a name
 WIDEST = 24  # characters of a name in a script without blanks
 # Scripts that put no blanks between words: kana, Han, Thai.
@@ -59,8 +59,8 @@ class Entry:
 
     @property
     def is_object(self) -> bool:
-        """Return whether it is a thing to draw, not a colour or a plain word."""
-        return self.family not in (PLAIN, COLOUR, GROUND)
+        """Return whether it is a thing to draw, not a colour, a manner or a plain word."""
+        return self.family not in (PLAIN, COLOUR, GROUND, MANNER)
 
 
 @dataclass

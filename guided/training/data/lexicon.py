@@ -15,9 +15,10 @@ from pathlib import Path
 import yaml
 
 from guided.errors import BadInput
-from guided.prompts.lexicon import PLAIN, SEPARATOR, normal
+from guided.prompts.lexicon import MANNER, PLAIN, SEPARATOR, normal
 from guided.training.common.settings import main
 from guided.training.data import packages, sources
+from guided.training.data.manners import MANNERS
 
 HERE = Path(__file__).parent
 NEAREST = 6  # subjects that are listed for a concept
@@ -184,6 +185,8 @@ def lines(entries: Iterable[Entry], known: set[str], book: dict) -> Iterable[str
     yield "# label, Chinese, emoji, family, known, nearest subjects, names as read, other names\n"
     for label, names in book["colours"].items():
         yield line(label, "", "", "colour", "known", [], [label], names)
+    for (label, zh), names in zip(MANNERS, book["manners"].values(), strict=True):
+        yield line(label, zh, "", MANNER, "known", [], [label, zh], names)
     yield line(
         "background", "背景", "", "ground", "known", [], ["background", "背景"], book["ground"]
     )

@@ -265,7 +265,7 @@ def tone(image: Tensor, rgb: tuple[float, float, float]) -> Tensor:
 
 def paper(image: Tensor, rgb: tuple[float, float, float], rng: Generator) -> Tensor:
     """Return paper of about a colour, in the image's shape."""
-    shift = 0.03 * torch.randn(len(image), 3, 1, 1, generator=rng)
+    shift = 0.02 * torch.randn(len(image), 3, 1, 1, generator=rng)
     return (tone(image, rgb) + shift).clamp(0, 1)
 
 
