@@ -114,6 +114,10 @@ class Lexicon:
         elif drawn.entry:
             reading.known = drawn.entry.label
         swap_colours(pieces)
+        for piece in [piece for piece in pieces if piece.entry and piece.entry.family == MANNER][
+            1:
+        ]:
+            piece.read = ""  # one manner at a time
         for before, piece in zip([None, *pieces], pieces, strict=False):
             lost = piece.word and (piece.entry is None or piece.entry.is_object)
             if piece is not drawn and lost:

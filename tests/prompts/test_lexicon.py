@@ -131,3 +131,25 @@ def test_a_file_that_is_no_lexicon_is_refused_in_one_line(tmp_path: Path, conten
     with pytest.raises(BadInput, match="lexicon=") as caught:
         lexicon.load(path)
     assert "\n" not in str(caught.value)
+
+
+def test_the_first_of_several_manners_is_read_by_the_name_that_the_clips_know():
+    rows = [
+        ["cat", "猫", "🐱", "animal", "known", "", "cat|猫", ""],
+        [
+            "oil painting",
+            "油画",
+            "",
+            "manner",
+            "known",
+            "",
+            "oil painting|油画",
+            "oils|claude monet",
+        ],
+        ["ink wash", "水墨画", "", "manner", "known", "", "ink wash|水墨画", "sumi-e"],
+    ]
+    book = lexicon.made_of(rows)
+    assert book.read("a cat by Claude Monet, sumi-e").text == "a cat by oil painting"
+    assert book.read("猫，油画").text == "猫，油画"
+    assert book.read("a cat, oils").known == "cat"
+    assert not book.entries["ink wash"].is_object

@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from guided.errors import BadInput
+from guided.paths import conf_folder
 from guided.prompts.lexicon import MANNER, PLAIN, SEPARATOR, normal
 from guided.training.common.settings import main
 from guided.training.data import packages, sources
@@ -186,7 +187,10 @@ def lines(entries: Iterable[Entry], known: set[str], book: dict) -> Iterable[str
     for label, names in book["colours"].items():
         yield line(label, "", "", "colour", "known", [], [label], names)
     for (label, zh), names in zip(MANNERS, book["manners"].values(), strict=True):
-        yield line(label, zh, "", MANNER, "known", [], [label, zh], names)
+        artists = [
+            name for stem in book["artists"].get(label, "").split() for name in names_of(stem)
+        ]
+        yield line(label, zh, "", MANNER, "known", [], [label, zh], [*names, *artists])
     yield line(
         "background", "背景", "", "ground", "known", [], ["background", "背景"], book["ground"]
     )
@@ -199,6 +203,13 @@ def lines(entries: Iterable[Entry], known: set[str], book: dict) -> Iterable[str
         state = "known" if entry.label in known else ""
         facts = (entry.label, entry.zh, entry.emoji, entry.family, state)
         yield line(*facts, entry.near, entry.own, entry.others)
+
+
+def names_of(stem: str) -> list[str]:
+    """Return an artist's names in conf/artist: in English, that of the file, and in Chinese."""
+    card = yaml.safe_load((conf_folder() / "artist" / f"{stem}.yaml").read_text(encoding="utf-8"))
+    names = card[stem]["name"]
+    return [names["en"], stem.replace("_", " "), names["zh"]]
 
 
 def line(
