@@ -285,7 +285,7 @@ def clouds(image: Tensor, rng: Generator) -> Tensor:
 def streaks(image: Tensor, rng: Generator) -> Tensor:
     """Return noise (B, 1, S, S) in [0, 1] that is drawn out along a diagonal."""
     noise = torch.rand(len(image), 1, 24, 24, generator=rng)
-    long = sum(torch.roll(noise, (i, i), (2, 3)) for i in range(4)) / 4
+    long = torch.stack([torch.roll(noise, (i, i), (2, 3)) for i in range(4)]).mean(0)
     return F.interpolate(0.5 + 1.5 * (long - 0.5), size=image.shape[2:], mode="bilinear")
 
 
