@@ -5,6 +5,7 @@ Imports torch only where a tensor is needed.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -23,6 +24,14 @@ DAMAGED = (
     *(RuntimeError, Image.DecompressionBombError),  # Pillow's decoders of damaged files
 )
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
+
+
+def rgb(colour: str) -> tuple[float, float, float] | None:
+    """Return the red, green and blue of `#rrggbb` in [0, 1]; None if it is no such colour."""
+    if not re.fullmatch("#[0-9a-fA-F]{6}", colour):
+        return None
+    red, green, blue = (int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5))
+    return red, green, blue
 
 
 def check_picture(setting: str, path: str) -> None:

@@ -258,6 +258,15 @@ class GuideSettings(PartSettings, Protocol):
         ...
 
 
+class Constraint(Protocol):
+    """What is known of the picture."""
+
+    def __call__(self, image: Tensor, progress: float) -> Tensor:
+        """Return the nearest image to a predicted one, both (B, 3, H, W) in [-1, 1], that agrees
+        with what is known."""
+        ...
+
+
 @dataclass
 class Request:
     """Images asked for, one for each seed. `init` is (1 or B, 3, H, W) in [-1, 1]; `skip` drops
@@ -268,6 +277,7 @@ class Request:
     steps: int
     init: Tensor | None = None
     skip: int = 0
+    constraints: Sequence[Constraint] = ()
 
     @property
     def drawn(self) -> int:

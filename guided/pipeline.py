@@ -196,9 +196,13 @@ class Pipeline:
         prompts = [plan.prompts_of(seed) for seed in seeds]
         shown = {p.image: Path(p.image).read_bytes() for p in plan.prompts if p.image}
         inits = [plan.init.image(plan.size, seed) for seed in seeds] if plan.init else []
+        facts = [known.facts for known in plan.known]
+        values = [known.constraint(plan.size).value for known in plan.known]
         return checkpoint.fingerprint(
-            *(chosen, seeds, prompts, shown, kind(self.device), self.precision, self.threads),
+            *(chosen, facts, seeds, prompts, shown),
+            *(kind(self.device), self.precision, self.threads),
             *inits,
+            *values,
         )
 
     def asked(
@@ -221,7 +225,8 @@ class Pipeline:
         """Yield the frames of images first, first + 1, ..., one for each seed; with the state of a
         frame, those after it."""
         prompts, inits, guides = self.asked(plan, seeds)
-        request = Request(plan.size, seeds, plan.steps, skip=plan.skip)
+        constraints = [known.constraint(plan.size) for known in plan.known]
+        request = Request(plan.size, seeds, plan.steps, skip=plan.skip, constraints=constraints)
         if inits:
             request.init = joined(inits) * 2 - 1
         decided = [[asked.text for asked in plan.decided(seed)] for seed in seeds]

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from guided.errors import BadInput
-from guided.images import check_picture, open_picture, read_picture
+from guided.images import check_picture, open_picture, read_picture, rgb
 
 CAMERA_TURNED = 6  # EXIF: to be turned clockwise by a quarter
 
@@ -165,3 +165,9 @@ def test_a_damaged_picture_is_refused_without_pythons_words(tmp_path):
     with pytest.raises(BadInput, match=r"cannot be read as a picture|is no picture") as caught:
         open_picture("init", str(path))
     assert "int()" not in str(caught.value) and "literal" not in str(caught.value)
+
+
+@pytest.mark.parametrize("colour", ["#12345", "123456", "#12345g", "#1234567", "red", ""])
+def test_only_six_hexadecimal_digits_are_a_colour(colour):
+    assert rgb(colour) is None
+    assert rgb("#0080ff") == (0, 128 / 255, 1)

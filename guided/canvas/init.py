@@ -1,4 +1,5 @@
-"""Init pictures, a photo or fractal noise, and the number of steps that are skipped for them.
+"""Init pictures: a photo, a drawing, colours or fractal noise; and the number of steps that are
+skipped for them.
 
 Imports no torch before an image is made.
 """
@@ -13,18 +14,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from PIL import Image, ImageOps
 
-from guided.errors import BadInput, check_number, is_number, not_one_of
-from guided.images import open_picture, tensor
+from guided.canvas.drawing import is_drawing, open_drawing
+from guided.errors import BadInput, check_number, is_number, not_one_of, shown
+from guided.images import open_picture, rgb, tensor
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 log = logging.getLogger(__name__)
 FITS = ("cover", "stretch")
-COLOURS = ("mixed", "color", "gray")  # of Perlin noise
-# Share of the steps that are taken. Of Perlin noise, less leaves no steps in which to make an
-# object of it, and more leaves all pictures of a prompt alike.
-PHOTO_STRENGTH, PERLIN_STRENGTH = 0.5, 0.8
+COLOURS = ("mixed", "color", "gray", "natural")  # of Perlin noise
+DOWN = 180.0  # degrees, as in CSS: from the first colour at the top to the last at the bottom
+# Share of the steps that are taken. Of Perlin noise and colours, less leaves no steps in which to
+# make an object of them, and more leaves all pictures of a prompt alike.
+PHOTO_STRENGTH, SOFT_STRENGTH = 0.5, 0.8
 
 
 class Init(Protocol):
@@ -64,9 +67,33 @@ class Perlin:
         return clouds(size, self.colours, seed)
 
 
+@dataclass(frozen=True)
+class Gradient:
+    """A linear gradient of colours in [0, 1], at equal distances; of one colour, that colour."""
+
+    colours: tuple[tuple[float, float, float], ...]
+    angle: float = DOWN  # degrees, clockwise from upwards, as in CSS
+
+    def image(self, size: tuple[int, int], seed: int) -> Tensor:
+        """Return the gradient, whose ends are at corners or edges of the canvas, as in CSS
+        (https://www.w3.org/TR/css-images-3/#linear-gradients)."""
+        import torch
+
+        width, height = size
+        across, up = math.sin(math.radians(self.angle)), math.cos(math.radians(self.angle))
+        x = (torch.arange(width, dtype=torch.float64) + 0.5 - width / 2) * across
+        y = (torch.arange(height, dtype=torch.float64) + 0.5 - height / 2) * -up
+        length = abs(width * across) + abs(height * up)
+        at = ((x + y[:, None]) / length + 0.5).clamp(0, 1) * (len(self.colours) - 1)
+        weight = (1 - (at - torch.arange(len(self.colours))[:, None, None]).abs()).clamp(min=0)
+        colours = torch.tensor(self.colours, dtype=torch.float64)
+        return torch.einsum("khw,kc->chw", weight, colours)[None].float()
+
+
 def read_init(value: str | None, fit: str) -> Init | None:
-    """Return the source named by `photo.jpg`, `perlin` or `perlin:gray`. Raise BadInput for a
-    missing picture or an unknown colour or fit."""
+    """Return the source named by `photo.jpg`, `drawing.svg`, `perlin`, `perlin:gray`,
+    `color:#102040` or `gradient:#102040-#f0c080`. Raise BadInput for a missing picture or an
+    unknown colour or fit."""
     if fit not in FITS:
         raise BadInput(not_one_of("init_fit", fit, FITS))
     if value is None:
@@ -76,7 +103,36 @@ def read_init(value: str | None, fit: str) -> Init | None:
         if colon and colours not in COLOURS:
             raise BadInput(not_one_of("init", value, [f"perlin:{c}" for c in COLOURS]))
         return Perlin(colours or COLOURS[0])
-    return Photo(open_picture("init", value), fit, value)
+    if kind in ("color", "gradient"):
+        return read_gradient(kind, colours)
+    return read_photo("init", value, fit)
+
+
+def read_photo(setting: str, path: str, fit: str) -> Photo:
+    """Return the picture or the drawing of a file. Raise BadInput, naming the setting, if it
+    cannot be read."""
+    read = open_drawing if is_drawing(path) else open_picture
+    return Photo(read(setting, path), fit, path)
+
+
+def read_gradient(kind: str, text: str) -> Gradient:
+    """Return the gradient of `#102040-#f0c080` or `#102040-#f0c080:90`, or of kind `color` the
+    colour of `#102040`. Raise BadInput for anything else."""
+    listed, colon, angle = text.partition(":")
+    colours = [rgb(colour) for colour in listed.split("-")]
+    fits = len(colours) > 1 if kind == "gradient" else len(colours) == 1 and not colon
+    try:
+        degrees = float(angle) if colon else DOWN
+    except ValueError:
+        degrees = math.nan
+    if not fits or None in colours or not -360 <= degrees <= 360:
+        example = "#102040-#f0c080, or #102040-#f0c080:90 from left to right"
+        raise BadInput(
+            f"init={kind}:{shown(text)} must be {kind}:{example}"
+            if kind == "gradient"
+            else f"init=color:{shown(text)} must be color:#rrggbb, as in color:#102040"
+        )
+    return Gradient(tuple(colour for colour in colours if colour), degrees)
 
 
 def read_skip(steps: int, init: Init | None, skip: Any, strength: float | None) -> int:
@@ -92,7 +148,7 @@ def read_skip(steps: int, init: Init | None, skip: Any, strength: float | None) 
     if skip is not None and strength is None:
         skipped = read_count(skip, steps)
     elif init is not None:
-        default = PERLIN_STRENGTH if isinstance(init, Perlin) else PHOTO_STRENGTH
+        default = PHOTO_STRENGTH if isinstance(init, Photo) else SOFT_STRENGTH
         strength = default if strength is None else strength
         try:
             check_number("strength", strength, 0, 1)

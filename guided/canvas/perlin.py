@@ -11,21 +11,32 @@ import torch
 from torch import Tensor
 
 FADE = 1.5  # ratio of the amplitudes of an octave and the next, which is twice as fine
+# Colours of the fields of natural noise: lightness, red against blue, green against both. They are
+# nearly the principal components of the colours of natural images, and as large as these (Ohta et
+# al. 1980, https://doi.org/10.1016/0146-664X(80)90047-7).
+NATURAL = ((1.0, 1.0, 1.0), (0.34, 0.0, -0.34), (-0.09, 0.18, -0.09))
 LAYERS = ((1, 12), (4, 8))  # (cells along the short side, octaves) of the two mixed fractals
 
 
 def clouds(size: tuple[int, int], colours: str, seed: int) -> Tensor:
-    """Return noise (1, 3, H, W) in [0, 1] of size (width, height). `color`: independent channels;
-    `gray`: equal channels; `mixed`: the coarse fractal in colour, the fine one in grey."""
+    """Return noise (1, 3, H, W) in [0, 1] of size (width, height).
+
+    `color`: independent channels; `gray`: equal channels; `mixed`: the coarse fractal in colour,
+    the fine one in grey; `natural`: channels as correlated as in photographs, whose lightness
+    varies more than their colours."""
     # Not the diffusion noise's stream, which would begin with the same numbers.
     digest = hashlib.sha256(f"perlin {seed}".encode()).digest()
     rng = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
-    channels = {"color": (3, 3), "gray": (1, 1), "mixed": (3, 1)}[colours]
+    channels = {"color": (3, 3), "gray": (1, 1), "mixed": (3, 1), "natural": (3, 3)}[colours]
     layers = [
         stretched(fractal(size, cells, octaves, count, rng)).expand(3, -1, -1)
         for (cells, octaves), count in zip(LAYERS, channels, strict=True)
     ]
-    return torch.stack(layers).mean(0)[None]
+    image = torch.stack(layers).mean(0)
+    if colours == "natural":
+        image = torch.einsum("fhw,fc->chw", image - 0.5, torch.tensor(NATURAL)) + 0.5
+        image = image.clamp(0, 1)
+    return image[None]
 
 
 def fractal(

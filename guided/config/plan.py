@@ -18,6 +18,7 @@ from typing import Any, Literal
 from omegaconf import DictConfig, OmegaConf
 
 from guided.canvas.init import Init, Photo, read_init, read_skip
+from guided.canvas.known import Known, read_composition, read_restore
 from guided.config import other_names, presets, understanding
 from guided.config.catalog import ranking
 from guided.config.overrides import Override, parse_all
@@ -103,6 +104,7 @@ class Plan:
     checkpoint: float = field(default=30.0, metadata=NEITHER)  # seconds
     name: str | None = field(default=None, metadata=NEITHER)
     init: Init | None = field(default=None, metadata=NEITHER)
+    known: list[Known] = field(default_factory=list, metadata=NEITHER)
     skip: int = field(default=0, metadata=STEPS)
 
     @classmethod
@@ -123,11 +125,14 @@ class Plan:
         check_names(cfg)
         keep_in(cfg.cache)
         plan = cls.parsed(cfg, build, flags)
+        plan.known = plan.read_known(cfg)
         for picture in plan.files:
             allowed_files.warn_of_picture(picture)
         plan = plan.resolved()
         plan.check(weights)
-        plan.skip = read_skip(plan.steps, plan.init, cfg.skip, cfg.strength)
+        # What is restored comes from noise: of the init picture, only what is known counts.
+        skip = 0 if cfg.restore and cfg.skip is None and cfg.strength is None else cfg.skip
+        plan.skip = read_skip(plan.steps, plan.init, skip, cfg.strength)
         if plan.steps - plan.skip < 12:
             less = f" less skip={plan.skip}" if plan.skip else ""
             log.warning("steps=%d%s is too few; 20 make a sketch", plan.steps, less)
@@ -176,6 +181,23 @@ class Plan:
             name=cfg.name,
             init=read_init(cfg.init, cfg.init_fit),
         )
+
+    def read_known(self, cfg: DictConfig) -> list[Known]:
+        """Return what is known of the picture; BadInput if the generator cannot keep to it."""
+        cells, until = cfg.composition_cells, cfg.composition_until
+        known = {
+            "restore": read_restore(cfg.restore, self.init, self.size),
+            "keep_composition": read_composition(
+                cfg.keep_composition, cells, until, cfg.init_fit, self.size
+            ),
+        }
+        for name, one in known.items():
+            if one and not self.generator.meets_constraints:
+                raise BadInput(
+                    f"{name}={shown(cfg[name])} needs generator=diffusion, not "
+                    f"generator={self.generator.name}"
+                )
+        return [one for one in known.values() if one]
 
     def resolved(self) -> Plan:
         """Return the plan with every setting `auto` of its parts replaced by a value."""
@@ -391,8 +413,9 @@ class Plan:
     @property
     def files(self) -> list[str]:
         """The pictures of others that it needs."""
-        photo = [self.init.path] if isinstance(self.init, Photo) else []
-        return photo + [asked.image for asked in self.prompts if asked.image]
+        photos = [self.init, *(known.photo for known in self.known)]
+        paths = [photo.path for photo in photos if isinstance(photo, Photo)]
+        return list(dict.fromkeys(paths)) + [asked.image for asked in self.prompts if asked.image]
 
     def prompts_of(self, seed: int) -> list[Prompt]:
         """The prompts of the image with this seed: decided, and with artists and styles said."""

@@ -154,13 +154,28 @@ class Config:
         per_row=True,
     )
     init: str | None = setting(
-        None, "the initial picture: a path, perlin, perlin:color or perlin:gray"
+        None,
+        "the initial picture: a path (also .svg), perlin, perlin:color, perlin:gray, "
+        "perlin:natural, color:#102040, or gradient:#102040-#f0c080 (:90 from left to right)",
     )
     init_fit: str = setting(
         "cover", "fit of an init of another shape: cover crops it, stretch distorts it"
     )
     strength: float | None = setting(
         None, "with init, share of the steps taken; null: 0.5, of noise 0.8; 1 keeps least of init"
+    )
+    restore: str | None = setting(
+        None,
+        "restore the init picture: grey gives it colours, thumbnail details; all else is kept",
+    )
+    keep_composition: str | None = setting(
+        None, "a picture whose composition and coarse colours are kept, without its details"
+    )
+    composition_cells: int | None = setting(
+        None, "cells along the shorter side whose colours are kept; null: 8; more keep more"
+    )
+    composition_until: float | None = setting(
+        None, "progress up to which the composition is kept, 0 to 1; null: 0.8"
     )
     skip: Any = setting(
         None, "first steps to leave out, a number or a share: 10 or 50%; instead of strength"

@@ -68,6 +68,7 @@ class GeneratorSettings(PartSettings, Protocol):
 
     name: ClassVar[str]  # as in generator=NAME
     uses: ClassVar[tuple[str, ...]] = GROUPS  # those of GROUPS that have an effect
+    meets_constraints: ClassVar[bool] = False  # its pictures meet those of a request
 
     @property
     def recompute(self) -> bool | None:

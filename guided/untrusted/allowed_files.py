@@ -27,7 +27,8 @@ from guided.untrusted.regular_files import MB, read_text
 
 log = logging.getLogger(__name__)
 NAME = "trust"
-PLACES = (NAME, "wildcards", "cache", "init", "image_prompt")  # values that are always paths
+# Settings whose values are always paths.
+PLACES = (NAME, "wildcards", "cache", "init", "image_prompt", "keep_composition")
 ENDINGS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".yaml", ".yml")
 CARDS = (".yaml", ".yml")
 LONGEST = 4096  # characters of a path

@@ -4,7 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
-from guided.canvas.init import Perlin, Photo, read_init, read_skip
+from guided.canvas.init import Gradient, Perlin, Photo, read_init, read_skip
 from guided.errors import BadInput
 
 ANY = Photo(Image.new("RGB", (8, 8)), "cover")
@@ -58,6 +58,50 @@ def test_what_init_says():
         read_init(None, "fill")
 
 
+def test_a_colour_fills_the_canvas():
+    image = read_init("color:#ff8000", "cover").image((5, 3), 0)
+    assert image.shape == (1, 3, 3, 5)
+    assert torch.equal(image.amin((2, 3)), image.amax((2, 3)))
+    assert (image[0, :, 0, 0] * 255).tolist() == pytest.approx([255, 128, 0])
+
+
+@pytest.mark.parametrize(
+    "angle, first, last",  # (row, column) of the canvas's corners or edges
+    [("", (0, 3), (5, 3)), (":90", (2, 0), (2, 7)), (":0", (5, 3), (0, 3)),
+     (":135", (0, 0), (5, 7)), (":-45", (5, 7), (0, 0))],
+)  # fmt: skip
+def test_a_gradient_goes_where_its_angle_points_as_in_css(angle, first, last):
+    """In the pixel nearest to an end is its colour, less half a pixel's share."""
+    image = read_init(f"gradient:#000000-#ffffff{angle}", "cover").image((8, 6), 0)[0, 0]
+    assert image[first] == image.min() and image[first] < 0.1
+    assert image[last] == image.max() and image[last] > 0.9
+    assert image.mean() == pytest.approx(0.5)
+
+
+def test_a_gradient_of_several_colours_passes_each_at_equal_distances():
+    image = read_init("gradient:#ff0000-#00ff00-#0000ff", "cover").image((3, 201), 0)[0, :, :, 1]
+    assert image[:, 0].argmax() == 0 and image[:, 200].argmax() == 2
+    assert image[:, 100].tolist() == [0, 1, 0]
+    assert image[:, 50].tolist() == pytest.approx([0.5, 0.5, 0], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "value, words",
+    [
+        ("gradient:#102040", "must be gradient:#102040-#f0c080"),
+        ("gradient:#102040-red", "must be gradient:"),
+        ("gradient:#102040-#f0c080:up", "must be gradient:"),
+        ("gradient:#102040-#f0c080:400", "must be gradient:"),
+        ("color:red", "must be color:#rrggbb"),
+        ("color:#102040-#f0c080", "must be color:#rrggbb"),
+        ("color", "must be color:#rrggbb"),
+    ],
+)
+def test_what_is_no_gradient_or_colour_is_refused_with_an_example(value, words):
+    with pytest.raises(BadInput, match=words):
+        read_init(value, "cover")
+
+
 @pytest.mark.parametrize(
     "steps, init, skip, strength, expected",
     [
@@ -70,6 +114,7 @@ def test_what_init_says():
         (50, ANY, None, None, 25),
         (50, Perlin("gray"), None, None, 10),  # less would leave no steps for an object
         (50, Perlin("mixed"), None, 0.5, 25),
+        (50, Gradient(((0, 0, 0),)), None, None, 10),
         (50, ANY, None, 0.9, 5),
         (10, ANY, None, 0.7, 3),
         (50, ANY, None, 1, 0),

@@ -8,7 +8,7 @@ from guided.rng import RandomStreams
 
 
 @pytest.mark.parametrize("size", [(8, 8), (32, 32), (96, 64), (40, 72)])
-@pytest.mark.parametrize("colours", ["mixed", "color", "gray"])
+@pytest.mark.parametrize("colours", ["mixed", "color", "gray", "natural"])
 def test_it_fills_the_range_without_leaving_it(size, colours):
     image = clouds(size, colours, seed=3)
     assert image.shape == (1, 3, size[1], size[0])
@@ -46,3 +46,14 @@ def test_gradient_noise_is_zero_at_the_corners_of_its_cells_and_has_their_slopes
             across, down = slopes[:, row, column]
             assert around.diff(dim=1).mean() == pytest.approx(across.item() / 100, abs=2e-3)
             assert around.diff(dim=0).mean() == pytest.approx(down.item() / 100, abs=2e-3)
+
+
+def test_natural_noise_varies_most_in_lightness_and_in_colours_too():
+    """As photographs do: their lightness varies several times as much as their colours."""
+    image = torch.cat([clouds((64, 64), "natural", seed) for seed in range(8)])
+    lightness = image.mean(1).std()
+    colours = (image - image.mean(1, keepdim=True)).square().mean().sqrt()
+    assert lightness / 8 < colours < lightness / 2
+    free = torch.cat([clouds((64, 64), "color", seed) for seed in range(8)])
+    correlation = torch.corrcoef(image.transpose(0, 1).flatten(1))
+    assert correlation.min() > 0.5 > torch.corrcoef(free.transpose(0, 1).flatten(1))[0, 1]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from guided.config.composition import compose
 from guided.config.plan import Plan
@@ -129,6 +130,50 @@ def test_what_makes_a_run_do_nothing_is_told_in_one_line(caplog, words, said):
 def test_nothing_is_told_of_what_works(caplog, words):
     plan(*words)
     assert caplog.text == ""
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.png"
+    Image.new("RGB", (16, 12), "#4080c0").save(path)
+    return path
+
+
+def test_what_is_restored_is_drawn_from_noise_unless_strength_says_otherwise(photo):
+    for kind in ("grey", "gray", "thumbnail"):
+        restored = plan(f"init={photo}", f"restore={kind}")
+        assert (restored.skip, len(restored.known)) == (0, 1)
+        assert restored.files == [str(photo)]
+    assert plan(f"init={photo}", "restore=grey", "strength=0.6").skip == 8
+    assert plan(f"init={photo}").skip == 10
+
+
+def test_a_kept_composition_is_a_file_that_the_picture_needs(photo):
+    kept = plan(f"keep_composition={photo}", "composition_cells=4", "composition_until=0.5")
+    assert (kept.skip, kept.files) == (0, [str(photo)])
+    assert kept.known[0].facts == ("composition", 4, 0.5)
+
+
+@pytest.mark.parametrize(
+    "words, part",
+    [
+        (["restore=sepia", "init=PHOTO"], "restore=sepia is not one of grey, thumbnail"),
+        (["restore=gren", "init=PHOTO"], "did you mean 'grey'"),
+        (["restore=grey"], "restore=grey needs a picture to restore: init=photo.jpg"),
+        (["restore=grey", "init=perlin"], "needs a picture to restore"),
+        (["restore=thumbnail", "init=PHOTO", "size=8"], "16x12 pixels, which are not fewer"),
+        (["keep_composition=none.png"], "keep_composition=none.png: the file is not there"),
+        (["keep_composition=PHOTO", "composition_cells=0"], "from 1 to 32; the nearest is 1"),
+        (["keep_composition=PHOTO", "composition_until=2"], "from 0 to 1; the nearest is 1"),
+        (["composition_cells=4"], "composition_cells=4 needs a picture: keep_composition="),
+        (["keep_composition=PHOTO", "generator=pixels"], "needs generator=diffusion"),
+        (["restore=grey", "init=PHOTO", "generator=pixels"], "needs generator=diffusion"),
+    ],
+)
+def test_what_cannot_be_kept_to_is_refused_by_name(words, part, photo):
+    with pytest.raises(BadInput) as caught:
+        plan(*(word.replace("PHOTO", str(photo)) for word in words))
+    assert part in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_plan_needs_no_torch():

@@ -13,6 +13,7 @@ from guided.diffusion.guidance import GuidedDenoiser, auto_clamp, in_colour
 from guided.diffusion.guidance_cache import GuidanceCache, GuidanceInterval
 from guided.diffusion.guidance_target import GuidanceTarget
 from guided.diffusion.noise_schedule import timeline
+from guided.diffusion.null_space import constrained
 from guided.diffusion.oom_retry import OOMRetry
 from guided.diffusion.parametrisation import noised
 from guided.diffusion.symmetry import Mirror
@@ -122,7 +123,10 @@ class DiffusionGenerator:
         model = ModelDenoiser(self.unet, steps, card.prediction, card.clip_denoised, rng)
         clamp = self._clamp(request.steps)
         cache = GuidanceCache(self.interval)
-        guided = GuidedDenoiser(model, guides, rng, clamp, self.reach, self.target, cache)
+        known = request.constraints  # met by what the guides see, and by what comes of it
+        guided = GuidedDenoiser(
+            constrained(model, known), guides, rng, clamp, self.reach, self.target, cache
+        )
         retried = OOMRetry(
             guided, self.unet if self.target.through_unet else None, rng, self.memory_policy
         )
@@ -134,7 +138,7 @@ class DiffusionGenerator:
             rng.restore(saved["dice"])
             cache.restore(saved, self.device)
             self.memory_policy.restore(saved)
-        for step in self._walk(retried, cache, state, rng, mirrored):
+        for step in self._walk(constrained(retried, known), cache, state, rng, mirrored):
             guided.warn_nonfinite()
             yield step
 

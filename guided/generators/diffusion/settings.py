@@ -53,6 +53,7 @@ class Diffusion(GeneratorSettings):
     compile: Any = False
 
     name: ClassVar[str] = "diffusion"
+    meets_constraints: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.clamp is not None:

@@ -12,6 +12,7 @@ from guided.cutouts.settings import Cutouts, DiscoCutouts
 from guided.diffusion.guidance_cache import GuidanceInterval
 from guided.diffusion.guidance_target import GuidanceTarget
 from guided.diffusion.multistep_samplers import PLMS, DPMSolver
+from guided.diffusion.null_space import Agrees, Grey
 from guided.diffusion.samplers import DDIM, DDPM
 from guided.diffusion.symmetry import Mirror
 from guided.diffusion.unet import UNet
@@ -53,6 +54,7 @@ class Case:
     mirror: Mirror = Mirror()
     skip: int = 0
     init: bool = False
+    known: bool = False
     classes: bool = False
     each: bool = False  # a guide for each image, as wildcards need
     cutouts: Cutouts | DiscoCutouts = field(default_factory=few)
@@ -74,6 +76,8 @@ class Case:
             others = replace(scene, prompts=[Prompt("b")])
             guides["clip"] = GuidePerImage([settings["clip"].prepare(s) for s in (scene, others)])
         request = Request(SIZE, self.seeds, STEPS, init * 2 - 1 if self.init else None, self.skip)
+        if self.known:
+            request.constraints = [Agrees(Grey(), Grey().measure(init), until=0.6)]
         return drawing.generate(request, guides, saved)
 
 
@@ -91,6 +95,7 @@ CASES = {
     "DPM-Solver++, mirrored, steps taken again": Case(DPMSolver(eta=0.5, **TWICE), mirror=MIRROR),
     "an init image": Case(DPMSolver(), init=True, skip=2),
     "an init image, mirrored": Case(PLMS(order=4), init=True, skip=2, mirror=MIRROR),
+    "grey values known for a while": Case(PLMS(), (7, 8), known=True),
     "steps skipped": Case(PLMS(), skip=3),
     "random classes": Case(DDIM(), classes=True),
     "three together": Case(DPMSolver(eta=0.5, **TWICE), (7, 8, 9), mirror=MIRROR),
