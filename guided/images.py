@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageFilter, ImageOps
 
 from guided.errors import BadInput
 from guided.untrusted.typed_paths import absence, expand, similar
@@ -120,6 +120,14 @@ def picture(image: Tensor) -> Image.Image:
     """Return a tensor (1, 3, H, W), clamped to [0, 1], as an 8-bit RGB picture."""
     values = (image[0].detach().clamp(0, 1) * 255).round().byte()
     return Image.fromarray(values.permute(1, 2, 0).cpu().numpy())
+
+
+def sharpened(picture: Image.Image, amount: float) -> Image.Image:
+    """Return the picture with unsharp masking: `amount` times its difference from itself blurred
+    is added, where that is more than noise. The blur's radius is that of the finest detail, 1 of
+    1024 pixels of the shorter side, at least one pixel."""
+    radius = max(1.0, min(picture.size) / 1024)
+    return picture.filter(ImageFilter.UnsharpMask(radius, round(100 * amount), threshold=1))
 
 
 def square(image: Tensor) -> Tensor:

@@ -384,6 +384,7 @@ class Run:
     look: Look | None = None
     overall: Overall | None = None  # how the batch is doing that this is a part of
     shares: Sequence[float] = ()  # of a picture's work after each step; empty: all take as long
+    upscale: int = 1  # factor of the finished picture's size, beside that of the output
 
 
 class Overall(Protocol):

@@ -125,6 +125,7 @@ class WorkerSession:
             look=pipeline.look(plan),
             overall=self.throughput,
             shares=shares(plan),
+            upscale=plan.upscale or 1,
         )
         outputs = [o for name, o in plan.outputs.items() if self.alone or name != "progress"]
         # The picture itself last: if it exists, all its other files do.

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
+from guided.canvas.enlarging import check_upscaler, read_upscale, read_upscaler
 from guided.canvas.init import Init, Photo, read_init, read_skip
 from guided.canvas.known import Known, read_composition, read_restore
 from guided.config import other_names, presets, understanding
@@ -43,9 +44,9 @@ from guided.models.cards import (
     WeightsCard,
     is_path,
     keep_in,
-    locate,
 )
 from guided.models.recognise import shapes
+from guided.outputs.still import Still
 from guided.paths import program
 from guided.prompts import prompt
 from guided.prompts.prompt import Prompt, meant_for, weights_of
@@ -104,6 +105,8 @@ class Plan:
     checkpoint: float = field(default=30.0, metadata=NEITHER)  # seconds
     name: str | None = field(default=None, metadata=NEITHER)
     init: Init | None = field(default=None, metadata=NEITHER)
+    upscale: int | None = field(default=None, metadata=NEITHER)
+    upscaler: str = field(default="", metadata=MEMORY)  # weights of the network; empty: none
     known: list[Known] = field(default_factory=list, metadata=NEITHER)
     skip: int = field(default=0, metadata=STEPS)
 
@@ -180,6 +183,12 @@ class Plan:
             checkpoint=cfg.checkpoint,
             name=cfg.name,
             init=read_init(cfg.init, cfg.init_fit),
+            upscale=read_upscale(cfg.upscale),
+            upscaler=read_upscaler(
+                cfg.upscaler,
+                model.upscaler if "model" in generator.uses else "",
+                cfg.upscale is not None,
+            ),
         )
 
     def read_known(self, cfg: DictConfig) -> list[Known]:
@@ -226,11 +235,6 @@ class Plan:
         return [card for name, card in used.items() if name in self.generator.uses and card]
 
     @property
-    def upscaler(self) -> str:
-        """Return the name of the upscaler's weights; empty: none."""
-        return self.model.upscaler if "model" in self.generator.uses else ""
-
-    @property
     def drawn_with(self) -> str:
         """Return the name of the model, or of the generator if that needs none."""
         return self.model.name if "model" in self.generator.uses else self.generator.name
@@ -273,8 +277,7 @@ class Plan:
         for guide in self.guides.values():
             guide.check(self.init is not None)
         self.check_outputs()
-        if self.upscaler and locate(self.upscaler) is None:
-            raise BadInput(f"model.upscaler={self.upscaler} is not there")
+        check_upscaler(self.upscaler)
         if weights:
             check_models(self.generator_cards, self.clips | self.judges, self.guides)
         self.tell_of_large_size()
@@ -348,9 +351,15 @@ class Plan:
 
     def check_outputs(self) -> None:
         """Raise BadInput if an output cannot be made."""
+        stills = [output for output in self.outputs.values() if isinstance(output, Still)]
+        if self.upscale and not stills:
+            raise BadInput(f"upscale={self.upscale} needs a picture to enlarge: output=[still]")
         for name, output in self.outputs.items():
             try:
-                output.check(self.size)
+                if isinstance(output, Still):
+                    output.check(self.size, self.upscale or 1)
+                else:
+                    output.check(self.size)
             except ValueError as error:
                 raise BadInput(f"output.{name}.{error}") from error
 

@@ -180,6 +180,14 @@ class Config:
     skip: Any = setting(
         None, "first steps to leave out, a number or a share: 10 or 50%; instead of strength"
     )
+    upscale: int | None = setting(
+        None, "make the finished picture 2 or 4 times as large, beside output.still.enlarge"
+    )
+    upscaler: str | None = setting(
+        None,
+        "what enlarges: embedded, bicubic, or a file of an upscaling network (ESRGAN and others); "
+        "null: the model's, with upscale embedded",
+    )
     device: Any = setting(
         "auto",
         "auto, cpu, cuda, mps, xpu, cuda:1; several: [cuda:0,cuda:1]",

@@ -11,7 +11,7 @@ from guided.runs import files
 SIDE = 320  # pixels, the longer one
 BYTES = 12 * 1024  # a thousand of them stay under 12 MB
 QUALITIES = (75, 45, 20, 5)  # the first whose file fits is taken
-FORMATS = ("PNG", "WEBP", "JPEG")
+FORMATS = ("PNG", "WEBP", "AVIF", "JPEG")
 
 
 def make(picture: Path, thumb: Path) -> tuple[int, int]:

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from PIL import features
+
 from guided.errors import check_number, not_one_of
-from guided.images import picture
+from guided.images import picture, sharpened
 from guided.interfaces import Frame, Output, Run
 from guided.outputs.picture import settings_of
 from guided.runs import record
@@ -17,7 +19,9 @@ from guided.runs.layout import SUFFIXES, image_name
 from guided.schedule import AUTO
 
 LEAST, MOST = 512, 16  # auto: pixels of the shorter side, and times larger at most
-LARGEST = {"webp": 16_383, "jpeg": 65_535}  # pixels a side
+LARGEST = {"webp": 16_383, "jpeg": 65_535, "avif": 65_535}  # pixels a side
+MOST_PIXELS = 1 << 28  # as many as 16384x16384
+LOSSY = ("webp", "avif", "jpeg")
 
 
 @dataclass
@@ -26,7 +30,9 @@ class Still(Output):
 
     enlarge: Any = 1  # factor of the size; auto: until the shorter side has 512 pixels
     format: str = "png"  # file format
-    quality: int | None = None  # of webp and jpeg; null: lossless WebP, JPEG 95
+    quality: int | None = None  # of webp, avif and jpeg; null: lossless WebP, AVIF 90, JPEG 95
+    sharpen: float = 0.0  # contrast of edges that is added after enlarging, from 0 to 3; 0: none
+    dpi: int | None = None  # pixels of an inch on paper, that printing programs read; null: none
 
     def __post_init__(self) -> None:
         if self.enlarge != AUTO:
@@ -36,12 +42,33 @@ class Still(Output):
             raise ValueError(not_one_of("format", self.format, SUFFIXES))
         if self.quality is not None:
             check_number("quality", self.quality, 1, 100, whole=True)
-            if self.format == "png":
-                raise ValueError(f"quality={self.quality} is for webp and jpeg; PNG loses nothing")
+            if self.format not in LOSSY:
+                raise ValueError(
+                    f"quality={self.quality} is for {', '.join(LOSSY)}; PNG loses nothing"
+                )
+        if self.format == "avif" and not features.check("avif"):
+            raise ValueError("format=avif needs a Pillow with AVIF, which is not here; webp is")
+        check_number("sharpen", self.sharpen, 0, 3)
+        if self.dpi is not None:
+            check_number("dpi", self.dpi, 1, 10_000, whole=True)
 
-    def check(self, size: tuple[int, int]) -> None:
-        """Raise ValueError if the format cannot hold a picture of this size (width, height)."""
-        side = max(size) * self.times(size)
+    def check(self, size: tuple[int, int], upscale: int = 1) -> None:
+        """Raise ValueError if the picture, drawn at `size` (width, height) and then enlarged
+        `upscale` times beside `enlarge`, is too large, or too large for its format."""
+        times = self.times(size) * upscale
+        width, height = (side * times for side in size)
+        if width * height > MOST_PIXELS:
+            most = math.isqrt(MOST_PIXELS // (size[0] * size[1])) // upscale
+            raise ValueError(
+                f"enlarge={self.enlarge} makes a picture of {width}x{height} pixels, and at most "
+                f"{MOST_PIXELS} are made; "
+                + (
+                    f"the nearest is enlarge={most}"
+                    if most
+                    else f"not even upscale={upscale} fits"
+                )
+            )
+        side = max(width, height)
         if side > LARGEST.get(self.format, side):
             raise ValueError(
                 f"format={self.format} holds at most {LARGEST[self.format]} pixels a side, not "
@@ -72,7 +99,11 @@ class StillViewer:
         if not frame.last:
             return
         path = self.run.folder / image_name(frame.index, self.settings.suffix)
+        settings = self.settings
         height, width = frame.image.shape[2:]
-        image = picture(self.run.enlarge(frame.image, self.settings.times((width, height))))
-        settings = settings_of(self.run, frame)
-        record.save(image, path, settings, self.settings.format, self.settings.quality)
+        times = settings.times((width, height)) * self.run.upscale
+        image = picture(self.run.enlarge(frame.image, times))
+        if settings.sharpen:
+            image = sharpened(image, settings.sharpen)
+        facts = settings_of(self.run, frame)
+        record.save(image, path, facts, settings.format, settings.quality, settings.dpi)

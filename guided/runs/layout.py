@@ -20,9 +20,10 @@ WORK = ".work"  # locks, checkpoints and frames of unfinished pictures
 FRAMES = Path(WORK) / "frames"
 LOCK = ".manifest.lock"
 LATEST, LATEST_TEXT = "latest", "latest.txt"  # in the folder of all runs
-SUFFIXES = {"png": ".png", "webp": ".webp", "jpeg": ".jpg"}  # of pictures, by format
+# Of pictures, by format.
+SUFFIXES = {"png": ".png", "webp": ".webp", "avif": ".avif", "jpeg": ".jpg"}
 FILMS = ("mp4", "webp", "gif")  # formats, which are also suffixes
-IMAGE = re.compile(r"image_(\d{1,9})\.(?:png|webp|jpe?g)")
+IMAGE = re.compile(r"image_(\d{1,9})\.(?:png|webp|avif|jpe?g)")
 STEP = re.compile(r"(\d{4,9})_(\d{4,9})\.(?:png|webp|jpe?g)")
 
 

@@ -1,7 +1,7 @@
-"""Texts inside the file of a picture or a film (PNG, WebP, JPEG, GIF, MP4): `parameters`, in the
-layout that other programs read, and `guided`, with all settings.
+"""Texts inside the file of a picture or a film (PNG, WebP, AVIF, JPEG, GIF, MP4): `parameters`, in
+the layout that other programs read, and `guided`, with all settings.
 
-PNG has both as text of their names. JPEG and WebP have `parameters` as EXIF's UserComment in
+PNG has both as text of their names. JPEG, WebP and AVIF have `parameters` as EXIF's UserComment in
 UTF-16, where AUTOMATIC1111's web UI keeps it, and `guided` in XMP; what is longer than a segment
 of a JPEG goes on in further ones, by Adobe's XMP Specification, Part 3, 1.1.3.1
 (https://developer.adobe.com/xmp/docs/XMPSpecifications/). GIF has one comment: `guided`. MP4
@@ -30,7 +30,8 @@ from guided.version import __version__
 
 SOFTWARE = f"AI generated; guided {__version__}"
 EXIF_IFD, USER_COMMENT, SOFTWARE_TAG = 0x8769, 0x9286, 0x0131
-ASCII, LONG, UNDEFINED = 2, 4, 7  # EXIF's types
+X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, INCH = 0x011A, 0x011B, 0x0128, 2
+ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 2, 3, 4, 5, 7  # EXIF's types
 OURS = b"# guided\n"  # the first line of a GIF's comment, which is YAML with it or without
 XMP, MORE_XMP = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 SEGMENT = 65_533  # bytes that a JPEG's segment holds
@@ -43,7 +44,8 @@ EXIF_TEXTS = {
     0x0110: "Model",
     SOFTWARE_TAG: "Software",
 }
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF")  # that Pillow reads; MP4 is PyAV's
+FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF")  # that Pillow reads; MP4 is PyAV's
+AVIF = (b"ftypavif", b"ftypavis")  # after the first 4 bytes, where an MP4 has another brand
 LARGEST_FILE = 2**30  # bytes, of those that are read
 
 
@@ -51,21 +53,30 @@ LARGEST_FILE = 2**30  # bytes, of those that are read
 
 
 def encode(
-    image: Image.Image, format: str, quality: int | None, texts: dict[str, str] | None = None
+    image: Image.Image,
+    format: str,
+    quality: int | None,
+    texts: dict[str, str] | None = None,
+    dpi: int | None = None,
 ) -> bytes:
-    """Return the bytes of a file. With quality None WebP is lossless and JPEG has 95; PNG has no
-    quality."""
+    """Return the bytes of a file. With quality None WebP is lossless, JPEG has 95 and AVIF 90; PNG
+    has no quality. `dpi` are the pixels of an inch on paper."""
     buffer = BytesIO()
+    inch = {} if dpi is None else {"dpi": (dpi, dpi)}
     if format == "png":
-        image.save(buffer, "PNG", pnginfo=png_info(texts) if texts else None)
+        image.save(buffer, "PNG", pnginfo=png_info(texts) if texts else None, **inch)
     elif format == "webp":
         options = {"lossless": True} if quality is None else {"quality": quality}
-        embedded = exif_and_xmp(texts) if texts else {}
+        embedded = exif_and_xmp(texts, dpi) if texts else {}
         image.save(buffer, "WEBP", method=4, **options, **embedded)
+    elif format == "avif":
+        quality = 90 if quality is None else quality
+        embedded = exif_and_xmp(texts, dpi) if texts else {}
+        image.save(buffer, "AVIF", quality=quality, subsampling="4:4:4", **embedded)
     else:
-        embedded = {"exif": exif(texts)} if texts else {}
+        embedded = {"exif": exif(texts, dpi)} if texts else {}
         quality = 95 if quality is None else quality
-        image.save(buffer, "JPEG", quality=quality, subsampling="4:4:4", **embedded)
+        image.save(buffer, "JPEG", quality=quality, subsampling="4:4:4", **embedded, **inch)
         return with_xmp(buffer.getvalue(), texts["guided"]) if texts else buffer.getvalue()
     return buffer.getvalue()
 
@@ -86,9 +97,9 @@ def encodable(text: str) -> str:
     return joined.encode("utf-8", "replace").decode("utf-8")
 
 
-def exif_and_xmp(texts: dict[str, str]) -> dict[str, bytes]:
-    """Return the chunks of a WebP, which may have any length."""
-    return {"exif": exif(texts), "xmp": xmp(texts["guided"])}
+def exif_and_xmp(texts: dict[str, str], dpi: int | None = None) -> dict[str, bytes]:
+    """Return the chunks of a WebP or an AVIF, which may have any length."""
+    return {"exif": exif(texts, dpi), "xmp": xmp(texts["guided"])}
 
 
 def comment(texts: dict[str, str]) -> bytes:
@@ -101,25 +112,38 @@ def mp4_tags(texts: dict[str, str]) -> dict[str, str]:
     return {"comment": encodable(texts["parameters"]), "guided": encodable(texts["guided"])}
 
 
-def exif(texts: dict[str, str]) -> bytes:
-    """Return EXIF data with the tags Software and UserComment. Pillow would write the comment with
-    the type `byte`, where EXIF requires `undefined`, so the bytes are laid out here."""
+def exif(texts: dict[str, str], dpi: int | None = None) -> bytes:
+    """Return EXIF data with the tags Software and UserComment, and those of the resolution. Pillow
+    would write the comment with the type `byte`, where EXIF requires `undefined`, so the bytes are
+    laid out here."""
     prompts, newline, facts = encodable(texts["parameters"]).rpartition("\n")
     comment = prompts[: LONGEST_COMMENT - len(facts)] + newline + facts
     undefined = b"UNICODE\0" + comment.encode("utf-16-be")
     ascii = SOFTWARE.encode("ascii") + b"\0"
-    inner = 38 + len(ascii) + len(ascii) % 2  # where the second directory begins
+    count = 2 if dpi is None else 5  # tags of the first directory
+    text = 14 + 12 * count  # where the text of Software begins
+    inner = text + len(ascii) + len(ascii) % 2  # where the second directory begins
+    ratio = inner + 18 + len(undefined)  # where the resolution stands
+    resolution = b""
+    if dpi is not None:
+        resolution = (
+            struct.pack(">HHII", X_RESOLUTION, RATIONAL, 1, ratio)
+            + struct.pack(">HHII", Y_RESOLUTION, RATIONAL, 1, ratio)
+            + struct.pack(">HHIHH", RESOLUTION_UNIT, SHORT, 1, INCH, 0)
+        )
     return (
         b"Exif\0\0MM\0*"
-        + struct.pack(">IH", 8, 2)
-        + struct.pack(">HHII", SOFTWARE_TAG, ASCII, len(ascii), 38)
+        + struct.pack(">IH", 8, count)
+        + resolution  # in the order of the tags' numbers
+        + struct.pack(">HHII", SOFTWARE_TAG, ASCII, len(ascii), text)
         + struct.pack(">HHII", EXIF_IFD, LONG, 1, inner)
         + struct.pack(">I", 0)
-        + ascii.ljust(inner - 38, b"\0")
+        + ascii.ljust(inner - text, b"\0")
         + struct.pack(">H", 1)
         + struct.pack(">HHII", USER_COMMENT, UNDEFINED, len(undefined), inner + 18)
         + struct.pack(">I", 0)
         + undefined
+        + (b"" if dpi is None else struct.pack(">II", dpi, 1))
     )
 
 
@@ -183,7 +207,7 @@ def opened(path: Path) -> Iterator[Any]:
         with without_pixel_limit(), Image.open(path, formats=FORMATS) as image:
             yield image
     except Image.UnidentifiedImageError as error:
-        raise BadInput(f"{path} is no PNG, WebP, JPEG, GIF or MP4") from error
+        raise BadInput(f"{path} is no PNG, WebP, AVIF, JPEG, GIF or MP4") from error
     except BadInput:
         raise
     except (OSError, EOFError, ValueError, LookupError, SyntaxError, RuntimeError) as error:
@@ -192,7 +216,7 @@ def opened(path: Path) -> Iterator[Any]:
 
 
 def is_picture(path: Path) -> bool:
-    """Return whether the file begins as a PNG, JPEG, WebP or GIF does."""
+    """Return whether the file begins as a PNG, JPEG, WebP, AVIF or GIF does."""
     try:
         if not path.is_file():
             return False
@@ -201,7 +225,8 @@ def is_picture(path: Path) -> bool:
     except OSError:
         return False
     known = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8")
-    return begun.startswith(known) or (begun[:4] == b"RIFF" and begun[8:] == b"WEBP")
+    riff = begun[:4] == b"RIFF" and begun[8:] == b"WEBP"
+    return begun.startswith(known) or riff or begun[4:] in AVIF
 
 
 def texts(path: Path) -> dict[str, str]:
@@ -243,7 +268,8 @@ def exif_text(value: Any) -> str:
 
 def is_mp4(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(12)[4:8] == b"ftyp"
+        begun = file.read(12)
+    return begun[4:8] == b"ftyp" and begun[4:] not in AVIF
 
 
 def read_mp4(path: Path) -> str | None:

@@ -25,9 +25,10 @@ def save(
     settings: dict[str, Any],
     format: str = "png",
     quality: int | None = None,
+    dpi: int | None = None,
 ) -> None:
     """Write a picture with its settings inside, durably, because the manifest refers to it."""
-    data = metadata.encode(image, format, quality, texts(settings, image.size))
+    data = metadata.encode(image, format, quality, texts(settings, image.size), dpi)
     files.write(path, data, durable=True)
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from guided.canvas import upscale
 from guided.canvas.upscale import Enlarger
 from guided.errors import BadInput
 
@@ -42,3 +43,15 @@ def disc(side: int) -> torch.Tensor:
 def test_an_upscaler_that_is_not_there_is_named():
     with pytest.raises(BadInput, match="nowhere"):
         Enlarger.load("nowhere.safetensors", CPU)
+
+
+@pytest.mark.parametrize("size", [(70, 40), (40, 70), (65, 97)])
+def test_a_large_picture_in_tiles_is_the_same_as_all_at_once(size, monkeypatch):
+    """The embedded upscaler sees 12 pixels around one."""
+    enlarger = Enlarger.load("embedded/upscaler.safetensors", CPU)
+    image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(3))
+    whole = enlarger(image, 4)
+    monkeypatch.setattr(upscale, "TILE", 32)
+    torch.testing.assert_close(enlarger(image, 4), whole, atol=1e-5, rtol=0)
+    monkeypatch.setattr(upscale, "MARGIN", 4)  # too small: the seams are seen
+    assert (enlarger(image, 4) - whole).abs().max() > 1e-3

@@ -35,7 +35,7 @@ MEANINGS = [
     ("cfg_scale=7", "guide.clip.scale"),
     ("guidance_scale=7.5", "guide.clip.scale"),
     ("cfg=7", "guide.clip.scale"),
-    ("upscale=4", "output.still.enlarge=4"),
+    ("upscale_by=4", "upscale=4"),
     ("video=true", "output=[still,video]"),
     ("animate=true", "output=[still,video]"),
     ("gpu=1", "device=cuda:1"),

@@ -176,6 +176,32 @@ def test_what_cannot_be_kept_to_is_refused_by_name(words, part, photo):
     assert part in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "words, part",
+    [
+        (["upscale=3"], "upscale=3 is not one of 2, 4"),
+        (
+            ["upscale=2", "output=[metrics]"],
+            "upscale=2 needs a picture to enlarge: output=[still]",
+        ),
+        (["upscale=4", "size=[8192,8192]"], "makes a picture of 32768x32768 pixels"),
+        (["upscaler=none.pth"], "upscaler=./none.pth is not there"),
+        (["upscaler=larger"], "upscaler=larger is not embedded, bicubic or a file"),
+        (["output.still.sharpen=9"], "output.still.sharpen=9.0 must be a number from 0 to 3"),
+    ],
+)
+def test_what_cannot_be_enlarged_is_refused_by_name(words, part):
+    with pytest.raises(BadInput) as caught:
+        plan(*words)
+    assert part in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_every_model_has_an_upscaler_when_it_is_asked_for():
+    assert plan("generator=pixels").upscaler == ""
+    assert plan("generator=pixels", "upscale=2").upscaler == plan("upscale=2").upscaler != ""
+    assert plan("upscale=2", "upscaler=bicubic").upscaler == ""
+
+
 def test_a_plan_needs_no_torch():
     """Its import takes seconds, in which nothing is said of a wrong setting."""
     plan = "plan = Plan.read(compose(['prompt=a', 'seed=1'])); assert plan.clips"

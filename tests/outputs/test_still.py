@@ -1,10 +1,11 @@
 """Finished pictures: formats, sizes and the settings inside."""
 
 import pytest
+import torch
 from PIL import Image
 
 from guided.outputs.still import Still
-from guided.runs import record
+from guided.runs import metadata, record
 from tests.outputs.frames import all_frames, watch
 
 
@@ -20,7 +21,10 @@ def test_still_keeps_the_last_frame_of_each_image_with_its_own_seed(run):
         assert "Seed: 10" in image.text["parameters"]
 
 
-@pytest.mark.parametrize(("format", "suffix"), [("webp", "webp"), ("jpeg", "jpg"), ("jpg", "jpg")])
+@pytest.mark.parametrize(
+    ("format", "suffix"),
+    [("webp", "webp"), ("jpeg", "jpg"), ("jpg", "jpg"), ("avif", "avif")],
+)
 def test_still_in_other_formats_holds_its_settings_too(run, format, suffix):
     run.settings["words"] = ["prompt=x"]  # without those of the run (guided.batch.planning)
     watch(Still(format=format), run, all_frames())
@@ -32,8 +36,10 @@ def test_still_in_other_formats_holds_its_settings_too(run, format, suffix):
 @pytest.mark.parametrize(
     ("settings", "part"),
     [
-        ({"format": "gif"}, "format=gif is not one of png, webp, jpeg"),
-        ({"quality": 80}, "quality=80 is for webp and jpeg"),
+        ({"format": "gif"}, "format=gif is not one of png, webp, avif, jpeg"),
+        ({"quality": 80}, "quality=80 is for webp, avif, jpeg"),
+        ({"sharpen": 4}, "sharpen=4 must be a number from 0 to 3; the nearest is 3"),
+        ({"dpi": 0}, "dpi=0 must be a whole number from 1 to 10000; the nearest is 1"),
         ({"format": "webp", "quality": 101}, "quality=101"),
     ],
 )
@@ -57,3 +63,53 @@ def test_a_picture_too_large_for_its_format_is_told_before_it_is_drawn():
 def test_auto_enlarges_until_the_shorter_side_has_512_pixels_but_16_times_at_most(drawn, saved):
     times = Still(enlarge="auto").times(drawn)
     assert (drawn[0] * times, drawn[1] * times) == saved
+
+
+@pytest.mark.parametrize("format", ["png", "webp", "avif", "jpeg"])
+def test_the_resolution_for_print_is_where_other_programs_read_it(run, format):
+    """Pillow reads it of PNG (pHYs) and JPEG (JFIF), and of every EXIF."""
+    watch(Still(format=format, dpi=300), run, all_frames())
+    path = next(run.folder.glob("image_0001.*"))
+    with Image.open(path) as image:
+        if format in ("png", "jpeg"):
+            assert image.info["dpi"] == pytest.approx((300, 300), abs=0.01)
+        if format != "png":
+            exif = image.getexif()
+            assert (exif[0x011A], exif[0x011B], exif[0x0128]) == (300, 300, 2)
+            assert "Seed: 10" in metadata.texts(path)["UserComment"]
+    assert record.read(path)["seed"] == 10
+
+
+def test_sharpening_raises_the_contrast_of_edges_and_leaves_flat_parts(run):
+    edge = torch.full((1, 3, 8, 16), 0.3)
+    edge[..., 8:] = 0.6
+    pictures = []
+    for amount in (0, 1):
+        one = all_frames()[3]
+        one.image = edge
+        watch(Still(sharpen=amount), run, [one])
+        with Image.open(run.folder / "image_0000.png") as image:
+            pictures.append([image.getpixel((x, 4))[0] for x in range(16)])
+    plain, sharp = pictures
+    assert sharp[:4] == plain[:4] and sharp[12:] == plain[12:]
+    assert sharp[7] < plain[7] and sharp[8] > plain[8]
+
+
+def test_upscaling_comes_beside_enlarging(run):
+    run.upscale = 4
+    watch(Still(enlarge=2), run, all_frames())
+    with Image.open(run.folder / "image_0000.png") as image:
+        assert image.size == (6 * 8, 4 * 8)
+
+
+@pytest.mark.parametrize(
+    ("enlarge", "upscale", "words"),
+    [
+        (16, 1, "enlarge=16 makes a picture of 131072x131072 pixels, .* nearest is enlarge=2"),
+        (2, 4, "makes a picture of 65536x65536 pixels, .* not even upscale=4 fits"),
+    ],
+)
+def test_more_pixels_than_can_be_made_are_refused_before_drawing(enlarge, upscale, words):
+    Still(enlarge=2).check((8192, 8192))
+    with pytest.raises(ValueError, match=words):
+        Still(enlarge=enlarge).check((8192, 8192), upscale)

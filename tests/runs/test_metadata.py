@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from guided.errors import BadInput
 from guided.runs import layout, metadata
 
-FORMATS = ("png", "webp", "jpeg")
+FORMATS = ("png", "webp", "avif", "jpeg")
 KEYBOARD = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=200)
 
 

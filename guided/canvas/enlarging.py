@@ -1,0 +1,62 @@
+"""The settings `upscale` and `upscaler`, checked before torch is imported."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from guided.errors import BadInput, nearest, not_one_of, shown
+from guided.models.cards import is_path, locate
+from guided.models.recognise import shapes
+
+FACTORS = (2, 4)
+EMBEDDED, BICUBIC = "embedded", "bicubic"
+WEIGHTS = "embedded/upscaler.safetensors"  # of EMBEDDED
+ENDINGS = (".safetensors", ".pth", ".pt", ".ckpt")
+
+
+def read_upscale(value: object) -> int | None:
+    """Return the factor, 2 or 4; None: none. Raise BadInput for another."""
+    if value is not None and value not in FACTORS:
+        raise BadInput(not_one_of("upscale", value, map(str, FACTORS)))
+    return value if isinstance(value, int) else None
+
+
+def read_upscaler(value: str | None, own: str, upscales: bool) -> str:
+    """Return the name of the weights of the chosen upscaler; empty: bicubic interpolation. Unless
+    one is chosen they are the model's `own`, and without these the embedded one's if the picture
+    is upscaled. Raise BadInput for what is neither a choice nor a file of weights."""
+    if value is None:
+        return own or (WEIGHTS if upscales else "")
+    if value in (EMBEDDED, BICUBIC):
+        return WEIGHTS if value == EMBEDDED else ""
+    if not value.lower().endswith(ENDINGS):
+        raise BadInput(
+            f"upscaler={shown(value)} is not {EMBEDDED}, {BICUBIC} or a file "
+            f"({', '.join(ENDINGS)}){nearest(value, (EMBEDDED, BICUBIC))}"
+        )
+    return value if is_path(value) else f"./{value}"
+
+
+def is_users(name: str) -> bool:
+    """Return whether weights are a file of the user's, which spandrel reads."""
+    return is_path(name)
+
+
+def check_upscaler(name: str) -> None:
+    """Raise BadInput unless the weights of an upscaler are there and can be used."""
+    if not name:
+        return
+    path = locate(name)
+    if path is None or not path.is_file():
+        raise BadInput(f"upscaler={name} is not there")
+    if not is_users(name):
+        return
+    if find_spec("spandrel") is None:
+        raise BadInput(
+            f"upscaler={name}: to use an upscaling network of others needs spandrel, which is not "
+            "here: pip install spandrel; or upscaler=embedded"
+        )
+    try:
+        shapes(path)
+    except BadInput as error:
+        raise BadInput(f"upscaler={name}: {error}") from error
