@@ -1,6 +1,6 @@
 """index.html: the same page in every folder; gallery-data.js has the data of the pictures.
 
-Styles and scripts are inside the page. Its content security policy allows nothing else: a script
+Styles and scripts are inside the page; the scripts are modules, which the studio's page shares. Its content security policy allows nothing else: a script
 in a prompt has the wrong hash, and no address outside the folder is fetched.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
+import re
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from guided.runs import files
 log = logging.getLogger(__name__)
 NAME = "index.html"
 SOURCES = Path(__file__).parent / "page"
-SCRIPTS = ("words", "pictures", "filters", "wall", "grid", "making", "lightbox", "main")
+SCRIPTS = "words loading pictures filters wall grid making lightbox main".split()
+# Statements of modules, which a page from disk cannot load: there, all are one script.
+MODULES = re.compile(r"^import [^;]+;\n|^export (?=\w)", re.MULTILINE)
 MARK = b'<meta name="generator" content="guided">'
 
 
@@ -54,7 +57,7 @@ def render() -> str:
         keep_trailing_newline=True,
     )
     style = source("style.css")
-    program = "".join(source(f"{name}.js") for name in SCRIPTS)
+    program = "".join(MODULES.sub("", source(f"{name}.js")) for name in SCRIPTS)
     program = f'"use strict";\n{{\n{program}}}\n'
     return environment.get_template("page.html").render(
         style=Trusted(style),

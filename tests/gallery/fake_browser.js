@@ -16,6 +16,18 @@ class Node {
     }, contains: (name) => this.className.split(" ").includes(name) };
   }
   get children() { return this.childNodes.filter((child) => child instanceof Node); }
+  get firstElementChild() { return this.children[0] ?? null; }
+  get nextElementSibling() {
+    const all = this.parent?.children ?? [];
+    return all[all.indexOf(this) + 1] ?? null;
+  }
+  insertBefore(node, next) {
+    node.remove();
+    node.parent = this;
+    this.childNodes.splice(next ? this.childNodes.indexOf(next) : this.childNodes.length, 0, node);
+  }
+  getBoundingClientRect() { return { top: 0 }; }
+  get clientWidth() { return this.hidden ? 0 : 1200; }
   get childElementCount() { return this.children.length; }
   get isConnected() { return this.tag === "html" || Boolean(this.parent?.isConnected); }
   get textContent() { return this.childNodes.map((child) => child.textContent ?? child).join(""); }
@@ -91,14 +103,14 @@ const document = {
   addEventListener: (name, action) => { listeners[name] = action; },
   activeElement: null, currentScript: null,
 };
-const window = { addEventListener: () => {} };
+const window = { addEventListener: () => {}, scrollY: 0, innerWidth: 1200, innerHeight: 1e6 };
 const context = vm.createContext({
   // What steps may call: a click on a picture.
   open: (card) => listeners.click({ target: { closest: () => card }, preventDefault() {} }),
   window, document, navigator: { language: input.language ?? "en" }, Intl, CSS: { escape: String },
   location: { pathname: "/a/index.html", search: "", hash: "" }, history: { replaceState() {} },
   localStorage: { getItem: () => null, setItem() {} }, setTimeout: () => 0, clearInterval() {},
-  setInterval: () => 0, Image: class {}, DOMParser: class {
+  setInterval: () => 0, ResizeObserver: class { observe() {} }, Image: class {}, DOMParser: class {
     parseFromString() { return { documentElement: { localName: "none" } }; }
   },
 });

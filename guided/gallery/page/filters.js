@@ -1,9 +1,12 @@
 // Which pictures are shown, in which order: pure functions of what is chosen above the wall.
 
+import { batches, isAbsent, overAll, pictures, stateOf } from "./pictures.js";
+import { $, el, language, say } from "./words.js";
+
 const NAMES = ["batch", "artist", "look", "model", "seed", "state"];
 const TOO_MANY = 400;  // choices: then one types
 
-const chosen = { text: "", sort: "", ...Object.fromEntries(NAMES.map((name) => [name, ""])) };
+export const chosen = { text: "", sort: "", ...Object.fromEntries(NAMES.map((name) => [name, ""])) };
 
 function valuesOf(p, name) {
   if (name === "batch") return overAll ? [p.batch.folder] : [];
@@ -20,9 +23,9 @@ function fits(p, tokens) {
 }
 
 // The pictures, and where a state is chosen, also what is no picture yet.
-function offered() { return [...pictures.values()].filter((p) => chosen.state || !isAbsent(p)); }
+export function offered() { return [...pictures.values()].filter((p) => chosen.state || !isAbsent(p)); }
 
-function shown() {
+export function shown() {
   const tokens = chosen.text.toLowerCase().split(/\s+/).filter(Boolean);
   return offered().filter((p) => fits(p, tokens)).sort(ORDERS[order()]);
 }
@@ -31,17 +34,17 @@ const made = (p) => Date.parse(p.batch.made ?? "") || 0;
 const time = (p) => p.time ?? Infinity;
 const byNumber = (a, b) => made(b) - made(a) || (a.batch.folder < b.batch.folder ? 1 : -1) *
   (a.batch === b.batch ? 0 : 1) || a.number - b.number;
-const ORDERS = {
+export const ORDERS = {
   number: byNumber,
   score: (a, b) => (b.score ?? -Infinity) - (a.score ?? -Infinity) || byNumber(a, b),
   newest: (a, b) => (b.time ?? -Infinity) - (a.time ?? -Infinity) || byNumber(a, b),
   oldest: (a, b) => time(a) - time(b) || byNumber(a, b),
 };
 
-function order() { return chosen.sort in ORDERS ? chosen.sort : "number"; }
+export function order() { return chosen.sort in ORDERS ? chosen.sort : "number"; }
 
 // The selects: only those among whose values one can choose.
-function offerChoices(changed) {
+export function offerChoices(changed) {
   const place = $("choices");
   const selects = NAMES.map((name) => {
     const counts = new Map();
@@ -90,7 +93,7 @@ function batchNames() {
   return names;
 }
 
-function forget() {
+export function forget() {
   for (const name of NAMES) chosen[name] = "";
   chosen.text = $("search").value = "";
 }

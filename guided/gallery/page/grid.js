@@ -1,8 +1,12 @@
 // The grid: two settings of a sweep along its sides, and in each field the pictures that have both.
 
+import { batches, caption, overAll } from "./pictures.js";
+import { makeCard } from "./wall.js";
+import { $, el, say } from "./words.js";
+
 const sides = { across: null, down: null };  // names of axes; "" is none
 
-function gridAxes() { return overAll ? [] : batches[0]?.axes ?? []; }
+export function gridAxes() { return overAll ? [] : batches[0]?.axes ?? []; }
 
 function settleSides() {
   const names = gridAxes().map((axis) => axis.name);
@@ -14,7 +18,7 @@ function settleSides() {
   if (sides.across === null || !good(sides.across)) sides.across = best.find((n) => n !== sides.down) ?? "";
 }
 
-function layOut(found) {
+export function layOut(found, redraw) {
   const place = $("grid");
   const axes = gridAxes();
   settleSides();
@@ -31,7 +35,7 @@ function layOut(found) {
     el("th", { scope: "row" }, el("span", { textContent: label(value, y) })),
     ...columns.map((_, i) => el("td", {}, field(fields.get(`${i},${j}`) ?? [])))));
   place.replaceChildren(
-    el("p", { class: "sides" }, chooser("down"), swapper(), chooser("across")),
+    el("p", { class: "sides" }, chooser("down", redraw), swapper(redraw), chooser("across", redraw)),
     el("div", { class: "scroll" }, el("table", {}, el("thead", {}, head), el("tbody", {}, ...body))),
   );
 }
@@ -53,7 +57,7 @@ function field(found) {
   }));
 }
 
-function chooser(side) {
+function chooser(side, redraw) {
   const options = ["", ...gridAxes().map((axis) => axis.name)].map((name) => el("option", {
     value: name, selected: name === sides[side], textContent: name || say("nothing"),
   }));
@@ -64,14 +68,14 @@ function chooser(side) {
         const other = side === "down" ? "across" : "down";
         if (event.target.value === sides[other]) sides[other] = sides[side];
         sides[side] = event.target.value;
-        show();
+        redraw();
       },
     }, ...options));
 }
 
-function swapper() {
+function swapper(redraw) {
   return el("button", {
     type: "button", class: "quiet", textContent: "⇄", "aria-label": `${say("across")} ⇄ ${say("down")}`,
-    onclick: () => { [sides.across, sides.down] = [sides.down, sides.across]; show(); },
+    onclick: () => { [sides.across, sides.down] = [sides.down, sides.across]; redraw(); },
   });
 }

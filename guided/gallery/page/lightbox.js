@@ -1,11 +1,20 @@
 // One picture, large, with everything about it. Arrow keys go on in the order of the wall.
 
-const lightbox = $("lightbox");
-let opened = null;  // id
+import { plotNode, imageAt, scrubber, settingsNode, stepsOf } from "./making.js";
+import { addressOf, describe, isSmall, pictures, stateOf } from "./pictures.js";
+import { $, el, say, saySpan } from "./words.js";
+
+export const lightbox = $("lightbox");
+export let opened = null;  // id
 let sequence = [];  // ids, as the wall shows them
 let playing = null;  // the slider of the picture at hand
 
-function openPicture(id) {
+// What pages differ in: how the details of a picture are read, and what can be done with it.
+export const hooks = { details: async () => null, actions: () => [] };
+
+export function follow(found) { sequence = found.map((p) => p.id); }
+
+export function openPicture(id) {
   const p = pictures.get(id);
   if (!p) return;
   opened = id;
@@ -27,17 +36,14 @@ function openPicture(id) {
   remember(id);
   fillStage(stage, p);
   fillPanel(panel, p);
-  const address = addressOf.making(p);
-  if (address) {
-    load(address).then(([making]) => { if (opened === id) fillMaking(stage, panel, p, making); }, () => {});
-  }
+  hooks.details(p).then((making) => { if (making && opened === id) fillMaking(stage, panel, p, making); }, () => {});
 }
 
-function button(name, text, action, disabled) {
+export function button(name, text, action, disabled) {
   return el("button", { type: "button", class: name, textContent: text, title: say(name), "aria-label": say(name), onclick: action, disabled });
 }
 
-function go(by) {
+export function go(by) {
   const next = sequence[sequence.indexOf(opened) + by];
   if (next !== undefined) openPicture(next);
 }
@@ -87,9 +93,7 @@ function fillPanel(panel, p) {
     p.video ? filmNode(p) : "",
     el("dl", {}, ...facts.flatMap(([name, value]) => [
       el("dt", { textContent: name === "size" ? "px" : say(name) }), el("dd", { textContent: value })])),
-    overAll ? linkNode(`${p.batch.folder}index.html`, `${say("batch")}: ${p.batch.title} ›`)
-      : p.batch.below ? linkNode($("all").getAttribute("href"), `${say("gallery")} ›`) : "",
-    el("div", { class: "commands" }, ...commands(p)),
+    ...hooks.actions(p),
     el("div", { class: "making" }),
     el("p", { class: "files" },
       p.file ? el("a", { href: addressOf.full(p), textContent: say("open") }) : "",
@@ -97,7 +101,7 @@ function fillPanel(panel, p) {
   );
 }
 
-function linkNode(address, text) { return el("p", {}, el("a", { href: address, textContent: text })); }
+export function linkNode(address, text) { return el("p", {}, el("a", { href: address, textContent: text })); }
 
 // A player of the film. Browsers have one for MP4; an animated WebP or GIF is started and stopped
 // by showing it or the finished picture.
@@ -121,16 +125,7 @@ function filmNode(p) {
   return el("div", { class: "player" }, image, play);
 }
 
-function commands(p) {
-  if (!p.file) return [commandNode("resume", command(`resume=${p.batch.place}`))];
-  const from = `from=${p.batch.place}/${decodeURIComponent(p.file)}`;
-  return [
-    commandNode("repeat", command(from)),
-    commandNode("vary", command(from, `seed=${(p.seed ?? 0) + 1}`, "count=4")),
-  ];
-}
-
-function commandNode(name, text) {
+export function commandNode(name, text) {
   const copy = el("button", { type: "button", class: "copy", textContent: say("copy"), onclick: async () => {
     copy.textContent = await copied(text) ? say("copied") : say("copy");
     setTimeout(() => { copy.textContent = say("copy"); }, 1500);
@@ -139,7 +134,7 @@ function commandNode(name, text) {
     el("code", { tabIndex: 0, textContent: text }), copy);
 }
 
-async function copied(text) {
+export async function copied(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;

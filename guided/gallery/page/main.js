@@ -1,17 +1,26 @@
 // The page: its title, its tools, the keys, and looking again while a batch runs.
 
+import { chosen, forget, offerChoices, offered, order, ORDERS, shown } from "./filters.js";
+import { gridAxes, layOut } from "./grid.js";
+import { commandNode, follow, go, hooks, linkNode, opened, openPicture } from "./lightbox.js";
+import { load } from "./loading.js";
+import { addressOf, batches, command, isAlive, isUnfinished, overAll, pictures, stateOf, take } from "./pictures.js";
+import { hang, move, setHeight } from "./wall.js";
+import { $, el, language, memory, say, sayCount, saySpan, switchLanguage } from "./words.js";
+
+const SOON = 2000, LATE = 60000;  // milliseconds between looks at a running batch
+const LOST = 90;  // seconds without a change, after which no time left is shown
 let view = "wall";
 
 function show() {
   const found = shown();
-  sequence = found.map((p) => p.id);
+  follow(found);
   const gridded = gridAxes().length > 0;
   if (!gridded) view = "wall";
   $("wall").hidden = view !== "wall";
   $("grid").hidden = view !== "grid";
-  if (view === "wall") hang(found); else layOut(found);
   document.body.classList.toggle("single", isSingle());
-  setHeight(Number($("height").value));
+  if (view === "wall") hang(found); else layOut(found, show);
   $("found").textContent = sayFound(found);
   $("message").hidden = found.length > 0;
   $("message").replaceChildren(...(offered().length || chosen.state
@@ -28,6 +37,22 @@ function sayFound(found) {
   const isThere = (p) => p.file !== undefined;
   const [here, all] = [found, [...pictures.values()]].map((some) => some.filter(isThere).length);
   return here === all ? sayCount(all) : say("of", here, sayCount(all));
+}
+
+hooks.details = async (p) => addressOf.making(p) ? (await load(addressOf.making(p)))[0] : null;
+hooks.actions = (p) => [
+  overAll ? linkNode(`${p.batch.folder}index.html`, `${say("batch")}: ${p.batch.title} ›`)
+    : p.batch.below ? linkNode($("all").getAttribute("href"), `${say("gallery")} ›`) : "",
+  el("div", { class: "commands" }, ...commands(p)),
+];
+
+function commands(p) {
+  if (!p.file) return [commandNode("resume", command(`resume=${p.batch.place}`))];
+  const from = `from=${p.batch.place}/${decodeURIComponent(p.file)}`;
+  return [
+    commandNode("repeat", command(from)),
+    commandNode("vary", command(from, `seed=${(p.seed ?? 0) + 1}`, "count=4")),
+  ];
 }
 
 function hereOnDisk() { return decodeURIComponent(location.pathname.replace(/\/[^/]*$/, "")); }
@@ -121,8 +146,7 @@ $("search").oninput = (event) => { chosen.text = event.target.value; show(); };
 $("sort").onchange = (event) => { chosen.sort = event.target.value; show(); };
 $("tools").onsubmit = (event) => event.preventDefault();
 $("language").onclick = () => {
-  language = language === "zh" ? "en" : "zh";
-  memory.set("language", language);
+  switchLanguage();
   refresh();
 };
 document.addEventListener("click", (event) => {

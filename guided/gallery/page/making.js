@@ -1,7 +1,9 @@
 // How a picture came about: its steps under a slider, the curves, every setting.
 
+import { el, say } from "./words.js";
+
 // The steps of a picture: previews, or the tiles of a strip. Each draws itself onto the stage.
-function stepsOf(p, making) {
+export function stepsOf(p, making) {
   if (making.steps.length > 1) {
     return making.steps.map(([step, file]) => ({ step, image: p.batch.folder + file }));
   }
@@ -13,7 +15,7 @@ function stepsOf(p, making) {
 }
 
 const loaded = new Map();  // address -> promise of an image; a slider moves faster than a disk
-function imageAt(address) {
+export function imageAt(address) {
   if (!loaded.has(address)) {
     if (loaded.size > 300) loaded.clear();
     loaded.set(address, new Promise((resolve) => {
@@ -27,7 +29,7 @@ function imageAt(address) {
 }
 
 // A slider over the steps; `paint` shows one, or null for the finished picture.
-function scrubber(steps, total, paint) {
+export function scrubber(steps, total, paint) {
   const end = steps.length;
   const told = el("output", {});
   const slider = el("input", {
@@ -78,7 +80,7 @@ function curveNode(svg) {
   return document.importNode(found, true);
 }
 
-function plotNode(plot, pick) {
+export function plotNode(plot, pick) {
   const mark = el("i", { class: "mark", hidden: true });
   const box = el("div", { class: "plot" }, curveNode(plot.svg), mark);
   const [, name, rest] = /^(\w+) ?(.*)$/s.exec(plot.name) ?? ["", plot.name, ""];
@@ -98,7 +100,7 @@ function plotNode(plot, pick) {
 
 function plain(number) { return String(Number(number.toPrecision(4))); }
 
-function settingsNode(settings) {
+export function settingsNode(settings) {
   const rows = settings.map(([key, value]) => el("tr", {},
     el("th", { scope: "row", textContent: key }), el("td", { textContent: value })));
   const search = el("input", {

@@ -1,38 +1,20 @@
-// The pictures, as gallery-data.js brings them, and loading it again while a batch runs.
+// The pictures of the page, and what is said of one.
 
-const pictures = new Map();  // id -> picture
-let batches = [];
-let overAll = false;  // the page of all batches, or that of one
+import { say } from "./words.js";
 
-const SOON = 2000, LATE = 60000;  // milliseconds between looks at a running batch
-const LOST = 90;  // seconds without a change, after which no time left is shown
-
-// A script that carries data calls guidedGallery with it; who asked for it gets it.
-window.guidedGallery = (text) => document.currentScript?.receive?.(JSON.parse(text));
-
-// Everything that its calls carry.
-function load(address) {
-  return new Promise((resolve, reject) => {
-    const data = [];
-    const script = el("script", {
-      src: address,
-      onload: () => { script.remove(); data.length ? resolve(data) : reject(new Error(address)); },
-      onerror: () => { script.remove(); reject(new Error(address)); },
-    });
-    script.receive = (found) => data.push(found);
-    document.head.append(script);
-  });
-}
+export const pictures = new Map();  // id -> picture
+export let batches = [];
+export let overAll = false;  // the page of all batches, or that of one
 
 // Takes in new data; the ids of what is new or has changed.
-function take(data) {
+export function take(data) {
   const changed = new Set();
   const there = new Set();
   overAll = data.all;
   batches = data.batches;
   for (const batch of batches) {
     for (const entry of batch.pictures) {
-      const id = batch.folder + entry.number;
+      const id = entry.id ?? batch.folder + entry.number;
       const stamp = JSON.stringify(entry);
       there.add(id);
       if (pictures.get(id)?.stamp === stamp) {
@@ -52,25 +34,25 @@ function take(data) {
 }
 
 // Whether pictures are left to draw.
-function isUnfinished(batch) {
+export function isUnfinished(batch) {
   return batch.pictures.some((p) => ["queued", "running", "stopped"].includes(p.state));
 }
 
 // Whether someone draws it: `alive` is the time (s) at which a worker last wrote its data, and
 // the next time is at most `grace` seconds later; the page of all batches is written less often.
 // A clock that was set back says nothing.
-function isAlive(batch) { return Math.abs(Date.now() / 1000 - (batch.alive ?? 0)) < (batch.grace ?? 0) * (overAll ? 3 : 1); }
+export function isAlive(batch) { return Math.abs(Date.now() / 1000 - (batch.alive ?? 0)) < (batch.grace ?? 0) * (overAll ? 3 : 1); }
 
-function stateOf(p) {
+export function stateOf(p) {
   return ["queued", "running"].includes(p.state) && !isAlive(p.batch) ? "stopped" : p.state;
 }
 
 // A picture that is not there. The wall has it only where its state is asked for.
-function isAbsent(p) {
+export function isAbsent(p) {
   return ["queued", "stopped", "skipped", ...(overAll ? ["failed"] : [])].includes(stateOf(p));
 }
 
-const addressOf = {
+export const addressOf = {
   full: (p) => p.file && p.batch.folder + p.file,
   thumb: (p) => p.size && `${p.batch.folder}thumbs/${pad(p.number)}.webp?${p.time}`,
   making: (p) => p.size && `${p.batch.folder}thumbs/${pad(p.number)}.js?${p.time}`,
@@ -80,15 +62,15 @@ const addressOf = {
 
 function pad(number) { return String(number).padStart(4, "0"); }
 
-function shape(p) {  // width / height
+export function shape(p) {  // width / height
   const size = p.size ?? p.batch.pictures.find((other) => other.size)?.size ?? [1, 1];
   return size[0] / size[1];
 }
 
-function isSmall(p) { return p.size && Math.max(...p.size) <= 64; }
+export function isSmall(p) { return p.size && Math.max(...p.size) <= 64; }
 
 // The values of the settings that differ within its batch, else its prompt.
-function caption(p) {
+export function caption(p) {
   const axes = p.batch.axes.map((axis, k) => [axis.name, axis.values[p.at[k]]]);
   const told = axes.filter(([name, value]) => name !== "prompt" && value);
   const parts = told.map(([name, value]) => name === "negative" ? say("unwanted", value)
@@ -97,11 +79,11 @@ function caption(p) {
   return parts.filter(Boolean).join(" · ");
 }
 
-function describe(p) { return say("alt", p.number, caption(p) || p.prompt); }
+export function describe(p) { return say("alt", p.number, caption(p) || p.prompt); }
 
 // For a shell: quoted where that is needed.
 function word(text) {
   return /^[\p{L}\p{N}_@%+=:,./-]+$/u.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-function command(...words) { return ["python run.py", ...words.map(word)].join(" "); }
+export function command(...words) { return ["python run.py", ...words.map(word)].join(" "); }

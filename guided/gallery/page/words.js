@@ -1,6 +1,6 @@
 // What the page says, in English and Chinese. Pictures' own texts are never translated.
 
-const WORDS = {
+export const WORDS = {
   en: {
     gallery: "All pictures", language: "中文", search: "Search prompts  ( / )", sort: "Sort",
     searchLabel: "Search prompts, artists, looks and seeds",
@@ -49,30 +49,35 @@ const WORDS = {
   },
 };
 
-const memory = {  // choices of the person who looks, where the browser lets a page keep them
+export const memory = {  // choices of the person who looks, where the browser lets a page keep them
   get(key) { try { return localStorage.getItem("guided-" + key); } catch { return null; } },
   set(key, value) { try { localStorage.setItem("guided-" + key, value); } catch { /* then not */ } },
 };
 
-let language = memory.get("language") ?? (/^zh\b/i.test(navigator.language) ? "zh" : "en");
+export let language = memory.get("language") ?? (/^zh\b/i.test(navigator.language) ? "zh" : "en");
 if (!Object.hasOwn(WORDS, language)) language = "en";
 
-function say(word, ...values) {
+export function switchLanguage() {
+  language = language === "zh" ? "en" : "zh";
+  memory.set("language", language);
+}
+
+export function say(word, ...values) {
   const text = Object.hasOwn(WORDS[language], word) ? WORDS[language][word] : word;
   return text.replace(/\{(\d)\}/g, (_, k) => values[k] ?? "");
 }
 
-function saySpan(seconds) {
+export function saySpan(seconds) {
   if (seconds < 90) return say("second", Math.max(1, Math.round(seconds)));
   if (seconds < 5400) return say("minute", Math.round(seconds / 60));
   if (seconds < 172800) return say("hour", (seconds / 3600).toFixed(1).replace(/\.0$/, ""));
   return say("day", Math.round(seconds / 86400));
 }
 
-function sayCount(n) { return say(n === 1 ? "one" : "many", n); }
+export function sayCount(n) { return say(n === 1 ? "one" : "many", n); }
 
 // The one way in which anything comes onto the page: texts as texts, never as HTML.
-function el(tag, properties = {}, ...children) {
+export function el(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
     if (name === "class") node.className = value;
@@ -84,4 +89,4 @@ function el(tag, properties = {}, ...children) {
   return node;
 }
 
-const $ = (id) => document.getElementById(id);
+export const $ = (id) => document.getElementById(id);
