@@ -1,7 +1,8 @@
 """index.html: the same page in every folder; gallery-data.js has the data of the pictures.
 
-Styles and scripts are inside the page; the scripts are modules, which the studio's page shares. Its content security policy allows nothing else: a script
-in a prompt has the wrong hash, and no address outside the folder is fetched.
+Styles and scripts are inside the page; the scripts are modules, which the studio's page shares.
+Its content security policy allows nothing else: a script in a prompt has the wrong hash, and no
+address outside the folder is fetched.
 """
 
 from __future__ import annotations
@@ -19,7 +20,17 @@ from guided.runs import files
 log = logging.getLogger(__name__)
 NAME = "index.html"
 SOURCES = Path(__file__).parent / "page"
-SCRIPTS = "words loading pictures filters wall grid making lightbox main".split()
+SCRIPTS = (
+    "words",
+    "loading",
+    "pictures",
+    "filters",
+    "wall",
+    "grid",
+    "making",
+    "lightbox",
+    "main",
+)
 # Statements of modules, which a page from disk cannot load: there, all are one script.
 MODULES = re.compile(r"^import [^;]+;\n|^export (?=\w)", re.MULTILINE)
 MARK = b'<meta name="generator" content="guided">'

@@ -3,10 +3,11 @@
 import { batches, isAbsent, overAll, pictures, stateOf } from "./pictures.js";
 import { $, el, language, say } from "./words.js";
 
-const NAMES = ["batch", "artist", "look", "model", "seed", "state"];
 const TOO_MANY = 400;  // choices: then one types
+let names = ["batch", "artist", "look", "model", "seed", "state"];  // of the filters
+export const chosen = { text: "", sort: "" };  // and the value of each filter; "" is none
 
-export const chosen = { text: "", sort: "", ...Object.fromEntries(NAMES.map((name) => [name, ""])) };
+export function filterBy(some) { names = some; }
 
 function valuesOf(p, name) {
   if (name === "batch") return overAll ? [p.batch.folder] : [];
@@ -16,7 +17,7 @@ function valuesOf(p, name) {
 }
 
 function fits(p, tokens) {
-  for (const name of NAMES) {
+  for (const name of names) {
     if (chosen[name] && !valuesOf(p, name).includes(chosen[name])) return false;
   }
   return tokens.every((token) => p.words.includes(token) || String(p.seed) === token);
@@ -30,7 +31,7 @@ export function shown() {
   return offered().filter((p) => fits(p, tokens)).sort(ORDERS[order()]);
 }
 
-const made = (p) => Date.parse(p.batch.made ?? "") || 0;
+const made = ({ batch }) => batch.parsed ??= Date.parse(batch.made ?? "") || 0;
 const time = (p) => p.time ?? Infinity;
 const byNumber = (a, b) => made(b) - made(a) || (a.batch.folder < b.batch.folder ? 1 : -1) *
   (a.batch === b.batch ? 0 : 1) || a.number - b.number;
@@ -46,7 +47,7 @@ export function order() { return chosen.sort in ORDERS ? chosen.sort : "number";
 // The selects: only those among whose values one can choose.
 export function offerChoices(changed) {
   const place = $("choices");
-  const selects = NAMES.map((name) => {
+  const selects = names.map((name) => {
     const counts = new Map();
     for (const p of name === "state" ? pictures.values() : offered()) {
       for (const value of valuesOf(p, name)) counts.set(value, (counts.get(value) ?? 0) + 1);
@@ -94,6 +95,6 @@ function batchNames() {
 }
 
 export function forget() {
-  for (const name of NAMES) chosen[name] = "";
+  for (const name of names) chosen[name] = "";
   chosen.text = $("search").value = "";
 }

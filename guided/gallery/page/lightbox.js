@@ -10,7 +10,8 @@ let sequence = [];  // ids, as the wall shows them
 let playing = null;  // the slider of the picture at hand
 
 // What pages differ in: how the details of a picture are read, and what can be done with it.
-export const hooks = { details: async () => null, actions: () => [] };
+// `within` are nodes of the page that stand in the dialog and stay.
+export const hooks = { details: async () => null, actions: () => [], within: () => [] };
 
 export function follow(found) { sequence = found.map((p) => p.id); }
 
@@ -28,6 +29,7 @@ export function openPicture(id) {
       button("previous", "‹", () => go(-1), at <= 0),
       button("next", "›", () => go(1), at < 0 || at >= sequence.length - 1),
       button("close", "×", () => lightbox.close(), false)),
+    ...hooks.within(),
   );
   lightbox.setAttribute("aria-label", describe(p));
   if (!lightbox.open) lightbox.showModal();
@@ -43,9 +45,11 @@ export function button(name, text, action, disabled) {
   return el("button", { type: "button", class: name, textContent: text, title: say(name), "aria-label": say(name), onclick: action, disabled });
 }
 
+// Opens the next picture, or the one before; whether there is one.
 export function go(by) {
   const next = sequence[sequence.indexOf(opened) + by];
   if (next !== undefined) openPicture(next);
+  return next !== undefined;
 }
 
 function remember(id) {

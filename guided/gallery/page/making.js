@@ -1,15 +1,16 @@
 // How a picture came about: its steps under a slider, the curves, every setting.
 
+import { addressOf } from "./pictures.js";
 import { el, say } from "./words.js";
 
 // The steps of a picture: previews, or the tiles of a strip. Each draws itself onto the stage.
 export function stepsOf(p, making) {
   if (making.steps.length > 1) {
-    return making.steps.map(([step, file]) => ({ step, image: p.batch.folder + file }));
+    return making.steps.map(([step, file]) => ({ step, image: addressOf.step(p, file) }));
   }
   const strip = making.strip;
   return (strip?.at ?? []).map((step, k) => ({
-    step, image: p.batch.folder + strip.file,
+    step, image: addressOf.step(p, strip.file),
     cut: [strip.gap + k * (strip.width + strip.gap), strip.gap, strip.width, strip.height],
   }));
 }

@@ -57,6 +57,7 @@ export const addressOf = {
   thumb: (p) => p.size && `${p.batch.folder}thumbs/${pad(p.number)}.webp?${p.time}`,
   making: (p) => p.size && `${p.batch.folder}thumbs/${pad(p.number)}.js?${p.time}`,
   preview: (p) => p.preview && p.batch.folder + p.preview,
+  step: (p, file) => p.batch.folder + file,
   video: (p) => p.video && p.batch.folder + p.video,
 };
 

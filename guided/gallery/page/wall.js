@@ -206,10 +206,19 @@ function sharpen(card, p) {
   if (source && image.getAttribute("src") !== source) image.src = source;
 }
 
-function dayOf(p) {
-  const date = new Date(p.batch.made ?? NaN);
-  if (isNaN(date)) return "";
-  return date.toLocaleDateString(language, { weekday: "long", year: "numeric", month: "long", day: "numeric" });
+const days = new Map();  // time -> its day, in `days.language`: formatting is slow
+
+function dayOf({ batch }) {
+  if (days.language !== language) {
+    days.clear();
+    days.language = language;
+    days.format = new Intl.DateTimeFormat(language, { dateStyle: "full" });
+  }
+  if (!days.has(batch.made)) {
+    const date = new Date(batch.made ?? NaN);
+    days.set(batch.made, isNaN(date) ? "" : days.format.format(date));
+  }
+  return days.get(batch.made);
 }
 
 let rowHeight = 200;

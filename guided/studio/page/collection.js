@@ -1,0 +1,99 @@
+// All pictures of the folder of runs, as the shared wall, filters and lightbox expect them.
+
+import { addressOf, pictures, take } from "/shared/pictures.js";
+import { get } from "/page/server.js";
+
+const FIRST = 200, MORE = 5000;  // pictures of a request: few at first, which are seen at once
+const entries = new Map();  // id -> a picture as the server has it
+const newer = new Set();  // ids that came in while all are read
+export let inTrash = false;  // the trash is shown
+
+Object.assign(addressOf, {
+  full: (p) => p.file,
+  thumb: (p) => p.thumb,
+  preview: () => null,
+  video: (p) => p.film,
+  step: (_, address) => address,
+});
+
+// Reads them all anew; `changed` is called whenever some more are there.
+export async function readAll(changed, trash = inTrash) {
+  inTrash = trash;
+  const found = new Set();
+  newer.clear();
+  for (let offset = 0, total = 1; offset < total;) {
+    const answer = await get(`/pictures?limit=${offset ? MORE : FIRST}&offset=${offset}${trash ? "&trash=true" : ""}`);
+    if (inTrash !== trash) return;  // the other is asked for by now
+    if (!offset) for (const id of entries.keys()) if (inTrash !== entries.get(id).trash) entries.delete(id);
+    for (const picture of answer.pictures) {
+      entries.set(picture.id, { ...picture, trash });
+      found.add(picture.id);
+    }
+    total = answer.total;
+    if (!answer.pictures.length) break;
+    offset += answer.pictures.length;
+    takeIn();
+    changed();
+  }
+  for (const id of entries.keys()) if (!found.has(id) && !newer.has(id)) entries.delete(id);
+  takeIn();
+  changed();
+}
+
+// Takes in the newest, which may have been made before the page heard of them.
+export async function readNewest(changed) {
+  if (inTrash) return;
+  const { pictures: found } = await get(`/pictures?limit=${FIRST}&offset=0`);
+  if (inTrash || found.every(({ id }) => entries.has(id))) return;
+  for (const picture of found) {
+    entries.set(picture.id, { ...picture, trash: false });
+    newer.add(picture.id);
+  }
+  takeIn();
+  changed();
+}
+
+// Reads one picture, which is new or has changed.
+export async function readOne(id) {
+  const picture = await get(`/pictures/${id}`);
+  entries.set(id, { ...picture, trash: inTrash });
+  newer.add(id);
+  takeIn();
+  return picture;
+}
+
+export function forgetOne(id) {
+  entries.delete(id);
+  takeIn();
+}
+
+function takeIn() {
+  const batches = new Map();
+  for (const picture of entries.values()) {
+    if (!batches.has(picture.run)) {
+      batches.set(picture.run, { folder: picture.run, made: picture.made, title: "", axes: [], pictures: [] });
+    }
+    batches.get(picture.run).pictures.push(entryOf(picture));
+  }
+  take({ all: true, batches: [...batches.values()] });
+}
+
+function entryOf(picture) {
+  return {
+    id: picture.id, number: picture.number, state: "done", prompt: picture.prompt, unwanted: picture.unwanted,
+    seed: picture.seed ?? undefined, score: picture.score ?? undefined, seconds: picture.seconds ?? undefined,
+    size: [picture.width, picture.height], artist: picture.artist, look: picture.look, model: picture.model,
+    time: Date.parse(picture.made) / 1000, thumb: picture.thumb, file: picture.file, film: picture.film ?? undefined,
+    video: picture.film ?? undefined, mark: picture.favourite ? ["favourite"] : [], prediction: picture.prediction,
+    run: picture.run, trash: picture.trash,
+  };
+}
+
+// The newest picture that has an artist or a look, as an example of it.
+export function exampleOf(group, name) {
+  let best = null;
+  for (const p of pictures.values()) {
+    if (p[group]?.includes(name) && (!best || p[group].length < best[group].length || p.time > best.time)) best = p;
+  }
+  return best;
+}

@@ -1,0 +1,85 @@
+// What will be sent: the input of the next prediction, which is shown whole. Nothing else is sent.
+
+import { memory } from "/shared/words.js";
+import { get, send } from "/page/server.js";
+
+export const schema = { settings: new Map(), choices: {} };
+export const draft = { input: {} };
+export const check = { answer: null, error: null, running: false };  // of the last preflight
+const listeners = [];
+
+export async function openDraft() {
+  const found = await get("/schema");
+  schema.settings = new Map(found.settings.map((setting) => [setting.name, setting]));
+  schema.choices = found.choices;
+  let kept = {};
+  try { kept = JSON.parse(memory.get("studio-draft") ?? "{}"); } catch { /* a new one */ }
+  replace(kept);
+}
+
+// Calls `listener` whenever the input or its check has changed.
+export function watch(listener) { listeners.push(listener); }
+
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+const isEmpty = (value) => value === undefined || value === "" || (Array.isArray(value) && !value.length);
+
+// Takes the value of a setting; an empty one and the default leave it out.
+export function set(name, value) {
+  const setting = schema.settings.get(name);
+  if (isEmpty(value) || (setting && same(value, setting.default))) delete draft.input[name];
+  else draft.input[name] = value;
+  changed();
+}
+
+export function replace(input) {
+  draft.input = Object.fromEntries(Object.entries(input ?? {}).filter(([name, value]) =>
+    (schema.settings.has(name) || name === "from") && !isEmpty(value)));
+  changed();
+}
+
+export function valueOf(name) { return draft.input[name] ?? schema.settings.get(name)?.default ?? null; }
+
+// Names chosen of a group, and back: "a", ["a", "b"] or {a: 2, b: 1}.
+export function namesOf(name) {
+  const value = valueOf(name);
+  if (value === null || value === "") return [];
+  return typeof value === "string" ? [value] : Array.isArray(value) ? value : Object.keys(value);
+}
+
+export function toggleName(group, name) {
+  const value = draft.input[group];
+  if (value && typeof value === "object" && !Array.isArray(value)) {
+    const { [name]: before, ...others } = value;
+    set(group, before !== undefined ? (Object.keys(others).length ? others : []) : { ...value, [name]: 1 });
+  } else {
+    const names = namesOf(group);
+    set(group, names.includes(name) ? names.filter((one) => one !== name) : [...names, name]);
+  }
+}
+
+let timer = 0, latest = 0;
+function changed() {
+  memory.set("studio-draft", JSON.stringify(draft.input));
+  check.running = true;
+  clearTimeout(timer);
+  timer = setTimeout(ask, 350);
+  tell();
+}
+
+function tell() { for (const listener of listeners) listener(); }
+
+// The estimate, the command and the faults of the input.
+export async function ask() {
+  const mine = ++latest;
+  let answer = null, error = null;
+  if (hasSubject()) {
+    try { answer = await send("POST", "/preflight", { input: draft.input }); } catch (found) { error = found; }
+  }
+  if (mine !== latest) return;
+  Object.assign(check, { answer, error: error?.message ? error : null, running: false });
+  tell();
+}
+
+export function hasSubject() {
+  return ["prompt", "from", "init", "image_prompt"].some((name) => !isEmpty(draft.input[name]));
+}

@@ -1,0 +1,184 @@
+// The panel with the few settings that matter.
+
+import { addressOf } from "/shared/pictures.js";
+import { $, el, language, say } from "/shared/words.js";
+import { check, draft, namesOf, schema, set, toggleName, valueOf } from "/page/draft.js";
+import { exampleOf } from "/page/collection.js";
+import { initRows } from "/page/init.js";
+import { labelOf, row } from "/page/labels.js";
+
+const SHAPES = [["square", 1, 1], ["portrait", 3, 4], ["landscape", 4, 3], ["wide", 16, 9]];
+const MOST = 60;  // tiles of artists or looks at once; the search finds the others
+const searched = { artist: "", look: "" };
+const models = new Map();  // name -> {here, size}
+let unfolded = null;  // artist or look, whose tiles are shown
+let shownState = "";  // all that the rows depend on
+let locked = null;  // the last locked seed
+
+export function takeModels(found) {
+  for (const model of found) if (model.group === "model") models.set(model.name, model);
+}
+
+export function openFew(open, name = null) {
+  $("few").hidden = !open;
+  $("adjust").setAttribute("aria-expanded", String(open));
+  if (["artist", "look"].includes(name)) unfolded = name;
+  refreshFew();
+  if (open && name) $("few").querySelector(`[data-name="${name}"] :is(input, select, button)`)?.focus();
+}
+
+export function refreshFew() {
+  const few = $("few");
+  if (few.hidden) return;
+  // Nodes that are replaced while a button is pressed would lose the click.
+  const state = JSON.stringify([draft.input, check.answer?.size, check.answer?.steps, check.error?.setting, language, unfolded, models.size]);
+  if (state === shownState && few.hasChildNodes()) return;
+  shownState = state;
+  few.setAttribute("aria-label", say("adjust"));
+  const focused = few.contains(document.activeElement) ? document.activeElement : null;
+  if (focused?.matches("[type=text], [type=search], [type=number]")) return;  // someone types
+  const rows = [modelRow, sizeRow, stepsRow, countRow, seedRow, () => pickRow("artist"), () => pickRow("look"), negativeRow];
+  few.replaceChildren(...rows.map((make) => make()).filter(Boolean), ...initRows());
+  if (focused?.dataset.key) few.querySelector(`[data-key="${CSS.escape(focused.dataset.key)}"]`)?.focus();
+}
+
+function modelRow() {
+  const value = valueOf("model");
+  return row("model", say("model"), el("select", {
+    "aria-label": say("model"), data: { key: "model" }, onchange: (event) => set("model", event.target.value),
+  }, ...(schema.choices.model ?? []).map(({ name }) => el("option", {
+    value: name, selected: name === value, textContent: models.get(name)?.here === false ? say("notHere", name) : name,
+  }))));
+}
+
+function nativeSize() { return models.get(valueOf("model"))?.size ?? check.answer?.size ?? [512, 512]; }
+
+function sizeRow() {
+  const value = draft.input.size ?? null;
+  const [width, height] = value === null ? check.answer?.size ?? nativeSize() : Array.isArray(value) ? value : [value, value];
+  const side = Math.max(...nativeSize());
+  const unit = side <= 128 ? 16 : 64;
+  const fit = (length) => Math.max(unit, Math.round(length / unit) * unit);
+  const shapes = SHAPES.map(([name, across, down]) => {
+    const scale = side / Math.sqrt(across * down);
+    const size = [fit(across * scale), fit(down * scale)];
+    return el("button", {
+      type: "button", "aria-pressed": String(size[0] === width && size[1] === height), data: { key: `shape-${name}` },
+      onclick: () => set("size", size), title: say("pixels", ...size),
+    }, shapeIcon(across, down), el("span", { textContent: say(name) }));
+  });
+  const side_ = (name, present, other) => el("input", {
+    type: "number", min: unit, step: unit, value: present, "aria-label": say(name), data: { key: name }, class: "short",
+    onchange: (event) => {
+      const length = Number(event.target.value);
+      if (length > 0) set("size", name === "width" ? [length, other] : [other, length]);
+    },
+  });
+  return row("size", say("size"), el("span", { class: "group", role: "group", "aria-label": say("size") }, ...shapes),
+    el("span", { class: "pair" }, side_("width", width, height), "×", side_("height", height, width)));
+}
+
+function shapeIcon(across, down) {
+  const node = el("i", { class: "shape" });
+  const scale = 14 / Math.max(across, down);
+  Object.assign(node.style, { width: `${across * scale}px`, height: `${down * scale}px` });
+  return node;
+}
+
+function stepsRow() {
+  const usual = check.answer && !("steps" in draft.input) ? check.answer.steps : null;
+  const value = draft.input.steps ?? usual ?? 100;
+  const number = el("input", {
+    type: "number", min: 1, value: draft.input.steps ?? "", placeholder: usual ?? "", class: "short", "aria-label": say("steps"), data: { key: "steps" },
+    oninput: (event) => set("steps", event.target.value ? Number(event.target.value) : undefined),
+  });
+  const slider = el("input", {
+    type: "range", min: 10, max: 500, step: 10, value, "aria-label": say("steps"), data: { key: "steps-slider" },
+    oninput: (event) => { number.value = event.target.value; },
+    onchange: (event) => set("steps", Number(event.target.value)),
+  });
+  return row("steps", say("steps"), slider, number);
+}
+
+function countRow() {
+  const value = valueOf("count") ?? 1;
+  return row("count", say("count"), el("input", {
+    type: "number", min: 1, max: 10000, value, class: "short", "aria-label": say("count"), data: { key: "count" },
+    oninput: (event) => { if (event.target.value) set("count", Number(event.target.value)); },
+  }), ...[1, 4, 9].map((count) => el("button", {
+    type: "button", textContent: count, "aria-pressed": String(count === value), data: { key: `count-${count}` },
+    "aria-label": count === 1 ? say("onePicture") : say("countChip", count), onclick: () => set("count", count),
+  })));
+}
+
+function seedRow() {
+  const seed = draft.input.seed ?? null;
+  const choose = (word, on, action) => el("button", {
+    type: "button", textContent: say(word), "aria-pressed": String(on), data: { key: `seed-${word}` }, onclick: action,
+  });
+  return row("seed", say("seed"),
+    el("span", { class: "group", role: "group", "aria-label": say("seed") },
+      choose("fresh", seed === null, () => { locked = seed ?? locked; set("seed", undefined); }),
+      choose("locked", seed !== null, () => set("seed", seed ?? locked ?? Math.floor(Math.random() * 2 ** 31)))),
+    seed === null ? "" : el("input", {
+      type: "number", min: 0, value: seed, "aria-label": say("seed"), class: "medium", data: { key: "seed" },
+      oninput: (event) => { if (event.target.value !== "") set("seed", Number(event.target.value)); },
+    }));
+}
+
+function negativeRow() {
+  const value = draft.input.negative ?? "";
+  if (typeof value !== "string") return null;  // a list: the form has it
+  return row("negative", say("negative"), el("input", {
+    type: "text", value, placeholder: say("negativeHint"), "aria-label": say("negative"), data: { key: "negative" },
+    oninput: (event) => set("negative", event.target.value),
+  }));
+}
+
+// Artists or looks: what is chosen, and tiles with a picture of each.
+function pickRow(group) {
+  const chosen = namesOf(group);
+  const open = unfolded === group;
+  const button = el("button", {
+    type: "button", textContent: say("choose"), "aria-expanded": String(open), "aria-label": `${say("choose")}: ${say(group)}`,
+    data: { key: `pick-${group}` }, onclick: () => { unfolded = open ? null : group; refreshFew(); },
+  });
+  const names = chosen.map((name) => el("button", {
+    type: "button", "aria-pressed": "true", textContent: labelOf(group, name), data: { key: `has-${name}` },
+    "aria-label": say("remove", labelOf(group, name)), onclick: () => toggleName(group, name),
+  }));
+  const node = row(group, say(group), ...names, button);
+  if (open) node.append(tilesOf(group, chosen));
+  return node;
+}
+
+function tilesOf(group, chosen) {
+  const tiles = el("div", { class: "tiles" }), rest = el("p", { class: "soft" });
+  const fill = () => {
+    const wanted = searched[group].toLowerCase();
+    const fits = ({ name, about, label }) =>
+      [name, about, ...Object.values(label ?? {})].join(" ").toLowerCase().includes(wanted);
+    const rank = ({ name }) => chosen.includes(name) ? 2 : exampleOf(group, name) ? 1 : 0;
+    const found = (schema.choices[group] ?? []).filter(fits);
+    found.sort((a, b) => rank(b) - rank(a));
+    tiles.replaceChildren(...found.slice(0, MOST).map((one) => tile(group, one, chosen.includes(one.name))));
+    rest.textContent = found.length > MOST ? say("more", found.length - MOST) : "";
+  };
+  fill();
+  const word = say(group === "artist" ? "searchArtist" : "searchLook");
+  return el("div", { class: "picker" },
+    el("input", {
+      type: "search", value: searched[group], placeholder: word, "aria-label": word, data: { key: `search-${group}` },
+      oninput: (event) => { searched[group] = event.target.value; fill(); },
+    }), tiles, rest);
+}
+
+function tile(group, { name, about }, on) {
+  const example = exampleOf(group, name), label = labelOf(group, name);
+  const face = example ? el("img", { src: addressOf.thumb(example), alt: "", loading: "lazy" })
+    : el("span", { class: "initial", textContent: [...label][0] ?? "" });
+  return el("button", {
+    type: "button", class: "tile", "aria-pressed": String(on), title: about ?? "", data: { key: `tile-${group}-${name}` },
+    onclick: () => toggleName(group, name),
+  }, face, el("span", { textContent: label }));
+}

@@ -1,0 +1,47 @@
+// Settings and their values in words.
+
+import { pictures } from "/shared/pictures.js";
+import { el, language, say } from "/shared/words.js";
+import { check, namesOf, schema } from "/page/draft.js";
+
+export function chipText(name, value) {
+  if (name === "seed") return value === null ? say("seedFresh") : say("seedLocked", value);
+  if (name === "count") return value === 1 ? say("onePicture") : say("countChip", value);
+  if (name === "steps" && typeof value === "number") return say("stepsChip", value);
+  if (name === "size") return Array.isArray(value) ? say("pixels", ...value) : say("pixels", value, value);
+  if (name === "negative") return say("notChip", textOf(value));
+  if (name === "init" && /^(upload|picture):/.test(value)) return say("initChip");
+  if (name === "mask" && /^(upload|picture):/.test(value)) return say("maskChip");
+  if (name === "image_prompt") return say("imageChip");
+  if (name === "from") return say("fromChip", pictures.get(value)?.number ?? value);
+  if (["artist", "look"].includes(name)) return weighted(name, value).join(", ");
+  if (name === "model") return value;
+  return `${name} ${textOf(value)}`;
+}
+
+function weighted(group, value) {
+  const isMapping = value && typeof value === "object" && !Array.isArray(value);
+  return namesOf(group).map((name) => labelOf(group, name) + (isMapping && value[name] !== 1 ? ` ×${value[name]}` : ""));
+}
+
+export function labelOf(group, name) {
+  const choice = schema.choices[group]?.find((one) => one.name === name);
+  return choice?.label?.[language] || name.replaceAll("_", " ");
+}
+
+export function textOf(value) {
+  if (value === null) return "null";
+  if (typeof value === "boolean") return say(value ? "on" : "off");
+  if (Array.isArray(value)) return value.map(textOf).join(", ");
+  if (typeof value === "object") {
+    if ("text" in value || "image" in value) return `${value.text ?? value.image}${value.weight === undefined ? "" : `:${value.weight}`}`;
+    return Object.entries(value).map(([name, one]) => `${name}: ${textOf(one)}`).join(", ");
+  }
+  return String(value);
+}
+
+// A setting of a panel: its name and its controls.
+export function row(name, label, ...controls) {
+  return el("div", { class: `row ${check.error?.setting === name ? "wrong" : ""}`, data: { name } },
+    el("span", { class: "label", textContent: label }), el("div", { class: "controls" }, ...controls));
+}

@@ -1,0 +1,236 @@
+// The queue: what is drawn, with its previews and curves, what waits, and what has stopped.
+
+import { $, el, memory, say, saySpan } from "/shared/words.js";
+import { icon } from "/page/icons.js";
+import { textOf } from "/page/labels.js";
+import { get, send } from "/page/server.js";
+import { tellError } from "/page/toasts.js";
+
+const OPEN = ["starting", "processing"], STOPPED = ["failed", "canceled"];
+const SHOWN = 6;  // waiting predictions that are listed
+const items = new Map();  // id -> prediction, in the order of the queue
+const curves = new Map();  // id -> {picture, points: [[step, similarity]]}
+const nodes = new Map();  // id -> what is shown of it
+const asked = new Set();  // ids of predictions whose views this page has asked for
+let news = 0;  // events that change the queue
+let paused = false;
+let unfolded = false;  // all waiting ones are listed
+
+const dismissed = new Set(JSON.parse(memory.get("studio-dismissed") ?? "[]"));
+
+export async function readQueue(tries = 3) {
+  const before = news;
+  const [queue, recent] = await Promise.all([get("/queue"), get("/predictions?limit=20")]);
+  if (news !== before && tries) return readQueue(tries - 1);  // an event may be newer than the answer
+  paused = queue.paused;
+  items.clear();
+  for (const item of queue.items) items.set(item.id, item);
+  for (const item of recent.results) if (STOPPED.includes(item.status) && !items.has(item.id)) items.set(item.id, item);
+  showQueue();
+}
+
+// What events say.
+export const queueEvents = {
+  state(item) {
+    news++;
+    if (OPEN.includes(item.status)) dismissed.delete(item.id);
+    if (OPEN.includes(item.status) || STOPPED.includes(item.status)) items.set(item.id, { ...items.get(item.id), ...item });
+    else items.delete(item.id);
+    showQueue();
+  },
+  progress(told) { update(told.prediction, { ...told, progress: told.progress, told: Date.now() }); },
+  preview(told) { update(told.prediction, { preview: told.url, picture: told.picture, step: told.step }); },
+  metrics(told) {
+    if (!items.has(told.prediction) || typeof told.similarity !== "number") return;
+    if (curves.get(told.prediction)?.picture !== told.picture) curves.set(told.prediction, { picture: told.picture, points: [] });
+    curves.get(told.prediction).points.push([told.step, told.similarity]);
+    refresh(told.prediction);
+  },
+  log(told) {
+    const item = items.get(told.prediction);
+    if (item) update(told.prediction, { logs: [...(item.logs ?? []), told.text] });
+  },
+  queue(found) {
+    news++;
+    paused = found.paused;
+    const ordered = found.order.map((id) => items.get(id)).filter(Boolean);
+    for (const item of ordered) items.delete(item.id);
+    const running = [...items.values()].filter((item) => item.status === "processing");
+    const others = [...items.values()].filter((item) => item.status !== "processing");
+    items.clear();
+    for (const item of [...running, ...ordered, ...others]) items.set(item.id, item);
+    showQueue();
+  },
+  views(told) { if (asked.delete(told.prediction)) openSight(told.url); },
+};
+
+function update(id, values) {
+  if (!items.has(id)) return;
+  items.set(id, { ...items.get(id), ...values });
+  refresh(id);
+}
+
+const isDrawn = (item) => item.status === "processing" || (item.status === "starting" && item.position === null);
+const isWaiting = (item) => item.status === "starting" && item.position !== null;
+const waiting = () => [...items.values()].filter(isWaiting);
+
+export function showQueue() {
+  const drawn = [...items.values()].filter(isDrawn), wait = waiting();
+  const stopped = [...items.values()].filter((item) => STOPPED.includes(item.status) && !dismissed.has(item.id));
+  $("queue").hidden = !(drawn.length + wait.length + stopped.length);
+  $("queue").setAttribute("aria-label", say("queue"));
+  for (const id of nodes.keys()) if (!items.has(id)) nodes.delete(id);
+  const focused = document.activeElement?.dataset?.verb && document.activeElement.closest("[data-id]")?.dataset.id;
+  const verb = document.activeElement?.dataset?.verb;
+  $("queue").replaceChildren(
+    drawn.length || wait.length ? headOf(wait.length) : "",
+    el("div", { class: "lists" }, ...drawn.map(nodeOf), wait.length ? waitingList(wait) : ""),
+    ...stopped.map(stoppedRow));
+  if (focused) $("queue").querySelector(`[data-id="${CSS.escape(focused)}"] [data-verb="${verb}"]`)?.focus();
+}
+
+function headOf(count) {
+  return el("p", { class: "head" },
+    el("span", { textContent: [say("queue"), count ? say("inQueue", count) : "", paused ? say("paused") : ""].filter(Boolean).join(" · ") }),
+    el("button", {
+      type: "button", class: "quiet", textContent: say(paused ? "goOn" : "pauseQueue"), data: { verb: "pause" },
+      onclick: () => send("POST", "/queue", { paused: !paused }).catch(tellError),
+    }));
+}
+
+export function titleOf(item) { return textOf(item.input.prompt ?? item.input.from ?? ""); }
+
+// A prediction that is being drawn. Its node stays, and only what has changed is replaced.
+function nodeOf(item) {
+  let node = nodes.get(item.id);
+  if (!node) {
+    const parts = {
+      image: el("img", { alt: "", hidden: true }), bar: el("progress", { max: 1, value: 0, "aria-label": say("progressOf", titleOf(item)) }),
+      told: el("p", { class: "told" }), curve: el("div", { class: "curve" }), logs: el("p", { class: "soft" }),
+    };
+    node = el("article", { class: "drawing", data: { id: item.id } },
+      el("div", { class: "preview" }, parts.image),
+      el("div", { class: "about" },
+        el("p", { class: "prompt", textContent: titleOf(item) }), parts.told, parts.bar, parts.curve, parts.logs,
+        el("p", { class: "verbs" },
+          verbButton("stop", () => cancel(item.id)),
+          verbButton("views", () => {
+            asked.add(item.id);
+            send("POST", `/predictions/${item.id}/views`).catch(tellError);
+          }))));
+    node.parts = parts;
+    nodes.set(item.id, node);
+  }
+  fill(node, item);
+  return node;
+}
+
+function verbButton(word, action) {
+  return el("button", { type: "button", class: "quiet", textContent: say(word), data: { verb: word }, onclick: action });
+}
+
+function refresh(id) {
+  const node = nodes.get(id), item = items.get(id);
+  if (!node?.isConnected) {
+    if (isDrawn(item)) showQueue();
+  } else fill(node, item);
+}
+
+function fill({ parts }, item) {
+  if (item.preview && parts.image.getAttribute("src") !== item.preview) {
+    parts.image.src = item.preview;
+    parts.image.hidden = false;
+  }
+  parts.bar.value = item.progress ?? 0;
+  parts.told.textContent = toldOf(item);
+  parts.logs.textContent = item.logs?.[item.logs.length - 1] ?? "";
+  const curve = curves.get(item.id);
+  if (curve?.points.length > 1) parts.curve.replaceChildren(spark(curve.points), el("b", { textContent: curve.points.at(-1)[1].toFixed(3) }));
+}
+
+function toldOf(item) {
+  if (item.status === "starting") return say("starting");
+  const parts = [];
+  if (item.count > 1) parts.push(say("nth", (item.picture ?? 0) + 1, item.count));
+  if (item.step !== null && item.step !== undefined) parts.push(say("stepOf", item.step, item.steps));
+  const left = item.seconds_left === null || item.seconds_left === undefined ? null
+    : item.seconds_left - (Date.now() - (item.told ?? Date.now())) / 1000;
+  if (left !== null && !paused) parts.push(say("remaining", saySpan(Math.max(1, left))));
+  return parts.join(" · ");
+}
+
+// Time goes by between two steps, too.
+export function tick() {
+  for (const [id, node] of nodes) if (node.isConnected && items.has(id)) node.parts.told.textContent = toldOf(items.get(id));
+}
+
+export function spark(points) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
+  const [low, high] = [Math.min, Math.max].map((pick) => pick(...points.map(([, value]) => value)));
+  const last = points[points.length - 1][0], first = points[0][0];
+  line.setAttribute("points", points.map(([step, value]) =>
+    `${((step - first) / Math.max(1, last - first) * 200).toFixed(1)},${(36 - (value - low) / (high - low || 1) * 32).toFixed(1)}`).join(" "));
+  const look = { fill: "none", stroke: "currentColor", "stroke-width": 1.5, "stroke-linejoin": "round", "vector-effect": "non-scaling-stroke" };
+  for (const [name, value] of Object.entries(look)) line.setAttribute(name, value);
+  svg.setAttribute("viewBox", "0 0 200 40");
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", say("curve", points[points.length - 1][1].toFixed(3)));
+  svg.append(line);
+  return svg;
+}
+
+function waitingList(wait) {
+  const listed = unfolded ? wait : wait.slice(0, SHOWN);
+  return el("div", {},
+    el("ol", { class: "waiting" }, ...listed.map((item, k) => waitingRow(item, k, wait.length))),
+    wait.length > listed.length ? el("button", {
+      type: "button", class: "quiet", textContent: say("more", wait.length - listed.length),
+      onclick: () => { unfolded = true; showQueue(); },
+    }) : "");
+}
+
+function waitingRow(item, k, count) {
+  return el("li", { data: { id: item.id } },
+    el("span", { class: "place", textContent: k + 1 }),
+    el("span", { class: "text", textContent: titleOf(item) }),
+    el("span", { class: "soft", textContent: item.count > 1 ? say("countChip", item.count) : "" }),
+    iconButton("sooner", "up", () => reorder(item.id, -1), k === 0),
+    iconButton("later", "down", () => reorder(item.id, 1), k === count - 1),
+    iconButton("cancel", "close", () => cancel(item.id)));
+}
+
+function iconButton(word, image, action, disabled = false) {
+  return el("button", { type: "button", class: "round", title: say(word), "aria-label": say(word), data: { verb: word }, disabled, onclick: action }, icon(image));
+}
+
+function reorder(id, by) {
+  const order = waiting().map((item) => item.id);
+  const at = order.indexOf(id);
+  order.splice(at, 1);
+  order.splice(at + by, 0, id);
+  send("POST", "/queue", { order }).then((queue) => queueEvents.queue({ paused: queue.paused, order })).catch(tellError);
+}
+
+function cancel(id) { send("POST", `/predictions/${id}/cancel`).then(queueEvents.state).catch(tellError); }
+
+function stoppedRow(item) {
+  return el("article", { class: `stopped ${item.status}`, data: { id: item.id } },
+    el("p", {}, el("b", { textContent: say(item.status) }), " ", el("span", { class: "text", textContent: titleOf(item) }),
+      item.error ? el("span", { class: "why", textContent: item.error }) : ""),
+    verbButton("resumeRun", () => send("POST", `/predictions/${item.id}/resume`).then(queueEvents.state).catch(tellError)),
+    verbButton("dismiss", () => {
+      dismissed.add(item.id);
+      memory.set("studio-dismissed", JSON.stringify([...dismissed].slice(-200)));
+      showQueue();
+    }));
+}
+
+function openSight(url) {
+  const dialog = $("sight");
+  dialog.setAttribute("aria-label", say("views"));
+  dialog.replaceChildren(el("h2", { textContent: say("views") }), el("img", { src: url, alt: say("views") }),
+    el("p", { class: "ends" }, el("button", { type: "button", textContent: say("close"), onclick: () => dialog.close() })));
+  if (!dialog.open) dialog.showModal();
+}

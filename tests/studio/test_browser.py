@@ -1,0 +1,722 @@
+"""The studio's page in a real browser, with a server that draws when a test says so."""
+
+import io
+import time
+
+import pytest
+from PIL import Image
+
+from tests.gallery.conftest import chromium as chromium
+from tests.studio.fake_server import Server, Studio
+
+pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+EVIL = "<img src=x onerror=evil()><script>evil()</script>\"'`${evil()}{{7*7}}<!--"
+
+
+class Page:
+    """What a person does with the page, and sees of it."""
+
+    def __init__(self, browser, studio):
+        self.browser, self.studio = browser, studio
+        self.server = Server(studio)
+        self.load()
+        self.script("localStorage.clear()")
+        self.script("localStorage.setItem('guided-language', 'en')")
+        self.load()
+
+    def load(self):
+        self.browser.get("about:blank")
+        self.browser.get_log("browser")
+        self.browser.get(self.server.address)
+        self.wait(lambda: self.script("document.querySelector('#draw')?.textContent"))
+        self.wait(lambda: self.all("#wall .card, #message:not([hidden])"))
+
+    def wait(self, happens):
+        return WebDriverWait(self.browser, 30, poll_frequency=0.02).until(lambda _: happens())
+
+    def one(self, selector):
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def all(self, selector):
+        return self.browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def script(self, code, *arguments):
+        return self.browser.execute_script(f"return {code}", *arguments)
+
+    def click(self, selector):
+        """As a person does; what is covered or outside of the window is scrolled to first."""
+        self.wait(lambda: self.all(selector))
+        for _ in range(3):
+            try:
+                self.script(
+                    "document.querySelector(arguments[0]).scrollIntoView({block:'center'})",
+                    selector,
+                )
+                return self.one(selector).click()
+            except StaleElementReferenceException:  # replaced in between
+                pass
+
+    def type(self, selector, text):
+        """Into a field; one that is replaced in between is found again."""
+        for _ in range(3):
+            try:
+                return self.one(selector).send_keys(text)
+            except StaleElementReferenceException:
+                pass
+
+    def press(self, *keys):
+        self.browser.switch_to.active_element.send_keys(*keys)
+
+    def text(self, selector):
+        return self.script("document.querySelector(arguments[0])?.innerText ?? ''", selector)
+
+    def told(self, selector, text):
+        self.wait(lambda: text in self.text(selector))
+
+    def chips(self):
+        return self.script("[...document.querySelectorAll('.chip')].map(c => c.innerText.trim())")
+
+    def wall(self):
+        """The pictures on the wall, in its order."""
+        return self.script("[...document.querySelectorAll('#wall .card')].map(c => c.dataset.id)")
+
+    def open_picture(self, id):
+        self.click(f"#wall .card[data-id='{id}'] .frame")
+        self.wait(lambda: self.all("#lightbox[open] .making .settings"))
+
+    def draw(self, prompt=None):
+        """The id of the prediction that a click on Draw queues."""
+        if prompt is not None:
+            self.one("#prompt").clear()
+            self.one("#prompt").send_keys(prompt)
+        before = list(self.studio.predictions)
+        self.one("#draw").click()
+        self.wait(lambda: len(self.studio.predictions) > len(before))
+        return list(self.studio.predictions)[-1]
+
+    def sent(self):
+        """The input of the last prediction, as the page sent it."""
+        (*_, last) = (body["input"] for verb, _, body in self.studio.sent if verb == "PUT")
+        return last
+
+    def errors(self):
+        return [line["message"] for line in self.browser.get_log("browser")]
+
+
+@pytest.fixture
+def studio():
+    return Studio(pictures=9)
+
+
+@pytest.fixture
+def page(chromium, studio):
+    page = Page(chromium, studio)
+    yield page
+    page.server.end()
+
+
+# ---- drawing
+
+
+def test_a_picture_from_prompt_to_wall(page, studio):
+    page.one("#prompt").send_keys("a red heart")
+    page.told("#estimate", "about 31 s · 0.9 GB · measured here")
+    id = page.draw()
+    assert page.sent() == {"prompt": "a red heart"}
+    page.told("#queue", "a red heart")
+    studio.begin(id)
+    studio.step(id, 1)
+    studio.step(id, 2)
+    page.told("#queue .told", "step 2 of 5 · 6 s left")
+    page.wait(lambda: page.script("document.querySelector('.preview img').naturalWidth") == 64)
+    page.wait(lambda: page.all("#queue polyline"))
+    assert page.one("#queue progress").get_property("value") == pytest.approx(0.4)
+    picture = studio.finish(id)
+    page.wait(lambda: page.wall() and page.wall()[0] == picture["id"])
+    page.wait(lambda: not page.one("#queue").is_displayed())
+    assert page.errors() == []
+
+
+def test_all_that_is_sent_is_shown_and_nothing_else_is_sent(page):
+    page.one("#prompt").send_keys("a fox")
+    page.click("#adjust")
+    page.told("#chips", "250 steps")  # of the model: shown, and not sent
+    page.click("[data-key=pick-artist]")
+    page.click("[data-key=tile-artist-hokusai]")
+    page.click("[data-key=shape-landscape]")
+    page.click("[data-key=count-4]")
+    page.click("[data-key=seed-locked]")
+    page.type("[data-key=negative]", "fog")
+    page.type("[data-key=steps]", "60")
+    seed = int(page.one("[data-key=seed]").get_attribute("value"))
+    assert sorted(page.chips()) == sorted(
+        ["Katsushika Hokusai", "144 × 112", "4 pictures", f"seed {seed}", "not: fog", "60 steps"]
+    )
+    page.draw()
+    assert page.sent() == {
+        "prompt": "a fox",
+        "artist": ["hokusai"],
+        "size": [144, 112],
+        "count": 4,
+        "seed": seed,
+        "negative": "fog",
+        "steps": 60,
+    }
+    page.click(".chip[data-name=negative] .off")
+    page.click(".chip[data-name=artist] .off")
+    page.draw()
+    assert page.sent() == {
+        "prompt": "a fox",
+        "size": [144, 112],
+        "count": 4,
+        "seed": seed,
+        "steps": 60,
+    }
+
+
+def test_a_wrong_setting_is_told_before_drawing_and_marked(page):
+    page.one("#prompt").send_keys("a fox")
+    page.click("#adjust")
+    page.type("[data-key=steps]", "0")
+    page.told("#estimate", "steps=0 must be a whole number from 1 to 4096; the nearest is 1")
+    assert page.all(".chip.wrong[data-name=steps]")
+
+
+def test_artists_have_pictures_of_ones_own_as_thumbnails(page):
+    page.click("#adjust")
+    page.click("[data-key=pick-artist]")
+    source = page.one("[data-key=tile-artist-turner] img").get_attribute("src")
+    turners = [p["thumb"] for p in page.studio.pictures if p["artist"] == ["turner"]]
+    assert any(source.endswith(thumb) for thumb in turners)
+    page.one("[data-key=search-artist]").send_keys("hok")
+    assert [tile.text for tile in page.all(".tile")] == ["Katsushika Hokusai"]
+
+
+# ---- the queue
+
+
+def test_the_queue_is_reordered_and_one_is_canceled(page, studio):
+    first, second, third = (page.draw(f"number {k}") for k in range(3))
+    rows = "[...document.querySelectorAll('.waiting .text')].map(t => t.innerText)"
+    page.wait(lambda: page.script(rows) == ["number 0", "number 1", "number 2"])
+    page.click(f".waiting [data-id='{third}'] [data-verb=sooner]")
+    page.wait(lambda: studio.order == [first, third, second])
+    page.wait(lambda: page.script(rows) == ["number 0", "number 2", "number 1"])
+    page.click(f".waiting [data-id='{first}'] [data-verb=cancel]")
+    page.wait(lambda: page.script(rows) == ["number 2", "number 1"])
+    assert studio.predictions[first]["status"] == "canceled"
+
+
+def test_a_failure_says_why_and_the_next_is_drawn(page, studio):
+    first, second = page.draw("one"), page.draw("two")
+    studio.begin(first)
+    studio.fail(first, "out of memory: try size=64")
+    page.told("#queue .failed", "out of memory: try size=64")
+    studio.begin(second)
+    page.told("#queue .drawing", "two")
+    page.click("#queue .failed [data-verb=resumeRun]")
+    page.wait(lambda: studio.order == [first])
+    page.wait(lambda: not page.all("#queue .failed"))
+
+
+def test_a_run_is_stopped_and_the_queue_paused(page, studio):
+    id = page.draw("one")
+    studio.begin(id)
+    page.click("#queue [data-verb=stop]")
+    page.told("#queue .canceled", "one")
+    page.draw("two")
+    page.click("#queue [data-verb=pause]")
+    page.told("#queue .head", "paused")
+    assert studio.paused
+    page.click("#queue .canceled [data-verb=dismiss]")
+    page.wait(lambda: not page.all("#queue .canceled"))
+    page.load()
+    page.told("#queue", "two")
+    assert not page.all("#queue .canceled")
+
+
+def test_a_reload_in_the_middle_loses_nothing(page, studio):
+    id = page.draw("a fox")
+    page.click("#adjust")
+    page.type("[data-key=steps]", "60")
+    studio.begin(id)
+    studio.step(id, 2)
+    page.told("#queue .told", "step 2 of 5")
+    page.load()
+    page.told("#queue .told", "step 2 of 5")
+    assert page.one("#prompt").get_attribute("value") == "a fox"
+    assert page.chips() == ["60 steps"]
+    studio.step(id, 3)
+    page.told("#queue .told", "step 3 of 5")
+
+
+def test_a_restart_of_the_server_in_the_middle_loses_nothing(page, studio):
+    id = page.draw("a fox")
+    studio.begin(id)
+    studio.step(id, 2)
+    page.told("#queue .told", "step 2 of 5")
+    port = page.server.port
+    page.server.end()
+    page.wait(lambda: page.one("#offline").is_displayed())
+    studio.token = studio.epoch = "another"
+    studio.predictions[id] |= {"status": "starting", "position": 0}
+    studio.order = [id]
+    page.server = Server(studio, port)
+    page.wait(lambda: not page.one("#offline").is_displayed())
+    page.told("#queue .waiting", "a fox")
+    studio.begin(id)
+    studio.step(id, 4)
+    page.told("#queue .told", "step 4 of 5")
+    page.draw("an owl")  # with the new token
+    page.told("#queue .waiting", "an owl")
+
+
+def test_a_click_while_the_server_is_away_draws_once_when_it_is_back(page, studio):
+    page.one("#prompt").send_keys("a fox")
+    port = page.server.port
+    page.server.end()
+    page.one("#draw").click()
+    time.sleep(0.3)
+    page.server = Server(studio, port)
+    page.wait(lambda: studio.predictions)
+    page.told("#queue", "a fox")
+    assert len(studio.predictions) == 1
+
+
+def test_two_pages_see_the_same(page, studio):
+    first = page.browser.current_window_handle
+    page.browser.switch_to.new_window("tab")
+    second = page.browser.current_window_handle
+    try:
+        page.load()
+        page.draw("from the second")
+        page.browser.switch_to.window(first)
+        page.told("#queue", "from the second")
+    finally:
+        page.browser.switch_to.window(second)
+        page.browser.close()
+        page.browser.switch_to.window(first)
+
+
+# ---- initial picture and mask
+
+
+@pytest.fixture
+def photo(tmp_path):
+    Image.new("RGB", (300, 200), "teal").save(tmp_path / "photo.png")
+    return str(tmp_path / "photo.png")
+
+
+def attach(page, photo):
+    page.script("document.querySelector('#file').hidden = false")
+    page.one("#file").send_keys(photo)
+    page.wait(lambda: "start from a picture" in page.chips())
+
+
+def stroke(page, start, by):
+    """Paints from a point of the mask, in shares of its sides, on by so many pixels."""
+    canvas = page.one("#mask canvas")
+    box = canvas.size
+    offset = [
+        round((share - 0.5) * side)
+        for share, side in zip(start, (box["width"], box["height"]), strict=True)
+    ]
+    ActionChains(page.browser).move_to_element_with_offset(
+        canvas, *offset
+    ).click_and_hold().move_by_offset(*by).release().perform()
+
+
+def mask_of(page):
+    """The uploaded mask, as the server has it."""
+    page.click("#mask .main")
+    page.wait(lambda: "mask" in page.chips())
+    name = page.script("JSON.parse(localStorage['guided-studio-draft']).mask")
+    return Image.open(io.BytesIO(page.studio.uploads[name.removeprefix("upload:")])).convert("L")
+
+
+def test_a_mask_is_painted_over_the_initial_picture(page, photo):
+    attach(page, photo)
+    page.click("[data-key=mask]")
+    page.wait(lambda: page.all("#mask[open] canvas"))
+    page.click("#mask .main")
+    page.told("#toasts", "Nothing is painted yet.")
+    stroke(page, (0.25, 0.5), (10, 0))
+    mask = mask_of(page)
+    assert mask.size == (300, 200)
+    assert mask.getpixel((80, 100)) == 255
+    assert mask.getpixel((250, 100)) == mask.getpixel((80, 20)) == 0
+    page.click("#draw")
+    page.wait(lambda: page.studio.predictions)
+    assert set(page.sent()) == {"init", "mask"}
+
+
+def test_a_mask_is_inverted_erased_and_painted_on(page, photo):
+    attach(page, photo)
+    page.click("[data-key=mask]")
+    page.wait(lambda: page.all("#mask[open] canvas"))
+    page.click("#mask [data-tool=invert]")
+    page.click("#mask [data-tool=erase]")
+    stroke(page, (0.25, 0.5), (10, 0))
+    mask = mask_of(page)
+    assert mask.getpixel((80, 100)) == 0
+    assert mask.getpixel((250, 100)) == 255
+    page.click("[data-key=mask]")  # again: what was painted is there
+    page.wait(lambda: page.all("#mask[open] canvas"))
+    page.click("#mask [data-tool=erase]")
+    stroke(page, (0.75, 0.5), (10, 0))
+    page.click("#mask .main")
+    page.wait(lambda: len(page.studio.uploads) == 3)
+    (*_, last) = page.studio.uploads.values()
+    again = Image.open(io.BytesIO(last)).convert("L")
+    assert again.getpixel((230, 100)) == again.getpixel((80, 100)) == 0
+    assert again.getpixel((150, 20)) == 255
+
+
+def test_a_picture_is_dropped_and_another_is_pasted(page):
+    give = """(kind => {
+        const canvas = Object.assign(document.createElement('canvas'), {width: 8, height: 8});
+        canvas.toBlob(blob => {
+            const data = new DataTransfer();
+            data.items.add(new File([blob], 'a.png', {type: 'image/png'}));
+            const rest = {bubbles: true, cancelable: true};
+            document.body.dispatchEvent(kind === 'drop'
+                ? new DragEvent('drop', {dataTransfer: data, ...rest})
+                : new ClipboardEvent('paste', {clipboardData: data, ...rest}));
+        });
+    })(arguments[0])"""
+    for count, kind in enumerate(("drop", "paste"), 1):
+        page.script(give, kind)
+        page.wait(lambda count=count: len(page.studio.uploads) == count)
+    page.wait(lambda: page.chips() == ["start from a picture"])
+
+
+def test_a_file_that_is_no_picture_is_refused_in_words(page, tmp_path):
+    (tmp_path / "a.png").write_text("no picture")
+    page.script("document.querySelector('#file').hidden = false")
+    page.one("#file").send_keys(str(tmp_path / "a.png"))
+    page.told("#toasts", "the upload is no picture")
+
+
+# ---- the wall and the lightbox
+
+
+def test_search_filters_and_favourites(page, studio):
+    page.one("#search").send_keys("fog")
+    assert set(page.wall()) == {"p2", "p5", "p8"}
+    page.one("#search").clear()
+    page.one("#search").send_keys(Keys.SPACE)
+    Select(page.one("#choices [data-name=artist]")).select_by_value("turner")
+    page.wait(lambda: set(page.wall()) == {"p1", "p4", "p7"})
+    page.open_picture("p4")
+    page.click("[data-verb=favourite]")
+    page.wait(lambda: studio.find("p4")["favourite"])
+    page.press(Keys.ESCAPE)
+    page.click("#favourites")
+    page.wait(lambda: page.wall() == ["p4"])
+    Select(page.one("#choices [data-name=artist]")).select_by_value("")
+    page.click("#favourites")
+    page.wait(lambda: len(page.wall()) == 9)
+
+
+@pytest.mark.parametrize(
+    "verb, sent",
+    [
+        ("again", {"from": "p4", "seed": None}),
+        ("upscale", {"from": "p4", "output.still.enlarge": 2}),
+    ],
+)
+def test_verbs_that_draw_at_once(page, studio, verb, sent):
+    page.open_picture("p4")
+    page.click(f"[data-verb={verb}]")
+    page.wait(lambda: studio.predictions)
+    assert page.sent() == sent
+
+
+def test_vary_opens_the_settings_with_the_same_seed(page, studio):
+    page.one("#prompt").send_keys("something else")
+    page.open_picture("p4")
+    page.click("[data-verb=vary]")
+    page.wait(lambda: not page.all("#lightbox[open]"))
+    assert page.one("#prompt").get_attribute("value") == studio.find("p4")["prompt"]
+    assert set(page.chips()) == {"seed 4", "5 steps"}
+    assert page.one("#few").is_displayed()
+    page.draw()
+    assert page.sent() == studio.details(studio.find("p4"))["input"]
+
+
+def test_a_picture_is_where_the_next_starts_or_what_it_is_like(page):
+    page.open_picture("p4")
+    page.click("[data-verb=useInit]")
+    page.wait(lambda: page.chips() == ["start from a picture"])
+    page.open_picture("p5")
+    page.click("[data-verb=useLike]")
+    page.wait(lambda: len(page.chips()) == 2)
+    page.draw("a fox")
+    assert page.sent() == {"prompt": "a fox", "init": "picture:p4", "image_prompt": ["picture:p5"]}
+
+
+def test_two_pictures_are_compared_at_the_same_step(page):
+    page.open_picture("p4")
+    page.click("[data-verb=compare]")
+    page.told("#comparing", "Choose the picture to compare with.")
+    page.click("#wall .card[data-id=p6] .frame")
+    page.wait(lambda: page.all("#compare[open] img"))
+    assert page.text("#compare .settings").split() == ["seed", "4", "6"]
+    slider = page.one("#compare input")
+    slider.send_keys(Keys.HOME, Keys.ARROW_RIGHT)
+    sources = [image.get_attribute("src") for image in page.all("#compare img")]
+    assert [s.partition("/pictures/")[2] for s in sources] == ["p4/steps/3", "p6/steps/3"]
+    assert page.text("#compare output") == "step 3"
+
+
+def test_trash_with_undo(page, studio):
+    page.open_picture("p8")
+    page.click("[data-verb=toTrash]")
+    page.wait(lambda: "p8" not in [p["id"] for p in studio.pictures])
+    page.told("#lightbox", "Moved to the trash.")
+    page.click("#toasts button")
+    page.wait(lambda: "p8" in [p["id"] for p in studio.pictures])
+    page.press(Keys.ESCAPE)
+    page.wait(lambda: "p8" in page.wall())
+
+
+def test_the_trash_is_shown_and_gives_back(page, studio):
+    studio.picture_command("p3", "trash", None)
+    page.wait(lambda: "p3" not in page.wall())
+    page.click("#open-trash")
+    page.wait(lambda: page.wall() == ["p3"])
+    page.open_picture("p3")
+    page.click("[data-verb=restore]")
+    page.told("#message", "The trash is empty.")
+    page.click("#open-trash")
+    page.wait(lambda: "p3" in page.wall())
+
+
+def test_a_picture_in_full_with_steps_curves_and_download(page):
+    page.open_picture("p4")
+    assert page.script("document.querySelector('.stage img').naturalWidth") == 64
+    assert len(page.all("#lightbox figure polyline")) == 2
+    page.one(".scrub").send_keys(Keys.HOME)
+    page.told(".scrubber output", "step 1 of 5")
+    assert "guide.clip.scale" in page.script("document.querySelector('.settings').textContent")
+    link = page.one("a.verb")
+    assert link.get_attribute("href").endswith("/pictures/p4/file?download=true")
+    page.press(Keys.ESCAPE)
+    assert page.errors() == []
+
+
+def test_five_thousand_pictures_and_no_blank_rows(chromium):
+    """Only those near the window are in the document, and wherever one scrolls there are some."""
+    page = Page(chromium, Studio(pictures=5000))
+    try:
+        page.wait(lambda: "5000 pictures" in page.text("#found"))
+        height = page.script("document.documentElement.scrollHeight")
+        assert height > 50_000
+        inside = """(() => { const box = c => c.getBoundingClientRect();
+            const seen = [...document.querySelectorAll('#wall .card')].filter(
+                c => box(c).bottom > 0 && box(c).top < innerHeight);
+            const tops = [...new Set(seen.map(c => Math.round(box(c).top)))].sort((a, b) => a - b);
+            const gaps = tops.slice(1).map((t, k) => t - Math.max(...seen.filter(
+                c => Math.round(box(c).top) === tops[k]).map(c => box(c).bottom)));
+            return [seen.length, Math.max(0, ...gaps)]; })()"""
+        for share in (0, 0.1, 0.33, 0.5, 0.92, 0.999):
+            page.script("scrollTo(0, arguments[0])", share * height)
+            page.script("new Promise(requestAnimationFrame)")
+            seen, gap = page.script(inside)
+            assert seen >= 6
+            assert gap < 90  # a heading of a day
+            assert len(page.all("#wall .card")) < 200
+    finally:
+        page.server.end()
+
+
+def test_what_is_looked_at_stays_while_pictures_come_in(chromium):
+    studio = Studio(pictures=400)
+    page = Page(chromium, studio)
+    try:
+        page.wait(lambda: "400 pictures" in page.text("#found"))
+        page.script("scrollTo(0, 3000)")
+        page.script("new Promise(requestAnimationFrame)")
+        seen = (
+            "[...document.querySelectorAll('.card')]"
+            ".find(c => c.getBoundingClientRect().top > 100)"
+        )
+        id = page.script(f"{seen}.dataset.id")
+        top = "document.querySelector(`[data-id='${arguments[0]}']`).getBoundingClientRect().top"
+        before = page.script(top, id)
+        for k in range(8):
+            studio.pictures.insert(
+                0, studio.picture(9000 + k, run="new", made="2026-11-29T12:00:00Z")
+            )
+            studio.say("picture", {"id": f"p{9000 + k}", "change": "made"})
+        page.wait(lambda: "408 pictures" in page.text("#found"))
+        assert page.script(top, id) == pytest.approx(before, abs=1)
+    finally:
+        page.server.end()
+
+
+# ---- all settings
+
+
+def test_all_settings_are_found_set_and_saved_as_a_preset(page, studio):
+    page.one("#prompt").send_keys("a fox")
+    page.click("#open-form")
+    page.wait(lambda: page.all("#form[open] .field-row"))
+    page.one("#form input[type=search]").send_keys("eta")
+    rows = [row for row in page.all("#form .field-row") if row.is_displayed()]
+    assert [row.find_element(By.TAG_NAME, "label").text for row in rows] == ["sampler.eta"]
+    for said in ("help of sampler.eta", "a number from 0 to 1", "default: 0.8"):
+        assert said in rows[0].text
+    page.one("[id='set-sampler.eta']").send_keys("0.3")
+    page.one("#form input[type=search]").clear()
+    page.one("#form input[type=search]").send_keys("sampler")
+    Select(page.one("#set-sampler")).select_by_visible_text("plms")
+    assert "with sampler=ddim" in rows[0].text
+    page.one(".presets input").send_keys("mine")
+    page.click(".presets form button")
+    page.wait(lambda: studio.presets == {"mine": {"sampler.eta": 0.3, "sampler": "plms"}})
+    page.press(Keys.ESCAPE)
+    page.wait(lambda: not page.all("#form[open]"))
+    assert sorted(page.chips()) == ["sampler plms", "sampler.eta 0.3"]
+    page.draw()
+    assert page.sent() == {"prompt": "a fox", "sampler.eta": 0.3, "sampler": "plms"}
+
+
+def test_a_preset_is_used(page, studio):
+    studio.presets["mine"] = {"sampler": "plms", "steps": 60}
+    page.click("#open-form")
+    page.click(".presets .controls button")
+    page.press(Keys.ESCAPE)
+    page.wait(lambda: sorted(page.chips()) == ["60 steps", "sampler plms"])
+
+
+def test_the_command_is_copied(page):
+    page.one("#prompt").send_keys("a fox")
+    page.wait(lambda: page.all("#notes details"))
+    page.click("#notes summary")
+    page.click("#notes .copy")
+    page.told("#notes .copy", "Copied")
+    page.one("#search").send_keys(Keys.CONTROL, "v")
+    assert page.one("#search").get_attribute("value") == 'python run.py prompt="a fox"'
+
+
+# ---- everybody
+
+
+def test_the_keyboard_alone(page, studio):
+    page.press("/")
+    page.press("a fox", Keys.CONTROL + Keys.ENTER)
+    page.wait(lambda: studio.predictions)
+    assert page.sent() == {"prompt": "a fox"}
+    page.press(Keys.ESCAPE, Keys.ARROW_DOWN)
+    first = page.script("document.activeElement.dataset.id")
+    assert first == page.wall()[0]
+    page.press(Keys.ARROW_RIGHT, Keys.ENTER)
+    page.wait(lambda: page.all("#lightbox[open]"))
+    page.press(Keys.ARROW_LEFT)
+    page.wait(lambda: page.script("location.hash") == f"#{first}")
+    page.press(Keys.ESCAPE)
+    page.wait(lambda: page.script("document.activeElement.dataset.id") == first)
+
+
+@pytest.mark.parametrize("width", [360, 1600])
+def test_no_width_makes_the_page_scroll_sideways(page, photo, width):
+    metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 700}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    wider = "(node => node.scrollWidth - node.clientWidth)(document.querySelector(arguments[0]))"
+    try:
+        attach(page, photo)
+        page.studio.begin(page.draw("a lighthouse " * 20))
+        page.draw("w" * 300)
+        page.click("#adjust")
+        page.click("[data-key=pick-artist]")
+        assert page.script(wider, "html") <= 0
+        assert page.script(wider, "#few") <= 0
+        page.press(Keys.ESCAPE)
+        page.click("#open-form")
+        page.wait(lambda: page.all("#form[open] .field-row"))
+        assert page.script(wider, "#form") <= 0
+        page.press(Keys.ESCAPE)
+        page.open_picture("p4")
+        assert page.script(wider, "#lightbox") <= 0
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_in_chinese(page):
+    page.click("#language")
+    assert page.script("document.documentElement.lang") == "zh-Hans"
+    assert page.text("#draw") == "开始画"
+    page.click("#adjust")
+    page.click("[data-key=pick-artist]")
+    assert "葛饰北斋" in page.text(".tiles")
+    page.click("#language")
+    assert page.text("#draw") == "Draw"
+
+
+def test_texts_from_outside_are_texts(page, studio):
+    picture = studio.picture(50, prompt=EVIL, unwanted=EVIL, artist=[EVIL], model=[EVIL])
+    studio.pictures.insert(0, picture)
+    studio.say("picture", {"id": "p50", "change": "made"})
+    page.wait(lambda: "p50" in page.wall())
+    page.open_picture("p50")
+    assert page.script("document.querySelector('#lightbox .prompt').textContent") == EVIL
+    page.press(Keys.ESCAPE)
+    id = page.draw(EVIL)
+    studio.begin(id)
+    studio.fail(id, EVIL)
+    page.told("#queue .failed", "evil()")
+    assert page.all("img[src=x], script:not([src])") == []
+    assert page.errors() == []
+
+
+def test_the_policy_lets_no_other_script_run(page):
+    page.browser.execute_script(
+        "document.body.insertAdjacentHTML('beforeend', '<img src=/nowhere onerror=window.ran=1>')"
+    )
+    page.wait(lambda: any("Content Security Policy" in line for line in page.errors()))
+    assert page.script("window.ran") is None
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(page, studio, scheme):
+    """https://github.com/dequelabs/axe-core"""
+    axe = pytest.importorskip("axe_core_python.base", reason="axe-core-python is not installed")
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+
+    def faults():
+        page.browser.execute_script(axe.AXE_SCRIPT)
+        found = page.browser.execute_async_script(
+            "const done = arguments[0]; axe.run().then(r => done(r.violations.filter("
+            "v => ['serious', 'critical'].includes(v.impact)).map("
+            "v => v.id + ' ' + v.nodes.map(n => n.html).join(' '))))"
+        )
+        return found
+
+    try:
+        studio.begin(page.draw("a fox"))
+        failed = page.draw("an owl")
+        studio.order.remove(failed)
+        studio.fail(failed, "out of memory")
+        page.click("#adjust")
+        page.click("[data-key=pick-artist]")
+        assert faults() == []
+        page.press(Keys.ESCAPE)
+        page.click("#open-form")
+        assert faults() == []
+        page.press(Keys.ESCAPE)
+        page.open_picture("p4")
+        assert faults() == []
+        page.click("[data-verb=compare]")
+        page.click("#wall .card[data-id=p6] .frame")
+        page.wait(lambda: page.all("#compare[open] img"))
+        assert faults() == []
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
