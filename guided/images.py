@@ -23,6 +23,7 @@ DAMAGED = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, ArithmeticError, SyntaxError),
     *(RuntimeError, Image.DecompressionBombError),  # Pillow's decoders of damaged files
 )
+NEARLY = 5  # levels of 255 that count as black in a mask
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
 
 
@@ -68,6 +69,24 @@ class Levels(ValueError):
     """The levels of a picture of 16 or 32 bits are in no known range."""
 
 
+def open_mask(setting: str, path: str, size: tuple[int, int]) -> Image.Image:
+    """Return a mask in a file as a grey picture of `size` (width, height). Raise BadInput, naming
+    the setting, if it cannot be read, is of another shape than that size, or black all over."""
+    mask = open_picture(setting, path).convert("L")
+    named = f"{setting}={path}"
+    if abs(mask.width * size[1] - mask.height * size[0]) > max(size):  # of more than a pixel
+        raise BadInput(
+            f"{named} is of {mask.width}x{mask.height} pixels, another shape than size="
+            f"[{size[0]},{size[1]}]: a mask shows the whole picture"
+        )
+    # Bilinear, because Lanczos would ring at the edges. Files with losses have no pure black.
+    mask = mask.resize(size, Image.Resampling.BILINEAR)
+    mask = mask.point([0 if level <= NEARLY else level for level in range(256)])
+    if mask.getbbox() is None:
+        raise BadInput(f"{named} is black all over: it is white where its region is")
+    return mask
+
+
 def flat(picture: Image.Image) -> Image.Image:
     """Return a picture of any mode as RGB, composited over white where it is transparent."""
     if picture.mode.startswith(("I", "F")):
@@ -109,6 +128,14 @@ def levels(picture: Image.Image) -> Tensor:
 
     values = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
     return values.view(picture.height, picture.width, 3).permute(2, 0, 1)
+
+
+def grey_levels(picture: Image.Image) -> Tensor:
+    """Return a grey picture as a tensor (1, 1, H, W) in [0, 1]."""
+    import torch
+
+    values = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
+    return values.view(1, 1, picture.height, picture.width).float() / 255
 
 
 def tensor(picture: Image.Image) -> Tensor:

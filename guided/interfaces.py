@@ -270,7 +270,7 @@ class Constraint(Protocol):
 @dataclass
 class Request:
     """Images asked for, one for each seed. `init` is (1 or B, 3, H, W) in [-1, 1]; `skip` drops
-    the noisiest steps."""
+    the noisiest steps; `regions` are those of each image, (left, top, right, bottom) in pixels."""
 
     size: tuple[int, int]  # width, height
     seeds: Sequence[int]
@@ -278,6 +278,7 @@ class Request:
     init: Tensor | None = None
     skip: int = 0
     constraints: Sequence[Constraint] = ()
+    regions: Sequence[Sequence[tuple[int, int, int, int]]] = ()
 
     @property
     def drawn(self) -> int:

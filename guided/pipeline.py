@@ -194,7 +194,9 @@ class Pipeline:
 
         chosen = plan.affecting("steps")
         prompts = [plan.prompts_of(seed) for seed in seeds]
-        shown = {p.image: Path(p.image).read_bytes() for p in plan.prompts if p.image}
+        masks = {p.region.mask for p in plan.prompts if p.region and p.region.mask}
+        needed = [*(p.image for p in plan.prompts if p.image), *sorted(masks)]
+        shown = {path: Path(path).expanduser().read_bytes() for path in needed}
         inits = [plan.init.image(plan.size, seed) for seed in seeds] if plan.init else []
         facts = [known.facts for known in plan.known]
         values = [known.constraint(plan.size).value for known in plan.known]
@@ -229,6 +231,8 @@ class Pipeline:
         request = Request(plan.size, seeds, plan.steps, skip=plan.skip, constraints=constraints)
         if inits:
             request.init = joined(inits) * 2 - 1
+        if any(asked.region for asked in plan.prompts):
+            request.regions = [region_boxes(own, plan.size) for own in prompts]
         decided = [[asked.text for asked in plan.decided(seed)] for seed in seeds]
         understood = [plan.understood(seed) for seed in seeds]
         began = time.perf_counter()
@@ -255,6 +259,14 @@ class Pipeline:
                     state=None if done or b < len(seeds) - 1 else step.state,
                 )
             began = time.perf_counter()
+
+
+def region_boxes(prompts: list[Prompt], size: tuple[int, int]) -> list[tuple[int, int, int, int]]:
+    """Return the boxes, in pixels of a picture of `size`, of the regions that prompts have."""
+    from guided.cutouts.region_views import RegionView
+
+    regions = dict.fromkeys(prompt.region for prompt in prompts if prompt.region)
+    return [RegionView.of(region, size).box for region in regions]
 
 
 def together(each: list[dict[str, Guide]]) -> dict[str, Guide]:

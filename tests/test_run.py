@@ -119,6 +119,21 @@ def test_an_image_alone_equals_the_same_one_among_others(four, tmp_path):
     assert (alone / "image_0000.png").read_bytes() == (four / "image_0003.png").read_bytes()
 
 
+def test_regions_of_a_layout_are_drawn_again_from_their_record_alone_and_among_others(tmp_path):
+    few = ["steps=2", "sampler.recurrence=1", "cutouts.overview=1", "cutouts.inner=1"]
+    draw = ["prompt=a {cat|dog} | a tree:2", "layout=scatter", "output=still", *few]
+    run_all([[*draw, "seed=3", "count=3", "folder=three"]], tmp_path, {})
+    third = next(tmp_path.glob("three/*/*/image_0002.png"))
+    run_all([[*draw, "seed=5", "folder=alone"], [f"from={third}", "folder=again"]], tmp_path, {})
+    alone, again = (
+        next(tmp_path.glob(f"{folder}/*/*/image_0000.png")) for folder in ("alone", "again")
+    )
+    assert pixels(third) == pixels(alone) == pixels(again)
+    settings = record.read(third)
+    assert settings["layout"] == "scatter" and settings["size"] == [64, 64]
+    assert settings["drawn"] in (["a cat", "a tree"], ["a dog", "a tree"])
+
+
 def test_other_seeds_give_other_pictures(four):
     assert len({pixels(path) for path in four.glob("image_*.png")}) == 4
 

@@ -111,15 +111,19 @@ def shared(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def of_row(plan: Plan, cfg: Any, row: Row) -> dict[str, Any]:
     """Return what was understood of one row."""
-    count = len(read_all(spelt_out(plain(cfg.prompt), "prompt"), "prompt", 1.0))
+    regions = [one for one in plan.prompts if one.region]
+    laid_out = cfg.layout is not None and not plain(cfg.regions)  # the prompts are regions
+    asked = None if laid_out else plain(cfg.prompt)
+    count = len(read_all(spelt_out(asked, "prompt"), "prompt", 1.0))
     images = len(as_list(spelt_out(plain(cfg.image_prompt), "image_prompt")))
-    end = len(plan.prompts) - images
+    end = len(plan.prompts) - len(regions) - images
     seeded = cfg.seed is not None
     parts = {
         "where": row.where,
         "prompts": [of_prompt(one) for one in plan.prompts[:count]],
         "negative": [of_prompt(one) for one in plan.prompts[count:end]],
-        "image_prompts": [of_prompt(one) for one in plan.prompts[end:]],
+        "image_prompts": [of_prompt(one) for one in plan.prompts[end : end + images]],
+        "regions": [of_region(one, plan) for one in regions],
         "drawn_as": drawn_as(plan, seeded),
         "read_as": plan.understood(plan.seed),
         "models": [plan.drawn_with],
@@ -132,7 +136,7 @@ def of_row(plan: Plan, cfg: Any, row: Row) -> dict[str, Any]:
         "outputs": list(plan.outputs),
         "missing": plan.missing(),
     }
-    optional = ("where", "image_prompts", "drawn_as", "read_as", "missing")
+    optional = ("where", "image_prompts", "regions", "drawn_as", "read_as", "missing")
     return {name: part for name, part in parts.items() if part or name not in optional}
 
 
@@ -146,6 +150,18 @@ def of_prompt(prompt: Prompt) -> dict[str, Any]:
     if (prompt.begins, prompt.ends) != (0.0, 1.0):
         found |= {"from": prompt.begins, "until": prompt.ends}
     return found
+
+
+def of_region(prompt: Prompt, plan: Plan) -> dict[str, Any]:
+    """Return a region's prompt as plain data, with its place: box, mask or layout."""
+    assert prompt.region is not None
+    if prompt.region.slot is not None:
+        place: dict[str, Any] = {"layout": plan.layout}
+    elif prompt.region.mask:
+        place = {"mask": prompt.region.mask}
+    else:
+        place = {"box": list(prompt.region.box)}
+    return place | of_prompt(prompt)
 
 
 def of_schedule(schedule: Schedule) -> Any:

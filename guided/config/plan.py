@@ -27,7 +27,7 @@ from guided.config.schema import Config, as_integer, build, build_all, resolved
 from guided.devices import check_memory, check_precision, check_threads, read_devices
 from guided.errors import BadInput, check_number, is_number, nearest, not_one_of, shown
 from guided.generators.settings import GROUPS, LARGEST, GeneratorSettings, Sizes
-from guided.images import check_picture
+from guided.images import check_picture, open_mask
 from guided.interfaces import (
     MOST_STEPS,
     CutoutSettings,
@@ -48,7 +48,7 @@ from guided.models.cards import (
 from guided.models.recognise import shapes
 from guided.outputs.still import Still
 from guided.paths import program
-from guided.prompts import prompt
+from guided.prompts import region_prompts, regions
 from guided.prompts.prompt import Prompt, meant_for, weights_of
 from guided.prompts.styles import Artist, Style, StyleMix
 from guided.prompts.wildcards import Wildcards
@@ -59,6 +59,7 @@ from guided.untrusted.typed_paths import expand
 
 log = logging.getLogger(__name__)
 Build = Callable[[DictConfig, str], Any]
+ROOM = 0.7  # share of the side of an object that a region should have
 SMALL = 128 * 128  # pixels of a picture for which one thread is enough
 SIZE = re.compile(r"\s*(\d{1,9})(?:\.0*)?\s*[x×*]\s*(\d{1,9})(?:\.0*)?\s*")  # 768x512
 
@@ -109,6 +110,7 @@ class Plan:
     upscaler: str = field(default="", metadata=MEMORY)  # weights of the network; empty: none
     known: list[Known] = field(default_factory=list, metadata=NEITHER)
     skip: int = field(default=0, metadata=STEPS)
+    layout: str | None = field(default=None, metadata=STEPS)  # of regions without a place
 
     @classmethod
     def read(
@@ -146,8 +148,14 @@ class Plan:
         """Return the plan with its settings as they are given, each checked for itself."""
         model = build(cfg.model, "model")
         generator = build(cfg.generator, "generator")
+        names = ("prompt", "negative", "image_prompt", "regions", "layout")
+        prompts = region_prompts.parse(*(plain(cfg[name]) for name in names))
+        size = plain(cfg.size)
+        if size is None and cfg.layout is not None and model.draws_one_object:
+            count = sum(one.region is not None for one in prompts)
+            size = list(regions.canvas(cfg.layout, count, generator.sizes(model).default))
         return cls(
-            prompts=prompt.parse(plain(cfg.prompt), plain(cfg.negative), plain(cfg.image_prompt)),
+            prompts=prompts,
             model=model,
             secondary=build(cfg.secondary, "secondary")
             if cfg.secondary and "secondary" in generator.uses
@@ -158,7 +166,7 @@ class Plan:
             guides=build_all(cfg.guide, "guide", build),
             generator=generator,
             outputs=build_all(cfg.output, "output", build),
-            size=read_size(plain(cfg.size), generator.sizes(model), model.name),
+            size=read_size(size, generator.sizes(model), model.name),
             steps=generator.steps(model) if cfg.steps is None else cfg.steps,
             seed=secrets.randbelow(2**32) if cfg.seed is None else cfg.seed,
             count=cfg.count,
@@ -189,6 +197,7 @@ class Plan:
                 model.upscaler if "model" in generator.uses else "",
                 cfg.upscale is not None,
             ),
+            layout=cfg.layout,
         )
 
     def read_known(self, cfg: DictConfig) -> list[Known]:
@@ -281,6 +290,7 @@ class Plan:
         if weights:
             check_models(self.generator_cards, self.clips | self.judges, self.guides)
         self.tell_of_large_size()
+        self.tell_of_small_regions()
         self.tell_ignored()
         if not self.clips and "clip" in self.guides:
             raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
@@ -338,6 +348,23 @@ class Plan:
             *(*drawn, times, drawn[0] * times, drawn[1] * times),
         )
 
+    def tell_of_small_regions(self) -> None:
+        """Warn of a region in which a model of single objects has no room for one."""
+        if not self.model.draws_one_object or "model" not in self.generator.uses:
+            return
+        own = self.model.size
+        for asked in self.decided(self.seed):
+            if asked.region is None or asked.region.mask:
+                continue
+            left, top, right, bottom = asked.region.pixels(self.size)
+            if min((right - left) / own[0], (bottom - top) / own[1]) < ROOM:
+                log.warning(
+                    "a region of %dx%d is small for the %dx%d objects that %s draws: a larger "
+                    "size= has room",
+                    *(right - left, bottom - top, *own, self.model.name),
+                )
+                return
+
     def check_keep(self) -> None:
         """Raise BadInput if there are no pictures to choose from."""
         if "still" not in self.outputs:
@@ -371,7 +398,10 @@ class Plan:
                 if name not in self.clips:
                     raise BadInput(not_one_of("a prompt's clips", name, self.clips))
             if asked.image:
-                check_picture("image_prompt", asked.image)
+                setting = "regions: image" if asked.region else "image_prompt"
+                check_picture(setting, asked.image)
+            if asked.region and asked.region.mask:
+                open_mask("regions: mask", asked.region.mask, self.size)
             for line in other_names.flags_in(asked.text):
                 log.warning("in the prompt, %s; it is drawn as words", line)
         if not all(isinstance(text, str) for text in self.drawn or ()):
@@ -424,7 +454,9 @@ class Plan:
         """The pictures of others that it needs."""
         photos = [self.init, *(known.photo for known in self.known)]
         paths = [photo.path for photo in photos if isinstance(photo, Photo)]
-        return list(dict.fromkeys(paths)) + [asked.image for asked in self.prompts if asked.image]
+        paths += [asked.image for asked in self.prompts if asked.image]
+        masks = [asked.region.mask for asked in self.prompts if asked.region]
+        return list(dict.fromkeys(paths + [mask for mask in masks if mask]))
 
     def prompts_of(self, seed: int) -> list[Prompt]:
         """The prompts of the image with this seed: decided, and with artists and styles said."""
@@ -437,13 +469,15 @@ class Plan:
         return understanding.understood(self.decided(seed), self.clips)
 
     def decided(self, seed: int) -> list[Prompt]:
-        """The prompts, their wildcards decided for the image with this seed."""
+        """The prompts, their wildcards decided and their regions placed for the image with this
+        seed."""
+        prompts = region_prompts.placed(self.prompts, self.layout, self.size, seed)
         if self.drawn is not None:
-            decided = zip(self.prompts, self.drawn, strict=True)
+            decided = zip(prompts, self.drawn, strict=True)
             return [replace(asked, text=text) for asked, text in decided]
         return [
             asked if asked.image else replace(asked, text=self.wildcards.draw(asked.text, seed, k))
-            for k, asked in enumerate(self.prompts)
+            for k, asked in enumerate(prompts)
         ]
 
 

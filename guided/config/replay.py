@@ -152,7 +152,7 @@ class Record:
     def tell_of_changed_files(self, settings: dict[str, Any]) -> None:
         """Warn of each picture that it began with, or was like, that has been overwritten
         since."""
-        pictures = ("init", "keep_composition", "prompt", "image_prompt")
+        pictures = ("init", "keep_composition", "prompt", "image_prompt", "regions")
         needed = repr([settings.get(name) for name in pictures])
         for path, before in self.files.items():
             now = record.fingerprint(expand("init", path)) if str(path) in needed else None

@@ -35,7 +35,7 @@ def read_settings(path: Path, where: str) -> dict[str, Any]:
             found = record.read(path)
         except BadInput as error:
             raise BadInput(f"from={error}") from error
-    if "prompt" not in found and "image_prompt" not in found:
+    if not any(name in found for name in ("prompt", "image_prompt", "regions")):
         raise BadInput(f"{where} has no settings of this program inside{instead(path)}")
     return found
 

@@ -107,6 +107,14 @@ class Config:
     image_prompt: Any = setting(
         None, "pictures as prompts, by CLIP similarity; with weights: photo.jpg:0.5", prose=True
     )
+    regions: Any = setting(
+        None,
+        "parts with prompts of their own: '[{box: [0,0,0.5,1], prompt: a tree}]'; mask: FILE",
+        prose=True,
+    )
+    layout: str | None = setting(
+        None, "row, grid or scatter: places for a cat | a tree, or for regions without a box"
+    )
     wildcards: str | None = setting(
         None, "a folder with word lists of your own for __name__ in prompts"
     )

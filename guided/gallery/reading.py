@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from guided.errors import BadInput
-from guided.prompts.prompt import parse, unwanted, wanted
+from guided.prompts.prompt import unwanted, wanted
+from guided.prompts.region_prompts import parse
 from guided.runs import record
 from guided.runs.layout import IMAGE, MANIFEST, OTHERS
 from guided.runs.manifest import DONE, RUNNING, Manifest, Row
@@ -24,6 +25,7 @@ from guided.runs.manifest import Picture as Entry
 from guided.runs.worker_locks import seems_alive
 
 WORD = re.compile(r"\+{0,2}([A-Za-z_][\w.@/]*)=(.*)", re.DOTALL)
+PROMPTS = ("prompt", "negative", "image_prompt", "regions", "layout")
 NAMES = ("artist", "look", "model")  # settings whose values are names, for filters
 STOPPED = "stopped"  # state of a picture whose worker was killed; the manifest has it as running
 
@@ -134,7 +136,7 @@ def picture(
 def prompts_of(settings: Mapping[str, Any]) -> tuple[str, str]:
     """Return the wanted and the unwanted prompts of settings, for people to read."""
     try:
-        prompts = parse(*(settings.get(name) for name in ("prompt", "negative", "image_prompt")))
+        prompts = parse(*(settings.get(name) for name in PROMPTS))
         drawn = settings.get("drawn")
         drawn = [drawn] if isinstance(drawn, str) else items(drawn)
         if len(drawn) == len(prompts):

@@ -71,5 +71,8 @@ class ClipGuide(GuideSettings):
     def prepare(self, scene: Scene) -> Guide:
         """Return the guide, with the scene's prompts encoded by each of its CLIPs."""
         from guided.guides.clip_loss import ClipSimilarity
+        from guided.guides.region_loss import RegionSimilarity
 
+        if any(prompt.region for prompt in scene.prompts):
+            return RegionSimilarity.prepare(scene, self)
         return ClipSimilarity.prepare(scene, self)

@@ -169,6 +169,11 @@ class ModelCard(WeightsCard):
         check_number("recommended.preview", self.recommended.preview, 1, 16, whole=True)
         schedule("recommended.recurrence", self.recommended.recurrence, 1, 100, whole=True)
 
+    @property
+    def draws_one_object(self) -> bool:
+        """Return whether its pictures show a single object in the middle."""
+        return self.recommended.area == "middle"
+
 
 @dataclass
 class ClipCard:

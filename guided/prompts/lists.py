@@ -26,7 +26,7 @@ QUOTES = dict(
 )  # opening: closing
 DOUBLE = '"“”„‟«»「『＂'  # not apostrophes, which words may begin with
 ALSO = {"„": "“", "‚": "‘"}  # closing marks of other countries
-NUMERIC = {"weight", "from", "until"}  # keys whose bare values are numbers
+NUMERIC = {"weight", "from", "until", "box"}  # keys whose bare values are numbers
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 CONSTANTS = {"true": True, "false": False}
 SPACES = re.compile(r"\s*")

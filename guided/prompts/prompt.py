@@ -9,6 +9,7 @@ from typing import Any
 
 from guided.errors import BadInput, is_number, nearest, shown
 from guided.prompts import foreign_syntax, lists
+from guided.prompts.regions import Region
 from guided.schedule import HEAVIEST, Schedule, schedule
 from guided.text import normal_width
 
@@ -39,6 +40,7 @@ class Prompt:
     image: str = ""  # path of a picture, which replaces the text
     begins: float = 0.0  # progress from which it counts
     ends: float = 1.0  # progress until which it counts
+    region: Region | None = None  # the part of the picture that it is for; None: all of it
 
     def at(self, progress: float) -> float:
         """Return the weight at `progress`: 0 outside the prompt's part of the run."""
@@ -48,8 +50,14 @@ class Prompt:
         return self.weight(progress) if callable(self.weight) else self.weight
 
 
-def parse(prompt: Any, negative: Any = None, image_prompt: Any = None) -> list[Prompt]:
-    """Return the prompts of the settings prompt, negative and image_prompt.
+def parse(
+    prompt: Any,
+    negative: Any = None,
+    image_prompt: Any = None,
+    regions: Sequence[Prompt] = (),
+) -> list[Prompt]:
+    """Return the prompts of the settings prompt, negative and image_prompt, and behind them those
+    of `regions`, which are read already.
 
     Each is a text, with a weight behind its last colon; a mapping {text or image, weight, clips,
     from, until}; a list of these; or a mapping {progress: any of these}, each of which ends where
@@ -65,7 +73,8 @@ def parse(prompt: Any, negative: Any = None, image_prompt: Any = None) -> list[P
     prompts += map(negated, avoided)
     for item in as_list(image_prompt):
         prompts.append(read_image(item))
-    if not as_list(prompt) and not as_list(image_prompt):
+    prompts += regions
+    if not as_list(prompt) and not as_list(image_prompt) and not regions:
         raise BadInput('prompt is empty: say what to draw, as in prompt="a red heart"')
     if not any(prompt.at(k / 1000) for prompt in prompts for k in range(1001)):
         raise BadInput(f"prompt={shown(prompt)}: every weight is 0, so nothing would be drawn")

@@ -33,6 +33,7 @@ ENDINGS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".yaml", ".yml")
 CARDS = (".yaml", ".yml")
 LONGEST = 4096  # characters of a path
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+OF_REGION = re.compile(r"\b(?:mask|image)[\"']?\s*[:：]\s*([^,，{}]+)")  # a path in regions=
 # Settings whose values are texts, or untrusted sources themselves.
 NO_PATHS = ("prompt", "negative", "from", "prompts", "resume", "name", "folder")
 
@@ -156,6 +157,8 @@ def paths_in(word: Typed) -> list[str]:
     name = word.name
     if name in NO_PATHS:
         return []
+    if name == "regions":
+        return [unquoted(found.strip()) for found in OF_REGION.findall(word.text or "")]
     values = items(word.text)
     if name == "image_prompt":  # photo.jpg:0.5
         values += [value.rpartition(":")[0] for value in values if ":" in value]

@@ -187,3 +187,22 @@ print(understood.text(parse_all(["prompt=x"]), []))
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+def test_regions_are_shown_with_their_places_and_what_is_read_in_their_texts(capsys):
+    regions = "regions=[{box: [0,0,0.5,1], prompt: gato, until: 0.5}, {prompt: a sun:2}]"
+    found = shown(
+        capsys, "prompt=a field:0.2", "negative=text", regions, "layout=row", "size=64x32"
+    )
+    assert found["prompts"] == [{"text": "a field", "weight": 0.2}]
+    assert found["negative"] == [{"text": "text", "weight": -0.5}]
+    assert found["regions"] == [
+        {"box": [0, 0, 0.5, 1], "text": "gato", "weight": 1, "from": 0, "until": 0.5},
+        {"layout": "row", "text": "a sun", "weight": 2},
+    ]
+    assert found["read_as"]["gato"] == "cat"
+    split = shown(capsys, "prompt=a cat | a tree", "layout=grid")
+    assert split["prompts"] == [] and [one["text"] for one in split["regions"]] == [
+        "a cat",
+        "a tree",
+    ]

@@ -210,3 +210,63 @@ def test_a_plan_needs_no_torch():
         f"from guided.config.plan import Plan; {plan}; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# ---- regions -------------------------------------------------------------------------------
+
+
+def regions_of(*words: str) -> list[tuple[str, object]]:
+    found = Plan.read(compose(["steps=20", "seed=4", *words]))
+    return [(one.text, one.region and one.region.box) for one in found.decided(4)]
+
+
+def test_regions_and_layouts_are_typed_as_any_setting():
+    typed = 'regions=[{box: [0,0,0.5,1], prompt: "a tree"}, {box: [0.5,0,1,1], prompt: a sun}]'
+    left, right = (0, 0, 0.5, 1), (0.5, 0, 1, 1)
+    expected = [("a tree", left), ("a sun", right)]
+    assert regions_of(typed, "size=[64,32]") == expected
+    assert regions_of("prompt=a tree | a sun", "layout=row") == expected
+    assert regions_of("prompt=a {tree|tree} | a sun", "layout=row") == expected
+    assert regions_of("prompt=a field:0.2", typed, "size=[64,32]") == [
+        ("a field", None),
+        *expected,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "size"),
+    [
+        (["prompt=a cat | a tree | a sun", "layout=row"], (96, 32)),
+        (["prompt=a cat | a tree | a sun", "layout=grid"], (64, 64)),
+        (["prompt=a cat | a tree | a sun", "layout=scatter"], (64, 64)),
+        (["prompt=a cat | a tree | a sun", "layout=row", "size=[48,48]"], (48, 48)),
+        (["prompt=a cat | a tree | a sun"], (32, 32)),
+    ],
+)
+def test_a_layout_has_a_canvas_with_room_for_each_object_that_the_model_draws(words, size):
+    assert Plan.read(compose(["steps=20", *words])).size == size
+
+
+def test_masks_are_files_of_the_plan_and_are_checked_before_anything_is_loaded(tmp_path):
+    mask = tmp_path / "sky.png"
+    Image.new("L", (40, 40), 255).save(mask)
+    words = ["prompt=a tree", f"regions=[{{mask: {mask}, prompt: a sun}}]"]
+    assert Plan.read(compose(words)).files == [str(mask)]
+    with pytest.raises(
+        BadInput, match=r"^regions: mask=.*sky.png is of 40x40 pixels, another shape"
+    ):
+        Plan.read(compose([*words, "size=[64,32]"]))
+    Image.new("L", (40, 40), 0).save(mask)
+    with pytest.raises(BadInput, match=r"^regions: mask=.*sky.png is black all over"):
+        Plan.read(compose(words))
+    mask.unlink()
+    with pytest.raises(BadInput, match=r"^regions: mask=.*sky.png: the file is not there"):
+        Plan.read(compose(words))
+
+
+def test_regions_below_the_models_own_size_are_told(caplog):
+    Plan.read(compose(["prompt=a cat | a tree | a sun", "layout=row", "size=[48,48]"]))
+    assert "a region of 16x48 is small for the 32x32 objects that embedded draws" in caplog.text
+    caplog.clear()
+    Plan.read(compose(["prompt=a cat | a tree | a sun", "layout=scatter", "seed=1"]))
+    assert "region" not in caplog.text

@@ -67,6 +67,7 @@ def place(tmp_path_factory) -> Path:
     for name in ("photo.jpg", "a.jpg", "b.png", "outputs/latest/image_0000.png"):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(FIXTURES / "heart.png", place / name)
+    Image.new("L", (64, 64), 255).save(place / "hill.png")
     (place / "settings.txt").write_text(json.dumps(DISCO))
     (place / "workflow.json").write_text(json.dumps(samples.WORKFLOW))
     of_others = PngInfo()

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 
 from guided.guides.ranking import score
 from guided.prompts.prompt import Prompt
+from guided.prompts.regions import Region
 from tests.doubles import LinearClip
 
 
@@ -39,3 +40,13 @@ def test_a_judge_hears_every_prompt_also_those_that_are_gone_by_the_end() -> Non
     prompts = [Prompt("cat", clips=("a",), ends=0.5)]
     found = score(picture(), prompts, {"a": guide}, {"j": judge})
     assert found == pytest.approx(score(picture(), [Prompt("cat")], {"j": judge}))
+
+
+def test_each_region_is_compared_with_its_own_prompts() -> None:
+    clip, wide = LinearClip(), torch.cat([picture(), picture().flip(3)], 3)
+    left, right = Region(box=(0, 0, 0.5, 1)), Region(box=(0.5, 0, 1, 1))
+    prompts = [Prompt("cat", 3, region=left), Prompt("sun", 1, region=right)]
+    cat = score(wide[..., :8], [Prompt("cat")], {"a": clip})
+    sun = score(wide[..., 8:], [Prompt("sun")], {"a": clip})
+    assert cat is not None and sun is not None
+    assert score(wide, prompts, {"a": clip}) == pytest.approx(0.75 * cat + 0.25 * sun)

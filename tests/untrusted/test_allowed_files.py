@@ -42,6 +42,8 @@ def limited(source: str = "from=x.png", own=(), words=(), folders=()):
     [
         ([], [], False),
         (["trust=true"], [], True),
+        ([], ["regions=[{box: [0,0,1,1], prompt: ./clip}]"], False),
+        ([], ["regions=[{prompt: a, mask: './clip', until: 0.5}, {mask: b}]"], True),
         (["trust=false"], [], False),
         (["trust=./clip"], [], True),
         (["trust=[lists,./clip]"], [], True),

@@ -16,6 +16,7 @@ from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.null_space import constrained
 from guided.diffusion.oom_retry import OOMRetry
 from guided.diffusion.parametrisation import noised
+from guided.diffusion.region_windows import RegionWindows
 from guided.diffusion.symmetry import Mirror
 from guided.diffusion.unet import UNet
 from guided.interfaces import Denoiser, Guide, Request, Sampler, State, Step, StepMeter
@@ -123,10 +124,8 @@ class DiffusionGenerator:
         model = ModelDenoiser(self.unet, steps, card.prediction, card.clip_denoised, rng)
         clamp = self._clamp(request.steps)
         cache = GuidanceCache(self.interval)
-        known = request.constraints  # met by what the guides see, and by what comes of it
-        guided = GuidedDenoiser(
-            constrained(model, known), guides, rng, clamp, self.reach, self.target, cache
-        )
+        denoiser = constrained(self._windowed(model, request), request.constraints)
+        guided = GuidedDenoiser(denoiser, guides, rng, clamp, self.reach, self.target, cache)
         retried = OOMRetry(
             guided, self.unet if self.target.through_unet else None, rng, self.memory_policy
         )
@@ -163,6 +162,14 @@ class DiffusionGenerator:
                 yield replace(step, state=saved)
                 if state.at in mirrored:
                     break
+
+    def _windowed(self, model: ModelDenoiser, request: Request) -> Denoiser:
+        """Return the denoiser of a picture: where a model of single objects draws regions, one
+        with a window for each."""
+        if not request.regions or not self.card.draws_one_object:
+            return model
+        width, height = self.card.size
+        return RegionWindows.of(model, (width, height), request.size, request.regions)
 
     def _clamp(self, steps: int) -> Schedule | None:
         if isinstance(self.clamp, str):  # auto

@@ -22,14 +22,17 @@ from guided.guides.clip import ClipGuide
 from guided.guides.likeness import Likeness
 from guided.guides.regularisers import Range
 from guided.interfaces import Request, Sampler, Scene, Step
-from guided.models.cards import ModelCard
+from guided.models.cards import ModelCard, Recommended
 from guided.prompts.prompt import Prompt
+from guided.prompts.regions import Region
 from guided.runs import checkpoint
 from guided.schedule import schedule
 from tests.doubles import LinearClip, randomised, smallest_unet
 
 CPU = torch.device("cpu")
 SIZE, STEPS = (8, 6), 6  # width, height
+WIDE = (20, 8)  # of pictures with regions
+PLACES = {"b": (0.0, 0.0, 0.5, 1.0), "c": (0.5, 0.25, 1.0, 1.0)}
 MIRROR = Mirror("both", (0.3, 0.7))
 TWICE = {"recurrence": [[0, 2], [0.5, 1], [0.8, 3]]}
 SELDOM = GuidanceInterval(schedule("every", [[0, 4], [0.6, 3]]))
@@ -60,24 +63,34 @@ class Case:
     cutouts: Cutouts | DiscoCutouts = field(default_factory=few)
     interval: GuidanceInterval = GuidanceInterval()
     target: GuidanceTarget = field(default_factory=GuidanceTarget)
+    regions: str = ""  # of a model of scenes, or of one of single objects, which has windows
 
     def draw(self, saved: dict[str, Tensor] | None = None) -> Iterator[Step]:
         net = network(5 if self.classes else 0)
         card, clamp = ModelCard(unet=net.config), schedule("clamp", 0.05)
+        size, prompts = SIZE, [Prompt("a")]
+        if self.regions:
+            size = WIDE
+            prompts += [Prompt(text, region=Region(box)) for text, box in PLACES.items()]
+        if self.regions == "objects":
+            card = replace(card, size=[8, 6], recommended=Recommended(area="middle"))
         drawing = DiffusionGenerator(
             net, card, self.sampler, clamp, None, CPU, self.target, self.interval, self.mirror
         )
-        init = torch.rand(1, 3, SIZE[1], SIZE[0], generator=torch.Generator().manual_seed(1))
-        scene = Scene([Prompt("a")], {"a": LinearClip(dtype=torch.float32)}, self.cutouts, CPU)
+        init = torch.rand(1, 3, size[1], size[0], generator=torch.Generator().manual_seed(1))
+        scene = Scene(prompts, {"a": LinearClip(dtype=torch.float32)}, self.cutouts, CPU)
         scene.init = init
         settings = {"clip": ClipGuide(), "range": Range(), "likeness": Likeness()}
         guides = {name: chosen.prepare(scene) for name, chosen in settings.items()}
         if self.each:
             others = replace(scene, prompts=[Prompt("b")])
             guides["clip"] = GuidePerImage([settings["clip"].prepare(s) for s in (scene, others)])
-        request = Request(SIZE, self.seeds, STEPS, init * 2 - 1 if self.init else None, self.skip)
+        request = Request(size, self.seeds, STEPS, init * 2 - 1 if self.init else None, self.skip)
         if self.known:
             request.constraints = [Agrees(Grey(), Grey().measure(init), until=0.6)]
+        if self.regions:
+            boxes = [Region(box).pixels(size) for box in PLACES.values()]
+            request.regions = [boxes] * len(self.seeds)
         return drawing.generate(request, guides, saved)
 
 
@@ -111,6 +124,10 @@ CASES = {
         DDIM(), interval=GuidanceInterval(SELDOM.every, "nothing")
     ),
     "Disco's cutouts": Case(DDIM(), cutouts=DiscoCutouts(overview=1, inner=1, batches=1)),
+    "regions": Case(DPMSolver(eta=0.5, **TWICE), regions="scene"),
+    "regions of three together, in windows": Case(DDIM(**TWICE), (7, 8, 9), regions="objects"),
+    "regions in windows, by PLMS": Case(PLMS(order=4), regions="objects", interval=SELDOM),
+    "regions in windows, mirrored": Case(DDPM(), regions="objects", mirror=MIRROR),
     "DiscoArt's cutouts": Case(PLMS(), cutouts=DiscoCutouts(overview=1, inner=1, shared=False)),
 }  # fmt: skip
 
