@@ -137,7 +137,9 @@ class DiffusionGenerator:
             rng.restore(saved["dice"])
             cache.restore(saved, self.device)
             self.memory_policy.restore(saved)
-        for step in self._walk(constrained(retried, known), cache, state, rng, mirrored):
+        for step in self._walk(
+            constrained(retried, request.constraints), cache, state, rng, mirrored
+        ):
             guided.warn_nonfinite()
             yield step
 
