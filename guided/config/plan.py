@@ -429,6 +429,11 @@ class Plan:
         """Raise BadInput if Disco's rule of weights divides by 0 for a CLIP at any time; warn
         where the weights sum to 0 under another rule."""
         meant = meant_for(self.prompts, clip)
+        for region in dict.fromkeys(asked.region for asked in meant):
+            self.check_sum(clip, [asked for asked in meant if asked.region == region])
+
+    def check_sum(self, clip: str, meant: Sequence[Prompt]) -> None:
+        """Raise BadInput or warn as `check_weights` for prompts that are normalised together."""
         if all(isinstance(p.weight, int | float) and p.weight > 0 for p in meant):
             return
         for k in range(1001):

@@ -51,9 +51,11 @@ class ModelDenoiser:
 
     def _labels(self, x: Tensor) -> Tensor | None:
         """Return a random class (B,) for each image and step, as Disco's `randomize_class` does;
-        None if the network has no classes."""
+        None if the network has no classes. x may have several parts of each image, one after the
+        other, of the same class."""
         classes = self.model.config.num_classes
         if not classes:
             return None
         seeds = self.rng.seeds() if self.rng else [0] * len(x)
+        seeds = seeds * (len(x) // len(seeds))
         return torch.tensor([seed % classes for seed in seeds], device=x.device)

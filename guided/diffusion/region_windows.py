@@ -69,17 +69,19 @@ class RegionWindows:
 
     def __call__(self, x: Tensor, i: int) -> Prediction:
         """Return the prediction for x (B, 3, H, W) at position i."""
-        windows = [self.denoiser(self.cut(x, k), i) for k in range(len(self.corners[0]))]
-        images = [window.guided for window in windows]
+        count = len(self.corners[0])
+        predicted = self.denoiser(torch.cat([self.cut(x, k) for k in range(count)]), i)
+        images = predicted.guided.split(len(x))
         grounds = [edge(image.detach()) for image in images]
         ground = torch.stack(grounds).mean(0)
-        images = [
+        shared = [
             image + likeness(image.detach(), own) * (ground - own)
             for image, own in zip(images, grounds, strict=True)
         ]
-        image = self.joined(images, x, ground)
-        variances = [window.variance for window in windows if window.variance is not None]
-        return Prediction(image, image, self.joined(variances, x, 0.0) if variances else None)
+        image, variance = self.joined(shared, x, ground), predicted.variance
+        if variance is not None:
+            variance = self.joined(variance.split(len(x)), x, 0.0)
+        return Prediction(image, image, variance)
 
     def cut(self, x: Tensor, k: int) -> Tensor:
         """Return window k of each image (B, 3, h, w)."""

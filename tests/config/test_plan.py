@@ -270,3 +270,13 @@ def test_regions_below_the_models_own_size_are_told(caplog):
     caplog.clear()
     Plan.read(compose(["prompt=a cat | a tree | a sun", "layout=scatter", "seed=1"]))
     assert "region" not in caplog.text
+
+
+def test_weights_are_summed_within_each_region(caplog):
+    words = ["prompt=a cat | a tree", "layout=row", "negative=fog:1", "guide.clip.weights=sum"]
+    Plan.read(compose(["steps=20", *words]))
+    assert "sum to 0" not in caplog.text
+    box = "box: [0,0,1,1]"
+    both = f"regions=[{{{box}, prompt: a cat}}, {{{box}, prompt: fog, weight: -1}}]"
+    with pytest.raises(BadInput, match="divides by the sum of the prompts' weights, which is 0"):
+        Plan.read(compose(["prompt=a sea", both, "guide.clip.weights=sum"]))

@@ -170,3 +170,12 @@ def test_a_picture_put_aside_is_found_among_the_others(tmp_path):
     manifest(tmp_path, [entry(0)])
     save(tmp_path / "others", 0)
     assert reading.read(tmp_path).pictures[0].file == "others/image_0000.png"
+
+
+def test_the_prompts_of_regions_are_among_those_of_the_picture():
+    assert reading.prompts_of({"prompt": "a cat | a tree:2", "layout": "row"}) == (
+        "a cat; a tree",
+        "",
+    )
+    given = [{"box": [0, 0, 0.5, 1], "prompt": "a sun"}, {"mask": "m.png", "prompt": "fog:-1"}]
+    assert reading.prompts_of({"prompt": "a sea", "regions": given}) == ("a sea; a sun", "fog")
