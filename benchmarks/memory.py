@@ -113,10 +113,8 @@ class Counter:
             unet,
             ModelCard(unet=config),
             DDIM(),
-            None,
-            None,
             META,
-            GuidanceTarget("blend", secondary),
+            target=GuidanceTarget("blend", secondary),
         )
         ways = (False, True) if drawing.target.through_unet else (False,)
         needs = {

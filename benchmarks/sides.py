@@ -18,6 +18,7 @@ from guided.clip.model import Clip
 from guided.compat.open_clip import import_open_clip
 from guided.cutouts.settings import DiscoCutouts
 from guided.devices import keep_freed
+from guided.diffusion.guidance_method import GuidanceMethod
 from guided.diffusion.guidance_target import GuidanceTarget
 from guided.diffusion.samplers import DDIM
 from guided.diffusion.secondary import SecondaryModel
@@ -71,9 +72,8 @@ def ours(weights: Weights, case: Case) -> tuple[DiffusionGenerator, dict[str, Gu
         unet=unet.set_precision(dtype).to(device),
         card=card,
         sampler=DDIM(eta=ETA),
-        clamp=schedule("clamp", CLAMP),
-        reach=None,
         device=device,
+        method=GuidanceMethod(clamp=schedule("clamp", CLAMP)),
         target=GuidanceTarget("blend", quick),
     )
     clips = {

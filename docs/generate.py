@@ -53,7 +53,11 @@ PROBED = (
     *("skip", "device", "precision", "memory"),
 )
 GROUPS = ("generator", "cutouts", "sampler", "guide", "output")
-CHOICES = {"cutouts": ("standard", "disco"), "sampler": ("ddim", "ddpm", "plms", "dpmpp_2m")}
+CHOICES = {
+    "cutouts": ("standard", "disco"),
+    "sampler": ("ddim", "ddpm", "plms", "dpmpp_2m"),
+    "generator": ("diffusion", "pixels"),  # methods of guidance differ in values only
+}
 
 
 def main() -> None:

@@ -29,6 +29,24 @@ State = dict[str, "Tensor"]
 
 
 @dataclass
+class Heading:
+    """A direction in which guidance turns the fresh noise of a step, instead of shifting the
+    prediction."""
+
+    direction: Tensor  # (B, 3, H, W), each of root mean square 1, or 0: the noise stays
+    share: float  # of the way from the noise to the direction, 0..1
+
+    def turned(self, noise: Tensor) -> Tensor:
+        """Return standard normal noise (B, 3, H, W), turned, with a root mean square of 1: on the
+        sphere where nearly all of a Gaussian's mass lies. DSG, Yang et al. 2024, equation 15,
+        https://arxiv.org/abs/2402.03201"""
+        mixed = noise + self.share * (self.direction - noise)
+        mixed = mixed / mixed.square().mean((1, 2, 3), keepdim=True).sqrt()
+        kept = self.direction.square().sum((1, 2, 3), keepdim=True) == 0
+        return noise.where(kept, mixed)
+
+
+@dataclass
 class Prediction:
     """A denoiser's guess of the clean image at one step. Images are (B, 3, H, W) in [-1, 1]."""
 
@@ -40,6 +58,7 @@ class Prediction:
     grad_norm: Tensor | None = None  # root mean square of the gradient before clamping, (B,)
     seen: Tensor | None = None  # what the guides looked at, nominally in [0, 1]
     progress: float = 0.0  # of the run, 0..1, as schedules count it
+    heading: Heading | None = None  # of the step's fresh noise
 
     def for_image(self, b: int) -> Prediction:
         """The one about image b of the batch."""
@@ -53,7 +72,14 @@ class Prediction:
             None if self.grad_norm is None else self.grad_norm[one],
             None if self.seen is None else self.seen[one],
             self.progress,
+            self.heading and Heading(self.heading.direction[one], self.heading.share),
         )
+
+    def fresh_noise(self, x: Tensor, rng: RandomStreams) -> Tensor:
+        """Return the noise of a sampler's step, standard normal, of the shape of x; turned where
+        guidance turns it."""
+        noise = rng.normal_like(x)
+        return noise if self.heading is None else self.heading.turned(noise)
 
 
 class PartSettings(Protocol):
@@ -107,6 +133,11 @@ class Sampler(Protocol):
 
 class SamplerSettings(PartSettings, Sampler, Protocol):
     """The settings of a sampler, which are the sampler itself."""
+
+    @property
+    def draws_noise(self) -> bool:
+        """Whether steps add fresh noise, by `Prediction.fresh_noise`."""
+        return False
 
     def repeats(self, progress: float) -> int:
         """Return how often the step at `progress` (0..1) is taken."""

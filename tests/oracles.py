@@ -10,7 +10,8 @@ from guided_diffusion.respace import SpacedDiffusion
 from torch import Tensor
 
 from guided.diffusion.denoiser import ModelDenoiser, Network
-from guided.diffusion.guidance import GuidedDenoiser, clamped
+from guided.diffusion.guidance import GuidedDenoiser
+from guided.diffusion.guidance_method import GuidanceMethod, clamped
 from guided.diffusion.multistep_samplers import PLMS
 from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.parametrisation import noised
@@ -101,7 +102,9 @@ def our_trajectory(
     )
     if guided:
         guides = {"wavy": LossGuide(wavy, schedule("scale", 1.0))}
-        denoiser = GuidedDenoiser(denoiser, guides, rng, schedule("clamp", CLAMP))
+        denoiser = GuidedDenoiser(
+            denoiser, guides, rng, GuidanceMethod(clamp=schedule("clamp", CLAMP))
+        )
     x, start = rng.normal_like(torch.empty(SHAPE, dtype=dtype)), steps - 1 - skip
     if skip:
         init = torch.zeros_like(x) if init is None else init

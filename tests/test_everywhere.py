@@ -165,7 +165,7 @@ def test_a_guided_step_waits_for_no_gpu(words: list[str]) -> None:
     model = ModelDenoiser(drawing.unet, line, "x0", rng=rng)
     guides, sight = walker.guides, drawing.target
     guided = GuidedDenoiser(
-        model, guides, rng, drawing.clamp, drawing.reach, sight, GuidanceCache(drawing.interval)
+        model, guides, rng, drawing.method, sight, GuidanceCache(drawing.interval)
     )
     with kernels("cuda"), Unhurried():
         x = rng.normal_like(torch.empty(1, 3, 1024, 512, device=META))

@@ -283,6 +283,7 @@ class Plan:
                 f"height that are multiples of {self.secondary.DIVISOR}"
             )
         self.check_prompts()
+        self.generator.check(self.sampler)
         for guide in self.guides.values():
             guide.check(self.init is not None)
         self.check_outputs()

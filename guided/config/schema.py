@@ -256,7 +256,7 @@ class Config:
         own_names=True,
         paths=True,
     )
-    generator: Any = group("the method: guided diffusion, or optimised pixels")
+    generator: Any = group("the method: diffusion, guided in several ways, or optimised pixels")
     model: Any = group("the diffusion model", own_names=True, paths=True)
     secondary: Any = group(
         "a small network whose predictions the guides see; none: the model's own", paths=True

@@ -3,7 +3,8 @@
     guided = unguided - reach(sigma**2 / alpha * clamp(grad))
 
 where grad is the gradient of the guides' loss with respect to the noisy x. The guides evaluate the
-unguided prediction, or another image by the settings (guidance_target.py).
+unguided prediction, or another image by the settings (guidance_target.py). Other methods of
+guidance choose the gradient's path and the size of the shift (guidance_method.py).
 In noise space that is eps + sigma * grad, the score conditioning of Song et al. 2020,
 https://arxiv.org/abs/2011.13456 (eq. 14), and of Dhariwal and Nichol 2021 (algorithm 2).
 
@@ -18,24 +19,19 @@ be propagated again.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from guided.diffusion.guidance_cache import CachedGradient, GuidanceCache
+from guided.diffusion.guidance_method import GuidanceMethod, rms
 from guided.diffusion.guidance_target import GuidanceTarget, TargetImage
 from guided.interfaces import Denoiser, Guide, Prediction
 from guided.rng import RandomStreams
-from guided.schedule import Schedule
 from guided.timeline import Timeline
 
 log = logging.getLogger(__name__)
-
-# The shift divides by alpha, which is near 0 in the first steps of a cosine schedule, where the
-# prediction shows nothing yet. Just below the least alpha of the linear schedule (0.00635), so
-# that checkpoints trained with that one are guided exactly.
-LEAST_ALPHA = 0.006
 
 
 @dataclass
@@ -45,8 +41,7 @@ class GuidedDenoiser:
     denoiser: Denoiser
     guides: Mapping[str, Guide]
     rng: RandomStreams
-    clamp: Schedule | None = None  # largest root mean square of the gradient
-    reach: Schedule | None = None  # largest root mean square of the shift that it makes
+    method: GuidanceMethod = field(default_factory=GuidanceMethod)
     target: GuidanceTarget = field(default_factory=GuidanceTarget)
     cache: GuidanceCache = field(default_factory=GuidanceCache)
     # Timesteps, and whether the gradient of an image was not finite there.
@@ -63,16 +58,11 @@ class GuidedDenoiser:
         target, gradient = self._evaluated(x, i, progress) if due else self._reused(x, i)
         grad = self._backward(target, gradient)
         grad, norm = self._finite(grad, i), rms(grad)
-        if self.clamp is not None:
-            grad = clamped(grad, self.clamp(progress))
-
-        alpha, sigma = self.timeline.scales(i)
-        shift = sigma**2 / max(alpha, LEAST_ALPHA) * grad
-        if self.reach is not None:
-            shift = clamped(shift, self.reach(progress))
+        heading = self.method.heading(grad, progress)
         model = target.prediction
+        guided = model.guided.detach()
         prediction = Prediction(
-            guided=model.guided.detach() - shift,
+            guided=guided if heading else guided - self._shift(grad, target, i),
             unguided=model.unguided.detach(),
             variance=None if model.variance is None else model.variance.detach(),
             losses=gradient.losses,
@@ -80,19 +70,46 @@ class GuidedDenoiser:
             grad_norm=norm,
             seen=None if target.image is None else in_colour(target.image),
             progress=progress,
+            heading=heading,
         )
         self.cache.update(due, gradient)  # last: a step that runs out of memory is repeated
         return prediction
+
+    def _shift(self, grad: Tensor, target: TargetImage, i: int) -> Tensor:
+        """Return the shift of the prediction by a gradient with respect to x."""
+        model = target.prediction.guided.detach()
+        scales, progress = self.timeline.scales(i), self.timeline.progress(i)
+        return self.method.shift(grad, target.x.detach(), model, scales, progress)
 
     def _evaluated(self, x: Tensor, i: int, progress: float) -> tuple[TargetImage, CachedGradient]:
         """Return the target and the guides' gradient with respect to it."""
         active = any(guide.is_active(progress) for guide in self.guides.values())
         target = self.target(self.denoiser, x, i, back=active)
         assert target.image is not None
-        image = in_colour(target.image)
-        # Inactive guides too: a stream of random numbers must not depend on their settings.
-        each = {name: guide(image, progress, self.rng) for name, guide in self.guides.items()}
-        return target, CachedGradient.summed(each, active)
+        image = target.image.detach()
+        gradient = self._gradient(image, i, active)
+        if gradient.grad is None or not target.mu:
+            return target, gradient
+        for _ in range(1, int(self.method.iterations(progress))):
+            grad = target.straight(*in_range(gradient, image))
+            moved = target.moved(self._shift(self._finite(grad, i), target, i))
+            more = self._gradient(moved, i, active).grad
+            further = more if gradient.further is None else gradient.further + more
+            gradient = replace(gradient, further=further)
+        return target, gradient
+
+    def _gradient(self, image: Tensor, i: int, active: bool) -> CachedGradient:
+        """Return the guides' gradient with respect to an image in [-1, 1]."""
+        progress, (_, sigma) = self.timeline.progress(i), self.timeline.scales(i)
+        each = []
+        for seen in self.method.noisy(image, sigma, progress, self.rng):
+            # Inactive guides too: a stream of random numbers must not depend on their settings.
+            colour = in_colour(seen)
+            found = {
+                name: guide(colour, progress, self.rng) for name, guide in self.guides.items()
+            }
+            each.append(CachedGradient.summed(found, active))
+        return CachedGradient.softmin(each)
 
     def _reused(self, x: Tensor, i: int) -> tuple[TargetImage, CachedGradient]:
         """Return the target and the cached gradient."""
@@ -105,7 +122,7 @@ class GuidedDenoiser:
         # On a CPU, where the test does not wait for a device, zeros skip the backward pass.
         if grad is None or (grad.device.type == "cpu" and not grad.any()):
             return torch.zeros_like(target.x)
-        return target.backward(grad.to(target.x) / 2)  # from [0, 1] to [-1, 1]
+        return target.backward(*in_range(gradient, target.x))
 
     def _finite(self, grad: Tensor, i: int) -> Tensor:
         """Return `grad` with zeros for images whose gradient is not finite: it would make the
@@ -137,17 +154,14 @@ def auto_clamp(steps: int, secondary: bool) -> float:
     return clamp if secondary else 2 * clamp
 
 
-def rms(grad: Tensor) -> Tensor:
-    """Return the root mean square of each image, (B,)."""
-    return grad.detach().square().flatten(1).mean(1).sqrt()
-
-
-def clamped(grad: Tensor, limit: float) -> Tensor:
-    """Return each image's gradient, scaled down to a root mean square of `limit` if larger."""
-    size = rms(grad).view(-1, 1, 1, 1)
-    return torch.where(size > limit, grad * (limit / size), grad)
-
-
 def in_colour(image: Tensor) -> Tensor:
     """Return the image, detached, scaled from [-1, 1] to [0, 1]."""
     return (image.detach() + 1) / 2
+
+
+def in_range(gradient: CachedGradient, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return the gradient with respect to an image in [0, 1], and the sum of further ones, with
+    respect to that image in [-1, 1], in the type of x."""
+    assert gradient.grad is not None
+    further = gradient.further
+    return gradient.grad.to(x) / 2, None if further is None else further.to(x) / 2

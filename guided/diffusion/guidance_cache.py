@@ -5,7 +5,7 @@ A step with recurrence has several evaluations, each of which counts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -36,6 +36,7 @@ class CachedGradient:
 
     # (B, 3, H, W), with respect to the guides' image in [0, 1]; None if no guide is active.
     grad: Tensor | None = None
+    further: Tensor | None = None  # the sum of those with respect to the image, moved
     losses: dict[str, Tensor] = field(default_factory=dict)  # per guide, (B,)
     similarity: Tensor | None = None  # (B,)
 
@@ -46,13 +47,31 @@ class CachedGradient:
         assert grad is None or isinstance(grad, Tensor)
         losses = {name: one.loss.detach() for name, one in gradients.items()}
         similarities = (g.similarity for g in gradients.values() if g.similarity is not None)
-        return cls(grad, losses, next(similarities, None))
+        return cls(grad, None, losses, next(similarities, None))
+
+    @classmethod
+    def softmin(cls, each: Sequence[CachedGradient]) -> CachedGradient:
+        """Return the gradient of -log of the mean of exp(-loss) over several noisy versions of
+        an image, with the mean of losses and similarities by the same weights."""
+        first = each[0]
+        if len(each) == 1 or first.grad is None:
+            return first
+        losses = {name: torch.stack([one.losses[name] for one in each]) for name in first.losses}
+        shares = (-sum(losses.values(), start=torch.zeros(()))).softmax(0)  # (samples, B)
+        grads = torch.stack([one.grad for one in each if one.grad is not None])
+        seen = [one.similarity for one in each if one.similarity is not None]
+        return cls(
+            (shares.view(*shares.shape, 1, 1, 1).to(grads) * grads).sum(0),
+            None,
+            {name: (shares * values).sum(0) for name, values in losses.items()},
+            (shares * torch.stack(seen)).sum(0) if seen else None,
+        )
 
     def state(self) -> State:
         """Return the tensors by name, for `restored`."""
         losses = {f"loss.{name}": loss for name, loss in self.losses.items()}
-        tensors = losses | {"grad": self.grad, "similarity": self.similarity}
-        return {name: tensor for name, tensor in tensors.items() if tensor is not None}
+        tensors = {"grad": self.grad, "further": self.further, "similarity": self.similarity}
+        return losses | {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
     @classmethod
     def restored(cls, saved: State) -> CachedGradient:
@@ -62,7 +81,7 @@ class CachedGradient:
             for name, loss in saved.items()
             if name.startswith("loss.")
         }
-        return cls(saved.get("grad"), losses, saved.get("similarity"))
+        return cls(saved.get("grad"), saved.get("further"), losses, saved.get("similarity"))
 
 
 @dataclass

@@ -4,12 +4,12 @@ The image may be the denoiser's own prediction, whose gradient goes through the 
 that of a small secondary model, as in Disco Diffusion: then the U-Net runs without gradient, in a
 fraction of the memory and time.
 
-Or the gradient passes through no network at all. By Tweedie's formula the derivative of the exact
-prediction is alpha / sigma**2 times the covariance of the clean image given the noisy one (Boys
-et al. 2023, https://arxiv.org/abs/2310.06721). If the pixels of clean images were white noise of
-variance 1, that covariance would be sigma**2, and the derivative alpha. The prediction then moves
-by sigma**2 times the gradient of the guides' loss: guidance on the clean image, He et al. 2023,
-"Manifold Preserving Guided Diffusion", https://arxiv.org/abs/2311.16424
+Or, wholly or in part, the gradient passes through no network at all. By Tweedie's formula the
+derivative of the exact prediction is alpha / sigma**2 times the covariance of the clean image
+given the noisy one (Boys et al. 2023, https://arxiv.org/abs/2310.06721). If the pixels of clean
+images were white noise of variance 1, that covariance would be sigma**2, and the derivative alpha.
+The prediction then moves by sigma**2 times the gradient of the guides' loss: guidance on the clean
+image, He et al. 2023, "Manifold Preserving Guided Diffusion", https://arxiv.org/abs/2311.16424
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from torch import Tensor
 from guided.diffusion.gradients import pulled_back
 from guided.diffusion.secondary import SecondaryModel, secondary_prediction
 from guided.interfaces import Denoiser, Prediction
-from guided.schedule import Schedule
+from guided.schedule import Schedule, schedule
 from guided.timeline import Timeline
 
 
@@ -31,14 +31,28 @@ class TargetImage:
     prediction: Prediction
     image: Tensor | None  # None if no guide is evaluated
     x: Tensor
-    slope: float | None  # d image / d x as a scalar; None: by autograd
+    slope: float  # d image / d x without a network
+    share: float  # d image / d prediction
+    rho: float  # weight of the gradient through the network; 0: there is no graph
+    mu: float  # weight of the gradient without it
 
-    def backward(self, grad: Tensor) -> Tensor:
-        """Return the gradient with respect to x, given that with respect to the image."""
-        if self.slope is not None:
-            return self.slope * grad
+    def moved(self, shift: Tensor) -> Tensor:
+        """Return the image of the prediction moved by minus `shift`, detached."""
         assert self.image is not None
-        return pulled_back(self.image, self.x, grad)
+        return self.image.detach() - self.share * shift
+
+    def backward(self, grad: Tensor, further: Tensor | None = None) -> Tensor:
+        """Return the gradient with respect to x, given that with respect to the image, and the
+        sum of `further` ones for the way without the network alone."""
+        if not self.rho:
+            return self.straight(grad, further)
+        assert self.image is not None
+        through = self.rho * pulled_back(self.image, self.x, grad)
+        return through + self.straight(grad, further) if self.mu else through
+
+    def straight(self, grad: Tensor, further: Tensor | None = None) -> Tensor:
+        """Return the part of the gradient that passes through no network."""
+        return self.mu * self.slope * (grad if further is None else grad + further)
 
 
 @dataclass
@@ -51,7 +65,8 @@ class GuidanceTarget:
     sees: str = "pred"
     secondary: SecondaryModel | None = None
     when: Schedule | None = None  # the secondary model is used where it is >= 0.5; None: always
-    through: str = "unet"  # unet: the network that predicts the image; or straight
+    rho: Schedule = schedule("rho", 1)  # of the way through the network that predicts the image
+    mu: Schedule = schedule("mu", 0)  # of the way without it
 
     def __call__(
         self, denoiser: Denoiser, x: Tensor, i: int, look: bool = True, back: bool = True
@@ -61,9 +76,11 @@ class GuidanceTarget:
         `look`: guides will evaluate the image; `back`: a gradient will go back from it. The image
         and the autograd graph are made only if needed."""
         timeline = denoiser.timeline
-        graph = back and self.through == "unet"
+        progress = timeline.progress(i)
+        rho = self.rho(progress) if back else 0.0
+        graph = rho > 0
         x = x.detach().requires_grad_(graph)
-        secondary = self.secondary if self.uses_secondary(timeline.progress(i)) else None
+        secondary = self.secondary if self.uses_secondary(progress) else None
         with torch.set_grad_enabled(graph and secondary is None):
             prediction = denoiser(x, i)
         image = None
@@ -75,13 +92,19 @@ class GuidanceTarget:
                 if self.sees == "blend":
                     _, sigma = timeline.scales(i)
                     image = sigma * image + (1 - sigma) * x
-        return TargetImage(prediction, image, x, None if graph else self._slope(timeline, i))
+        share = timeline.scales(i)[1] if self.sees == "blend" else 1.0
+        slope, mu = self._slope(timeline, i), self.mu(progress)
+        return TargetImage(prediction, image, x, slope, share, rho, mu)
 
     @property
     def through_unet(self) -> bool:
         """Return whether a gradient ever goes back through the U-Net."""
         always = self.when is None or min(self.when.values) >= 0.5
-        return self.through == "unet" and (self.secondary is None or not always)
+        return self.rho.highest > 0 and (self.secondary is None or not always)
+
+    def phase(self, progress: float) -> tuple[bool, bool]:
+        """Return which networks predict and are differentiated at this progress."""
+        return self.uses_secondary(progress), self.rho(progress) > 0
 
     def uses_secondary(self, progress: float) -> bool:
         """Return whether the secondary model predicts the guides' image at this progress."""

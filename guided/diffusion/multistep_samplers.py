@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from guided.diffusion.samplers import walk
 from guided.errors import check_number, is_number
 from guided.interfaces import Denoiser, Prediction, SamplerSettings, State, Step
-from guided.schedule import Schedule, schedule
+from guided.schedule import Schedule, always_zero, schedule
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -105,6 +105,10 @@ class DPMSolver(SamplerSettings):
         self.eta = schedule("eta", self.eta, 0, 1)
         self.recurrence = schedule("recurrence", self.recurrence, 1, 100, whole=True)
 
+    @property
+    def draws_noise(self) -> bool:
+        return not always_zero(self.eta)
+
     def repeats(self, progress: float) -> int:
         return int(self.recurrence(progress))
 
@@ -145,7 +149,7 @@ class DPMSolverRun:
         x = rest * x - alpha_s * math.expm1(-h - noisy) * self._ahead(timeline, i, h)
         if noisy == 0:
             return x
-        return x + sigma_s * math.sqrt(-math.expm1(-2 * noisy)) * rng.normal_like(x)
+        return x + sigma_s * math.sqrt(-math.expm1(-2 * noisy)) * prediction.fresh_noise(x, rng)
 
     def _ahead(self, timeline: Timeline, i: int, h: float) -> Tensor:
         """Return the prediction extrapolated by half a step from this one and the one before."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from guided.interfaces import Denoiser, Prediction, SamplerSettings, State, Step
-from guided.schedule import AUTO, Schedule, automatic, schedule
+from guided.schedule import AUTO, Schedule, always_zero, automatic, schedule
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,6 +71,10 @@ class DDIM(SamplerSettings):
         self.eta = automatic("eta", self.eta, 0, 1)
         self.recurrence = schedule("recurrence", self.recurrence, 1, 100, whole=True)
 
+    @property
+    def draws_noise(self) -> bool:
+        return not always_zero(self.eta)
+
     def repeats(self, progress: float) -> int:
         return int(self.recurrence(progress))
 
@@ -98,7 +102,7 @@ class DDIM(SamplerSettings):
         fresh *= math.sqrt(max(0.0, 1 - (alpha / alpha_s) ** 2))
         rest = math.sqrt(max(0.0, sigma_s**2 - fresh**2))
         x = alpha_s * prediction.guided + rest * eps
-        return x + fresh * rng.normal_like(x) if i > 0 else x
+        return x + fresh * prediction.fresh_noise(x, rng) if i > 0 else x
 
 
 def auto_eta(steps: int) -> float:
@@ -115,6 +119,10 @@ class DDPM(SamplerSettings):
 
     def __post_init__(self) -> None:
         self.recurrence = schedule("recurrence", self.recurrence, 1, 100, whole=True)
+
+    @property
+    def draws_noise(self) -> bool:
+        return True
 
     def repeats(self, progress: float) -> int:
         return int(self.recurrence(progress))
@@ -140,7 +148,7 @@ class DDPM(SamplerSettings):
         # Sohl-Dickstein et al. 2015: guidance shifts the mean by the variance times the score,
         # and (guided - unguided) is sigma**2 / alpha times the score.
         mean = mean + variance * (prediction.guided - prediction.unguided) * (alpha / sigma**2)
-        return mean + variance**0.5 * rng.normal_like(x) if i > 0 else mean
+        return mean + variance**0.5 * prediction.fresh_noise(x, rng) if i > 0 else mean
 
     def variance(self, prediction: Prediction, timeline: Timeline, i: int) -> Tensor | float:
         """Return the variance of the step: learned, between the posterior's and the forward step's

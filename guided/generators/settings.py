@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from guided.interfaces import LoadedGenerator, PartSettings, Sampler
+from guided.interfaces import LoadedGenerator, PartSettings, Sampler, SamplerSettings
 from guided.models.cards import ModelCard, SecondaryCard
 from guided.models.model_cache import ModelCache
 
@@ -79,6 +79,10 @@ class GeneratorSettings(PartSettings, Protocol):
     def zero(self) -> str:
         """The name of a setting that makes the guides' effect 0 all along the run; empty: none."""
         return ""
+
+    def check(self, sampler: SamplerSettings) -> None:
+        """Raise BadInput, before anything is loaded, if it cannot work with the sampler."""
+        return
 
     def sizes(self, model: ModelCard) -> Sizes:
         """Return the sizes that it draws with this card."""

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from benchmarks import scatter
-from benchmarks.quality import VARIANTS, compared, on_front, rows
+from benchmarks.quality import VARIANTS, Settings, compared, on_front, rows, verdict
 from guided.cli.main import compose
 from guided.config.plan import Plan
 from guided.errors import BadInput
@@ -37,10 +37,10 @@ def test_the_front_has_what_nothing_beats_in_both() -> None:
     points = {"quick": (1, 0.2), "good": (4, 0.8), "slow": (5, 0.8), "poor": (2, 0.1)}
     points |= {"between": (2, 0.5), "twin": (4, 0.8)}
     lines = [
-        {"name": name, "seconds": seconds, "chance": chance}
+        {"name": name, "seconds": seconds, "judges": {"j": {"chance": chance}}}
         for name, (seconds, chance) in points.items()
     ]
-    front = {line["name"] for line in lines if on_front(line, lines)}
+    front = {line["name"] for line in lines if on_front(line, lines, "j")}
     assert front == {"quick", "between", "good", "twin"}
 
 
@@ -49,6 +49,20 @@ def test_pictures_are_compared_one_by_one() -> None:
     assert compared([0.9, 0.1, 0.5], [0.8, 0.0, 0.4]) == {"apart": 0.1, "error": 0.0}
     mixed = compared([1.0, 0.0], [0.0, 0.0])
     assert mixed["apart"] == 0.5 and mixed["error"] == 0.5  # sqrt(1/2) / sqrt(2)
+
+
+def test_small_differences_are_ties() -> None:
+    found = verdict([0.9, 0.5, 0.505, 0.1], [0.1, 0.5, 0.5, 0.2], tie=0.01)
+    assert (found["better"], found["worse"], found["ties"]) == (1, 1, 2)
+    assert found["p"] == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [dict(every=0), dict(seeds=0), dict(views=2), dict(tie=-1), dict(kind="x")], ids=str
+)
+def test_a_setting_out_of_range_is_named(wrong: dict) -> None:
+    with pytest.raises(BadInput, match=next(iter(wrong))):
+        Settings(**wrong).check()
 
 
 def test_points_of_the_plot_lie_where_their_values_are() -> None:

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from guided.cutouts.settings import Cutouts
 from guided.diffusion.denoiser import ModelDenoiser
-from guided.diffusion.guidance import LEAST_ALPHA, GuidedDenoiser, clamped, rms
+from guided.diffusion.guidance import GuidedDenoiser
+from guided.diffusion.guidance_method import LEAST_ALPHA, GuidanceMethod, clamped, rms
 from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.samplers import DDIM, DDPM
 from guided.guides.base import LossGuide
@@ -32,8 +33,8 @@ def ramp(size: float = 1.0) -> Tensor:
 
 def guided(grad: Tensor, clamp: float | None = None, **more) -> GuidedDenoiser:
     denoiser = FixedDenoiser(more.pop("line", LINE), torch.zeros(SHAPE, dtype=torch.float64))
-    limit = None if clamp is None else schedule("clamp", clamp)
-    return GuidedDenoiser(denoiser, {"fixed": FixedGuide(grad)}, RandomStreams([1, 2]), limit)
+    method = GuidanceMethod(clamp=None if clamp is None else schedule("clamp", clamp))
+    return GuidedDenoiser(denoiser, {"fixed": FixedGuide(grad)}, RandomStreams([1, 2]), method)
 
 
 def test_the_guess_moves_against_the_gradient_by_sigma_squared_over_alpha() -> None:
@@ -74,7 +75,7 @@ def test_a_small_gradient_is_untouched_and_a_large_one_is_scaled_to_the_limit() 
 
 def test_the_clamp_is_a_schedule_over_the_run() -> None:
     denoiser = guided(ramp(100))
-    denoiser.clamp = schedule("clamp", [[0, 0.05], [0.5, 0.01]])
+    denoiser.method = GuidanceMethod(clamp=schedule("clamp", [[0, 0.05], [0.5, 0.01]]))
     x = torch.zeros(SHAPE, dtype=torch.float64)
     for i, limit in ((19, 0.05), (2, 0.01)):
         alpha, sigma = LINE.scales(i)
@@ -86,7 +87,7 @@ def test_the_reach_limits_the_shift_where_there_is_nearly_only_noise() -> None:
     """The factor before the gradient grows without bound there; elsewhere nothing changes."""
     x = torch.zeros(SHAPE, dtype=torch.float64)
     free, bound = guided(ramp(10)), guided(ramp(10))
-    bound.reach = schedule("reach", 0.3)
+    bound.method = GuidanceMethod(reach=schedule("reach", 0.3))
     noisy = bound(x, 19)
     assert rms(noisy.guided).tolist() == pytest.approx([0.3] * 2, rel=1e-9)
     free_noisy = free(x, 19)
@@ -213,7 +214,7 @@ def test_an_image_of_a_batch_is_the_same_alone(sampler) -> None:
         rng = RandomStreams(seeds)
         plain = ModelDenoiser(TinyNet().double(), LINE, rng=rng)
         guides = {"noisy": Noisy(), "clip": clip_guide(LinearClip())}
-        denoiser = GuidedDenoiser(plain, guides, rng, schedule("clamp", 0.05))
+        denoiser = GuidedDenoiser(plain, guides, rng, GuidanceMethod(clamp=schedule("c", 0.05)))
         x = rng.normal_like(torch.empty(len(seeds), *SHAPE[1:], dtype=torch.float64))
         *_, last = sampler.sample(denoiser, x, rng, len(LINE) - 1)
         return last.x

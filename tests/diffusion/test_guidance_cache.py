@@ -83,6 +83,13 @@ def guided(
     )
 
 
+def path(through: str, **settings) -> GuidanceTarget:
+    """The gradient goes through the network, or past it."""
+    straight = through == "straight"
+    weights = {"rho": schedule("rho", 1 - straight), "mu": schedule("mu", int(straight))}
+    return GuidanceTarget(**weights, **settings)
+
+
 def walked(denoiser: GuidedDenoiser, sampler: DDIM) -> list:
     return list(sampler.sample(denoiser, noise(), RandomStreams([5, 6]), len(LINE) - 1))
 
@@ -153,7 +160,7 @@ def test_with_nothing_in_between_the_guess_is_the_networks_own_and_no_way_back_i
 def test_the_last_gradient_goes_back_through_the_network_as_it_is_now(through: str) -> None:
     net, said = TinyNet().double().requires_grad_(False), torch.linspace(-1, 1, 192).double()
     said = said.view(1, *SHAPE[1:])
-    denoiser = guided(net, FixedGuide(said), pace(3), GuidanceTarget(through=through))
+    denoiser = guided(net, FixedGuide(said), pace(3), path(through))
     denoiser(noise(0), 12)
     denoiser.guides = {}  # nobody is asked now
     for k, i in ((1, 11), (2, 3)):
@@ -182,7 +189,7 @@ def test_at_rest_neither_the_secondary_model_nor_a_guide_runs() -> None:
         ("again", "unet", [True, True, True, True]),  # whose way back is then gone
     ):
         small.graphs.clear()
-        sight = GuidanceTarget("blend", small, through=through)
+        sight = path(through, sees="blend", secondary=small)
         denoiser = guided(TinyNet().double(), guide := Asked(), pace(2, between), sight)
         x = torch.zeros(2, 3, 32, 32, dtype=torch.float64)
         for i in (9, 8, 7, 6):
@@ -196,8 +203,6 @@ def test_a_mirrored_image_is_not_bent_by_what_was_said_of_the_one_before() -> No
         unet=Watched(TinyNet()),
         card=ModelCard(),
         sampler=DDIM(eta=0),
-        clamp=None,
-        reach=None,
         device=torch.device("cpu"),
         interval=pace(4).interval,
         mirror=Mirror("both", (0.35,)),
@@ -246,7 +251,7 @@ def test_straight_is_the_way_through_the_exact_guess_of_white_images(sees: str, 
             exact,
             {"it": guide},
             RandomStreams([1, 2]),
-            target=GuidanceTarget(sees, through=through),
+            target=path(through, sees=sees),
         )
         guess = guess(noise(), i)
         return guess.unguided - guess.guided
@@ -259,9 +264,7 @@ def test_straight_is_the_way_through_the_exact_guess_of_white_images(sees: str, 
 def test_straight_guidance_moves_the_guess_by_the_gradient_of_what_it_is_told() -> None:
     """By sigma**2 of it: guidance on the clean image."""
     net, i = Watched(TinyNet().double()), 10
-    guess = guided(
-        net, LossGuide(wavy, schedule("s", 1)), pace(), GuidanceTarget(through="straight")
-    )
+    guess = guided(net, LossGuide(wavy, schedule("s", 1)), pace(), path("straight"))
     guess = guess(noise(), i)
     pred = guess.unguided.clone().requires_grad_()
     (grad,) = torch.autograd.grad(wavy(pred).sum(), pred)
@@ -272,7 +275,7 @@ def test_straight_guidance_moves_the_guess_by_the_gradient_of_what_it_is_told() 
 def test_straight_guidance_with_a_secondary_model_keeps_no_way_through_either() -> None:
     small = Watched(randomised(SecondaryModel(), seed=2).double().eval())
     net = Watched(TinyNet().double())
-    sight = GuidanceTarget("pred", small, through="straight")
+    sight = path("straight", secondary=small)
     guided(net, Asked(), pace(), sight)(torch.zeros(2, 3, 32, 32, dtype=torch.float64), 9)
     assert net.graphs == small.graphs == [False]
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.guidance import GuidedDenoiser, auto_clamp
+from guided.diffusion.guidance_method import GuidanceMethod
 from guided.diffusion.guidance_target import GuidanceTarget
 from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.secondary import SecondaryModel, secondary_prediction
@@ -114,7 +115,7 @@ def test_with_a_secondary_model_the_network_keeps_no_graph_unless_the_schedule_s
 def test_a_gradient_of_zero_under_a_clamp_leaves_the_guess_as_it_is(small: SecondaryModel) -> None:
     """0 * 0 / 0 blackened pictures in DiscoArt wherever every prompt was scheduled off."""
     denoiser = guided(TinyNet().double(), GuidanceTarget("blend", small), Onlooker())
-    denoiser.clamp = schedule("clamp", 0.05)
+    denoiser.method = GuidanceMethod(clamp=schedule("clamp", 0.05))
     guess = denoiser(noisy(), 5)
     assert torch.equal(guess.guided, guess.unguided)
 

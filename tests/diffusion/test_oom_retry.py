@@ -40,7 +40,7 @@ def drawing(**how: bool) -> DiffusionGenerator:
         setattr(net, name, value)
     cpu = torch.device("cpu")
     return DiffusionGenerator(
-        net, ModelCard(unet=CONFIG), DDIM(), None, None, cpu, memory_policy=MemoryPolicy()
+        net, ModelCard(unet=CONFIG), DDIM(), cpu, memory_policy=MemoryPolicy()
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from benchmarks.reference import spaced as oracle
+from guided.diffusion.guidance_method import GuidanceMethod
 from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.samplers import DDIM, DDPM
 from guided.diffusion.unet import UNet
@@ -109,9 +110,8 @@ def test_a_drawing_equals_the_untouched_oracle_in_float32(sampler: Sampler) -> N
         unet=net,
         card=ModelCard(unet=chosen),
         sampler=sampler,
-        clamp=schedule("clamp", CLAMP),
-        reach=None,
         device=torch.device("cpu"),
+        method=GuidanceMethod(clamp=schedule("clamp", CLAMP)),
     )
     init = picture(torch.float32)
     request = Request(size=(SHAPE[3], SHAPE[2]), seeds=[SEED], steps=8, init=init, skip=3)
@@ -125,7 +125,7 @@ def test_a_drawing_equals_the_untouched_oracle_in_float32(sampler: Sampler) -> N
 def test_drawing_leaves_gradients_on_for_whoever_watches() -> None:
     chosen = UNetConfig(image_size=8, num_channels=32, channel_mult=[1], num_res_blocks=1)
     cpu = torch.device("cpu")
-    drawing = DiffusionGenerator(UNet(chosen), ModelCard(unet=chosen), DDIM(), None, None, cpu)
+    drawing = DiffusionGenerator(UNet(chosen), ModelCard(unet=chosen), DDIM(), cpu)
     steps = drawing.generate(Request(size=(8, 8), seeds=[1], steps=3), {})
     step = next(steps)
     assert torch.is_grad_enabled()

@@ -42,9 +42,7 @@ def test_it_happens_before_the_first_step_that_is_far_enough() -> None:
 
 def drawing(sampler: Sampler, mirror: Mirror) -> DiffusionGenerator:
     card = ModelCard(unet=UNetConfig(image_size=8, num_channels=32, channel_mult=[1]))
-    return DiffusionGenerator(
-        TinyNet(6), card, sampler, None, None, torch.device("cpu"), mirror=mirror
-    )
+    return DiffusionGenerator(TinyNet(6), card, sampler, torch.device("cpu"), mirror=mirror)
 
 
 class Symmetric(TinyNet):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.guidance import GuidedDenoiser, auto_clamp, in_colour
 from guided.diffusion.guidance_cache import GuidanceCache, GuidanceInterval
+from guided.diffusion.guidance_method import GuidanceMethod
 from guided.diffusion.guidance_target import GuidanceTarget
 from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.null_space import constrained
@@ -24,7 +25,7 @@ from guided.memory.meta_copies import META, meta_copy
 from guided.models.cards import ModelCard
 from guided.oom import MemoryPolicy
 from guided.rng import RandomStreams
-from guided.schedule import Schedule, schedule
+from guided.schedule import schedule
 from guided.timeline import Timeline
 
 
@@ -64,9 +65,9 @@ class DiffusionGenerator:
     unet: UNet
     card: ModelCard
     sampler: Sampler
-    clamp: Schedule | str | None  # or auto
-    reach: Schedule | None
     device: torch.device
+    method: GuidanceMethod = field(default_factory=GuidanceMethod)
+    auto_clamp: bool = False  # of the method, by the number of steps
     target: GuidanceTarget = field(default_factory=GuidanceTarget)
     interval: GuidanceInterval = field(default_factory=GuidanceInterval)
     mirror: Mirror = field(default_factory=Mirror)
@@ -89,8 +90,8 @@ class DiffusionGenerator:
         return replace(self, unet=meta_copy(self.unet), target=target, device=META)
 
     def phase(self, progress: float) -> Hashable:
-        """Return whether the secondary model makes the prediction that guides see."""
-        return self.target.uses_secondary(progress)
+        """Return which networks predict and are differentiated at `progress`."""
+        return self.target.phase(progress)
 
     def trace_step(
         self, guides: Mapping[str, Guide], request: Request, progress: float, meter: StepMeter
@@ -122,10 +123,9 @@ class DiffusionGenerator:
         steps = timeline(card.schedule, request.steps, card.spacing)
         rng = RandomStreams(request.seeds)
         model = ModelDenoiser(self.unet, steps, card.prediction, card.clip_denoised, rng)
-        clamp = self._clamp(request.steps)
-        cache = GuidanceCache(self.interval)
+        cache, method = GuidanceCache(self.interval), self._method(request.steps)
         denoiser = constrained(self._windowed(model, request), request.constraints)
-        guided = GuidedDenoiser(denoiser, guides, rng, clamp, self.reach, self.target, cache)
+        guided = GuidedDenoiser(denoiser, guides, rng, method, self.target, cache)
         retried = OOMRetry(
             guided, self.unet if self.target.through_unet else None, rng, self.memory_policy
         )
@@ -173,10 +173,12 @@ class DiffusionGenerator:
         width, height = self.card.size
         return RegionWindows.of(model, (width, height), request.size, request.regions)
 
-    def _clamp(self, steps: int) -> Schedule | None:
-        if isinstance(self.clamp, str):  # auto
-            return schedule("clamp", auto_clamp(steps, self.target.secondary is not None))
-        return self.clamp
+    def _method(self, steps: int) -> GuidanceMethod:
+        """Return the method, with the automatic clamp for a number of steps."""
+        if not self.auto_clamp:
+            return self.method
+        clamp = auto_clamp(steps, self.target.secondary is not None)
+        return replace(self.method, clamp=schedule("clamp", clamp))
 
     def _begin(
         self, request: Request, rng: RandomStreams, model: ModelDenoiser, start: int

@@ -8,16 +8,28 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from guided.devices import check_compiler
 from guided.diffusion.symmetry import SYMMETRIES, Mirror
-from guided.errors import check_number, not_one_of
+from guided.errors import BadInput, check_number, not_one_of
 from guided.generators.settings import GeneratorSettings, LoadContext
-from guided.schedule import AUTO, always_zero, automatic, schedule
+from guided.interfaces import SamplerSettings
+from guided.schedule import AUTO, Schedule, always_zero, automatic, schedule
 
 if TYPE_CHECKING:
+    from guided.diffusion.guidance_method import GuidanceMethod
     from guided.generators.diffusion.generator import DiffusionGenerator
 
 SEES = ("pred", "blend")
 THROUGH = ("unet", "straight")
 BETWEEN = ("again", "nothing")
+RANGES = {  # lowest, highest, whole
+    "secondary": (0, 1, False),
+    "rho": (0, 100, False),
+    "mu": (0, 100, False),
+    "iterations": (1, 100, True),
+    "smoothing": (0, 10, False),
+    "samples": (1, 100, True),
+    "spherical": (0, 1, False),
+    "every": (1, 1000, True),
+}
 CHOICES = {"sees": SEES, "through": THROUGH, "between": BETWEEN, "symmetry": SYMMETRIES}
 
 
@@ -35,8 +47,24 @@ class Diffusion(GeneratorSettings):
     # where a chosen secondary model predicts the image for the guides: from 0.5 on; below, the
     # U-Net does
     secondary: Any = 1
-    # path of the gradient to the noisy image: unet, through the network that predicted; straight,
-    # without it
+    # weight of the guides' gradient through the network that predicted the image
+    rho: Any = 1
+    # weight of the guides' gradient on the predicted image itself, without a network: faster where
+    # rho is 0
+    mu: Any = 0
+    # evaluations of the guides for mu, each on the image that those before moved
+    iterations: Any = 1
+    # noise on the image that the guides see, in shares of the noise left; with several samples the
+    # loss is their soft minimum
+    smoothing: Any = 0
+    samples: Any = 1  # noisy images that the guides see with smoothing
+    # root mean square of the shift of a prediction in shares of the noise left, whatever the
+    # gradient's; null: by the gradient, scale and clamp
+    relative: Any = None
+    # share by which the sampler's noise is turned along the gradient, instead of shifting the
+    # prediction; 0 is off
+    spherical: Any = 0
+    # unet: as rho and mu say; straight: rho past the network too, as with rho=0 mu=1
     through: str = "unet"
     # passes of the U-Net from one evaluation of the guides to the next; recurrence gives a step
     # several passes
@@ -60,11 +88,15 @@ class Diffusion(GeneratorSettings):
             self.clamp = automatic("clamp", self.clamp, 0)
         if self.reach is not None:
             self.reach = schedule("reach", self.reach, 0)
-        self.secondary = schedule("secondary", self.secondary, 0, 1)
-        self.every = schedule("every", self.every, 1, 1000, whole=True)
+        if self.relative is not None:
+            self.relative = schedule("relative", self.relative, 0)
+        for name, (low, high, whole) in RANGES.items():
+            setattr(self, name, schedule(name, getattr(self, name), low, high, whole))
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(not_one_of(name, getattr(self, name), choices))
+        if self.through == "straight" and not always_zero(self.mu):
+            raise ValueError("through=straight is rho=0 and mu=1 in one: with mu, set rho=0")
         if not isinstance(self.checkpointing, bool) and self.checkpointing != AUTO:
             raise ValueError(f"checkpointing={self.checkpointing} must be true, false or auto")
         if not isinstance(self.compile, bool):
@@ -84,8 +116,18 @@ class Diffusion(GeneratorSettings):
     @property
     def zero(self) -> str:
         """The name of the limit that is 0 all along the run."""
-        limits = {"clamp": self.clamp, "reach": self.reach}
-        return next((name for name, limit in limits.items() if always_zero(limit)), "")
+        limits = {"clamp": self.clamp, "reach": self.reach, "relative": self.relative}
+        names = [name for name, limit in limits.items() if always_zero(limit)]
+        paths = always_zero(self.rho) and always_zero(self.mu)
+        return next(iter(names), "rho" if paths else "")
+
+    def check(self, sampler: SamplerSettings) -> None:
+        """Raise BadInput if guidance turns noise that the sampler does not draw."""
+        if not always_zero(self.spherical) and not sampler.draws_noise:
+            raise BadInput(
+                "generator.spherical turns the sampler's fresh noise, and this sampler adds none; "
+                "sampler=ddim sampler.eta=1, sampler=ddpm and sampler=dpmpp_sde do"
+            )
 
     def load(self, context: LoadContext) -> DiffusionGenerator:
         """Return the generator with its networks on the device."""
@@ -102,11 +144,29 @@ class Diffusion(GeneratorSettings):
             unet=cache.get(load, context.model, device, context.dtype),
             card=context.model,
             sampler=context.sampler,
-            clamp=self.clamp,
-            reach=self.reach,
             device=device,
-            target=GuidanceTarget(self.sees, secondary, self.secondary, self.through),
+            method=self.method(),
+            auto_clamp=self.clamp == AUTO,
+            target=GuidanceTarget(self.sees, secondary, self.secondary, *self.weights()),
             interval=GuidanceInterval(self.every, self.between),
             mirror=Mirror(self.symmetry, self.symmetry_at),
             memory_policy=context.memory_policy,
         )
+
+    def method(self) -> GuidanceMethod:
+        """Return the method of guidance, without a clamp of `auto`."""
+        from guided.diffusion.guidance_method import GuidanceMethod
+
+        return GuidanceMethod(
+            iterations=self.iterations,
+            smoothing=self.smoothing,
+            samples=self.samples,
+            clamp=self.clamp if isinstance(self.clamp, Schedule) else None,
+            reach=self.reach,
+            relative=self.relative,
+            spherical=self.spherical,
+        )
+
+    def weights(self) -> tuple[Schedule, Schedule]:
+        """Return the weights of the gradient through the network, and without it."""
+        return (self.mu, self.rho) if self.through == "straight" else (self.rho, self.mu)

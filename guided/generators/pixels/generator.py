@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from guided.diffusion.gradients import pulled_back
-from guided.diffusion.guidance import rms
+from guided.diffusion.guidance_method import rms
 from guided.diffusion.oom_retry import no_room
 from guided.errors import NoRoom
 from guided.generators.pixels.basis import Basis

@@ -39,6 +39,23 @@ def write(paths: Sequence[Path], prompts: Sequence[str], ranks: Sequence[int], p
     grid(paths, labels).save(path)
 
 
+def blind_rows(rows: Sequence[Sequence[Path]], names: Sequence[str], stem: Path) -> None:
+    """Write stem.png, a row of pictures for each prompt, one of each setting, in an order of its
+    own; and stem.txt, the names of the settings in each row's order."""
+    rng, key, paths = random.Random(0), [], []
+    for row in rows:
+        order = rng.sample(range(len(row)), len(row))
+        paths += [row[i] for i in order]
+        key.append("\t".join(names[i] for i in order))
+    tiles = [
+        labelled(path, f"{n // len(names) + 1}.{n % len(names) + 1}")
+        for n, path in enumerate(paths)
+    ]
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    contact_sheet(tiles, len(names), GAP).save(stem.with_name(stem.name + ".png"))
+    stem.with_name(stem.name + ".txt").write_text("\n".join(key) + "\n")
+
+
 def blind(paths: Sequence[Path], prompts: Sequence[str], stem: Path) -> None:
     """Write stem.png, the pictures in random order with numbers only, and stem.txt, their
     prompts."""

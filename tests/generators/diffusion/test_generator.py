@@ -10,6 +10,7 @@ from torch import Tensor
 
 from guided.cutouts.settings import Cutouts, DiscoCutouts
 from guided.diffusion.guidance_cache import GuidanceInterval
+from guided.diffusion.guidance_method import GuidanceMethod
 from guided.diffusion.guidance_target import GuidanceTarget
 from guided.diffusion.multistep_samplers import PLMS, DPMSolver
 from guided.diffusion.null_space import Agrees, Grey
@@ -35,6 +36,7 @@ WIDE = (20, 8)  # of pictures with regions
 PLACES = {"b": (0.0, 0.0, 0.5, 1.0), "c": (0.5, 0.25, 1.0, 1.0)}
 MIRROR = Mirror("both", (0.3, 0.7))
 TWICE = {"recurrence": [[0, 2], [0.5, 1], [0.8, 3]]}
+ZERO, ONE = schedule("rho", 0), schedule("mu", 1)
 SELDOM = GuidanceInterval(schedule("every", [[0, 4], [0.6, 3]]))
 
 
@@ -63,11 +65,13 @@ class Case:
     cutouts: Cutouts | DiscoCutouts = field(default_factory=few)
     interval: GuidanceInterval = GuidanceInterval()
     target: GuidanceTarget = field(default_factory=GuidanceTarget)
+    method: GuidanceMethod = GuidanceMethod()
     regions: str = ""  # of a model of scenes, or of one of single objects, which has windows
 
     def draw(self, saved: dict[str, Tensor] | None = None) -> Iterator[Step]:
         net = network(5 if self.classes else 0)
-        card, clamp = ModelCard(unet=net.config), schedule("clamp", 0.05)
+        card = ModelCard(unet=net.config)
+        method = replace(self.method, clamp=schedule("clamp", 0.05))
         size, prompts = SIZE, [Prompt("a")]
         if self.regions:
             size = WIDE
@@ -75,7 +79,7 @@ class Case:
         if self.regions == "objects":
             card = replace(card, size=[8, 6], recommended=Recommended(area="middle"))
         drawing = DiffusionGenerator(
-            net, card, self.sampler, clamp, None, CPU, self.target, self.interval, self.mirror
+            net, card, self.sampler, CPU, method, False, self.target, self.interval, self.mirror
         )
         init = torch.rand(1, 3, size[1], size[0], generator=torch.Generator().manual_seed(1))
         scene = Scene(prompts, {"a": LinearClip(dtype=torch.float32)}, self.cutouts, CPU)
@@ -118,7 +122,18 @@ CASES = {
     "guides that rest": Case(DDIM(**TWICE), interval=SELDOM),
     "guides that rest, mirrored": Case(DPMSolver(), interval=SELDOM, mirror=MIRROR),
     "three together, guides that rest, straight": Case(
-        PLMS(), (7, 8, 9), interval=SELDOM, target=GuidanceTarget("blend", through="straight")
+        PLMS(), (7, 8, 9), interval=SELDOM, target=GuidanceTarget("blend", rho=ZERO, mu=ONE)
+    ),
+    "noisy images, moved in between, guides that rest": Case(
+        DDIM(**TWICE), interval=SELDOM, target=GuidanceTarget(mu=ONE), method=GuidanceMethod(
+            schedule("iterations", 3), schedule("smoothing", 0.2), schedule("samples", 2)
+        ),
+    ),
+    "a shift of a given size": Case(
+        DPMSolver(), (7, 8), method=GuidanceMethod(relative=schedule("relative", 0.1))
+    ),
+    "noise that is turned": Case(
+        DDIM(**TWICE), interval=SELDOM, method=GuidanceMethod(spherical=schedule("s", 0.3))
     ),
     "guides that rest, no gradient in between": Case(
         DDIM(), interval=GuidanceInterval(SELDOM.every, "nothing")

@@ -6,9 +6,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from guided.diffusion.samplers import DDIM
+from guided.diffusion.multistep_samplers import PLMS, DPMSolver
+from guided.diffusion.samplers import DDIM, DDPM
 from guided.diffusion.secondary import SecondaryModel
 from guided.diffusion.unet import UNet
+from guided.errors import BadInput
 from guided.generators.diffusion import settings as module
 from guided.generators.diffusion.settings import CHOICES, Diffusion
 from guided.generators.settings import LoadContext
@@ -32,6 +34,15 @@ CPU = torch.device("cpu")
         ({"every": 0}, "every=0"),
         ({"every": 1.5}, "every=1.5"),
         ({"every": 1001}, "every=1001"),
+        ({"rho": -1}, "rho=-1"),
+        ({"mu": 101}, "mu=101"),
+        ({"iterations": 0}, "iterations=0"),
+        ({"iterations": 1.5}, "iterations=1.5"),
+        ({"smoothing": -0.1}, "smoothing=-0.1"),
+        ({"samples": 0}, "samples=0"),
+        ({"relative": "auto"}, "relative=auto"),
+        ({"spherical": 1.1}, "spherical=1.1"),
+        ({"through": "straight", "mu": 1}, "through=straight is rho=0"),
         ({"checkpointing": 1}, "checkpointing=1"),
         ({"compile": "auto"}, "compile=auto"),
         ({"symmetry_at": 1.2}, "symmetry_at"),
@@ -106,13 +117,38 @@ def test_settings_reach_the_generator(context):
         between="nothing", symmetry="both", symmetry_at=[0.2, 0.6],
     )  # fmt: skip
     loaded = settings.load(context)
-    assert (loaded.clamp(0.5), loaded.reach(0.5), loaded.interval.every(0.5)) == (0.3, 0.4, 3)
-    assert (loaded.target.sees, loaded.target.through) == ("blend", "straight")
+    method, target = loaded.method, loaded.target
+    assert (method.clamp(0.5), method.reach(0.5), loaded.interval.every(0.5)) == (0.3, 0.4, 3)
+    assert (target.sees, target.rho(0.5), target.mu(0.5)) == ("blend", 0, 1)
     assert loaded.interval.between == "nothing"
     assert loaded.memory_policy is context.memory_policy
     assert loaded.sampler is context.sampler and loaded.card is context.model
     assert not loaded.target.uses_secondary(0.5)  # its share is 0 all along
     assert Diffusion().load(context).target.uses_secondary(0.5)
+
+
+def test_settings_of_the_method_reach_the_generator(context):
+    settings = Diffusion(
+        rho=0.5, mu=[[0, 2], [0.5, 3]], iterations=4, smoothing=0.1, samples=2, relative=0.3,
+        spherical=[[0, 0.2], [0.9, 0]], clamp=None,
+    )  # fmt: skip
+    loaded = settings.load(context)
+    assert (loaded.target.rho(0), loaded.target.mu(0), loaded.target.mu(0.6)) == (0.5, 2, 3)
+    method = loaded.method
+    assert [f(0) for f in (method.iterations, method.smoothing, method.samples)] == [4, 0.1, 2]
+    assert (method.relative(0), method.spherical(0), method.spherical(1)) == (0.3, 0.2, 0)
+    assert method.clamp is None and not loaded.auto_clamp
+    assert Diffusion(clamp="auto").load(context).auto_clamp
+
+
+@pytest.mark.parametrize("sampler", [PLMS(), DPMSolver(), DDIM(eta=0)])
+def test_turned_noise_needs_a_sampler_that_draws_some(sampler):
+    Diffusion().check(sampler)
+    Diffusion(spherical=0.3).check(DDIM(eta=[[0, 1], [0.5, 0]]))
+    for noisy in (DDPM(), DPMSolver(eta=1)):
+        Diffusion(spherical=0.3).check(noisy)
+    with pytest.raises(BadInput, match=r"^generator.spherical turns .*sampler=ddpm"):
+        Diffusion(spherical=0.3).check(sampler)
 
 
 def test_networks_are_loaded_once_for_rows_that_share_a_cache(context):
