@@ -94,6 +94,7 @@ class GuidedDenoiser:
             grad = target.straight(*in_range(gradient, image))
             moved = target.moved(self._shift(self._finite(grad, i), target, i))
             more = self._gradient(moved, i, active).grad
+            assert more is not None  # some guide is active
             further = more if gradient.further is None else gradient.further + more
             gradient = replace(gradient, further=further)
         return target, gradient
