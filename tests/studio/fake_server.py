@@ -64,6 +64,7 @@ SCHEMA = {
         setting("steps", "integer", minimum=1, maximum=4096),
         setting("init", file=True),
         setting("mask", file=True),
+        setting("regions", "any"),
         setting("strength", "number", schedule=True),
         setting("init_fit", "choice", default="cover", choices=["cover", "stretch"]),
         setting("model", "choice", section="model", default="embedded"),

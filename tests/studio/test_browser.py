@@ -403,6 +403,36 @@ def test_a_file_that_is_no_picture_is_refused_in_words(page, tmp_path):
     page.told("#toasts", "the upload is no picture")
 
 
+# ---- regions
+
+
+def test_regions_are_drawn_as_boxes_with_prompts(page):
+    page.click("#adjust")
+    page.click("[data-key=regions]")
+    page.wait(lambda: page.all("#regions[open] .board"))
+    board = page.one(".board")
+    half = board.size["width"] // 2
+    drag = ActionChains(page.browser).move_to_element_with_offset(board, -half + 2, -half + 2)
+    drag.click_and_hold().move_by_offset(half // 2, half).release().perform()
+    page.press("a house")
+    page.click("#regions .main")
+    page.wait(lambda: page.chips() == ["1 region"])
+    page.click("[data-key=regions]")
+    page.click("#regions [data-tool=add]")
+    page.click("#regions .main")
+    page.told("#toasts", "Each region needs a prompt.")
+    page.type(".regions li:nth-child(2) input", "a tree")
+    page.type("[data-box='1']", Keys.ARROW_RIGHT)
+    page.type("[data-box='1']", Keys.SHIFT + Keys.ARROW_DOWN)
+    page.click("#regions .main")
+    page.wait(lambda: page.chips() == ["2 regions"])
+    page.draw("a garden")
+    house, tree = page.sent()["regions"]
+    assert house["prompt"] == "a house"
+    assert house["box"] == pytest.approx([0, 0, 0.25, 0.5], abs=0.02)
+    assert tree == {"box": [0.27, 0.25, 0.77, 0.77], "prompt": "a tree"}
+
+
 # ---- the wall and the lightbox
 
 

@@ -5,7 +5,7 @@ import { get, send } from "/page/server.js";
 
 export const schema = { settings: new Map(), choices: {} };
 export const draft = { input: {} };
-export const check = { answer: null, error: null, running: false };  // of the last preflight
+export const check = { answer: null, error: null };  // of the last preflight
 const listeners = [];
 
 export async function openDraft() {
@@ -60,26 +60,29 @@ export function toggleName(group, name) {
 let timer = 0, latest = 0;
 function changed() {
   memory.set("studio-draft", JSON.stringify(draft.input));
-  check.running = true;
+  askSoon();
+  tell();
+}
+
+export function askSoon() {
   clearTimeout(timer);
   timer = setTimeout(ask, 350);
-  tell();
 }
 
 function tell() { for (const listener of listeners) listener(); }
 
 // The estimate, the command and the faults of the input.
-export async function ask() {
+async function ask() {
   const mine = ++latest;
   let answer = null, error = null;
   if (hasSubject()) {
     try { answer = await send("POST", "/preflight", { input: draft.input }); } catch (found) { error = found; }
   }
   if (mine !== latest) return;
-  Object.assign(check, { answer, error: error?.message ? error : null, running: false });
+  Object.assign(check, { answer, error: error?.message ? error : null });
   tell();
 }
 
 export function hasSubject() {
-  return ["prompt", "from", "init", "image_prompt"].some((name) => !isEmpty(draft.input[name]));
+  return ["prompt", "from", "init", "image_prompt", "regions"].some((name) => !isEmpty(draft.input[name]));
 }

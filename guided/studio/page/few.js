@@ -5,7 +5,8 @@ import { $, el, language, say } from "/shared/words.js";
 import { check, draft, namesOf, schema, set, toggleName, valueOf } from "/page/draft.js";
 import { exampleOf } from "/page/collection.js";
 import { initRows } from "/page/init.js";
-import { labelOf, row } from "/page/labels.js";
+import { chipText, labelOf, row } from "/page/labels.js";
+import { openRegions } from "/page/regions.js";
 
 const SHAPES = [["square", 1, 1], ["portrait", 3, 4], ["landscape", 4, 3], ["wide", 16, 9]];
 const MOST = 60;  // tiles of artists or looks at once; the search finds the others
@@ -37,7 +38,7 @@ export function refreshFew() {
   few.setAttribute("aria-label", say("adjust"));
   const focused = few.contains(document.activeElement) ? document.activeElement : null;
   if (focused?.matches("[type=text], [type=search], [type=number]")) return;  // someone types
-  const rows = [modelRow, sizeRow, stepsRow, countRow, seedRow, () => pickRow("artist"), () => pickRow("look"), negativeRow];
+  const rows = [modelRow, sizeRow, stepsRow, countRow, seedRow, () => pickRow("artist"), () => pickRow("look"), negativeRow, regionsRow];
   few.replaceChildren(...rows.map((make) => make()).filter(Boolean), ...initRows());
   if (focused?.dataset.key) few.querySelector(`[data-key="${CSS.escape(focused.dataset.key)}"]`)?.focus();
 }
@@ -57,7 +58,7 @@ function sizeRow() {
   const value = draft.input.size ?? null;
   const [width, height] = value === null ? check.answer?.size ?? nativeSize() : Array.isArray(value) ? value : [value, value];
   const side = Math.max(...nativeSize());
-  const unit = side <= 128 ? 16 : 64;
+  const unit = side <= 64 ? 8 : side <= 128 ? 16 : 64;
   const fit = (length) => Math.max(unit, Math.round(length / unit) * unit);
   const shapes = SHAPES.map(([name, across, down]) => {
     const scale = side / Math.sqrt(across * down);
@@ -132,6 +133,13 @@ function negativeRow() {
   return row("negative", say("negative"), el("input", {
     type: "text", value, placeholder: say("negativeHint"), "aria-label": say("negative"), data: { key: "negative" },
     oninput: (event) => set("negative", event.target.value),
+  }));
+}
+
+function regionsRow() {
+  if (!schema.settings.has("regions")) return null;
+  return row("regions", say("regions"), el("button", {
+    type: "button", data: { key: "regions" }, onclick: openRegions, textContent: "regions" in draft.input ? chipText("regions", draft.input.regions) : say("drawBoxes"),
   }));
 }
 

@@ -13,6 +13,7 @@ export function chipText(name, value) {
   if (name === "init" && /^(upload|picture):/.test(value)) return say("initChip");
   if (name === "mask" && /^(upload|picture):/.test(value)) return say("maskChip");
   if (name === "image_prompt") return say("imageChip");
+  if (name === "regions" && Array.isArray(value)) return value.length === 1 ? say("oneRegion") : say("regionsChip", value.length);
   if (name === "from") return say("fromChip", pictures.get(value)?.number ?? value);
   if (["artist", "look"].includes(name)) return weighted(name, value).join(", ");
   if (name === "model") return value;

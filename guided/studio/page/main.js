@@ -9,7 +9,7 @@ import { $, el, language, memory, say, sayCount, switchLanguage } from "/shared/
 import { forgetOne, inTrash, readAll, readNewest, readOne } from "/page/collection.js";
 import { compareWith, first, showChoosing, stopChoosing } from "/page/compare.js";
 import { attachShown, draw, openCreate, refreshCreate } from "/page/create.js";
-import { openDraft } from "/page/draft.js";
+import { askSoon, openDraft } from "/page/draft.js";
 import { openFew, takeModels } from "/page/few.js";
 import { openForm } from "/page/form.js";
 import { icon } from "/page/icons.js";
@@ -75,6 +75,12 @@ async function pictureChanged({ id, change }) {
   if (leaves) forgetOne(id);
   else if (enters || !inTrash) await readOne(id).catch(tellError);
   soon();
+}
+
+// A run that ends was measured, and those behind it begin sooner.
+function stateChanged(item) {
+  queueEvents.state(item);
+  if (item.completed_at) askSoon();
 }
 
 function readRest() {
@@ -175,7 +181,7 @@ async function start() {
   await Promise.all([openSession(), openDraft(), readQueue()]);
   refresh();
   follow({
-    ...queueEvents, picture: pictureChanged, again: readAgain, connected: readRest,
+    ...queueEvents, state: stateChanged, picture: pictureChanged, again: readAgain, connected: readRest,
     found: () => { $("offline").hidden = true; }, lost: () => { $("offline").hidden = false; },
   });
   setInterval(tick, 1000);

@@ -31,7 +31,7 @@ Object.assign(WORDS.en, {
   differences: "Differences", noDifferences: "The settings are the same.", sameSteps: "Both at the same step",
   noSteps: "The pictures have no steps in common; they are shown finished.", details: "Details", skip: "Skip to the pictures",
   picture: "Picture", model: "Model", clip: "CLIP", cutouts: "Cutouts", sampler: "Sampler", guide: "Guides", output: "Output", generator: "Generator",
-  secondary: "Secondary model", regions: "Regions", regionsHelp: "Draw boxes; each has its own prompt.", regionPrompt: "Prompt of region {0}",
+  secondary: "Secondary model", regions: "Regions", regionsHelp: "Drag over the canvas to draw a box, and write what is in it. Arrow keys move a box, with Shift they resize it.", regionPrompt: "Prompt of region {0}", region: "Region", oneRegion: "1 region", regionsChip: "{0} regions", drawBoxes: "Draw boxes", addRegion: "Add a region", noRegionPrompt: "Each region needs a prompt.",
   on: "yes", off: "no", keysStudio: "/ prompt · Ctrl+Enter draws · arrows move · Enter opens · Esc closes", 
   losses: "loss", byDay: "By day", badPicture: "This is no picture that can be read.", like: "Like", 
 });
@@ -64,7 +64,7 @@ Object.assign(WORDS.zh, {
   differences: "差异", noDifferences: "设置相同。", sameSteps: "两图同一步",
   noSteps: "两张图没有相同的步，显示成品。", details: "详情", skip: "跳到作品",
   picture: "图片", model: "模型", clip: "CLIP", cutouts: "裁块", sampler: "采样器", guide: "引导", output: "输出", generator: "生成器",
-  secondary: "辅助模型", regions: "区域", regionsHelp: "画出方框，每个有自己的提示词。", regionPrompt: "区域 {0} 的提示词",
+  secondary: "辅助模型", regions: "区域", regionsHelp: "在画布上拖动画出方框，并写下其中的内容。方向键移动方框，按住 Shift 改变大小。", regionPrompt: "区域 {0} 的提示词", region: "区域", oneRegion: "1 个区域", regionsChip: "{0} 个区域", drawBoxes: "画方框", addRegion: "添加区域", noRegionPrompt: "每个区域都需要提示词。",
   on: "是", off: "否", keysStudio: "/ 提示词 · Ctrl+Enter 开始画 · 方向键移动 · Enter 打开 · Esc 关闭", 
   losses: "损失", byDay: "按日期", badPicture: "无法读取这张图片。", like: "参考", 
 });
