@@ -7,7 +7,7 @@ with weights that fall towards the edges, before the one step of the sampler: Ji
 
 The ground is one colour, the mean of the windows' own grounds, which are the medians of their
 edges. It fills what no window covers, and replaces each window's own ground, so that in the next
-step all windows see the same one.
+step all windows see the same one. An init picture is the ground itself, and windows keep theirs.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class RegionWindows:
     denoiser: ModelDenoiser
     size: tuple[int, int]
     corners: Sequence[Sequence[tuple[int, int]]]
+    init: Tensor | None = None  # (1 or B, 3, H, W) in [-1, 1]
 
     @classmethod
     def of(
@@ -46,9 +47,10 @@ class RegionWindows:
         own: tuple[int, int],
         canvas: tuple[int, int],
         regions: Sequence[Sequence[PixelBox]],
+        init: Tensor | None = None,
     ) -> RegionWindows:
-        """Return the denoiser of a canvas with a window of the model's `own` size around the
-        middle of each of the regions of each image."""
+        """Return the denoiser of a canvas, perhaps of an init picture, with a window of the
+        model's `own` size around the middle of each of the regions of each image."""
         width, height = (min(side, most) for side, most in zip(own, canvas, strict=True))
         corners = [
             [
@@ -60,7 +62,7 @@ class RegionWindows:
             ]
             for boxes in regions
         ]
-        return cls(denoiser, (width, height), corners)
+        return cls(denoiser, (width, height), corners, init)
 
     @property
     def timeline(self) -> Timeline:
@@ -71,17 +73,25 @@ class RegionWindows:
         """Return the prediction for x (B, 3, H, W) at position i."""
         count = len(self.corners[0])
         predicted = self.denoiser(torch.cat([self.cut(x, k) for k in range(count)]), i)
-        images = predicted.guided.split(len(x))
+        images, variance = predicted.guided.split(len(x)), predicted.variance
+        if variance is not None:
+            variance = self.joined(variance.split(len(x)), x, 0.0)
+        image = (
+            self.grounded(images, x)
+            if self.init is None
+            else self.joined(images, x, self.init.to(x))
+        )
+        return Prediction(image, image, variance)
+
+    def grounded(self, images: Sequence[Tensor], x: Tensor) -> Tensor:
+        """Return the windows' images (B, 3, h, w) joined on the ground that they share."""
         grounds = [edge(image.detach()) for image in images]
         ground = torch.stack(grounds).mean(0)
         shared = [
             image + likeness(image.detach(), own) * (ground - own)
             for image, own in zip(images, grounds, strict=True)
         ]
-        image, variance = self.joined(shared, x, ground), predicted.variance
-        if variance is not None:
-            variance = self.joined(variance.split(len(x)), x, 0.0)
-        return Prediction(image, image, variance)
+        return self.joined(shared, x, ground)
 
     def cut(self, x: Tensor, k: int) -> Tensor:
         """Return window k of each image (B, 3, h, w)."""

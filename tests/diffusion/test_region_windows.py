@@ -74,6 +74,15 @@ def test_all_windows_and_what_none_covers_have_one_ground():
     assert (image[0, :, ~red] - ground).abs().max() < 0.02
 
 
+def test_an_init_picture_is_the_ground_that_no_window_covers():
+    init = torch.rand(1, 3, 16, 48, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    made = RegionWindows.of(Painted(), (16, 16), (48, 16), [[(0, 0, 16, 16)]], init)
+    image = made(torch.zeros(1, 3, 16, 48), 1).guided
+    assert torch.allclose(image[..., 16:], init[..., 16:])
+    expected = (0.8 + 0.05 * init[0, 0, 4, 4].item()) / 1.05
+    assert image[0, 0, 4, 4].item() == pytest.approx(expected, abs=0.01)
+
+
 def test_the_images_of_a_batch_have_windows_of_their_own():
     x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     places = [[(0, 0, 16, 16)], [(16, 16, 32, 32)]]

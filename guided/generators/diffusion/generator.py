@@ -171,7 +171,9 @@ class DiffusionGenerator:
         if not request.regions or not self.card.draws_one_object:
             return model
         width, height = self.card.size
-        return RegionWindows.of(model, (width, height), request.size, request.regions)
+        return RegionWindows.of(
+            model, (width, height), request.size, request.regions, request.init
+        )
 
     def _method(self, steps: int) -> GuidanceMethod:
         """Return the method, with the automatic clamp for a number of steps."""
