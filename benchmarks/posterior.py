@@ -11,8 +11,9 @@ Gaussian too:
 
 The denoiser is exact, so that what differs from this is the method's and the sampler's error. For
 each method the table has the error of the mean in standard deviations, and the variance as a share
-of the right one: of the similarity a.x, and (`others`) the mean square over all pixels. Methods
-whose strength has no unit (relative, spherical) are given the one by which the mean is right.
+of the right one: of the similarity a.x, and of the pixels (their root mean square, their mean).
+Methods whose strength has no unit (relative, spherical) are given the one by which the mean is
+right.
 
     python -m benchmarks.posterior steps=50 sampler=ddpm count=20000
 """
@@ -252,7 +253,7 @@ class Row:
 
     mean: float  # error of the similarity's mean, in standard deviations
     variance: float  # of the similarity, as a share of the right one
-    others: float  # root mean square over pixels of the error of the mean, in standard deviations
+    pixels: float  # root mean square over pixels of the error of the mean, in standard deviations
     spread: float  # mean over pixels of the variance as a share of the right one
 
 
@@ -288,11 +289,16 @@ def rows(settings: Settings) -> Iterator[tuple[str, list[Row]]]:
 def table(settings: Settings) -> None:
     """Print the table in Markdown."""
     settings.check()
-    print("| Method | " + " | ".join(f"{n}: mean, variance, others" for n in LOSSES) + " |")
-    print("|---" * (1 + len(LOSSES)) + "|")
+    head = ["Method"]
+    for loss in LOSSES:
+        head += [f"{loss}: mean", "variance", "pixels: mean", "variance"]
+    print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
     for name, found in rows(settings):
-        cells = [f"{r.mean:+.2f}, {r.variance:.2f}, {r.others:.2f}/{r.spread:.2f}" for r in found]
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+        cells = [name]
+        for row in found:
+            cells += [f"{row.mean:+.2f}", f"{row.variance:.2f}"]
+            cells += [f"{row.pixels:.2f}", f"{row.spread:.2f}"]
+        print("| " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":
