@@ -27,7 +27,7 @@ from guided import errors
 from guided.config import card_list, kinds, presets
 from guided.config.composition import compose
 from guided.config.plan import Plan
-from guided.config.schema import Config
+from guided.config.schema import FIRST, NODES, Config
 from guided.disco import table as disco_table
 from guided.models.cards import ClipCard, WeightsCard
 from guided.paths import conf_folder
@@ -211,9 +211,22 @@ def top_settings() -> str:
     for field in dataclasses.fields(Config):
         if (conf_folder() / field.name).is_dir():
             continue
+        if cls := NODES.get(field.name):
+            lines += settings_inside(field.name, cls)
+            continue
         default = "null" if field.default is None else str(field.default).lower()
         lines.append((f"`{field.name}`", f"`{default}`", top_range(field), help_of(field)))
     return rows(("Setting", "Default", "Allowed values", "Meaning"), lines)
+
+
+def settings_inside(name: str, cls: type) -> list[tuple[str, ...]]:
+    """Return the rows of a node's settings, of which the first one is the node's own name."""
+    lines = []
+    for field in dataclasses.fields(cls):
+        whole = name if field.name == FIRST[name] else f"{name}.{field.name}"
+        meaning = source_comment(cls, field.name)
+        lines.append((f"`{whole}`", default_text(field.default), range_of(cls, field), meaning))
+    return lines
 
 
 def help_of(field: dataclasses.Field[Any]) -> str:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from PIL import Image, ImageFilter, ImageOps
 
@@ -18,6 +18,7 @@ from guided.untrusted.typed_paths import absence, expand, similar
 if TYPE_CHECKING:
     from torch import Tensor
 
+Decoded = TypeVar("Decoded")
 # Decoded by Pillow itself: for others it starts programs, such as Ghostscript for PostScript.
 DAMAGED = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, ArithmeticError, SyntaxError),
@@ -43,6 +44,17 @@ def check_picture(setting: str, path: str) -> None:
 def open_picture(setting: str, path: str) -> Image.Image:
     """Return the file's first frame as RGB, rotated by its EXIF orientation, transparency over
     white. Raise BadInput, naming the setting, if it cannot be read."""
+    return decoded(setting, path, flat)
+
+
+def open_alpha(setting: str, path: str) -> Image.Image | None:
+    """Return the opacity of the file's first frame as a grey picture, rotated by its EXIF
+    orientation; None if it has no transparency. Raise BadInput as `open_picture`."""
+    return decoded(setting, path, opacity)
+
+
+def decoded(setting: str, path: str, convert: Callable[[Image.Image], Decoded]) -> Decoded:
+    """Return what `convert` makes of the file's first frame, rotated by its EXIF orientation."""
     place = expand(setting, path)
     if not place.is_file():
         raise BadInput(f"{setting}={path}: the file {absence(place)}{similar(place)}")
@@ -53,7 +65,7 @@ def open_picture(setting: str, path: str) -> Image.Image:
             # Pillow warns of pictures above 89 million pixels and refuses those of twice as many.
             warnings.simplefilter("ignore")
             with Image.open(place, formats=formats) as file:
-                return flat(ImageOps.exif_transpose(file))
+                return convert(ImageOps.exif_transpose(file))
     except Image.UnidentifiedImageError as error:
         raise BadInput(
             f"{setting}={path} is no picture that can be read, of {', '.join(formats)} with 8 or "
@@ -96,6 +108,13 @@ def flat(picture: Image.Image) -> Image.Image:
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture)
     return picture.convert("RGB")
+
+
+def opacity(picture: Image.Image) -> Image.Image | None:
+    """Return the alpha channel of a picture; None if it has no transparency."""
+    if not picture.has_transparency_data:
+        return None
+    return picture.convert("RGBA").getchannel("A")
 
 
 def grey(picture: Image.Image) -> Image.Image:

@@ -188,7 +188,10 @@ class CutoutSettings(PartSettings, Protocol):
     inner: Schedule  # cutouts of parts of it in a set
     batches: Schedule  # sets a step
 
-    def prepare(self) -> CutoutSampler: ...
+    def prepare(self, mask: Tensor | None = None) -> CutoutSampler:
+        """Return the sampler of cutouts; with a mask (1, 1, H, W) in [0, 1], those that show parts
+        of the image are around what it has."""
+        ...
 
 
 class ClipModel(Protocol):
@@ -240,6 +243,7 @@ class Scene:
     device: torch.device
     clip_weights: dict[str, Schedule] = field(default_factory=dict)  # those not named count 1
     init: Tensor | None = None  # (1, 3, H, W) in [0, 1], what the image starts from
+    mask: Tensor | None = None  # (1, 1, H, W) in [0, 1], where the image is drawn anew
     memory_policy: MemoryPolicy | None = None  # how much is held at once; None: as the cutouts say
 
 
@@ -301,7 +305,8 @@ class Constraint(Protocol):
 @dataclass
 class Request:
     """Images asked for, one for each seed. `init` is (1 or B, 3, H, W) in [-1, 1]; `skip` drops
-    the noisiest steps; `regions` are those of each image, (left, top, right, bottom) in pixels."""
+    the noisiest steps; `regions` are those of each image, (left, top, right, bottom) in pixels;
+    `mask` is (1, 1, H, W) in [0, 1], and `init` is kept where it is 0."""
 
     size: tuple[int, int]  # width, height
     seeds: Sequence[int]
@@ -310,6 +315,7 @@ class Request:
     skip: int = 0
     constraints: Sequence[Constraint] = ()
     regions: Sequence[Sequence[tuple[int, int, int, int]]] = ()
+    mask: Tensor | None = None
 
     @property
     def drawn(self) -> int:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from guided.canvas.mask import Mask
     from guided.canvas.upscale import Enlarger
     from guided.memory.planner import MemoryRequest
 
@@ -168,12 +169,14 @@ class Pipeline:
 
         weights = {name: card.weight for name, card in plan.clips.items()}
         device = torch.device(self.device)
-        scene = Scene(prompts, self.clips, plan.cutouts, device, weights, init, self.memory_policy)
+        scene = Scene(prompts, self.clips, plan.cutouts, device, weights, init)
+        scene.memory_policy = self.memory_policy
+        scene.mask = None if plan.mask is None else plan.mask.tensor()
         return {name: guide.prepare(scene) for name, guide in plan.guides.items()}
 
     def look(self, plan: Plan) -> Look:
         """Return a function that makes cutouts like those that the guides see, for outputs."""
-        views = plan.cutouts.prepare()
+        views = plan.cutouts.prepare(None if plan.mask is None else plan.mask.tensor())
         sizes = list(dict.fromkeys(clip.size for clip in self.clips.values()))
         return lambda image, progress, seed: [
             views(image, size, progress, seed).views for size in sizes
@@ -194,17 +197,18 @@ class Pipeline:
 
         chosen = plan.affecting("steps")
         prompts = [plan.prompts_of(seed) for seed in seeds]
-        masks = {p.region.mask for p in plan.prompts if p.region and p.region.mask}
-        needed = [*(p.image for p in plan.prompts if p.image), *sorted(masks)]
+        files = {p.region.mask for p in plan.prompts if p.region and p.region.mask}
+        needed = [*(p.image for p in plan.prompts if p.image), *sorted(files)]
         shown = {path: Path(path).expanduser().read_bytes() for path in needed}
-        inits = [plan.init.image(plan.size, seed) for seed in seeds] if plan.init else []
         facts = [known.facts for known in plan.known]
         values = [known.constraint(plan.size).value for known in plan.known]
+        masks = [] if plan.mask is None else [plan.mask.tensor()]
         return checkpoint.fingerprint(
             *(chosen, facts, seeds, prompts, shown),
             *(kind(self.device), self.precision, self.threads),
-            *inits,
+            *inits_of(plan, seeds),
             *values,
+            *masks,
         )
 
     def asked(
@@ -213,7 +217,7 @@ class Pipeline:
         """Return, for the images with these seeds, the prompts and the init picture of each, and
         the guides for all of them together."""
         prompts = [plan.prompts_of(seed) for seed in seeds]
-        inits = [plan.init.image(plan.size, seed) for seed in seeds] if plan.init else []
+        inits = inits_of(plan, seeds)
         if not inits and all(own == prompts[0] for own in prompts):
             return prompts, inits, self.guides(plan, prompts[0], None)
         each = [
@@ -233,6 +237,8 @@ class Pipeline:
             request.init = joined(inits) * 2 - 1
         if any(asked.region for asked in plan.prompts):
             request.regions = [region_boxes(own, plan.size) for own in prompts]
+        if plan.mask is not None:
+            request.mask = plan.mask.tensor()
         decided = [[asked.text for asked in plan.decided(seed)] for seed in seeds]
         understood = [plan.understood(seed) for seed in seeds]
         began = time.perf_counter()
@@ -243,6 +249,11 @@ class Pipeline:
             for b, seed in enumerate(seeds):
                 prediction = step.prediction.for_image(b)
                 image = (prediction.unguided + 1) / 2
+                if done and plan.mask is not None:
+                    image = with_matched_colours(image, inits[b], plan.mask)
+                looked_at = image
+                if plan.mask is not None and not request.regions:  # which are scored one by one
+                    looked_at = plan.mask.cropped(image)
                 yield Frame(
                     index=first + b,
                     seed=seed,
@@ -255,7 +266,7 @@ class Pipeline:
                     prompts=prompts[b],
                     decided=decided[b],
                     understood=understood[b],
-                    score=score(image, prompts[b], self.clips, self.judges) if done else None,
+                    score=score(looked_at, prompts[b], self.clips, self.judges) if done else None,
                     state=None if done or b < len(seeds) - 1 else step.state,
                 )
             began = time.perf_counter()
@@ -274,6 +285,20 @@ def together(each: list[dict[str, Guide]]) -> dict[str, Guide]:
     from guided.guides.base import GuidePerImage
 
     return {name: GuidePerImage([guides[name] for guides in each]) for name in each[0]}
+
+
+def with_matched_colours(image: Tensor, init: Tensor, mask: Mask) -> Tensor:
+    """Return the finished image (1, 3, H, W) with the colours of what is drawn anew matched to
+    the init picture along their border."""
+    from guided.canvas.seams import matched
+
+    return matched(image, init.to(image), mask.tensor().to(image))
+
+
+def inits_of(plan: Plan, seeds: list[int]) -> list[Tensor]:
+    """Return the init picture of each image on the canvas; an empty list if there is none."""
+    each = [plan.init_of(seed) for seed in seeds]
+    return [init for init in each if init is not None]
 
 
 def joined(images: list[Tensor]) -> Tensor:

@@ -19,6 +19,7 @@ from guided.config.plan import Plan
 from guided.devices import processor, threads_restored
 from guided.diffusion.secondary import SecondaryModel
 from guided.errors import BadInput
+from guided.guides.ranking import score
 from guided.pipeline import Pipeline
 from guided.runs import layout, record
 from tests.commands import run_all
@@ -355,6 +356,61 @@ def test_an_image_from_perlin_noise_is_the_same_alone(tmp_path):
     alone = short_run(tmp_path / "b", *words, "seed=4")
     assert pixels(both / "image_0001.png") == pixels(alone / "image_0000.png")
     assert pixels(both / "image_0000.png") != pixels(alone / "image_0000.png")
+
+
+SAMPLERS = ("ddim", "ddpm", "plms", "dpmpp_2m", "dpmpp_sde")
+
+
+def levels_of(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_outside_of_a_mask_the_picture_is_the_init_picture_to_the_bit(tmp_path, sampler):
+    """For every sampler, a canvas of another shape, and pictures drawn together."""
+    levels = np.random.default_rng(1).integers(0, 256, (32, 40, 3), dtype=np.uint8)
+    Image.fromarray(levels).save(tmp_path / "photo.png")
+    mask = np.zeros((32, 40), dtype=np.uint8)
+    mask[5:20, 11:31] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    words = [f"init={tmp_path / 'photo.png'}", f"mask={tmp_path / 'mask.png'}", "size=[40,32]"]
+    words += ["output=[still]", "output.still.enlarge=1", f"sampler={sampler}", "seed=3"]
+    again = [] if sampler == "plms" else ["sampler.recurrence=1"]
+    words = [*words, "prompt=a heart", f"folder={tmp_path}", *SHORT[::2], *again]
+    draw([*words, "count=2", "batch_size=2", "cutouts.inner=1"])
+    first, second = (levels_of(path) for path in sorted(tmp_path.glob("latest/image_*.png")))
+    for found in (first, second):
+        assert (found[mask == 0] == levels[mask == 0]).all()
+        assert (found[mask > 0] != levels[mask > 0]).any(1).mean() > 0.9
+    assert (first != second).any()
+
+
+def test_a_picture_is_extended_and_drawn_again_from_its_file_with_the_same_bits(tmp_path, four):
+    photo = four / "image_0001.png"
+    words = [f"init={photo}", "outpaint=[0,0,50%,8]", "output=[still]", "mask.jumps=2"]
+    folder = short_run(tmp_path, *words, "mask.jump=2", "seed=1", "output.still.enlarge=1")
+    found, before = levels_of(folder / "image_0000.png"), levels_of(photo)
+    assert found.shape == (40, 48, 3)
+    with Image.open(photo) as image:
+        before = np.asarray(image.convert("RGB").resize((32, 32), Image.Resampling.LANCZOS))
+    assert (found[:32, :32] == before).all()
+    draw([f"from={folder / 'image_0000.png'}", f"folder={tmp_path / 'again'}"])
+    again = tmp_path / "again" / "latest" / "image_0000.png"
+    assert pixels(again) == pixels(folder / "image_0000.png")
+
+
+def test_the_best_of_several_are_told_by_what_was_drawn_anew(tmp_path):
+    """The half that is kept is the same in all: only the other half is judged."""
+    Image.new("RGB", (32, 32), "white").save(tmp_path / "white.png")
+    words = [f"init={tmp_path / 'white.png'}", "mask=[0.5,0,1,1]", "output=[still]", "seed=1"]
+    folder = short_run(tmp_path, *words, "output.still.enlarge=1")
+    said = record.read(folder / "image_0000.png")["score"]
+    plan = Plan.read(compose(["prompt=a red heart", *SHORT]))
+    pipeline = Pipeline.open(plan)
+    image = torch.tensor(levels_of(folder / "image_0000.png")).permute(2, 0, 1)[None] / 255
+    half, whole = (score(part, plan.prompts, pipeline.clips) for part in (image[..., 16:], image))
+    assert said == pytest.approx(half, abs=2e-3) and abs(said - whole) > 4e-3
 
 
 @pytest.mark.parametrize("sampler", ["plms", "dpmpp_2m", "dpmpp_sde"])

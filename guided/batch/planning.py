@@ -83,7 +83,8 @@ def planned(
 
 def remembered(cfg: DictConfig, plan: Plan) -> dict[str, Any]:
     """Return the settings that a picture records, resolved as far as possible without torch."""
-    size_and_steps = {"size": list(plan.size), "steps": plan.steps}
+    size = plan.size if plan.outpaint is None else plan.outpaint.inner
+    size_and_steps = {"size": list(size), "steps": plan.steps}
     files = {path: fingerprint(expand("init", path)) for path in plan.files}
     facts = {"version": __version__} | ({"files": files} if files else {})
     return lasting_settings(cfg) | size_and_steps | facts

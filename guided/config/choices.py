@@ -55,7 +55,8 @@ def settings() -> str:
     lines, traits = ["Settings (default):"], schema.settings()
     for setting in fields(schema.Config):
         if not folders(setting.name):
-            lines.append(f"  {setting.name:<10} {traits[setting.name].help} ({setting.default})")
+            default = None if setting.name in schema.NODES else setting.default
+            lines.append(f"  {setting.name:<10} {traits[setting.name].help} ({default})")
     return "\n".join(lines)
 
 

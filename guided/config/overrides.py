@@ -116,10 +116,13 @@ class Override:
 
 @lru_cache(1 << 14)  # the parser is slow, and the words of a batch's rows are much alike
 def parse(raw: str) -> Override:
-    """Return the override that a word spells."""
+    """Return the override that a word spells. `mask=sky.png` is `mask.area=sky.png`."""
     key, equals, text = raw.partition("=")
     if key.lstrip("+") == "seed" and RANDOM.fullmatch(text):
         text, raw = "null", f"{key}=null"
+    if equals and (inside := schema.FIRST.get(key.lstrip("+"))) is not None:
+        key = f"{key}.{inside}"
+        raw = f"{key}={text}"
     return Override(key.lstrip("+~").partition("@")[0], text if equals else None, raw)
 
 

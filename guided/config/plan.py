@@ -13,18 +13,21 @@ from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
 from guided.canvas.enlarging import check_upscaler, read_upscale, read_upscaler
 from guided.canvas.init import Init, Photo, read_init, read_skip
 from guided.canvas.known import Known, read_composition, read_restore
+from guided.canvas.mask import Mask, MaskSettings, read_mask
+from guided.canvas.outpaint import Outpaint, read_outpaint
 from guided.config import other_names, presets, understanding
 from guided.config.catalog import ranking
 from guided.config.overrides import Override, parse_all
 from guided.config.schema import Config, as_integer, build, build_all, resolved
 from guided.devices import check_memory, check_precision, check_threads, read_devices
+from guided.diffusion.jumps import Jumps
 from guided.errors import BadInput, check_number, is_number, nearest, not_one_of, shown
 from guided.generators.settings import GROUPS, LARGEST, GeneratorSettings, Sizes
 from guided.images import check_picture, open_mask
@@ -57,7 +60,11 @@ from guided.text import ENGLISH, unreadable
 from guided.untrusted import allowed_files
 from guided.untrusted.typed_paths import expand
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 log = logging.getLogger(__name__)
+Settings = TypeVar("Settings")
 Build = Callable[[DictConfig, str], Any]
 ROOM = 0.7  # share of the side of an object that a region should have
 SMALL = 128 * 128  # pixels of a picture for which one thread is enough
@@ -106,6 +113,8 @@ class Plan:
     checkpoint: float = field(default=30.0, metadata=NEITHER)  # seconds
     name: str | None = field(default=None, metadata=NEITHER)
     init: Init | None = field(default=None, metadata=NEITHER)
+    outpaint: Outpaint | None = field(default=None, metadata=NEITHER)
+    mask: Mask | None = field(default=None, metadata=NEITHER)
     upscale: int | None = field(default=None, metadata=NEITHER)
     upscaler: str = field(default="", metadata=MEMORY)  # weights of the network; empty: none
     known: list[Known] = field(default_factory=list, metadata=NEITHER)
@@ -129,14 +138,15 @@ class Plan:
         `weights`, those of the models need not be there."""
         check_names(cfg)
         keep_in(cfg.cache)
-        plan = cls.parsed(cfg, build, flags)
+        plan = cls.parsed(cfg, build, flags).masked(cfg)
         plan.known = plan.read_known(cfg)
         for picture in plan.files:
             allowed_files.warn_of_picture(picture)
         plan = plan.resolved()
         plan.check(weights)
-        # What is restored comes from noise: of the init picture, only what is known counts.
-        skip = 0 if cfg.restore and cfg.skip is None and cfg.strength is None else cfg.skip
+        # With a mask or to restore, all comes from noise: only what is known counts.
+        whole = plan.mask is not None or cfg.restore is not None
+        skip = 0 if whole and cfg.skip is None and cfg.strength is None else cfg.skip
         plan.skip = read_skip(plan.steps, plan.init, skip, cfg.strength)
         if plan.steps - plan.skip < 12:
             less = f" less skip={plan.skip}" if plan.skip else ""
@@ -216,6 +226,30 @@ class Plan:
                     f"generator={self.generator.name}"
                 )
         return [one for one in known.values() if one]
+
+    def masked(self, cfg: DictConfig) -> Plan:
+        """Return the plan with the canvas that is outpainted, and the mask of what is drawn
+        anew."""
+        settings = settings_of(cfg.mask, MaskSettings, "mask")
+        nearest_side = self.generator.sizes(self.model).nearest
+        outpaint = read_outpaint(
+            plain(cfg.outpaint), self.size, self.init is not None, nearest_side
+        )
+        if outpaint and cfg.restore:
+            raise BadInput(f"restore={shown(cfg.restore)} keeps the whole picture: outpaint=null")
+        size, added = (outpaint.size, outpaint.mask()) if outpaint else (self.size, None)
+        mask = read_mask(settings, self.init, cfg.init_fit, size, added)
+        if mask is not None and not self.generator.masks:
+            raise BadInput(
+                f"generator={self.generator.name} draws no part of a picture alone: mask=null"
+            )
+        sampler = self.sampler
+        if mask is not None and settings.times.highest > 1:
+            if "sampler" in self.generator.uses:
+                sampler = Jumps(sampler, settings.times, settings.jump)
+            else:
+                log.warning("mask.jumps has no effect with generator=%s", self.generator.name)
+        return replace(self, outpaint=outpaint, size=size, mask=mask, sampler=sampler)
 
     def resolved(self) -> Plan:
         """Return the plan with every setting `auto` of its parts replaced by a value."""
@@ -461,8 +495,18 @@ class Plan:
         photos = [self.init, *(known.photo for known in self.known)]
         paths = [photo.path for photo in photos if isinstance(photo, Photo)]
         paths += [asked.image for asked in self.prompts if asked.image]
+        paths += [self.mask.path] if self.mask is not None else []
         masks = [asked.region.mask for asked in self.prompts if asked.region]
-        return list(dict.fromkeys(paths + [mask for mask in masks if mask]))
+        return list(dict.fromkeys(path for path in paths + masks if path))
+
+    def init_of(self, seed: int) -> Tensor | None:
+        """Return the init picture of the image with this seed as it lies on the canvas,
+        (1, 3, H, W) in [0, 1]; None if there is none."""
+        if self.init is None:
+            return None
+        if self.outpaint is None:
+            return self.init.image(self.size, seed)
+        return self.outpaint.filled(self.init.image(self.outpaint.inner, seed))
 
     def prompts_of(self, seed: int) -> list[Prompt]:
         """The prompts of the image with this seed: decided, and with artists and styles said."""
@@ -568,6 +612,14 @@ def read_styles(nodes: DictConfig, group: str, kind: type, build: Build) -> dict
         if not isinstance(preset, kind):
             raise BadInput(f"{group}.{name} must be a guided.prompts.styles.{kind.__name__}")
     return found
+
+
+def settings_of(node: DictConfig, cls: type[Settings], name: str) -> Settings:
+    """Return the object of a node that has the settings of a class."""
+    try:
+        return cls(**plain(node))
+    except ValueError as error:
+        raise BadInput(f"{name}.{error}") from error
 
 
 def plain(node: Any) -> Any:

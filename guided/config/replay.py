@@ -25,7 +25,7 @@ from guided.config.overrides import Override, merged, parse, parse_all, raws
 from guided.config.plan import plain
 from guided.config.replay_known import clean, complete, is_here, recorded_groups
 from guided.config.replay_reading import read_settings, rows_of, trusted
-from guided.config.schema import Config, as_integer, explain, having, typed_as, unrecorded
+from guided.config.schema import NODES, Config, as_integer, explain, having, typed_as, unrecorded
 from guided.config.values import trusted_words
 from guided.errors import BadInput, shown
 from guided.paths import PROGRAM
@@ -51,7 +51,9 @@ class Record:
     settings: dict[str, Any]
     words: list[Override] = field(default_factory=list)  # as typed
     rows: list[Row] = field(default_factory=list)  # of a run that has several
-    files: dict[str, str] = field(default_factory=dict)  # fingerprints of init= and the like
+    files: dict[str, str] = field(
+        default_factory=dict
+    )  # fingerprints of init=, mask= and the like
     processor: str = ""  # the instructions of the CPU that drew it; empty: unknown
     before: dict[str, Any] | None = None  # what was typed, as it is composed today
 
@@ -152,7 +154,7 @@ class Record:
     def tell_of_changed_files(self, settings: dict[str, Any]) -> None:
         """Warn of each picture that it began with, or was like, that has been overwritten
         since."""
-        pictures = ("init", "keep_composition", "prompt", "image_prompt", "regions")
+        pictures = ("init", "mask", "keep_composition", "prompt", "image_prompt", "regions")
         needed = repr([settings.get(name) for name in pictures])
         for path, before in self.files.items():
             now = record.fingerprint(expand("init", path)) if str(path) in needed else None
@@ -235,6 +237,7 @@ def differences(
 def opens(path: tuple[str, ...]) -> bool:
     """Return whether a path leads to a group of settings rather than to a setting."""
     one, several = recorded_groups(several=False), recorded_groups(several=True)
+    one += NODES
     depth = {**dict.fromkeys(one, 1), **dict.fromkeys(several, 2), "model": 9}
     return len(path) <= depth.get(path[0], 0)
 

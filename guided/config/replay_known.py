@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 
 from guided.config import choices
 from guided.config.kinds import kind_of
-from guided.config.schema import Config, dataclass_of, groups, unrecorded
+from guided.config.schema import FIRST, NODES, Config, dataclass_of, groups, unrecorded
 from guided.devices import check_device, find_device
 from guided.errors import BadInput, shown
 from guided.paths import conf_folder
@@ -45,6 +45,10 @@ def clean(settings: dict[str, Any], where: str) -> None:
     for name in [name for name in settings if name not in known]:
         tell_left_out(where, name)
         del settings[name]
+    for name, cls in NODES.items():
+        if not isinstance(settings.get(name, {}), dict):  # written by hand, as it is typed
+            settings[name] = {FIRST[name]: settings[name]}
+        clean_keys(settings.get(name, {}), cls, name, where)
     for group in recorded_groups(several=False):
         if settings.get(group) or group != "secondary":
             clean_node(settings.get(group), group, group, where)

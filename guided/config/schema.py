@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import BooleanNode, DictConfig, IntegerNode, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from guided.canvas.mask import MaskSettings
 from guided.config import kinds
 from guided.errors import BadInput, decimal_point, nearest, shown
 from guided.paths import conf_folder, program
@@ -94,6 +95,11 @@ def group(
     return field(default_factory=dict, metadata={"setting": traits})
 
 
+def settings_of_its_own(cls: type, help: str) -> Any:
+    """Return the field of a node with the settings of a class, which a picture records."""
+    return field(default_factory=cls, metadata={"setting": Setting(help, PICTURE, per_row=True)})
+
+
 @dataclass
 class Config:
     """The settings of a command line, and the groups of conf/."""
@@ -170,7 +176,9 @@ class Config:
         "cover", "fit of an init of another shape: cover crops it, stretch distorts it"
     )
     strength: float | None = setting(
-        None, "with init, share of the steps taken; null: 0.5, of noise 0.8; 1 keeps least of init"
+        None,
+        "with init, share of the steps taken; null: 0.5, of noise 0.8, with a mask 1, which keeps "
+        "least of init",
     )
     restore: str | None = setting(
         None,
@@ -187,6 +195,15 @@ class Config:
     )
     skip: Any = setting(
         None, "first steps to leave out, a number or a share: 10 or 50%; instead of strength"
+    )
+    mask: MaskSettings = settings_of_its_own(
+        MaskSettings,
+        "with init, what is drawn anew: a picture, where it is white; a box "
+        "[left,top,right,bottom] in shares; alpha; more by mask.invert, grow, blur, jumps, jump",
+    )
+    outpaint: Any = setting(
+        None,
+        "with init, extend it by [left,top,right,bottom], in pixels or per cent: [0,0,50%,0]",
     )
     upscale: int | None = setting(
         None, "make the finished picture 2 or 4 times as large, beside output.still.enlarge"
@@ -278,6 +295,10 @@ def register() -> None:
 
     ConfigStore.instance().store(name="schema", node=Config)
 
+
+# Nodes with settings of a class, and which of these the node's own name stands for.
+FIRST = {"mask": "area"}
+NODES: dict[str, Any] = {f.name: f.type for f in dataclasses.fields(Config) if f.name in FIRST}
 
 # Commands that are no settings of a run.
 COMMANDS = {

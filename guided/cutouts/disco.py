@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from guided.compat.open_clip import import_open_clip
+from guided.cutouts.places import Places
 from guided.cutouts.resize_right import resize
 from guided.cutouts.standard import multiplicities, normal_like, seeded
 from guided.interfaces import CutoutBatch
@@ -38,11 +39,11 @@ class DiscoSettings(Protocol):
 class DiscoCutoutSampler:
     """A sampler of Disco's cutouts, differentiable with respect to the image."""
 
-    def __init__(self, settings: DiscoSettings) -> None:
+    def __init__(self, settings: DiscoSettings, places: Places | None = None) -> None:
         import_open_clip()  # which declares operators that torchvision may miss
         from torchvision.transforms import functional
 
-        self.settings = settings
+        self.settings, self.places = settings, places
         self.gray, self.mirrored = functional.rgb_to_grayscale, functional.hflip
         self.augment = augmentations() if settings.augment else (lambda views: views)
 
@@ -100,6 +101,8 @@ class DiscoCutoutSampler:
             side = int(torch.rand([]) ** power * (most - least) + least)
             left = int(torch.randint(0, width - side + 1, ()))
             top = int(torch.randint(0, height - side + 1, ()))
+            if self.places is not None:
+                left, top = self.places.corner(float(torch.rand([])), float(torch.rand([])), side)
             view = image[:, :, top : top + side, left : left + side]
             # One more grey one than the setting says, as in Disco.
             yield resize(self.gray(view, 3) if k <= grays else view, size)

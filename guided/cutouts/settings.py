@@ -14,6 +14,8 @@ from guided.interfaces import CutoutSettings
 from guided.schedule import Schedule, schedule
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from guided.cutouts.disco import DiscoCutoutSampler
     from guided.cutouts.standard import CutoutSampler
 
@@ -74,11 +76,13 @@ class Cutouts(CutoutSettings):
             check_number("micro_batch", self.micro_batch, 1, whole=True)
         check_never_empty(self.overview, self.inner)
 
-    def prepare(self) -> CutoutSampler:
-        """Return the sampler of cutouts with these settings."""
+    def prepare(self, mask: Tensor | None = None) -> CutoutSampler:
+        """Return the sampler of cutouts with these settings; of the inner ones around what the
+        mask (1, 1, H, W) has."""
+        from guided.cutouts.places import Places
         from guided.cutouts.standard import CutoutSampler
 
-        return CutoutSampler(self)
+        return CutoutSampler(self, None if mask is None else Places(mask))
 
 
 def check_never_empty(overview: Schedule, inner: Schedule) -> None:
@@ -131,8 +135,10 @@ class DiscoCutouts(CutoutSettings):
             raise ValueError(not_one_of("variants", self.variants, VARIANTS))
         check_never_empty(self.overview, self.inner)
 
-    def prepare(self) -> DiscoCutoutSampler:
-        """Return the sampler of cutouts with these settings."""
+    def prepare(self, mask: Tensor | None = None) -> DiscoCutoutSampler:
+        """Return the sampler of cutouts with these settings; of the inner ones around what the
+        mask (1, 1, H, W) has."""
         from guided.cutouts.disco import DiscoCutoutSampler
+        from guided.cutouts.places import Places
 
-        return DiscoCutoutSampler(self)
+        return DiscoCutoutSampler(self, None if mask is None else Places(mask))

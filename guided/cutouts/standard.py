@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from guided.cutouts.places import Places
 from guided.cutouts.resize import resize
 from guided.devices import sent
 from guided.images import middle, square
@@ -52,8 +53,8 @@ class StandardSettings(Protocol):
 class CutoutSampler:
     """A sampler of cutouts that are differentiable with respect to the image."""
 
-    def __init__(self, settings: StandardSettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: StandardSettings, places: Places | None = None) -> None:
+        self.settings, self.places = settings, places
 
     def __call__(
         self, image: Tensor, size: tuple[int, int], progress: float, seed: int
@@ -61,8 +62,9 @@ class CutoutSampler:
         """Return views (N, 3, *size) of an image (1, 3, H, W) in [0, 1]; size: height, width."""
         settings = self.settings
         sets, inner = round(settings.batches(progress)), round(settings.inner(progress))
+        places = self.places
         if settings.area == "middle":
-            image = middle(image)
+            image, places = places.middle(image) if places else (middle(image), None)
         limit = None if settings.merge is None else settings.merge(progress)
         whole = multiplicities(round(settings.overview(progress)), limit)
         shown: list[Tensor] = []
@@ -73,7 +75,7 @@ class CutoutSampler:
                     shown.append(overviews(image, size, len(whole)))
                     weights += [count * settings.whole_weight(progress) for count in whole]
                 if inner:
-                    views, sides = self._inner(image, size, progress, inner)
+                    views, sides = self._inner(image, size, progress, inner, places)
                     shown.append(views)
                     weights += [side ** settings.size_weight(progress) for side in sides]
             views = torch.cat(shown)
@@ -82,7 +84,12 @@ class CutoutSampler:
         return CutoutBatch(views, [weight * total / sum(weights) for weight in weights])
 
     def _inner(
-        self, image: Tensor, size: tuple[int, int], progress: float, count: int
+        self,
+        image: Tensor,
+        size: tuple[int, int],
+        progress: float,
+        count: int,
+        places: Places | None,
     ) -> tuple[Tensor, list[float]]:
         """Return random squares, the first grey, and their sides as shares of the short side:
         between the smallest and 1."""
@@ -100,6 +107,8 @@ class CutoutSampler:
             side = int(width**power * (short - least) + least)
             left = int(across * (image.shape[3] - side + 1))
             top = int(down * (image.shape[2] - side + 1))
+            if places is not None:
+                left, top = places.corner(across, down, side)
             views.append(resize(image[:, :, top : top + side, left : left + side], size))
             sides.append(side / short)
         grays = round(gray * count)

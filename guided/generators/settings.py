@@ -69,6 +69,7 @@ class GeneratorSettings(PartSettings, Protocol):
     name: ClassVar[str]  # as in generator=NAME
     uses: ClassVar[tuple[str, ...]] = GROUPS  # those of GROUPS that have an effect
     meets_constraints: ClassVar[bool] = False  # its pictures meet those of a request
+    masks: ClassVar[bool] = False  # whether it keeps what Request.mask leaves
 
     @property
     def recompute(self) -> bool | None:

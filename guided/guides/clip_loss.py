@@ -98,7 +98,7 @@ class ClipSimilarity:
             for name, clip in scene.clips.items()
         ]
         memory_policy = scene.memory_policy or MemoryPolicy(scene.cutouts.micro_batch)
-        return cls(targets, scene.cutouts.prepare(), settings, memory_policy)
+        return cls(targets, scene.cutouts.prepare(scene.mask), settings, memory_policy)
 
     def is_active(self, progress: float) -> bool:
         """Return whether any CLIP and prompt has a weight at `progress`."""

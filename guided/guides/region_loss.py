@@ -46,7 +46,8 @@ class Part:
         cutouts = scene.cutouts
         if region is None and isinstance(cutouts, Cutouts):
             cutouts = replace(cutouts, area="whole")  # the middle is no more than one of regions
-        own = replace(scene, prompts=prompts, cutouts=cutouts)
+        mask = scene.mask if region is None else None  # a region's cutouts are its own
+        own = replace(scene, prompts=prompts, cutouts=cutouts, mask=mask)
         return cls(region, prompts, ClipSimilarity.prepare(own, settings))
 
     def view(self, image: Tensor) -> RegionView:

@@ -28,7 +28,10 @@ from guided.untrusted.regular_files import MB, read_text
 log = logging.getLogger(__name__)
 NAME = "trust"
 # Settings whose values are always paths.
-PLACES = (NAME, "wildcards", "cache", "init", "image_prompt", "keep_composition")
+PLACES = (
+    *(NAME, "wildcards", "cache"),
+    *("init", "image_prompt", "keep_composition", "mask.area"),
+)
 ENDINGS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".yaml", ".yml")
 CARDS = (".yaml", ".yml")
 LONGEST = 4096  # characters of a path

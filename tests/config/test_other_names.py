@@ -52,11 +52,14 @@ MEANINGS = [
     ("scheduler=DDIM", "sampler=ddim here"),
     ("sampler_index=unknown", "ddim, ddpm, dpmpp_2m"),
     ("fp16=true", "precision=float16"),
+    ("mask_image=a.png", "mask=a.png"),
+    ("mask_blur=4", "mask.blur=4"),
+    ("inpaint=true", "mask=sky.png"),
     ("seeds=4", "seed=1,2,3 with -m"),
     ("ui=true", "gallery=FOLDER"),
     ("help=true", "--help"),
 ]
-MISSING = ["mask=a.png", "tile=true", "lora=a", "restore_faces=true", "controlnet=a", "nsfw=1"]
+MISSING = ["text_mask=a", "tile=true", "lora=a", "restore_faces=true", "controlnet=a", "nsfw=1"]
 
 
 @pytest.mark.parametrize(("typed", "told"), MEANINGS)

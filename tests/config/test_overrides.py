@@ -206,6 +206,14 @@ def test_open_brackets_within_a_text_are_not_nested(text):
     assert override.value == text.replace("${", "\\${")  # escaped, so that nothing is looked up
 
 
+@pytest.mark.parametrize("value", ["sky.png", "[0,0,0.5,1]", "alpha", "null"])
+def test_a_mask_is_said_by_its_name_alone(value):
+    one = parse_word(f"mask={value}")
+    assert (one.name, one.text, one.root) == ("mask.area", value, "mask")
+    assert parse_word(one.raw) == one
+    assert parse_word("mask.grow=2").name == "mask.grow"
+
+
 def test_a_list_with_escapes_of_json_is_read_as_json():
     cfg = composed(r'prompt=["ch\u00e2teau:2", "\ud83c\udf32"]')
     assert [(one.text, one.weight) for one in parse(cfg.prompt)] == [("château", 2.0), ("🌲", 1.0)]

@@ -177,6 +177,32 @@ def test_a_photo_that_is_another_by_now_is_told(tmp_path, caplog):
     assert "is not the file that it was" in caplog.text
 
 
+def test_a_mask_is_recorded_with_its_file_and_changed_setting_by_setting(tmp_path, caplog):
+    photo, mask = tmp_path / "photo.png", tmp_path / "mask.png"
+    Image.new("RGB", (32, 32), "red").save(photo)
+    Image.new("L", (32, 32), "white").save(mask)
+    words = [f"init={photo}", f"mask={mask}", "mask.grow=2", "outpaint=[0,0,32,0]"]
+    made = drawable(Composer([*words, "prompt=x", "steps=20"]), Row())
+    assert made.plan.size == (64, 32)
+    path = kept(tmp_path, made.settings | RESOLVED)
+    cfg = Record.read(path).config(["mask.blur=3"])
+    assert (cfg.mask.area, cfg.mask.grow, cfg.mask.blur) == (str(mask), 2, 3)
+    assert Plan.read(cfg).size == (64, 32)  # and not outpainted twice
+    assert Record.read(path).config(["mask=[0,0,1,1]"]).mask.grow == 2
+    assert Record.read(path).config(["mask=null"]).mask.area is None
+    caplog.clear()
+    Image.new("L", (32, 32), "gray").save(mask)
+    Record.read(path).config()
+    assert f"{mask} is not the file that it was" in caplog.text
+
+
+def test_a_record_by_hand_may_say_a_mask_as_it_is_typed(tmp_path, usual, caplog):
+    cfg = Record.read(kept(tmp_path, usual | {"mask": [0, 0, 0.5, 1]})).config()
+    assert cfg.mask.area == [0, 0, 0.5, 1]
+    Record.read(kept(tmp_path, usual | {"mask": {"area": None, "feather": 3}})).config()
+    assert "mask.feather is not a setting of this version" in caplog.text
+
+
 def test_a_run_of_several_rows_is_drawn_again_row_by_row(tmp_path, usual):
     rows = [Row(["prompt=a sun", "steps=3"]), Row(["sampler=ddpm", "folder=/etc"])]
     Manifest("x", {"words": WORDS, "settings": None}, rows, []).write(tmp_path)

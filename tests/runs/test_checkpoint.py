@@ -139,6 +139,8 @@ def test_what_changes_no_step_does_not_count():
         "guide.clip.scale=1",
         "generator.symmetry=both",
         "init=perlin:gray",
+        "mask=[0,0,1,0.5]",
+        "outpaint=8",
     ],
 )
 def test_what_changes_a_step_counts(word):

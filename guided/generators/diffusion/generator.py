@@ -13,6 +13,7 @@ from guided.diffusion.guidance import GuidedDenoiser, auto_clamp, in_colour
 from guided.diffusion.guidance_cache import GuidanceCache, GuidanceInterval
 from guided.diffusion.guidance_method import GuidanceMethod
 from guided.diffusion.guidance_target import GuidanceTarget
+from guided.diffusion.known_pixels import KnownPixels, MaskedDenoiser, masked_box
 from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.null_space import constrained
 from guided.diffusion.oom_retry import OOMRetry
@@ -123,23 +124,27 @@ class DiffusionGenerator:
         steps = timeline(card.schedule, request.steps, card.spacing)
         rng = RandomStreams(request.seeds)
         model = ModelDenoiser(self.unet, steps, card.prediction, card.clip_denoised, rng)
+        start = len(steps) - 1 - request.skip
+        masked = KnownPixels.of(request, self.device, steps.progress(start))
+        guides = guides if masked is None else masked.guides(guides)
         cache, method = GuidanceCache(self.interval), self._method(request.steps)
         denoiser = constrained(self._windowed(model, request), request.constraints)
         guided = GuidedDenoiser(denoiser, guides, rng, method, self.target, cache)
         retried = OOMRetry(
             guided, self.unet if self.target.through_unet else None, rng, self.memory_policy
         )
-        start = len(steps) - 1 - request.skip
-        state = SamplingState(self._begin(request, rng, model, start), start)
+        noise = self._noise(request, rng)
+        state = SamplingState(self._begin(request, noise, steps, start), start)
         mirrored = self.mirror.positions(steps, start)
         if saved is not None:
             state = SamplingState.restored(saved, state)
             rng.restore(saved["dice"])
             cache.restore(saved, self.device)
             self.memory_policy.restore(saved)
-        for step in self._walk(
-            constrained(retried, request.constraints), cache, state, rng, mirrored
-        ):
+        denoiser = constrained(retried, request.constraints)
+        if masked is not None:
+            denoiser = MaskedDenoiser(denoiser, masked, noise)
+        for step in self._walk(denoiser, cache, state, rng, mirrored):
             guided.warn_nonfinite()
             yield step
 
@@ -166,14 +171,15 @@ class DiffusionGenerator:
                     break
 
     def _windowed(self, model: ModelDenoiser, request: Request) -> Denoiser:
-        """Return the denoiser of a picture: where a model of single objects draws regions, one
-        with a window for each."""
-        if not request.regions or not self.card.draws_one_object:
-            return model
+        """Return the denoiser of a picture: where a model of single objects draws regions, or a
+        part of a larger picture, one with a window for each."""
         width, height = self.card.size
-        return RegionWindows.of(
-            model, (width, height), request.size, request.regions, request.init
-        )
+        regions = request.regions
+        if request.mask is not None and not regions and request.size != (width, height):
+            regions = [[masked_box(request.mask)]] * len(request.seeds)
+        if not regions or not self.card.draws_one_object:
+            return model
+        return RegionWindows.of(model, (width, height), request.size, regions, request.init)
 
     def _method(self, steps: int) -> GuidanceMethod:
         """Return the method, with the automatic clamp for a number of steps."""
@@ -182,14 +188,18 @@ class DiffusionGenerator:
         clamp = auto_clamp(steps, self.target.secondary is not None)
         return replace(self.method, clamp=schedule("clamp", clamp))
 
-    def _begin(
-        self, request: Request, rng: RandomStreams, model: ModelDenoiser, start: int
-    ) -> Tensor:
+    def _noise(self, request: Request, rng: RandomStreams) -> Tensor:
+        """Return the noise (B, 3, H, W) that the images begin with."""
+        width, height = request.size
+        return rng.normal_like(
+            torch.empty(len(request.seeds), 3, height, width, device=self.device)
+        )
+
+    def _begin(self, request: Request, noise: Tensor, steps: Timeline, start: int) -> Tensor:
         """Return the first x (B, 3, H, W): noise, or the init image with the noise of the first
         step that is not skipped."""
-        width, height = request.size
-        x = rng.normal_like(torch.empty(len(request.seeds), 3, height, width, device=self.device))
         if request.init is None and not request.skip:
-            return x
-        init = torch.zeros_like(x) if request.init is None else request.init.to(x).expand_as(x)
-        return noised(init, x, *model.timeline.scales(start))
+            return noise
+        init = request.init
+        init = torch.zeros_like(noise) if init is None else init.to(noise).expand_as(noise)
+        return noised(init, noise, *steps.scales(start))

@@ -82,6 +82,7 @@ class Diffusion(GeneratorSettings):
 
     name: ClassVar[str] = "diffusion"
     meets_constraints: ClassVar[bool] = True
+    masks: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.clamp is not None:

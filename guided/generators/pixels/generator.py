@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from guided.diffusion.gradients import pulled_back
 from guided.diffusion.guidance_method import rms
+from guided.diffusion.known_pixels import KnownPixels
 from guided.diffusion.oom_retry import no_room
 from guided.errors import NoRoom
 from guided.generators.pixels.basis import Basis
@@ -130,9 +131,12 @@ class PixelGenerator:
                 raise ValueError("the saved state is not of this request")
             rng.restore(saved["dice"])
             self.memory_policy.restore(saved)
+        known = KnownPixels.of(request, self.device, request.skip / request.steps)
+        guides = guides if known is None else known.guides(guides)
         for taken in range(adam.taken, request.drawn):
             progress = (request.skip + taken) / request.steps
             prediction = self._step(basis, adam, guides, rng, progress)
+            prediction = prediction if known is None else known.replaced(prediction, progress)
             state = adam.state() | {"taken": torch.tensor(adam.taken), "dice": rng.state()}
             state |= self.memory_policy.state()
             yield Step(request.drawn - 1 - taken, prediction.unguided, prediction, {}, state)

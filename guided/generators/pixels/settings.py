@@ -42,6 +42,7 @@ class Pixels(GeneratorSettings):
     contrast: float = 0.1  # contrast of the initial noise
 
     name: ClassVar[str] = "pixels"
+    masks: ClassVar[bool] = True
     uses: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from guided.cutouts.settings import Cutouts, DiscoCutouts
 from guided.diffusion.guidance_cache import GuidanceInterval
 from guided.diffusion.guidance_method import GuidanceMethod
 from guided.diffusion.guidance_target import GuidanceTarget
+from guided.diffusion.jumps import Jumps
 from guided.diffusion.multistep_samplers import PLMS, DPMSolver
 from guided.diffusion.null_space import Agrees, Grey
 from guided.diffusion.samplers import DDIM, DDPM
@@ -60,6 +61,7 @@ class Case:
     skip: int = 0
     init: bool = False
     known: bool = False
+    mask: bool = False
     classes: bool = False
     each: bool = False  # a guide for each image, as wildcards need
     cutouts: Cutouts | DiscoCutouts = field(default_factory=few)
@@ -95,7 +97,17 @@ class Case:
         if self.regions:
             boxes = [Region(box).pixels(size) for box in PLACES.values()]
             request.regions = [boxes] * len(self.seeds)
+        request.mask = grey_mask() if self.mask else None
         return drawing.generate(request, guides, saved)
+
+
+def grey_mask() -> Tensor:
+    """What is kept on the left, drawn in ever more steps to the right."""
+    return torch.linspace(-0.5, 1, SIZE[0]).clamp(min=0).expand(1, 1, SIZE[1], SIZE[0])
+
+
+def jumping(sampler: Sampler) -> Jumps:
+    return Jumps(sampler, schedule("jumps", 2), 2)
 
 
 CASES = {
@@ -118,6 +130,15 @@ CASES = {
     "three together": Case(DPMSolver(eta=0.5, **TWICE), (7, 8, 9), mirror=MIRROR),
     "three together, by PLMS": Case(PLMS(order=4), (7, 8, 9), init=True, skip=1),
     "two together that ask for different things": Case(DDIM(), (7, 8), each=True),
+    "a mask": Case(DDIM(**TWICE), init=True, mask=True),
+    "a mask, mirrored": Case(DPMSolver(), init=True, mask=True, mirror=MIRROR),
+    "a mask, by PLMS, with jumps": Case(jumping(PLMS(order=4)), init=True, mask=True, skip=1),
+    "a mask, three together, with jumps": Case(
+        jumping(DPMSolver(eta=1)), (7, 8, 9), init=True, mask=True, interval=SELDOM
+    ),
+    "a mask, blended and straight": Case(
+        DDPM(), init=True, mask=True, target=GuidanceTarget("blend", through="straight")
+    ),
     "all augmentations": Case(DDIM(), cutouts=few(grayscale=0.5, jitter=0.1)),
     "guides that rest": Case(DDIM(**TWICE), interval=SELDOM),
     "guides that rest, mirrored": Case(DPMSolver(), interval=SELDOM, mirror=MIRROR),
@@ -196,6 +217,25 @@ def differ(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     """In what a step shows, not only in what it keeps."""
     shown = [name for name in other if not name.startswith("state: ")]
     return any(name not in one or not torch.equal(one[name], other[name]) for name in shown)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name.startswith("a mask")])
+def test_what_a_mask_keeps_is_the_init_image_at_every_step(name: str) -> None:
+    init = torch.rand(1, 3, SIZE[1], SIZE[0], generator=torch.Generator().manual_seed(1)) * 2 - 1
+    kept = (grey_mask() == 0).expand(1, 3, -1, -1)
+    first, *_, last = CASES[name].draw()
+    for step in (first, last):
+        for image in (step.prediction.guided, step.prediction.unguided):
+            assert torch.equal(image[:1][kept], init[kept])
+    assert (last.prediction.unguided[:1][~kept] != init[~kept]).all()
+
+
+def test_an_image_under_a_mask_does_not_depend_on_its_batch() -> None:
+    case = CASES["a mask, three together, with jumps"]
+    *_, together = case.draw()
+    *_, alone = replace(case, seeds=(8,)).draw()
+    mine, expected = together.prediction.unguided[1], alone.prediction.unguided[0]
+    assert torch.allclose(mine, expected, atol=1e-4)
 
 
 def test_a_state_is_not_changed_by_going_on() -> None:

@@ -103,6 +103,18 @@ CASES: dict[str, tuple[dict[str, object], Request]] = {
 }
 
 
+def test_what_a_mask_keeps_is_the_init_picture_and_the_rest_follows_the_guides() -> None:
+    mask = torch.zeros(1, 1, SIZE[1], SIZE[0])
+    mask[..., SIZE[0] // 2 :] = 1
+    asked = request(steps=300, init=torch.zeros_like(known_picture()))
+    asked.mask = mask
+    made = generator(rate={"linear": [[0, 0.1], [1, 0.001]]}, bound=None)
+    *_, last = made.generate(asked, towards(known_picture()))
+    picture, drawn = last.prediction.unguided, mask.expand(1, 3, -1, -1) > 0
+    assert (picture[~drawn] == 0).all()
+    assert (picture - known_picture())[drawn].abs().max() < 0.05
+
+
 def parts(step: Step) -> dict[str, Tensor]:
     shown = {"shown": step.prediction.unguided, "norm": step.prediction.grad_norm}
     return shown | step.state | step.prediction.losses
