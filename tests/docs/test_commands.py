@@ -68,6 +68,11 @@ def place(tmp_path_factory) -> Path:
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(FIXTURES / "heart.png", place / name)
     Image.new("L", (64, 64), 255).save(place / "hill.png")
+    for name in ("sky.png", "sofa.png", "cutout.png"):
+        mask = Image.new("L", (64, 64), 0)
+        mask.paste(255, (0, 0, 64, 32))
+        half = Image.merge("RGBA", [mask, mask, mask, mask]) if name == "cutout.png" else mask
+        half.save(place / name)
     (place / "settings.txt").write_text(json.dumps(DISCO))
     (place / "workflow.json").write_text(json.dumps(samples.WORKFLOW))
     of_others = PngInfo()
