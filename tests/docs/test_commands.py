@@ -68,6 +68,8 @@ def place(tmp_path_factory) -> Path:
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(FIXTURES / "heart.png", place / name)
     Image.new("L", (64, 64), 255).save(place / "hill.png")
+    Image.new("L", (8, 8), 255).save(place / "tiny.png")
+    Image.new("L", (64, 64), 128).save(place / "grey.jpg")
     for name in ("sky.png", "sofa.png", "cutout.png"):
         mask = Image.new("L", (64, 64), 0)
         mask.paste(255, (0, 0, 64, 32))
