@@ -18,6 +18,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
 from guided.canvas.drawing import is_drawing
 from guided.canvas.init import Init, Photo
+from guided.canvas.mask_settings import MaskSettings
 from guided.errors import BadInput, check_number, is_number, shown
 from guided.images import open_alpha, open_picture
 from guided.schedule import Schedule, schedule
@@ -27,43 +28,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 ALPHA = "alpha"
+BOX = "a box [left,top,right,bottom] in shares of the canvas, as in mask=[0.5,0,1,1]"
 MOST = 512  # pixels by which a mask grows or is blurred
 NEARLY = 5  # levels of 255 that lossy files add to black and take from white
-BOX = "a box [left,top,right,bottom] in shares of the canvas, as in mask=[0.5,0,1,1]"
-
-
-@dataclass
-class MaskSettings:
-    """Settings of the mask."""
-
-    # what is drawn anew: a picture, where it is white; a box [left,top,right,bottom] in shares of
-    # the canvas; alpha, where the init picture is transparent; null, all of it
-    area: Any = None
-    invert: bool = False  # draw anew what area leaves, and keep what it names
-    grow: int = 0  # pixels by which the mask is widened; negative, narrowed
-    blur: Any = 0.0  # standard deviation in pixels of a blur of its edge
-    # how often each stretch of steps is drawn, with noise added again in between; above 1, new
-    # pixels suit the kept ones better
-    jumps: Any = 1
-    jump: int = 10  # steps of such a stretch
-
-    def __post_init__(self) -> None:
-        check_number("grow", self.grow, -MOST, MOST, whole=True)
-        check_number("blur", self.blur, 0, MOST)
-        schedule("jumps", self.jumps, 1, 100, whole=True)
-        check_number("jump", self.jump, 1, 1000, whole=True)
-
-    @property
-    def times(self) -> Schedule:
-        """Return how often each stretch of steps is drawn."""
-        return schedule("jumps", self.jumps)
-
-    @property
-    def changed(self) -> list[str]:
-        """Return the names of the settings that have no effect without a mask and are set."""
-        usual = MaskSettings()
-        names = ("invert", "grow", "blur", "jumps", "jump")
-        return [name for name in names if getattr(self, name) != getattr(usual, name)]
 
 
 @dataclass(frozen=True)
@@ -104,6 +71,7 @@ def read_mask(
     """Return the mask of a canvas of `size` (width, height); None without one. `added`, of that
     size, is white where an outpainted canvas is new. Raise BadInput if a mask cannot be read, or
     draws nothing anew."""
+    check_settings(settings)
     if settings.area is None and added is None:
         if settings.changed:
             name = settings.changed[0]
@@ -132,6 +100,22 @@ def read_mask(
 def cleaned(level: int) -> int:
     """Return a level, or black or white where it is nearly that."""
     return 0 if level <= NEARLY else 255 if level >= 255 - NEARLY else level
+
+
+def check_settings(settings: MaskSettings) -> None:
+    """Raise BadInput for settings that are out of range."""
+    try:
+        check_number("grow", settings.grow, -MOST, MOST, whole=True)
+        check_number("blur", settings.blur, 0, MOST)
+        check_number("jump", settings.jump, 1, 1000, whole=True)
+        times(settings)
+    except ValueError as error:
+        raise BadInput(f"mask.{error}") from error
+
+
+def times(settings: MaskSettings) -> Schedule:
+    """Return how often each stretch of steps is drawn."""
+    return schedule("jumps", settings.jumps, 1, 100, whole=True)
 
 
 def check_drawn(picture: Image.Image, settings: MaskSettings) -> None:

@@ -13,14 +13,15 @@ from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
 from guided.canvas.enlarging import check_upscaler, read_upscale, read_upscaler
 from guided.canvas.init import Init, Photo, read_init, read_skip
 from guided.canvas.known import Known, read_composition, read_restore
-from guided.canvas.mask import Mask, MaskSettings, read_mask
+from guided.canvas.mask import Mask, read_mask, times
+from guided.canvas.mask_settings import MaskSettings
 from guided.canvas.outpaint import Outpaint, read_outpaint
 from guided.config import other_names, presets, understanding
 from guided.config.catalog import ranking
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 log = logging.getLogger(__name__)
-Settings = TypeVar("Settings")
 Build = Callable[[DictConfig, str], Any]
 ROOM = 0.7  # share of the side of an object that a region should have
 SMALL = 128 * 128  # pixels of a picture for which one thread is enough
@@ -230,7 +230,7 @@ class Plan:
     def masked(self, cfg: DictConfig) -> Plan:
         """Return the plan with the canvas that is outpainted, and the mask of what is drawn
         anew."""
-        settings = settings_of(cfg.mask, MaskSettings, "mask")
+        settings = MaskSettings(**plain(cfg.mask))
         nearest_side = self.generator.sizes(self.model).nearest
         outpaint = read_outpaint(
             plain(cfg.outpaint), self.size, self.init is not None, nearest_side
@@ -244,9 +244,9 @@ class Plan:
                 f"generator={self.generator.name} draws no part of a picture alone: mask=null"
             )
         sampler = self.sampler
-        if mask is not None and settings.times.highest > 1:
+        if mask is not None and times(settings).highest > 1:
             if "sampler" in self.generator.uses:
-                sampler = Jumps(sampler, settings.times, settings.jump)
+                sampler = Jumps(sampler, times(settings), settings.jump)
             else:
                 log.warning("mask.jumps has no effect with generator=%s", self.generator.name)
         return replace(self, outpaint=outpaint, size=size, mask=mask, sampler=sampler)
@@ -612,14 +612,6 @@ def read_styles(nodes: DictConfig, group: str, kind: type, build: Build) -> dict
         if not isinstance(preset, kind):
             raise BadInput(f"{group}.{name} must be a guided.prompts.styles.{kind.__name__}")
     return found
-
-
-def settings_of(node: DictConfig, cls: type[Settings], name: str) -> Settings:
-    """Return the object of a node that has the settings of a class."""
-    try:
-        return cls(**plain(node))
-    except ValueError as error:
-        raise BadInput(f"{name}.{error}") from error
 
 
 def plain(node: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from omegaconf import BooleanNode, DictConfig, IntegerNode, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from guided.canvas.mask import MaskSettings
+from guided.canvas.mask_settings import MaskSettings
 from guided.config import kinds
 from guided.errors import BadInput, decimal_point, nearest, shown
 from guided.paths import conf_folder, program

@@ -175,8 +175,11 @@ class DiffusionGenerator:
         part of a larger picture, one with a window for each."""
         width, height = self.card.size
         regions = request.regions
-        if request.mask is not None and not regions and request.size != (width, height):
-            regions = [[masked_box(request.mask)]] * len(request.seeds)
+        if request.mask is not None and not regions:
+            left, top, right, bottom = box = masked_box(request.mask)
+            fits = right - left <= width and bottom - top <= height
+            if fits and request.size != (width, height):
+                regions = [[box]] * len(request.seeds)
         if not regions or not self.card.draws_one_object:
             return model
         return RegionWindows.of(model, (width, height), request.size, regions, request.init)
