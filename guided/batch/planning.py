@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager, suppress
@@ -17,8 +18,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from guided.config.composition import Composed, Composer
-from guided.config.messages import BAD, say
-from guided.config.overrides import Override, raws
+from guided.config.messages import BAD, say, say_of_row
+from guided.config.overrides import Override, parse_all, raws
 from guided.config.plan import Plan
 from guided.config.presets import GROUPS, weighted
 from guided.config.schema import RUN, scoped, unrecorded
@@ -32,6 +33,8 @@ from guided.version import __version__
 
 log = logging.getLogger(__name__)
 MOST = 100_000  # pictures
+MANY = 8  # rows
+VARIED = {*GROUPS, "prompt", "negative", "image_prompt", "seed"}
 
 
 @dataclass
@@ -76,7 +79,10 @@ def planned(
     if row.wrong:
         raise BadInput(row.wrong)
     with composer.row([*row.words, *more]) as composed:
-        plan = Plan.read(composed.cfg, composed.build, composer.flags, weights=weights)
+        recorded = composer.recorded is not None
+        plan = Plan.read(
+            composed.cfg, composed.build, composer.flags, weights=weights, recorded=recorded
+        )
         plan.tell_unused([*composer.words, *row.words, *more])
         yield plan, composed
 
@@ -84,10 +90,10 @@ def planned(
 def remembered(cfg: DictConfig, plan: Plan) -> dict[str, Any]:
     """Return the settings that a picture records, resolved as far as possible without torch."""
     size = plan.size if plan.outpaint is None else plan.outpaint.inner
-    size_and_steps = {"size": list(size), "steps": plan.steps}
+    drawn = {"size": list(size), "steps": plan.steps, "batch_size": plan.batch_size}
     files = {path: fingerprint(expand("init", path)) for path in plan.files}
     facts = {"version": __version__} | ({"files": files} if files else {})
-    return lasting_settings(cfg) | size_and_steps | facts
+    return lasting_settings(cfg) | drawn | facts
 
 
 def lasting_settings(cfg: DictConfig) -> dict[str, Any]:
@@ -155,7 +161,9 @@ def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
                 fingerprints.append(composed.fingerprint)
         except BAD as error:
             errors.append(error)
-            wrong[number] = f"{row.where}: {say(error)}".removeprefix(": ")
+            wrong[number] = say_of_row(row.where, error)
+            if number == 0 and is_shared(error, composer, rows):
+                raise BadInput(wrong[0]) from error
             pictures = unplanned(composer, row, number, start, default_seed, wrong[number])
             manifest.pictures += pictures
             fingerprints.append(None)
@@ -165,6 +173,25 @@ def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
         raise BadInput(wrong[0]) from errors[0]
     manifest.title = title or first.plan.prompts[0].text
     return Batch(manifest, first, first_row, wrong)
+
+
+def is_shared(error: Exception, composer: Composer, rows: Sequence[Row]) -> bool:
+    """Return whether the first row's error is the error of many rows, of which composing each
+    would take long: they differ in presets, prompts and seeds, none of which it names, and what
+    all have in common has it alone, and with the last row."""
+    told = say(error)
+    names = {word.name for row in rows for word in parse_all(row.words)}
+    named = re.search(rf"\b({'|'.join(names)})[=.:]", told)
+    if len(rows) < MANY or names - VARIED or named:
+        return False
+    for words in ([], rows[-1].words):
+        try:
+            with planned(composer, Row(words)):
+                return False
+        except BAD as other:
+            if say(other) != told:
+                return False
+    return True
 
 
 def draw_seeds(rows: Sequence[Row]) -> None:

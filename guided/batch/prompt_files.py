@@ -37,6 +37,7 @@ LARGEST = 16 << 20  # bytes
 HALVES = re.compile(r"(\\u[dD][89a-fA-F][0-9a-fA-F]{2})+")
 OTHER_BREAKS = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")  # some are line breaks to YAML
 AS_TEXT = re.compile(r'="([^"]*)"')  # how spreadsheets write 007 as a text
+FAILED = re.compile(r"#(REF!|N/A|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|SPILL!|CALC!)")  # in a cell
 SEPARATOR = re.compile(r'"?sep=(.)"?(?=[\r\n])', re.IGNORECASE)  # the first line, for Excel
 KINDS = (".txt", ".csv", ".tsv", ".yaml", ".yml")
 SHEETS = (".xlsx", ".xls", ".ods", ".numbers")
@@ -186,6 +187,9 @@ def from_cells(names: list[str], cells: list[str], where: str) -> Row:
         if cell and not name:
             wrong = f"column {number} has no name and {shown(cell)} in it: name it or empty it"
             return Row(where=where, wrong=f"{wrong}; pandas needs to_csv(..., index=False)")
+    if failed := [f"{name}={cell}" for name, cell in filled if FAILED.fullmatch(cell)]:
+        wrong = f"{failed[0]} is an error of the spreadsheet: mend or empty the cell there"
+        return Row(where=where, wrong=wrong)
     words = [as_typed(column, cell) for column, cell in filled]
     return Row(raws(words), settings_of(words), where)
 
@@ -213,8 +217,8 @@ def whole_escapes(text: str) -> str:
 
 
 def split_at_commas(node: yaml.Node | None) -> None:
-    """Part the items of lists in brackets at the commas of other scripts, which YAML takes for
-    text; not within quotation marks."""
+    """Part the items of lists in brackets at the commas of other scripts, and a lone one at
+    semicolons, which YAML takes for text; not within quotation marks."""
     if isinstance(node, yaml.MappingNode):
         for pair in node.value:
             split_at_commas(pair[1])
@@ -222,17 +226,18 @@ def split_at_commas(node: yaml.Node | None) -> None:
         for inside in node.value:
             split_at_commas(inside)
         if node.flow_style:
-            node.value = [part for item in node.value for part in parted(item)]
+            marks = lists.COMMAS + (lists.SEMICOLONS if len(node.value) == 1 else "")
+            node.value = [part for item in node.value for part in parted(item, marks)]
 
 
-def parted(item: yaml.Node) -> list[yaml.Node]:
-    """Return the items that the commas of other scripts make of an item of a list."""
+def parted(item: yaml.Node, marks: str) -> list[yaml.Node]:
+    """Return the items that these marks make of an item of a list."""
     plain = isinstance(item, yaml.ScalarNode) and not item.style
-    texts = lists.read(f"[{item.value}]") if plain and set(item.value) & set("，、،") else None
-    marks = item.start_mark, item.end_mark
+    texts = lists.read(f"[{item.value}]") if plain and set(item.value) & set(marks) else None
     if not texts or not all(isinstance(text, str) for text in texts):
         return [item]
-    return [yaml.ScalarNode("tag:yaml.org,2002:str", text, *marks) for text in texts]
+    ends = item.start_mark, item.end_mark
+    return [yaml.ScalarNode("tag:yaml.org,2002:str", text, *ends) for text in texts]
 
 
 def from_node(node: yaml.Node, name: str) -> Row:

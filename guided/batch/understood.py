@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from guided.batch import asked, launchers, request_checks
-from guided.batch.planning import original_cwd, planned
+from guided.batch.planning import is_shared, original_cwd, planned
 from guided.config import replay
 from guided.config.composition import Composer, own_folders
-from guided.config.messages import BAD, say
+from guided.config.messages import BAD, say, say_of_row
 from guided.config.overrides import Override, parse_all, raws, values_of
 from guided.config.plan import Plan, plain
 from guided.config.replay import Record, composer_of
@@ -82,9 +82,12 @@ def described(composer: Composer, rows: Sequence[Row], estimated: bool) -> str:
                 plans.append(plan)
         except BAD as error:
             errors.append(error)
-            described.append({"where": row.where, "wrong": say(error)})
+            if row is rows[0] and is_shared(error, composer, rows):
+                break
+            wrong = say_of_row(row.where, error).removeprefix(f"{row.where}: ")
+            described.append({"where": row.where, "wrong": wrong})
     if not plans:
-        raise BadInput(f"{rows[0].where}: {say(errors[0])}".removeprefix(": ")) from errors[0]
+        raise BadInput(say_of_row(rows[0].where, errors[0])) from errors[0]
     found = shared(described)
     found["pictures"] = sum(plan.count for plan in plans)
     if len(rows) > MOST:

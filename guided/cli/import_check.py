@@ -2,7 +2,7 @@
 note of the reason."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
@@ -39,8 +39,12 @@ def words(found: Translation) -> list[Override]:
     """Return the words that draw it, with double quotes inside, since a shell's are single."""
     looks = [parse(f"look={found.look}")] if found.look else []
     chosen = [parse(choice(*one)) for one in found.choices.items()]
-    settings = [typed(name, value, Quote.double) for name, value in found.settings.items()]
-    return looks + chosen + settings
+    return looks + chosen + as_words(found.settings)
+
+
+def as_words(settings: Mapping[str, Any]) -> list[Override]:
+    """Return settings as words, with double quotes inside."""
+    return [typed(name, value, Quote.double) for name, value in settings.items()]
 
 
 def choice(group: str, names: Any) -> str:
@@ -58,9 +62,11 @@ def one_by_one(found: Translation) -> Translation:
         for name, value in values.items():
             more = replace(kept, **{kind: getattr(kept, kind) | {name: value}})
             why = refusal(more)
-            if why is not None and name == "size" and (fitting := nearest_size(kept, value)):
-                kept.notes.append(f"size={value} is not drawn here: the nearest, {fitting}, is")
-                more, why = replace(kept, settings=kept.settings | {name: fitting}), None
+            if why is not None and name == "size" and (fitting := fitting_size(kept, value)):
+                instead = " ".join(word.raw for word in as_words(fitting))
+                kept.notes.append(f"size={value} is not drawn here: the nearest is {instead}")
+                more = replace(kept, settings=kept.settings | fitting)
+                why = refusal(more)
             elif why is not None and name == "clip" and len(value) > 1:
                 # Those that are known guide all the same.
                 known = [one for one in value if not refusal(with_clips(kept, [one]))]
@@ -116,14 +122,16 @@ def model_path(found: Translation) -> str:
     return name if any(sign in name for sign in "./\\") else ""
 
 
-def nearest_size(found: Translation, size: Any) -> list[int] | None:
-    """Return the size that the model draws and that is nearest; None for sides below 1."""
+def fitting_size(found: Translation, size: Any) -> dict[str, Any] | None:
+    """Return the settings of the nearest picture that the model draws; None for sides below 1."""
     if not isinstance(size, list) or not all(isinstance(side, int) and side > 0 for side in size):
         return None
     with planned(found) as (plan, _):
-        sizes = plan.generator.sizes(plan.model)
-    fitting = [sizes.nearest(side) for side in size]
-    return fitting if fitting != size else None
+        width, height = map(plan.sizes.nearest, size)
+        if plan.sizes.is_noise((width, height)):
+            drawn, times = plan.sizes.enlarged((width, height))
+            return {"size": drawn, "output.still.enlarge": times}
+    return {"size": [width, height]} if [width, height] != size else None
 
 
 def missing_weights(found: Translation) -> list[str]:

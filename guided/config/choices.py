@@ -86,12 +86,16 @@ def names(group: str, arguments: Sequence[str] = ()) -> list[str]:
     return sorted({path.stem for folder in found for path in folder.glob("*.yaml")})
 
 
-def in_other_folders(group: str, name: str) -> str:
-    """Return a hint at a preset of the user's that no --config-dir names: the folder that has it
-    in or below the current one; empty if there is none."""
+def in_other_folders(group: str, name: str, arguments: Sequence[str] = ()) -> str:
+    """Return a hint at a preset of the user's that is not read: because no --config-dir names its
+    folder, in or below the current one, or because its name ends in .yml; empty if there is
+    none."""
     plain = re.fullmatch(r"[\w-]+|\*", name) and re.fullmatch(r"[\w-]+", group)
     if not plain or impossible(f"{name}.yaml") is not None:
         return ""
+    for folder in folders(group, arguments):
+        if (path := folder / f"{name}.yml").is_file():
+            return f"; {path} is not read: the names of presets end in .yaml"
     own = {root.resolve() for root in (conf_folder(), conf_folder().parent)}
     for pattern in (f"{group}/{name}.yaml", f"*/{group}/{name}.yaml"):
         for path in islice(Path().glob(pattern), 10):

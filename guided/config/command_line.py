@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from guided.config import flags as known_flags
 from guided.config import other_names
+from guided.config.composition import sizes_of
 from guided.config.overrides import Override, parse, refuse_twice
 from guided.config.schema import having, known_names
 from guided.disco.setting_names import old_setting
@@ -139,7 +140,8 @@ def refuse_setting_as_flag(arguments: Sequence[str], place: int) -> None:
         if FLAG.fullmatch(argument):
             one_flag = argument.split("=")[0]
             values[one_flag] = value_of(arguments, one, other_names.is_prose(one_flag))
-    if (line := other_names.remark(flag, values, flag=True)) is not None:
+    words = [parse(one) for one in arguments if not FLAG.fullmatch(one) and not is_prose(one)]
+    if (line := other_names.remark(flag, values, sizes_of(words, ()), flag=True)) is not None:
         raise BadInput(line)
 
 

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,16 +21,24 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override as HydraOverride
 from hydra.core.override_parser.types import QuotedString
-from hydra.errors import ConfigCompositionException
+from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from guided.config import catalog, choices, other_names, preset_source, presets, schema
 from guided.config.flags import FOLDERS
-from guided.config.overrides import Override, outside_quotes, parse_all, plain_value, raws
-from guided.config.unknown import unknown_setting
+from guided.config.overrides import (
+    Override,
+    outside_quotes,
+    parse_all,
+    plain_value,
+    raws,
+    values_of,
+)
+from guided.config.unknown import unchosen, unknown_setting
 from guided.config.values import spelt
 from guided.errors import BadInput, nearest, not_one_of, shown
+from guided.generators.sizes import Sizes
 from guided.paths import conf_folder
 from guided.untrusted import interpolation
 from guided.untrusted.typed_paths import similar
@@ -85,11 +93,14 @@ def checked(overrides: Sequence[Override], flags: Sequence[str]) -> list[str]:
     return [override.quoted for override in spelt_out]
 
 
-def check_names(overrides: Sequence[Override], flags: Sequence[str]) -> None:
-    """Raise BadInput if one is a setting of another program, or no name at all."""
+def check_names(
+    overrides: Sequence[Override], flags: Sequence[str], beside: Sequence[Override] = ()
+) -> None:
+    """Raise BadInput if one is a setting of another program, or no name at all. `beside`: words
+    that hold as well."""
     known, values = schema.known_names(), {one.name: one.text for one in overrides}
     unknown = [name for name in values if name not in known and not choices.folders(name, flags)]
-    other_names.check_settings(unknown, values)
+    other_names.check_settings(unknown, values, lambda: sizes_of([*beside, *overrides], flags))
     for one in overrides:
         if one.hydra is None:  # its value is quoted where Hydra cannot read it
             near = nearest(re.sub(r"\W+", ".", one.name).strip("."), schema.settings(), 0.7)
@@ -97,6 +108,30 @@ def check_names(overrides: Sequence[Override], flags: Sequence[str]) -> None:
                 f"'{shown(one.key)}' is not the name of a setting, as seed or "
                 f"guide.clip.scale{near}"
             )
+
+
+def sizes_of(words: Sequence[Override], flags: Sequence[str]) -> Sizes | None:
+    """Return what the generator that is chosen by those of the words that are settings draws; None
+    if they cannot be composed."""
+    known = schema.known_names()
+    with suppress(BadInput, HydraException, OmegaConfBaseException):
+        cfg = compose([one for one in words if one.root in known], flags)
+        return schema.build(cfg.generator, "generator").sizes(schema.build(cfg.model, "model"))
+    return None
+
+
+def check_presets(words: Sequence[Override], flags: Sequence[str]) -> None:
+    """Raise BadInput for a setting of an artist or look that the words do not choose: in many
+    rows, composing each would take long."""
+    values = values_of(words)
+    for word in words:
+        chosen, group = values.get(word.root), word.root
+        if group not in presets.GROUPS or "." not in word.name or chosen is None:
+            continue
+        if found := presets.weighted(group, chosen, flags):
+            cfg = OmegaConf.create({group: {name: {} for name in found[0]}})
+            if (line := unchosen(word.name, cfg, flags)) is not None:
+                raise BadInput(line)
 
 
 def check_choice(override: Override, flags: Sequence[str]) -> None:
@@ -335,7 +370,8 @@ class Composer:
         plain: list[Override] = []
         chosen: list[Override] = []
         overrides = parse_all(words)
-        check_names(overrides, self.flags)
+        check_names(overrides, self.flags, self.words)
+        check_presets([*self.words, *overrides], self.flags)
         for override in overrides:
             (plain if self.is_plain(override) else chosen).append(override)
         key = tuple(chosen)

@@ -17,7 +17,7 @@ from omegaconf.errors import (
 from yaml import YAMLError
 
 from guided.config import choices, other_names, schema
-from guided.config.composition import compose
+from guided.config.composition import compose, sizes_of
 from guided.config.overrides import Override, parse_all, refuse_twice
 from guided.config.unknown import unknown_setting
 from guided.config.values import typed
@@ -36,6 +36,7 @@ from guided.untrusted import allowed_files
 
 # Exceptions for bad input; of those of the system, for paths that may not be opened.
 MOST = 20  # choices that a message names
+SWEEP = "; a sweep over them needs -m"
 FOREIGN = (".gguf", ".onnx", ".zip", ".tflite", ".engine", ".pkl", ".h5", ".msgpack")  # weights
 BAD = (
     *(BadInput, HydraException, OmegaConfBaseException, YAMLError),
@@ -49,10 +50,12 @@ def words_for(text: Any, words: Sequence[str], settings: Mapping[str, Any]) -> l
     unknown = [name for name in settings if name not in schema.known_names()]
     if unknown:
         values = {name: other_names.text_of(value) for name, value in settings.items()}
-        other_names.check_settings(unknown, values)
+        known = [typed(name, value) for name, value in settings.items() if name not in unknown]
+        given = [*parse_all(words), *known]
+        other_names.check_settings(unknown, values, lambda: sizes_of(given, ()))
         raise BadInput(unknown_setting(unknown[0]))
-    given = {**settings, "prompt": text}
-    overrides = [*parse_all(words), *(typed(name, value) for name, value in given.items())]
+    every = {**settings, "prompt": text}
+    overrides = [*parse_all(words), *(typed(name, value) for name, value in every.items())]
     refuse_twice(overrides)
     return overrides
 
@@ -70,6 +73,12 @@ def say(error: Exception) -> str:
     return printable(reason(error))
 
 
+def say_of_row(where: str, error: Exception) -> str:
+    """Return the line of `say` behind the place of a row, which no -m can sweep; that is empty for
+    a row of the command line."""
+    return f"{where}: {say(error).removesuffix(SWEEP)}" if where else say(error)
+
+
 def reason(error: Exception) -> str:
     """Return the message of an error, which may have several lines."""
     if isinstance(error, BadInput | Failed | NoRoom):
@@ -80,7 +89,7 @@ def reason(error: Exception) -> str:
             return f"{group}={choice} is {group}={ours} here"
         if line := other_names.choice(group, choice):
             return line
-        hint = choices.in_other_folders(group, choice)
+        hint = choices.in_other_folders(group, choice, sys.argv)
         known = list(error.options or choices.names(group, sys.argv))
         if len(known) > MOST:
             about = f"is not one of the {len(known)} of {group}=list"
@@ -174,4 +183,4 @@ def several_values(name: str, text: str) -> str:
         hint = f"{typed}: several go together in brackets, {name}=[{shown(text)}]"
     whole = name in ("size", *schema.typed_as(int)) and text.partition(",")[2].strip("0 ")
     decimal = "" if whole else decimal_point(text)
-    return f"{hint}{decimal}; a sweep over them needs -m"
+    return f"{hint}{decimal}{SWEEP}"

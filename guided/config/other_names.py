@@ -6,9 +6,10 @@ underscores, but for one of a single letter.
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,11 @@ import yaml
 from guided.config import choices
 from guided.config.schema import having
 from guided.errors import BadInput, is_number, shown
+from guided.generators.sizes import Sizes
 
 DATA = Path(__file__).parent / "other_names.yaml"
 SIDES = ("width", "height")
 LISTS = (*SIDES, "shape", "sampler", "style")  # entries that are lists of names
-LONGER = 768  # pixels of the longer side of an example of a shape
 NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
@@ -52,9 +53,12 @@ def has(name: str) -> bool:
     return not re.search("[./@:]", name) and key(name) in meanings()
 
 
-def remark(name: str, values: Mapping[str, str | None], flag: bool = False) -> str | None:
+def remark(
+    name: str, values: Mapping[str, str | None], sizes: Sizes | None = None, flag: bool = False
+) -> str | None:
     """Return what a setting or flag of another program is here, with its value; None if it is
-    none. `values`: the texts of everything that was typed, by name."""
+    none. `values`: the texts of everything that was typed, by name; `sizes`: what the model that
+    is chosen draws, None if that cannot be found."""
     if not has(name):
         return None
     kind, text = meanings()[key(name)]
@@ -64,11 +68,11 @@ def remark(name: str, values: Mapping[str, str | None], flag: bool = False) -> s
         return f"{shown(typed)} is not here (yet): there is no {text}"
     written = {
         "same": lambda: assignment(text, value),
-        "shape": lambda: shape(value),
+        "shape": lambda: shape(value, sizes),
         "sampler": lambda: sampler(value),
         "style": lambda: style(value),
         "instead": lambda: filled(text, value),
-    }.get(kind, lambda: size(values))()
+    }.get(kind, lambda: size(values, sizes))()
     if flag:
         return f"{shown(typed)} is not a flag of this program; {it_is(kind)}{written}"
     if it_is(kind):
@@ -103,22 +107,32 @@ def filled(text: str, value: str | None) -> str:
     return text.replace("{value}", number or ("0" if "cuda:" in text else "2"))
 
 
-def size(values: Mapping[str, str | None]) -> str:
-    """Return size= with the width and the height that were typed, in whatever names."""
-    typed = {side: side.upper() for side in SIDES}
+def size(values: Mapping[str, str | None], sizes: Sizes | None) -> str:
+    """Return size= with the width and the height that were typed, in whatever names; a smaller one
+    that is enlarged if that is far above the model's."""
+    typed: dict[str, str] = {}
     for name, value in values.items():
         kind = meanings().get(key(name), ("", ""))[0]
         if kind in SIDES and value and NUMBER.fullmatch(value):
             typed[kind] = value
-    return f"size=[{typed['width']},{typed['height']}]"
+    numbers = [round(float(typed[side])) for side in SIDES if side in typed]
+    both, more = (numbers[0], numbers[-1]) if numbers else (0, 0), ""
+    if sizes and sizes.is_far_above(both):
+        drawn, times = sizes.enlarged(both)
+        typed = {side: str(k) for side, k in zip(SIDES, drawn, strict=True) if side in typed}
+        more = f" output.still.enlarge={times}"
+    width, height = (typed.get(side, side.upper()) for side in SIDES)
+    return f"size=[{width},{height}]{more}"
 
 
-def shape(value: str | None) -> str:
-    """Return what sets a shape such as 16:9, with an example in multiples of 64."""
+def shape(value: str | None, sizes: Sizes | None) -> str:
+    """Return what sets a shape such as 16:9, with an example of about as many pixels as the usual
+    size has."""
     sides = [float(side) for side in re.findall(r"\d+(?:\.\d+)?", value or "")][:2]
-    if len(sides) < 2 or not 0.1 <= sides[0] / (sides[1] or 1e-9) <= 10:
+    if sizes is None or len(sides) < 2 or not 0.1 <= sides[0] / (sides[1] or 1e-9) <= 10:
         return "size=[WIDTH,HEIGHT] sets both sides"
-    width, height = (max(64, round(LONGER * side / max(sides) / 64) * 64) for side in sides)
+    scale = math.sqrt(math.prod(sizes.default) / math.prod(sides))
+    width, height = (sizes.nearest(round(scale * side)) for side in sides)
     return f"size=[WIDTH,HEIGHT] sets both sides, as in size=[{width},{height}]"
 
 
@@ -153,11 +167,13 @@ def style(value: str | None) -> str:
     return "look=NAME or artist=NAME sets a style; look=list and artist=list have the names"
 
 
-def check_settings(unknown: Iterable[str], values: Mapping[str, str | None]) -> None:
+def check_settings(
+    unknown: Iterable[str], values: Mapping[str, str | None], sizes: Callable[[], Sizes | None]
+) -> None:
     """Raise BadInput for the first of the `unknown` settings that is one of another program.
-    `values`: the texts of everything that was typed, by name."""
-    for name in unknown:
-        if (line := remark(name, values)) is not None:
+    `values`: the texts of everything that was typed, by name; `sizes` finds what is drawn."""
+    for name in filter(has, unknown):
+        if (line := remark(name, values, sizes())) is not None:
             raise BadInput(line)
 
 
@@ -178,11 +194,12 @@ def check_command(word: str) -> None:
         raise BadInput(f"{word}: {told}; to draw the word: prompt={word}")
 
 
-def flags_in(text: str) -> Iterator[str]:
-    """Yield a remark on each flag of another program, such as --ar 16:9, in a prompt's text."""
+def flags_in(text: str, sizes: Sizes) -> Iterator[str]:
+    """Yield a remark on each flag of another program, such as --ar 16:9, in a prompt's text.
+    `sizes`: what the model draws."""
     for found in re.finditer(r"(?<!\S)(--[A-Za-z]\w*)((?:(?!\s--).)*)", text, re.DOTALL):
         value = found[2].strip() if is_prose(found[1]) else (found[2].split() or [""])[0]
-        if (line := remark(found[1], {found[1]: value or None}, flag=True)) is not None:
+        if (line := remark(found[1], {found[1]: value or None}, sizes, flag=True)) is not None:
             yield line
 
 

@@ -21,6 +21,7 @@ from hydra.errors import HydraException
 
 from guided.config import schema
 from guided.errors import BadInput, shown
+from guided.prompts.lists import SEMICOLONS, separators
 from guided.prompts.prompt import is_mapping
 from guided.runs.metadata import encodable
 from guided.untrusted import interpolation
@@ -168,8 +169,9 @@ def is_grammar(word: str, text: str) -> bool:
     mapping, a sweep of these, or null."""
     if text == "null":
         return True
-    if JSON_ESCAPE.search(text) and text.startswith(("[", "{")):
-        return False  # JSON, which guided.prompts.lists reads
+    lists_own = JSON_ESCAPE.search(text) or separators(text) == SEMICOLONS
+    if lists_own and text.startswith(("[", "{")):
+        return False  # which guided.prompts.lists reads
     reading = parsed(word) if text.startswith(("'", '"', "[", "{", "choice(")) else None
     if reading is None:
         return False

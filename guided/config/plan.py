@@ -30,7 +30,8 @@ from guided.config.schema import Config, as_integer, build, build_all, resolved
 from guided.devices import check_memory, check_precision, check_threads, read_devices
 from guided.diffusion.jumps import Jumps
 from guided.errors import BadInput, check_number, is_number, nearest, not_one_of, shown
-from guided.generators.settings import GROUPS, LARGEST, GeneratorSettings, Sizes
+from guided.generators.settings import GROUPS, GeneratorSettings
+from guided.generators.sizes import LARGEST, Sizes
 from guided.images import check_picture, open_mask
 from guided.interfaces import (
     MOST_STEPS,
@@ -129,13 +130,14 @@ class Plan:
         flags: Sequence[str] = (),
         *,
         weights: bool = True,
+        recorded: bool = False,
     ) -> Plan:
         """Return the plan of a configuration. Raises BadInput that names the first setting that is
         wrong.
 
         `build` makes an object of a node; for the many plans of a batch, it may return one that it
         made before. Hydra's `flags` name folders of the user's presets, for wildcards. Unless
-        `weights`, those of the models need not be there."""
+        `weights`, those of the models need not be there; a `recorded` one was drawn before."""
         check_names(cfg)
         keep_in(cfg.cache)
         plan = cls.parsed(cfg, build, flags).masked(cfg)
@@ -144,6 +146,8 @@ class Plan:
             allowed_files.warn_of_picture(picture)
         plan = plan.resolved()
         plan.check(weights)
+        plan.check_size(recorded)
+        plan.batch_size = min(plan.batch_size, plan.count)
         # With a mask or to restore, all comes from noise: only what is known counts.
         whole = plan.mask is not None or cfg.restore is not None
         skip = 0 if whole and cfg.skip is None and cfg.strength is None else cfg.skip
@@ -324,7 +328,6 @@ class Plan:
         check_upscaler(self.upscaler)
         if weights:
             check_models(self.generator_cards, self.clips | self.judges, self.guides)
-        self.tell_of_large_size()
         self.tell_of_small_regions()
         self.tell_ignored()
         if not self.clips and "clip" in self.guides:
@@ -369,19 +372,30 @@ class Plan:
                 "output=[%s] keeps no picture; output=[still] does", ",".join(self.outputs)
             )
 
-    def tell_of_large_size(self) -> None:
+    def check_size(self, recorded: bool) -> None:
         """Warn of a size at which the model draws no whole object, with the way to a picture of
-        that size."""
-        sizes = self.generator.sizes(self.model)
-        if not sizes.is_far_above(self.size):
+        that size. Raise BadInput where a small model draws nothing but noise; a picture that is
+        `recorded` is drawn again all the same."""
+        if not self.sizes.is_far_above(self.size):
             return
-        drawn, times = sizes.enlarged(self.size)
-        log.warning(
-            "size=%s is far above the %s that suit %s: expect fragments and noise, slowly; "
-            "size=[%d,%d] output.still.enlarge=%d makes a picture of %dx%d",
-            *(list(self.size), list(sizes.comfortable or ()), self.model.name),
-            *(*drawn, times, drawn[0] * times, drawn[1] * times),
+        (width, height), times = self.sizes.enlarged(self.size)
+        alone = not any(asked.region for asked in self.prompts)  # regions have room for objects
+        refused = alone and self.sizes.is_noise(self.size) and not recorded
+        line = (
+            f"size={list(self.size)} is far above the {list(self.sizes.comfortable or ())} that "
+            f"suit {self.model.name}: "
+            f"{'it would draw noise' if refused else 'expect fragments and noise, slowly'}; "
+            f"size=[{width},{height}] output.still.enlarge={times} makes a picture of "
+            f"{width * times}x{height * times}"
         )
+        if refused:
+            raise BadInput(line)
+        log.warning(line)
+
+    @property
+    def sizes(self) -> Sizes:
+        """Return the sizes that the generator draws with the model."""
+        return self.generator.sizes(self.model)
 
     def tell_of_small_regions(self) -> None:
         """Warn of a region in which a model of single objects has no room for one."""
@@ -437,7 +451,7 @@ class Plan:
                 check_picture(setting, asked.image)
             if asked.region and asked.region.mask:
                 open_mask("regions: mask", asked.region.mask, self.size)
-            for line in other_names.flags_in(asked.text):
+            for line in other_names.flags_in(asked.text, self.sizes):
                 log.warning("in the prompt, %s; it is drawn as words", line)
         if not all(isinstance(text, str) for text in self.drawn or ()):
             raise BadInput(f"drawn={shown(self.drawn)} must be a list of texts, or null")

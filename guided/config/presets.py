@@ -124,7 +124,7 @@ def choice(group: str, typed: str, arguments: Sequence[str]) -> str:
     if same:
         raise BadInput(f"{group}={shown(typed)} may be {' or '.join(same)}")
     near = nearest(typed, known) or nearest(plain(typed), {n for p in found for n in p.called()})
-    hint = choices.in_other_folders(group, typed) or near
+    hint = choices.in_other_folders(group, typed, arguments) or near
     raise BadInput(f"{group}={shown(typed)} is not one of the {len(known)} of {group}=list{hint}")
 
 

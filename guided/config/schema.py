@@ -372,10 +372,20 @@ def build(node: DictConfig | ListConfig, where: str) -> Any:
     except BadInput:
         raise
     except ValueError as error:
-        raise BadInput(f"{where}.{error}") from error
+        raise BadInput(f"{where}.{error}{source(node, str(error))}") from error
     except (TypeError, ArithmeticError, AttributeError) as error:
         # A setting of type Any that its class reads without looking at what it is.
         raise BadInput(f"{where} has a value of a wrong type or size: {error}") from error
+
+
+def source(node: DictConfig, message: str) -> str:
+    """Return the end of a message about a setting of a node: the name of the setting that says its
+    value; empty if it is its own."""
+    found = re.match(r"\w+", message)
+    text = OmegaConf.to_container(node, resolve=False)
+    text = text.get(found[0]) if found and isinstance(text, dict) else None
+    names = re.fullmatch(r"\$\{([\w.]+)\}", text) if isinstance(text, str) else None
+    return f"; it is what {names[1]} says" if names else ""
 
 
 def resolved(node: DictConfig | ListConfig, where: str) -> Any:

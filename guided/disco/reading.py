@@ -93,7 +93,9 @@ def others(path: Path) -> str:
 def parsed(text: str, path: Path) -> Any:
     """Return the data of JSON or else of YAML. Raise BadInput if it is neither."""
     try:
-        return json_reader.read(text)
+        return json_reader.read(text, unique=True)
+    except json_reader.Repeated as error:
+        raise BadInput(f"import={path}: {error}; which is meant?") from error
     except ValueError as error:
         if json_reader.looks_like(text):
             raise BadInput(f"import={path} is neither JSON nor YAML: {error}") from error

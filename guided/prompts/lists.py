@@ -6,6 +6,7 @@
                                                              text, and so is one behind a backslash
 
 Brackets, commas, colons and quotation marks may be those of any script in the tables below.
+Semicolons stand for commas in a text that has none: `[house; fog]`.
 """
 
 import json
@@ -20,7 +21,7 @@ LONGEST = 100_000  # characters
 LIST, LIST_END = "[［【〔〖", "]］】〕〗"
 MAPPING, MAPPING_END = "{｛", "}｝"
 INSIDE, INSIDE_END = LIST + MAPPING + "(（", LIST_END + MAPPING_END + ")）"
-COMMAS, COLONS = ",，、﹐､،", ":：﹕"
+COMMAS, COLONS, SEMICOLONS = ",，、﹐､،", ":：﹕", ";；؛"
 QUOTES = dict(
     zip("\"'“”„‟«»‹›「『‘’‚＂＇", "\"'””””»«›‹」』’’’＂＇", strict=True)
 )  # opening: closing
@@ -30,7 +31,7 @@ NUMERIC = {"weight", "from", "until", "box"}  # keys whose bare values are numbe
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 CONSTANTS = {"true": True, "false": False}
 SPACES = re.compile(r"\s*")
-KEY = re.compile(f"[^{re.escape(COLONS + COMMAS + INSIDE + INSIDE_END)}]*")
+KEY = re.compile(f"[^{re.escape(COLONS + COMMAS + SEMICOLONS + INSIDE + INSIDE_END)}]*")
 BRACKETS = re.compile(f"[{re.escape(INSIDE + INSIDE_END)}]")
 
 
@@ -81,11 +82,17 @@ def read(text: str, escapes: bool = True) -> Any:
     return value if reader.at == len(text) else None
 
 
+def separators(text: str) -> str:
+    """Return what separates the items of a list or mapping: commas, or semicolons if the text has
+    those instead."""
+    return COMMAS if set(text) & set(COMMAS) or not set(text) & set(SEMICOLONS) else SEMICOLONS
+
+
 def usual_marks(text: str) -> str:
     """Return a list of names with the usual brackets and commas in place of those of other
-    scripts; `a，b` without brackets is one too."""
-    marks = COMMAS + LIST + LIST_END
-    usual_ones = "," * len(COMMAS) + "[" * len(LIST) + "]" * len(LIST_END)
+    scripts and of semicolons; `a，b` without brackets is one too."""
+    marks = COMMAS + SEMICOLONS + LIST + LIST_END
+    usual_ones = "," * len(COMMAS + SEMICOLONS) + "[" * len(LIST) + "]" * len(LIST_END)
     usual = text.translate(str.maketrans(marks, usual_ones))
     return f"[{usual}]" if usual != text and not usual.lstrip().startswith("[") else usual
 
@@ -109,6 +116,7 @@ class Reader:
 
     def __init__(self, text: str) -> None:
         self.text, self.at = text, 0
+        self.commas = separators(text)
 
     def value(self, numeric: bool, ends: str = "") -> Any:
         """Parse a value. A bare one goes on until a comma or one of `ends`."""
@@ -121,7 +129,7 @@ class Reader:
                 return self.ended(self.pairs(numeric), ends)
         except NotAList:
             self.at = start  # `[red] car`, or `{red|blue} car`
-        quoted = self.quoted(COMMAS + ends)
+        quoted = self.quoted(self.commas + ends)
         if quoted is None:
             quoted = self.weighted(ends)
         if quoted is not None:
@@ -136,7 +144,7 @@ class Reader:
         while not self.take(LIST_END):
             items.append(self.value(numeric, LIST_END))
             self.blanks()
-            if not self.take(COMMAS) and self.peek() not in tuple(LIST_END):
+            if not self.take(self.commas) and self.peek() not in tuple(LIST_END):
                 raise NotAList
             self.blanks()
         return items
@@ -149,7 +157,7 @@ class Reader:
             key = self.key()
             pairs.append((key, self.value(numeric or key in NUMERIC, MAPPING_END)))
             self.blanks()
-            if not self.take(COMMAS) and self.peek() not in tuple(MAPPING_END):
+            if not self.take(self.commas) and self.peek() not in tuple(MAPPING_END):
                 raise NotAList
             self.blanks()
         return unique(pairs)
@@ -193,19 +201,19 @@ class Reader:
         opened, start = 0, self.at
         while self.at < len(self.text):
             letter = self.text[self.at]
-            if not opened and letter in COMMAS + ends:
+            if not opened and letter in self.commas + ends:
                 break
             if letter in INSIDE:
                 opened += 1
             elif letter in INSIDE_END and opened:
                 opened -= 1
             self.at += 2 if letter == "\\" else 1
-        return re.sub(rf"\\([{COMMAS}])", r"\1", self.text[start : self.at]).strip()
+        return re.sub(rf"\\([{self.commas}])", r"\1", self.text[start : self.at]).strip()
 
     def ended(self, value: Any, ends: str) -> Any:
         """Return a list or mapping if a comma, one of `ends` or the end of the text is next."""
         self.blanks()
-        if self.at < len(self.text) and self.peek() not in tuple(COMMAS + ends):
+        if self.at < len(self.text) and self.peek() not in tuple(self.commas + ends):
             raise NotAList
         return value
 

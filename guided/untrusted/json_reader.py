@@ -5,6 +5,8 @@ import json
 import re
 from typing import Any
 
+from guided.errors import shown
+
 LONGEST = 2**22  # characters of JSON that is no strict JSON, which is read more slowly
 # A string, a comment, a bracket's spare comma or a constant of Python's; unclosed ones to the end.
 PART = re.compile(
@@ -16,18 +18,39 @@ SPARE = re.compile(r'(?P<string>"(?:[^"\\]|\\.)*+"?)|,(?=\s*[\]}])', re.DOTALL)
 WORDS = {"True": "true", "False": "false", "None": "null"}
 
 
-def read(text: str) -> Any:
+class Repeated(ValueError):
+    """A mapping that has a key twice."""
+
+
+def read(text: str, unique: bool = False) -> Any:
     """Return the data of JSON. Raise ValueError that names line and column if it is none, nested
-    too deep, or has too large a number in it."""
+    too deep, or has too large a number in it. A mapping's last key of a name counts; with `unique`
+    there may be one only, else Repeated is raised."""
+    hook = once if unique else None
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=hook)
+    except Repeated:
+        raise
     except (ValueError, RecursionError) as error:
         if len(text) > LONGEST or not isinstance(error, json.JSONDecodeError):
             raise ValueError(reason(error)) from error
+    plain = SPARE.sub(lambda part: part["string"] or " ", strict(text))
     try:
-        return json.loads(SPARE.sub(lambda part: part["string"] or " ", strict(text)))
+        return json.loads(plain, object_pairs_hook=hook)
+    except Repeated:
+        raise
     except (ValueError, RecursionError) as error:
         raise ValueError(reason(error)) from error
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a mapping. Raise Repeated for a key that it has twice."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise Repeated(f"{shown(repr(key))} stands there twice")
+        found[key] = value
+    return found
 
 
 def strict(text: str) -> str:

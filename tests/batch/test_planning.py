@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from guided.batch.planning import drawable, original_cwd, plan_batch, warn_if_changed
+from guided.batch import planning
+from guided.batch.planning import drawable, original_cwd, plan_batch, planned, warn_if_changed
 from guided.batch.run import begin
+from guided.config import choices, composition
 from guided.config.composition import Composer
 from guided.config.overrides import parse_all, raws
 from guided.config.replay import Record, composer_of
@@ -174,3 +176,64 @@ def test_a_record_names_presets_that_are_not_here_any_more(tmp_path, monkeypatch
         (0, 3, "queued")
     ]
     assert batch.manifest.rows[0].presets == {"artist": ["me"], "look": []}
+
+
+ARTISTS = [Row([f"artist=[{name}]"]) for name in choices.names("artist")]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["prompt=a", "model.schedule=auto"], "model.schedule="),
+        (["steps=20"], "prompt is empty"),
+        (["prompt=a", "nosuch=1"], "'nosuch' is not a setting"),
+    ],
+)
+def test_an_error_of_all_of_many_rows_is_found_in_three(monkeypatch, words, told):
+    tried: list[Row] = []
+
+    def counted(composer, row, *more, **rest):
+        tried.append(row)
+        return planned(composer, row, *more, **rest)
+
+    monkeypatch.setattr(planning, "planned", counted)
+    with pytest.raises(BadInput, match=told):
+        plan_batch(Composer(words), ARTISTS, "")
+    assert len(tried) == 3 < len(ARTISTS)
+
+
+def test_settings_of_a_preset_that_rows_do_not_choose_are_found_without_composing(monkeypatch):
+    """Its own row is composed, as the base is."""
+    composed: list[object] = []
+    before = composition.compose
+    monkeypatch.setattr(composition, "compose", lambda *a: (composed.append(a), before(*a))[1])
+    words = ["prompt=a", "artist=[hokusai]", "artist.hokusai.weight=2", "steps=20"]
+    batch = plan_batch(Composer(words), ARTISTS, "")
+    assert len(batch.wrong) == len(ARTISTS) - 1 and len(composed) < 4
+    assert "hokusai is not chosen; choose it with artist=[turner,hokusai]" in " ".join(
+        batch.wrong.values()
+    )
+
+
+def test_a_picture_alone_is_recorded_as_drawn_alone():
+    for count, together in ((1, 1), (2, 2), (6, 4)):
+        words = ["prompt=a", "steps=20", f"count={count}", "batch_size=4"]
+        assert drawable(Composer(words), Row()).settings["batch_size"] == together
+    with pytest.raises(BadInput, match="batch_size=1000"):
+        drawable(Composer(["prompt=a", "batch_size=1000"]), Row())
+
+
+def test_an_error_of_the_first_of_many_rows_leaves_the_others():
+    """It is of what the rows differ in, or the last of them has none."""
+    rows = [Row(["prompt=a:0"]), *(Row([f"prompt={k}"]) for k in range(8))]
+    assert list(plan_batch(Composer(["steps=20"]), rows, "").wrong) == [0]
+
+
+def test_a_row_of_a_file_is_not_told_of_sweeps() -> None:
+    """-m sweeps what is typed, and no cell of a table."""
+    rows = [Row(["prompt=a", "guide.clip.scale=1,2"], {}, where) for where in ("p.csv:2", "")]
+    in_file, typed = plan_batch(
+        Composer(["steps=2"]), [*rows, Row(["prompt=b"])], ""
+    ).wrong.values()
+    assert in_file.startswith("p.csv:2: guide.clip.scale=1,2: several") and " -m" not in in_file
+    assert typed.endswith("; a sweep over them needs -m")

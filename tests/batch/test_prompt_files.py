@@ -263,3 +263,18 @@ def test_a_table_in_a_file_of_prompts_is_refused(tmp_path, text, ending):
         prompt_files.read(str(path))
     path.write_text("a sun, a seed\na cat, drawn\n")
     assert len(prompt_files.read(str(path))) == 2
+
+
+@pytest.mark.parametrize("error", ["#REF!", "#N/A", "#NAME?", "#DIV/0!"])
+@pytest.mark.parametrize("column", ["seed", "negative"])
+def test_an_error_of_a_spreadsheet_is_no_value(tmp_path, error, column):
+    table = f"prompt,{column}\na sun,{error}\n#1 of all,7\n"
+    first, second = read(tmp_path, "p.csv", table)
+    assert first.wrong.startswith(f"{column}={error} is an error of the spreadsheet")
+    assert second.words == ["prompt=#1 of all", f"{column}=7"] and not second.wrong
+
+
+def test_a_lone_item_of_a_list_in_yaml_may_have_semicolons_in_it(tmp_path):
+    text = "- [house; fog]\n- [house; at night, fog]\n- ['house; fog']\n"
+    found = [row.settings["prompt"] for row in read(tmp_path, "p.yaml", text)]
+    assert found == [["house", "fog"], ["house; at night", "fog"], ["house; fog"]]

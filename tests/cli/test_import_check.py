@@ -135,6 +135,17 @@ def test_a_size_that_is_not_drawn_becomes_the_nearest_that_is():
     assert any("size=[181, 112]" in note for note in found.notes)
 
 
+def test_a_size_of_noise_becomes_a_small_one_that_is_enlarged():
+    found = runnable(Translation("", settings={"prompt": "a star", "size": [1152, 896]}))
+    assert found.settings == {"prompt": "a star", "size": [72, 56], "output.still.enlarge": 16}
+    told = (
+        "size=[1152, 896] is not drawn here: the nearest is size=[72,56] output.still.enlarge=16"
+    )
+    assert told in found.notes
+    found = runnable(Translation("disco", settings={"prompt": "a star", "size": [1152, 896]}))
+    assert found.settings["size"] == [1152, 896]  # of a large model
+
+
 def test_what_is_missing_is_told(tmp_path):
     notes = imported(tmp_path / "x", "disco", {"steps": 50}).notes
     assert any('prompt="..." must stand beside it' in note for note in notes)
@@ -143,7 +154,7 @@ def test_what_is_missing_is_told(tmp_path):
 
 
 def test_warnings_are_notes_and_not_printed(capsys, caplog):
-    found = runnable(Translation("", settings={"prompt": "a star", "size": [1024, 1024]}))
-    assert any("size=[1024, 1024] is far above" in note for note in found.notes)
+    found = runnable(Translation("", settings={"prompt": "a star", "size": [128, 128]}))
+    assert any("size=[128, 128] is far above" in note for note in found.notes)
     assert capsys.readouterr().err == ""
     assert not caplog.records

@@ -84,3 +84,14 @@ def test_help_needs_no_torch() -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("group", ["look", "sampler"])
+def test_a_preset_of_another_suffix_is_named(tmp_path: Path, group: str) -> None:
+    (tmp_path / group).mkdir()
+    (tmp_path / group / "own.yml").write_text("# @package _global_\nsteps: 3\n")
+    hint = choices.in_other_folders(group, "own", ["--config-dir", str(tmp_path)])
+    assert (
+        hint == f"; {tmp_path / group / 'own.yml'} is not read: the names of presets end in .yaml"
+    )
+    assert choices.in_other_folders(group, "other", ["--config-dir", str(tmp_path)]) == ""

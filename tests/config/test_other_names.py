@@ -12,6 +12,7 @@ from guided.config.messages import composed, words_for
 from guided.config.overrides import parse
 from guided.config.schema import known_names
 from guided.errors import BadInput
+from guided.generators.sizes import Sizes
 
 # What the manuals of the other programs say of the name, and the setting here that does it.
 MEANINGS = [
@@ -42,8 +43,9 @@ MEANINGS = [
     ("device_id=0", "device=cuda:0"),
     ("gpu=true", "device=cuda:0"),
     ("fast=true", "look=draft"),
-    ("aspect=16:9", "size=[768,448]"),
-    ("aspect_ratio=2:3", "size=[512,768]"),
+    ("width=768", "is size=[48,HEIGHT] output.still.enlarge=16 here"),
+    ("aspect=16:9", "size=[40,24]"),
+    ("aspect_ratio=2:3", "size=[24,40]"),
     ("style=nonsense", "look=list"),
     ("style=oil", "look=oil"),
     ("style=Van Gogh", "artist=van_gogh"),
@@ -81,6 +83,37 @@ def test_what_is_not_here_is_said_to_be_not_here_and_nothing_like_it_is_named(ty
 def test_both_sides_are_one_size_in_whatever_names():
     with pytest.raises(BadInput, match=r"width=64 is size=\[64,48\] here"):
         compose(["prompt=x", "width=64", "H=48"])
+
+
+LARGE = ["model=imagenet512"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["width=768", "height=512"], "width=768 is size=[48,32] output.still.enlarge=16 here"),
+        (["height=512", "width=768"], "height=512 is size=[48,32] output.still.enlarge=16 here"),
+        ([*LARGE, "width=768", "height=512"], "width=768 is size=[768,512] here"),
+        (["look=disco", "width=768"], "width=768 is size=[768,HEIGHT] here"),  # the 512 model
+        (["generator=pixels", "width=768"], "width=768 is size=[768,HEIGHT] here"),
+        ([*LARGE, "aspect=16:9"], "size=[1344,768]"),
+        ([*LARGE, "ratio=2:3"], "size=[832,1216]"),
+        (["size=[8,8]", "nosuch=1", "width=768", "model=nosuch"], "size=[768,HEIGHT]"),
+    ],
+)
+def test_sizes_are_those_that_the_chosen_model_draws(words, told):
+    for typed in ([], ["seed=3"]):
+        with pytest.raises(BadInput) as caught:
+            compose(["prompt=x", *typed, *words])
+        assert told in str(caught.value)
+
+
+def test_a_row_is_told_of_the_model_beside_it():
+    with pytest.raises(BadInput) as caught, Composer(["prompt=x", *LARGE]).row(["width=768"]):
+        pass
+    assert str(caught.value) == "width=768 is size=[768,HEIGHT] here"
+    with pytest.raises(BadInput, match=r"width=768 is size=\[768,HEIGHT\] here"):
+        words_for("x", LARGE, {"width": 768})
 
 
 def test_rows_and_python_are_told_the_same(tmp_path):
@@ -132,7 +165,9 @@ FLAGS = [
     (["--num-images=4"], "it is count=4"),
     (["--n_samples", "3"], "it is count=3"),
     (["--scale", "7.5"], "guide.clip.scale"),
-    (["a cat", "--ar", "3:2"], "size=[768,512]"),
+    (["a cat", "--ar", "3:2"], "size=[40,24]"),
+    (["a cat", "model=imagenet512", "--ar", "3:2"], "size=[1216,832]"),
+    (["a cat", "--width", "768", "--height", "512"], "size=[48,32] output.still.enlarge=16"),
     (["a cat", "--no", "text", "trees"], "it is negative='text trees'"),
     (["a cat", "--stylize", "500"], "look=NAME"),
     (["a cat", "--v", "6"], "--v 6 is not here (yet)"),
@@ -203,13 +238,13 @@ def test_what_is_told_is_what_a_shell_takes():
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("a cat --ar 16:9 --v 5", ["size=[768,448]", "--v 5 is not here"]),
+        ("a cat --ar 16:9 --v 5", ["size=[40,24]", "--v 5 is not here"]),
         ("a cat --no text, trees --seed 5", ["negative='text, trees'"]),
         ("a road -- no one on it", []),
         ("a cat --purring", []),
     ],
 )
 def test_flags_in_a_prompts_text_are_found(text, told):
-    lines = list(other_names.flags_in(text))
+    lines = list(other_names.flags_in(text, Sizes(8, (32, 32), (32, 32))))
     assert len(lines) == len(told)
     assert all(part in line for part, line in zip(told, lines, strict=True))

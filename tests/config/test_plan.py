@@ -280,3 +280,24 @@ def test_weights_are_summed_within_each_region(caplog):
     both = f"regions=[{{{box}, prompt: a cat}}, {{{box}, prompt: fog, weight: -1}}]"
     with pytest.raises(BadInput, match="divides by the sum of the prompts' weights, which is 0"):
         Plan.read(compose(["prompt=a sea", both, "guide.clip.weights=sum"]))
+
+
+def test_a_size_at_which_a_small_model_draws_noise_is_refused(caplog):
+    told = r"size=\[512, 512\] is far above the \[32, 32\] .*; size=\[32,32\] output.still"
+    with pytest.raises(BadInput, match=told):
+        plan("size=512")
+    assert not caplog.records  # one line
+    cfg = compose(["prompt=a sun", "size=512"])
+    assert Plan.read(cfg, recorded=True).size == (512, 512)  # as it was drawn once
+    assert "expect fragments and noise" in caplog.text
+    cfg = compose(["prompt=a sun", "size=2048", "model=imagenet512"])
+    assert Plan.read(cfg, weights=False).size == (2048, 2048)
+    assert plan("size=512", "generator=pixels").size == (512, 512)
+
+
+@pytest.mark.parametrize("typed", ["[sun; blue:2]", "【sun；blue:2】", "['sun';'blue:2']"])
+def test_semicolons_separate_prompts_where_no_comma_does(typed):
+    found = Plan.read(compose([f"prompt={typed}"])).prompts
+    assert [(one.text, one.weight) for one in found] == [("sun", 1), ("blue", 2)]
+    [one] = Plan.read(compose(['prompt=["sun; blue"]'])).prompts
+    assert one.text == "sun; blue"

@@ -5,7 +5,9 @@ import dataclasses
 import pytest
 
 from guided.config import schema
+from guided.config.composition import compose
 from guided.config.schema import COMMAND, MACHINE, PICTURE, RUN, Config, Setting
+from guided.errors import BadInput
 from guided.paths import conf_folder
 
 
@@ -36,3 +38,18 @@ def test_groups_of_several_choices_are_typed_as_mappings():
     types = {field.name: field.type for field in dataclasses.fields(Config)}
     several = {name for name, type in types.items() if str(type).startswith("dict")}
     assert set(schema.groups(several=True)) == several
+
+
+def test_a_wrong_value_of_another_setting_names_that_setting():
+    wrong = {
+        "model.recommended.area": ("cutouts", "nowhere"),
+        "model.recommended.clamp": ("generator", "-1"),
+        "model.recommended.eta": ("sampler", "[7]"),
+    }
+    for name, (part, value) in wrong.items():
+        with pytest.raises(BadInput) as caught:
+            schema.build(compose(["prompt=x", f"{name}={value}"])[part], part)
+        assert str(caught.value).endswith(f"; it is what {name} says")
+    with pytest.raises(BadInput) as caught:
+        schema.build(compose(["prompt=x", "cutouts.area=nowhere"]).cutouts, "cutouts")
+    assert "says" not in str(caught.value)

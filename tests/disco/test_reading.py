@@ -153,6 +153,7 @@ def test_a_file_of_windows_in_utf_16(tmp_path):
         ("object.yml", b"!!python/object/apply:os.system ['true']", "neither JSON nor YAML"),
         ("deep.json", b"[" * 100_000, "neither JSON nor YAML"),
         ("nested.json", b'{"steps": ' + b"[" * 200 + b"]" * 200 + b"}", "inside one another"),
+        ("twice.json", b'{"steps": 1, "steps": 2}', "'steps' stands there twice; which is meant?"),
         ("digits.json", b'{"steps": ' + b"9" * 5000 + b"}", "neither JSON nor YAML"),
         ("bomb.yml", BOMB, "too large"),
         ("itself.yml", b"steps: &a [*a]", "inside one another"),

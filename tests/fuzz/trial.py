@@ -166,8 +166,10 @@ class Sandbox:
         """End the program where drawing would begin, and keep its plans and exceptions."""
         read, report = Plan.read.__func__, main.report  # type: ignore[attr-defined]
 
-        def reading(cls: type[Plan], cfg: Any, *more: Any, weights: bool = True) -> Plan:
-            plan = read(cls, cfg, *more, weights=weights)
+        def reading(
+            cls: type[Plan], cfg: Any, *more: Any, weights: bool = True, recorded: bool = False
+        ) -> Plan:
+            plan = read(cls, cfg, *more, weights=weights, recorded=recorded)
             if weights:  # and not one that import= tries
                 self.plans.append((cfg, plan))
             return plan

@@ -1,23 +1,10 @@
-"""The sizes that generators draw, and the defaults of one that draws with a model card."""
-
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+"""The defaults of a generator that draws with a model card."""
 
 from guided.diffusion.unet_config import UNetConfig
 from guided.generators.diffusion.settings import Diffusion
 from guided.generators.pixels.settings import Pixels
-from guided.generators.settings import GROUPS, LARGEST, GeneratorSettings, Sizes
+from guided.generators.settings import GROUPS, GeneratorSettings
 from guided.models.cards import ModelCard, Recommended
-
-
-@given(step=st.integers(1, 600), side=st.integers(-100, 20_000))
-def test_the_nearest_side_is_the_nearest_multiple_that_can_be_drawn(step, side):
-    """By looking at all of them. Of two that are equally near, either."""
-    found = Sizes(step, (step, step)).nearest(side)
-    drawable = range(step, LARGEST + 1, step)
-    assert found in drawable
-    assert abs(found - side) == min(abs(one - side) for one in drawable)
 
 
 def test_a_generator_of_a_model_card_draws_multiples_of_what_its_unet_halves():
@@ -47,25 +34,3 @@ def test_generators_say_what_they_ignore():
     assert set(Pixels.uses) < set(GROUPS)
     assert Pixels().sizes(card).step == 1
     assert Pixels().sizes(card).default != (64, 48)
-
-
-@pytest.mark.parametrize(
-    ("size", "drawn", "times"),
-    [
-        ((512, 512), [32, 32], 16),
-        ((768, 512), [48, 32], 16),
-        ((96, 96), [32, 32], 3),
-        ((128, 64), [40, 24], 3),  # 42.7 and 21.3, of multiples of 8
-        ((2048, 2048), [128, 128], 16),  # no output enlarges more
-    ],
-)
-def test_a_size_far_above_is_made_by_enlarging(size, drawn, times):
-    """The nearest multiple of 8 of the size divided by the factor."""
-    sizes = Sizes(8, (32, 32), (32, 32))
-    assert sizes.is_far_above(size) == (size[0] * size[1] > 4 * 32 * 32)
-    assert sizes.enlarged(size) == (drawn, times)
-
-
-def test_up_to_twice_the_sides_no_size_is_far_above():
-    assert not Sizes(8, (32, 32), (32, 32)).is_far_above((64, 64))
-    assert not Sizes(8, (32, 32)).is_far_above((8192, 8192))

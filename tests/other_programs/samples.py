@@ -27,6 +27,14 @@ FOOOCUS = {
     "styles": "['Fooocus V2']",
     "version": "Fooocus v2.5",
 }
+# Of older versions, which did not write all of it; no other program has these names.
+FOOOCUS_OLD = [
+    {k: v for k, v in FOOOCUS.items() if k not in names} | {"guidance_scale": 4.0}
+    for names in (
+        ("version", "full_prompt", "base_model"),
+        ("version", "full_prompt", "performance", "adm_guidance"),
+    )
+]
 SWARM = {
     "sui_image_params": {
         "prompt": PROMPT,
@@ -241,6 +249,7 @@ WORKFLOW = {
 # Of files: the program, its data, and what is taken over.
 DATA: list[tuple[str, Any, dict[str, Any]]] = [
     ("Fooocus", FOOOCUS, ALL),
+    *(("Fooocus", without, ALL) for without in FOOOCUS_OLD),
     ("SwarmUI", SWARM, ALL),
     ("InvokeAI", INVOKE, ALL),
     ("InvokeAI", OLD_INVOKE, NO_NEGATIVE),

@@ -17,6 +17,9 @@ TWO = ["castle:2", "fog"]
     [
         "[castle:2, fog]",
         "[castle:2,fog,]",
+        "[castle:2; fog]",
+        "【“castle:2”；fog】",
+        '["castle:2"; "fog"]',
         '["castle":2, "fog"]',
         "['castle': 2, 'fog']",
         '["castle:2", "fog"]',

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from guided.untrusted.json_reader import looks_like, read
+from guided.untrusted.json_reader import Repeated, looks_like, read
 
 COMMENTS = ["", " ", '// no, "really"\n', '/* a, ] } " b\n */', "# x\n", "\n"]
 
@@ -80,3 +80,14 @@ def test_what_is_never_closed_is_read_once(part):
 )  # fmt: skip
 def test_json_is_told_from_yaml_by_how_it_begins(text, expected):
     assert looks_like(text) is expected
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "b": [{"c": 1, "c": 2}]}', '{"c": 1, // x\n"c": 1,}'])
+def test_a_key_that_is_there_twice_is_told_where_that_is_asked(text):
+    with pytest.raises(Repeated, match=r"^'c' stands there twice$"):
+        read(text, unique=True)
+    assert read(text) is not None  # its last value, as everywhere
+
+
+def test_the_same_key_in_two_mappings_is_not_there_twice():
+    assert read('[{"c": 1}, {"c": {"c": 2}}]', unique=True) == [{"c": 1}, {"c": {"c": 2}}]

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guided.errors import check_number, not_one_of
-from guided.generators.settings import GeneratorSettings, LoadContext, Sizes
+from guided.generators.settings import GeneratorSettings, LoadContext
+from guided.generators.sizes import Sizes
 from guided.models.cards import ModelCard
 from guided.schedule import always_zero, schedule
 

@@ -1,0 +1,49 @@
+"""The sizes of pictures that a generator draws."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+LARGEST = 8192  # pixels a side
+MOST_TIMES = 16  # by which an output enlarges
+SMALL = 64  # pixels a side of models that know whole objects only, at their own size
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes that a generator draws: multiples of `step` up to LARGEST pixels a side."""
+
+    step: int
+    default: tuple[int, int]  # width, height
+    comfortable: tuple[int, int] | None = None  # far above it, pictures fall apart; None: no limit
+
+    def nearest(self, side: int) -> int:
+        """Return the width or height nearest to `side` that can be drawn."""
+        return min(max(round(side / self.step), 1) * self.step, LARGEST // self.step * self.step)
+
+    def is_far_above(self, size: tuple[int, int]) -> bool:
+        """Return whether a (width, height) has more than four times the comfortable pixels."""
+        return self.comfortable is not None and area(size) > 4 * area(self.comfortable)
+
+    def is_noise(self, size: tuple[int, int]) -> bool:
+        """Return whether a small model draws nothing but noise at a (width, height): one of more
+        than 25 times the comfortable pixels."""
+        small = self.comfortable is not None and max(self.comfortable) <= SMALL
+        return small and area(size) > 25 * area(self.comfortable or size)
+
+    def enlarged(self, size: tuple[int, int]) -> tuple[list[int], int]:
+        """Return a size [width, height] of the same shape that is not far above the comfortable
+        one, and the factor, at most MOST_TIMES, that makes `size` of it, or the largest there
+        is."""
+        assert self.comfortable is not None
+        ratio = math.sqrt(area(size) / area(self.comfortable))
+        times = min(max(round(ratio), 1), MOST_TIMES)
+        drawn = [self.nearest(round(side / times)) for side in size]
+        if self.is_far_above((drawn[0], drawn[1])):
+            drawn = [max(int(2 * side / ratio) // self.step, 1) * self.step for side in size]
+        return drawn, times
+
+
+def area(size: tuple[int, int]) -> int:
+    return size[0] * size[1]

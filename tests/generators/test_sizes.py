@@ -1,0 +1,49 @@
+"""The sizes that generators draw, and those at which pictures fall apart."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guided.generators.sizes import LARGEST, Sizes
+
+
+@given(step=st.integers(1, 600), side=st.integers(-100, 20_000))
+def test_the_nearest_side_is_the_nearest_multiple_that_can_be_drawn(step, side):
+    """By looking at all of them. Of two that are equally near, either."""
+    found = Sizes(step, (step, step)).nearest(side)
+    drawable = range(step, LARGEST + 1, step)
+    assert found in drawable
+    assert abs(found - side) == min(abs(one - side) for one in drawable)
+
+
+@pytest.mark.parametrize(
+    ("size", "drawn", "times"),
+    [
+        ((512, 512), [32, 32], 16),
+        ((768, 512), [48, 32], 16),
+        ((96, 96), [32, 32], 3),
+        ((128, 64), [40, 24], 3),  # 42.7 and 21.3, of multiples of 8
+        ((1152, 896), [72, 56], 16),
+        ((2048, 2048), [64, 64], 16),  # no output enlarges more
+        ((4000, 1000), [128, 32], 16),
+    ],
+)
+def test_a_size_far_above_is_made_by_enlarging(size, drawn, times):
+    """The nearest multiple of 8 of the size divided by the factor, or twice the sides."""
+    sizes = Sizes(8, (32, 32), (32, 32))
+    assert sizes.is_far_above(size) == (size[0] * size[1] > 4 * 32 * 32)
+    assert sizes.enlarged(size) == (drawn, times)
+    assert not sizes.is_far_above(tuple(drawn))
+
+
+@pytest.mark.parametrize("side", [32, 64, 256, 512])
+def test_only_small_models_draw_noise_above_five_times_their_sides(side):
+    sizes = Sizes(8, (side, side), (side, side))
+    assert not sizes.is_noise((5 * side, 5 * side))
+    assert sizes.is_noise((5 * side, 5 * side + 8)) is (side <= 64)
+    assert not Sizes(8, (side, side)).is_noise((8192, 8192))
+
+
+def test_up_to_twice_the_sides_no_size_is_far_above():
+    assert not Sizes(8, (32, 32), (32, 32)).is_far_above((64, 64))
+    assert not Sizes(8, (32, 32)).is_far_above((8192, 8192))
