@@ -48,6 +48,7 @@ PROBED = (
         "steps",
         "checkpoint",
         "init_fit",
+        "tile",
         "strength",
     ),
     *("skip", "device", "precision", "memory"),

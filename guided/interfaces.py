@@ -188,6 +188,11 @@ class CutoutSettings(PartSettings, Protocol):
     inner: Schedule  # cutouts of parts of it in a set
     batches: Schedule  # sets a step
 
+    @property
+    def centred(self) -> bool:
+        """Whether they show the middle of the image only, where its object has to stay."""
+        return False
+
     def prepare(self, mask: Tensor | None = None) -> CutoutSampler:
         """Return the sampler of cutouts; with a mask (1, 1, H, W) in [0, 1], those that show parts
         of the image are around what it has."""
@@ -245,6 +250,7 @@ class Scene:
     init: Tensor | None = None  # (1, 3, H, W) in [0, 1], what the image starts from
     mask: Tensor | None = None  # (1, 1, H, W) in [0, 1], where the image is drawn anew
     memory_policy: MemoryPolicy | None = None  # how much is held at once; None: as the cutouts say
+    rings: tuple[bool, bool] = (False, False)  # whether opposite edges meet (across, down)
 
 
 class NeededWeights(Protocol):
@@ -316,6 +322,7 @@ class Request:
     constraints: Sequence[Constraint] = ()
     regions: Sequence[Sequence[tuple[int, int, int, int]]] = ()
     mask: Tensor | None = None
+    rings: tuple[bool, bool] = (False, False)  # whether opposite edges meet (across, down)
 
     @property
     def drawn(self) -> int:

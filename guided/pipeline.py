@@ -151,7 +151,7 @@ class Pipeline:
         return MemoryRequest(
             generator=self.generator,
             clips=self.clips,
-            request=Request(plan.size, seeds, plan.steps),
+            request=Request(plan.size, seeds, plan.steps, rings=plan.rings),
             device=torch.device(self.device),
             cutouts=plan.cutouts,
             prepare=prepare,
@@ -172,6 +172,7 @@ class Pipeline:
         scene = Scene(prompts, self.clips, plan.cutouts, device, weights, init)
         scene.memory_policy = self.memory_policy
         scene.mask = None if plan.mask is None else plan.mask.tensor()
+        scene.rings = plan.rings
         return {name: guide.prepare(scene) for name, guide in plan.guides.items()}
 
     def look(self, plan: Plan) -> Look:
@@ -233,6 +234,7 @@ class Pipeline:
         prompts, inits, guides = self.asked(plan, seeds)
         constraints = [known.constraint(plan.size) for known in plan.known]
         request = Request(plan.size, seeds, plan.steps, skip=plan.skip, constraints=constraints)
+        request.rings = plan.rings
         if inits:
             request.init = joined(inits) * 2 - 1
         if any(asked.region for asked in plan.prompts):

@@ -76,7 +76,7 @@ class TinyNet(nn.Module):
 
     def __init__(self, channels: int = 6, seed: int = 0) -> None:
         super().__init__()
-        self.config = SimpleNamespace(num_classes=0)
+        self.config = SimpleNamespace(num_classes=0, divisor=1, dense=0)
         self.first = nn.Conv2d(3, 8, 3, padding=1)
         self.last = nn.Conv2d(8, channels, 3, padding=1)
         randomised(self, seed)

@@ -18,6 +18,7 @@ from guided.batch.passes import shares
 from guided.batch.planning import PlannedRow, drawable, original_cwd, warn_if_changed
 from guided.batch.queue import Claim, check_exists
 from guided.batch.throughput import Throughput
+from guided.canvas.seamless import enlarging
 from guided.config.composition import Composer
 from guided.config.messages import say
 from guided.config.overrides import Override, parse_all, raws, values_of
@@ -121,7 +122,7 @@ class WorkerSession:
             prompts=plan.prompts,
             count=len(group),
             steps=plan.steps - plan.skip,
-            enlarge=pipeline.enlarger,
+            enlarge=enlarging(pipeline.enlarger, plan.rings),
             look=pipeline.look(plan),
             overall=self.throughput,
             shares=shares(plan),

@@ -48,10 +48,14 @@ class Photo:
 
     def image(self, size: tuple[int, int], seed: int) -> Tensor:
         """Return the picture, cropped or stretched to the size."""
+        return tensor(self.fitted(size))
+
+    def fitted(self, size: tuple[int, int]) -> Image.Image:
+        """Return the picture, cropped or stretched to the size (width, height)."""
         lanczos = Image.Resampling.LANCZOS
         if self.fit == "stretch":
-            return tensor(self.picture.resize(size, lanczos))
-        return tensor(ImageOps.fit(self.picture, size, lanczos))
+            return self.picture.resize(size, lanczos)
+        return ImageOps.fit(self.picture, size, lanczos)
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,13 @@ class Perlin:
     """Fractal noise, different for every image."""
 
     colours: str
+    rings: tuple[bool, bool] = (False, False)  # whether opposite edges meet (across, down)
 
     def image(self, size: tuple[int, int], seed: int) -> Tensor:
         """Return the noise of this seed."""
         from guided.canvas.perlin import clouds
 
-        return clouds(size, self.colours, seed)
+        return clouds(size, self.colours, seed, self.rings)
 
 
 @dataclass(frozen=True)
@@ -90,10 +95,12 @@ class Gradient:
         return torch.einsum("khw,kc->chw", weight, colours)[None].float()
 
 
-def read_init(value: str | None, fit: str) -> Init | None:
+def read_init(
+    value: str | None, fit: str, rings: tuple[bool, bool] = (False, False)
+) -> Init | None:
     """Return the source named by `photo.jpg`, `drawing.svg`, `perlin`, `perlin:gray`,
-    `color:#102040` or `gradient:#102040-#f0c080`. Raise BadInput for a missing picture or an
-    unknown colour or fit."""
+    `color:#102040` or `gradient:#102040-#f0c080`; the edges of noise meet along the axes in
+    `rings`. Raise BadInput for a missing picture or an unknown colour or fit."""
     if fit not in FITS:
         raise BadInput(not_one_of("init_fit", fit, FITS))
     if value is None:
@@ -102,7 +109,7 @@ def read_init(value: str | None, fit: str) -> Init | None:
     if kind == "perlin":
         if colon and colours not in COLOURS:
             raise BadInput(not_one_of("init", value, [f"perlin:{c}" for c in COLOURS]))
-        return Perlin(colours or COLOURS[0])
+        return Perlin(colours or COLOURS[0], rings)
     if kind in ("color", "gradient"):
         return read_gradient(kind, colours)
     return read_photo("init", value, fit)

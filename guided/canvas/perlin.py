@@ -18,7 +18,12 @@ NATURAL = ((1.0, 1.0, 1.0), (0.34, 0.0, -0.34), (-0.09, 0.18, -0.09))
 LAYERS = ((1, 12), (4, 8))  # (cells along the short side, octaves) of the two mixed fractals
 
 
-def clouds(size: tuple[int, int], colours: str, seed: int) -> Tensor:
+Rings = tuple[bool, bool]  # whether opposite edges meet (across, down)
+
+
+def clouds(
+    size: tuple[int, int], colours: str, seed: int, rings: Rings = (False, False)
+) -> Tensor:
     """Return noise (1, 3, H, W) in [0, 1] of size (width, height).
 
     `color`: independent channels; `gray`: equal channels; `mixed`: the coarse fractal in colour,
@@ -29,7 +34,7 @@ def clouds(size: tuple[int, int], colours: str, seed: int) -> Tensor:
     rng = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
     channels = {"color": (3, 3), "gray": (1, 1), "mixed": (3, 1), "natural": (3, 3)}[colours]
     layers = [
-        stretched(fractal(size, cells, octaves, count, rng)).expand(3, -1, -1)
+        stretched(fractal(size, cells, octaves, count, rng, rings)).expand(3, -1, -1)
         for (cells, octaves), count in zip(LAYERS, channels, strict=True)
     ]
     image = torch.stack(layers).mean(0)
@@ -40,34 +45,53 @@ def clouds(size: tuple[int, int], colours: str, seed: int) -> Tensor:
 
 
 def fractal(
-    size: tuple[int, int], cells: int, octaves: int, channels: int, rng: torch.Generator
+    size: tuple[int, int],
+    cells: int,
+    octaves: int,
+    channels: int,
+    rng: torch.Generator,
+    rings: Rings,
 ) -> Tensor:
     """Return the sum (channels, H, W) of octaves, none finer than two pixels per cell."""
     total = torch.zeros(channels, size[1], size[0])
     for octave in range(octaves):
         if octave and cells * 2**octave > min(size) / 2:
             break
-        total += FADE**-octave * gradient_noise(size, cells * 2**octave, channels, rng)
+        total += FADE**-octave * gradient_noise(size, cells * 2**octave, channels, rng, rings)
     return total
 
 
 def gradient_noise(
-    size: tuple[int, int], cells: int, channels: int, rng: torch.Generator
+    size: tuple[int, int],
+    cells: int,
+    channels: int,
+    rng: torch.Generator,
+    rings: Rings = (False, False),
 ) -> Tensor:
-    """Return gradient noise (channels, H, W) with `cells` square cells along the short side.
+    """Return gradient noise (channels, H, W) with `cells` square cells along the short side; a
+    whole number of nearly square ones along the axes in `rings`.
 
     Each corner of a cell has a random gradient; a pixel is the smooth interpolation of the four
     corners' gradients times its distances from them. It is separable: two matrix products."""
     side = min(size) / cells
-    (columns, right), (rows, below) = (blending(length, side) for length in size)
+    (columns, right), (rows, below) = (
+        blending(length, side, ring) for length, ring in zip(size, rings, strict=True)
+    )
     corners = (channels, rows.shape[1], columns.shape[1])
     across, down = torch.randn(2, *corners, generator=rng)
     return rows @ across @ right.T + below @ down @ columns.T
 
 
-def blending(length: int, side: float) -> tuple[Tensor, Tensor]:
+def blending(length: int, side: float, ring: bool = False) -> tuple[Tensor, Tensor]:
     """Return two matrices (length, corners) for the pixels of a line of cells `side` long: the
-    weight of each corner, and the weight times the distance from it in cells."""
+    weight of each corner, and the weight times the distance from it in cells. On a `ring` the last
+    cell ends at the first corner."""
+    if ring:
+        count = max(1, round(length / side))
+        weight, shift = blending(length, length / count)
+        weight[:, 0] += weight[:, count]
+        shift[:, 0] += shift[:, count]
+        return weight[:, :count], shift[:, :count]
     at = (torch.arange(length) + 0.5) / side
     corners = torch.arange(math.ceil(length / side) + 1)
     distance = at[:, None] - corners

@@ -23,6 +23,7 @@ from guided.canvas.known import Known, read_composition, read_restore
 from guided.canvas.mask import Mask, read_mask, times
 from guided.canvas.mask_settings import MaskSettings
 from guided.canvas.outpaint import Outpaint, read_outpaint
+from guided.canvas.seamless import RINGS, check_edges, read_tile
 from guided.config import other_names, presets, understanding
 from guided.config.catalog import ranking
 from guided.config.overrides import Override, parse_all
@@ -119,6 +120,7 @@ class Plan:
     upscale: int | None = field(default=None, metadata=NEITHER)
     upscaler: str = field(default="", metadata=MEMORY)  # weights of the network; empty: none
     known: list[Known] = field(default_factory=list, metadata=NEITHER)
+    tile: str = field(default="none", metadata=STEPS_AND_MEMORY)
     skip: int = field(default=0, metadata=STEPS)
     layout: str | None = field(default=None, metadata=STEPS)  # of regions without a place
 
@@ -161,6 +163,7 @@ class Plan:
     def parsed(cls, cfg: DictConfig, build: Build, flags: Sequence[str]) -> Plan:
         """Return the plan with its settings as they are given, each checked for itself."""
         model = build(cfg.model, "model")
+        tile = read_tile(plain(cfg.tile))
         generator = build(cfg.generator, "generator")
         names = ("prompt", "negative", "image_prompt", "regions", "layout")
         prompts = region_prompts.parse(*(plain(cfg[name]) for name in names))
@@ -204,7 +207,8 @@ class Plan:
             keep=cfg.keep,
             checkpoint=cfg.checkpoint,
             name=cfg.name,
-            init=read_init(cfg.init, cfg.init_fit),
+            init=read_init(cfg.init, cfg.init_fit, RINGS[tile]),
+            tile=tile,
             upscale=read_upscale(cfg.upscale),
             upscaler=read_upscaler(
                 cfg.upscaler,
@@ -282,6 +286,11 @@ class Plan:
         return [card for name, card in used.items() if name in self.generator.uses and card]
 
     @property
+    def rings(self) -> tuple[bool, bool]:
+        """Return whether opposite edges of the picture meet (across, down)."""
+        return RINGS[self.tile]
+
+    @property
     def drawn_with(self) -> str:
         """Return the name of the model, or of the generator if that needs none."""
         return self.model.name if "model" in self.generator.uses else self.generator.name
@@ -322,6 +331,7 @@ class Plan:
             )
         self.check_prompts()
         self.generator.check(self.sampler)
+        self.check_tile()
         for guide in self.guides.values():
             guide.check(self.init is not None)
         self.check_outputs()
@@ -413,6 +423,13 @@ class Plan:
                     *(right - left, bottom - top, *own, self.model.name),
                 )
                 return
+
+    def check_tile(self) -> None:
+        """Raise BadInput if the picture's edges are to meet and cannot."""
+        if self.tile != "none" and (setting := self.generator.open_edges):
+            raise BadInput(f"tile={self.tile}: with {setting} opposite edges do not meet")
+        if isinstance(self.init, Photo):
+            check_edges(self.tile, self.init.path, self.init.fitted(self.size))
 
     def check_keep(self) -> None:
         """Raise BadInput if there are no pictures to choose from."""

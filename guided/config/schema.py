@@ -175,6 +175,9 @@ class Config:
     init_fit: str = setting(
         "cover", "fit of an init of another shape: cover crops it, stretch distorts it"
     )
+    tile: Any = setting(
+        "none", "edges that meet, for seamless textures: x, left and right; y; both; none"
+    )
     strength: float | None = setting(
         None,
         "with init, share of the steps taken; null: 0.5, of noise 0.8, with a mask 1, which keeps "

@@ -76,6 +76,11 @@ class Cutouts(CutoutSettings):
             check_number("micro_batch", self.micro_batch, 1, whole=True)
         check_never_empty(self.overview, self.inner)
 
+    @property
+    def centred(self) -> bool:
+        """Whether they show the central square of the image."""
+        return self.area == "middle"
+
     def prepare(self, mask: Tensor | None = None) -> CutoutSampler:
         """Return the sampler of cutouts with these settings; of the inner ones around what the
         mask (1, 1, H, W) has."""

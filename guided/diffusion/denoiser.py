@@ -14,6 +14,7 @@ from torch import Tensor
 
 from guided.diffusion.parametrisation import clean
 from guided.diffusion.unet_config import UNetConfig
+from guided.diffusion.windows import Windows
 from guided.interfaces import Prediction
 from guided.rng import RandomStreams
 from guided.timeline import Timeline
@@ -38,11 +39,14 @@ class ModelDenoiser:
     prediction: str = "eps"
     clip_denoised: bool = False  # clamp every prediction to [-1, 1]
     rng: RandomStreams | None = None  # draws the class labels of a class-conditional network
+    windows: Windows | None = None  # that the network is applied to; None: the whole canvas
 
     def __call__(self, x: Tensor, i: int) -> Prediction:
         """Return the prediction for x (B, 3, H, W) at position i of the timeline."""
         t = torch.full((len(x),), self.timeline.times[i], device=x.device)
-        out = self.model(x, t, self._labels(x)).to(x.dtype)
+        inputs = x, t, self._labels(x)
+        out = self.windows.apply(self.model, *inputs) if self.windows else self.model(*inputs)
+        out = out.to(x.dtype)
         out, variance = out.split(3, dim=1) if out.shape[1] == 6 else (out, None)
         image = clean(self.prediction, x, out, *self.timeline.scales(i))
         if self.clip_denoised:

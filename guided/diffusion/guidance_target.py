@@ -19,6 +19,7 @@ from torch import Tensor
 
 from guided.diffusion.gradients import pulled_back
 from guided.diffusion.secondary import SecondaryModel, secondary_prediction
+from guided.diffusion.windows import Windows
 from guided.interfaces import Denoiser, Prediction
 from guided.schedule import Schedule, schedule
 from guided.timeline import Timeline
@@ -67,6 +68,7 @@ class GuidanceTarget:
     when: Schedule | None = None  # the secondary model is used where it is >= 0.5; None: always
     rho: Schedule = schedule("rho", 1)  # of the way through the network that predicts the image
     mu: Schedule = schedule("mu", 0)  # of the way without it
+    windows: Windows | None = None  # of the secondary model; None: the whole canvas at once
 
     def __call__(
         self, denoiser: Denoiser, x: Tensor, i: int, look: bool = True, back: bool = True
@@ -88,7 +90,7 @@ class GuidanceTarget:
             with torch.set_grad_enabled(graph):
                 image = prediction.guided
                 if secondary is not None:
-                    image = secondary_prediction(secondary, x, timeline, i)
+                    image = secondary_prediction(secondary, x, timeline, i, self.windows)
                 if self.sees == "blend":
                     _, sigma = timeline.scales(i)
                     image = sigma * image + (1 - sigma) * x

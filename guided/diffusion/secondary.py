@@ -12,7 +12,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from guided.diffusion.circular import Conv2d, Upsample
 from guided.diffusion.parametrisation import clean
+from guided.diffusion.windows import Windows
 from guided.timeline import Timeline
 
 WIDTHS = (64, 128, 128, 256, 256, 512)  # channels, from the finest size to the coarsest
@@ -31,7 +33,7 @@ class SecondaryModel(nn.Module):
             ConvBlock(first, first),
             coarser(1),
             ConvBlock(2 * first, first),
-            nn.Conv2d(first, 3, 3, padding=1),
+            Conv2d(first, 3, 3, padding=1),
         )
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
@@ -52,7 +54,7 @@ def coarser(level: int) -> "SkipBlock":
         ConvBlock(above, here),
         *inside,
         ConvBlock(here, above),
-        nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
+        Upsample(),
     )
 
 
@@ -60,7 +62,7 @@ class ConvBlock(nn.Sequential):
     """A 3x3 convolution with ReLU."""
 
     def __init__(self, before: int, after: int) -> None:
-        super().__init__(nn.Conv2d(before, after, 3, padding=1), nn.ReLU())
+        super().__init__(Conv2d(before, after, 3, padding=1), nn.ReLU())
 
 
 class SkipBlock(nn.Module):
@@ -86,10 +88,14 @@ class FourierFeatures(nn.Module):
         return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
 
-def secondary_prediction(model: SecondaryModel, x: Tensor, timeline: Timeline, i: int) -> Tensor:
-    """Return the clean image (B, 3, H, W) predicted by the secondary model, differentiable in
-    x."""
+def secondary_prediction(
+    model: SecondaryModel, x: Tensor, timeline: Timeline, i: int, windows: Windows | None = None
+) -> Tensor:
+    """Return the clean image (B, 3, H, W) predicted by the secondary model, in windows if the
+    canvas has any; differentiable in x."""
     alpha, sigma = timeline.scales(i)
     dtype = model.timestep_embed.weight.dtype
     t = torch.full((len(x),), math.atan2(sigma, alpha) * 2 / math.pi, device=x.device)
-    return clean("v", x, model(x.to(dtype), t.to(dtype)).to(x.dtype), alpha, sigma)
+    inputs = x.to(dtype), t.to(dtype)
+    v = model(*inputs) if windows is None else windows.apply(model, *inputs)
+    return clean("v", x, v.to(x.dtype), alpha, sigma)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 from torch.utils.checkpoint import checkpoint
 
+from guided.diffusion.circular import Conv2d
 from guided.diffusion.first_guess import WAVES, Dense
 from guided.diffusion.group_norm import GroupNorm
 from guided.diffusion.unet_config import UNetConfig
@@ -43,7 +44,7 @@ class UNet(nn.Module):
             self.clear = zero(nn.Linear(WAVES, 1))  # share of the noisy image in the base
 
         first = ch = config.channels(0)
-        self.input_blocks = nn.ModuleList([Block(nn.Conv2d(config.in_channels, ch, 3, padding=1))])
+        self.input_blocks = nn.ModuleList([Block(Conv2d(config.in_channels, ch, 3, padding=1))])
         skips = [ch]
         last = len(config.multipliers) - 1
         for level in range(last + 1):
@@ -68,7 +69,7 @@ class UNet(nn.Module):
                     block.append(up)
                 self.output_blocks.append(block)
 
-        final = zero(nn.Conv2d(first, config.out_channels, 3, padding=1))
+        final = zero(Conv2d(first, config.out_channels, 3, padding=1))
         self.out = nn.Sequential(norm(ch), nn.SiLU(), final)
 
     def _res(self, before: int, after: int, resample: str = "") -> "ResBlock":
@@ -162,7 +163,7 @@ class ResBlock(nn.Module):
         self.resample = resample
         self.scale_shift = config.use_scale_shift_norm
         self.in_layers = nn.Sequential(
-            norm(before), nn.SiLU(), nn.Conv2d(before, after, 3, padding=1)
+            norm(before), nn.SiLU(), Conv2d(before, after, 3, padding=1)
         )
         wide = config.num_channels * 4
         self.emb_layers = nn.Sequential(
@@ -173,9 +174,9 @@ class ResBlock(nn.Module):
             norm(after),
             nn.SiLU(),
             nn.Dropout(config.dropout),
-            zero(nn.Conv2d(after, after, 3, padding=1)),
+            zero(Conv2d(after, after, 3, padding=1)),
         )
-        self.skip_connection = nn.Identity() if before == after else nn.Conv2d(before, after, 1)
+        self.skip_connection = nn.Identity() if before == after else Conv2d(before, after, 1)
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
         h = self.in_layers[1](self.in_layers[0](x))
@@ -232,7 +233,7 @@ class Downsample(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.op = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
+        self.op = Conv2d(channels, channels, 3, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.op(x)
@@ -243,7 +244,7 @@ class Upsample(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv = Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))

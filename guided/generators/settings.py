@@ -53,6 +53,11 @@ class GeneratorSettings(PartSettings, Protocol):
         """Raise BadInput, before anything is loaded, if it cannot work with the sampler."""
         return
 
+    @property
+    def open_edges(self) -> str:
+        """The setting and its value with which opposite edges cannot meet; empty: they can."""
+        return ""
+
     def sizes(self, model: ModelCard) -> Sizes:
         """Return the sizes that it draws with this card."""
         width, height = model.size

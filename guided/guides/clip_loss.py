@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from guided.cutouts.resize import resize
+from guided.diffusion.circular import random_offset, rolled
 from guided.diffusion.gradients import pulled_back
 from guided.images import read_picture, square
 from guided.interfaces import ClipModel, CutoutSampler, GuideGradient, Scene
@@ -89,6 +90,7 @@ class ClipSimilarity:
     views: CutoutSampler
     settings: ClipLossSettings
     memory_policy: MemoryPolicy
+    rings: tuple[bool, bool] = (False, False)  # whether opposite edges meet (across, down)
 
     @classmethod
     def prepare(cls, scene: Scene, settings: ClipLossSettings) -> "ClipSimilarity":
@@ -97,8 +99,11 @@ class ClipSimilarity:
             encoded(name, clip, scene, settings.long == "split")
             for name, clip in scene.clips.items()
         ]
+        # Rolled, an object that has to stay in the middle, or in a mask, would be in pieces.
+        stays = scene.cutouts.centred or scene.mask is not None
+        rings = (False, False) if stays else scene.rings
         memory_policy = scene.memory_policy or MemoryPolicy(scene.cutouts.micro_batch)
-        return cls(targets, scene.cutouts.prepare(scene.mask), settings, memory_policy)
+        return cls(targets, scene.cutouts.prepare(scene.mask), settings, memory_policy, rings)
 
     def is_active(self, progress: float) -> bool:
         """Return whether any CLIP and prompt has a weight at `progress`."""
@@ -118,14 +123,18 @@ class ClipSimilarity:
     def _view_batches(
         self, image: Tensor, progress: float, seeds: list[int]
     ) -> Iterator[ViewBatch]:
-        """Yield the views for one CLIP after the other, which need not be in memory together."""
+        """Yield the views for one CLIP after the other, which need not be in memory together.
+        They are of the images rolled at random where edges meet, so that no view sees an edge."""
+        axes = self.rings[1], self.rings[0]
+        offsets = [random_offset(seed, (image.shape[2], image.shape[3]), axes) for seed in seeds]
         for k, (target, strength, share) in enumerate(self._strengths(progress)):
             if not strength:
                 continue
             with torch.enable_grad():
                 images = image.detach().requires_grad_()
+                shown = rolled(images, offsets)
                 cutouts = [
-                    self.views(images[b : b + 1], target.clip.size, progress, seed + k)
+                    self.views(shown[b : b + 1], target.clip.size, progress, seed + k)
                     for b, seed in enumerate(seeds)
                 ]
                 views = torch.cat([batch.views for batch in cutouts])

@@ -1,5 +1,7 @@
 """Mirrored canvases: which half stays, when it happens, and that every sampler obeys."""
 
+import math
+
 import pytest
 import torch
 from guided_diffusion.gaussian_diffusion import GaussianDiffusion
@@ -31,13 +33,68 @@ def test_the_first_half_is_laid_over_the_second() -> None:
     assert torch.equal(Mirror("none")(x), x)
 
 
+@pytest.mark.parametrize("fold", [2, 4])
+@pytest.mark.parametrize("side", [8, 9])
+def test_turned_by_a_sector_a_square_stays_the_same(fold: int, side: int) -> None:
+    """By quarter turns, of which torch has its own."""
+    x = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+    turned = Mirror(f"rotate:{fold}")(x)
+    assert torch.equal(turned, turned.rot90(4 // fold, (2, 3)))
+    assert torch.equal(turned[:, :, side // 2, : side // 2], x[:, :, side // 2, : side // 2])
+
+
+def test_sectors_are_equal_where_pixels_do_not_fall_on_each_other() -> None:
+    """A smooth picture in six sectors is the same after a sixth of a turn, to a pixel; the noise
+    of a sector is as strong as it was."""
+    side, sector = 128, math.pi / 3
+    place = torch.arange(side) - (side - 1) / 2
+    down, across = torch.meshgrid(place, place, indexing="ij")
+
+    def smooth(angle: float) -> Tensor:
+        """A picture without symmetry, turned."""
+        u = math.cos(angle) * across + math.sin(angle) * down
+        v = math.cos(angle) * down - math.sin(angle) * across
+        return torch.sin(u / 20 + 1) + torch.cos(v / 25)
+
+    turned = Mirror("rotate:6")(smooth(0)[None, None])[0, 0]
+    inside = torch.hypot(down, across) < side / 2 - 1
+    direction = torch.atan2(down, across) % (2 * math.pi)
+    for k in range(6):
+        # The sector around the left is number 3, and every other is that one turned.
+        expected = smooth((k - 3) * sector)
+        part = inside & (
+            ((direction - k * sector + math.pi) % (2 * math.pi) - math.pi).abs() < 0.5
+        )
+        assert (turned - expected)[part].abs().max() < 0.1
+        assert (turned - expected)[part].abs().mean() < 0.03
+    noise = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(1))
+    assert Mirror("rotate:6")(noise).std() == pytest.approx(1, abs=0.03)
+
+
+def test_what_has_no_counterpart_on_the_canvas_stays() -> None:
+    x = torch.randn(1, 3, 10, 30, generator=torch.Generator().manual_seed(2))
+    assert torch.equal(Mirror("rotate:3")(x)[..., -3:], x[..., -3:])
+
+
+@pytest.mark.parametrize("symmetry", ["horizontal", "both", "rotate:2", "rotate:4"])
+@pytest.mark.parametrize("sampler", [DDIM(), DDPM(), PLMS(order=3), DPMSolver(eta=1)], ids=str)
+def test_the_finished_picture_is_symmetric_with_every_sampler(
+    symmetry: str, sampler: Sampler
+) -> None:
+    mirror = Mirror(symmetry, (0.3, 1.0))
+    *_, last = drawing(sampler, mirror).generate(Request((8, 8), seeds=[1, 2], steps=6), {})
+    for image in (last.x, last.prediction.guided, last.prediction.unguided):
+        assert torch.equal(image, mirror(image))
+        assert relative(image.flip(2), image) > 0.1 or symmetry == "both"
+
+
 def test_it_happens_before_the_first_step_that_is_far_enough() -> None:
     line = timeline("linear", 10)  # progress 0.099, 0.199 ... 0.999
     assert Mirror("both", (0.5, 0.25)).positions(line, 9) == {4, 7}
     assert Mirror("none", (0.5,)).positions(line, 9) == set()
     # What was skipped is made up for at once.
     assert Mirror("both", (0.1, 0.3)).positions(line, 5) == {5}
-    assert Mirror("both", (1.0,)).positions(line, 9) == set()
+    assert Mirror("both", (1.0,)).positions(line, 9) == {-1}  # the finished picture
 
 
 def drawing(sampler: Sampler, mirror: Mirror) -> DiffusionGenerator:

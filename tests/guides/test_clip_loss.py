@@ -3,6 +3,7 @@
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
@@ -31,6 +32,7 @@ def guide(
     scale: object = 1.0,
     cutouts: Cutouts = STILL,
     clip_weights: dict[str, object] | None = None,
+    rings: tuple[bool, bool] = (False, False),
     **settings: str,
 ) -> ClipSimilarity:
     scene = Scene(
@@ -39,6 +41,7 @@ def guide(
         cutouts=cutouts,
         device=torch.device("cpu"),
         clip_weights={k: schedule("weight", w) for k, w in (clip_weights or {}).items()},
+        rings=rings,
     )
     return ClipGuide(scale=scale, **settings).prepare(scene)
 
@@ -126,6 +129,30 @@ def test_the_gradient_is_the_derivative_of_the_loss(shape: tuple[int, int]) -> N
     pull = chosen(image, 0.5, RandomStreams([4]))
     expected = numerical(lambda x: chosen(x, 0.5, RandomStreams([4])).loss.sum(), image, 1e-5)
     assert relative(pull.grad, expected) < 1e-6
+
+
+def test_where_edges_meet_the_image_is_looked_at_rolled_at_random() -> None:
+    """The loss is that of the image rolled by some offset, which differs from step to step; the
+    gradient is rolled back. An object that has to stay in the middle is not rolled."""
+    clip, image, offsets = LinearClip(), picture(), []
+    plain, ring = guide(clip), guide(clip, rings=(True, True))
+    for seed in (1, 2, 3):
+        seen = ring(image, 0.5, RandomStreams([seed]))
+        for by in product(range(8), range(8)):
+            there = plain(image.roll(by, (2, 3)), 0.5, RandomStreams([seed]))
+            if relative(there.loss, seen.loss) < 1e-9:
+                back = there.grad.roll((-by[0], -by[1]), (2, 3))
+                assert relative(back, seen.grad) < 1e-9
+                offsets.append(by)
+    assert len(offsets) == 3 and len(set(offsets)) > 1
+    across = guide(clip, rings=(True, False))(image, 0.5, RandomStreams([1])).loss
+    assert any(
+        relative(plain(image.roll(by, 3), 0.5, RandomStreams([1])).loss, across) < 1e-9
+        for by in range(8)
+    )
+    middle = replace(STILL, area="middle")
+    centred = guide(clip, rings=(True, True), cutouts=middle)(image, 0.5, RandomStreams([1]))
+    assert torch.equal(centred.loss, plain(image, 0.5, RandomStreams([1])).loss)
 
 
 def test_following_the_gradient_makes_the_image_more_similar() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
+from guided.diffusion.closed_edges import ClosedEdges
 from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.guidance import GuidedDenoiser, auto_clamp, in_colour
 from guided.diffusion.guidance_cache import GuidanceCache, GuidanceInterval
@@ -20,7 +21,9 @@ from guided.diffusion.oom_retry import OOMRetry
 from guided.diffusion.parametrisation import noised
 from guided.diffusion.region_windows import RegionWindows
 from guided.diffusion.symmetry import Mirror
+from guided.diffusion.tiles import divided
 from guided.diffusion.unet import UNet
+from guided.diffusion.windows import Windows
 from guided.interfaces import Denoiser, Guide, Request, Sampler, State, Step, StepMeter
 from guided.memory.meta_copies import META, meta_copy
 from guided.models.cards import ModelCard
@@ -72,6 +75,7 @@ class DiffusionGenerator:
     target: GuidanceTarget = field(default_factory=GuidanceTarget)
     interval: GuidanceInterval = field(default_factory=GuidanceInterval)
     mirror: Mirror = field(default_factory=Mirror)
+    tiles: str = "off"
     memory_policy: MemoryPolicy = field(default_factory=MemoryPolicy)
 
     @property
@@ -105,9 +109,10 @@ class DiffusionGenerator:
         meter.begin(x)
         rng, card = RandomStreams(request.seeds), self.card
         line = Timeline((0.0, 999 - 1000 * progress, 999.0), (0.999, 0.3, 0.001))
-        model = ModelDenoiser(self.unet, line, card.prediction, card.clip_denoised, rng)
+        windows = self._windows(request, rng)
+        model = ModelDenoiser(self.unet, line, card.prediction, card.clip_denoised, rng, windows)
         self.unet.checkpointing = self.memory_policy.checkpointing
-        view = self.target(model, x, 1)
+        view = replace(self.target, windows=windows)(closing(model, request, windows), x, 1)
         meter.predicted()
         assert view.image is not None
         meter.look(guides, in_colour(view.image), progress, rng)
@@ -123,13 +128,16 @@ class DiffusionGenerator:
         card = self.card
         steps = timeline(card.schedule, request.steps, card.spacing)
         rng = RandomStreams(request.seeds)
-        model = ModelDenoiser(self.unet, steps, card.prediction, card.clip_denoised, rng)
+        windows = self._windows(request, rng)
+        model = ModelDenoiser(self.unet, steps, card.prediction, card.clip_denoised, rng, windows)
         start = len(steps) - 1 - request.skip
         masked = KnownPixels.of(request, self.device, steps.progress(start))
         guides = guides if masked is None else masked.guides(guides)
         cache, method = GuidanceCache(self.interval), self._method(request.steps)
-        denoiser = constrained(self._windowed(model, request), request.constraints)
-        guided = GuidedDenoiser(denoiser, guides, rng, method, self.target, cache)
+        target = replace(self.target, windows=windows)
+        denoiser = closing(self._of_regions(model, request), request, windows)
+        denoiser = constrained(denoiser, request.constraints)
+        guided = GuidedDenoiser(denoiser, guides, rng, method, target, cache)
         retried = OOMRetry(
             guided, self.unet if self.target.through_unet else None, rng, self.memory_policy
         )
@@ -163,6 +171,8 @@ class DiffusionGenerator:
                 state = SamplingState(self.mirror(state.x), state.at)
                 cache.reset()
             for step in self.sampler.sample(denoiser, state.x, rng, state.at, state.memory):
+                if step.i == 0 and -1 in mirrored:
+                    step = finished(step, self.mirror)
                 state = SamplingState(step.x, step.i - 1, step.memory)
                 saved = state.state() | cache.state() | {"dice": rng.state()}
                 saved |= self.memory_policy.state()
@@ -170,19 +180,25 @@ class DiffusionGenerator:
                 if state.at in mirrored:
                     break
 
-    def _windowed(self, model: ModelDenoiser, request: Request) -> Denoiser:
-        """Return the denoiser of a picture: where a model of single objects draws regions, or a
-        part of a larger picture, one with a window for each."""
-        width, height = self.card.size
-        regions = request.regions
-        if request.mask is not None and not regions:
-            left, top, right, bottom = box = masked_box(request.mask)
-            fits = right - left <= width and bottom - top <= height
-            if fits and request.size != (width, height):
-                regions = [[box]] * len(request.seeds)
-        if not regions or not self.card.draws_one_object:
+    def _of_regions(self, model: ModelDenoiser, request: Request) -> Denoiser:
+        """Return the denoiser of a picture, with a window for each of `_regions` if there are
+        any."""
+        if not (regions := self._regions(request)):
             return model
+        width, height = self.card.size
         return RegionWindows.of(model, (width, height), request.size, regions, request.init)
+
+    def _regions(self, request: Request) -> Sequence[Sequence[tuple[int, int, int, int]]]:
+        """Return what a model of single objects draws in windows of its own size, for each image:
+        its regions, or a masked part of a larger picture."""
+        if not self.card.draws_one_object:
+            return ()
+        if request.mask is None or request.regions:
+            return request.regions
+        width, height = self.card.size
+        left, top, right, bottom = box = masked_box(request.mask)
+        fits = right - left <= width and bottom - top <= height
+        return [[box]] * len(request.seeds) if fits and request.size != (width, height) else ()
 
     def _method(self, steps: int) -> GuidanceMethod:
         """Return the method, with the automatic clamp for a number of steps."""
@@ -190,6 +206,20 @@ class DiffusionGenerator:
             return self.method
         clamp = auto_clamp(steps, self.target.secondary is not None)
         return replace(self.method, clamp=schedule("clamp", clamp))
+
+    def _windows(self, request: Request, rng: RandomStreams) -> Windows:
+        """Return the windows of the canvas, whose shifts `rng` draws."""
+        config, (width, height) = self.unet.config, self.card.size
+        apart = bool(self._regions(request))
+        across, down = divided(
+            "off" if apart else self.tiles,
+            request.size,
+            (width, height),
+            config.divisor,
+            fixed=apart or config.dense > 0,
+            rings=request.rings,
+        )
+        return Windows(down, across, rng if self.tiles == "shift" else None)
 
     def _noise(self, request: Request, rng: RandomStreams) -> Tensor:
         """Return the noise (B, 3, H, W) that the images begin with."""
@@ -206,3 +236,18 @@ class DiffusionGenerator:
         init = request.init
         init = torch.zeros_like(noise) if init is None else init.to(noise).expand_as(noise)
         return noised(init, noise, *steps.scales(start))
+
+
+def closing(denoiser: Denoiser, request: Request, windows: Windows) -> Denoiser:
+    """Return the denoiser with predictions whose edges meet, along the axes on which the request
+    wants it and no window goes on at the other end."""
+    axes = windows.across, windows.down
+    across, down = (ring and not axis.ring for ring, axis in zip(request.rings, axes, strict=True))
+    return ClosedEdges(denoiser, (across, down)) if across or down else denoiser
+
+
+def finished(step: Step, mirror: Mirror) -> Step:
+    """Return the last step with a symmetric picture."""
+    made, plain = mirror(step.prediction.guided), mirror(step.prediction.unguided)
+    prediction = replace(step.prediction, guided=made, unguided=plain)
+    return replace(step, x=mirror(step.x), prediction=prediction)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guided.devices import check_compiler
-from guided.diffusion.symmetry import SYMMETRIES, Mirror
+from guided.diffusion.symmetry import Mirror, check_symmetry
+from guided.diffusion.tiles import TILES
 from guided.errors import BadInput, check_number, not_one_of
 from guided.generators.settings import GeneratorSettings, LoadContext
 from guided.interfaces import SamplerSettings
@@ -30,7 +31,7 @@ RANGES = {  # lowest, highest, whole
     "spherical": (0, 1, False),
     "every": (1, 1000, True),
 }
-CHOICES = {"sees": SEES, "through": THROUGH, "between": BETWEEN, "symmetry": SYMMETRIES}
+CHOICES = {"sees": SEES, "through": THROUGH, "between": BETWEEN, "tiles": TILES}
 
 
 @dataclass
@@ -70,9 +71,13 @@ class Diffusion(GeneratorSettings):
     # several passes
     every: Any = 1
     between: str = "again"  # guidance in between: again, the last gradient; nothing, none
-    # horizontal copies the left half to the right; vertical, the upper to the lower; both; none
+    # windows of a canvas above the model's own size: blend, they overlap and are averaged; shift,
+    # side by side, shifted at random; off; auto: blend where the model alone draws no whole object
+    tiles: str = "auto"
+    # horizontal copies the left half to the right; vertical, the upper to the lower; both;
+    # rotate:6, one of six sectors to the others; none
     symmetry: str = "none"
-    # progress, or several, at which the image is made symmetric
+    # progress, or several, at which the image is made symmetric; 1, the finished picture
     symmetry_at: Any = field(default_factory=lambda: [0.1, 0.3, 0.5])
     # recompute activations in the backward pass: less memory, slower; auto: if memory is short
     checkpointing: Any = AUTO
@@ -93,11 +98,14 @@ class Diffusion(GeneratorSettings):
             self.relative = schedule("relative", self.relative, 0)
         for name, (low, high, whole) in RANGES.items():
             setattr(self, name, schedule(name, getattr(self, name), low, high, whole))
+        if self.tiles is False:  # YAML's reading of `off`
+            self.tiles = "off"
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(not_one_of(name, getattr(self, name), choices))
         if self.through == "straight" and not always_zero(self.mu):
             raise ValueError("through=straight is rho=0 and mu=1 in one: with mu, set rho=0")
+        check_symmetry(self.symmetry)
         if not isinstance(self.checkpointing, bool) and self.checkpointing != AUTO:
             raise ValueError(f"checkpointing={self.checkpointing} must be true, false or auto")
         if not isinstance(self.compile, bool):
@@ -151,6 +159,7 @@ class Diffusion(GeneratorSettings):
             target=GuidanceTarget(self.sees, secondary, self.secondary, *self.weights()),
             interval=GuidanceInterval(self.every, self.between),
             mirror=Mirror(self.symmetry, self.symmetry_at),
+            tiles=self.tiles,
             memory_policy=context.memory_policy,
         )
 

@@ -65,6 +65,11 @@ class Pixels(GeneratorSettings):
         sizes = {"rate": self.rate, "bound": self.bound, "detail": self.detail}
         return next((name for name, size in sizes.items() if always_zero(size)), "")
 
+    @property
+    def open_edges(self) -> str:
+        """A basis that is not periodic."""
+        return "" if self.basis == "fourier" else f"generator.basis={self.basis}"
+
     def sizes(self, model: ModelCard) -> Sizes:
         """Return any size."""
         return Sizes(1, SIZE)

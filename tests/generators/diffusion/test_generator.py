@@ -35,6 +35,7 @@ CPU = torch.device("cpu")
 SIZE, STEPS = (8, 6), 6  # width, height
 WIDE = (20, 8)  # of pictures with regions
 PLACES = {"b": (0.0, 0.0, 0.5, 1.0), "c": (0.5, 0.25, 1.0, 1.0)}
+LARGE = (21, 11)  # of several windows
 MIRROR = Mirror("both", (0.3, 0.7))
 TWICE = {"recurrence": [[0, 2], [0.5, 1], [0.8, 3]]}
 ZERO, ONE = schedule("rho", 0), schedule("mu", 1)
@@ -66,15 +67,18 @@ class Case:
     each: bool = False  # a guide for each image, as wildcards need
     cutouts: Cutouts | DiscoCutouts = field(default_factory=few)
     interval: GuidanceInterval = GuidanceInterval()
+    tiles: str = "off"
+    size: tuple[int, int] = SIZE
+    rings: tuple[bool, bool] = (False, False)
     target: GuidanceTarget = field(default_factory=GuidanceTarget)
     method: GuidanceMethod = GuidanceMethod()
     regions: str = ""  # of a model of scenes, or of one of single objects, which has windows
 
     def draw(self, saved: dict[str, Tensor] | None = None) -> Iterator[Step]:
         net = network(5 if self.classes else 0)
-        card = ModelCard(unet=net.config)
+        card = ModelCard(unet=net.config, size=[8, 8])
         method = replace(self.method, clamp=schedule("clamp", 0.05))
-        size, prompts = SIZE, [Prompt("a")]
+        size, prompts = self.size, [Prompt("a")]
         if self.regions:
             size = WIDE
             prompts += [Prompt(text, region=Region(box)) for text, box in PLACES.items()]
@@ -83,15 +87,17 @@ class Case:
         drawing = DiffusionGenerator(
             net, card, self.sampler, CPU, method, False, self.target, self.interval, self.mirror
         )
+        drawing.tiles = self.tiles
         init = torch.rand(1, 3, size[1], size[0], generator=torch.Generator().manual_seed(1))
         scene = Scene(prompts, {"a": LinearClip(dtype=torch.float32)}, self.cutouts, CPU)
-        scene.init = init
+        scene.init, scene.rings = init, self.rings
         settings = {"clip": ClipGuide(), "range": Range(), "likeness": Likeness()}
         guides = {name: chosen.prepare(scene) for name, chosen in settings.items()}
         if self.each:
             others = replace(scene, prompts=[Prompt("b")])
             guides["clip"] = GuidePerImage([settings["clip"].prepare(s) for s in (scene, others)])
-        request = Request(size, self.seeds, STEPS, init * 2 - 1 if self.init else None, self.skip)
+        begun = init * 2 - 1 if self.init else None
+        request = Request(size, self.seeds, STEPS, begun, self.skip, rings=self.rings)
         if self.known:
             request.constraints = [Agrees(Grey(), Grey().measure(init), until=0.6)]
         if self.regions:
@@ -159,6 +165,16 @@ CASES = {
     "guides that rest, no gradient in between": Case(
         DDIM(), interval=GuidanceInterval(SELDOM.every, "nothing")
     ),
+    "windows": Case(DPMSolver(), tiles="blend", size=LARGE),
+    "windows that shift": Case(DDIM(**TWICE), tiles="shift", size=LARGE),
+    "windows that shift, three together": Case(
+        PLMS(order=3), (7, 8, 9), mirror=MIRROR, classes=True, tiles="shift", size=LARGE
+    ),
+    "windows that shift, learned variances": Case(
+        DDPM(), init=True, skip=2, tiles="shift", size=LARGE
+    ),
+    "windows on a ring": Case(DPMSolver(eta=1), tiles="blend", size=LARGE, rings=(True, True)),
+    "a ring": Case(PLMS(), (7, 8), rings=(True, False)),
     "Disco's cutouts": Case(DDIM(), cutouts=DiscoCutouts(overview=1, inner=1, batches=1)),
     "regions": Case(DPMSolver(eta=0.5, **TWICE), regions="scene"),
     "regions of three together, in windows": Case(DDIM(**TWICE), (7, 8, 9), regions="objects"),
@@ -236,6 +252,25 @@ def test_an_image_under_a_mask_does_not_depend_on_its_batch() -> None:
     *_, alone = replace(case, seeds=(8,)).draw()
     mine, expected = together.prediction.unguided[1], alone.prediction.unguided[0]
     assert torch.allclose(mine, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("sampler", [DDIM(), DDPM(), PLMS(order=3), DPMSolver(eta=1)], ids=str)
+@pytest.mark.parametrize("tiles", ["blend", "shift"])
+def test_one_window_draws_what_no_window_draws(tiles: str, sampler: Sampler) -> None:
+    one, none = (Case(sampler, tiles=kind) for kind in (tiles, "off"))
+    for mine, expected in zip(map(parts, one.draw()), map(parts, none.draw()), strict=True):
+        assert mine.keys() == expected.keys()
+        assert all(torch.equal(mine[what], expected[what]) for what in expected)
+
+
+@pytest.mark.parametrize("tiles", ["blend", "shift"])
+def test_in_windows_an_image_is_drawn_as_alone(tiles: str) -> None:
+    """To rounding of the networks; an image's windows shift by its own random numbers."""
+    case = Case(DDPM(), (7, 8), tiles=tiles, size=LARGE, classes=True)
+    *_, together = case.draw()
+    for b, seed in enumerate(case.seeds):
+        *_, alone = replace(case, seeds=(seed,)).draw()
+        assert torch.allclose(together.x[b], alone.x[0], atol=1e-3)
 
 
 def test_a_state_is_not_changed_by_going_on() -> None:

@@ -1,0 +1,106 @@
+"""Tiles: how a canvas larger than a network's own size is divided into windows.
+
+Imports no torch. windows.py applies a network to the windows.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+TILES = ("auto", "off", "blend", "shift")
+OVERLAP = 1 / 8  # of two windows, as a share of the network's own size, at least
+LARGEST = 5 / 4  # side of a window, as a multiple of the own size, for networks of any size
+FAR_ABOVE = 4  # times the own number of pixels, from which on `auto` divides a canvas
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Windows of `side` pixels that begin at `starts`, along one axis of the canvas with `length`
+    pixels. On a `ring` the canvas goes on at its other end."""
+
+    length: int
+    side: int
+    starts: tuple[int, ...] = (0,)
+    ring: bool = False
+
+    @property
+    def beyond(self) -> int:
+        """Return how many pixels the last window covers beyond the end."""
+        return self.starts[-1] + self.side - self.length
+
+
+@dataclass(frozen=True)
+class WindowSizes:
+    """The windows that a network takes along one axis: its `own` size, and all multiples of `step`
+    up to a little more unless it is `fixed` to its own."""
+
+    own: int
+    step: int
+    fixed: bool = False
+
+    @property
+    def most(self) -> int:
+        """Return the side of the largest window."""
+        return self.own if self.fixed else math.floor(self.own * LARGEST / self.step) * self.step
+
+    def side(self, least: float) -> int:
+        """Return the side of windows that cover at least so many pixels."""
+        return self.own if self.fixed else math.ceil(least / self.step) * self.step
+
+    def whole(self, length: int, ring: bool) -> Axis:
+        """Return one window; on no ring if the network is `fixed`, because then it expects the
+        edges of a picture at those of its window."""
+        return Axis(length, length, ring=ring and not self.fixed)
+
+    def overlapping(self, length: int, ring: bool = False) -> Axis:
+        """Return windows of equal sizes and distances that overlap; one if it holds the axis."""
+        if length <= self.most:
+            return self.whole(length, ring)
+        overlap = math.ceil(self.own * OVERLAP)
+        if ring:
+            count = math.ceil(length / (self.most - overlap))
+            return on_ring(length, count, self.side(length / count + overlap))
+        count = math.ceil((length - overlap) / (self.most - overlap))
+        side = self.side((length + (count - 1) * overlap) / count)
+        starts = (k * (length - side) // (count - 1) for k in range(count))
+        return Axis(length, side, tuple(starts))
+
+    def adjacent(self, length: int, ring: bool = False) -> Axis:
+        """Return windows that overlap no more than their sizes make necessary, on a ring; one if
+        it holds the axis, on a ring if `ring`."""
+        if length <= self.most:
+            return self.whole(length, ring)
+        count = math.ceil(length / self.most)
+        return on_ring(length, count, self.side(length / count))
+
+
+def on_ring(length: int, count: int, side: int) -> Axis:
+    """Return `count` windows at equal distances on a ring."""
+    return Axis(length, side, tuple(k * length // count for k in range(count)), True)
+
+
+def divided(
+    tiles: str,
+    size: tuple[int, int],
+    own: tuple[int, int],
+    step: int,
+    fixed: bool,
+    rings: tuple[bool, bool] = (False, False),
+) -> tuple[Axis, Axis]:
+    """Return the windows across and down of a canvas of `size` (width, height) for a network whose
+    `own` size is (width, height); `step` and `fixed` as in WindowSizes; `rings`: whether the
+    canvas goes on at its other end (across, down).
+
+    With `auto`, a network that draws any size does so up to FAR_ABOVE times its own pixels, where
+    whole objects appear, and above it in windows that overlap."""
+    if tiles == "auto":
+        above = math.prod(size) > FAR_ABOVE * math.prod(own)
+        tiles = "blend" if above and not fixed else "off"
+    axes = []
+    for length, side, ring in zip(size, own, rings, strict=True):
+        sizes = WindowSizes(side, step, fixed)
+        kinds = {"off": sizes.whole, "blend": sizes.overlapping, "shift": sizes.adjacent}
+        axes.append(kinds[tiles](length, ring))
+    across, down = axes
+    return across, down
