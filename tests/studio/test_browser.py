@@ -22,9 +22,10 @@ EVIL = "<img src=x onerror=evil()><script>evil()</script>\"'`${evil()}{{7*7}}<!-
 class Page:
     """What a person does with the page, and sees of it."""
 
-    def __init__(self, browser, studio):
+    def __init__(self, browser, studio, server=None):
         self.browser, self.studio = browser, studio
-        self.server = Server(studio)
+        self.server = server or Server(studio)
+        self.patience = 30 if server is None else 240  # seconds
         self.load()
         self.script("localStorage.clear()")
         self.script("localStorage.setItem('guided-language', 'en')")
@@ -38,7 +39,9 @@ class Page:
         self.wait(lambda: self.all("#wall .card, #message:not([hidden])"))
 
     def wait(self, happens):
-        return WebDriverWait(self.browser, 30, poll_frequency=0.02).until(lambda _: happens())
+        return WebDriverWait(self.browser, self.patience, poll_frequency=0.02).until(
+            lambda _: happens()
+        )
 
     def one(self, selector):
         return self.browser.find_element(By.CSS_SELECTOR, selector)
@@ -78,6 +81,12 @@ class Page:
 
     def told(self, selector, text):
         self.wait(lambda: text in self.text(selector))
+
+    def loaded(self, selector):
+        """Waits for a picture; its width in pixels."""
+        return self.wait(
+            lambda: self.script("document.querySelector(arguments[0])?.naturalWidth", selector)
+        )
 
     def chips(self):
         return self.script("[...document.querySelectorAll('.chip')].map(c => c.innerText.trim())")
@@ -316,6 +325,7 @@ def photo(tmp_path):
 def attach(page, photo):
     page.script("document.querySelector('#file').hidden = false")
     page.one("#file").send_keys(photo)
+    page.script("document.querySelector('#file').hidden = true")
     page.wait(lambda: "start from a picture" in page.chips())
 
 

@@ -89,11 +89,15 @@ function entryOf(picture) {
   };
 }
 
-// The newest picture that has an artist or a look, as an example of it.
-export function exampleOf(group, name) {
-  let best = null;
+// For each artist or look, the newest picture that has it, alone if possible.
+export function examplesOf(group) {
+  const best = new Map();
   for (const p of pictures.values()) {
-    if (p[group]?.includes(name) && (!best || p[group].length < best[group].length || p.time > best.time)) best = p;
+    for (const name of p[group] ?? []) {
+      const other = best.get(name);
+      const better = !other || p[group].length < other[group].length || (p[group].length === other[group].length && p.time > other.time);
+      if (better) best.set(name, p);
+    }
   }
   return best;
 }

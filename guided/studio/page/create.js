@@ -29,10 +29,10 @@ export async function attachShown(file) {
 // Queues what the page shows; the input stays, to go on from.
 export async function draw(input = draft.input) {
   if (input === draft.input && !hasSubject()) return $("prompt").focus();
+  if (input === draft.input) openFew(false);
   try {
     await predict(input);
     if (document.querySelector("dialog[open]")) toast(say("queued"));  // else the queue shows it
-    if (input === draft.input) openFew(false);
   } catch (error) {
     tellError(error);
   }

@@ -28,6 +28,7 @@ export function set(name, value) {
   const setting = schema.settings.get(name);
   if (isEmpty(value) || (setting && same(value, setting.default))) delete draft.input[name];
   else draft.input[name] = value;
+  if (name === "init") delete draft.input.mask;  // it was painted over another picture
   changed();
 }
 

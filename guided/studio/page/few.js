@@ -3,7 +3,7 @@
 import { addressOf } from "/shared/pictures.js";
 import { $, el, language, say } from "/shared/words.js";
 import { check, draft, namesOf, schema, set, toggleName, valueOf } from "/page/draft.js";
-import { exampleOf } from "/page/collection.js";
+import { examplesOf } from "/page/collection.js";
 import { initRows } from "/page/init.js";
 import { chipText, labelOf, row } from "/page/labels.js";
 import { openRegions } from "/page/regions.js";
@@ -52,31 +52,33 @@ function modelRow() {
   }))));
 }
 
-function nativeSize() { return models.get(valueOf("model"))?.size ?? check.answer?.size ?? [512, 512]; }
+// The size that the model draws best; null as long as it is not known.
+function nativeSize() { return models.get(valueOf("model"))?.size ?? null; }
 
 function sizeRow() {
   const value = draft.input.size ?? null;
-  const [width, height] = value === null ? check.answer?.size ?? nativeSize() : Array.isArray(value) ? value : [value, value];
-  const side = Math.max(...nativeSize());
+  const size = value ?? check.answer?.size ?? nativeSize() ?? "";
+  const [width, height] = Array.isArray(size) ? size : [size, size];
+  const side = Math.max(...nativeSize() ?? [0]);
   const unit = side <= 64 ? 8 : side <= 128 ? 16 : 64;
   const fit = (length) => Math.max(unit, Math.round(length / unit) * unit);
-  const shapes = SHAPES.map(([name, across, down]) => {
+  const shapes = (side ? SHAPES : []).map(([name, across, down]) => {
     const scale = side / Math.sqrt(across * down);
-    const size = [fit(across * scale), fit(down * scale)];
+    const wanted = [fit(across * scale), fit(down * scale)];
     return el("button", {
-      type: "button", "aria-pressed": String(size[0] === width && size[1] === height), data: { key: `shape-${name}` },
-      onclick: () => set("size", size), title: say("pixels", ...size),
+      type: "button", "aria-pressed": String(wanted[0] === width && wanted[1] === height), data: { key: `shape-${name}` },
+      onclick: () => set("size", wanted), title: say("pixels", ...wanted),
     }, shapeIcon(across, down), el("span", { textContent: say(name) }));
   });
-  const side_ = (name, present, other) => el("input", {
+  const field = (name, present, other) => el("input", {
     type: "number", min: unit, step: unit, value: present, "aria-label": say(name), data: { key: name }, class: "short",
     onchange: (event) => {
       const length = Number(event.target.value);
       if (length > 0) set("size", name === "width" ? [length, other] : [other, length]);
     },
   });
-  return row("size", say("size"), el("span", { class: "group", role: "group", "aria-label": say("size") }, ...shapes),
-    el("span", { class: "pair" }, side_("width", width, height), "×", side_("height", height, width)));
+  return row("size", say("size"), side ? el("span", { class: "group", role: "group", "aria-label": say("size") }, ...shapes) : "",
+    el("span", { class: "pair" }, field("width", width, height), "×", field("height", height, width)));
 }
 
 function shapeIcon(across, down) {
@@ -166,10 +168,11 @@ function tilesOf(group, chosen) {
     const wanted = searched[group].toLowerCase();
     const fits = ({ name, about, label }) =>
       [name, about, ...Object.values(label ?? {})].join(" ").toLowerCase().includes(wanted);
-    const rank = ({ name }) => chosen.includes(name) ? 2 : exampleOf(group, name) ? 1 : 0;
+    const examples = examplesOf(group);
+    const rank = ({ name }) => chosen.includes(name) ? 2 : examples.has(name) ? 1 : 0;
     const found = (schema.choices[group] ?? []).filter(fits);
     found.sort((a, b) => rank(b) - rank(a));
-    tiles.replaceChildren(...found.slice(0, MOST).map((one) => tile(group, one, chosen.includes(one.name))));
+    tiles.replaceChildren(...found.slice(0, MOST).map((one) => tile(group, one, chosen.includes(one.name), examples.get(one.name))));
     rest.textContent = found.length > MOST ? say("more", found.length - MOST) : "";
   };
   fill();
@@ -181,8 +184,8 @@ function tilesOf(group, chosen) {
     }), tiles, rest);
 }
 
-function tile(group, { name, about }, on) {
-  const example = exampleOf(group, name), label = labelOf(group, name);
+function tile(group, { name, about }, on, example) {
+  const label = labelOf(group, name);
   const face = example ? el("img", { src: addressOf.thumb(example), alt: "", loading: "lazy" })
     : el("span", { class: "initial", textContent: [...label][0] ?? "" });
   return el("button", {

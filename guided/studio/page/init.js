@@ -15,7 +15,6 @@ export async function attach(file) {
   try {
     const { value } = await upload(file);
     set("init", value);
-    set("mask", undefined);  // it was of another picture
     return true;
   } catch (error) {
     if (error instanceof Refused && error.status !== 422) toast(`${say("badPicture")} ${error.message}`, null, "bad");
@@ -71,11 +70,11 @@ function removal(name) {
 }
 
 function strengthRow() {
-  const value = valueOf("strength");
-  const told = el("output", { textContent: value ?? "0.5" });
+  const value = valueOf("strength"), usual = "mask" in draft.input ? 1 : 0.5;
+  const told = el("output", { textContent: value ?? usual });
   return row("strength", say("strength"), el("span", { class: "soft", textContent: say("strengthLow") }),
     el("input", {
-      type: "range", min: 0.05, max: 1, step: 0.05, value: typeof value === "number" ? value : 0.5,
+      type: "range", min: 0.05, max: 1, step: 0.05, value: typeof value === "number" ? value : usual,
       "aria-label": say("strength"), data: { key: "strength" },
       oninput: (event) => { told.textContent = event.target.value; },
       onchange: (event) => set("strength", Number(event.target.value)),

@@ -10,7 +10,7 @@ import { forgetOne, inTrash, readAll, readNewest, readOne } from "/page/collecti
 import { compareWith, first, showChoosing, stopChoosing } from "/page/compare.js";
 import { attachShown, draw, openCreate, refreshCreate } from "/page/create.js";
 import { askSoon, openDraft } from "/page/draft.js";
-import { openFew, takeModels } from "/page/few.js";
+import { openFew, refreshFew, takeModels } from "/page/few.js";
 import { openForm } from "/page/form.js";
 import { icon } from "/page/icons.js";
 import { queueEvents, readQueue, showQueue, tick } from "/page/queue.js";
@@ -178,6 +178,7 @@ async function start() {
   openVerbs(soon);
   openCreate();
   const wall = readAll(soon).then(openFromAddress);
+  get("/models").then(({ models }) => { takeModels(models); refreshFew(); }, () => {});
   await Promise.all([openSession(), openDraft(), readQueue()]);
   refresh();
   follow({
@@ -185,7 +186,6 @@ async function start() {
     found: () => { $("offline").hidden = true; }, lost: () => { $("offline").hidden = false; },
   });
   setInterval(tick, 1000);
-  get("/models").then(({ models }) => { takeModels(models); refreshCreate(); }, () => {});
   await wall;
 }
 

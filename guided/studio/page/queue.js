@@ -39,7 +39,7 @@ export const queueEvents = {
     showQueue();
   },
   progress(told) { update(told.prediction, { ...told, progress: told.progress, told: Date.now() }); },
-  preview(told) { update(told.prediction, { preview: told.url, picture: told.picture, step: told.step }); },
+  preview(told) { update(told.prediction, { preview: told.url }); },
   metrics(told) {
     if (!items.has(told.prediction) || typeof told.similarity !== "number") return;
     if (curves.get(told.prediction)?.picture !== told.picture) curves.set(told.prediction, { picture: told.picture, points: [] });
@@ -143,7 +143,7 @@ function fill({ parts }, item) {
   }
   parts.bar.value = item.progress ?? 0;
   parts.told.textContent = toldOf(item);
-  parts.logs.textContent = item.logs?.[item.logs.length - 1] ?? "";
+  parts.logs.textContent = (item.logs?.[item.logs.length - 1] ?? "").replace(/^WARNING:? /, "");
   const curve = curves.get(item.id);
   if (curve?.points.length > 1) parts.curve.replaceChildren(spark(curve.points), el("b", { textContent: curve.points.at(-1)[1].toFixed(3) }));
 }

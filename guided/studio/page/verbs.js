@@ -99,7 +99,6 @@ async function vary(p) {
 
 function take(name, value) {
   set(name, value);
-  if (name === "init") set("mask", undefined);
   lightbox.close();
   window.scrollTo({ top: 0 });
   openFew(true, name);
