@@ -155,6 +155,8 @@ class Unhurried(AllocationCounter):
         [],
         ["cutouts=disco", "cutouts.batches=1", "generator.sees=blend"],
         ["cutouts=discoart", "cutouts.batches=1", "guide=[clip,range,saturation,smooth]"],
+        ["generator=tfg", "generator.samples=2", "generator.relative=0.1"],
+        ["generator=dsg"],
     ],
 )
 def test_a_guided_step_waits_for_no_gpu(words: list[str]) -> None:

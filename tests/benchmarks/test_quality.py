@@ -1,11 +1,12 @@
 """Quality against time: what is compared, and what is on the front."""
 
+import json
 import xml.etree.ElementTree as ET
 
 import pytest
 
 from benchmarks import scatter
-from benchmarks.quality import VARIANTS, Settings, compared, on_front, rows, verdict
+from benchmarks.quality import VARIANTS, Settings, compared, on_front, report, rows, verdict
 from guided.cli.main import compose
 from guided.config.plan import Plan
 from guided.errors import BadInput
@@ -55,6 +56,43 @@ def test_small_differences_are_ties() -> None:
     found = verdict([0.9, 0.5, 0.505, 0.1], [0.1, 0.5, 0.5, 0.2], tie=0.01)
     assert (found["better"], found["worse"], found["ties"]) == (1, 1, 2)
     assert found["p"] == 1
+
+
+class NamedJudge:
+    """All of a judge that a report asks for."""
+
+    def __init__(self, name: str, family: str) -> None:
+        self.name, self.family = name, family
+
+
+def results(name: str, seconds: float, *chances: list[float]) -> dict:
+    """Return what was found about a setting by each of some judges."""
+    judges = {
+        f"judge{n}": {"first": 0.5, "five": 1.0, "chance": sum(c) / len(c), "diversity": 0.25}
+        | {"chances": c}
+        for n, c in enumerate(chances)
+    }
+    return {"settings": name, "seconds": seconds, "folder": name, "judges": judges}
+
+
+def test_each_judge_has_a_table_and_one_family_alone_is_told(
+    tmp_path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    same, better = [0.5] * 8, [0.9] * 8
+    found = [results("default", 4, same, same), results("new", 2, better, same)]
+    judges = [NamedJudge("judge0", "a"), NamedJudge("judge1", "b")]
+    report(Settings(), judges, tmp_path, found)
+    text = capsys.readouterr().out
+    tables = text.split("\njudge ")[1:]
+    assert [table.split()[0] for table in tables] == ["judge0", "judge1"]
+    assert "8/0/0  0.008" in tables[0] and "0/0/8  1.000" in tables[1]
+    assert "one family" not in text
+    kept = json.loads((tmp_path / "quality.json").read_text())
+    assert kept["families"] == {"judge0": "a", "judge1": "b"} and kept["pictures"] == 8
+    assert [line["judges"]["judge0"]["front"] for line in kept["variants"]] == [False, True]
+    assert (tmp_path / "quality.svg").exists()
+    report(Settings(), judges[:1], tmp_path, found)
+    assert "one family of judges only" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
