@@ -427,6 +427,7 @@ class Run:
     steps: int  # of each image, that are taken
     enlarge: Enlarge
     look: Look | None = None
+    compare: Compare | None = None
     overall: Overall | None = None  # how the batch is doing that this is a part of
     shares: Sequence[float] = ()  # of a picture's work after each step; empty: all take as long
     upscale: int = 1  # factor of the finished picture's size, beside that of the output
@@ -443,6 +444,25 @@ class Overall(Protocol):
         """Return the time left as text, empty if unknown; `part` of the pictures at hand is
         drawn."""
         ...
+
+
+@dataclass
+class ComparedCutouts:
+    """Cutouts of an image for a CLIP, and how alike it finds each to each of its prompts."""
+
+    clip: str  # its name
+    prompts: list[Prompt]
+    views: Tensor  # (N, 3, h, w)
+    cosines: Tensor  # (N, P)
+
+
+class Compare(Protocol):
+    """Makes cutouts of an image (1, 3, H, W) for each CLIP that reads a prompt, and compares them
+    with its prompts."""
+
+    def __call__(
+        self, image: Tensor, prompts: list[Prompt], progress: float, seed: int
+    ) -> list[ComparedCutouts]: ...
 
 
 class Look(Protocol):

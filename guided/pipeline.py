@@ -14,9 +14,12 @@ from weakref import ref
 
 from guided.config.plan import Plan
 from guided.generators.settings import LoadContext
+from guided.guides.comparison import compared
 from guided.guides.ranking import score
 from guided.interfaces import (
     ClipModel,
+    Compare,
+    ComparedCutouts,
     Frame,
     Guide,
     LoadedGenerator,
@@ -27,7 +30,7 @@ from guided.interfaces import (
 )
 from guided.models.model_cache import ModelCache
 from guided.oom import MemoryPolicy
-from guided.prompts.prompt import Prompt
+from guided.prompts.prompt import Prompt, meant_for
 
 if TYPE_CHECKING:
     import torch
@@ -182,6 +185,23 @@ class Pipeline:
         return lambda image, progress, seed: [
             views(image, size, progress, seed).views for size in sizes
         ]
+
+    def compare(self, plan: Plan) -> Compare:
+        """Return a function that compares cutouts like those that the guides see with prompts, for
+        outputs."""
+        sampler = plan.cutouts.prepare()
+
+        def compare(
+            image: Tensor, prompts: list[Prompt], progress: float, seed: int
+        ) -> list[ComparedCutouts]:
+            own = {name: meant_for(prompts, name) for name in self.clips}
+            return [
+                compared(name, clip, sampler(image, clip.size, progress, seed).views, own[name])
+                for name, clip in self.clips.items()
+                if own[name]
+            ]
+
+        return compare
 
     def frames(self, plan: Plan) -> Iterator[Frame]:
         """Yield the frames of all images. Image k has seed + k and its own stream of random

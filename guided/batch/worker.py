@@ -124,6 +124,7 @@ class WorkerSession:
             steps=plan.steps - plan.skip,
             enlarge=enlarging(pipeline.enlarger, plan.rings),
             look=pipeline.look(plan),
+            compare=pipeline.compare(plan),
             overall=self.throughput,
             shares=shares(plan),
             upscale=plan.upscale or 1,

@@ -26,6 +26,7 @@ KINDS = {
     "guide/saturation": "guided.guides.regularisers.Saturation",
     "guide/smooth": "guided.guides.regularisers.Smooth",
     "output/cuts": "guided.outputs.cuts.Cuts",
+    "output/explain": "guided.outputs.explain.Explain",
     "output/metrics": "guided.outputs.metrics.Metrics",
     "output/progress": "guided.outputs.progress.Progress",
     "output/sheet": "guided.outputs.sheet.Sheet",

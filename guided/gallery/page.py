@@ -13,6 +13,7 @@ import logging
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from guided.gallery import script
 from guided.runs import files
@@ -58,33 +59,41 @@ def warn_of_foreign_page(path: Path) -> None:
 @cache
 def render() -> str:
     """Return the page's HTML."""
+    style = source("style.css")
+    program = "".join(MODULES.sub("", source(f"{name}.js")) for name in SCRIPTS)
+    program = f'"use strict";\n{{\n{program}}}\n'
+    # The page's own script may load the data; no other script may run.
+    own = f"{digest(program)} 'strict-dynamic'"
+    return template("page.html").render(
+        style=Trusted(style), program=Trusted(program), policy=policy(style, own)
+    )
+
+
+def template(name: str) -> Any:
+    """Return the template of a page, which escapes every text that is not Trusted."""
     import jinja2  # slow to import, and needed once in a batch
 
-    loader = jinja2.FileSystemLoader(SOURCES)
     environment = jinja2.Environment(
-        loader=loader,
+        loader=jinja2.FileSystemLoader(SOURCES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
-    style = source("style.css")
-    program = "".join(MODULES.sub("", source(f"{name}.js")) for name in SCRIPTS)
-    program = f'"use strict";\n{{\n{program}}}\n'
-    return environment.get_template("page.html").render(
-        style=Trusted(style),
-        program=Trusted(program),
-        policy="; ".join(
-            (
-                "default-src 'none'",
-                "img-src 'self' file:",
-                "media-src 'self' file:",
-                # The page's own script may load the data; no other script may run.
-                f"script-src {digest(program)} 'strict-dynamic'",
-                f"style-src {digest(style)}",
-                "base-uri 'none'",
-                "form-action 'none'",
-            )
-        ),
+    return environment.get_template(name)
+
+
+def policy(style: str, scripts: str = "'none'") -> str:
+    """Return the content security policy of a page with this style and these scripts."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "img-src 'self' file:",
+            "media-src 'self' file:",
+            f"script-src {scripts}",
+            f"style-src {digest(style)}",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
     )
 
 

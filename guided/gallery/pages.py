@@ -16,13 +16,22 @@ from typing import Any
 from filelock import Timeout
 
 from guided.errors import BadInput
-from guided.gallery import axes, page, plots, reading, script, thumbs
+from guided.gallery import axes, explanation, page, plots, reading, script, thumbs
 from guided.gallery.making import Making
 from guided.gallery.overview import join, root_of
 from guided.gallery.reading import Batch, Picture
 from guided.gallery.script import DATA, VERSION, link
 from guided.runs.files import lock, refuse_link
-from guided.runs.layout import CUTS, FILMS, METRICS, OTHERS, STEPS, STRIPS, film_name
+from guided.runs.layout import (
+    CUTS,
+    EXPLAIN,
+    FILMS,
+    METRICS,
+    OTHERS,
+    STEPS,
+    STRIPS,
+    film_name,
+)
 from guided.runs.manifest import RUNNING
 from guided.untrusted.typed_paths import similar
 
@@ -35,7 +44,7 @@ WAIT = 10.0  # seconds for another worker that writes, at the end of a run; a st
 DEEPEST = 3  # levels of folders that are searched for batches
 GRACE = 120.0  # seconds without a sign of life, after which the page has a batch as stopped, ...
 GRACE_STEPS = 5  # ... and this many steps, which take minutes on slow machines
-PARTS = {THUMBS, STEPS, STRIPS, CUTS, OTHERS}  # folders of a batch, which are no batches
+PARTS = {THUMBS, STEPS, STRIPS, CUTS, EXPLAIN, OTHERS}  # folders of a batch, which are no batches
 
 
 def update(folder: Path, now: bool = False, step: float = 0.0) -> None:
@@ -166,6 +175,7 @@ def make_thumbs(folder: Path, fresh: list[Picture], making: Making) -> dict[int,
             log.warning("%s has no thumbnail: %s", path, error)
             continue
         detail = making.details(p.number, path, sizes[p.number], curves[p.number])
+        detail["explained"] = explanation.write(folder, p.number)
         script.save(folder / THUMBS / f"{p.number:04d}.js", detail)
     return sizes
 

@@ -6,7 +6,6 @@ Files are untrusted: values of the wrong type are ignored, and pictures without 
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -15,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from guided.errors import BadInput
+from guided.errors import BadInput, is_finite
 from guided.prompts.prompt import unwanted, wanted
 from guided.prompts.region_prompts import parse
 from guided.runs import record
@@ -242,4 +241,4 @@ def whole(value: Any) -> int | None:
 
 def finite(value: Any) -> float | None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if number and math.isfinite(value) else None
+    return float(value) if number and is_finite(value) else None

@@ -14,6 +14,8 @@ METRICS = "metrics.jsonl"
 STEPS = "steps"  # previews while a picture is drawn
 STRIPS = "strips"  # rows of the contact sheet
 CUTS = "cuts"  # cutouts as CLIP might be shown them
+EXPLAIN = "explain"  # pages that explain how a picture came about, and their pictures
+BACK, PUSH, NOISY, CUT = "back", "push", "noisy", "cut"  # kinds of those pictures
 OTHERS = "others"  # pictures that are not among the best `keep`
 JOBS = "jobs"  # files of Hydra's launchers
 WORK = ".work"  # locks, checkpoints and frames of unfinished pictures
@@ -43,6 +45,16 @@ def film_name(number: int, format: str) -> str:
 def step_name(number: int, step: int) -> str:
     """Return the name of a file about one step of a picture, in the folders STEPS and CUTS."""
     return f"{number:04d}_{step:04d}.png"
+
+
+def explain_path(folder: Path, number: int) -> Path:
+    """Return the data of the page that explains picture `number`, in the folder EXPLAIN."""
+    return folder / f"{number:04d}.jsonl"
+
+
+def explain_picture(number: int, step: int, kind: str, *numbers: int) -> str:
+    """Return the name of a small picture of a page that explains."""
+    return "_".join([f"{number:04d}", f"{step:04d}", kind, *map(str, numbers)]) + ".webp"
 
 
 def strip_path(folder: Path, number: int) -> Path:

@@ -177,5 +177,6 @@ function fillMaking(stage, panel, p, making) {
     stage.append(playing);
   }
   if (plots.length) place.append(el("h3", { textContent: say("making") }), el("div", { class: "plots" }, ...plots));
+  if (making.explained === true) place.append(linkNode(addressOf.explained(p), `${say("explained")} ›`));
   if (making.settings.length) place.append(settingsNode(making.settings));
 }

@@ -1,6 +1,6 @@
 // The pictures of the page, and what is said of one.
 
-import { say } from "./words.js";
+import { language, say } from "./words.js";
 
 export const pictures = new Map();  // id -> picture
 export let batches = [];
@@ -55,6 +55,7 @@ export function isAbsent(p) {
 export const addressOf = {
   full: (p) => p.file && p.batch.folder + p.file,
   thumb: (p) => p.size && `${p.batch.folder}thumbs/${pad(p.number)}.webp?${p.time}`,
+  explained: (p) => `${p.batch.folder}explain/${pad(p.number)}${language === "zh" ? ".zh" : ""}.html`,
   making: (p) => p.size && `${p.batch.folder}thumbs/${pad(p.number)}.js?${p.time}`,
   preview: (p) => p.preview && p.batch.folder + p.preview,
   step: (p, file) => p.batch.folder + file,

@@ -22,7 +22,7 @@ export const WORDS = {
     alt: "Picture {0}: {1}", keys: "/ search · arrows move · Enter opens · Esc closes",
     missing: "gallery-data.js cannot be read. “python run.py gallery={0}” makes it again.",
     similarity: "similarity", gradient: "gradient", loss: "loss: {0}",
-    scrub: "Step of the making", waiting: "waiting",
+    scrub: "Step of the making", waiting: "waiting", explained: "How this picture came about, explained",
   },
   zh: {
     gallery: "全部作品", language: "English", search: "搜索提示词（/）", sort: "排序",
@@ -45,7 +45,7 @@ export const WORDS = {
     alt: "图 {0}：{1}", keys: "/ 搜索 · 方向键移动 · Enter 打开 · Esc 关闭",
     missing: "无法读取 gallery-data.js。运行 “python run.py gallery={0}” 可重新生成。",
     similarity: "相似度", gradient: "梯度", loss: "损失：{0}",
-    scrub: "绘制的步骤", waiting: "等待",
+    scrub: "绘制的步骤", waiting: "等待", explained: "这幅画是怎么画出来的",
   },
 };
 
