@@ -77,7 +77,8 @@ def parse(
     if not as_list(prompt) and not as_list(image_prompt) and not regions:
         raise BadInput('prompt is empty: say what to draw, as in prompt="a red heart"')
     if not any(prompt.at(k / 1000) for prompt in prompts for k in range(1001)):
-        raise BadInput(f"prompt={shown(prompt)}: every weight is 0, so nothing would be drawn")
+        asked = f"prompt={shown(prompt)}" if as_list(prompt) else "regions"
+        raise BadInput(f"{asked}: every weight is 0, so nothing would be drawn")
     warn_of_gaps(prompts)
     return prompts
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from guided.errors import BadInput, nearest, not_one_of, shown
+from guided.prompts import lists
 from guided.prompts import prompt as prompts
 from guided.prompts.prompt import Prompt, as_list, spelt_out
 from guided.prompts.regions import LAYOUTS, Region, Size, boxes, read_box
@@ -54,8 +55,12 @@ def numbered(read: Sequence[Prompt]) -> list[Prompt]:
 
 def read_regions(value: Any, layout: str | None) -> list[Prompt]:
     """Return the prompts of the setting `regions`."""
-    items = as_list(spelt_out(value, "regions"))
-    return [read_region(item, layout) for item in items]
+    if isinstance(value, str):
+        try:
+            value = lists.read(value, escapes=False) or value
+        except ValueError as error:
+            raise BadInput(f"regions={shown(value)} has {error}") from error
+    return [read_region(item, layout) for item in as_list(value)]
 
 
 def read_region(item: Any, layout: str | None) -> Prompt:
@@ -114,7 +119,8 @@ def split(prompt: Any, layout: str) -> list[Prompt]:
     parts = [part for item in as_list(read) for part in parts_of(item)]
     if len(parts) < 2:
         raise BadInput(
-            f"layout={layout} places several prompts, as in {PARTED}, or regions={EXAMPLE[8:]}"
+            f"layout={layout} places several prompts, as in {PARTED}, or "
+            "regions=[{prompt: a cat}, {prompt: a tree}]"
         )
     return [replace(prompts.read(part, "prompt"), region=Region(slot=0)) for part in parts]
 

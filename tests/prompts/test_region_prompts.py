@@ -29,6 +29,7 @@ def test_the_text_of_a_list_of_regions_is_read_in_every_script():
     text = "[{box: [0,0,0.5,1], prompt: a tree, weight: 2}, {mask: sky.png, prompt: 太阳}]"
     expected = [Prompt("a tree", 2, region=LEFT), Prompt("太阳", region=Region(mask="sky.png"))]
     assert parse(None, regions=text) == expected
+    assert parse(None, regions="{box: [0,0,0.5,1], prompt: a tree:2}") == expected[:1]
     assert parse(None, regions="[{box：[0,0,0.5,1]，prompt：a tree:2}]") == expected[:1]
     assert parse(None, regions='[{"box": [0, 0, 0.5, 1], "prompt": "a tree:2"}]') == expected[:1]
 
@@ -90,6 +91,12 @@ def test_a_layout_places_a_list_and_the_regions_that_have_no_place():
         ({"regions": [{"box": [0, 0, 1, 1], "prompt": ["a", "b"]}]}, "is one text"),
         ({"regions": [{"box": [0, 0, 1, 1], "prompt": "a", "weight": "x"}]}, "weight"),
         ({"regions": [{"box": [0, 0, 1, 1], "prompt": "a", "from": 0.9, "until": 0.2}]}, "until"),
+        (
+            {"regions": [{"box": [0, 0, 1, 1], "prompt": "a", "weight": 0}]},
+            "^regions: every weight",
+        ),
+        ({"regions": "[{box: [0,0,1,1], prompt: a, prompt: b}]"}, "regions=.* has a key twice"),
+        ({"regions": "[{box: [0,0,1,1], prompt: a]"}, "which is no region, as in"),
         ({"regions": ["a tree"]}, r"a tree in it, which is no region, as in regions=\[\{box"),
         ({"regions": [{"box": [0, 0, 1, 1], "prompt": "a"}] * 65}, "65 regions are more than"),
         ({"prompt": "a cat", "layout": "row"}, r'several prompts, as in prompt="a cat \| a tree"'),
