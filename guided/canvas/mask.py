@@ -19,8 +19,9 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 from guided.canvas.drawing import is_drawing
 from guided.canvas.init import Init, Photo
 from guided.canvas.mask_settings import MaskSettings
-from guided.errors import BadInput, check_number, is_number, shown
+from guided.errors import BadInput, check_number, shown
 from guided.images import open_alpha, open_picture
+from guided.prompts.regions import Region, read_box
 from guided.schedule import Schedule, schedule
 
 if TYPE_CHECKING:
@@ -169,20 +170,9 @@ def placed(picture: Image.Image, fit: str, size: tuple[int, int]) -> Image.Image
 def box_mask(box: Sequence[Any], size: tuple[int, int]) -> Image.Image:
     """Return a mask that is white in a box (left, top, right, bottom) in shares of `size`. Raise
     BadInput for a box that is outside the canvas or empty."""
-    name = f"mask={shown(list(box))}"
-    if len(box) != 4 or not all(is_number(share) for share in box):
-        raise BadInput(f"{name} must be {BOX}")
-    left, top, right, bottom = (min(max(float(share), 0.0), 1.0) for share in box)
-    inside = [left, top, right, bottom] == [float(share) for share in box]
-    if not inside or left >= right or top >= bottom:
-        near = f"{left:g},{top:g},{right:g},{bottom:g}"
-        nearest = f"; the nearest is mask=[{near}]" if left < right and top < bottom else ""
-        raise BadInput(f"{name} must be {BOX}, each from 0 to 1{nearest}")
-    width, height = size
-    x, y = min(round(left * width), width - 1), min(round(top * height), height - 1)
-    end = (max(round(right * width) - 1, x), max(round(bottom * height) - 1, y))
+    left, top, right, bottom = Region(read_box("mask", list(box))).pixels(size)
     mask = Image.new("L", size, 0)
-    ImageDraw.Draw(mask).rectangle((x, y, *end), fill=255)
+    ImageDraw.Draw(mask).rectangle((left, top, right - 1, bottom - 1), fill=255)
     return mask
 
 

@@ -46,8 +46,9 @@ class Part:
         cutouts = scene.cutouts
         if region is None and isinstance(cutouts, Cutouts):
             cutouts = replace(cutouts, area="whole")  # the middle is no more than one of regions
-        mask = scene.mask if region is None else None  # a region's cutouts are its own
-        own = replace(scene, prompts=prompts, cutouts=cutouts, mask=mask)
+        own = replace(scene, prompts=prompts, cutouts=cutouts)
+        if region is not None:  # its cutouts are its own, and its edges do not meet
+            own = replace(own, mask=None, rings=(False, False))
         return cls(region, prompts, ClipSimilarity.prepare(own, settings))
 
     def view(self, image: Tensor) -> RegionView:

@@ -15,7 +15,7 @@ from guided.errors import BadInput, is_number, shown
 Box = tuple[float, float, float, float]  # left, top, right, bottom in shares of the picture
 Size = tuple[int, int]  # width, height in pixels
 LAYOUTS = ("row", "grid", "scatter")
-BOX = "[left,top,right,bottom] in shares of the picture, each from 0 to 1, as in [0,0,0.5,1]"
+BOX = "a box [left,top,right,bottom] in shares of the picture, each from 0 to 1, as in [0,0,0.5,1]"
 SPREAD = 1.3  # cells of a canvas for each region that is scattered over it
 FILLED = 0.6  # share of the canvas that scattered regions cover, at most
 PLACES = 30  # for each scattered region, of which the one is taken that overlaps least
@@ -55,8 +55,8 @@ def read_box(setting: str, value: Any) -> Box:
     left, top, right, bottom = inside = tuple(min(max(float(share), 0.0), 1.0) for share in value)
     filled = left < right and top < bottom
     if not filled or any(here != there for here, there in zip(inside, value, strict=True)):
-        near = f"; the nearest is [{','.join(f'{share:g}' for share in inside)}]" * filled
-        raise BadInput(f"{name} must be {BOX}{near}")
+        near = f"{setting.split()[-1]}=[{','.join(f'{share:g}' for share in inside)}]"
+        raise BadInput(f"{name} must be {BOX}{f'; the nearest is {near}' * filled}")
     return left, top, right, bottom
 
 

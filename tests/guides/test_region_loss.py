@@ -104,3 +104,15 @@ def test_the_prompt_of_the_whole_picture_sees_all_of_it():
     middle = Cutouts(overview=1, inner=0, augment=False, area="middle")
     made = guide(Prompt("a field"), Prompt("a tree", region=LEFT), cutouts=middle)
     assert made(picture(32), 0.5, RandomStreams([1])).grad[..., 16:].any()
+
+
+def test_the_cutouts_of_a_region_are_not_rolled_where_edges_of_the_picture_meet():
+    scene = Scene(
+        [Prompt("a field"), Prompt("a tree", region=LEFT)],
+        {"0": LinearClip()},
+        STILL,
+        torch.device("cpu"),
+        rings=(True, True),
+    )
+    whole, region = (part.guide for part in ClipGuide().prepare(scene).parts)
+    assert whole.rings == (True, True) and region.rings == (False, False)

@@ -81,7 +81,7 @@ def test_a_layout_places_a_list_and_the_regions_that_have_no_place():
     ("given", "said"),
     [
         ({"regions": [{"prompt": "a"}]}, "has neither box nor mask.* layout=row places"),
-        ({"regions": [{"box": [0, 0, 2, 1], "prompt": "a"}]}, r"the nearest is \[0,0,1,1\]"),
+        ({"regions": [{"box": [0, 0, 2, 1], "prompt": "a"}]}, r"the nearest is box=\[0,0,1,1\]"),
         ({"regions": [{"box": [0, 0, 1, 1]}]}, "a region has a prompt"),
         ({"regions": [{"box": [0, 0, 1, 1], "prompt": " "}]}, "is empty"),
         ({"regions": [{"box": [0, 0, 1, 1], "mask": "m.png", "prompt": "a"}]}, "not both"),

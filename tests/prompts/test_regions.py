@@ -34,12 +34,12 @@ def test_boxes_side_by_side_share_no_pixel_and_leave_none():
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("left", r"box=left must be \[left,top,right,bottom\]"),
+        ("left", r"box=left must be a box \[left,top,right,bottom\]"),
         ([0, 0, 1], r"box=\[0, 0, 1\] must be"),
         ([0, 0, 1, "x"], "must be"),
         ([0, 0, 1, True], "must be"),
-        ([0, 0, 1.5, 1], r"the nearest is \[0,0,1,1\]"),
-        ([-1, 0, 0.5, 2], r"the nearest is \[0,0,0.5,1\]"),
+        ([0, 0, 1.5, 1], r"the nearest is box=\[0,0,1,1\]"),
+        ([-1, 0, 0.5, 2], r"the nearest is box=\[0,0,0.5,1\]"),
         ([0.5, 0, 0.5, 1], r"each from 0 to 1, as in \[0,0,0.5,1\]$"),
         ([0.9, 0, 0.1, 1], r"each from 0 to 1, as in \[0,0,0.5,1\]$"),
         ([math.nan, 0, 1, 1], "must be"),
