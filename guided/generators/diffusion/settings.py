@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from guided.diffusion.guidance_method import GuidanceMethod
     from guided.generators.diffusion.generator import DiffusionGenerator
 
+log = logging.getLogger(__name__)
 SEES = ("pred", "blend")
 THROUGH = ("unet", "straight")
 BETWEEN = ("again", "nothing")
@@ -131,7 +133,11 @@ class Diffusion(GeneratorSettings):
         return next(iter(names), "rho" if paths else "")
 
     def check(self, sampler: SamplerSettings) -> None:
-        """Raise BadInput if guidance turns noise that the sampler does not draw."""
+        """Raise BadInput if guidance turns noise that the sampler does not draw; warn of settings
+        without effect."""
+        for name, needed in (("samples", "smoothing"), ("iterations", "mu")):
+            if getattr(self, name).highest > 1 and always_zero(getattr(self, needed)):
+                log.warning("generator.%s has no effect while generator.%s is 0", *(name, needed))
         if not always_zero(self.spherical) and not sampler.draws_noise:
             raise BadInput(
                 "generator.spherical turns the sampler's fresh noise, and this sampler adds none; "

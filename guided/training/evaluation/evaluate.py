@@ -87,7 +87,7 @@ class Side:
     def named(cls, name: str, overrides: list[str], out: Path) -> Side:
         """Return the side of some overrides. Raises BadInput if run.py would refuse them."""
         try:
-            cfg = compose(["prompt=x", *overrides])
+            cfg = compose(["prompt=a sun", *overrides])
             plan = Plan.read(cfg)
         except BAD as error:
             raise BadInput(say(error)) from error

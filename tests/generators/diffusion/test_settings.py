@@ -154,6 +154,15 @@ def test_turned_noise_needs_a_sampler_that_draws_some(sampler):
         Diffusion(spherical=0.3).check(sampler)
 
 
+def test_repetitions_without_what_they_repeat_are_told(caplog):
+    Diffusion(samples=2, smoothing=0.1, iterations=3, mu=[[0, 0], [0.5, 1]]).check(DDIM())
+    Diffusion().check(DDIM())
+    assert not caplog.text
+    Diffusion(samples=2, iterations=[[0, 1], [0.5, 2]]).check(DDIM())
+    assert "generator.samples has no effect while generator.smoothing is 0" in caplog.text
+    assert "generator.iterations has no effect while generator.mu is 0" in caplog.text
+
+
 def test_networks_are_loaded_once_for_rows_that_share_a_cache(context):
     first, second = Diffusion().load(context), Diffusion(clamp=9).load(context)
     assert first.networks().keys() == {"U-Net", "secondary"}
