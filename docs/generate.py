@@ -24,8 +24,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from guided import errors
-from guided.config import card_list, kinds, presets
+from guided.config import card_list, described, kinds, presets
 from guided.config.composition import compose
+from guided.config.described import allowed, help_of, source_comment
 from guided.config.plan import Plan
 from guided.config.schema import FIRST, NODES, Config
 from guided.disco import table as disco_table
@@ -35,9 +36,6 @@ from guided.paths import conf_folder
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-# A value that no setting accepts, so that the program's own message tells what it accepts.
-IMPOSSIBLE = (-1e30, "?", ["?"], [-1])
-ALLOWED = re.compile(r"must be (.+)$|is not one of (.+)$", re.DOTALL)
 PROBED = (
     *(
         "seed",
@@ -230,12 +228,6 @@ def settings_inside(name: str, cls: type) -> list[tuple[str, ...]]:
     return lines
 
 
-def help_of(field: dataclasses.Field[Any]) -> str:
-    """Return the meaning of a setting as --help prints it; "" if its field has none."""
-    traits = field.metadata.get("setting")
-    return traits.help if traits else str(field.metadata.get("help", ""))
-
-
 def top_range(field: dataclasses.Field[Any]) -> str:
     """Return the allowed values of a setting at the top as the program's message tells them."""
     if field.type in (bool, "bool"):
@@ -255,15 +247,6 @@ def top_range(field: dataclasses.Field[Any]) -> str:
 def base() -> DictConfig:
     """Return a configuration in which one setting at a time is replaced."""
     return compose(["prompt=x", "count=10000"])
-
-
-def allowed(message: str, name: str) -> str:
-    """Return the part of an error message that tells the allowed values; "" if none does."""
-    found = ALLOWED.search(message)
-    if found is None or name not in message:
-        return ""
-    text = (found[1] or found[2]).split("; the nearest")[0].split(", did you mean")[0]
-    return text.split(", or a schedule")[0].split(", or pairs")[0]
 
 
 @cache
@@ -310,21 +293,8 @@ def range_of(cls: type, field: dataclasses.Field[Any]) -> str:
     """Return the allowed values of a setting as its class tells them in error messages."""
     if field.type in (bool, "bool"):
         return "true or false"
-    messages = [message_about(cls, field.name, value) for value in IMPOSSIBLE]
-    said = next((found for text in messages if (found := allowed(text, field.name))), "")
-    varies = any("schedule" in text for text in messages)
+    said, varies = described.range_of(cls, field.name)
     return f"{said}; a schedule" if varies and "schedule" not in said else said
-
-
-def message_about(cls: type, name: str, value: Any) -> str:
-    """Return the error message of a class of settings about a value; "" if it gives none."""
-    try:
-        cls(**{name: value})
-    except ValueError as error:
-        return str(error)
-    except (TypeError, AttributeError):
-        pass
-    return ""
 
 
 def title(path: Path) -> str:
@@ -332,22 +302,6 @@ def title(path: Path) -> str:
     lines = path.read_text(encoding="utf-8").splitlines()
     first = next(line for line in lines if "python run.py" in line)
     return first.removeprefix("# ").partition(": python run.py")[0]
-
-
-@cache
-def source_comment(cls: type, name: str) -> str:
-    """Return the comment behind or above a field in its class's source; "" if there is none."""
-    lines = inspect.getsource(cls).splitlines()
-    for k, line in enumerate(lines):
-        if re.match(rf"    {name}: ", line):
-            if "  # " in line:
-                return line.partition("  # ")[2]
-            above = []
-            while lines[k - 1].startswith("    # "):
-                k -= 1
-                above.insert(0, lines[k].removeprefix("    # "))
-            return " ".join(above)
-    return ""
 
 
 def choices() -> str:

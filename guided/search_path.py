@@ -13,15 +13,16 @@ PACKAGE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(PACKAGE)  # of the repository, or site-packages
 LOADER = os.path.join(PACKAGE, "loader")  # where `guided` is found, and nothing else
 INSTALLED = os.path.isdir(os.path.join(PACKAGE, "conf"))  # as a wheel lays it out
-# For `python -c`; its first argument is LOADER.
+# For `python -c`; its first arguments are LOADER and the name of a module.
 CHILD = """
 import sys
 sys.path.insert(0, sys.argv.pop(1))
 from guided import search_path
 search_path.restrict()
-from guided.batch import device_process
-sys.exit(device_process.main(*sys.argv[1:]))
+from importlib import import_module
+sys.exit(import_module(sys.argv.pop(1)).main(*sys.argv[1:]))
 """
+DEVICE_PROCESS = "guided.batch.device_process"
 
 
 def restrict() -> None:
@@ -55,10 +56,10 @@ def installed() -> set[str]:
     return {real(place) for place in places}
 
 
-def command(arguments: Sequence[str]) -> list[str]:
-    """Return the command line of a process that runs guided.batch.device_process with these
-    arguments and imports nothing from the current folder."""
-    return [sys.executable, "-P", "-c", CHILD, LOADER, *arguments]
+def command(arguments: Sequence[str], module: str = DEVICE_PROCESS) -> list[str]:
+    """Return the command line of a process that runs the `main` of a module of this package with
+    these arguments and imports nothing from the current folder."""
+    return [sys.executable, "-P", "-c", CHILD, LOADER, module, *arguments]
 
 
 def guard_children() -> None:

@@ -64,10 +64,15 @@ def end_with_parent() -> None:
 
 
 def wait_for_end() -> None:
-    """When standard input ends, stop as after Ctrl-C, after STEP_TIMEOUT as after a second one,
-    and after EXIT_TIMEOUT end the process."""
+    """When standard input ends, end the process soon."""
     while os.read(0, 1024):
         pass
+    end_soon()
+
+
+def end_soon() -> None:
+    """Stop as after Ctrl-C, after STEP_TIMEOUT as after a second one, and after EXIT_TIMEOUT end
+    the process."""
     for seconds in (STEP_TIMEOUT, EXIT_TIMEOUT):
         _thread.interrupt_main()
         time.sleep(seconds)

@@ -61,6 +61,14 @@ class Estimate:
         }
 
 
+def memory_of(plan: Plan, pipeline: Pipeline) -> int:
+    """Return the bytes of the weights and the largest step of a plan."""
+    from guided.memory.planner import StepCounter
+
+    job = pipeline.memory_request(plan)
+    return StepCounter(job, pipeline.memory_policy, job.weights())().total
+
+
 def tried(pipeline: Pipeline, plan: Plan) -> float:
     """Return the seconds of one pass for one picture, as the fastest of the first steps has it."""
     seeds = [plan.seed + k for k in range(min(plan.batch_size, plan.count))]

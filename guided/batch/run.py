@@ -7,7 +7,6 @@ pictures, and workers draw them (batch/worker.py) until none is left.
 from __future__ import annotations
 
 import logging
-import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -34,7 +33,7 @@ from guided.devices import (
     read_devices,
     warn_of_processor,
 )
-from guided.errors import BadInput, Failed
+from guided.errors import Failed
 from guided.gallery import page, pages
 from guided.paths import program
 from guided.runs import files, record
@@ -287,7 +286,7 @@ def begin(batch: Batch, composer: Composer, root: Path) -> Path:
             batch.manifest.base["processor"] = processor()
             if composer.recorded:
                 warn_of_processor(composer.recorded.where, composer.recorded.processor)
-    make_root(root)
+    files.make_root(root)
     folder = new_folder(root, batch.manifest.title, datetime.now())
     if len(batch.manifest.rows) == 1:
         settings = dict(first.settings)
@@ -301,13 +300,3 @@ def begin(batch: Batch, composer: Composer, root: Path) -> Path:
     batch.manifest.write(folder)
     files.point_latest(folder, root)
     return folder
-
-
-def make_root(folder: Path) -> None:
-    """Make the folder of all runs. BadInput if it cannot be made or written to."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"folder={folder} cannot be made: {error.strerror}") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise BadInput(f"folder={folder} cannot be written to")

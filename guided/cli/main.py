@@ -32,6 +32,7 @@ from guided.untrusted.typed_paths import expand
 log = logging.getLogger(__name__)
 MOST_ALIKE = 20  # warnings
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+ASSISTANTS = "mcp"  # the first word of the command that serves them
 HYDRAS = re.compile(r"hydra[./](launcher|sweeper|sweep)\b")  # settings of Hydra's that may be set
 
 
@@ -93,13 +94,16 @@ def obey(main: Callable[[], None], argv: list[str]) -> None:
     except FileNotFoundError as error:
         line = "the current folder has been removed; change to one that exists, as with cd"
         raise BadInput(line) from error
-    given, words = command_line.read_arguments(arguments)
+    for_assistants = arguments[:1] == [ASSISTANTS]
+    given, words = command_line.read_arguments(arguments[for_assistants:])
     given = choices.separated(given)
     if not any(word.name == "import" for word in words):
         flags.check(given)
         check_hydras(words)
         composition.sources(given)
-    if {*flags.CFG} & set(given):
+    if for_assistants:
+        serve_assistants(Command(words, given))
+    elif {*flags.CFG} & set(given):
         settings = compose([word for word in words if word.name != "show"], given)
         console.show(printable(OmegaConf.to_yaml(settings), lines=True))
     else:
@@ -219,6 +223,36 @@ def draw_again(command: Command) -> Path | None:
     return run.draw(command.without("from"), command.flags, recorded, command.launch)
 
 
+def open_studio(command: Command) -> None:
+    """Serve the studio until it is told to end."""
+    from guided.studio import settings
+
+    chosen, base = settings.read(command.words)
+    settings.check_installed(("starlette", "uvicorn"), "studio", "studio=")
+    from guided.studio import opening, server
+    from guided.studio.app import create
+
+    token = settings.token()
+    studio = opening.opened(base, command.flags, chosen.webhooks)
+    studio.dispatcher.hold()
+    with server.listening(chosen) as sock:
+        port = sock.getsockname()[1]
+        app = create(studio, opening.guard_of(chosen, port, token))
+        address = server.address_of(chosen, port, token)
+        server.serve(app, studio.root, sock, address, token, chosen.opens)
+
+
+def serve_assistants(command: Command) -> None:
+    """Serve tools for assistants until standard input ends."""
+    from guided.studio import settings
+
+    _, base = settings.read(command.words)
+    settings.check_installed(("mcp", "starlette"), "mcp,studio", "guided mcp")
+    from guided.studio import mcp_server, opening
+
+    mcp_server.run(opening.opened(base, command.flags))
+
+
 def show(command: Command) -> None:
     """Print what a command was understood to be, as YAML, and do nothing else."""
     from guided.batch import understood
@@ -232,7 +266,7 @@ def show(command: Command) -> None:
         text = understood.text_again(replay.Record.read(values["from"]), words, command.flags)
     elif "resume" in values:
         text = understood.text_of_folder(command.words)
-    elif "models" in values or "gallery" in values:
+    elif "models" in values or "gallery" in values or "studio" in values:
         text = record.as_yaml({"understood": {word.name: word.value for word in words}})
     else:
         text = understood.text(words, command.flags)
@@ -261,6 +295,7 @@ def list_or_download(command: Command) -> None:
 COMMANDS: dict[str, Callable[[Command], Path | None]] = {
     "import": import_other,
     "gallery": make_gallery,
+    "studio": open_studio,
     "resume": resume,
     "from": draw_again,
     "models": list_or_download,

@@ -29,6 +29,7 @@ Draw pictures from text.
   python run.py prompt="a lighthouse" artist=[hokusai:2,turner] look=[draft,ink_wash]
   python run.py artist=list              so for every group, models=list, words=list
   python run.py gallery=outputs          the gallery's pages anew; each run makes its own
+  python run.py studio=open              draw in a browser: queue, previews, every picture
   python run.py import=settings.txt      what Disco Diffusion or DiscoArt saved, as a command here
 """
 MORE = """\

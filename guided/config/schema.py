@@ -307,6 +307,7 @@ NODES: dict[str, Any] = {f.name: f.type for f in dataclasses.fields(Config) if f
 COMMANDS = {
     "from": Setting("a picture or a run to draw again", COMMAND, from_python=False),
     "show": Setting("print what was understood instead of drawing", COMMAND, from_python=False),
+    "studio": Setting("draw in a browser: open, serve or a port", COMMAND, from_python=False),
     "import": Setting(
         "translate settings of Disco Diffusion, DiscoArt and others", COMMAND, from_python=False
     ),

@@ -22,29 +22,17 @@ from guided.gallery.overview import join, root_of
 from guided.gallery.reading import Batch, Picture
 from guided.gallery.script import DATA, VERSION, link
 from guided.runs.files import lock, refuse_link
-from guided.runs.layout import (
-    CUTS,
-    EXPLAIN,
-    FILMS,
-    METRICS,
-    OTHERS,
-    STEPS,
-    STRIPS,
-    film_name,
-)
+from guided.runs.layout import DEEPEST, FILMS, METRICS, PARTS, THUMBS, film_name
 from guided.runs.manifest import RUNNING
 from guided.untrusted.typed_paths import similar
 
 log = logging.getLogger(__name__)
-THUMBS = "thumbs"
 PAUSE = 2.0  # seconds, at least, from one update of a batch to the next, ...
 PAUSE_EACH = 2e-5  # ... and for each byte of its data, so that the cost of a long batch is bounded
 PAUSE_ALL = 20.0  # seconds, the same for the page of all batches
 WAIT = 10.0  # seconds for another worker that writes, at the end of a run; a step never waits
-DEEPEST = 3  # levels of folders that are searched for batches
 GRACE = 120.0  # seconds without a sign of life, after which the page has a batch as stopped, ...
 GRACE_STEPS = 5  # ... and this many steps, which take minutes on slow machines
-PARTS = {THUMBS, STEPS, STRIPS, CUTS, EXPLAIN, OTHERS}  # folders of a batch, which are no batches
 
 
 def update(folder: Path, now: bool = False, step: float = 0.0) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from PIL.Image import Image
+
 from guided.errors import check_number
 from guided.images import contact_sheet, picture
 from guided.interfaces import MOST_STEPS, Frame, Output, Run
@@ -47,12 +49,19 @@ class CutsViewer:
     folder: Path
 
     def see(self, frame: Frame) -> None:
-        if self.run.look is None or (frame.step % self.settings.every and not frame.last):
+        if frame.step % self.settings.every and not frame.last:
             return
-        prediction = frame.prediction
-        image = frame.image if prediction.seen is None else prediction.seen
-        seen = self.run.look(image, prediction.progress, frame.seed + frame.step)
-        tiles = [picture(view[None]) for views in seen for view in views]
-        if tiles:
-            sheet = contact_sheet(tiles, math.ceil(math.sqrt(len(tiles))), GAP)
+        if sheet := sheet_of_cutouts(self.run, frame):
             record.save_png(sheet, self.folder / layout.step_name(frame.index, frame.step))
+
+
+def sheet_of_cutouts(run: Run, frame: Frame) -> Image | None:
+    """Return the cutouts of a frame's image in one nearly square picture; None if there are
+    none."""
+    if run.look is None:
+        return None
+    prediction = frame.prediction
+    image = frame.image if prediction.seen is None else prediction.seen
+    seen = run.look(image, prediction.progress, frame.seed + frame.step)
+    tiles = [picture(view[None]) for views in seen for view in views]
+    return contact_sheet(tiles, math.ceil(math.sqrt(len(tiles))), GAP) if tiles else None

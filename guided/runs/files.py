@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from guided.errors import BadInput
 from guided.runs.layout import LATEST, LATEST_TEXT
 from guided.untrusted.regular_files import MB, read_text
 
@@ -35,6 +36,16 @@ def write(path: Path, data: bytes, durable: bool = False) -> None:
         raise
     if durable:
         sync_folder(path.parent)
+
+
+def make_root(folder: Path) -> None:
+    """Make the folder of all runs. BadInput if it cannot be made or written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"folder={folder} cannot be made: {error.strerror}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BadInput(f"folder={folder} cannot be written to")
 
 
 def make_folder(run: Path, folder: Path) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from guided.batch.run import make_root
 from guided.cli import main as cli_main
 from guided.cli.main import compose
 from guided.config.plan import Plan
 from guided.config.schema import Config
 from guided.errors import BadInput
+from guided.runs.files import make_root
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,0 +1,51 @@
+"""Names of the studio's files, all in one folder inside the folder of all runs."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+from pathlib import Path
+
+NAME = ".studio"
+SERVER = "server.json"  # where the server of the folder is
+ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+LETTERS = string.ascii_lowercase + string.digits
+LENGTH = 12  # letters of an id that is drawn here
+
+
+def studio_folder(root: Path) -> Path:
+    """Return the studio's folder in the folder of all runs."""
+    return root / NAME
+
+
+def queue_folder(root: Path) -> Path:
+    return root / NAME / "queue"
+
+
+def previews_folder(root: Path, prediction: str) -> Path:
+    """Return the folder with the small pictures of a prediction's steps."""
+    return root / NAME / "previews" / prediction
+
+
+def preview_name(picture: int, step: int, views: bool = False) -> str:
+    """Return the name of a step's small picture, or of its sheet of views."""
+    return f"{picture:04d}_{step:04d}{'_views' if views else ''}.webp"
+
+
+def uploads_folder(root: Path) -> Path:
+    return root / NAME / "uploads"
+
+
+def presets_folder(root: Path) -> Path:
+    """Return the folder of the presets that were saved in the studio, as --config-dir takes it."""
+    return root / NAME / "presets"
+
+
+def trash_folder(root: Path) -> Path:
+    return root / NAME / "trash"
+
+
+def new_id() -> str:
+    """Return a new random id of letters and digits."""
+    return "".join(secrets.choice(LETTERS) for _ in range(LENGTH))

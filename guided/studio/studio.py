@@ -1,0 +1,384 @@
+"""The studio's state: the queue with its workers, the pictures, and the events about them.
+
+Knows nothing of HTTP. Blocking work is done in threads; the files are the truth, so that a restart
+loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from guided.config.overrides import Override, raws
+from guided.errors import BadInput
+from guided.paths import PROGRAM
+from guided.runs.manifest import DONE, FAILED, Manifest
+from guided.studio import files_by_id, form, inputs, presets
+from guided.studio.dispatcher import Dispatcher
+from guided.studio.entries import OPEN, Entry, Queue
+from guided.studio.events import Events
+from guided.studio.inputs import Checked
+from guided.studio.library import Item, Library
+from guided.studio.measurements import Measurements
+from guided.studio.places import new_id
+from guided.studio.webhooks import Webhooks
+
+T = TypeVar("T")
+STARTING, PROCESSING = "starting", "processing"
+LIVE = ("picture", "step", "progress", "seconds_left", "preview")  # of the step at hand
+
+
+class Checks(Protocol):
+    """Reads inputs (guided.studio.checking)."""
+
+    def check(self, given: Mapping[str, Any], find: Callable[[str], Path]) -> Checked: ...
+
+
+@dataclass
+class Studio:
+    """The state of a server."""
+
+    root: Path
+    base: list[Override] = field(default_factory=list)  # settings of this machine
+    flags: list[str] = field(default_factory=list)  # folders of the user's presets
+    devices: Sequence[str | None] = (None,)
+    webhooks: Webhooks = field(default_factory=Webhooks)
+    checker_of: Callable[[list[str]], Checks] | None = None  # with the flags of today
+
+    def __post_init__(self) -> None:
+        self.queue, self.library, self.events = Queue(self.root), Library(self.root), Events()
+        self.dispatcher = Dispatcher(
+            self.root, self.told, raws(self.base), self.flags_now(), self.devices
+        )
+        self.live: dict[str, dict[str, Any]] = {}  # of predictions being drawn
+        self.statuses: dict[str, tuple[Any, ...]] = {}  # as they were last told
+        self.order: tuple[Any, ...] = ()
+        self.manifests: dict[str, tuple[object, Manifest]] = {}
+        self.checker: Checks | None = None
+        self.composing = ThreadPoolExecutor(1, "composing")
+        self.reading = ThreadPoolExecutor(4, "reading")
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    def flags_now(self) -> list[str]:
+        """Return the flags with the studio's own presets, once there are some."""
+        return [*self.flags, *presets.flags(self.root)]
+
+    # ---- life
+
+    async def begin(self) -> None:
+        """Begin to draw what is in the queue, if its workers are this process's."""
+        self.loop = asyncio.get_running_loop()
+        if self.dispatcher.holds:
+            self.dispatcher.begin()
+        self.reading.submit(self.library.refresh)
+        self.composing.submit(form.by_name, tuple(self.flags_now()))
+
+    async def end(self) -> None:
+        """End every stream, and the workers after the step at hand."""
+        self.events.close()
+        await asyncio.to_thread(self.dispatcher.end)
+        self.composing.shutdown(wait=False, cancel_futures=True)
+        self.reading.shutdown(wait=False, cancel_futures=True)
+
+    async def read(self, function: Callable[..., T], *about: Any) -> T:
+        """Return what a function returns that reads or writes files."""
+        return await asyncio.get_running_loop().run_in_executor(self.reading, function, *about)
+
+    async def compose(self, function: Callable[..., T], *about: Any) -> T:
+        """Return what a function returns that composes configurations."""
+        return await asyncio.get_running_loop().run_in_executor(self.composing, function, *about)
+
+    # ---- what workers tell
+
+    def told(self, event: dict[str, Any]) -> None:
+        """Take an event of a worker, in any thread."""
+        if self.loop is not None and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.take, event)
+
+    def take(self, event: dict[str, Any]) -> None:
+        """Pass an event on to the clients, and remember the newest of the step at hand."""
+        kind, name = event.pop("event"), str(event.get("prediction"))
+        if kind in ("changed", "state"):
+            self.tell_changes(name if kind == "state" else None)
+        elif kind == "picture":
+            self.tell_picture(name, event["number"])
+        else:
+            if kind in ("preview", "views"):
+                event["url"] = preview_url(name, event["picture"], event["step"], kind == "views")
+            self.remember(kind, name, event)
+            self.events.add(kind, event)
+
+    def remember(self, kind: str, name: str, event: Mapping[str, Any]) -> None:
+        """Remember where a prediction is."""
+        if kind == "progress":
+            fresh = name not in self.live
+            live = self.live.setdefault(name, {})
+            live |= {key: event[key] for key in LIVE if key in event}
+            if fresh:
+                self.tell_changes(name)
+        elif kind == "preview":
+            self.live.setdefault(name, {})["preview"] = event["url"]
+        elif kind == "worker" and event.get("state") != "drawing":
+            busy = {one.prediction for one in self.dispatcher.workers}
+            self.live = {key: one for key, one in self.live.items() if key in busy}
+
+    def tell_picture(self, name: str, number: int) -> None:
+        """Tell of a finished picture."""
+        try:
+            entry = self.queue.read(name)
+        except KeyError:
+            return
+        self.tell_changes(name)
+        if entry.folder:
+            self.library.looked = -1e9  # it is looked at again at once
+            picture = files_by_id.picture_id(entry.folder, number)
+            self.events.add("picture", {"id": picture, "change": "made", "prediction": name})
+
+    def tell_changes(self, name: str | None = None) -> None:
+        """Tell of the predictions whose status has changed, and of the queue if its order has;
+        `name` is one of which is told in any case."""
+        for entry in self.queue.all():
+            facts = (entry.state, self.status(entry), self.manifest_stamp(entry))
+            if self.statuses.get(entry.id) != facts or entry.id == name:
+                ended = entry.state != OPEN and self.statuses.get(entry.id, facts)[0] == OPEN
+                self.statuses[entry.id] = facts
+                shown = self.prediction(entry)
+                self.events.add("state", shown)
+                self.call_webhook(entry, shown, ended)
+        order = (self.queue.paused, *(entry.id for entry in self.queue.open()))
+        if order != self.order:
+            self.order = order
+            self.events.add("queue", {"paused": order[0], "order": list(order[1:])})
+
+    def call_webhook(self, entry: Entry, shown: Mapping[str, Any], ended: bool) -> None:
+        if entry.webhook is not None:
+            kind = "completed" if ended else "start" if shown["status"] == PROCESSING else "output"
+            self.webhooks.call(entry.webhook, entry.webhook_events, kind, shown)
+
+    # ---- predictions
+
+    async def check(self, given: Mapping[str, Any]) -> Checked:
+        """Return what an input is understood to be. BadInput for whatever is wrong."""
+        known = await self.read(self.named, given)
+        find = self.finder(known)
+        return await self.compose(lambda: self.checks().check(given, find))
+
+    def checks(self) -> Checks:
+        """Return what checks inputs, made when it is first needed."""
+        if self.checker is None:
+            assert self.checker_of is not None  # a studio that checks nothing is not asked to
+            self.checker = self.checker_of(self.flags_now())
+        return self.checker
+
+    def named(self, given: Mapping[str, Any]) -> dict[str, list[Any]]:
+        """Return run and number of the pictures whose ids are in an input."""
+        texts = inputs.texts({name: given[name] for name in given if name in NAMING})
+        names = [text.removeprefix("picture:") for text in texts if len(text) < 100]
+        return self.library.known(names)
+
+    def finder(self, known: Mapping[str, list[Any]]) -> Callable[[str], Path]:
+        """Return the function that finds the files of pictures by their ids."""
+        pictures = {name: (run, number) for name, (run, number) in known.items()}
+        return lambda value: files_by_id.find(self.root, value, pictures)
+
+    async def add(
+        self,
+        given: Mapping[str, Any],
+        name: str | None = None,
+        webhook: str | None = None,
+        webhook_events: list[str] | None = None,
+    ) -> Entry:
+        """Queue a prediction. BadInput for whatever is wrong; Conflict and Full as the queue."""
+        if name is not None and (same := self.same(name, given)) is not None:
+            return same
+        self.webhooks.check(webhook)
+        whole = inputs.with_seed(given)
+        checked = await self.check(whole)
+        if checked.missing:
+            raise BadInput(checked.missing)
+        entry = Entry(
+            name or new_id(),
+            whole,
+            words=checked.words,
+            webhook=webhook,
+            webhook_events=webhook_events,
+            pictures=await self.read(self.named, whole),
+            **facts_of(checked),
+        )
+        entry.seconds = self.estimate(checked)["seconds"]
+        entry = await self.read(self.queue.add, entry)
+        self.tell_changes()
+        return entry
+
+    def same(self, name: str, given: Mapping[str, Any]) -> Entry | None:
+        """Return the prediction of an id if its input is the same, but for a seed that was drawn
+        for it; None if there is none."""
+        try:
+            entry = self.queue.read(name)
+        except KeyError:
+            return None
+        drawn = inputs.with_seed({**given, "seed": given.get("seed") or entry.input.get("seed")})
+        return entry if given.get("seed") is None and drawn == entry.input else None
+
+    def estimate(self, checked: Checked) -> dict[str, Any]:
+        """Return the estimate of an input, and the time before it begins."""
+        device = self.devices[0] or "auto"
+        measured = Measurements.read(self.root)
+        found = measured.estimate(checked.plan, device, len(self.devices))
+        return {**found, "before": round(sum(map(self.seconds_left, self.queue.open())), 1)}
+
+    def seconds_left(self, entry: Entry) -> float:
+        """Return the seconds that a prediction still takes, as far as they are known."""
+        left = self.live.get(entry.id, {}).get("seconds_left")
+        return left if left is not None else entry.seconds or 0.0
+
+    def status(self, entry: Entry) -> str:
+        """Return the status of a prediction, as Cog names it."""
+        if entry.state != OPEN:
+            return entry.state
+        of_others = not self.dispatcher.holds and entry.started is not None
+        return PROCESSING if entry.id in self.live or of_others else STARTING
+
+    def prediction(self, entry: Entry) -> dict[str, Any]:
+        """Return a prediction as it is answered."""
+        manifest = self.manifest(entry)
+        pictures = manifest.pictures if manifest else []
+        run = entry.folder or ""
+        made = [
+            files_by_id.picture_id(run, p.number) for p in pictures if p.state == DONE and p.file
+        ]
+        done = sum(picture.state in (DONE, FAILED) for picture in pictures)
+        status = self.status(entry)
+        live = self.live.get(entry.id, {}) if status == PROCESSING else {}
+        total = sum(p.seconds or 0.0 for p in pictures if p.state == DONE)
+        waiting = [one.id for one in self.queue.open() if self.status(one) == STARTING]
+        at = waiting.index(entry.id) if entry.id in waiting else None
+        return {
+            "id": entry.id,
+            "status": status,
+            "position": at,
+            "input": entry.input,
+            "words": entry.words,
+            "command": command_of(entry),
+            "output": [f"/pictures/{name}/file" for name in made],
+            "pictures": made,
+            "count": entry.count,
+            "done": done,
+            "size": entry.size,
+            "steps": entry.steps,
+            "model": entry.model,
+            "clips": entry.clips,
+            **{key: live.get(key) for key in LIVE},
+            "progress": live.get("progress", done / max(entry.count, 1)),
+            "estimate": entry.seconds,
+            "error": entry.error,
+            "logs": entry.logs,
+            "metrics": {"predict_time": round(total, 3)},
+            "created_at": entry.created,
+            "started_at": entry.started,
+            "completed_at": entry.completed,
+            "urls": {
+                "get": f"/predictions/{entry.id}",
+                "cancel": f"/predictions/{entry.id}/cancel",
+                "stream": f"/events?prediction={entry.id}",
+            },
+        }
+
+    def file(self, name: str) -> bytes:
+        """Return the bytes of a picture's file. KeyError if there is none."""
+        return self.library.path(self.library.find(name)).read_bytes()
+
+    @property
+    def closing(self) -> bool:
+        """Whether the server is about to end."""
+        return self.events.closed
+
+    def manifest_stamp(self, entry: Entry) -> object:
+        """Return a value that changes with the manifest of a prediction's run."""
+        if entry.folder is None:
+            return None
+        try:
+            status = (self.root / entry.folder / "manifest.json").stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_ino
+
+    def manifest(self, entry: Entry) -> Manifest | None:
+        """Return the manifest of a prediction's run; None if it has none, or none any more."""
+        stamp = self.manifest_stamp(entry)
+        if stamp is None or entry.folder is None:
+            return None
+        known = self.manifests.get(entry.id)
+        if known is None or known[0] != stamp:
+            try:
+                known = stamp, Manifest.read_leniently(self.root / entry.folder)
+            except BadInput:
+                return None
+            self.manifests[entry.id] = known
+        return known[1]
+
+    def runs_of(self, name: str) -> list[str]:
+        """Return the folders of a prediction's run: one, or none."""
+        try:
+            folder = self.queue.read(name).folder
+        except KeyError:
+            return []
+        return [folder] if folder else []
+
+    def predictions_by_run(self) -> dict[str, str]:
+        """Return the ids of predictions by the folders of their runs."""
+        return {entry.folder: entry.id for entry in self.queue.all() if entry.folder}
+
+    # ---- the queue
+
+    def queue_state(self) -> dict[str, Any]:
+        """Return the answer of GET /queue."""
+        entries = self.queue.open()
+        entries.sort(key=lambda entry: self.status(entry) != PROCESSING)  # keeps their order
+        return {
+            "paused": self.queue.paused,
+            "items": [self.prediction(entry) for entry in entries],
+            "workers": [worker.as_dict() for worker in self.dispatcher.workers],
+        }
+
+    # ---- pictures and presets
+
+    def changed(self, item: Item, change: str) -> None:
+        """Tell of a change of a picture."""
+        self.events.add("picture", {"id": item.id, "change": change})
+
+    def presets_changed(self) -> None:
+        """Take presets that were saved or removed into use."""
+        form.forget()
+        self.checker = None
+        self.dispatcher.flags = self.flags_now()
+        self.dispatcher.renew()
+
+
+NAMING = (inputs.FROM, *form.FILES)
+
+
+def facts_of(checked: Checked) -> dict[str, Any]:
+    """Return what an entry keeps of its plan."""
+    plan = checked.plan
+    return {
+        "count": plan.count,
+        "size": list(plan.size),
+        "steps": plan.steps - plan.skip,
+        "model": plan.drawn_with,
+        "clips": list(plan.clips),
+    }
+
+
+def command_of(entry: Entry) -> str:
+    """Return the command line that draws the same as a prediction."""
+    return shlex.join([*PROGRAM, *entry.words])
+
+
+def preview_url(name: str, picture: int, step: int, views: bool = False) -> str:
+    return f"/previews/{name}/{picture}/{step}{'/views' if views else ''}"

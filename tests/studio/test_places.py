@@ -1,0 +1,38 @@
+"""Names of the studio's files."""
+
+from pathlib import Path
+
+import pytest
+
+from guided.studio import places
+
+
+@pytest.mark.parametrize("name", ["a", "k3v9x0q2m1ab", "A-b_9", "x" * 64])
+def test_ids_are_letters_digits_hyphens_and_underscores(name):
+    assert places.ID.fullmatch(name)
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "a.json", "x" * 65, "é", "a\n", "a b", "\\"])
+def test_what_may_be_a_path_is_no_id(name):
+    assert not places.ID.fullmatch(name)
+
+
+def test_new_ids_are_ids_and_differ():
+    names = {places.new_id() for _ in range(100)}
+    assert len(names) == 100 and all(places.ID.fullmatch(name) for name in names)
+
+
+def test_all_files_lie_in_one_hidden_folder():
+    root = Path("runs")
+    for folder in (
+        places.queue_folder(root),
+        places.previews_folder(root, "a"),
+        places.uploads_folder(root),
+        places.presets_folder(root),
+        places.trash_folder(root),
+    ):
+        assert folder.is_relative_to(root / ".studio")
+
+
+def test_previews_and_views_of_a_step_have_different_names():
+    assert places.preview_name(0, 3) != places.preview_name(0, 3, views=True)
