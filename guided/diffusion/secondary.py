@@ -97,5 +97,5 @@ def secondary_prediction(
     dtype = model.timestep_embed.weight.dtype
     t = torch.full((len(x),), math.atan2(sigma, alpha) * 2 / math.pi, device=x.device)
     inputs = x.to(dtype), t.to(dtype)
-    v = model(*inputs) if windows is None else windows.apply(model, *inputs)
+    v = model(*inputs) if windows is None else windows.apply(model, *inputs, again=True)
     return clean("v", x, v.to(x.dtype), alpha, sigma)

@@ -5,6 +5,7 @@ Imports no torch. windows.py applies a network to the windows.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -16,18 +17,18 @@ FAR_ABOVE = 4  # times the own number of pixels, from which on `auto` divides a 
 
 @dataclass(frozen=True)
 class Axis:
-    """Windows of `side` pixels that begin at `starts`, along one axis of the canvas with `length`
-    pixels. On a `ring` the canvas goes on at its other end."""
+    """Windows along one axis of the canvas with `length` pixels, from `starts`, with `sides`
+    pixels each. On a `ring` the canvas goes on at its other end."""
 
     length: int
-    side: int
+    sides: tuple[int, ...]
     starts: tuple[int, ...] = (0,)
     ring: bool = False
 
     @property
     def beyond(self) -> int:
         """Return how many pixels the last window covers beyond the end."""
-        return self.starts[-1] + self.side - self.length
+        return self.starts[-1] + self.sides[-1] - self.length
 
 
 @dataclass(frozen=True)
@@ -44,40 +45,35 @@ class WindowSizes:
         """Return the side of the largest window."""
         return self.own if self.fixed else math.floor(self.own * LARGEST / self.step) * self.step
 
-    def side(self, least: float) -> int:
-        """Return the side of windows that cover at least so many pixels."""
-        return self.own if self.fixed else math.ceil(least / self.step) * self.step
-
     def whole(self, length: int, ring: bool) -> Axis:
         """Return one window; on no ring if the network is `fixed`, because then it expects the
         edges of a picture at those of its window."""
-        return Axis(length, length, ring=ring and not self.fixed)
+        return Axis(length, (length,), ring=ring and not self.fixed)
 
     def overlapping(self, length: int, ring: bool = False) -> Axis:
-        """Return windows of equal sizes and distances that overlap; one if it holds the axis."""
+        """Return windows of nearly equal sizes that overlap; one if it holds the axis."""
         if length <= self.most:
             return self.whole(length, ring)
-        overlap = math.ceil(self.own * OVERLAP)
-        if ring:
-            count = math.ceil(length / (self.most - overlap))
-            return on_ring(length, count, self.side(length / count + overlap))
-        count = math.ceil((length - overlap) / (self.most - overlap))
-        side = self.side((length + (count - 1) * overlap) / count)
-        starts = (k * (length - side) // (count - 1) for k in range(count))
-        return Axis(length, side, tuple(starts))
+        return self._placed(length, math.ceil(self.own * OVERLAP / self.step) * self.step, ring)
 
     def adjacent(self, length: int, ring: bool = False) -> Axis:
-        """Return windows that overlap no more than their sizes make necessary, on a ring; one if
+        """Return windows on a ring that overlap only if a `fixed` size makes it necessary; one if
         it holds the axis, on a ring if `ring`."""
-        if length <= self.most:
-            return self.whole(length, ring)
-        count = math.ceil(length / self.most)
-        return on_ring(length, count, self.side(length / count))
+        return self.whole(length, ring) if length <= self.most else self._placed(length, 0, True)
 
-
-def on_ring(length: int, count: int, side: int) -> Axis:
-    """Return `count` windows at equal distances on a ring."""
-    return Axis(length, side, tuple(k * length // count for k in range(count)), True)
+    def _placed(self, length: int, overlap: int, ring: bool) -> Axis:
+        """Return as few windows as can overlap by `overlap` pixels, a multiple of `step`: by more
+        if they are `fixed`."""
+        within = 0 if ring else overlap  # what the first window need not share
+        count = math.ceil((length - within) / (self.most - overlap))
+        if self.fixed:
+            gaps, room = (count, length) if ring else (count - 1, length - self.own)
+            starts = tuple(k * room // gaps for k in range(count))
+            return Axis(length, (self.own,) * count, starts, ring)
+        steps = math.ceil((length + count * overlap - within) / self.step)
+        sides = tuple((steps + k) // count * self.step for k in range(count))
+        ends = itertools.accumulate(side - overlap for side in sides)
+        return Axis(length, sides, (0, *itertools.islice(ends, count - 1)), ring)
 
 
 def divided(

@@ -47,7 +47,7 @@ def test_values_and_gradients_of_a_pointwise_network_are_those_of_a_single_pass(
 def test_one_window_is_a_single_pass_bit_for_bit():
     net, t = TinyNet(), torch.tensor([500.0, 500.0])
     x = images().float()
-    whole = Windows(Axis(HEIGHT, HEIGHT), Axis(WIDTH, WIDTH), RandomStreams([1, 2]))
+    whole = Windows(Axis(HEIGHT, (HEIGHT,)), Axis(WIDTH, (WIDTH,)), RandomStreams([1, 2]))
     assert torch.equal(whole.apply(net, x, t), net(x, t))
 
 
@@ -117,5 +117,5 @@ def test_only_one_window_at_a_time_is_kept_for_the_backward_pass(kind: str):
 
     x = images().requires_grad_()
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        windows(kind).apply(deep, x)
+        windows(kind).apply(deep, x, again=True)
     assert sum(kept) < 8 * x.numel()

@@ -21,6 +21,7 @@ LOADED = ModelCache()  # the models, once for the tests that only count
         ["size=128", "generator.checkpointing=true"],
         ["size=128", "generator=tfg", "generator.samples=2"],
         ["size=64", "generator.tiles=blend"],
+        ["size=64", "generator.tiles=shift", "generator.checkpointing=true"],
         ["cutouts=disco", "cutouts.batches=2", "cutouts.micro_batch=8", "guide=[clip,palette]"],
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,7 +18,7 @@ from guided.diffusion.guidance_target import GuidanceTarget
 from guided.diffusion.known_pixels import KnownPixels, MaskedDenoiser, masked_box
 from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.null_space import constrained
-from guided.diffusion.oom_retry import OOMRetry
+from guided.diffusion.oom_retry import Checkpointed, OOMRetry
 from guided.diffusion.parametrisation import noised
 from guided.diffusion.region_windows import RegionWindows
 from guided.diffusion.symmetry import Mirror
@@ -26,7 +27,7 @@ from guided.diffusion.unet import UNet
 from guided.diffusion.windows import Windows
 from guided.interfaces import Denoiser, Guide, Request, Sampler, State, Step, StepMeter
 from guided.memory.meta_copies import META, meta_copy
-from guided.models.cards import ModelCard
+from guided.models.cards import ModelCard, SecondaryCard
 from guided.oom import MemoryPolicy
 from guided.rng import RandomStreams
 from guided.schedule import schedule
@@ -111,7 +112,7 @@ class DiffusionGenerator:
         line = Timeline((0.0, 999 - 1000 * progress, 999.0), (0.999, 0.3, 0.001))
         windows = self._windows(request, rng)
         model = ModelDenoiser(self.unet, line, card.prediction, card.clip_denoised, rng, windows)
-        self.unet.checkpointing = self.memory_policy.checkpointing
+        self._recomputing(windows).checkpointing = self.memory_policy.checkpointing
         view = replace(self.target, windows=windows)(closing(model, request, windows), x, 1)
         meter.predicted()
         assert view.image is not None
@@ -138,9 +139,8 @@ class DiffusionGenerator:
         denoiser = closing(self._of_regions(model, request), request, windows)
         denoiser = constrained(denoiser, request.constraints)
         guided = GuidedDenoiser(denoiser, guides, rng, method, target, cache)
-        retried = OOMRetry(
-            guided, self.unet if self.target.through_unet else None, rng, self.memory_policy
-        )
+        recomputing = self._recomputing(windows) if self.target.through_unet else None
+        retried = OOMRetry(guided, recomputing, rng, self.memory_policy)
         noise = self._noise(request, rng)
         state = SamplingState(self._begin(request, noise, steps, start), start)
         mirrored = self.mirror.positions(steps, start)
@@ -211,15 +211,22 @@ class DiffusionGenerator:
         """Return the windows of the canvas, whose shifts `rng` draws."""
         config, (width, height) = self.unet.config, self.card.size
         apart = bool(self._regions(request))
+        secondary = 1 if self.target.secondary is None else SecondaryCard.DIVISOR
         across, down = divided(
             "off" if apart else self.tiles,
             request.size,
             (width, height),
-            config.divisor,
+            math.lcm(config.divisor, secondary),
             fixed=apart or config.dense > 0,
             rings=request.rings,
         )
         return Windows(down, across, rng if self.tiles == "shift" else None)
+
+    def _recomputing(self, windows: Windows) -> Checkpointed:
+        """Return what can be computed again in the backward pass to save memory: the blocks of the
+        U-Net or, if there are several, each window."""
+        self.unet.checkpointing = False
+        return self.unet if windows.single else windows
 
     def _noise(self, request: Request, rng: RandomStreams) -> Tensor:
         """Return the noise (B, 3, H, W) that the images begin with."""

@@ -16,6 +16,7 @@ from guided.diffusion.jumps import Jumps
 from guided.diffusion.multistep_samplers import PLMS, DPMSolver
 from guided.diffusion.null_space import Agrees, Grey
 from guided.diffusion.samplers import DDIM, DDPM
+from guided.diffusion.secondary import SecondaryModel
 from guided.diffusion.symmetry import Mirror
 from guided.diffusion.unet import UNet
 from guided.generators.diffusion.generator import DiffusionGenerator
@@ -143,7 +144,7 @@ CASES = {
         jumping(DPMSolver(eta=1)), (7, 8, 9), init=True, mask=True, interval=SELDOM
     ),
     "a mask, blended and straight": Case(
-        DDPM(), init=True, mask=True, target=GuidanceTarget("blend", through="straight")
+        DDPM(), init=True, mask=True, target=GuidanceTarget("blend", rho=ZERO, mu=ONE)
     ),
     "all augmentations": Case(DDIM(), cutouts=few(grayscale=0.5, jitter=0.1)),
     "guides that rest": Case(DDIM(**TWICE), interval=SELDOM),
@@ -271,6 +272,19 @@ def test_in_windows_an_image_is_drawn_as_alone(tiles: str) -> None:
     for b, seed in enumerate(case.seeds):
         *_, alone = replace(case, seeds=(seed,)).draw()
         assert torch.allclose(together.x[b], alone.x[0], atol=1e-3)
+
+
+def test_windows_suit_the_secondary_model_too() -> None:
+    """Which halves an image five times: 96 pixels in two windows of multiples of 32."""
+    net = network(0)
+    small = randomised(SecondaryModel(), seed=1).eval().requires_grad_(False)
+    drawing = DiffusionGenerator(
+        net, ModelCard(unet=net.config, size=[48, 48]), DDIM(), CPU,
+        target=GuidanceTarget(secondary=small), tiles="blend",
+    )  # fmt: skip
+    request = Request((96, 32), (7,), STEPS, skip=STEPS - 1)
+    (step,) = drawing.generate(request, {"range": Range().prepare(Scene([], {}, few(), CPU))})
+    assert step.x.shape == (1, 3, 32, 96)
 
 
 def test_a_state_is_not_changed_by_going_on() -> None:
