@@ -3,8 +3,8 @@
 Draws prompts of the exam with each of many settings through the ordinary program, measures the
 seconds of a picture, and has judges say how well it shows what was asked for: CLIPs that guide
 none of them. Leaves blind.png, in which each row has its own order of settings, for people who
-look before they read; then prints a table for each judge, and leaves quality.json and quality.svg
-in `out`.
+look before they read; then prints a table for each judge, and leaves quality.json, quality.svg and
+the tables as quality.md in `out`.
 
     python -m benchmarks.quality
     python -m benchmarks.quality variants="look=draft; generator.every=1,2,4 steps=25,50"
@@ -208,6 +208,8 @@ def report(
     (out / "quality.svg").write_text(scatter.svg(points, title, "seconds a picture"))
     for judge in judges:
         print_table(judge, found)
+    tables = [f"{judge.name}:\n\n{markdown(judge, found)}\n" for judge in judges]
+    (out / "quality.md").write_text("\n".join(tables))
     print("* none is both quicker and better")
     if len({judge.family for judge in judges}) < 2:
         print("one family of judges only: judges=NAME,NAME asks others too, which may disagree")
@@ -231,6 +233,19 @@ def print_table(judge: Judge, found: list[dict[str, Any]]) -> None:
             f"{line['seconds']:8.2f} {scores} {one['diversity']:7.3f} {apart:>17} {signs:>17} "
             f"{one['p']:6.3f} {mark} {line['settings']}"
         )
+
+
+def markdown(judge: Judge, found: list[dict[str, Any]]) -> str:
+    """Return the results of one judge as a Markdown table, the quickest first."""
+    head = ("Settings", "Seconds", "First", "First five", "Mean probability")
+    lines = [(*head, "Diversity", "Better, worse, ties", "p"), ("---",) * (len(head) + 3)]
+    for line in sorted(found, key=lambda line: line["seconds"]):
+        one = line["judges"][judge.name]
+        scores = [f"{one[name]:.2f}" for name in ("first", "five", "chance", "diversity")]
+        signs = f"{one['better']}, {one['worse']}, {one['ties']}"
+        cells = (f"`{line['settings']}`", f"{line['seconds']:.1f}", *scores, signs)
+        lines.append((*cells, f"{one['p']:.3f}"))
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def compared(chances: list[float], before: list[float]) -> dict[str, float]:

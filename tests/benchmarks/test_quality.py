@@ -91,6 +91,8 @@ def test_each_judge_has_a_table_and_one_family_alone_is_told(
     assert kept["families"] == {"judge0": "a", "judge1": "b"} and kept["pictures"] == 8
     assert [line["judges"]["judge0"]["front"] for line in kept["variants"]] == [False, True]
     assert (tmp_path / "quality.svg").exists()
+    lines = (tmp_path / "quality.md").read_text().splitlines()
+    assert "| `new` | 2.0 | 0.50 | 1.00 | 0.90 | 0.25 | 8, 0, 0 | 0.008 |" in lines
     report(Settings(), judges[:1], tmp_path, found)
     assert "one family of judges only" in capsys.readouterr().out
 
