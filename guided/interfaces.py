@@ -320,6 +320,7 @@ class Request:
     init: Tensor | None = None
     skip: int = 0
     constraints: Sequence[Constraint] = ()
+    in_windows: bool = False  # of the network's own size, whatever the canvas
     regions: Sequence[Sequence[tuple[int, int, int, int]]] = ()
     mask: Tensor | None = None
     rings: tuple[bool, bool] = (False, False)  # whether opposite edges meet (across, down)
@@ -346,6 +347,7 @@ class Frame:
     decided: list[str] = field(default_factory=list)  # prompts, wildcards replaced
     understood: dict[str, str] = field(default_factory=dict)  # texts as small CLIPs read them
     score: float | None = None  # CLIP similarity of the finished picture
+    larger: Tensor | None = None  # the finished picture drawn again at a larger size
     # State from which drawing can resume after this frame; of all images that are drawn together,
     # on the last of their frames. None if no step follows.
     state: State | None = None

@@ -27,6 +27,7 @@ from guided.interfaces import (
     Request,
     Scene,
     State,
+    Step,
 )
 from guided.models.model_cache import ModelCache
 from guided.oom import MemoryPolicy
@@ -268,6 +269,7 @@ class Pipeline:
             seconds = time.perf_counter() - began
             n = request.drawn - step.i
             done = n == request.drawn
+            larger = self.larger(plan, seeds, step) if done and plan.redraw is not None else None
             for b, seed in enumerate(seeds):
                 prediction = step.prediction.for_image(b)
                 image = (prediction.unguided + 1) / 2
@@ -289,9 +291,31 @@ class Pipeline:
                     decided=decided[b],
                     understood=understood[b],
                     score=score(looked_at, prompts[b], self.clips, self.judges) if done else None,
+                    larger=None if larger is None else larger[b : b + 1],
                     state=None if done or b < len(seeds) - 1 else step.state,
                 )
             began = time.perf_counter()
+
+    def larger(self, plan: Plan, seeds: list[int], step: Step) -> Tensor:
+        """Return the finished images (B, 3, H, W) in [0, 1] at `plan.upscale` times their size:
+        enlarged, noised again and drawn to the end in windows, under the same guides.
+
+        Meng et al. 2021, "SDEdit", https://arxiv.org/abs/2108.01073, in the manner of "go big"
+        scripts for Disco Diffusion."""
+        assert plan.redraw is not None and plan.upscale is not None
+        drawn = (step.prediction.unguided + 1) / 2
+        inits = [self.enlarger(image[None], plan.upscale) for image in drawn]
+        prompts = [plan.prompts_of(seed) for seed in seeds]
+        each = [self.guides(plan, own, inits[b]) for b, own in enumerate(prompts)]
+        width, height = (plan.upscale * side for side in plan.size)
+        request = Request((width, height), seeds, plan.steps, joined(inits) * 2 - 1)
+        request.skip = plan.steps - max(1, round(plan.redraw * plan.steps))
+        request.rings, request.in_windows = plan.rings, True
+        if any(asked.region for asked in plan.prompts):
+            request.regions = [region_boxes(own, request.size) for own in prompts]
+        for last in self.generator.generate(request, together(each)):
+            step = last
+        return (step.prediction.unguided + 1) / 2
 
 
 def region_boxes(prompts: list[Prompt], size: tuple[int, int]) -> list[tuple[int, int, int, int]]:

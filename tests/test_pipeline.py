@@ -142,6 +142,26 @@ def test_only_a_finished_picture_has_a_score_its_cosine_with_the_prompt(plan, co
     assert scores == [None, None, pytest.approx(cosine, abs=1e-5)]
 
 
+def test_the_finished_picture_is_drawn_again_at_a_larger_size(plan, guide):
+    generator = KnownGenerator("blue")
+    drawn = pipeline(generator)
+    drawn.enlarger = lambda image, times: image.repeat_interleave(times, 2).repeat_interleave(
+        times, 3
+    )
+    plan = replace(plan, steps=10, count=2, batch_size=2, upscale=2, redraw=0.35)
+    frames = list(drawn.frames(plan))
+    assert [frame.larger is not None for frame in frames] == [False] * 18 + [True] * 2
+    assert {frame.image.shape[2:] for frame in frames} == {(4, 8)}
+    assert frames[-1].larger.shape == (1, 3, 8, 16)
+    assert len(generator.calls) == 2
+    again = generator.calls[1][0]
+    assert (again.size, again.seeds, again.in_windows) == ((16, 8), [SEED, SEED + 1], True)
+    assert again.drawn == 4
+    blue = torch.tensor(COLOURS["blue"]).view(1, 3, 1, 1)
+    torch.testing.assert_close(again.init, blue.expand(2, 3, 8, 16))
+    assert guide.scenes[-1].init.shape == (1, 3, 8, 16)  # what a likeness keeps near
+
+
 # ---- prompts, init pictures and guides -----------------------------------------------------
 
 

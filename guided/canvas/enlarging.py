@@ -4,21 +4,40 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from guided.errors import BadInput, nearest, not_one_of, shown
+from guided.errors import BadInput, check_number, nearest, not_one_of, shown
 from guided.models.cards import is_path, locate
 from guided.models.recognise import shapes
 
 FACTORS = (2, 4)
+GUIDED, STRENGTH = "guided", 0.25  # drawn again at twice the size, with this share of the steps
 EMBEDDED, BICUBIC = "embedded", "bicubic"
 WEIGHTS = "embedded/upscaler.safetensors"  # of EMBEDDED
 ENDINGS = (".safetensors", ".pth", ".pt", ".ckpt")
 
 
 def read_upscale(value: object) -> int | None:
-    """Return the factor, 2 or 4; None: none. Raise BadInput for another."""
+    """Return the factor, 2 or 4, and of `guided` 2; None: none. Raise BadInput for another."""
+    if value == GUIDED:
+        return 2
     if value is not None and value not in FACTORS:
-        raise BadInput(not_one_of("upscale", value, map(str, FACTORS)))
+        raise BadInput(not_one_of("upscale", value, [*map(str, FACTORS), GUIDED]))
     return value if isinstance(value, int) else None
+
+
+def read_redraw(upscale: object, strength: float | None) -> float | None:
+    """Return the share of the steps with which `upscale=guided` draws the enlarged picture again;
+    None if it is not drawn again. Raise BadInput for a strength that is out of range or has no
+    effect."""
+    if upscale != GUIDED:
+        if strength is not None:
+            raise BadInput(f"upscale_strength={strength} needs upscale=guided")
+        return None
+    strength = STRENGTH if strength is None else strength
+    try:
+        check_number("upscale_strength", strength, 0.01, 1)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    return strength
 
 
 def read_upscaler(value: str | None, own: str, upscales: bool) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
-from guided.canvas.enlarging import check_upscaler, read_upscale, read_upscaler
+from guided.canvas.enlarging import check_upscaler, read_redraw, read_upscale, read_upscaler
 from guided.canvas.init import Init, Photo, read_init, read_skip
 from guided.canvas.known import Known, read_composition, read_restore
 from guided.canvas.mask import Mask, read_mask, times
@@ -118,6 +118,7 @@ class Plan:
     outpaint: Outpaint | None = field(default=None, metadata=NEITHER)
     mask: Mask | None = field(default=None, metadata=NEITHER)
     upscale: int | None = field(default=None, metadata=NEITHER)
+    redraw: float | None = field(default=None, metadata=NEITHER)  # share of the steps, guided
     upscaler: str = field(default="", metadata=MEMORY)  # weights of the network; empty: none
     known: list[Known] = field(default_factory=list, metadata=NEITHER)
     tile: str = field(default="none", metadata=STEPS_AND_MEMORY)
@@ -209,7 +210,8 @@ class Plan:
             name=cfg.name,
             init=read_init(cfg.init, cfg.init_fit, RINGS[tile]),
             tile=tile,
-            upscale=read_upscale(cfg.upscale),
+            upscale=read_upscale(plain(cfg.upscale)),
+            redraw=read_redraw(plain(cfg.upscale), cfg.upscale_strength),
             upscaler=read_upscaler(
                 cfg.upscaler,
                 model.upscaler if "model" in generator.uses else "",
@@ -332,6 +334,7 @@ class Plan:
         self.check_prompts()
         self.generator.check(self.sampler)
         self.check_tile()
+        self.check_redraw()
         for guide in self.guides.values():
             guide.check(self.init is not None)
         self.check_outputs()
@@ -423,6 +426,22 @@ class Plan:
                     *(right - left, bottom - top, *own, self.model.name),
                 )
                 return
+
+    def check_redraw(self) -> None:
+        """Raise BadInput if the enlarged picture cannot be drawn again."""
+        if self.redraw is None:
+            return
+        known = "mask, restore and keep_composition, which know the picture at its own size"
+        if not self.generator.meets_constraints:
+            raise BadInput(f"upscale=guided needs generator=diffusion, not {self.generator.name}")
+        if self.mask is not None or self.known:
+            raise BadInput(f"upscale=guided does not go with {known}; upscale=2 does")
+        width, height = (2 * side for side in self.size)
+        if max(width, height) > LARGEST:
+            raise BadInput(
+                f"upscale=guided draws {width}x{height} pixels, and at most {LARGEST} a side are "
+                "drawn; upscale=2 does without"
+            )
 
     def check_tile(self) -> None:
         """Raise BadInput if the picture's edges are to meet and cannot."""

@@ -208,8 +208,13 @@ class Config:
         None,
         "with init, extend it by [left,top,right,bottom], in pixels or per cent: [0,0,50%,0]",
     )
-    upscale: int | None = setting(
-        None, "make the finished picture 2 or 4 times as large, beside output.still.enlarge"
+    upscale: Any = setting(
+        None,
+        "make the finished picture 2 or 4 times as large, beside output.still.enlarge; guided: 2 "
+        "times, and draw it again in windows",
+    )
+    upscale_strength: float | None = setting(
+        None, "with upscale=guided, share of the steps taken again; null: 0.25"
     )
     upscaler: str | None = setting(
         None,

@@ -101,8 +101,11 @@ class StillViewer:
         path = self.run.folder / image_name(frame.index, self.settings.suffix)
         settings = self.settings
         height, width = frame.image.shape[2:]
-        times = settings.times((width, height)) * self.run.upscale
-        image = picture(self.run.enlarge(frame.image, times))
+        times = settings.times((width, height))
+        if frame.larger is None:
+            image = picture(self.run.enlarge(frame.image, times * self.run.upscale))
+        else:
+            image = picture(self.run.enlarge(frame.larger, times))
         if settings.sharpen:
             image = sharpened(image, settings.sharpen)
         facts = settings_of(self.run, frame)

@@ -179,7 +179,12 @@ def test_what_cannot_be_kept_to_is_refused_by_name(words, part, photo):
 @pytest.mark.parametrize(
     "words, part",
     [
-        (["upscale=3"], "upscale=3 is not one of 2, 4"),
+        (["upscale=3"], "upscale=3 is not one of 2, 4, guided"),
+        (["upscale=guidd"], "did you mean 'guided'"),
+        (["upscale=2", "upscale_strength=0.3"], "upscale_strength=0.3 needs upscale=guided"),
+        (["upscale=guided", "upscale_strength=2"], "the nearest is 1"),
+        (["upscale=guided", "generator=pixels"], "upscale=guided needs generator=diffusion"),
+        (["upscale=guided", "size=[8192,64]"], "upscale=guided draws 16384x128 pixels"),
         (
             ["upscale=2", "output=[metrics]"],
             "upscale=2 needs a picture to enlarge: output=[still]",
@@ -194,6 +199,17 @@ def test_what_cannot_be_enlarged_is_refused_by_name(words, part):
     with pytest.raises(BadInput) as caught:
         plan(*words)
     assert part in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_what_is_known_at_the_own_size_is_not_drawn_again_at_another(photo):
+    with pytest.raises(BadInput, match="upscale=guided does not go with mask, restore"):
+        plan("upscale=guided", f"init={photo}", "restore=grey")
+
+
+def test_an_enlarged_picture_is_drawn_again_with_a_share_of_the_steps():
+    assert (plan("upscale=guided").upscale, plan("upscale=guided").redraw) == (2, 0.25)
+    assert plan("upscale=guided", "upscale_strength=0.5").redraw == 0.5
+    assert plan("upscale=4").redraw is None
 
 
 def test_every_model_has_an_upscaler_when_it_is_asked_for():

@@ -102,6 +102,16 @@ def test_upscaling_comes_beside_enlarging(run):
         assert image.size == (6 * 8, 4 * 8)
 
 
+def test_a_picture_that_was_drawn_again_is_kept_and_not_the_small_one(run):
+    run.upscale = 2
+    frame = all_frames()[3]
+    frame.larger = torch.zeros(1, 3, 8, 12)
+    watch(Still(enlarge=3), run, [frame])
+    with Image.open(run.folder / "image_0000.png") as image:
+        assert image.size == (12 * 3, 8 * 3)
+        assert image.getpixel((0, 0)) == (0, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("enlarge", "upscale", "words"),
     [

@@ -212,8 +212,9 @@ class DiffusionGenerator:
         config, (width, height) = self.unet.config, self.card.size
         apart = bool(self._regions(request))
         secondary = 1 if self.target.secondary is None else SecondaryCard.DIVISOR
+        tiles = "blend" if request.in_windows and self.tiles in ("auto", "off") else self.tiles
         across, down = divided(
-            "off" if apart else self.tiles,
+            "off" if apart else tiles,
             request.size,
             (width, height),
             math.lcm(config.divisor, secondary),
