@@ -209,8 +209,8 @@ class Drawer:
         known = {name: (run, number) for name, (run, number) in entry.pictures.items()}
         return lambda value: files_by_id.find(self.root, value, known)
 
-    def live(self, entry: Entry) -> Live:
-        """Return the output that tells of a prediction."""
+    def live(self, entry: Entry) -> Live | None:
+        """Return the output that tells of a prediction; None for a silent worker."""
         folder = previews_folder(self.root, entry.id)
         folder.parent.mkdir(parents=True, exist_ok=True)
         forget_previews(folder.parent, entry.id)
@@ -228,8 +228,9 @@ class Drawer:
         folder = session.folder
         try:
             with Interrupts.watched() as interrupts, ToldClaim.at(folder) as claim:
-                assert isinstance(claim, ToldClaim) and session.live is not None
-                session.live.stop = lambda: setattr(interrupts, "requested", True)
+                assert isinstance(claim, ToldClaim)
+                if session.live is not None:
+                    session.live.stop = lambda: setattr(interrupts, "requested", True)
                 claim.told = lambda number: self.emit(
                     "picture", prediction=entry.id, number=number
                 )

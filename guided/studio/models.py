@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from guided.config.card_list import clips, weights
@@ -10,20 +11,23 @@ from guided.models.cards import ClipCard, ModelCard, WeightsCard, locate
 
 def listed() -> list[dict[str, Any]]:
     """Return every model with its state, size and licence."""
-    found = [
-        about(group, name, card, state(card))
-        for group in ("model", "secondary")
-        for name, card in weights(group)
-    ]
-    return found + [
-        about("clip", name, card, "here" if card.here() else "missing")
-        for name, cards in clips()
-        for card in cards
-    ]
+    return [about(group, name, card, state(card)) for group, name, card in cards()]
 
 
-def state(card: WeightsCard) -> str:
-    """Return whether a file of weights is here, damaged or missing."""
+@cache  # reading a hundred files takes seconds; which weights are here is looked at each time
+def cards() -> tuple[tuple[str, str, WeightsCard | ClipCard], ...]:
+    """Return group, name and card of every model."""
+    found: list[tuple[str, str, WeightsCard | ClipCard]] = []
+    for group in ("model", "secondary"):
+        found += [(group, name, card) for name, card in weights(group)]
+    found += [("clip", name, card) for name, several in clips() for card in several]
+    return tuple(found)
+
+
+def state(card: WeightsCard | ClipCard) -> str:
+    """Return whether weights are here, damaged or missing."""
+    if isinstance(card, ClipCard):
+        return "here" if card.here() else "missing"
     if locate(card.file) is None:
         return "missing"
     return "here" if card.missing() is None else "damaged"

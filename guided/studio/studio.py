@@ -18,7 +18,7 @@ from guided.config.overrides import Override, raws
 from guided.errors import BadInput
 from guided.paths import PROGRAM
 from guided.runs.manifest import DONE, FAILED, Manifest
-from guided.studio import files_by_id, form, inputs, presets
+from guided.studio import files_by_id, form, inputs, models, presets
 from guided.studio.dispatcher import Dispatcher
 from guided.studio.entries import OPEN, Entry, Queue
 from guided.studio.events import Events
@@ -77,6 +77,7 @@ class Studio:
             self.dispatcher.begin()
         self.reading.submit(self.library.refresh)
         self.composing.submit(form.by_name, tuple(self.flags_now()))
+        self.composing.submit(models.cards)
 
     async def end(self) -> None:
         """End every stream, and the workers after the step at hand."""

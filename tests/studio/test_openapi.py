@@ -2,7 +2,11 @@
 
 import re
 
-from tests.studio.conftest import ROOT
+import pytest
+
+from guided.studio.app import create
+from guided.studio.entries import Entry
+from tests.studio.conftest import LOCAL, ROOT, TOKEN, make_run
 
 PAGE = (ROOT / "docs" / "studio-api.md").read_text(encoding="utf-8")
 
@@ -40,3 +44,48 @@ def test_the_page_of_the_api_has_no_script(client):
     answer = client.get("/docs")
     assert answer.status_code == 200 and "<script" not in answer.text
     assert "/predictions/{id}/cancel" in answer.text
+
+
+SLOW = ("/events", "/sdapi/v1/txt2img")  # they answer for as long as they are read
+
+
+@pytest.mark.slow
+def test_generated_requests_get_documented_answers(studio, tmp_path):
+    """schemathesis: no server error, no status, content type or body that is not documented."""
+    schemathesis = pytest.importorskip("schemathesis")
+    from hypothesis import HealthCheck, Phase, given, settings
+    from schemathesis import checks
+    from schemathesis.specs.openapi import checks as of_openapi
+
+    make_run(tmp_path, count=2)
+    studio.queue.add(Entry("a", {"prompt": "x"}))
+    app = create(studio, {**LOCAL, "port": 80})
+    headers = {"host": "127.0.0.1", "x-studio-token": TOKEN, "prefer": "respond-async"}
+    schema = schemathesis.openapi.from_asgi("/openapi.json", app, headers=headers)
+    wanted = [
+        checks.not_a_server_error,
+        of_openapi.status_code_conformance,
+        of_openapi.content_type_conformance,
+        of_openapi.response_schema_conformance,
+    ]
+    asked = 0
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        if operation.path in SLOW:
+            continue
+
+        @settings(
+            max_examples=20,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy())
+        def ask(case):
+            nonlocal asked
+            case.headers = {**(case.headers or {}), **headers}
+            case.validate_response(case.call(timeout=600), checks=wanted)
+            asked += 1
+
+        ask()
+    assert asked > 500
