@@ -6,8 +6,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
+from guided.canvas.mask import Mask
+from guided.canvas.outpaint import Outpaint
 from guided.clip import model
 from guided.config.composition import compose
 from guided.config.plan import Plan
@@ -208,6 +211,43 @@ def test_every_image_begins_with_the_init_picture_of_its_seed(plan, guide):
     assert [float(scene.init[0, 0, 0, 0]) for scene in guide.scenes] == [
         pytest.approx(seed / 100) for seed in (7, 8, 9)
     ]
+
+
+class HalfGenerator(KnownGenerator):
+    """Predicts a picture that is green on the left, and of the colour on the right."""
+
+    def generate(
+        self, request: Request, guides: Mapping[str, Guide], saved: State | None = None
+    ) -> Iterator[Step]:
+        green = torch.tensor(COLOURS["green"])[:, None, None]
+        for step in super().generate(request, guides, saved):
+            image = step.x.clone()
+            image[..., : request.size[0] // 2] = green
+            yield replace(step, prediction=Prediction(image, image))
+
+
+def test_a_picture_under_a_mask_is_scored_by_what_is_drawn_anew(plan, guide):
+    """Half of it is red, as was asked, and the mask is about that half, or about the other."""
+    for box, score in ((None, 0.5), ((4, 0, 8, 4), 1.0), ((0, 0, 4, 4), 0.0)):
+        picture = Image.new("L", (8, 4), 0)
+        picture.paste(255, box or (0, 0, 8, 4))
+        masked = replace(plan, init=SeedInit(), mask=Mask(picture) if box else None)
+        generator = HalfGenerator()
+        *_, last = pipeline(generator, a=WholeClip()).frames(masked)
+        assert last.score == pytest.approx(score, abs=0.01)
+    (request, _, _) = generator.calls[0]
+    assert torch.equal(request.mask, masked.mask.tensor())
+    assert torch.equal(guide.scenes[-1].mask, request.mask)
+
+
+def test_an_outpainted_picture_has_the_init_picture_in_its_place(plan):
+    around = Outpaint((8, 4), (2, 0, 4, 0))
+    generator = KnownGenerator()
+    plan = replace(plan, init=SeedInit(), outpaint=around, size=around.size)
+    list(pipeline(generator).frames(replace(plan, mask=Mask(around.mask()))))
+    (request, _, _) = generator.calls[0]
+    assert request.init.shape == (1, 3, 4, 14)
+    assert (request.mask[..., 2:10] == 0).all() and request.mask.sum() == 6 * 4
 
 
 def test_cutouts_for_outputs_are_made_once_for_each_size_of_clips(plan):
