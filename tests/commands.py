@@ -31,10 +31,12 @@ class Result:
 
 
 def run_all(
-    commands: Sequence[Sequence[str]], cwd: Path, environment: Mapping[str, str] | None = None
-) -> list[Result]:
-    """Run each command line in `cwd`, all in one child process with one thread."""
-    settings = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **(environment or {})}
+    commands: Sequence[Sequence[str]], cwd: Path, environment: Mapping[str, str] | None = None,
+    root: Path = ROOT,
+) -> list[Result]:  # fmt: skip
+    """Run each command line in `cwd`, all in one child process with one thread. `root`: the folder
+    of run.py, with this file in its tests/."""
+    settings = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root), **(environment or {})}
     child = subprocess.run(
         [sys.executable, "-m", "tests.commands"],
         input=json.dumps([list(command) for command in commands]).encode(),

@@ -4,8 +4,11 @@ settings that its users wrote. tests/fixtures/v0.1/README.md says how each fixtu
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import shutil
+import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,10 +27,13 @@ from guided.config.composition import compose
 from guided.config.plan import Plan
 from guided.config.replay_reading import read_settings
 from guided.config.schema import build
-from tests.commands import Result, run_all
+from tests.commands import ROOT, Result, run_all
 
 V01 = Path(__file__).parent / "fixtures" / "v0.1"
 MINE = ["--config-dir", "mine"]
+# The last commit with the embedded models that version 0.1 came with, and what is theirs.
+OLD_MODELS = "bf05ac725aeea8f97953c1b00a3bcba8a12ecbee"
+THEIRS = ["guided/models/embedded", "conf/model/embedded.yaml"]
 # What each is drawn again into, and the fixtures that it must equal.
 DRAWN = {
     **{
@@ -79,13 +85,34 @@ class Again:
 
 
 @pytest.fixture(scope="module")
-def again(tmp_path_factory: pytest.TempPathFactory) -> Again:
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the present program with the embedded models of version 0.1."""
+    archive = subprocess.run(
+        ["git", "archive", OLD_MODELS, *THEIRS], cwd=ROOT, capture_output=True, check=False
+    )
+    if archive.returncode:
+        pytest.skip("the repository's history, which has the models of version 0.1, is not here")
+    root = tmp_path_factory.mktemp("program")
+    for folder in ("guided", "conf"):
+        shutil.copytree(
+            ROOT / folder, root / folder, ignore=shutil.ignore_patterns("*.safetensors")
+        )
+    for file in ("run.py", "tests/commands.py"):
+        (root / file).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / file, root / file)
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+        files.extractall(root, filter="data")
+    return root
+
+
+@pytest.fixture(scope="module")
+def again(tmp_path_factory: pytest.TempPathFactory, program: Path) -> Again:
     root = tmp_path_factory.mktemp("again")
     commands = {name: [*MINE, f"from={name}", f"folder={root / name}"] for name in DRAWN}
     commands["resume"] = [f"resume={copy_of_half(root / 'half')}"]
     commands["typed"] = [*MINE, *OWN, f"folder={root / 'typed'}"]
     shown = {name: [*MINE, f"from={name}", "show=true"] for name in [*DRAWN, *SHOWN]}
-    results = run_all([*commands.values(), *shown.values()], V01)
+    results = run_all([*commands.values(), *shown.values()], V01, root=program)
     names = [*commands, *(f"show {name}" for name in shown)]
     return Again(root, dict(zip(names, results, strict=True)))
 

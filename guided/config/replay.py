@@ -28,7 +28,7 @@ from guided.config.replay_reading import read_settings, rows_of, trusted
 from guided.config.schema import NODES, Config, as_integer, explain, having, typed_as, unrecorded
 from guided.config.values import trusted_words
 from guided.errors import BadInput, shown
-from guided.paths import PROGRAM
+from guided.paths import PROGRAM, conf_folder
 from guided.runs import record
 from guided.runs.manifest import Row
 from guided.untrusted.interpolation import escaped
@@ -38,6 +38,9 @@ from guided.version import __version__
 log = logging.getLogger(__name__)
 # In a record, and no settings.
 FACTS = ("version", "words", "score", "files", "processor", "understood")
+
+# Of the embedded model in records that do not say it.
+FIRST_WEIGHTS = "dd18cc9721f8262d0c66b9b5b223de68557eb085d23340c426599d8caa52c644"
 
 # What tells one choice of a group from another: a model of that name may be another file here.
 IDENTITY = ("_target_", "name", "file", "path", "arch", "tag")
@@ -135,6 +138,13 @@ class Record:
         touched = {path[0] for path, _ in changes}
         forget_what_followed(settings, touched, before)
         clean(settings, self.where)
+        if was_embedded_before(settings):
+            settings["model"] = renamed(plain(compose(["model=embedded"], flags)))["model"]
+            log.warning(
+                "%s was drawn by an earlier version of model=embedded, which this version of the "
+                "program does not come with: the picture will be another",
+                self.where,
+            )
         self.tell_of_changed_files(settings)
         settings |= {name: after[name] for name in unrecorded() if name in after}
         if "device" not in touched and not is_here(settings.get("device", "auto"), self.where):
@@ -184,6 +194,18 @@ class Record:
             log.warning("%s: what was typed cannot be composed today: %s", self.where, reason)
             self.words = []
             return renamed(plain(compose(self.typed_with([]), flags)))
+
+
+def was_embedded_before(settings: Mapping[str, Any]) -> bool:
+    """Return whether recorded settings name the model that comes with the program, with other
+    weights than today's."""
+    model = settings.get("model")
+    if not isinstance(model, dict) or model.get("name") != "embedded":
+        return False
+    today = OmegaConf.load(conf_folder() / "model" / "embedded.yaml")
+    assert isinstance(today, DictConfig)
+    then, now = (one.get("sha256") or FIRST_WEIGHTS for one in (model, today))
+    return model.get("file") == today.get("file") and then != now
 
 
 def composer_of(base: Mapping[str, Any]) -> Composer:

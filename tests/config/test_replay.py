@@ -73,6 +73,19 @@ def test_threads_are_those_of_the_record_unless_the_models_are_others(
     assert Record.read(path).config(typed).threads == threads
 
 
+def test_the_embedded_model_of_another_version_is_todays_and_told(tmp_path, usual, caplog):
+    other = usual["model"] | {"sha256": "0" * 64, "unet": usual["model"]["unet"] | {"dense": 16}}
+    cfg = Record.read(kept(tmp_path, usual | {"model": other})).config()
+    assert plain(cfg.model) == usual["model"]
+    assert "earlier version of model=embedded" in caplog.text
+    caplog.clear()
+    unsaid = usual["model"] | {"sha256": ""}  # as version 0.1 wrote it, with the first weights
+    older = tmp_path / "older"
+    older.mkdir()
+    assert plain(Record.read(kept(older, usual | {"model": unsaid})).config().model) == unsaid
+    assert "earlier version" not in caplog.text
+
+
 def test_what_was_recorded_outlasts_other_defaults(tmp_path, usual):
     """As a version with another default for it would read the record."""
     old = usual | {"cutouts": usual["cutouts"] | {"inner": 3}}
