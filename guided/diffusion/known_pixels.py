@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from guided.diffusion.parametrisation import noised
-from guided.interfaces import Denoiser, Guide, GuideGradient, Prediction, Request
+from guided.interfaces import Denoiser, Guide, GuideGradient, Prediction, Request, Step
 from guided.rng import RandomStreams
 from guided.timeline import Timeline
 
@@ -55,6 +55,12 @@ class KnownPixels:
     def guides(self, guides: Mapping[str, Guide]) -> dict[str, Guide]:
         """Return guides that see the known pixels as they are and do not change them."""
         return {name: MaskedGuide(guide, self) for name, guide in guides.items()}
+
+    def kept_in(self, step: Step) -> Step:
+        """Return a step whose prediction has the known pixels as they are, although x was made
+        symmetric."""
+        progress = step.prediction.progress
+        return replace(step, prediction=self.replaced(step.prediction, progress))
 
     def replaced(self, prediction: Prediction, progress: float) -> Prediction:
         """Return the prediction with the known pixels as they are."""

@@ -154,7 +154,7 @@ class DiffusionGenerator:
             denoiser = MaskedDenoiser(denoiser, masked, noise)
         for step in self._walk(denoiser, cache, state, rng, mirrored):
             guided.warn_nonfinite()
-            yield step
+            yield step if masked is None else masked.kept_in(step)
 
     def _walk(
         self,

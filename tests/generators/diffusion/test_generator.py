@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from guided.cutouts.settings import Cutouts, DiscoCutouts
+from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.guidance_cache import GuidanceInterval
 from guided.diffusion.guidance_method import GuidanceMethod
 from guided.diffusion.guidance_target import GuidanceTarget
 from guided.diffusion.jumps import Jumps
 from guided.diffusion.multistep_samplers import PLMS, DPMSolver
+from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.null_space import Agrees, Grey
 from guided.diffusion.samplers import DDIM, DDPM
 from guided.diffusion.secondary import SecondaryModel
@@ -139,6 +141,9 @@ CASES = {
     "two together that ask for different things": Case(DDIM(), (7, 8), each=True),
     "a mask": Case(DDIM(**TWICE), init=True, mask=True),
     "a mask, mirrored": Case(DPMSolver(), init=True, mask=True, mirror=MIRROR),
+    "a mask, mirrored at the end": Case(
+        DDIM(), init=True, mask=True, mirror=Mirror("horizontal", (1.0,))
+    ),
     "a mask, by PLMS, with jumps": Case(jumping(PLMS(order=4)), init=True, mask=True, skip=1),
     "a mask, three together, with jumps": Case(
         jumping(DPMSolver(eta=1)), (7, 8, 9), init=True, mask=True, interval=SELDOM
@@ -245,6 +250,27 @@ def test_what_a_mask_keeps_is_the_init_image_at_every_step(name: str) -> None:
         for image in (step.prediction.guided, step.prediction.unguided):
             assert torch.equal(image[:1][kept], init[kept])
     assert (last.prediction.unguided[:1][~kept] != init[~kept]).all()
+
+
+@pytest.mark.parametrize(
+    "size, box, corners",
+    [
+        ((16, 8), (9, 1, 15, 7), [(8, 0)]),  # as large as the model's own size, around the box
+        ((16, 16), (0, 0, 4, 4), [(0, 0)]),
+        ((8, 8), (4, 0, 8, 8), None),  # the model's own size
+        ((24, 8), (4, 0, 20, 8), None),  # more than a window
+    ],
+)
+def test_a_part_of_a_larger_picture_has_a_window_of_its_own(size, box, corners) -> None:
+    net = network(0)
+    card = ModelCard(unet=net.config, size=[8, 8], recommended=Recommended(area="middle"))
+    drawing = DiffusionGenerator(net, card, DDIM(), CPU)
+    mask = torch.zeros(1, 1, size[1], size[0])
+    mask[..., box[1] : box[3], box[0] : box[2]] = 1
+    asked = Request(size, (7, 8), STEPS, torch.zeros(1, 3, size[1], size[0]), mask=mask)
+    model = ModelDenoiser(net, timeline("linear", STEPS))
+    found = drawing._of_regions(model, asked)
+    assert getattr(found, "corners", None) == (corners and [corners, corners])
 
 
 def test_an_image_under_a_mask_does_not_depend_on_its_batch() -> None:
