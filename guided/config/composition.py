@@ -123,12 +123,11 @@ def sizes_of(words: Sequence[Override], flags: Sequence[str]) -> Sizes | None:
 def check_presets(words: Sequence[Override], flags: Sequence[str]) -> None:
     """Raise BadInput for a setting of an artist or look that the words do not choose: in many
     rows, composing each would take long."""
-    values = values_of(words)
-    for word in words:
-        chosen, group = values.get(word.root), word.root
-        if group not in presets.GROUPS or "." not in word.name or chosen is None:
-            continue
-        if found := presets.weighted(group, chosen, flags):
+    inside = [word for word in words if word.root in presets.GROUPS and "." in word.name]
+    values = values_of(words) if inside else {}
+    for word in inside:
+        group = word.root
+        if group in values and (found := presets.weighted(group, values[group], flags)):
             cfg = OmegaConf.create({group: {name: {} for name in found[0]}})
             if (line := unchosen(word.name, cfg, flags)) is not None:
                 raise BadInput(line)
