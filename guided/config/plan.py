@@ -394,10 +394,12 @@ class Plan:
         (width, height), times = self.sizes.enlarged(self.size)
         alone = not any(asked.region for asked in self.prompts)  # regions have room for objects
         refused = alone and self.sizes.is_noise(self.size) and not recorded
+        expected = "expect fragments and noise, slowly"
+        if self.sizes.windowed:
+            expected = "it is drawn in windows, slowly, and things may be there several times"
         line = (
             f"size={list(self.size)} is far above the {list(self.sizes.comfortable or ())} that "
-            f"suit {self.model.name}: "
-            f"{'it would draw noise' if refused else 'expect fragments and noise, slowly'}; "
+            f"suit {self.model.name}: {'it would draw noise' if refused else expected}; "
             f"size=[{width},{height}] output.still.enlarge={times} makes a picture of "
             f"{width * times}x{height * times}"
         )

@@ -17,6 +17,7 @@ class Sizes:
     step: int
     default: tuple[int, int]  # width, height
     comfortable: tuple[int, int] | None = None  # far above it, pictures fall apart; None: no limit
+    windowed: bool = False  # what is far above it is drawn in windows
 
     def nearest(self, side: int) -> int:
         """Return the width or height nearest to `side` that can be drawn."""
@@ -28,9 +29,10 @@ class Sizes:
 
     def is_noise(self, size: tuple[int, int]) -> bool:
         """Return whether a small model draws nothing but noise at a (width, height): one of more
-        than 25 times the comfortable pixels."""
-        small = self.comfortable is not None and max(self.comfortable) <= SMALL
-        return small and area(size) > 25 * area(self.comfortable or size)
+        than 25 times the comfortable pixels, without windows."""
+        if self.comfortable is None or self.windowed or max(self.comfortable) > SMALL:
+            return False
+        return area(size) > 25 * area(self.comfortable)
 
     def enlarged(self, size: tuple[int, int]) -> tuple[list[int], int]:
         """Return a size [width, height] of the same shape that is not far above the comfortable

@@ -306,8 +306,10 @@ def test_a_size_at_which_a_small_model_draws_noise_is_refused(caplog):
     cfg = compose(["prompt=a sun", "size=512"])
     assert Plan.read(cfg, recorded=True).size == (512, 512)  # as it was drawn once
     assert "expect fragments and noise" in caplog.text
-    cfg = compose(["prompt=a sun", "size=2048", "model=imagenet512"])
-    assert Plan.read(cfg, weights=False).size == (2048, 2048)
+    caplog.clear()
+    for words in (["size=2048", "model=imagenet512"], ["size=512", "generator.tiles=shift"]):
+        Plan.read(compose(["prompt=a sun", *words]), weights=False)
+    assert caplog.text.count("it is drawn in windows") == 2
     assert plan("size=512", "generator=pixels").size == (512, 512)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guided.devices import check_compiler
@@ -12,7 +12,9 @@ from guided.diffusion.symmetry import Mirror, check_symmetry
 from guided.diffusion.tiles import TILES
 from guided.errors import BadInput, check_number, not_one_of
 from guided.generators.settings import GeneratorSettings, LoadContext
+from guided.generators.sizes import Sizes
 from guided.interfaces import SamplerSettings
+from guided.models.cards import ModelCard
 from guided.schedule import AUTO, Schedule, always_zero, automatic, schedule
 
 if TYPE_CHECKING:
@@ -143,6 +145,14 @@ class Diffusion(GeneratorSettings):
                 "generator.spherical turns the sampler's fresh noise, and this sampler adds none; "
                 "sampler=ddim sampler.eta=1, sampler=ddpm and sampler=dpmpp_sde do"
             )
+
+    def sizes(self, model: ModelCard) -> Sizes:
+        """Return the sizes that it draws, those far above the model's in windows where `tiles` says
+        so; with `auto`, unless the network draws its own size only."""
+        windowed = self.tiles in ("blend", "shift") or (
+            self.tiles == AUTO and not model.unet.dense
+        )
+        return replace(super().sizes(model), windowed=windowed)
 
     def load(self, context: LoadContext) -> DiffusionGenerator:
         """Return the generator with its networks on the device."""
