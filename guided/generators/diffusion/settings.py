@@ -147,11 +147,10 @@ class Diffusion(GeneratorSettings):
             )
 
     def sizes(self, model: ModelCard) -> Sizes:
-        """Return the sizes that it draws, those far above the model's in windows where `tiles` says
-        so; with `auto`, unless the network draws its own size only."""
-        windowed = self.tiles in ("blend", "shift") or (
-            self.tiles == AUTO and not model.unet.dense
-        )
+        """Return the sizes that it draws: those far above the model's in windows where `tiles`
+        says so; with `auto`, unless the network draws its own size only."""
+        fixed = model.unet.dense > 0
+        windowed = self.tiles in ("blend", "shift") or (self.tiles == AUTO and not fixed)
         return replace(super().sizes(model), windowed=windowed)
 
     def load(self, context: LoadContext) -> DiffusionGenerator:
