@@ -74,7 +74,11 @@ class Page:
                 pass
 
     def press(self, *keys):
-        self.browser.switch_to.active_element.send_keys(*keys)
+        for _ in range(3):
+            try:
+                return self.browser.switch_to.active_element.send_keys(*keys)
+            except StaleElementReferenceException:  # replaced in between
+                pass
 
     def text(self, selector):
         return self.script("document.querySelector(arguments[0])?.innerText ?? ''", selector)
@@ -468,7 +472,7 @@ def test_search_filters_and_favourites(page, studio):
     "verb, sent",
     [
         ("again", {"from": "p4", "seed": None}),
-        ("upscale", {"from": "p4", "output.still.enlarge": 2}),
+        ("upscale", {"from": "p4", "upscale": 2}),
     ],
 )
 def test_verbs_that_draw_at_once(page, studio, verb, sent):

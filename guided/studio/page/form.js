@@ -49,7 +49,10 @@ function filter() {
   const tokens = shown.text.toLowerCase().split(/\s+/).filter(Boolean);
   for (const { setting, node } of fields) {
     const words = `${setting.name} ${setting.help} ${setting.section}`.toLowerCase();
-    node.hidden = !tokens.every((token) => words.includes(token)) || (shown.changed && !(setting.name in draft.input));
+    const on = setting.name in draft.input;
+    // What has no effect, as the settings of the other sixty CLIPs, is only searched for.
+    const idle = node.classList.contains("idle") && !on && !tokens.length;
+    node.hidden = idle || !tokens.every((token) => words.includes(token)) || (shown.changed && !on);
   }
   for (const section of dialog.querySelectorAll("section")) section.hidden = !section.querySelector(".field-row:not([hidden])");
 }
@@ -150,7 +153,9 @@ function showPresets() {
     },
   }, el("span", { class: "label", textContent: say("savePreset") }),
   el("div", { class: "controls" }, name, el("button", { type: "submit", textContent: say("save") })));
-  dialog.querySelector(".presets")?.replaceChildren(
+  const place = dialog.querySelector(".presets");
+  const focused = place.contains(document.activeElement);
+  place.replaceChildren(
     presets.length ? el("div", { class: "row" }, el("span", { class: "label", textContent: say("presets") }),
       el("div", { class: "controls" }, ...presets.flatMap((preset) => [
         el("button", {
@@ -162,4 +167,5 @@ function showPresets() {
           onclick: () => send("POST", `/presets/${encodeURIComponent(preset.name)}/trash`).then(readPresets).catch(tellError),
         }, icon("close")),
       ]))) : "", save);
+  if (focused) name.focus();
 }

@@ -68,7 +68,7 @@ function verbsOf(p, refresh) {
   return el("div", { class: "verbs" },
     verb("again", "again", () => draw({ from: p.id, seed: null }), say("againHint")),
     verb("vary", "vary", () => vary(p), say("varyHint")),
-    verb("upscale", "enlarge", () => draw({ from: p.id, "output.still.enlarge": 2 })),
+    verb("upscale", "enlarge", () => draw({ from: p.id, upscale: 2 })),
     verb("useInit", "init", () => take("init", `picture:${p.id}`)),
     schema.settings.has("image_prompt") ? verb("useLike", "image", () => take("image_prompt", [...draft.input.image_prompt ?? [], `picture:${p.id}`])) : "",
     verb("compare", "compare", () => { lightbox.close(); chooseOther(p); }),
