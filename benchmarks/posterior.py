@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -167,7 +168,7 @@ class Method:
 
     def at(self, strength: float) -> Method:
         """Return it with its tuned setting of this value."""
-        changed = {self.tuned: schedule(self.tuned, strength)}
+        changed: dict[str, Any] = {self.tuned: schedule(self.tuned, strength)}
         return replace(self, method=replace(self.method, **changed))
 
 

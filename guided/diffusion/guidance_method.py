@@ -19,6 +19,8 @@ et al. 2023, https://arxiv.org/abs/2303.09833. `spherical`: the gradient turns t
 whose length stays what it is: DSG, Yang et al. 2024, https://arxiv.org/abs/2402.03201
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +30,7 @@ from guided.interfaces import Heading
 from guided.rng import RandomStreams
 from guided.schedule import Schedule, schedule
 
+PixelBox = tuple[int, int, int, int]  # left, top, right, bottom
 # The shift divides by alpha, which is near 0 in the first steps of a cosine schedule, where the
 # prediction shows nothing yet. Just below the least alpha of the linear schedule (0.00635), so
 # that checkpoints trained with that one are guided exactly.
@@ -45,6 +48,7 @@ class GuidanceMethod:
     reach: Schedule | None = None  # largest root mean square of the shift
     relative: Schedule | None = None  # root mean square of the shift, of that of the noise left
     spherical: Schedule = schedule("spherical", 0)  # share of the way to the gradient's direction
+    parts: Sequence[Sequence[PixelBox]] = ()  # boxes of each image that are limited one by one
 
     def noisy(
         self, image: Tensor, sigma: float, progress: float, rng: RandomStreams
@@ -72,9 +76,11 @@ class GuidanceMethod:
             shift = resized(grad, self.relative(progress) * left)
         else:
             if self.clamp is not None:
-                grad = clamped(grad, self.clamp(progress))
+                grad = clamped(grad, self.clamp(progress), self.parts)
             shift = sigma**2 / max(alpha, LEAST_ALPHA) * grad
-        return shift if self.reach is None else clamped(shift, self.reach(progress))
+        if self.reach is None:
+            return shift
+        return clamped(shift, self.reach(progress), self.parts)
 
     def heading(self, grad: Tensor, progress: float) -> Heading | None:
         """Return where the sampler's noise is turned, given the gradient with respect to x; None
@@ -90,10 +96,28 @@ def rms(grad: Tensor) -> Tensor:
     return grad.detach().square().flatten(1).mean(1).sqrt()
 
 
-def clamped(grad: Tensor, limit: float) -> Tensor:
-    """Return each image's gradient, scaled down to a root mean square of `limit` if larger."""
+def clamped(grad: Tensor, limit: float, parts: Sequence[Sequence[PixelBox]] = ()) -> Tensor:
+    """Return each image's gradient, scaled down to a root mean square of `limit` if larger. With
+    `parts`, those of each image, each part is, and what is in none by the whole image's."""
+    if parts:
+        images = zip(grad.split(1), parts, strict=True)
+        return torch.cat([image * factors(image, limit, boxes) for image, boxes in images])
     size = rms(grad).view(-1, 1, 1, 1)
     return torch.where(size > limit, grad * (limit / size), grad)
+
+
+def factors(grad: Tensor, limit: float, boxes: Sequence[PixelBox]) -> Tensor:
+    """Return by how much (1, 1, H, W) the pixels of a gradient (1, C, H, W) are scaled down, so
+    that each box has a root mean square of `limit` at most."""
+
+    def factor(part: Tensor) -> Tensor:
+        return (limit / rms(part).clamp(min=1e-30)).clamp(max=1)
+
+    found = torch.full_like(grad[:, :1], math.inf)
+    for left, top, right, bottom in boxes:
+        place = (..., slice(top, bottom), slice(left, right))
+        found[place] = torch.minimum(found[place], factor(grad[place]))
+    return torch.where(found.isinf(), factor(grad), found)
 
 
 def resized(grad: Tensor, sizes: Tensor) -> Tensor:

@@ -65,6 +65,15 @@ class RegionWindows:
         return cls(denoiser, (width, height), corners, init)
 
     @property
+    def boxes(self) -> list[list[PixelBox]]:
+        """Return the windows of each image."""
+        width, height = self.size
+        return [
+            [(left, top, left + width, top + height) for left, top in corners]
+            for corners in self.corners
+        ]
+
+    @property
     def timeline(self) -> Timeline:
         """Return the noise levels of the run."""
         return self.denoiser.timeline

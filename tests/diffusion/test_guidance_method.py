@@ -8,7 +8,7 @@ from torch import Tensor
 
 from benchmarks.posterior import SHAPE, BatchStream, ExactDenoiser, GaussianWorld, LinearGuide
 from guided.diffusion.guidance import GuidedDenoiser
-from guided.diffusion.guidance_method import GuidanceMethod, rms
+from guided.diffusion.guidance_method import GuidanceMethod, clamped, rms
 from guided.diffusion.guidance_target import GuidanceTarget
 from guided.diffusion.multistep_samplers import DPMSolver
 from guided.diffusion.noise_schedule import timeline
@@ -253,3 +253,26 @@ def test_noise_is_turned_only_where_the_schedule_says() -> None:
     early, later = denoiser(noise(), 35), denoiser(noise(), 5)
     assert early.heading is None and not torch.equal(early.guided, early.unguided)
     assert later.heading is not None and torch.equal(later.guided, later.unguided)
+
+
+def test_each_part_is_limited_as_an_image_of_its_own() -> None:
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randn(2, 3, 8, 24, generator=generator) * torch.linspace(0.01, 3, 24)
+    halves = [[(0, 0, 8, 8), (16, 0, 24, 8)], [(8, 0, 16, 8)]]
+    found = clamped(image, 0.5, halves)
+    for b, boxes in enumerate(halves):
+        for left, _, right, _ in boxes:
+            alone = clamped(image[b : b + 1, ..., left:right], 0.5)
+            assert torch.allclose(found[b : b + 1, ..., left:right], alone)
+    outside = clamped(image, 0.5)
+    assert torch.allclose(found[0, ..., 8:16], outside[0, ..., 8:16])
+    assert torch.allclose(found[1, ..., 16:], outside[1, ..., 16:])
+
+
+def test_pixels_of_two_parts_keep_to_the_limit_of_both() -> None:
+    image = torch.ones(1, 3, 4, 12)
+    image[..., 8:] = 10
+    found = clamped(image, 0.5, [[(0, 0, 8, 4), (4, 0, 12, 4)]])
+    assert torch.allclose(found[..., :4], torch.full((1, 3, 4, 4), 0.5))
+    assert found[..., 4:8].max() < 0.1
+    assert not clamped(torch.zeros(1, 3, 4, 4), 0.5, [[(0, 0, 4, 4)]]).any()

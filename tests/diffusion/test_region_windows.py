@@ -107,3 +107,8 @@ def test_the_ground_is_the_median_of_the_edge_and_its_likeness_falls_with_distan
     colours = torch.tensor([0.0, ALIKE, 3 * ALIKE]).view(1, 1, 1, 3).expand(1, 3, 1, 3)
     found = likeness(colours, torch.zeros(1, 3, 1, 1))[0, 0, 0]
     assert found.tolist() == pytest.approx([1, 0.3679, 0.0001234], rel=1e-3)
+
+
+def test_its_boxes_are_those_of_the_windows():
+    made = windows(Squared(), (48, 16), (0, 0, 16, 16), (20, 4, 40, 8))
+    assert made.boxes == [[(0, 0, 16, 16), (22, 0, 38, 16)]]

@@ -136,7 +136,10 @@ class DiffusionGenerator:
         guides = guides if masked is None else masked.guides(guides)
         cache, method = GuidanceCache(self.interval), self._method(request.steps)
         target = replace(self.target, windows=windows)
-        denoiser = closing(self._of_regions(model, request), request, windows)
+        regional = self._of_regions(model, request)
+        if request.regions and isinstance(regional, RegionWindows):
+            method = replace(method, parts=regional.boxes)  # each is guided as a picture alone
+        denoiser = closing(regional, request, windows)
         denoiser = constrained(denoiser, request.constraints)
         guided = GuidedDenoiser(denoiser, guides, rng, method, target, cache)
         recomputing = self._recomputing(windows) if self.target.through_unet else None
