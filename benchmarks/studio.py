@@ -1,6 +1,7 @@
-"""Measures the studio: python -m benchmarks.studio cost | clients [200] [60] | kills [20]
+"""Measures the studio: python -m benchmarks.studio cost [5] [60] | clients [200] [60] | kills [20]
 
-    cost     CPU time of drawing with previews and events beside drawing without, in turns
+    cost     CPU time of drawing with previews and events beside drawing without, in turns:
+             pairs of pictures, steps of each
     clients  event streams that are read at once for some seconds: events lost, memory
     kills    kill -9 of the server, of its worker, or of both at random moments, until all is
              drawn: pictures lost, and whether they are those of a run that nobody disturbed
@@ -35,7 +36,6 @@ from guided.studio.live import Live
 
 ROOT = Path(__file__).parent.parent
 SMALL = {"steps": 12, "cutouts.overview": 2, "cutouts.inner": 1, "sampler.recurrence": 1}
-PAIRS = 5
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -109,16 +109,16 @@ class Silent(Drawer):
         return None
 
 
-def cost() -> None:
+def cost(pairs: int, steps: int) -> None:
     """Draw in turns with and without previews and events, in one process, and print the ratio."""
     with tempfile.TemporaryDirectory() as folder:
         telling, silent = (kind(Path(folder), emit, words(folder)) for kind in (Drawer, Silent))
         silent.loaded = telling.loaded
         telling.queue.make()
         found: dict[bool, list[float]] = {True: [], False: []}
-        for pair in range(PAIRS + 1):
+        for pair in range(pairs + 1):
             for live, drawer in ((True, telling), (False, silent)):
-                given = {"prompt": "a red heart", "seed": 1, "steps": 60}
+                given = {"prompt": "a red heart", "seed": 1, "steps": steps}
                 drawer.queue.add(Entry(f"{live}{pair}", given))
                 began = time.process_time()
                 drawer.draw_next()
@@ -152,8 +152,8 @@ async def listen(server: Server, seconds: float) -> tuple[int, int]:
     numbers: list[int] = []
     end = time.monotonic() + seconds
     with suppress(TimeoutError):
-        while True:
-            line = await asyncio.wait_for(reader.readline(), max(end - time.monotonic(), 0.01))
+        while (left := end - time.monotonic()) > 0:
+            line = await asyncio.wait_for(reader.readline(), left)
             if line.startswith(b"id: "):
                 numbers.append(int(line.rpartition(b"-")[2]))
             if not line:
@@ -173,7 +173,7 @@ async def all_clients(server: Server, count: int, seconds: float) -> list[tuple[
         while True:
             paused = not paused
             await asyncio.to_thread(server.ask, "POST", "/queue", {"paused": paused})
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
 
     changing = asyncio.create_task(change())
     found = await asyncio.gather(*tasks)
@@ -272,8 +272,9 @@ def compare(folder: Path, alone: Path, given: dict[str, Any]) -> str:
 def main(arguments: list[str]) -> None:
     """Measure what is asked for."""
     match arguments:
-        case ["cost"]:
-            cost()
+        case ["cost", *rest]:
+            pairs, steps, *_ = [*rest, *("5", "60")[len(rest) :]]
+            cost(int(pairs), int(steps))
         case ["clients", *rest]:
             count, seconds, *_ = [*rest, *("200", "60")[len(rest) :]]
             clients(int(count), float(seconds))

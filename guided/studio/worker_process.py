@@ -71,9 +71,9 @@ def main(settings: str) -> int:
     terminal = logging.StreamHandler()
     terminal.setFormatter(Printable("%(levelname)s: %(message)s"))
     logging.basicConfig(handlers=[terminal, Told(drawer)], level=logging.WARNING)
-    threading.Thread(target=end_with_parent, args=[drawer], daemon=True).start()
-    events("worker", state="idle", prediction=None)
     try:
+        threading.Thread(target=end_with_parent, args=[drawer], daemon=True).start()
+        events("worker", state="idle", prediction=None)
         work(drawer, events)
     except KeyboardInterrupt:
         return INTERRUPTED
