@@ -17,7 +17,7 @@ from guided.training.data import sources
 HERE = Path(__file__).parent
 CHINESE = 0.5  # share of the sentences
 MADE_UP = 0.4  # share of the filler words that are invented
-UNKNOWN = 0.65  # share of them with filler around the name
+UNKNOWN = 0.15  # share of them with filler around the name: the lexicon leaves little of it
 HINTED = 0.3  # share of those with a part of another name among the filler
 COLOURS = {
     "red": "红色",
