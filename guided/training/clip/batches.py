@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 from guided.paths import EMBEDDED
 from guided.training.clip import architectures, bpe
 from guided.training.data import augmentation, folder, manners, pictures, sources
-from guided.training.data.captions import COLOURED, Caption, CaptionWriter, Depiction
+from guided.training.data.captions import COLOURED, UNKNOWN, Caption, CaptionWriter, Depiction
 from guided.training.data.folder import CaptionedFolder
 from guided.training.data.manners import MANNERS
 
@@ -62,15 +62,16 @@ class Batches(Protocol):
 
 class CaptionedBatches:
     """Batches of the prepared pictures that `learner` ("guides" or "judge") may see; the share
-    `share` of each batch comes from a prediction pool."""
+    `share` of each batch comes from a prediction pool, and the share `filler` of the captions has
+    other words around the name."""
 
     def __init__(
         self, dataset: pictures.Pictures, learner: str, pool: dict[str, Tensor] | None = None,
-        share: float = 0.0,
+        share: float = 0.0, filler: float = UNKNOWN,
     ) -> None:  # fmt: skip
         self.dataset, self.pool, self.share = dataset, pool, share
         self.hard = learner == "judge"
-        self.captions = CaptionWriter(dataset.words, sources.name_words())
+        self.captions = CaptionWriter(dataset.words, sources.name_words(), filler)
         vendors, tinted = set(sources.of(learner)), sources.tinted()
         self.rows_of: dict[int, list[int]] = {}
         self.row_weights = [TINTED if vendor in tinted else 1.0 for vendor in dataset.vendors]

@@ -67,6 +67,7 @@ class Settings(TrainingSettings):
     look_every: float = 6.0
     pool: str = ""  # a prediction pool, to learn from too
     pool_share: float = 0.4  # share of the pictures that are taken from the pool
+    filler: float = 0.15  # share of the captions with words around the name that mean nothing
     robust: float = 0.0  # largest adversarial change of the pictures; 0: none
     texts: bool = True  # train the text tower too; false: several times as many steps
 
@@ -80,6 +81,8 @@ class Settings(TrainingSettings):
             )
         if not 0 <= self.pool_share <= 1:
             raise BadInput(f"pool_share={self.pool_share} must be from 0 to 1")
+        if not 0 <= self.filler <= 1:
+            raise BadInput(f"filler={self.filler} must be from 0 to 1")
         if not self.robust >= 0:
             raise BadInput(f"robust={self.robust} must be 0 or more, as 1")
         self.out = self.out or f"runs/clip_{self.tower}"
@@ -279,7 +282,7 @@ def learned_from(
     dataset = pictures.load(settings.data, architectures.size(settings.tower))
     pool = torch.load(settings.pool, weights_only=True) if settings.pool else None
     learner = "judge" if settings.tower == "judge" else "guides"
-    source = batches.CaptionedBatches(dataset, learner, pool, settings.pool_share)
+    source = batches.CaptionedBatches(dataset, learner, pool, settings.pool_share, settings.filler)
     if not settings.init:
         merges = batches.vocabulary(source, Path(settings.data) / bpe.FILE)
     return dataset, source, merges

@@ -17,7 +17,7 @@ from guided.training.data import sources
 HERE = Path(__file__).parent
 CHINESE = 0.5  # share of the sentences
 MADE_UP = 0.4  # share of the filler words that are invented
-UNKNOWN = 0.15  # share of them with filler around the name: the lexicon leaves little of it
+UNKNOWN = 0.65  # share of them with filler around the name
 HINTED = 0.3  # share of those with a part of another name among the filler
 COLOURS = {
     "red": "红色",
@@ -101,10 +101,14 @@ def hanzi() -> list[str]:
 
 
 class CaptionWriter:
-    """A source of random captions. `owners` maps each name to all concepts that it may mean, none
-    of which counts as a wrong answer."""
+    """A source of random captions, of which the share `unknown` has filler around the name.
+    `owners` maps each name to all concepts that it may mean, none of which counts as a wrong
+    answer."""
 
-    def __init__(self, words: list[dict], nicknames: dict[str, list[str]]) -> None:
+    def __init__(
+        self, words: list[dict], nicknames: dict[str, list[str]], unknown: float = UNKNOWN
+    ) -> None:
+        self.unknown = unknown
         frames = yaml.safe_load((HERE / "frames.yaml").read_text())
         self.frames_en, self.frames_zh = english(frames["english"]), chinese(frames["chinese"])
         self.english, self.chinese = [], []
@@ -177,7 +181,7 @@ class CaptionWriter:
         if rng.random() < 0.15:
             before = [word for word in before if rng.random() < 0.6]
         after = rng.choice(frames.after)
-        if rng.random() < UNKNOWN:
+        if rng.random() < self.unknown:
             start, end = self._words(7, rng), self._words(5, rng)
             if frames.hints and rng.random() < hinted:
                 some = rng.choice([start, end])
@@ -202,7 +206,7 @@ class CaptionWriter:
             colour = COLOURS[seen.colour]
             thing = rng.choice([f"{colour}的", colour, colour[:-1]]) + name
         before, after = rng.choice(frames.before), rng.choice(frames.after)
-        if rng.random() < UNKNOWN:
+        if rng.random() < self.unknown:
             start = self._characters(9, rng)
             if frames.hints and rng.random() < hinted:  # a Chinese name's last part is the thing
                 place = rng.randint(0, len(start))
