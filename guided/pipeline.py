@@ -305,10 +305,6 @@ class Pipeline:
         times, share = plan.upscale, plan.redraw
         assert times is not None and share is not None
         drawn = (step.prediction.unguided + 1) / 2
-        if plan.mask is not None:
-            before = joined(inits_of(plan, seeds))
-            drawn = with_matched_colours(drawn, before, plan.mask)
-            plan = replace(plan, mask=plan.mask.enlarged(times))
         inits = [self.enlarger(image[None], times) for image in drawn]
         prompts = [plan.prompts_of(seed) for seed in seeds]
         each = [self.guides(plan, own, inits[b]) for b, own in enumerate(prompts)]
@@ -316,7 +312,6 @@ class Pipeline:
         request = Request((width, height), seeds, plan.steps, joined(inits) * 2 - 1)
         request.skip = plan.steps - max(1, round(share * plan.steps))
         request.rings, request.in_windows = plan.rings, True
-        request.mask = None if plan.mask is None else plan.mask.tensor()
         if any(asked.region for asked in plan.prompts):
             request.regions = [region_boxes(own, request.size) for own in prompts]
         for last in self.generator.generate(request, together(each)):
@@ -340,7 +335,7 @@ def together(each: list[dict[str, Guide]]) -> dict[str, Guide]:
 
 
 def with_matched_colours(image: Tensor, init: Tensor, mask: Mask) -> Tensor:
-    """Return finished images (B, 3, H, W) with the colours of what is drawn anew matched to
+    """Return the finished image (1, 3, H, W) with the colours of what is drawn anew matched to
     the init picture along their border."""
     from guided.canvas.seams import matched
 

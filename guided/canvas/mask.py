@@ -56,12 +56,6 @@ class Mask:
         values = torch.frombuffer(bytearray(self.picture.tobytes()), dtype=torch.uint8)
         return values.view(1, 1, height, width).float() / 255
 
-    def enlarged(self, times: int) -> Mask:
-        """Return the mask of a canvas that is so many times as large."""
-        width, height = self.picture.size
-        nearest = Image.Resampling.NEAREST
-        return Mask(self.picture.resize((times * width, times * height), nearest), self.path)
-
     def cropped(self, image: Tensor) -> Tensor:
         """Return the part of an image (B, 3, H, W) of the canvas that is drawn anew."""
         left, top, right, bottom = self.box

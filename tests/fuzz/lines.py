@@ -49,6 +49,8 @@ def top() -> Iterator[Known]:
         default = defaults.get(name)
         text = spelt(None if default is dataclasses.MISSING else default)
         yield Known(name, "", text, allowed.get(name, ""))
+        if name in schema.NODES:
+            yield from of_class(schema.NODES[name], name, "", {})
 
 
 def inside() -> Iterator[Known]:
