@@ -389,6 +389,12 @@ class Plan:
         """Warn of a size at which the model draws no whole object, with the way to a picture of
         that size. Raise BadInput where a small model draws nothing but noise; a picture that is
         `recorded` is drawn again all the same."""
+        windows = self.generator.windows(self.size, self.model)
+        if windows == 1 and (chosen := self.generator.chosen_tiles):
+            log.warning(
+                "generator.tiles=%s has no effect at size=%s: one window of %s holds it",
+                *(chosen, list(self.size), self.model.name),
+            )
         if not self.sizes.is_far_above(self.size):
             return
         (width, height), times = self.sizes.enlarged(self.size)

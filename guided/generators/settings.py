@@ -54,6 +54,15 @@ class GeneratorSettings(PartSettings, Protocol):
         return
 
     @property
+    def chosen_tiles(self) -> str:
+        """How the user wants a canvas to be divided into windows; empty: as suits the model."""
+        return ""
+
+    def windows(self, size: tuple[int, int], model: ModelCard) -> int:
+        """Return how many windows a canvas of `size` (width, height) is divided into."""
+        return 1
+
+    @property
     def open_edges(self) -> str:
         """The setting and its value with which opposite edges cannot meet; empty: they can."""
         return ""

@@ -313,6 +313,18 @@ def test_a_size_at_which_a_small_model_draws_noise_is_refused(caplog):
     assert plan("size=512", "generator=pixels").size == (512, 512)
 
 
+def test_windows_that_change_nothing_are_told(caplog):
+    plan("size=32", "generator.tiles=blend")
+    assert "generator.tiles=blend has no effect at size=[32, 32]" in caplog.text
+    caplog.clear()
+    plan("size=[96,32]", "generator.tiles=shift")
+    large = ["prompt=a sun", "size=2048", "model=imagenet512", "clip=[vit_b32]"]
+    Plan.read(compose(large), weights=False)
+    assert "has no effect" not in caplog.text and "it is drawn in windows" in caplog.text
+    Plan.read(compose([*large, "generator.tiles=off"]), weights=False)
+    assert "expect fragments and noise" in caplog.text
+
+
 @pytest.mark.parametrize("typed", ["[sun; blue:2]", "【sun；blue:2】", "['sun';'blue:2']"])
 def test_semicolons_separate_prompts_where_no_comma_does(typed):
     found = Plan.read(compose([f"prompt={typed}"])).prompts

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from guided.devices import check_compiler
 from guided.diffusion.symmetry import Mirror, check_symmetry
-from guided.diffusion.tiles import TILES
+from guided.diffusion.tiles import TILES, divided
 from guided.errors import BadInput, check_number, not_one_of
 from guided.generators.settings import GeneratorSettings, LoadContext
 from guided.generators.sizes import Sizes
@@ -152,6 +152,18 @@ class Diffusion(GeneratorSettings):
         fixed = model.unet.dense > 0
         windowed = self.tiles in ("blend", "shift") or (self.tiles == AUTO and not fixed)
         return replace(super().sizes(model), windowed=windowed)
+
+    @property
+    def chosen_tiles(self) -> str:
+        """`tiles` if it asks for windows."""
+        return self.tiles if self.tiles in ("blend", "shift") else ""
+
+    def windows(self, size: tuple[int, int], model: ModelCard) -> int:
+        """Return the number of windows of a canvas with this card."""
+        width, height = model.size
+        fixed = model.unet.dense > 0
+        across, down = divided(self.tiles, size, (width, height), model.unet.divisor, fixed)
+        return len(across.starts) * len(down.starts)
 
     def load(self, context: LoadContext) -> DiffusionGenerator:
         """Return the generator with its networks on the device."""
