@@ -61,7 +61,7 @@ MEANINGS = [
     ("ui=true", "gallery=FOLDER"),
     ("help=true", "--help"),
 ]
-MISSING = ["text_mask=a", "tile=true", "lora=a", "restore_faces=true", "controlnet=a", "nsfw=1"]
+MISSING = ["text_mask=a", "camera=orbit", "lora=a", "restore_faces=true", "controlnet=a", "nsfw=1"]
 
 
 @pytest.mark.parametrize(("typed", "told"), MEANINGS)
@@ -171,7 +171,7 @@ FLAGS = [
     (["a cat", "--no", "text", "trees"], "it is negative='text trees'"),
     (["a cat", "--stylize", "500"], "look=NAME"),
     (["a cat", "--v", "6"], "--v 6 is not here (yet)"),
-    (["a cat", "--tile"], "--tile is not here (yet)"),
+    (["a cat", "--camera"], "--camera is not here (yet)"),
     (["-S", "7"], "it is seed=7"),
     (["-s", "30"], "it is steps=30"),
     (["--ui"], "gallery=FOLDER"),
