@@ -43,7 +43,8 @@ class WindowSizes:
     @property
     def most(self) -> int:
         """Return the side of the largest window."""
-        return self.own if self.fixed else math.floor(self.own * LARGEST / self.step) * self.step
+        steps = max(2, math.floor(self.own * LARGEST / self.step))  # one of them may be shared
+        return self.own if self.fixed else steps * self.step
 
     def whole(self, length: int, ring: bool) -> Axis:
         """Return one window; on no ring if the network is `fixed`, because then it expects the
@@ -54,7 +55,8 @@ class WindowSizes:
         """Return windows of nearly equal sizes that overlap; one if it holds the axis."""
         if length <= self.most:
             return self.whole(length, ring)
-        return self._placed(length, math.ceil(self.own * OVERLAP / self.step) * self.step, ring)
+        step = 1 if self.fixed else self.step
+        return self._placed(length, math.ceil(self.own * OVERLAP / step) * step, ring)
 
     def adjacent(self, length: int, ring: bool = False) -> Axis:
         """Return windows on a ring that overlap only if a `fixed` size makes it necessary; one if

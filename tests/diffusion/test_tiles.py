@@ -9,7 +9,14 @@ import pytest
 from guided.diffusion.tiles import TILES, Axis, WindowSizes, divided
 
 EMBEDDED = WindowSizes(32, 8, fixed=True)
-KINDS = [EMBEDDED, WindowSizes(512, 64), WindowSizes(256, 32), WindowSizes(64, 8)]
+KINDS = [
+    EMBEDDED,
+    WindowSizes(32, 32, fixed=True),
+    WindowSizes(48, 32),
+    WindowSizes(512, 64),
+    WindowSizes(256, 32),
+    WindowSizes(64, 8),
+]
 
 
 def axes(sizes: WindowSizes, length: int) -> list[Axis]:
@@ -58,7 +65,7 @@ def test_neighbours_overlap_by_an_eighth_of_the_own_size_to_be_blended(sizes: Wi
 
 @pytest.mark.parametrize("sizes", KINDS, ids=str)
 def test_windows_side_by_side_cost_no_more_than_the_canvas_where_it_divides(sizes: WindowSizes):
-    for count in range(2, 6):
+    for count in (2, 4, 6):  # with which the canvas is a multiple of `step` too
         axis = sizes.adjacent(count * sizes.own)
         assert sum(axis.sides) == axis.length
 
