@@ -300,7 +300,7 @@ class GuideSettings(PartSettings, Protocol):
 
 
 class Constraint(Protocol):
-    """What is known of the picture."""
+    """Known facts about the picture."""
 
     def __call__(self, image: Tensor, progress: float) -> Tensor:
         """Return the nearest image to a predicted one, both (B, 3, H, W) in [-1, 1], that agrees

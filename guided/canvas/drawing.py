@@ -86,7 +86,7 @@ def check(source: bytes) -> None:
 
 @dataclass
 class Checker:
-    """What was seen of a drawing so far."""
+    """The counts of a drawing so far."""
 
     count: int = 0
     depth: int = 0

@@ -24,7 +24,7 @@ CELLS, UNTIL = 8, 0.8  # of a composition, unless set
 
 
 class Known(Protocol):
-    """What a picture tells of the one to be drawn."""
+    """Known facts, from a picture, about the one to be drawn."""
 
     @property
     def photo(self) -> Photo:

@@ -21,7 +21,7 @@ MORE_ZH = "model=imagenet512 clip=[chinese]"
 
 @dataclass(frozen=True)
 class Phrases:
-    """What is said of a text in one language, with places for words of it."""
+    """The sentences about a text in one language, with places for words of it."""
 
     line: str
     link: str  # between notes

@@ -39,7 +39,7 @@ class Step:
 
 @dataclass
 class Explanation:
-    """What the page says of a picture."""
+    """The facts about a picture on its page."""
 
     of: int  # steps
     about: Mapping[str, Any]

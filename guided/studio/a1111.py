@@ -51,7 +51,7 @@ OBJECT: Schema = {"type": "object"}
 
 
 class Drawing(Protocol):
-    """What is needed of a studio."""
+    """The methods of a studio that this needs."""
 
     queue: Queue
     live: dict[str, dict[str, Any]]

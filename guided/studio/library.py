@@ -58,7 +58,7 @@ class Item:
 
     @property
     def text(self) -> str:
-        """What a search looks through."""
+        """Return the text that a search looks through."""
         return " ".join(
             [self.prompt, *(n for names in self.names.values() for n in names)]
         ).lower()

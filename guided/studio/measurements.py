@@ -28,7 +28,7 @@ NAME = "measurements.json"
 
 @dataclass
 class Kind:
-    """What is measured of pictures of one kind."""
+    """The measurements of pictures of one kind."""
 
     alike: str  # the same model, CLIPs, generator and device, of any size and cutouts
     pixels: int

@@ -26,7 +26,7 @@ HOST = re.compile(r"[A-Za-z0-9.:-]{1,253}", re.ASCII)
 
 @dataclass(frozen=True)
 class StudioSettings:
-    """Where a server listens, and what it may call."""
+    """The address of a server, and the addresses that it may call."""
 
     port: int = PORT
     opens: bool = False  # a browser

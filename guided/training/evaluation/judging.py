@@ -32,8 +32,8 @@ class Judge:
 
     @property
     def family(self) -> str:
-        """What its verdicts may share with those of other CLIPs: the loss that it was trained
-        with, and the kind of its image tower."""
+        """Return its family, in which verdicts may share their errors: the loss that it was
+        trained with, and the kind of its image tower."""
         tower = self.model.model.visual
         return f"{self.model.kind} {type(getattr(tower, 'trunk', tower)).__name__}"
 
