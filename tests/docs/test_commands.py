@@ -29,6 +29,7 @@ from guided.diffusion.unet_config import UNetConfig
 from guided.models import download
 from guided.paths import conf_folder
 from guided.runs import record
+from guided.studio import opening
 from guided.training.common.settings import from_argv
 from tests.other_programs import samples
 
@@ -171,6 +172,9 @@ def prepared(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert not batch.wrong, batch.wrong
         raise Planned
 
+    def serve(*settings):
+        raise Planned
+
     def plan_few(composer, rows, title):
         """A sweep over every artist is as right as its first rows."""
         return planning.plan_batch(composer, rows[:3], title)
@@ -178,6 +182,7 @@ def prepared(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
     monkeypatch.setattr(batch_run, "plan_batch", plan_few)
     monkeypatch.setattr(batch_run, "begin", begin)
+    monkeypatch.setattr(opening, "opened", serve)
     monkeypatch.setattr(devices, "cuda_possible", lambda: True)  # as on the reader's machine
     monkeypatch.setattr(plan, "check_models", lambda *cards: None)  # few are on this machine
     for name in ("fetch", "fetch_clip"):
