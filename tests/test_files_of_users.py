@@ -447,7 +447,7 @@ def test_a_folder_that_may_not_be_read_is_named(command, tmp_path, word):
 
 
 def test_a_row_whose_file_may_not_be_opened_leaves_the_others(command, monkeypatch):
-    def refused(place: str, fit: str) -> None:
+    def refused(place: str, fit: str, ring: object) -> None:
         if place:
             raise PermissionError(13, "Permission denied", place)
 
