@@ -81,15 +81,17 @@ def test_without_the_setting_nothing_is_added():
 
 
 def jumps(image: Tensor, dim: int) -> tuple[float, float]:
-    """The mean difference across the edge, and the largest of neighbouring lines within."""
+    """The mean difference across the edge, and of neighbouring lines within."""
     change = (image - image.roll(1, dim)).abs().transpose(0, dim).flatten(1).mean(1)
-    return float(change[0]), float(change[1:].max())
+    return float(change[0]), float(change[1:].mean())
 
 
 @pytest.mark.parametrize("tile", RINGS)
 @pytest.mark.parametrize("size", [(96, 64), (50, 80)])
 def test_the_edges_of_perlin_noise_meet(tile: str, size: tuple[int, int]):
-    image = clouds(size, "mixed", 5, RINGS[tile])
+    """On average over seeds the edge is a place like any other."""
+    images = torch.cat([clouds(size, "mixed", seed, RINGS[tile]) for seed in range(16)])
     for dim, ring in ((3, RINGS[tile][0]), (2, RINGS[tile][1])):
-        edge, within = jumps(image, dim)
-        assert edge <= within if ring else edge > within
+        edge, within = jumps(images, dim)
+        # A line of the lattice, as the edge is, is a little steeper than the mean.
+        assert edge < 1.25 * within if ring else edge > 2 * within

@@ -120,7 +120,7 @@ def test_pictures_without_settings_name_the_run_that_has_them(tmp_path, usual):
     [
         ("gone.png", None, "no such file"),
         ("photo.jpg", "jpeg", "no settings of this program"),
-        ("notes.txt", b"hello", "no PNG, WebP, JPEG"),
+        ("notes.txt", b"hello", "no PNG, WebP, AVIF, JPEG"),
         ("run.yaml", b"a: [", "cannot be read"),
         ("run.yaml", b"a: 1", "no settings"),
         ("run.yaml", b"\xff\xfe\x00", "not UTF-8"),
