@@ -160,7 +160,7 @@ class Unhurried(AllocationCounter):
     ],
 )
 def test_a_guided_step_waits_for_no_gpu(words: list[str]) -> None:
-    plan = Plan.read(composed(["prompt=a red heart", "seed=1", "size=512x1024", *words]))
+    plan = Plan.read(composed(["prompt=a red heart", "seed=1", "size=96x192", *words]))
     pipeline = Pipeline.open(plan, LOADED)
     walker = counter_of(pipeline, plan)
     drawing, rng, line = walker.generator, RandomStreams([1]), timeline("cosine", 20)
@@ -170,7 +170,7 @@ def test_a_guided_step_waits_for_no_gpu(words: list[str]) -> None:
         model, guides, rng, drawing.method, sight, GuidanceCache(drawing.interval)
     )
     with kernels("cuda"), Unhurried():
-        x = rng.normal_like(torch.empty(1, 3, 1024, 512, device=META))
+        x = rng.normal_like(torch.empty(1, 3, 192, 96, device=META))
         guess = guided(x, 10)
         step = drawing.sampler.step(x, guess, line, 10, rng)
     assert step.shape == x.shape and guess.grad_norm is not None

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
@@ -48,7 +48,8 @@ def test_help_lists_every_setting_that_is_no_group_with_its_default() -> None:
     expected = [f for f in fields(schema.Config) if f.name not in GROUPS]
     assert [line.split()[0] for line in lines] == [f.name for f in expected]
     for line, setting in zip(lines, expected, strict=True):
-        assert line.endswith(f"({setting.default})")
+        default = None if setting.default is MISSING else setting.default
+        assert line.endswith(f"({default})")
         assert schema.settings()[setting.name].help in line
 
 
