@@ -9,7 +9,7 @@ from PIL import Image
 
 from guided.config import schema
 from guided.config.composition import compose
-from guided.config.overrides import raws
+from guided.config.overrides import parse_all, raws
 from guided.config.replay import Record, plain
 from guided.config.replay_reading import read_settings, rows_of, trusted
 from guided.errors import BadInput
@@ -81,7 +81,7 @@ WORDS = st.builds("{}={}".format, NAMES, st.sampled_from(["1", "x", "${oc.env:HO
 @given(st.lists(WORDS | st.integers() | st.none(), max_size=6))
 def test_words_that_are_trusted_are_of_the_picture_and_keep_their_order(words):
     found = raws(trusted(words))
-    allowed = [word for word in words if isinstance(word, str)]
+    allowed = raws(parse_all([word for word in words if isinstance(word, str)]))
     positions = iter(allowed)
     assert all(word in positions for word in found)  # a subsequence, each as it was
     for word in found:
