@@ -13,7 +13,7 @@ from tests.studio.test_drawing import INPUT, Entry
 def test_it_draws_tells_and_ends_with_its_parent(tmp_path):
     queue = Queue(tmp_path)
     queue.make()
-    queue.add(Entry("a", {**INPUT, "count": 9}, count=9))
+    queue.add(Entry("a", {**INPUT, "count": 9, "steps": 40}, count=9))
     settings = {"root": str(tmp_path), "device": None, "base": [f"folder={tmp_path}"], "flags": []}
     process = subprocess.Popen(
         search_path.command([json.dumps(settings)], MODULE),
