@@ -15,6 +15,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from guided.paths import PACKAGE
+
 log = logging.getLogger(__name__)
 BLOCK = 1 << 20
 SAFETENSORS = ".safetensors"
@@ -119,7 +121,9 @@ def file_hash(path: Path) -> str:
 
 
 def remember(path: Path, sha256: str) -> None:
-    """Note the hash of the file beside it, if its folder is writable."""
+    """Note the hash of the file beside it, if its folder is writable and not the program's own."""
+    if PACKAGE in path.resolve().parents:
+        return
     try:
         write_new(beside(path), json.dumps(about(path, sha256)))
     except OSError as error:

@@ -1,8 +1,10 @@
 """Damage of weight files, by structure."""
 
 import pytest
+from omegaconf import OmegaConf
 
 from guided.models import weights_file
+from guided.paths import PACKAGE, conf_folder
 
 
 def test_safetensors_that_break_off_are_seen(tmp_path):
@@ -48,3 +50,11 @@ def test_safetensors_of_another_suffix_are_told_their_own(tmp_path, name):
     header = b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
     (tmp_path / name).write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * 4)
     assert "name it m.safetensors" in weights_file.misshapen(tmp_path / name, ".pt")
+
+
+def test_the_programs_own_weights_are_verified_by_their_card_and_no_note_is_left_there():
+    card = OmegaConf.load(conf_folder() / "model" / "embedded.yaml")
+    path = PACKAGE / "models" / card.file
+    assert card.sha256 and weights_file.verify(path, card.sha256) is None
+    assert "expected" in weights_file.verify(path, "0" * 64)
+    assert not weights_file.beside(path).exists()
