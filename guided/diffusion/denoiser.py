@@ -1,4 +1,4 @@
-"""The denoiser of a U-Net: noisy image in, predicted clean image out.
+"""The denoiser of a network: noisy image in, predicted clean image out.
 
 The parametrisation of the network (noise, image or v) is a property of its model card; the rest
 of the program sees only the predicted clean image.
@@ -12,18 +12,27 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from guided.diffusion.parametrisation import clean
-from guided.diffusion.unet_config import UNetConfig
+from guided.diffusion.parametrisation import clean, flow
 from guided.diffusion.windows import Windows
 from guided.interfaces import Prediction
 from guided.rng import RandomStreams
 from guided.timeline import Timeline
 
 
+class Classes(Protocol):
+    """The part of a network's configuration that the denoiser needs."""
+
+    @property
+    def num_classes(self) -> int:
+        """Return the number of classes, of which it needs one; 0: it needs none."""
+        ...
+
+
 class Network(Protocol):
     """A frozen network described by a model card."""
 
-    config: UNetConfig
+    @property
+    def config(self) -> Classes: ...
 
     def __call__(self, x: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
         """Return (B, 3 or 6, H, W) for x (B, 3, H, W), times t (B,) and classes y (B,) or None."""
@@ -32,7 +41,10 @@ class Network(Protocol):
 
 @dataclass
 class ModelDenoiser:
-    """A frozen U-Net on one timeline; differentiable in x where gradients are enabled."""
+    """A frozen network on one timeline; differentiable in x where gradients are enabled.
+
+    One that was trained by flow matching takes its samples and times, at the same ratio of image
+    and noise."""
 
     model: Network
     timeline: Timeline
@@ -40,11 +52,16 @@ class ModelDenoiser:
     clip_denoised: bool = False  # clamp every prediction to [-1, 1]
     rng: RandomStreams | None = None  # draws the class labels of a class-conditional network
     windows: Windows | None = None  # that the network is applied to; None: the whole canvas
+    noise: float | None = None  # of flow matching; None: the network takes x and timesteps
 
     def __call__(self, x: Tensor, i: int) -> Prediction:
         """Return the prediction for x (B, 3, H, W) at position i of the timeline."""
-        t = torch.full((len(x),), self.timeline.times[i], device=x.device)
-        inputs = x, t, self._labels(x)
+        time, z = self.timeline.times[i], x
+        if self.noise is not None:
+            time, factor = flow(*self.timeline.scales(i), self.noise)
+            z = factor * x
+        t = torch.full((len(x),), time, device=x.device)
+        inputs = z, t, self._labels(x)
         out = self.windows.apply(self.model, *inputs) if self.windows else self.model(*inputs)
         out = out.to(x.dtype)
         out, variance = out.split(3, dim=1) if out.shape[1] == 6 else (out, None)

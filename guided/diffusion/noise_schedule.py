@@ -6,6 +6,7 @@ float64 (Apple's MPS) too, where only the product with the float32 image is roun
 
 Ho et al. 2020 (linear), https://arxiv.org/abs/2006.11239
 Nichol and Dhariwal 2021 (cosine, respacing), https://arxiv.org/abs/2102.09672
+Lipman et al. 2022 (flow matching), https://arxiv.org/abs/2210.02747
 """
 
 import math
@@ -14,13 +15,16 @@ from itertools import accumulate, repeat
 import torch
 from torch import Tensor
 
-from guided.diffusion.unet_config import SCHEDULES, SPACINGS
+from guided.diffusion.unet_config import FLOW, SCHEDULES, SPACINGS
 from guided.timeline import Timeline
 
 
-def betas(schedule: str, steps: int) -> Tensor:
+def betas(schedule: str, steps: int, noise: float = 1) -> Tensor:
     """Return beta (steps,), float64: the variance that each step of the forward process adds.
-    ValueError for an unknown schedule."""
+    ValueError for an unknown schedule.
+
+    `flow`: the times of flow matching fall evenly, where alpha / sigma is t / (noise * (1 - t));
+    `noise` is the standard deviation of its noise."""
     if schedule == "linear":
         scale = 1000 / steps
         return torch.linspace(scale * 1e-4, scale * 0.02, steps, dtype=torch.float64)
@@ -28,11 +32,19 @@ def betas(schedule: str, steps: int) -> Tensor:
         t = torch.arange(steps + 1, dtype=torch.float64) / steps
         bar = torch.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2
         return (1 - bar[1:] / bar[:-1]).clamp(max=0.999)
-    raise ValueError(f"schedule={schedule} is not one of {', '.join(SCHEDULES)}")
+    if schedule == FLOW:
+        t = 1 - (torch.arange(steps, dtype=torch.float64) + 0.5) / steps
+        clear, noisy = t.square(), (noise * (1 - t)).square()
+        bar = torch.cat([torch.ones(1, dtype=torch.float64), clear / (clear + noisy)])
+        return 1 - bar[1:] / bar[:-1]
+    raise ValueError(f"schedule={schedule} is not one of {', '.join((*SCHEDULES, FLOW))}")
 
 
-def timeline(schedule: str, steps: int, spacing: str = "ddim") -> Timeline:
-    """Return the timeline of `steps` (1 or more) steps of the forward process.
+def timeline(
+    schedule: str, steps: int, spacing: str = "ddim", noise: float = 1
+) -> Timeline:
+    """Return the timeline of `steps` (1 or more) steps of the forward process; `noise` as in
+    `betas`.
 
     `ddim` spacing strides evenly from 0 and never reaches the last, noisiest step; where `steps`
     does not divide 1000 the process itself has (1000 // steps) * steps steps, as in Disco
@@ -47,7 +59,7 @@ def timeline(schedule: str, steps: int, spacing: str = "ddim") -> Timeline:
     if spacing == "ddim" and steps < 1000:
         total = 1000 // steps * steps
     positions = ddim_spacing(total, steps) if spacing == "ddim" else even_spacing(total, steps)
-    bar = torch.cumprod(1 - betas(schedule, total), dim=0)
+    bar = torch.cumprod(1 - betas(schedule, total, noise), dim=0)
     times = tuple(i * 1000 / total for i in positions)
     return Timeline(times, tuple(bar[i].item() for i in positions))
 

@@ -24,6 +24,15 @@ def clean(prediction: str, x: Tensor, out: Tensor, alpha: Scale, sigma: Scale) -
     raise ValueError(f"prediction={prediction} is not one of {', '.join(PREDICTIONS)}")
 
 
+def flow(alpha: float, sigma: float, noise: float) -> tuple[float, float]:
+    """Return the time t of flow matching at a noise level, and the factor that makes x the sample
+    t * image + (1 - t) * eps of it, where eps has the standard deviation `noise`.
+
+    The factor c solves c * alpha = t and c * sigma = (1 - t) * noise."""
+    whole = noise * alpha + sigma
+    return noise * alpha / whole, noise / whole
+
+
 def noised(image: Tensor, noise: Tensor, alpha: Scale, sigma: Scale) -> Tensor:
     """Return the sample of the forward process at noise level (alpha, sigma)."""
     return alpha * image + sigma * noise

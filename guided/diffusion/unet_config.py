@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from guided.errors import check_number, shown
 
 SCHEDULES = ("linear", "cosine")  # of the noise
+FLOW = "flow"  # the one of networks trained by flow matching
 SPACINGS = ("ddim", "even")  # of the steps
 PREDICTIONS = ("eps", "v", "x0")  # parametrisations of the network's output
 

@@ -12,16 +12,25 @@ SMALL = 64  # pixels a side of models that know whole objects only, at their own
 
 @dataclass(frozen=True)
 class Sizes:
-    """The sizes that a generator draws: multiples of `step` up to LARGEST pixels a side."""
+    """The sizes that a generator draws: multiples of `step` from `least` to `most` pixels a side.
+    `least` and `most` are such multiples, or 0 for the smallest and the largest below LARGEST."""
 
     step: int
     default: tuple[int, int]  # width, height
     comfortable: tuple[int, int] | None = None  # far above it, pictures fall apart; None: no limit
     windowed: bool = False  # what is far above it is drawn in windows
+    least: int = 0
+    most: int = 0
 
     def nearest(self, side: int) -> int:
         """Return the width or height nearest to `side` that can be drawn."""
-        return min(max(round(side / self.step), 1) * self.step, LARGEST // self.step * self.step)
+        least, most = self.range
+        return min(max(round(side / self.step) * self.step, least), most)
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """Return the shortest and the longest side."""
+        return self.least or self.step, self.most or LARGEST // self.step * self.step
 
     def is_far_above(self, size: tuple[int, int]) -> bool:
         """Return whether a (width, height) has more than four times the comfortable pixels."""
@@ -43,7 +52,10 @@ class Sizes:
         times = min(max(round(ratio), 1), MOST_TIMES)
         drawn = [self.nearest(round(side / times)) for side in size]
         if self.is_far_above((drawn[0], drawn[1])):
-            drawn = [max(int(2 * side / ratio) // self.step, 1) * self.step for side in size]
+            shortest = self.range[0]
+            drawn = [
+                max(int(2 * side / ratio) // self.step * self.step, shortest) for side in size
+            ]
         return drawn, times
 
 

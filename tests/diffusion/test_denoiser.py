@@ -9,7 +9,7 @@ from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.parametrisation import noised
 from guided.diffusion.unet_config import UNetConfig
 from guided.rng import RandomStreams
-from tests.doubles import TinyNet
+from tests.doubles import GaussianDenoiser, TinyNet
 
 LINE = timeline("linear", 20)
 
@@ -87,3 +87,32 @@ def test_a_class_conditional_network_gets_each_images_own_random_class_at_each_s
     assert labels.min() >= 0 and labels.max() < 1000
     assert len(labels.unique()) > 15
     assert torch.equal(labels[:, 1], torch.cat([y for _, y in alone.model.heard]))
+
+
+class FlowOracle(nn.Module):
+    """The best network of flow matching for images whose pixels are N(mu, s**2): the mean of the
+    image given its sample z = t * image + (1 - t) * noise, a sum of Gaussians."""
+
+    def __init__(self, mu: float, s: float, deviation: float) -> None:
+        super().__init__()
+        self.config = UNetConfig()
+        self.mu, self.s, self.deviation = mu, s, deviation
+
+    def forward(self, z: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        t = t.to(z).view(-1, 1, 1, 1)
+        gain = t * self.s**2 / ((t * self.s) ** 2 + ((1 - t) * self.deviation) ** 2)
+        return self.mu + gain * (z - t * self.mu)
+
+
+@pytest.mark.parametrize("deviation", [1.0, 2.0])
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "flow"])
+def test_the_best_network_of_flow_matching_is_the_best_denoiser(schedule, deviation) -> None:
+    """Its image does not depend on which of the two processes made the noisy one."""
+    line = timeline(schedule, 20, "even", deviation)
+    net, exact = FlowOracle(0.3, 0.4, deviation), GaussianDenoiser(line, 0.3, 0.4)
+    denoiser = ModelDenoiser(net, line, "x0", noise=deviation)
+    for i in range(20):
+        alpha, sigma = line.scales(i)
+        x = noised(*image_and_noise(), alpha, sigma)
+        # The network hears its time in float32.
+        assert torch.allclose(denoiser(x, i).unguided, exact(x, i).unguided, atol=1e-5)

@@ -13,6 +13,7 @@ from guided_diffusion.gaussian_diffusion import (
 from guided_diffusion.respace import SpacedDiffusion, space_timesteps
 
 from guided.diffusion.noise_schedule import betas, ddim_spacing, even_spacing, timeline
+from guided.diffusion.parametrisation import flow
 
 # 2 .. 1000 and beyond; many that do not divide 1000.
 COUNTS = [2, 3, 7, 10, 21, 25, 48, 99, 150, 240, 250, 333, 499, 501, 640, 777, 999, 1000, 1500]
@@ -122,3 +123,19 @@ def test_betas_are_float64_and_the_oracles(schedule: str, steps: int) -> None:
 def test_what_cannot_be_is_refused_by_name(arguments: tuple, named: str) -> None:
     with pytest.raises(ValueError, match=named):
         timeline(*arguments)
+
+
+@pytest.mark.parametrize("steps", [2, 50, 1000, 1500])
+@pytest.mark.parametrize("noise", [1.0, 2.0])
+def test_times_of_flow_matching_fall_evenly_to_nearly_pure_noise(steps, noise) -> None:
+    line = timeline("flow", steps, "even", noise)
+    times = [flow(*line.scales(i), noise)[0] for i in range(steps)]
+    assert times[0] == pytest.approx(1, abs=1e-3) and 0 < times[-1] < 1e-3
+    gap = (times[0] - times[-1]) / (steps - 1)
+    even = [times[0] - i * gap for i in range(steps)]
+    assert times == pytest.approx(even, abs=1.1e-3)  # positions are of 1000
+
+
+def test_an_unknown_schedule_is_named_beside_all_that_are_known() -> None:
+    with pytest.raises(ValueError, match="schedule=sine is not one of linear, cosine, flow"):
+        timeline("sine", 10)

@@ -47,3 +47,17 @@ def test_only_small_models_draw_noise_above_five_times_their_sides(side):
 def test_up_to_twice_the_sides_no_size_is_far_above():
     assert not Sizes(8, (32, 32), (32, 32)).is_far_above((64, 64))
     assert not Sizes(8, (32, 32)).is_far_above((8192, 8192))
+
+
+@given(side=st.integers(-100, 20_000), step=st.sampled_from([1, 16]))
+def test_a_shortest_and_a_longest_side_bound_the_nearest(side, step):
+    found = Sizes(step, (256, 256), least=256, most=512).nearest(side)
+    drawable = range(256, 513, step)
+    assert abs(found - side) == min(abs(one - side) for one in drawable)
+
+
+@pytest.mark.parametrize("size", [(2048, 600), (4000, 256), (1024, 1024)])
+def test_an_enlarged_size_is_one_that_can_be_drawn(size):
+    sizes = Sizes(1, (256, 256), (256, 256), windowed=True, least=256)
+    drawn, times = sizes.enlarged(size)
+    assert min(drawn) >= 256 and 1 < times <= 16
