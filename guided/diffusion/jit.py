@@ -1,4 +1,4 @@
-"""JiT, "Just image Transformers": a transformer on patches of pixels that predicts the clean image.
+"""JiT, "Just image Transformers": a transformer on patches of pixels, which predicts images.
 
 Trained by flow matching on z = t * image + (1 - t) * noise, with t from 0 (noise) to 1. Patches
 are embedded through a bottleneck; blocks have rotary position embeddings, normalised queries and

@@ -23,8 +23,12 @@ def test_what_cannot_be_built_is_named(wrong: dict[str, int], said: str) -> None
         JiTConfig(**wrong)
 
 
-@pytest.mark.parametrize(("width", "heads", "hidden"), [(768, 12, 2048), (1024, 16, 2730), (1280, 16, 3413)])
-def test_gated_layers_are_as_wide_as_the_published_ones(width: int, heads: int, hidden: int) -> None:
+@pytest.mark.parametrize(
+    ("width", "heads", "hidden"), [(768, 12, 2048), (1024, 16, 2730), (1280, 16, 3413)]
+)
+def test_gated_layers_are_as_wide_as_the_published_ones(
+    width: int, heads: int, hidden: int
+) -> None:
     assert JiTConfig(width=width, heads=heads).hidden == hidden
 
 
