@@ -1,4 +1,4 @@
-"""JiT, "Just image Transformers": a transformer on patches of pixels, which predicts images.
+"""JiT, "Just image Transformers": a transformer on patches of pixels, that predicts the image.
 
 Trained by flow matching on z = t * image + (1 - t) * noise, with t from 0 (noise) to 1. Patches
 are embedded through a bottleneck; blocks have rotary position embeddings, normalised queries and
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from guided.diffusion.jit_config import JiTConfig
-from guided.diffusion.unet import timestep_embedding
+from guided.diffusion.unet import dtype_of, timestep_embedding
 
 WAVES = 256  # sinusoids of the time embedding
 EPSILON = 1e-6  # of the normalisations
@@ -60,7 +60,7 @@ class JiT(nn.Module):
         condition = F.silu(self.t_embedder(t) + label)  # every block begins with this; done once
         tokens = self.x_embedder(z.to(edge)) + self.pos_embed
         context = label[:, None] + self.in_context_posemb
-        dtype = next(self.blocks.parameters()).dtype
+        dtype = dtype_of(self.blocks)
         h, rotation = tokens.to(dtype), rotations(config, z.device)
         for i, block in enumerate(self.blocks):
             if i == config.context_start:
@@ -86,7 +86,7 @@ class TimeEmbedding(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(WAVES, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(self, t: Tensor) -> Tensor:
-        return self.mlp(timestep_embedding(t, WAVES).to(self.mlp[0].weight.dtype))
+        return self.mlp(timestep_embedding(t, WAVES).to(dtype_of(self.mlp)))
 
 
 class ClassEmbedding(nn.Module):
