@@ -30,7 +30,7 @@ from guided.config.described import allowed, help_of, source_comment
 from guided.config.plan import Plan
 from guided.config.schema import FIRST, NODES, Config
 from guided.disco import table as disco_table
-from guided.models.cards import ClipCard, WeightsCard
+from guided.models.cards import ClipCard, GeneratorCard, WeightsCard
 from guided.paths import conf_folder
 
 DOCS = Path(__file__).parent
@@ -55,7 +55,8 @@ GROUPS = ("generator", "cutouts", "sampler", "guide", "output")
 CHOICES = {
     "cutouts": ("standard", "disco"),
     "sampler": ("ddim", "ddpm", "plms", "dpmpp_2m"),
-    "generator": ("diffusion", "pixels"),  # methods of guidance differ in values only
+    # Methods of guidance differ in values only.
+    "generator": [kind.split("/")[1] for kind in kinds.KINDS if kind.startswith("generator/")],
 }
 
 
@@ -94,11 +95,13 @@ def rows(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 def models() -> str:
     head = ("`model=`", "Character", "Size", "Download", "Parameters", "bfloat16", "Licence")
-    return rows((*head, "SHA-256"), (_model(name, card) for name, card in card_list.models()))
+    return rows(
+        (*head, "SHA-256"), (_model(name, card) for name, card in card_list.weights("model"))
+    )
 
 
 def _model(name: str, card: Any) -> tuple[str, ...]:
-    count = parameters(json.dumps(dataclasses.asdict(card.unet)))
+    count = parameters(name)
     return (
         f"`{name}`",
         card.character,
@@ -118,16 +121,15 @@ def checksum(card: WeightsCard) -> str:
 
 
 @cache
-def parameters(architecture: str) -> int:
-    """Return the number of parameters of a U-Net, whose configuration is given as JSON."""
+def parameters(model: str) -> int:
+    """Return the number of parameters of a model."""
     import torch
 
-    from guided.diffusion.unet import UNet
-    from guided.diffusion.unet_config import UNetConfig
-
+    card = dict(card_list.weights("model"))[model]
+    assert isinstance(card, GeneratorCard)
+    draws = class_of(f"generator/{card.generator}")()
     with torch.device("meta"):
-        unet = UNet(UNetConfig(**json.loads(architecture)))
-    return sum(tensor.numel() for tensor in unet.parameters())
+        return sum(tensor.numel() for tensor in draws.network(card).parameters())
 
 
 def secondary() -> str:

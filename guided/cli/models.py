@@ -11,7 +11,7 @@ from guided.errors import BadInput, not_one_of
 from guided.models.cards import (
     VGG16,
     ClipCard,
-    ModelCard,
+    GeneratorCard,
     WeightsCard,
     cache,
     keep_in,
@@ -64,7 +64,7 @@ def show(groups: Sequence[str] = ("model", "secondary", VGG16.GROUP, "clip")) ->
     its pictures, character, licence."""
     for group in ("model", "secondary"):
         for name, card in weights(group) if group in groups else ():
-            size = "x".join(map(str, card.size)) if isinstance(card, ModelCard) else ""
+            size = "x".join(map(str, card.size)) if isinstance(card, GeneratorCard) else ""
             tell(line(group, name, state(card), size, card))
     if VGG16.GROUP in groups:
         tell(line(VGG16.GROUP, VGG16.name, state(VGG16), "", VGG16))

@@ -9,24 +9,25 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import MISSING, asdict, fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 from hydra.core.config_store import ConfigStore
 
-from guided.config import card_list, choices, presets
+from guided.config import card_list, choices, kinds, presets
 from guided.config.overrides import Override, parse
 from guided.config.schema import build, build_all
 from guided.errors import BadInput, nearest, not_one_of, shown
 from guided.models import open_clip_registry
-from guided.models.cards import ClipCard, ModelCard, Recommended, locate
+from guided.models.cards import ClipCard, GeneratorCard, ModelCard, Recommended, locate
 from guided.models.cards import existing as present
-from guided.models.recognise import guess_kind, recognise
+from guided.models.recognise import guess_kind, recognise, shapes, weights_in
 from guided.paths import conf_folder
 from guided.text import split, unquoted
 from guided.untrusted import allowed_files
-from guided.untrusted.typed_paths import check_regular, expand, similar
+from guided.untrusted.typed_paths import check_regular, expand, impossible, similar
 from guided.untrusted.yaml_reader import read_config
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,32 @@ def spelt_out(overrides: Sequence[Override], flags: Sequence[str]) -> list[Overr
     has, and those of presets by the names of their files. `flags` say where one's own presets are.
     Raises BadInput when there is no such preset, file, architecture or tag, or the file is
     something else."""
-    return [plain for one in overrides for plain in spelt_out_one(one, flags)]
+    found = [plain for one in overrides for plain in spelt_out_one(one, flags)]
+    return [*found, *implied_generator(found, flags)]
+
+
+def implied_generator(overrides: Sequence[Override], flags: Sequence[str]) -> list[Override]:
+    """Return generator=NAME for a chosen model that another generator than diffusion draws with,
+    unless the overrides choose a generator."""
+    chosen = {one.name: one for one in overrides}
+    model = chosen.get("model")
+    if model is None or model.swept or "generator" in chosen:
+        return []
+    kind = kinds.kind_of(str(node_of_model(str(model.text), flags).get("_target_")))
+    name = kind.partition("/")[2]
+    return [parse(f"generator={name}")] if f"generator/{name}" in kinds.KINDS else []
+
+
+def node_of_model(name: str, flags: Sequence[str]) -> dict[str, Any]:
+    """Return the node of a model in Hydra's store or in a folder of presets; empty: there is
+    none."""
+    stored = ConfigStore.instance().repo.get("model", {}).get(f"{name}.yaml")
+    if stored is not None:
+        return dict(stored.node)
+    for folder in choices.folders("model", flags):
+        if impossible(f"{name}.yaml") is None and (path := folder / f"{name}.yaml").is_file():
+            return dict(read_config(path))
+    return {}
 
 
 def spelt_out_one(override: Override, flags: Sequence[str]) -> list[Override]:
@@ -139,9 +165,25 @@ def own_model(typed: str) -> str | None:
     return keep("model", typed, as_node(card_for(path)))
 
 
-def card_for(path: Path) -> ModelCard:
-    """Return a card that describes a checkpoint, with the settings of the known model that it is
-    like."""
+def card_for(path: Path) -> GeneratorCard:
+    """Return a card that describes a checkpoint, or the one in a folder in diffusers' format, of
+    the generator that recognises its tensors."""
+    path = weights_in(path)
+    try:
+        tensors = shapes(path)
+    except BadInput as error:
+        raise BadInput(f"model={error}") from error
+    for place in [place for kind, place in kinds.KINDS.items() if kind.startswith("model/")]:
+        module = import_module(place.rpartition(".")[0])
+        card = module.recognised(path, tensors) if hasattr(module, "recognised") else None
+        if card is not None:
+            return card
+    return unet_card(path)
+
+
+def unet_card(path: Path) -> ModelCard:
+    """Return a card that describes a checkpoint in guided-diffusion's format, with the settings of
+    the known model that it is like."""
     found = recognise(path, [card for _, card in card_list.models()])
     prediction, schedule = guess_kind(found.unet)
     if found.assumed:
@@ -173,16 +215,17 @@ def card_for(path: Path) -> ModelCard:
     )
 
 
-def as_node(card: ModelCard) -> dict[str, Any]:
+def as_node(card: GeneratorCard) -> dict[str, Any]:
     """Return a card as the node of a configuration."""
-    return {"_target_": "model/card", **asdict(card)}
+    kind = kinds.kind_of(f"{type(card).__module__}.{type(card).__qualname__}")
+    return {"_target_": kind, **asdict(card)}
 
 
 def card_of_ones_own(path: Path) -> dict[str, Any]:
     """Return the node of a YAML card of the user's. Settings that it leaves out are as in
-    ModelCard; a file that lies beside it needs no full path."""
+    its class; a file that lies beside it needs no full path."""
     card = build(read_config(path, f"model={path}"), "model")
-    if not isinstance(card, ModelCard):
+    if not isinstance(card, GeneratorCard):
         raise BadInput(f"model={path} is a card of something else than a model")
     beside = path.absolute().parent / card.file
     card.file = str(beside) if beside.is_file() else card.file

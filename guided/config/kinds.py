@@ -5,7 +5,24 @@ Pictures and users' own YAML keep these short names, so that a class may move wi
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import Any
+
+from guided import generators
+
+
+def of_generators() -> dict[str, str]:
+    """Return the kinds of generators' settings and cards, which the names of their folders and
+    modules say: generators/NAME/settings.py has Name, and card.py, if there is one, NameCard."""
+    found = {}
+    for name in (one.name for one in iter_modules(generators.__path__) if one.ispkg):
+        place = f"{generators.__name__}.{name}"
+        found[f"generator/{name}"] = f"{place}.settings.{name.capitalize()}"
+        if find_spec(f"{place}.card"):
+            found[f"model/{name}"] = f"{place}.card.{name.capitalize()}Card"
+    return found
+
 
 # Kind -> class. A class of the package that is not listed is named by its path, `guided....`.
 KINDS = {
@@ -17,8 +34,6 @@ KINDS = {
     "secondary/card": "guided.models.cards.SecondaryCard",
     "cutouts/standard": "guided.cutouts.settings.Cutouts",
     "cutouts/disco": "guided.cutouts.settings.DiscoCutouts",
-    "generator/diffusion": "guided.generators.diffusion.settings.Diffusion",
-    "generator/pixels": "guided.generators.pixels.settings.Pixels",
     "guide/clip": "guided.guides.clip.ClipGuide",
     "guide/likeness": "guided.guides.likeness.Likeness",
     "guide/palette": "guided.guides.palette.Palette",
@@ -37,6 +52,7 @@ KINDS = {
     "sampler/ddpm": "guided.diffusion.samplers.DDPM",
     "sampler/dpm_solver": "guided.diffusion.multistep_samplers.DPMSolver",
     "sampler/plms": "guided.diffusion.multistep_samplers.PLMS",
+    **of_generators(),
 }
 # Class paths that version 0.1 wrote into pictures, where they differ from today's.
 OLD = {

@@ -45,7 +45,7 @@ from guided.interfaces import (
 from guided.models import clip_config, open_clip_registry
 from guided.models.cards import (
     ClipCard,
-    ModelCard,
+    GeneratorCard,
     SecondaryCard,
     WeightsCard,
     is_path,
@@ -86,7 +86,7 @@ class Plan:
     """A checked configuration: a plan that exists can be drawn."""
 
     prompts: list[Prompt] = field(metadata=NEITHER)
-    model: ModelCard = field(metadata=STEPS_AND_MEMORY)
+    model: GeneratorCard = field(metadata=STEPS_AND_MEMORY)
     secondary: SecondaryCard | None = field(metadata=STEPS_AND_MEMORY)
     clips: dict[str, ClipCard] = field(metadata=STEPS_AND_MEMORY)
     cutouts: CutoutSettings = field(metadata=STEPS_AND_MEMORY)
@@ -166,6 +166,7 @@ class Plan:
         model = build(cfg.model, "model")
         tile = read_tile(plain(cfg.tile))
         generator = build(cfg.generator, "generator")
+        check_model(generator, model)
         names = ("prompt", "negative", "image_prompt", "regions", "layout")
         prompts = region_prompts.parse(*(plain(cfg[name]) for name in names))
         size = plain(cfg.size)
@@ -592,6 +593,15 @@ class Plan:
 def are(names: Sequence[str]) -> str:
     """Return names as the subject of a sentence, with its verb."""
     return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+def check_model(generator: GeneratorSettings, model: GeneratorCard) -> None:
+    """Raise BadInput if the generator draws with models of another kind."""
+    if "model" in generator.uses and not isinstance(model, generator.card):
+        raise BadInput(
+            f"model={model.name} is for generator={model.generator}, not for "
+            f"generator={generator.name}; choose another model, or generator={model.generator}"
+        )
 
 
 def check_names(cfg: DictConfig) -> None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from guided.generators.sizes import Sizes
 from guided.interfaces import LoadedGenerator, PartSettings, Sampler, SamplerSettings
-from guided.models.cards import ModelCard, SecondaryCard
+from guided.models.cards import GeneratorCard, ModelCard, SecondaryCard
 from guided.models.model_cache import ModelCache
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from guided.oom import MemoryPolicy
 
@@ -22,7 +23,7 @@ GROUPS = ("model", "secondary", "sampler")  # of the configuration, that a gener
 class LoadContext:
     """The cards, the device and the shared objects that a generator is loaded with."""
 
-    model: ModelCard
+    model: GeneratorCard
     secondary: SecondaryCard | None
     sampler: Sampler
     device: torch.device
@@ -36,6 +37,7 @@ class GeneratorSettings(PartSettings, Protocol):
 
     name: ClassVar[str]  # as in generator=NAME
     uses: ClassVar[tuple[str, ...]] = GROUPS  # those of GROUPS that have an effect
+    card: ClassVar[type[GeneratorCard]] = ModelCard  # the kind of models that it draws with
     meets_constraints: ClassVar[bool] = False  # its pictures meet those of a request
     masks: ClassVar[bool] = False  # whether it keeps what Request.mask leaves
 
@@ -58,7 +60,7 @@ class GeneratorSettings(PartSettings, Protocol):
         """How the user wants a canvas to be divided into windows; empty: as suits the model."""
         return ""
 
-    def windows(self, size: tuple[int, int], model: ModelCard) -> int:
+    def windows(self, size: tuple[int, int], model: GeneratorCard) -> int:
         """Return how many windows a canvas of `size` (width, height) is divided into."""
         return 1
 
@@ -67,14 +69,18 @@ class GeneratorSettings(PartSettings, Protocol):
         """The setting and its value with which opposite edges cannot meet; empty: they can."""
         return ""
 
-    def sizes(self, model: ModelCard) -> Sizes:
+    def sizes(self, model: GeneratorCard) -> Sizes:
         """Return the sizes that it draws with this card."""
         width, height = model.size
-        return Sizes(model.unet.divisor, (width, height), (width, height))
+        return Sizes(model.divisor, (width, height), (width, height))
 
-    def steps(self, model: ModelCard) -> int:
+    def steps(self, model: GeneratorCard) -> int:
         """Return the recommended number of steps."""
         return model.recommended.steps
+
+    def network(self, model: GeneratorCard) -> nn.Module:
+        """Return the network of a card, without its weights."""
+        ...
 
     def load(self, context: LoadContext) -> LoadedGenerator:
         """Return the generator with its networks on the device."""

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from guided.diffusion.unet_config import PREDICTIONS, SCHEDULES, SPACINGS, UNetConfig
 from guided.errors import BadInput, check_number, not_one_of, shown
@@ -131,25 +131,61 @@ class MetricCard(WeightsCard):
 
 
 @dataclass
-class ModelCard(WeightsCard):
+class GeneratorCard(WeightsCard):
+    """The network that a generator draws with."""
+
+    # width, height
+    size: list[int] = field(default_factory=lambda: [512, 512], metadata={"listed": True})
+    upscaler: str = ""  # weights of a x4 upscaler trained for this model's pictures
+    recommended: Recommended = field(default_factory=Recommended, metadata={"listed": True})
+
+    GROUP = "model"
+    generator: ClassVar[str] = ""  # the name of the generator that draws with it
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.upscaler:
+            check_place("upscaler", self.upscaler)
+        check_number("megabytes", self.megabytes, 0, 10**9, whole=True)
+        if len(self.size) != 2:
+            raise ValueError(f"size={shown(self.size)} must be [width, height]")
+        for side in self.size:
+            check_number("size", side, 1, 8192, whole=True)
+        if self.recommended.enlarge != AUTO:
+            check_number("recommended.enlarge", self.recommended.enlarge, 1, 16, whole=True)
+        check_number("recommended.preview", self.recommended.preview, 1, 16, whole=True)
+        schedule("recommended.recurrence", self.recommended.recurrence, 1, 100, whole=True)
+
+    @property
+    def divisor(self) -> int:
+        """Return the number that widths and heights are multiples of."""
+        return 1
+
+    @property
+    def fixed_size(self) -> bool:
+        """Return whether the network itself draws `size` only."""
+        return False
+
+    @property
+    def draws_one_object(self) -> bool:
+        """Return whether its pictures show a single object in the middle."""
+        return self.recommended.area == "middle"
+
+
+@dataclass
+class ModelCard(GeneratorCard):
     """A diffusion checkpoint in guided-diffusion's format."""
 
     prediction: str = "eps"  # parametrisation: eps, v or x0
     schedule: str = "linear"  # of the noise it was trained with
     spacing: str = "ddim"  # of the steps
     clip_denoised: bool = field(default=False, metadata={"listed": True})  # clamp to [-1, 1]
-    # width, height
-    size: list[int] = field(default_factory=lambda: [512, 512], metadata={"listed": True})
-    upscaler: str = ""  # weights of a x4 upscaler trained for this model's pictures
-    recommended: Recommended = field(default_factory=Recommended, metadata={"listed": True})
     unet: UNetConfig = field(default_factory=UNetConfig)
 
-    GROUP = "model"
+    generator = "diffusion"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.upscaler:
-            check_place("upscaler", self.upscaler)
         for setting, value, known in (
             ("prediction", self.prediction, PREDICTIONS),
             ("schedule", self.schedule, SCHEDULES),
@@ -157,22 +193,18 @@ class ModelCard(WeightsCard):
         ):
             if value not in known:
                 raise ValueError(not_one_of(setting, value, known))
-        check_number("megabytes", self.megabytes, 0, 10**9, whole=True)
-        if len(self.size) != 2:
-            raise ValueError(f"size={shown(self.size)} must be [width, height]")
-        for side in self.size:
-            check_number("size", side, 1, 8192, whole=True)
         if self.unet.dense and self.prediction != "x0":
             raise ValueError(f"prediction={self.prediction} must be x0 where unet.dense is not 0")
-        if self.recommended.enlarge != AUTO:
-            check_number("recommended.enlarge", self.recommended.enlarge, 1, 16, whole=True)
-        check_number("recommended.preview", self.recommended.preview, 1, 16, whole=True)
-        schedule("recommended.recurrence", self.recommended.recurrence, 1, 100, whole=True)
 
     @property
-    def draws_one_object(self) -> bool:
-        """Return whether its pictures show a single object in the middle."""
-        return self.recommended.area == "middle"
+    def divisor(self) -> int:
+        """Return the U-Net's."""
+        return self.unet.divisor
+
+    @property
+    def fixed_size(self) -> bool:
+        """Return whether the U-Net has layers of one size."""
+        return self.unet.dense > 0
 
 
 @dataclass

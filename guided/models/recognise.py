@@ -21,6 +21,12 @@ from guided.models.weights_file import ANCHOR, SAFETENSORS, damage, find_prefix,
 Shapes = Mapping[str, tuple[int, ...]]
 MOST_LEVELS = 12
 COARSEST = 8  # pixels at the coarsest level of guided-diffusion's own networks
+# In folders of diffusers: a network's own, or a pipeline's.
+FOLDER_WEIGHTS = (
+    "diffusion_pytorch_model.safetensors",
+    "unet/diffusion_pytorch_model.safetensors",
+    "transformer/diffusion_pytorch_model.safetensors",
+)
 # Other kinds of files, by a part of a tensor's name.
 OTHERS = {
     "first_stage_model.": "a latent model (Stable Diffusion), which draws no pixels",
@@ -58,6 +64,20 @@ def recognise(path: Path, known: Iterable[ModelCard]) -> Recognised:
     except (ArithmeticError, KeyError, IndexError, TypeError, ValueError) as error:
         reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         raise BadInput(f"model={path} is no U-Net that can be read: {reason}") from error
+
+
+def weights_in(path: Path) -> Path:
+    """Return the file of weights in a folder in diffusers' format, or the path itself if it is no
+    folder; BadInput if the folder has none."""
+    if not path.is_dir():
+        return path
+    for name in FOLDER_WEIGHTS:
+        if (file := path / name).is_file():
+            return file
+    raise BadInput(
+        f"model={path} is a folder without {FOLDER_WEIGHTS[0]}; expected is a file of weights, or "
+        "a folder in diffusers' format"
+    )
 
 
 def shapes(path: Path) -> dict[str, tuple[int, ...]]:

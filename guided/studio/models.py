@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from guided.config.card_list import clips, weights
-from guided.models.cards import ClipCard, ModelCard, WeightsCard, locate
+from guided.models.cards import ClipCard, GeneratorCard, WeightsCard, locate
 
 
 def listed() -> list[dict[str, Any]]:
@@ -40,7 +40,7 @@ def about(group: str, name: str, card: WeightsCard | ClipCard, state: str) -> di
         "name": name,
         "here": state == "here",
         "state": state,
-        "size": list(card.size) if isinstance(card, ModelCard) else None,
+        "size": list(card.size) if isinstance(card, GeneratorCard) else None,
         "megabytes": card.megabytes,
         "licence": card.licence,
         "about": card.character,

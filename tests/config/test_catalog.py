@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 import guided
 from guided.cli import main
 from guided.cli.main import compose
+from guided.config import kinds
 from guided.config.catalog import spelt_out
 from guided.config.messages import composed, words_for
 from guided.config.overrides import parse, parse_all
@@ -237,3 +238,26 @@ def test_names_that_can_be_no_file_are_told(group, typed) -> None:
     with pytest.raises(BadInput, match=why) as caught:
         spelt_out([parse(f"{group}={typed}")], [])
     assert len(str(caught.value)) < 300
+
+
+def test_a_model_of_another_generator_chooses_it_unless_one_is_chosen(tmp_path, monkeypatch):
+    """A card of one's own says by its kind which generator draws with it."""
+    monkeypatch.setitem(kinds.KINDS, "generator/other", "guided.other")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "odd.yaml").write_text("_target_: model/other\nname: odd\nfile: x.pt\n")
+    flags = ["--config-dir", str(tmp_path)]
+
+    def raws(*words: str) -> list[str]:
+        return [one.raw for one in spelt_out([parse(word) for word in words], flags)]
+
+    assert raws("model=odd") == ["model=odd", "generator=other"]
+    assert raws("model=odd", "generator=mpgd") == ["model=odd", "generator=mpgd"]
+    assert raws("model=embedded") == ["model=embedded"]
+
+
+def test_a_folder_of_diffusers_is_its_file_of_weights(tmp_path, tensors) -> None:
+    (tmp_path / "pipeline" / "unet").mkdir(parents=True)
+    file = tmp_path / "pipeline" / "unet" / "diffusion_pytorch_model.safetensors"
+    save_file(tensors, file)
+    assert compose([f"model={tmp_path}/pipeline"]).model.file == str(file)
+    assert "is a folder without diffusion_pytorch" in complaint(f"model={tmp_path}")

@@ -8,8 +8,11 @@ import pytest
 from PIL import Image
 
 from guided.config.composition import compose
-from guided.config.plan import Plan
+from guided.config.plan import Plan, check_model
 from guided.errors import BadInput
+from guided.generators.diffusion.settings import Diffusion
+from guided.generators.pixels.settings import Pixels
+from guided.models.cards import GeneratorCard, ModelCard
 
 
 def plan(*words: str) -> Plan:
@@ -331,3 +334,14 @@ def test_semicolons_separate_prompts_where_no_comma_does(typed):
     assert [(one.text, one.weight) for one in found] == [("sun", 1), ("blue", 2)]
     [one] = Plan.read(compose(['prompt=["sun; blue"]'])).prompts
     assert one.text == "sun; blue"
+
+
+def test_a_generator_draws_with_its_own_kind_of_models():
+    class OtherCard(GeneratorCard):
+        generator = "other"
+
+    other = OtherCard(name="o", file="o.pt")
+    check_model(Diffusion(), ModelCard(name="m", file="m.pt"))
+    check_model(Pixels(), other)  # it uses none
+    with pytest.raises(BadInput, match=r"^model=o is for generator=other, not for generator=diff"):
+        check_model(Diffusion(), other)

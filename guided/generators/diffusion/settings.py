@@ -14,11 +14,12 @@ from guided.errors import BadInput, check_number, not_one_of
 from guided.generators.settings import GeneratorSettings, LoadContext
 from guided.generators.sizes import Sizes
 from guided.interfaces import SamplerSettings
-from guided.models.cards import ModelCard
+from guided.models.cards import GeneratorCard, ModelCard
 from guided.schedule import AUTO, Schedule, always_zero, automatic, schedule
 
 if TYPE_CHECKING:
     from guided.diffusion.guidance_method import GuidanceMethod
+    from guided.diffusion.unet import UNet
     from guided.generators.diffusion.generator import DiffusionGenerator
 
 log = logging.getLogger(__name__)
@@ -146,11 +147,11 @@ class Diffusion(GeneratorSettings):
                 "sampler=ddim sampler.eta=1, sampler=ddpm and sampler=dpmpp_sde do"
             )
 
-    def sizes(self, model: ModelCard) -> Sizes:
+    def sizes(self, model: GeneratorCard) -> Sizes:
         """Return the sizes that it draws: those far above the model's in windows where `tiles`
         says so; with `auto`, unless the network draws its own size only."""
-        fixed = model.unet.dense > 0
-        windowed = self.tiles in ("blend", "shift") or (self.tiles == AUTO and not fixed)
+        windowed = self.tiles in ("blend", "shift")
+        windowed |= self.tiles == AUTO and not model.fixed_size
         return replace(super().sizes(model), windowed=windowed)
 
     @property
@@ -158,12 +159,18 @@ class Diffusion(GeneratorSettings):
         """`tiles` if it asks for windows."""
         return self.tiles if self.tiles in ("blend", "shift") else ""
 
-    def windows(self, size: tuple[int, int], model: ModelCard) -> int:
+    def windows(self, size: tuple[int, int], model: GeneratorCard) -> int:
         """Return the number of windows of a canvas with this card."""
         width, height = model.size
-        fixed = model.unet.dense > 0
-        across, down = divided(self.tiles, size, (width, height), model.unet.divisor, fixed)
+        across, down = divided(self.tiles, size, (width, height), model.divisor, model.fixed_size)
         return len(across.starts) * len(down.starts)
+
+    def network(self, model: GeneratorCard) -> UNet:
+        """Return the U-Net of a card, without its weights."""
+        from guided.diffusion.unet import UNet
+
+        assert isinstance(model, ModelCard)
+        return UNet(model.unet)
 
     def load(self, context: LoadContext) -> DiffusionGenerator:
         """Return the generator with its networks on the device."""
@@ -172,13 +179,14 @@ class Diffusion(GeneratorSettings):
         from guided.generators.diffusion.generator import DiffusionGenerator
         from guided.models.load import load_compiled, load_secondary, load_unet
 
-        device, cache = context.device, context.cache
+        model, device, cache = context.model, context.device, context.cache
+        assert isinstance(model, ModelCard)  # as Plan checks
         load = load_compiled if self.compile else load_unet
         card = context.secondary
         secondary = None if card is None else cache.get(load_secondary, card, device)
         return DiffusionGenerator(
-            unet=cache.get(load, context.model, device, context.dtype),
-            card=context.model,
+            unet=cache.get(load, model, device, context.dtype),
+            card=model,
             sampler=context.sampler,
             device=device,
             method=self.method(),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from guided.errors import check_number, not_one_of
 from guided.generators.settings import GeneratorSettings, LoadContext
 from guided.generators.sizes import Sizes
-from guided.models.cards import ModelCard
+from guided.models.cards import GeneratorCard
 from guided.schedule import always_zero, schedule
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Pixels(GeneratorSettings):
         """A basis that is not periodic."""
         return "" if self.basis == "fourier" else f"generator.basis={self.basis}"
 
-    def sizes(self, model: ModelCard) -> Sizes:
+    def sizes(self, model: GeneratorCard) -> Sizes:
         """Return any size."""
         return Sizes(1, SIZE)
 
