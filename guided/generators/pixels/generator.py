@@ -1,7 +1,13 @@
-"""Optimisation of a picture's coefficients under guides."""
+"""Optimisation of a picture's coefficients under guides.
+
+Adam: Kingma and Ba 2015, https://arxiv.org/abs/1412.6980. Written out here, because torch's own
+optimisers import its compiler, which takes seconds, and because each image of a batch has its own
+moments, bit for bit those that it has alone.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -11,15 +17,54 @@ from torch import Tensor, nn
 from guided.diffusion.gradients import pulled_back
 from guided.diffusion.guidance_method import rms
 from guided.diffusion.known_pixels import KnownPixels
-from guided.generators.optimisation import AdamState, SummedGradient, retried
+from guided.diffusion.oom_retry import no_room
+from guided.errors import NoRoom
 from guided.generators.pixels.basis import Basis
 from guided.interfaces import Guide, GuideGradient, Prediction, Request, State, Step, StepMeter
 from guided.memory.meta_copies import META
-from guided.oom import MemoryPolicy
+from guided.oom import MemoryPolicy, out_of_memory, until_it_fits
 from guided.rng import RandomStreams
 from guided.schedule import Schedule
 
+log = logging.getLogger(__name__)
+EPSILON = 1e-8  # of Adam
 LARGEST = 0.98  # of an init picture's values, in [-1, 1]: beyond, tanh lets no gradient through
+
+
+@dataclass
+class AdamState:
+    """The coefficients of a batch and Adam's moments of their gradients, each (B, N)."""
+
+    values: Tensor
+    mean: Tensor
+    square: Tensor
+    taken: int = 0  # steps
+
+    @classmethod
+    def begin(cls, values: Tensor) -> AdamState:
+        return cls(values, torch.zeros_like(values), torch.zeros_like(values))
+
+    def direction(self, grad: Tensor, momentum: float, smoothing: float) -> Tensor:
+        """Update the moments with a gradient (B, N) and return the direction of the step."""
+        self.taken += 1
+        self.mean = momentum * self.mean + (1 - momentum) * grad
+        self.square = smoothing * self.square + (1 - smoothing) * grad.square()
+        mean = self.mean / (1 - momentum**self.taken)
+        square = self.square / (1 - smoothing**self.taken)
+        return mean / (square.sqrt() + EPSILON)
+
+    def state(self) -> State:
+        return {"values": self.values, "mean": self.mean, "square": self.square}
+
+    def restored(self, saved: State) -> AdamState:
+        """Return the state that was saved; raise ValueError if it belongs to other images."""
+        names = ("values", "mean", "square")
+        if not {*names, "taken", "dice"} <= set(saved):
+            raise ValueError("the saved state is not of this request")
+        if any(saved[name].shape != self.values.shape for name in names):
+            raise ValueError("the saved state is of images of another size or number")
+        values, mean, square = (saved[name].to(self.values) for name in names)
+        return AdamState(values, mean, square, int(saved["taken"]))
 
 
 @dataclass
@@ -110,26 +155,49 @@ class PixelGenerator:
             values = adam.values.detach().requires_grad_()
             image = pictures(basis, values)
         seen = (image.detach() + 1) / 2
-        gradient = SummedGradient.of(self._look(guides, seen, progress, rng), seen, progress)
-        grad = pulled_back(image, values, gradient.grad.to(image) / 2)  # from [0, 1] to [-1, 1]
+        gradients = self._look(guides, seen, progress, rng)
+        grad = sum((one.grad for one in gradients.values()), torch.zeros_like(seen))
+        norm = rms(grad)
+        if not norm.isfinite().all():
+            log.warning("the gradient at progress %.2f is not finite and is left out", progress)
+            finite = norm.isfinite().view(-1, 1, 1, 1)
+            grad = torch.where(finite, grad, torch.zeros_like(grad))
+        grad = pulled_back(image, values, grad.to(image) / 2)  # from [0, 1] to [-1, 1]
         direction = adam.direction(grad, self.momentum, self.smoothing)
         change = self.rate(progress) * direction * basis.up_to(self.detail(progress)).to(direction)
         if self.bound is not None:
             change = bounded(basis, change, self.bound(progress))
         adam.values = adam.values - change
-        return gradient.prediction(pictures(basis, adam.values), progress)
+        shown = pictures(basis, adam.values)
+        similarity = (g.similarity for g in gradients.values() if g.similarity is not None)
+        return Prediction(
+            shown,
+            shown,
+            losses={name: one.loss.detach() for name, one in gradients.items()},
+            similarity=next(similarity, None),
+            grad_norm=norm,
+            seen=seen,
+            progress=progress,
+        )
 
     def _look(
         self, guides: Mapping[str, Guide], image: Tensor, progress: float, rng: RandomStreams
     ) -> dict[str, GuideGradient]:
         """Return the guides' gradients at an image (B, 3, H, W), again with less memory where it
         runs out; raise NoRoom where no less is possible."""
-        return retried(
-            lambda: {name: guide(image, progress, rng) for name, guide in guides.items()},
-            rng,
-            tuple(image.shape),
-            lambda: self.memory_policy.offload_from(image.device),
-        )
+        before = rng.state()
+
+        def work() -> dict[str, GuideGradient]:
+            rng.restore(before)
+            return {name: guide(image, progress, rng) for name, guide in guides.items()}
+
+        try:
+            return until_it_fits(work, lambda: self.memory_policy.offload_from(image.device))
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            why = no_room(image)
+        raise NoRoom(why)  # out here, so that it holds none of the tensors
 
     def _begin(self, request: Request, basis: Basis, rng: RandomStreams) -> Tensor:
         """Return the first coefficients (B, N): faint noise, on the init picture if there is
