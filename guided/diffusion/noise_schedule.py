@@ -40,9 +40,7 @@ def betas(schedule: str, steps: int, noise: float = 1) -> Tensor:
     raise ValueError(f"schedule={schedule} is not one of {', '.join((*SCHEDULES, FLOW))}")
 
 
-def timeline(
-    schedule: str, steps: int, spacing: str = "ddim", noise: float = 1
-) -> Timeline:
+def timeline(schedule: str, steps: int, spacing: str = "ddim", noise: float = 1) -> Timeline:
     """Return the timeline of `steps` (1 or more) steps of the forward process; `noise` as in
     `betas`.
 
