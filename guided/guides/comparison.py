@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from guided.guides.clip_loss import point
 from guided.interfaces import ClipModel, ComparedCutouts
 from guided.prompts.prompt import Prompt
 
@@ -18,6 +17,8 @@ def compared(
 ) -> ComparedCutouts:
     """Return the cosines (N, P) of views (N, 3, h, w) of a CLIP's size with its prompts."""
     import torch
+
+    from guided.guides.clip_loss import point
 
     with torch.no_grad():
         points = torch.stack([point(clip, asked, split=True) for asked in prompts])

@@ -124,7 +124,7 @@ def test_a_row_whose_settings_have_changed_since_is_told(tmp_path, caplog):
 
 def test_rows_are_checked_without_torch():
     program = (
-        "import sys; from guided.runs.manifest import Row;"
+        "import sys; import guided.batch.run; from guided.runs.manifest import Row;"
         "from guided.batch.planning import plan_batch;"
         "from guided.config.composition import Composer;"
         "plan_batch(Composer(['steps=20']), [Row(['prompt=x'])], '');"
