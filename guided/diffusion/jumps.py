@@ -33,6 +33,10 @@ class Jumps(SamplerSettings):
     times: Schedule
     length: int
 
+    @property
+    def draws_noise(self) -> bool:
+        return self.sampler.draws_noise
+
     def resolve_auto(self, size: tuple[int, int], steps: int) -> Jumps:
         """Return the settings with every `auto` of the sampler replaced by a value."""
         return replace(self, sampler=self.sampler.resolve_auto(size, steps))

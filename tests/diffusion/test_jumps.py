@@ -30,6 +30,11 @@ def test_each_stretch_is_drawn_so_often_and_what_is_left_over_once():
     assert visited(2, 1, start=2) == [2, 2, 1, 1, 0, 0]
 
 
+def test_fresh_noise_is_drawn_where_the_sampler_draws_it():
+    drawing = [Jumps(DDIM(eta=eta), schedule("jumps", 2), 4).draws_noise for eta in (0, 0.5)]
+    assert drawing == [False, True]
+
+
 def test_the_number_may_change_over_the_run():
     assert visited([[0, 1], [0.5, 2]], 4) == [7, 6, 5, 4, 3, 2, 1, 0, 3, 2, 1, 0]
 
