@@ -56,11 +56,6 @@ def read_upscaler(value: str | None, own: str, upscales: bool) -> str:
     return value if is_path(value) else f"./{value}"
 
 
-def is_users(name: str) -> bool:
-    """Return whether weights are a file of the user's, which spandrel reads."""
-    return is_path(name)
-
-
 def check_upscaler(name: str) -> None:
     """Raise BadInput unless the weights of an upscaler are there and can be used."""
     if not name:
@@ -68,7 +63,7 @@ def check_upscaler(name: str) -> None:
     path = locate(name)
     if path is None or not path.is_file():
         raise BadInput(f"upscaler={name} is not there")
-    if not is_users(name):
+    if not is_path(name):  # spandrel reads a file of the user's
         return
     if find_spec("spandrel") is None:
         raise BadInput(

@@ -55,7 +55,7 @@ from guided.models.recognise import shapes
 from guided.outputs.still import Still
 from guided.paths import program
 from guided.prompts import region_prompts, regions
-from guided.prompts.prompt import Prompt, meant_for, weights_of
+from guided.prompts.prompt import Prompt, by_region, meant_for, weights_of
 from guided.prompts.styles import Artist, Style, StyleMix
 from guided.prompts.wildcards import Wildcards
 from guided.schedule import always_zero
@@ -211,7 +211,7 @@ class Plan:
             name=cfg.name,
             init=read_init(cfg.init, cfg.init_fit, RINGS[tile]),
             tile=tile,
-            upscale=read_upscale(plain(cfg.upscale)),
+            upscale=read_upscale(as_integer(plain(cfg.upscale))),
             redraw=read_redraw(plain(cfg.upscale), cfg.upscale_strength),
             upscaler=read_upscaler(
                 cfg.upscaler,
@@ -454,7 +454,9 @@ class Plan:
 
     def check_tile(self) -> None:
         """Raise BadInput if the picture's edges are to meet and cannot."""
-        if self.tile != "none" and (setting := self.generator.open_edges):
+        if self.tile == "none":
+            return
+        if setting := self.generator.open_edges:
             raise BadInput(f"tile={self.tile}: with {setting} opposite edges do not meet")
         if isinstance(self.init, Photo):
             check_edges(self.tile, self.init.path, self.init.fitted(self.size))
@@ -522,9 +524,8 @@ class Plan:
     def check_weights(self, clip: str) -> None:
         """Raise BadInput if Disco's rule of weights divides by 0 for a CLIP at any time; warn
         where the weights sum to 0 under another rule."""
-        meant = meant_for(self.prompts, clip)
-        for region in dict.fromkeys(asked.region for asked in meant):
-            self.check_sum(clip, [asked for asked in meant if asked.region == region])
+        for own in by_region(meant_for(self.prompts, clip)).values():
+            self.check_sum(clip, own)
 
     def check_sum(self, clip: str, meant: Sequence[Prompt]) -> None:
         """Raise BadInput or warn as `check_weights` for prompts that are normalised together."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from guided.interfaces import ClipModel
-from guided.prompts.prompt import Prompt, meant_for, weights_of
+from guided.prompts.prompt import Prompt, by_region, meant_for, weights_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,17 +40,12 @@ def score(
 def parts_of(image: Tensor, prompts: Sequence[Prompt]) -> list[tuple[Tensor, list[Prompt]]]:
     """Return each region of a picture, and the picture if it has prompts of its own, with their
     prompts."""
-    if not any(prompt.region for prompt in prompts):
-        return [(image, list(prompts))]
     from guided.cutouts.region_views import RegionView
 
     canvas = (image.shape[3], image.shape[2])
     return [
-        (
-            RegionView.of(region, canvas)(image) if region else image,
-            [prompt for prompt in prompts if prompt.region == region],
-        )
-        for region in dict.fromkeys(prompt.region for prompt in prompts)
+        (RegionView.of(region, canvas)(image) if region else image, own)
+        for region, own in by_region(prompts).items()
     ]
 
 

@@ -25,7 +25,7 @@ from guided.cutouts.region_views import RegionView
 from guided.cutouts.settings import Cutouts
 from guided.guides.clip_loss import ClipLossSettings, ClipSimilarity
 from guided.interfaces import Guide, GuideGradient, Scene
-from guided.prompts.prompt import Prompt
+from guided.prompts.prompt import Prompt, by_region
 from guided.prompts.regions import Region, Size
 from guided.rng import RandomStreams
 
@@ -40,9 +40,14 @@ class Part:
     views: dict[Size, RegionView] = field(default_factory=dict)  # by the size of the picture
 
     @classmethod
-    def prepare(cls, scene: Scene, settings: ClipLossSettings, region: Region | None) -> Part:
-        """Return the part of a scene that is a region."""
-        prompts = [prompt for prompt in scene.prompts if prompt.region == region]
+    def prepare(
+        cls,
+        scene: Scene,
+        settings: ClipLossSettings,
+        region: Region | None,
+        prompts: list[Prompt],
+    ) -> Part:
+        """Return the part of a scene that is a region, with its prompts."""
         cutouts = scene.cutouts
         if region is None and isinstance(cutouts, Cutouts):
             cutouts = replace(cutouts, area="whole")  # the middle is no more than one of regions
@@ -72,8 +77,8 @@ class RegionSimilarity:
     @classmethod
     def prepare(cls, scene: Scene, settings: ClipLossSettings) -> RegionSimilarity:
         """Return the guide of a scene, its prompts encoded."""
-        regions = dict.fromkeys(prompt.region for prompt in scene.prompts)
-        return cls([Part.prepare(scene, settings, region) for region in regions])
+        regions = by_region(scene.prompts).items()
+        return cls([Part.prepare(scene, settings, region, own) for region, own in regions])
 
     def is_active(self, progress: float) -> bool:
         """Return whether any part has a prompt with a weight at `progress`."""

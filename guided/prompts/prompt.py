@@ -3,7 +3,7 @@
 import logging
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -287,6 +287,15 @@ def split_weight(text: str, default: float = 1.0) -> tuple[str, float]:
 def meant_for(prompts: Sequence[Prompt], clip: str) -> list[Prompt]:
     """Return the prompts for the CLIP of this name."""
     return [prompt for prompt in prompts if not prompt.clips or clip in prompt.clips]
+
+
+def by_region(prompts: Iterable[Prompt]) -> dict[Region | None, list[Prompt]]:
+    """Return the prompts of each region in the order of the first of each; None: the whole
+    picture."""
+    found: dict[Region | None, list[Prompt]] = {}
+    for prompt in prompts:
+        found.setdefault(prompt.region, []).append(prompt)
+    return found
 
 
 def shares(weights: Sequence[float], rule: str = "sizes") -> list[float]:

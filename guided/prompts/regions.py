@@ -7,6 +7,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
@@ -60,12 +61,13 @@ def read_box(setting: str, value: Any) -> Box:
     return left, top, right, bottom
 
 
-def boxes(layout: str, count: int, size: Size, seed: int) -> list[Box]:
+@lru_cache(maxsize=64)  # asked for several times a picture; scattering many takes a second
+def boxes(layout: str, count: int, size: Size, seed: int) -> tuple[Box, ...]:
     """Return the boxes in which a layout places `count` regions on a picture of `size`: row, side
     by side; grid, in rows; scatter, at random by the seed."""
     if layout == "row":
-        return [(k / count, 0.0, (k + 1) / count, 1.0) for k in range(count)]
-    return grid(count, size) if layout == "grid" else scatter(count, size, seed)
+        return tuple((k / count, 0.0, (k + 1) / count, 1.0) for k in range(count))
+    return tuple(grid(count, size) if layout == "grid" else scatter(count, size, seed))
 
 
 def grid(count: int, size: Size) -> list[Box]:
@@ -100,7 +102,8 @@ def scatter(count: int, size: Size, seed: int) -> list[Box]:
         placed: list[Box] = []
         for _ in range(count):
             places = [square() for _ in range(PLACES)]
-            placed.append(min(places, key=lambda place: overlap([*placed, place])))
+            shared = [sum(overlap([one, place]) for one in placed) for place in places]
+            placed.append(places[shared.index(min(shared))])
         return placed
 
     return min((arrangement() for _ in range(TRIES)), key=overlap)

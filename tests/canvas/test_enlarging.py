@@ -6,6 +6,8 @@ from safetensors.torch import save_file
 
 from guided.canvas import enlarging
 from guided.canvas.enlarging import WEIGHTS, check_upscaler, read_upscale, read_upscaler
+from guided.config.composition import compose
+from guided.config.plan import Plan
 from guided.errors import BadInput
 
 
@@ -30,6 +32,11 @@ def test_factors_are_2_and_4():
     assert [read_upscale(value) for value in (None, 2, 4, "guided")] == [None, 2, 4, 2]
     with pytest.raises(BadInput, match="upscale=3 is not one of 2, 4, guided"):
         read_upscale(3)
+
+
+@pytest.mark.parametrize("text, factor", [("2", 2), ("2.0", 2), ("4.0", 4), ("null", None)])
+def test_a_factor_may_be_written_with_a_point(text, factor):
+    assert Plan.read(compose(["prompt=a sun", f"upscale={text}"])).upscale == factor
 
 
 def test_what_cannot_enlarge_is_refused_by_name(tmp_path, monkeypatch):

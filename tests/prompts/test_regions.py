@@ -69,9 +69,9 @@ def test_cells_of_rows_and_grids_are_alike_and_do_not_overlap(count, width, heig
 
 
 def test_a_grid_has_square_cells_where_it_can_and_centres_its_last_row():
-    assert boxes("grid", 4, (64, 64), 0) == [
+    assert boxes("grid", 4, (64, 64), 0) == (
         (0, 0, 0.5, 0.5), (0.5, 0, 1, 0.5), (0, 0.5, 0.5, 1), (0.5, 0.5, 1, 1)
-    ]  # fmt: skip
+    )  # fmt: skip
     assert boxes("grid", 3, (96, 32), 0) == boxes("row", 3, (96, 32), 0)
     assert boxes("grid", 3, (64, 64), 0)[2] == (0.25, 0.5, 0.75, 1)
 
