@@ -51,6 +51,9 @@ def padded(x: Tensor, down: int, across: int, rings: Rings) -> Tensor:
 
 def set_rings(network: nn.Module, rings: Rings) -> None:
     """Let the edges of the network's images meet along the axes in `rings`, and nowhere else."""
+    if getattr(network, "rings", None) == rings:
+        return
+    network.rings = rings
     for layer in network.modules():
         if isinstance(layer, Conv2d | Upsample):
             layer.rings = rings

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol
 
 import torch
@@ -55,15 +56,21 @@ class Smaller:
 
     def __init__(self, size: tuple[int, int], to: tuple[int, int]) -> None:
         """Prepare the reduction of images of `size` (width, height) `to` another."""
-        across, down = (reduction(*sides) for sides in zip(size, to, strict=True))
-        self.matrices = down, across
-        self.inverses = torch.linalg.pinv(down), torch.linalg.pinv(across)
+        across, down = (inverted(*sides) for sides in zip(size, to, strict=True))
+        self.matrices, self.inverses = zip(down, across, strict=True)
 
     def measure(self, image: Tensor) -> Tensor:
         return separable(self.matrices, image)
 
     def spread(self, value: Tensor) -> Tensor:
         return separable(self.inverses, value)
+
+
+@lru_cache(maxsize=8)  # every batch of a run asks for the same
+def inverted(before: int, after: int) -> tuple[Tensor, Tensor]:
+    """Return the matrix of `reduction` and its pseudo-inverse."""
+    matrix = reduction(before, after)
+    return matrix, torch.linalg.pinv(matrix)
 
 
 def reduction(before: int, after: int) -> Tensor:
