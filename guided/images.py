@@ -24,7 +24,7 @@ DAMAGED = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, ArithmeticError, SyntaxError),
     *(RuntimeError, Image.DecompressionBombError),  # Pillow's decoders of damaged files
 )
-NEARLY = 5  # levels of 255 that count as black in a mask
+NEARLY = 5  # levels of 255 that lossy files add to black and take from white
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
 
 
@@ -155,6 +155,12 @@ def grey_levels(picture: Image.Image) -> Tensor:
 
     values = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
     return values.view(1, 1, picture.height, picture.width).float() / 255
+
+
+def masked_box(mask: Tensor) -> tuple[int, int, int, int]:
+    """Return (left, top, right, bottom) of the pixels of a mask (1, 1, H, W) that are not 0."""
+    rows, columns = (mask[0, 0].sum(dim).nonzero().flatten().tolist() for dim in (1, 0))
+    return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
 
 
 def tensor(picture: Image.Image) -> Tensor:

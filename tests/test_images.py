@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from guided.errors import BadInput
-from guided.images import check_picture, open_picture, read_picture, rgb
+from guided.images import check_picture, masked_box, open_picture, read_picture, rgb
 
 CAMERA_TURNED = 6  # EXIF: to be turned clockwise by a quarter
 
@@ -171,3 +171,9 @@ def test_a_damaged_picture_is_refused_without_pythons_words(tmp_path):
 def test_only_six_hexadecimal_digits_are_a_colour(colour):
     assert rgb(colour) is None
     assert rgb("#0080ff") == (0, 128 / 255, 1)
+
+
+def test_the_box_around_what_is_drawn():
+    mask = torch.zeros(1, 1, 6, 9)
+    mask[..., 2, 3] = mask[..., 4, 7] = 0.1
+    assert masked_box(mask) == (3, 2, 8, 5)

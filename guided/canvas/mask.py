@@ -20,7 +20,7 @@ from guided.canvas.drawing import is_drawing
 from guided.canvas.init import Init, Photo
 from guided.canvas.mask_settings import MaskSettings
 from guided.errors import BadInput, check_number, shown
-from guided.images import open_alpha, open_picture
+from guided.images import NEARLY, grey_levels, open_alpha, open_picture
 from guided.prompts.regions import Region, read_box
 from guided.schedule import Schedule, schedule
 
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 ALPHA = "alpha"
 BOX = "a box [left,top,right,bottom] in shares of the canvas, as in mask=[0.5,0,1,1]"
 MOST = 512  # pixels by which a mask grows or is blurred
-NEARLY = 5  # levels of 255 that lossy files add to black and take from white
 
 
 @dataclass(frozen=True)
@@ -50,11 +49,7 @@ class Mask:
 
     def tensor(self) -> Tensor:
         """Return the mask as (1, 1, H, W) in [0, 1]."""
-        import torch
-
-        width, height = self.picture.size
-        values = torch.frombuffer(bytearray(self.picture.tobytes()), dtype=torch.uint8)
-        return values.view(1, 1, height, width).float() / 255
+        return grey_levels(self.picture)
 
     def cropped(self, image: Tensor) -> Tensor:
         """Return the part of an image (B, 3, H, W) of the canvas that is drawn anew."""

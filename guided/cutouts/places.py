@@ -8,6 +8,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from guided.images import masked_box
+
 
 @dataclass(frozen=True)
 class Places:
@@ -26,10 +28,10 @@ class Places:
         as it is inside of the image, and the places within it."""
         height, width = image.shape[2:]
         side = min(height, width)
-        rows, columns = (self.mask[0, 0].sum(dim).nonzero().flatten() for dim in (1, 0))
-        top, left = (
-            min(max((int(line[0]) + int(line[-1]) + 1 - side) // 2, 0), length - side)
-            for line, length in ((rows, height), (columns, width))
+        box = masked_box(self.mask)
+        left, top = (
+            min(max((first + last - side) // 2, 0), length - side)
+            for first, last, length in zip(box[:2], box[2:], (width, height), strict=True)
         )
         part = (slice(None), slice(None), slice(top, top + side), slice(left, left + side))
         return image[part], Places(self.mask[part])

@@ -110,9 +110,3 @@ class MaskedGuide:
         gradient = self.guide((self.known.kept(2 * image - 1, progress) + 1) / 2, progress, rng)
         drawn = self.known.drawn(progress)
         return replace(gradient, grad=torch.where(drawn, gradient.grad, torch.zeros_like(image)))
-
-
-def masked_box(mask: Tensor) -> tuple[int, int, int, int]:
-    """Return (left, top, right, bottom) of the pixels of a mask (1, 1, H, W) that are not 0."""
-    rows, columns = (mask[0, 0].sum(dim).nonzero().flatten().tolist() for dim in (1, 0))
-    return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1

@@ -11,7 +11,6 @@ from guided.diffusion.known_pixels import (
     KnownPixels,
     MaskedDenoiser,
     MaskedGuide,
-    masked_box,
 )
 from guided.diffusion.multistep_samplers import PLMS, DPMSolver
 from guided.diffusion.noise_schedule import timeline
@@ -193,9 +192,3 @@ def test_a_guide_sees_what_is_known_and_does_not_change_it():
     found = guide(torch.zeros(2, 3, 2, 2), 0.5, RandomStreams([1, 2]))
     assert (looked[0][..., 0] == 0).all() and (looked[0][..., 1] == 0.75).all()
     assert (found.grad[..., 0] == 1).all() and (found.grad[..., 1] == 0).all()
-
-
-def test_the_box_around_what_is_drawn():
-    mask = torch.zeros(1, 1, 6, 9)
-    mask[..., 2, 3] = mask[..., 4, 7] = 0.1
-    assert masked_box(mask) == (3, 2, 8, 5)

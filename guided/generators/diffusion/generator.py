@@ -15,7 +15,7 @@ from guided.diffusion.guidance import GuidedDenoiser, auto_clamp, in_colour
 from guided.diffusion.guidance_cache import GuidanceCache, GuidanceInterval
 from guided.diffusion.guidance_method import GuidanceMethod
 from guided.diffusion.guidance_target import GuidanceTarget
-from guided.diffusion.known_pixels import KnownPixels, MaskedDenoiser, masked_box
+from guided.diffusion.known_pixels import KnownPixels, MaskedDenoiser
 from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.null_space import constrained
 from guided.diffusion.oom_retry import Checkpointed, OOMRetry
@@ -25,6 +25,7 @@ from guided.diffusion.symmetry import Mirror
 from guided.diffusion.tiles import divided
 from guided.diffusion.unet import UNet
 from guided.diffusion.windows import Windows
+from guided.images import masked_box
 from guided.interfaces import Denoiser, Guide, Request, Sampler, State, Step, StepMeter
 from guided.memory.meta_copies import META, meta_copy
 from guided.models.cards import ModelCard, SecondaryCard

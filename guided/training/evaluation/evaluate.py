@@ -112,17 +112,19 @@ class Side:
             return path
         self.cfg.prompt, self.cfg.count = question.prompt, 1
         self.cfg.seed = seed * SEEDS + question.number
-        plan = Plan.read(self.cfg)
+        self.save(Plan.read(self.cfg), path)
+        return path
+
+    def save(self, plan: Plan, path: Path) -> None:
+        """Draw the picture of a plan into a file, enlarged as the program does."""
         if self.pipeline is None:
             self.pipeline = Pipeline.open(plan)
         for frame in self.pipeline.frames(plan):
             last = frame
         still = plan.outputs.get("still")
         times = still.times(plan.size) if isinstance(still, Still) else 1
-        image = self.pipeline.enlarger(last.image, times)
         with replacing(path) as draft:
-            picture(image).save(draft, "png")
-        return path
+            picture(self.pipeline.enlarger(last.image, times)).save(draft, "png")
 
 
 def weights(plan: Plan) -> Iterator[Path]:

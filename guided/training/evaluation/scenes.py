@@ -25,10 +25,7 @@ from tqdm import tqdm
 from guided.config.plan import Plan
 from guided.cutouts.region_views import RegionView
 from guided.errors import BadInput
-from guided.images import contact_sheet, picture, read_picture
-from guided.outputs.still import Still
-from guided.pipeline import Pipeline
-from guided.training.common.files import replacing
+from guided.images import contact_sheet, read_picture
 from guided.training.common.settings import main
 from guided.training.evaluation import judging
 from guided.training.evaluation.evaluate import Side
@@ -85,18 +82,6 @@ def plan_of(side: Side, scene: SceneQuestion, seed: int) -> Plan:
     return Plan.read(side.cfg)
 
 
-def draw(side: Side, plan: Plan, path: Path) -> None:
-    """Draw a scene into its file, enlarged as the program does."""
-    if side.pipeline is None:
-        side.pipeline = Pipeline.open(plan)
-    for frame in side.pipeline.frames(plan):
-        last = frame
-    still = plan.outputs.get("still")
-    times = still.times(plan.size) if isinstance(still, Still) else 1
-    with replacing(path) as draft:
-        picture(side.pipeline.enlarger(last.image, times)).save(draft, "png")
-
-
 def crops(image: Tensor, plan: Plan) -> Iterator[tuple[str, Tensor]]:
     """Yield the prompt and the crop of each region of a scene's picture (1, 3, H, W)."""
     size = (image.shape[3], image.shape[2])
@@ -116,7 +101,7 @@ def measure(settings: Settings) -> None:
         path = side.folder / f"scene-{scene.number:02d}-{settings.seed}.png"
         plan = plan_of(side, scene, settings.seed)
         if not path.exists():
-            draw(side, plan, path)
+            side.save(plan, path)
         ranks = [
             judge.ranks(crop, [choices.index(text)], choices)[0]
             for text, crop in crops(read_picture(str(path)), plan)
