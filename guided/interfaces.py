@@ -356,6 +356,11 @@ class Frame:
     def last(self) -> bool:
         return self.step == self.steps
 
+    @property
+    def seen(self) -> Tensor:
+        """Return the image that the guides looked at, (1, 3, H, W), nominally in [0, 1]."""
+        return self.image if self.prediction.seen is None else self.prediction.seen
+
 
 class StepMeter(Protocol):
     """Measures the memory of one guided step of `LoadedGenerator.trace_step`."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+from guided.canvas.seamless import enlarging
 from guided.config.plan import Plan
 from guided.generators.settings import LoadContext
 from guided.guides.comparison import compared
@@ -20,6 +21,7 @@ from guided.interfaces import (
     ClipModel,
     Compare,
     ComparedCutouts,
+    CutoutSampler,
     Frame,
     Guide,
     LoadedGenerator,
@@ -31,7 +33,7 @@ from guided.interfaces import (
 )
 from guided.models.model_cache import ModelCache
 from guided.oom import MemoryPolicy
-from guided.prompts.prompt import Prompt, meant_for
+from guided.prompts.prompt import Prompt, by_region, meant_for
 
 if TYPE_CHECKING:
     import torch
@@ -179,9 +181,13 @@ class Pipeline:
         scene.rings = plan.rings
         return {name: guide.prepare(scene) for name, guide in plan.guides.items()}
 
+    def views(self, plan: Plan) -> CutoutSampler:
+        """Return a sampler of cutouts like those that the guides see, for outputs."""
+        return plan.cutouts.prepare(None if plan.mask is None else plan.mask.tensor())
+
     def look(self, plan: Plan) -> Look:
         """Return a function that makes cutouts like those that the guides see, for outputs."""
-        views = plan.cutouts.prepare(None if plan.mask is None else plan.mask.tensor())
+        views = self.views(plan)
         sizes = list(dict.fromkeys(clip.size for clip in self.clips.values()))
         return lambda image, progress, seed: [
             views(image, size, progress, seed).views for size in sizes
@@ -190,14 +196,14 @@ class Pipeline:
     def compare(self, plan: Plan) -> Compare:
         """Return a function that compares cutouts like those that the guides see with prompts, for
         outputs."""
-        sampler = plan.cutouts.prepare()
+        views = self.views(plan)
 
         def compare(
             image: Tensor, prompts: list[Prompt], progress: float, seed: int
         ) -> list[ComparedCutouts]:
             own = {name: meant_for(prompts, name) for name in self.clips}
             return [
-                compared(name, clip, sampler(image, clip.size, progress, seed).views, own[name])
+                compared(name, clip, views(image, clip.size, progress, seed).views, own[name])
                 for name, clip in self.clips.items()
                 if own[name]
             ]
@@ -305,7 +311,8 @@ class Pipeline:
         times, share = plan.upscale, plan.redraw
         assert times is not None and share is not None
         drawn = (step.prediction.unguided + 1) / 2
-        inits = [self.enlarger(image[None], times) for image in drawn]
+        enlarge = enlarging(self.enlarger, plan.rings)
+        inits = [enlarge(image[None], times) for image in drawn]
         prompts = [plan.prompts_of(seed) for seed in seeds]
         each = [self.guides(plan, own, inits[b]) for b, own in enumerate(prompts)]
         width, height = (times * side for side in plan.size)
@@ -323,8 +330,7 @@ def region_boxes(prompts: list[Prompt], size: tuple[int, int]) -> list[tuple[int
     """Return the boxes, in pixels of a picture of `size`, of the regions that prompts have."""
     from guided.cutouts.region_views import RegionView
 
-    regions = dict.fromkeys(prompt.region for prompt in prompts if prompt.region)
-    return [RegionView.of(region, size).box for region in regions]
+    return [RegionView.of(region, size).box for region in by_region(prompts) if region]
 
 
 def together(each: list[dict[str, Guide]]) -> dict[str, Guide]:

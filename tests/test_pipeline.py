@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -165,6 +166,18 @@ def test_the_finished_picture_is_drawn_again_at_a_larger_size(plan, guide):
     assert guide.scenes[-1].init.shape == (1, 3, 8, 16)  # what a likeness keeps near
 
 
+@pytest.mark.parametrize("tile", ["none", "x"])
+def test_a_picture_whose_edges_meet_is_enlarged_beyond_them(plan, tile):
+    """An enlarger that looks two pixels to the right sees the left edge there, or nothing."""
+    drawn = pipeline(generator := HalfGenerator("red"))
+    drawn.enlarger = lambda image, times: F.pad(
+        image[..., 2:], (0, 2)
+    ).repeat_interleave(times, 2).repeat_interleave(times, 3)  # fmt: skip
+    list(drawn.frames(replace(plan, steps=10, upscale=2, redraw=0.35, tile=tile)))
+    right = generator.calls[1][0].init[0, :, 0, -1].tolist()
+    assert right == (COLOURS["green"] if tile == "x" else [-1, -1, -1])
+
+
 # ---- prompts, init pictures and guides -----------------------------------------------------
 
 
@@ -256,6 +269,21 @@ def test_cutouts_for_outputs_are_made_once_for_each_size_of_clips(plan):
     look = pipeline(KnownGenerator(), **clips).look(plan)
     shapes = [tuple(views.shape[1:]) for views in look(torch.rand(1, 3, 16, 16), 0.5, SEED)]
     assert shapes == [(3, 8, 8), (3, 6, 10)]
+
+
+def test_cutouts_for_outputs_are_around_what_a_mask_has(plan):
+    """The picture is black but for the corner that is drawn anew."""
+    area = Image.new("L", (16, 16), 0)
+    area.paste(255, (12, 12, 16, 16))
+    image = torch.zeros(1, 3, 16, 16)
+    image[..., 12:, 12:] = 1
+    settings = Cutouts(overview=0, inner=4, augment=False, smallest=0.25, power=9, gray=0)
+    plan = replace(plan, cutouts=settings, mask=Mask(area))
+    drawn = pipeline(KnownGenerator(), a=WholeClip())
+    (seen,) = drawn.look(plan)(image, 0.5, SEED)
+    (compared,) = drawn.compare(plan)(image, plan.prompts, 0.5, SEED)
+    assert torch.equal(compared.views, seen)
+    assert (seen.mean((1, 2, 3)) > 0.2).all()
 
 
 # ---- loading -------------------------------------------------------------------------------

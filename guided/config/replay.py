@@ -258,8 +258,7 @@ def differences(
 
 def opens(path: tuple[str, ...]) -> bool:
     """Return whether a path leads to a group of settings rather than to a setting."""
-    one, several = recorded_groups(several=False), recorded_groups(several=True)
-    one += NODES
+    one, several = [*recorded_groups(several=False), *NODES], recorded_groups(several=True)
     depth = {**dict.fromkeys(one, 1), **dict.fromkeys(several, 2), "model": 9}
     return len(path) <= depth.get(path[0], 0)
 

@@ -60,8 +60,6 @@ def sheet_of_cutouts(run: Run, frame: Frame) -> Image | None:
     none."""
     if run.look is None:
         return None
-    prediction = frame.prediction
-    image = frame.image if prediction.seen is None else prediction.seen
-    seen = run.look(image, prediction.progress, frame.seed + frame.step)
+    seen = run.look(frame.seen, frame.prediction.progress, frame.seed + frame.step)
     tiles = [picture(view[None]) for views in seen for view in views]
     return contact_sheet(tiles, math.ceil(math.sqrt(len(tiles))), GAP) if tiles else None

@@ -128,11 +128,9 @@ class ExplainViewer:
         """Write cutouts, and return for each CLIP the prompts and their cosines with them."""
         if self.run.compare is None:
             return []
-        prediction, seen = frame.prediction, []
-        image = frame.image if prediction.seen is None else prediction.seen
-        compared = self.run.compare(
-            image, frame.prompts, prediction.progress, frame.seed + frame.step
-        )
+        seen, progress = [], frame.prediction.progress
+        seed = frame.seed + frame.step
+        compared = self.run.compare(frame.seen, frame.prompts, progress, seed)
         for c, one in enumerate(compared):
             views, cosines = one.views[: self.settings.cutouts], one.cosines.tolist()
             for k, view in enumerate(views):
@@ -152,8 +150,9 @@ class ExplainViewer:
         if record.kind(self.run.settings.get("generator")) not in ("", "diffusion"):
             return []
         from guided.diffusion.parametrisation import noised
+        from guided.rng import RandomStreams
 
-        noise = noise_like(frame.image, frame.seed)
+        noise = RandomStreams([frame.seed]).normal_like(frame.image)
         for k, share in enumerate(SHARES):
             noisy = noised(frame.image * 2 - 1, noise, math.sqrt(share), math.sqrt(1 - share))
             self.save(picture((noisy + 1) / 2), frame, layout.NOISY, k)
@@ -163,14 +162,6 @@ class ExplainViewer:
 def said(text: str, image: str) -> str:
     """Return the text of a prompt, or the name of its picture's file."""
     return text or Path(image).name
-
-
-def noise_like(image: Tensor, seed: int) -> Tensor:
-    """Return standard normal noise of the shape of an image."""
-    import torch
-
-    rng = torch.Generator().manual_seed(seed)
-    return torch.randn(image.shape, generator=rng).to(image)
 
 
 def heat_map(values: Tensor) -> Image.Image:
