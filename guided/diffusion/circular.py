@@ -53,7 +53,7 @@ def set_rings(network: nn.Module, rings: Rings) -> None:
     """Let the edges of the network's images meet along the axes in `rings`, and nowhere else."""
     if getattr(network, "rings", None) == rings:
         return
-    network.rings = rings
+    network.rings = rings  # type: ignore[assignment]
     for layer in network.modules():
         if isinstance(layer, Conv2d | Upsample):
             layer.rings = rings
