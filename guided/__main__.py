@@ -2,23 +2,62 @@
 
 Imports nothing heavy before Ctrl-C ends the program without a traceback."""
 
+from __future__ import annotations
+
 import os
 import signal
 import sys
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from guided import search_path
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from guided.config.overrides import Override
+
 
 def hydra_job() -> Callable[[], None]:
-    """Return the function by which Hydra composes the configuration and runs `guided.cli.main`."""
+    """Return the function by which Hydra composes the configuration and runs `guided.cli.main`,
+    which is told how to serve."""
     import hydra
 
     from guided.cli import main as cli
     from guided.paths import conf_folder
 
+    cli.SERVERS |= {"studio": serve_studio, cli.ASSISTANTS: serve_assistants}
     job = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")
     return job(cli.run)
+
+
+def serve_studio(words: list[Override], flags: list[str]) -> None:
+    """Serve the studio until it is told to end."""
+    from guided.studio import settings
+
+    chosen, base = settings.read(words)
+    settings.check_installed(("starlette", "uvicorn"), "studio", "studio=")
+    from guided.studio import opening, server
+    from guided.studio.app import create
+
+    token = settings.token()
+    studio = opening.opened(base, flags, chosen.webhooks)
+    studio.dispatcher.hold()
+    with server.listening(chosen) as sock:
+        port = sock.getsockname()[1]
+        app = create(studio, opening.guard_of(chosen, port, token))
+        address = server.address_of(chosen, port, token)
+        server.serve(app, studio.root, sock, address, token, chosen.opens)
+
+
+def serve_assistants(words: list[Override], flags: list[str]) -> None:
+    """Serve tools for assistants until standard input ends."""
+    from guided.studio import settings
+
+    _, base = settings.read(words)
+    settings.check_installed(("mcp", "starlette"), "mcp,studio", "guided mcp")
+    from guided.studio import mcp_server, opening
+
+    mcp_server.run(opening.opened(base, flags))
 
 
 def main() -> int:

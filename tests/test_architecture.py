@@ -12,8 +12,7 @@ ROOT = Path(guided.__file__).parent
 # count: whoever reads a file has to follow them.
 LAYERS = (
     ("__main__",),
-    ("__init__", "cli"),
-    ("studio",),
+    ("__init__", "cli", "studio"),
     ("batch", "training"),
     ("pipeline",),
     ("config",),

@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 MOST_ALIKE = 20  # warnings
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 ASSISTANTS = "mcp"  # the first word of the command that serves them
+# Servers by the command that starts them; each takes settings and flags, and returns at its end.
+# guided.__main__ fills it in, because the studio's room is not below this one.
+SERVERS: dict[str, Callable[[list[Override], list[str]], None]] = {}
 HYDRAS = re.compile(r"hydra[./](launcher|sweeper|sweep)\b")  # settings of Hydra's that may be set
 
 
@@ -102,7 +105,7 @@ def obey(main: Callable[[], None], argv: list[str]) -> None:
         check_hydras(words)
         composition.sources(given)
     if for_assistants:
-        serve_assistants(Command(words, given))
+        serve(Command(words, given), ASSISTANTS)
     elif {*flags.CFG} & set(given):
         settings = compose([word for word in words if word.name != "show"], given)
         console.show(printable(OmegaConf.to_yaml(settings), lines=True))
@@ -223,34 +226,12 @@ def draw_again(command: Command) -> Path | None:
     return run.draw(command.without("from"), command.flags, recorded, command.launch)
 
 
-def open_studio(command: Command) -> None:
-    """Serve the studio until it is told to end."""
-    from guided.studio import settings
-
-    chosen, base = settings.read(command.words)
-    settings.check_installed(("starlette", "uvicorn"), "studio", "studio=")
-    from guided.studio import opening, server
-    from guided.studio.app import create
-
-    token = settings.token()
-    studio = opening.opened(base, command.flags, chosen.webhooks)
-    studio.dispatcher.hold()
-    with server.listening(chosen) as sock:
-        port = sock.getsockname()[1]
-        app = create(studio, opening.guard_of(chosen, port, token))
-        address = server.address_of(chosen, port, token)
-        server.serve(app, studio.root, sock, address, token, chosen.opens)
-
-
-def serve_assistants(command: Command) -> None:
-    """Serve tools for assistants until standard input ends."""
-    from guided.studio import settings
-
-    _, base = settings.read(command.words)
-    settings.check_installed(("mcp", "starlette"), "mcp,studio", "guided mcp")
-    from guided.studio import mcp_server, opening
-
-    mcp_server.run(opening.opened(base, command.flags))
+def serve(command: Command, name: str = "studio") -> None:
+    """Run a server until it ends. Raise BadInput where there is none, as in a program that calls
+    `do` itself."""
+    if name not in SERVERS:
+        raise BadInput(f"{name} serves from the command line only: python run.py studio=open")
+    SERVERS[name](command.words, command.flags)
 
 
 def show(command: Command) -> None:
@@ -295,7 +276,7 @@ def list_or_download(command: Command) -> None:
 COMMANDS: dict[str, Callable[[Command], Path | None]] = {
     "import": import_other,
     "gallery": make_gallery,
-    "studio": open_studio,
+    "studio": serve,
     "resume": resume,
     "from": draw_again,
     "models": list_or_download,

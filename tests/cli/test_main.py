@@ -3,12 +3,14 @@
 import logging
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from guided.cli import main as cli_main
 from guided.cli.main import compose
+from guided.config.overrides import raws
 from guided.config.plan import Plan
 from guided.config.schema import Config
 from guided.errors import BadInput
@@ -190,6 +192,24 @@ def test_debug_shows_the_traceback():
     done = run("prompt=x", "sampler.eta=7", "debug=true")
     assert "Traceback" in done.stderr
     assert done.returncode == 2
+
+
+def test_a_server_gets_the_settings_and_flags_of_its_command(monkeypatch):
+    asked = []
+    for name in ("studio", "mcp"):
+        serve = partial(lambda name, words, flags: asked.append((name, raws(words), flags)), name)
+        monkeypatch.setitem(cli_main.SERVERS, name, serve)
+    words = ["folder=x", "--config-dir", "conf"]
+    for command in (["studio=serve", *words], ["mcp", *words]):
+        cli_main.obey(lambda: None, ["run.py", *command])
+    flags = ["--config-dir", "conf"]
+    assert asked == [("studio", ["studio=serve", "folder=x"], flags), ("mcp", ["folder=x"], flags)]
+
+
+def test_without_servers_the_studio_is_refused(monkeypatch):
+    monkeypatch.setattr(cli_main, "SERVERS", {})
+    with pytest.raises(BadInput, match="studio=open"):
+        cli_main.do(["studio=open"], [])
 
 
 @pytest.mark.parametrize("word", ["model=null", "a=b=c", "sampler=[ddim,ddpm]", "size=3,4"])

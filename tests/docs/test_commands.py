@@ -19,6 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 from safetensors.torch import save_file
 
 from guided import devices
+from guided.__main__ import hydra_job
 from guided.batch import planning, request_checks
 from guided.batch import run as batch_run
 from guided.cli import answers, main, models
@@ -183,6 +184,7 @@ def prepared(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_run, "plan_batch", plan_few)
     monkeypatch.setattr(batch_run, "begin", begin)
     monkeypatch.setattr(opening, "opened", serve)
+    hydra_job()  # which tells the command line how to serve
     monkeypatch.setattr(devices, "cuda_possible", lambda: True)  # as on the reader's machine
     monkeypatch.setattr(plan, "check_models", lambda *cards: None)  # few are on this machine
     for name in ("fetch", "fetch_clip"):
