@@ -78,16 +78,24 @@ class Gradient:
 
     colours: tuple[tuple[float, float, float], ...]
     angle: float = DOWN  # degrees, clockwise from upwards, as in CSS
+    rings: tuple[bool, bool] = (False, False)  # whether opposite edges meet (across, down)
 
     def image(self, size: tuple[int, int], seed: int) -> Tensor:
         """Return the gradient, whose ends are at corners or edges of the canvas, as in CSS
-        (https://www.w3.org/TR/css-images-3/#linear-gradients)."""
+        (https://www.w3.org/TR/css-images-3/#linear-gradients). Along an axis on which the edges
+        meet it goes to the middle of the canvas, and back."""
         import torch
 
         width, height = size
         across, up = math.sin(math.radians(self.angle)), math.cos(math.radians(self.angle))
-        x = (torch.arange(width, dtype=torch.float64) + 0.5 - width / 2) * across
-        y = (torch.arange(height, dtype=torch.float64) + 0.5 - height / 2) * -up
+        x, y = (
+            (torch.arange(side, dtype=torch.float64) + 0.5) - side / 2 for side in (width, height)
+        )
+        x, y = (
+            side / 2 - 2 * place.abs() if ring else place
+            for place, side, ring in zip((x, y), size, self.rings, strict=True)
+        )
+        x, y = x * across, y * -up
         length = abs(width * across) + abs(height * up)
         at = ((x + y[:, None]) / length + 0.5).clamp(0, 1) * (len(self.colours) - 1)
         weight = (1 - (at - torch.arange(len(self.colours))[:, None, None]).abs()).clamp(min=0)
@@ -99,8 +107,8 @@ def read_init(
     value: str | None, fit: str, rings: tuple[bool, bool] = (False, False)
 ) -> Init | None:
     """Return the source named by `photo.jpg`, `drawing.svg`, `perlin`, `perlin:gray`,
-    `color:#102040` or `gradient:#102040-#f0c080`; the edges of noise meet along the axes in
-    `rings`. Raise BadInput for a missing picture or an unknown colour or fit."""
+    `color:#102040` or `gradient:#102040-#f0c080`; the edges of noise and gradients meet along the
+    axes in `rings`. Raise BadInput for a missing picture or an unknown colour or fit."""
     if fit not in FITS:
         raise BadInput(not_one_of("init_fit", fit, FITS))
     if value is None:
@@ -111,7 +119,7 @@ def read_init(
             raise BadInput(not_one_of("init", value, [f"perlin:{c}" for c in COLOURS]))
         return Perlin(colours or COLOURS[0], rings)
     if kind in ("color", "gradient"):
-        return read_gradient(kind, colours)
+        return read_gradient(kind, colours, rings)
     return read_photo("init", value, fit)
 
 
@@ -122,7 +130,7 @@ def read_photo(setting: str, path: str, fit: str) -> Photo:
     return Photo(read(setting, path), fit, path)
 
 
-def read_gradient(kind: str, text: str) -> Gradient:
+def read_gradient(kind: str, text: str, rings: tuple[bool, bool] = (False, False)) -> Gradient:
     """Return the gradient of `#102040-#f0c080` or `#102040-#f0c080:90`, or of kind `color` the
     colour of `#102040`. Raise BadInput for anything else."""
     listed, colon, angle = text.partition(":")
@@ -139,7 +147,7 @@ def read_gradient(kind: str, text: str) -> Gradient:
             if kind == "gradient"
             else f"init=color:{shown(text)} must be color:#rrggbb, as in color:#102040"
         )
-    return Gradient(tuple(colour for colour in colours if colour), degrees)
+    return Gradient(tuple(colour for colour in colours if colour), degrees, rings)
 
 
 def read_skip(steps: int, init: Init | None, skip: Any, strength: float | None) -> int:

@@ -109,4 +109,6 @@ class StillViewer:
         if settings.sharpen:
             image = sharpened(image, settings.sharpen)
         facts = settings_of(self.run, frame)
-        record.save(image, path, facts, settings.format, settings.quality, settings.dpi)
+        record.save(
+            image, path, facts, settings.format, settings.quality, settings.dpi, (width, height)
+        )

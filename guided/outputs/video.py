@@ -110,6 +110,7 @@ class VideoViewer:
         files.write(folder / f"{frame.step:06d}.png", buffer.getvalue())
         if frame.last:
             film = Film(chosen.format, chosen.fps, chosen.hold, chosen.quality)
-            texts = record.texts(settings_of(self.run, frame), image.size)
+            height, width = frame.image.shape[2:]
+            texts = record.texts(settings_of(self.run, frame), image.size, (width, height))
             files.write(path, film.encode(sorted(folder.glob("*.png")), texts))
             shutil.rmtree(folder)

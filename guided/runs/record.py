@@ -26,36 +26,40 @@ def save(
     format: str = "png",
     quality: int | None = None,
     dpi: int | None = None,
+    drawn: tuple[int, int] | None = None,
 ) -> None:
-    """Write a picture with its settings inside, durably, because the manifest refers to it."""
-    data = metadata.encode(image, format, quality, texts(settings, image.size), dpi)
+    """Write a picture with its settings inside, durably, because the manifest refers to it; it was
+    `drawn` (width, height) and may be enlarged, None: as large as it is."""
+    inside = texts(settings, image.size, drawn or image.size)
+    data = metadata.encode(image, format, quality, inside, dpi)
     files.write(path, data, durable=True)
 
 
-def texts(settings: dict[str, Any], size: tuple[int, int]) -> dict[str, str]:
+def texts(
+    settings: dict[str, Any], size: tuple[int, int], drawn: tuple[int, int]
+) -> dict[str, str]:
     """Return the texts of a picture's file: for other programs, and with all settings."""
-    return {"parameters": parameters(settings, size), "guided": as_yaml(settings)}
+    return {"parameters": parameters(settings, size, drawn), "guided": as_yaml(settings)}
 
 
 # Samplers by the names that web UIs know them by.
 SAMPLERS = {"ddim": "DDIM", "ddpm": "DDPM", "plms": "PLMS", "dpm_solver": "DPM++ 2M"}
 
 
-def parameters(settings: dict[str, Any], size: tuple[int, int]) -> str:
+def parameters(settings: dict[str, Any], size: tuple[int, int], drawn: tuple[int, int]) -> str:
     """Return the settings in the layout of AUTOMATIC1111's web UI; `size` (width, height) is the
-    file's, which may be enlarged."""
+    file's, which may be enlarged, and `drawn` that of the canvas."""
     lines = [as_text(settings.get("drawn") or settings["prompt"])]
     if settings.get("negative"):
         lines.append(f"Negative prompt: {as_text(settings['negative'])}")
     generator, sampler = (kind(settings.get(group)) for group in ("generator", "sampler"))
     diffusion = generator in ("", "diffusion", "Diffusion")
-    width, height = settings["size"]
     facts = {
         "Steps": settings["steps"],
         **({"Sampler": SAMPLERS.get(sampler, sampler)} if diffusion else {}),
         "Seed": settings["seed"],
         "Size": f"{size[0]}x{size[1]}",
-        "Drawn at": f"{width}x{height}",
+        "Drawn at": f"{drawn[0]}x{drawn[1]}",
         "Model": settings["model"].get("name", "") if diffusion else generator,
         "CLIP": " ".join(settings["clip"]),
         **{

@@ -78,6 +78,21 @@ def test_a_gradient_goes_where_its_angle_points_as_in_css(angle, first, last):
     assert image.mean() == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("angle", ["", ":90", ":30"])
+def test_a_gradient_goes_there_and_back_where_edges_meet(angle):
+    """A quarter of the canvas is the gradient, and the rest its mirror images."""
+    text = f"gradient:#000000-#ffffff{angle}"
+    image = read_init(text, "cover", (True, True)).image((16, 12), 0)
+    assert torch.allclose(image[..., :6, :8], read_init(text, "cover").image((8, 6), 0))
+    assert torch.allclose(image, image.flip(3)) and torch.allclose(image, image.flip(2))
+
+
+def test_a_gradient_is_unchanged_along_the_axis_on_which_edges_do_not_meet():
+    text = "gradient:#102040-#f0c080"
+    across, plain = (read_init(text, "cover", (ring, False)) for ring in (True, False))
+    assert torch.equal(across.image((8, 6), 0), plain.image((8, 6), 0))
+
+
 def test_a_gradient_of_several_colours_passes_each_at_equal_distances():
     image = read_init("gradient:#ff0000-#00ff00-#0000ff", "cover").image((3, 201), 0)[0, :, :, 1]
     assert image[:, 0].argmax() == 0 and image[:, 200].argmax() == 2

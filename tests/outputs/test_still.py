@@ -100,6 +100,7 @@ def test_upscaling_comes_beside_enlarging(run):
     watch(Still(enlarge=2), run, all_frames())
     with Image.open(run.folder / "image_0000.png") as image:
         assert image.size == (6 * 8, 4 * 8)
+        assert "Size: 48x32, Drawn at: 6x4, " in image.text["parameters"]
 
 
 def test_a_picture_that_was_drawn_again_is_kept_and_not_the_small_one(run):

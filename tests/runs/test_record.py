@@ -57,10 +57,11 @@ def test_settings_that_anyone_wrote_are_plain_data_or_refused(text, part):
 
 def test_web_uis_read_the_sampler_by_its_usual_name_and_no_sampler_of_pixels():
     solver = SETTINGS | {"sampler": {"_target_": "sampler/dpm_solver"}}
-    assert "Sampler: DPM++ 2M, " in record.parameters(solver, (32, 32))
+    assert "Sampler: DPM++ 2M, " in record.parameters(solver, (32, 32), (32, 32))
     pixels = SETTINGS | {"generator": {"_target_": "generator/pixels"}}
-    line = record.parameters(pixels, (32, 32)).splitlines()[-1]
+    line = record.parameters(pixels, (192, 128), (96, 64)).splitlines()[-1]
     assert "Sampler" not in line and "Model: pixels, " in line
+    assert "Size: 192x128, Drawn at: 96x64, " in line
 
 
 @pytest.mark.parametrize(
