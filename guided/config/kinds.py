@@ -6,18 +6,18 @@ Pictures and users' own YAML keep these short names, so that a class may move wi
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
-
-from guided import generators
 
 
 def of_generators() -> dict[str, str]:
     """Return the kinds of generators' settings and cards, which the names of their folders and
     modules say: generators/NAME/settings.py has Name, and card.py, if there is one, NameCard."""
     found = {}
-    for name in (one.name for one in iter_modules(generators.__path__) if one.ispkg):
-        place = f"{generators.__name__}.{name}"
+    folder = Path(__file__).parents[1] / "generators"
+    for name in (one.name for one in iter_modules([str(folder)]) if one.ispkg):
+        place = f"guided.generators.{name}"
         found[f"generator/{name}"] = f"{place}.settings.{name.capitalize()}"
         if find_spec(f"{place}.card"):
             found[f"model/{name}"] = f"{place}.card.{name.capitalize()}Card"
