@@ -29,6 +29,7 @@ LATEST, LATEST_TEXT = "latest", "latest.txt"  # in the folder of all runs
 SUFFIXES = {"png": ".png", "webp": ".webp", "avif": ".avif", "jpeg": ".jpg"}
 FILMS = ("mp4", "webp", "gif")  # formats, which are also suffixes
 IMAGE = re.compile(r"image_(\d{1,9})\.(?:png|webp|avif|jpe?g)")
+FILM = re.compile(rf"video_(\d{{1,9}})\.(?:{'|'.join(FILMS)})")
 STEP = re.compile(r"(\d{4,9})_(\d{4,9})\.(?:png|webp|jpe?g)")
 
 

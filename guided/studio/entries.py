@@ -17,7 +17,7 @@ from typing import Any
 from guided.errors import Failed
 from guided.runs import files
 from guided.runs.manifest import known
-from guided.studio.places import ID, queue_folder
+from guided.studio.places import ID, is_inside, queue_folder
 from guided.untrusted.regular_files import MB, read_text
 
 OPEN, SUCCEEDED, FAILED, CANCELED = STATES = ("open", "succeeded", "failed", "canceled")
@@ -274,11 +274,3 @@ def are_pictures(pictures: object) -> bool:
         and type(entry[1]) is int
         for entry in pictures.values()
     )  # fmt: skip
-
-
-def is_inside(folder: object) -> bool:
-    """Return whether it is a relative path that does not lead out of its folder."""
-    if not isinstance(folder, str) or "\\" in folder or ":" in folder:
-        return False
-    path = Path(folder)
-    return not path.is_absolute() and path.parts != () and ".." not in path.parts

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from guided.errors import BadInput, shown
 from guided.runs.layout import OTHERS, find_image
-from guided.studio.places import ID, uploads_folder
+from guided.studio.places import ID, plain_folder, uploads_folder
 
 LENGTH = 20  # letters of an id, 100 bits
 KINDS = re.compile(r"(?P<kind>upload|picture):(?P<id>.*)", re.DOTALL)
@@ -37,12 +37,10 @@ def picture_id(run: str, number: int) -> str:
 
 def picture_file(root: Path, run: str, number: int) -> Path | None:
     """Return the file of a finished picture; None if it is gone, or leads elsewhere."""
-    folder = root / run
-    for place in (folder, folder / OTHERS):
-        if place.is_dir() and (name := find_image(place, number)):
+    for place in (plain_folder(root, run), plain_folder(root, f"{run}/{OTHERS}")):
+        if place and place.is_dir() and (name := find_image(place, number)):
             path = place / name
-            plain = path.is_file() and not path.is_symlink() and not place.is_symlink()
-            return path if plain else None
+            return path if path.is_file() and not path.is_symlink() else None
     return None
 
 

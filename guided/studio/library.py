@@ -12,7 +12,7 @@ import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +24,20 @@ from guided.errors import BadInput
 from guided.gallery import reading, thumbs
 from guided.gallery.making import Making
 from guided.runs import files
-from guided.runs.layout import DEEPEST, FILMS, MANIFEST, OTHERS, PARTS, THUMBS, film_name
+from guided.runs.layout import (
+    DEEPEST,
+    FILM,
+    FILMS,
+    MANIFEST,
+    OTHERS,
+    PARTS,
+    THUMBS,
+    film_name,
+    image_names,
+)
 from guided.studio.files_by_id import picture_file, picture_id, run_id
-from guided.studio.places import ID, studio_folder, trash_folder
+from guided.studio.places import is_inside, plain_folder, studio_folder, trash_folder
+from guided.untrusted import json_reader
 from guided.untrusted.regular_files import MB, read_text
 
 FRESH = 2.0  # seconds, for which the folder is not looked at again
@@ -243,6 +254,8 @@ class Library:
                 return
             path = self.path(item)
             place = trash_folder(self.root) / item.id
+            if plain_folder(self.root, place.relative_to(self.root).as_posix()) is None:
+                raise BadInput("the trash folder is a link, or leads over one")
             place.mkdir(parents=True, exist_ok=True)
             note = {**vars(item), "file": path.name, "size": None}
             note["place"] = path.parent.name if path.parent.name == OTHERS else ""
@@ -256,15 +269,17 @@ class Library:
             if not item.trashed:
                 return
             place = trash_folder(self.root) / item.id
-            note = note_of(place)
-            folder = self.folder(item)
-            if not folder.is_dir():
+            found = self.thrown(place)  # the note may have been changed since it was read
+            if found is None:
+                raise KeyError(item.id)
+            item, folder = found
+            path = self.path(item)
+            if not self.folder(item).is_dir():
                 raise BadInput("the folder of its run is gone, so that it has no place to go to")
-            folder = folder / OTHERS if note.get("place") == OTHERS else folder
             folder.mkdir(exist_ok=True)
-            if (folder / item.file).exists():
+            if os.path.lexists(folder / path.name):
                 raise BadInput("another picture is in its place")
-            os.replace(place / item.file, folder / item.file)
+            os.replace(path, folder / path.name)
             (place / ORIGIN).unlink(missing_ok=True)
             with suppress(OSError):
                 place.rmdir()
@@ -275,22 +290,68 @@ class Library:
         """Yield the pictures in the trash folder."""
         folder = trash_folder(self.root)
         for place in sorted(folder.iterdir()) if folder.is_dir() else ():
-            note = note_of(place)
-            with suppress(TypeError, ValueError, KeyError):
-                item = Item(**{name: note[name] for name in Item.__dataclass_fields__})
-                item.trashed = True
-                right = ID.fullmatch(item.id) and item.id == picture_id(item.run, item.number)
-                if right and item.id == place.name and Path(item.file).name == item.file:
-                    yield item
+            if found := self.thrown(place):
+                yield found[0]
+
+    def thrown(self, place: Path) -> tuple[Item, Path] | None:
+        """Return the picture in a folder of the trash, and the folder that it came from; None if
+        its note is not as this program writes it, or a link is on the way."""
+        if plain_folder(self.root, place.relative_to(self.root).as_posix()) is None:
+            return None
+        note = note_of(place)
+        item = item_of(note)
+        if item is None or item.id != place.name or note.get("place", "") not in ("", OTHERS):
+            return None
+        folder = plain_folder(self.root, f"{item.run}/{note.get('place', '')}")
+        return (item, folder) if folder else None
 
 
 def note_of(place: Path) -> dict[str, Any]:
     """Return the note of a picture in the trash; {} if there is none."""
     try:
-        note = json.loads(read_text(place / ORIGIN, MB, follow=False))
+        note = json_reader.read(read_text(place / ORIGIN, MB, follow=False))
     except (OSError, ValueError):
         return {}
     return note if isinstance(note, dict) else {}
+
+
+def item_of(note: Mapping[str, Any]) -> Item | None:
+    """Return the picture of a note in the trash; None if anything in the note is wrong."""
+    if not Item.__dataclass_fields__.keys() <= note.keys():
+        return None
+    item = Item(**{name: note[name] for name in Item.__dataclass_fields__})
+    item.trashed, item.size = True, None
+    with suppress(UnicodeEncodeError):  # of texts that have halves of surrogate pairs
+        return item if types_fit(item) and belongs_together(item) else None
+    return None
+
+
+def types_fit(item: Item) -> bool:
+    """Return whether every field of a picture has its type, and every number is finite."""
+    names = item.names
+    lists = list(names.values()) if isinstance(names, dict) else [None]
+    texts = [item.id, item.run, item.file, item.made, item.prompt, item.unwanted, item.film or ""]
+    texts += [name for names in lists for name in (names if isinstance(names, list) else [None])]
+    wholes = [item.number] if item.seed is None else [item.number, item.seed]
+    numbers = [item.time, *(one for one in (item.score, item.seconds) if one is not None)]
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(reading.whole(number) is not None for number in wholes)
+        and all(reading.finite(number) is not None for number in numbers)
+    )
+
+
+def belongs_together(item: Item) -> bool:
+    """Return whether a picture's id, run, files and number are of the same picture."""
+    film = FILM.fullmatch(item.film) if item.film else None
+    return (
+        item.number >= 0
+        and is_inside(item.run)
+        and not any(part.startswith(".") for part in Path(item.run).parts)
+        and item.file in image_names(item.number)
+        and (item.film is None or (film is not None and int(film[1]) == item.number))
+        and item.id == picture_id(item.run, item.number)
+    )
 
 
 def stamp_of(folder: Path) -> object:
@@ -309,7 +370,7 @@ def read(folder: Path, run: str) -> list[Item]:
         batch = reading.read(folder)
     except (BadInput, OSError):
         return []
-    films = {number: name for name in batch.files if (number := film_number(name)) is not None}
+    films = {int(found[1]): name for name in batch.files if (found := FILM.fullmatch(name))}
     return [
         Item(
             picture_id(run, one.number),
@@ -329,14 +390,6 @@ def read(folder: Path, run: str) -> list[Item]:
         for one in batch.pictures
         if one.file
     ]
-
-
-def film_number(name: str) -> int | None:
-    """Return the number of the picture that a film of this name shows; None for other files."""
-    stem, _, suffix = name.rpartition(".")
-    number = stem.removeprefix("video_")
-    film = stem.startswith("video_") and suffix in FILMS and number.isdecimal()
-    return int(number) if film and len(number) < 10 else None
 
 
 def size_of(path: Path) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import string
+from contextlib import suppress
 from pathlib import Path
 
 NAME = ".studio"
@@ -44,6 +45,26 @@ def presets_folder(root: Path) -> Path:
 
 def trash_folder(root: Path) -> Path:
     return root / NAME / "trash"
+
+
+def is_inside(folder: object) -> bool:
+    """Return whether it is a relative path that does not lead out of its folder."""
+    if not isinstance(folder, str) or any(sign in folder for sign in "\\:\0"):
+        return False
+    path = Path(folder)
+    return not path.is_absolute() and path.parts != () and ".." not in path.parts
+
+
+def plain_folder(root: Path, folder: object) -> Path | None:
+    """Return a folder inside the folder of all runs, whether it is there or not; None for a path
+    that leads out of it or over a link."""
+    if not isinstance(folder, str) or not is_inside(folder):
+        return None
+    path = root / folder
+    with suppress(OSError, RuntimeError, ValueError):
+        if path.resolve() == root.resolve() / folder:
+            return path
+    return None
 
 
 def new_id() -> str:

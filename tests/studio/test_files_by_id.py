@@ -45,6 +45,14 @@ def test_links_are_not_followed(tmp_path):
         files_by_id.find(tmp_path, "upload:a", {})
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need privileges")
+def test_folders_that_are_links_are_not_followed(tmp_path):
+    outside = make_run(tmp_path / "outside")
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "2026-11-29").symlink_to(outside.parent)
+    assert files_by_id.picture_file(tmp_path / "runs", RUN, 0) is None
+
+
 def test_pictures_beyond_the_best_are_found_too(tmp_path):
     folder = make_run(tmp_path)
     (folder / "others").mkdir()

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -84,18 +85,119 @@ def test_what_has_lost_its_place_stays_in_the_trash(library, tmp_path):
     assert (tmp_path / RUN / "image_0001.png").read_bytes() == b"another"
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"run": "../outside"}, {"file": "../../x"}, {"number": 5}, {"id": "other"}, {"names": None}],
-)
-def test_notes_that_somebody_else_wrote_lead_nowhere(library, tmp_path, change):
+def rewritten(root: Path, change: dict[str, object], run: str = RUN) -> Path:
+    """The trash folder of a picture whose note somebody else has written, with an id that fits."""
+    library = Library(root)
     item = library.find(picture_id(RUN, 1))
     library.trash(item)
-    place = trash_folder(tmp_path) / item.id
-    note = json.loads((place / "origin.json").read_text()) | change
-    (place / "origin.json").write_text(json.dumps(note))
-    found = Library(tmp_path).search(trash=True)
-    assert all(one.run == RUN and one.file == "image_0001.png" for one in found)
+    place = trash_folder(root) / item.id
+    note = json.loads((place / "origin.json").read_text()) | {"run": run} | change
+    forged = place.with_name(picture_id(run, 1))
+    place.rename(forged)
+    (forged / "origin.json").write_text(json.dumps(note | {"id": forged.name}))
+    return forged
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "../outside",
+        "2026-11-29/../../outside",
+        "/tmp",
+        "..",
+        "",
+        ".",
+        "a\\..\\b",
+        "C:x",
+        ".studio",
+    ],
+)
+def test_a_note_with_an_id_that_fits_leads_to_no_other_folder(tmp_path, run):
+    root, outside = tmp_path / "runs", tmp_path / "outside"
+    make_run(root, count=3)
+    outside.mkdir()
+    place = rewritten(root, {}, run)
+    library = Library(root)
+    assert library.search(trash=True) == []
+    with pytest.raises(KeyError):
+        library.find(place.name)
+    assert list(outside.iterdir()) == [] and (place / "image_0001.png").is_file()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"file": name} for name in ("../../x", "origin.json", "image_0002.png", "image_1.png")),
+        *({"file": wrong} for wrong in (None, 1, ["image_0001.png"])),
+        *({"number": wrong} for wrong in (5, -1, 1.0, True, "1", None)),
+        *({"time": wrong} for wrong in (float("nan"), float("inf"), "1", None, True, 10**400)),
+        *(
+            {"names": wrong}
+            for wrong in (None, [], {"artist": "x"}, {"artist": [1]}, {"look": {}})
+        ),
+        *({"film": wrong} for wrong in ("x.mp4", "video_0002.mp4", "../video_0001.mp4", 0, "")),
+        *({name: 5} for name in ("run", "prompt", "unwanted", "made", "place")),
+        *({name: "x"} for name in ("seed", "score", "seconds", "place")),
+        {"score": float("nan")},
+        {"place": "../.."},
+    ],
+)
+def test_a_note_with_a_wrong_field_is_ignored(library, tmp_path, change):
+    place = rewritten(tmp_path, change)
+    assert Library(tmp_path).search(trash=True) == []
+    assert (place / "image_0001.png").is_file()
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", '{"id": 1}', "\0", "9" * 5000])
+def test_a_damaged_note_is_ignored(library, tmp_path, text):
+    (rewritten(tmp_path, {}) / "origin.json").write_text(text)
+    assert len(Library(tmp_path).search()) == 3 and Library(tmp_path).search(trash=True) == []
+
+
+def test_a_note_that_changes_after_it_was_read_is_read_again(library, tmp_path):
+    item = library.find(picture_id(RUN, 1))
+    library.trash(item)
+    thrown = library.find(item.id)
+    note = trash_folder(tmp_path) / item.id / "origin.json"
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"place": "../.."}))
+    with pytest.raises(KeyError):
+        library.restore(thrown)
+    assert (note.parent / "image_0001.png").is_file()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need privileges")
+@pytest.mark.parametrize("link", ["day", "run", "others", "place", "trash", "picture"])
+def test_no_picture_is_restored_over_a_link(tmp_path, link):
+    root, outside = tmp_path / "runs", tmp_path / "outside"
+    make_run(root, count=3)
+    place = rewritten(root, {"place": "others"})
+    (root / RUN / "others").mkdir()
+    library = Library(root)
+    (thrown,) = library.search(trash=True)
+    linked = {
+        "day": (root / RUN).parent,
+        "run": root / RUN,
+        "others": root / RUN / "others",
+        "place": place,
+        "trash": place.parent,
+        "picture": place / "image_0001.png",
+    }[link]
+    linked.rename(outside)
+    linked.symlink_to(outside)
+    before = sorted(outside.rglob("*"))
+    with pytest.raises(KeyError):
+        library.restore(thrown)
+    assert sorted(outside.rglob("*")) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need privileges")
+def test_no_picture_is_thrown_over_a_link(library, tmp_path):
+    (tmp_path / "outside").mkdir()
+    trash_folder(tmp_path).parent.mkdir()
+    trash_folder(tmp_path).symlink_to(tmp_path / "outside")
+    with pytest.raises(BadInput, match="is a link"):
+        library.trash(library.find(picture_id(RUN, 1)))
+    assert (tmp_path / RUN / "image_0001.png").is_file()
 
 
 def test_a_thumbnail_is_made_once_and_is_small(library, tmp_path):

@@ -36,3 +36,15 @@ def test_all_files_lie_in_one_hidden_folder():
 
 def test_previews_and_views_of_a_step_have_different_names():
     assert places.preview_name(0, 3) != places.preview_name(0, 3, views=True)
+
+
+@pytest.mark.parametrize("folder", ["", ".", "..", "a/../..", "/a", "a\\b", "C:a", "a\0", None, 1])
+def test_paths_that_may_lead_out_of_a_folder(tmp_path, folder):
+    assert not places.is_inside(folder)
+    assert places.plain_folder(tmp_path, folder) is None
+
+
+def test_folders_inside_are_plain_whether_they_are_there_or_not(tmp_path):
+    (tmp_path / "day").mkdir()
+    assert places.plain_folder(tmp_path, "day") == tmp_path / "day"
+    assert places.plain_folder(tmp_path, "day/run") == tmp_path / "day/run"
