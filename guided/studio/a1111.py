@@ -5,23 +5,22 @@ Settings that mean something else here are not translated: the answer lists them
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from guided.config import choices
 from guided.studio import bodies
 from guided.studio.entries import OPEN, Conflict, Entry, Queue
-from guided.studio.guard import Refused
+from guided.studio.guard import Json, Refused
 from guided.studio.openapi import Api, Schema
 
-POLL = 0.5  # seconds
 FIELDS: dict[str, type] = {
     **dict.fromkeys(("prompt", "negative_prompt"), str),
     **dict.fromkeys(("seed", "steps", "width", "height", "batch_size", "n_iter"), int),
@@ -57,6 +56,13 @@ class Drawing(Protocol):
     live: dict[str, dict[str, Any]]
 
     async def add(self, given: Mapping[str, Any]) -> Entry: ...
+
+    async def ended(
+        self,
+        name: str,
+        seconds: float = math.inf,
+        gone: Callable[[], Awaitable[bool]] | None = None,
+    ) -> Entry: ...
 
     async def read(self, function: Callable[..., Any], *about: Any) -> Any: ...
 
@@ -122,7 +128,9 @@ class Routes:
         given, ignored = translated(body)
         request.state.given.update(given)
         entry = await self.studio.add(given)
-        ended = await self.ended(request, entry.id)
+        ended = await self.studio.ended(entry.id, gone=request.is_disconnected)
+        if ended.state == OPEN and not self.studio.closing:
+            await self.cancel(ended)  # the client has gone
         if ended.state == OPEN:
             raise Refused(503, "the server is closing; the prediction stays in the queue")
         shown = self.studio.prediction(ended)
@@ -138,18 +146,12 @@ class Routes:
             "prediction": ended.id,
         }
         answer = {"images": images, "parameters": dict(body), "info": json.dumps(info)}
-        return JSONResponse(answer)
+        return Json(answer)
 
-    async def ended(self, request: Request, name: str) -> Entry:
-        """Return a prediction when it has ended; it is canceled if the client goes away."""
-        while (entry := self.studio.queue.read(name)).state == OPEN:
-            if self.studio.closing:
-                break
-            if await request.is_disconnected():
-                await self.studio.read(self.studio.queue.cancel, name)
-                self.studio.tell_changes()
-            await asyncio.sleep(POLL)
-        return entry
+    async def cancel(self, entry: Entry) -> None:
+        """Cancel a prediction, and tell of it."""
+        await self.studio.read(self.studio.queue.cancel, entry.id)
+        self.studio.tell_changes()
 
     def encoded(self, name: str) -> str:
         """Return a picture's file in base64."""
@@ -171,7 +173,7 @@ class Routes:
             "sampling_step": live.get("step", 0),
             "sampling_steps": entry.steps if entry else 0,
         }
-        return JSONResponse(
+        return Json(
             {
                 "progress": live.get("progress", 0.0),
                 "eta_relative": live.get("seconds_left") or 0.0,
@@ -184,18 +186,17 @@ class Routes:
     async def interrupt(self, request: Request) -> Response:
         await bodies.fields(request, {}, open=True)
         if (entry := self.at_hand()) is not None:
-            await self.studio.read(self.studio.queue.cancel, entry.id)
-            self.studio.tell_changes()
-        return JSONResponse({})
+            await self.cancel(entry)
+        return Json({})
 
     async def models(self, request: Request) -> Response:
         names = choices.names("model")
         keys = ("title", "model_name", "filename")
-        return JSONResponse([dict.fromkeys(keys, name) for name in names])
+        return Json([dict.fromkeys(keys, name) for name in names])
 
     async def samplers(self, request: Request) -> Response:
         names = choices.names("sampler")
-        return JSONResponse([{"name": name, "aliases": [], "options": {}} for name in names])
+        return Json([{"name": name, "aliases": [], "options": {}} for name in names])
 
     async def options(self, request: Request) -> Response:
-        return JSONResponse({"sd_model_checkpoint": "embedded", "samples_format": "png"})
+        return Json({"sd_model_checkpoint": "embedded", "samples_format": "png"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import mimetypes
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,7 +17,6 @@ from starlette.requests import Request
 from starlette.responses import (
     FileResponse,
     HTMLResponse,
-    JSONResponse,
     Response,
     StreamingResponse,
 )
@@ -33,7 +31,7 @@ from guided.studio import a1111, bodies, compare, form, models, openapi, presets
 from guided.studio.checking import setting_of
 from guided.studio.entries import OPEN, Conflict, Entry, Full
 from guided.studio.events import MOST_CLIENTS
-from guided.studio.guard import BYTES, Guard, Refused, error
+from guided.studio.guard import BYTES, Guard, Json, Refused, error
 from guided.studio.library import SORTS, Item
 from guided.studio.openapi import Api, Query, Schema
 from guided.studio.places import ID, preview_name, previews_folder, uploads_folder
@@ -44,7 +42,6 @@ PAGE = Path(__file__).parent / "page"
 SCRIPTS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
 AGAIN = {"cache-control": "no-cache"}
-POLL = 0.5  # seconds between looks at a prediction that a request waits for
 WAIT = re.compile(r"wait(?:=(\d{1,6}))?")
 OBJECT: Schema = {"type": "object"}
 ID_SCHEMA = openapi.NAME
@@ -156,7 +153,7 @@ async def failed(request: Request, exception: Exception) -> Response:
 
 
 async def document(routes: list[Api], request: Request) -> Response:
-    return JSONResponse(openapi.document(routes))
+    return Json(openapi.document(routes))
 
 
 async def reference(routes: list[Api], request: Request) -> Response:
@@ -221,7 +218,7 @@ class Routes:
         return script(SHARED, request.path_params["file"])
 
     async def session(self, request: Request) -> Response:
-        return JSONResponse(
+        return Json(
             {
                 "token": self.token,
                 "version": __version__,
@@ -234,7 +231,7 @@ class Routes:
     async def health(self, request: Request) -> Response:
         open = self.studio.queue.open()
         busy = any(self.studio.status(entry) == PROCESSING for entry in open)
-        return JSONResponse(
+        return Json(
             {
                 "status": "BUSY" if busy else "READY",
                 "version": __version__,
@@ -284,27 +281,17 @@ class Routes:
             raise Refused(400, "an id has 1 to 64 letters, digits, - and _")
         entry = await self.studio.add(body["input"], name, body.get("webhook"), events)
         seconds = patience(request.headers.get("prefer", ""))
-        ended = await self.wait(request, entry.id, seconds)
+        ended = await self.studio.ended(entry.id, seconds, request.is_disconnected)
         return self.answered(ended, 200 if ended.state != OPEN else 202)
 
-    async def wait(self, request: Request, name: str, seconds: float) -> Entry:
-        """Return a prediction when it has ended, or these seconds have passed, or the client has
-        gone."""
-        clock = asyncio.get_running_loop().time
-        end = clock() + seconds
-        while (entry := self.studio.queue.read(name)).state == OPEN and clock() < end:
-            if self.studio.events.closed or await request.is_disconnected():
-                break
-            await asyncio.sleep(POLL)
-        return entry
-
     def answered(self, entry: Entry, status: int = 200) -> Response:
-        return JSONResponse(self.studio.prediction(entry), status)
+        return Json(self.studio.prediction(entry), status)
 
     async def predictions(self, request: Request) -> Response:
         limit = bodies.whole(request, "limit", 50, 1, 1000)
-        entries = sorted(self.studio.queue.all(), key=lambda entry: entry.created, reverse=True)
-        return JSONResponse({"results": [self.studio.prediction(one) for one in entries[:limit]]})
+        every = self.studio.queue.all()
+        newest = sorted(every, key=lambda entry: entry.created, reverse=True)[:limit]
+        return Json({"results": self.studio.predictions(newest, every)})
 
     async def prediction(self, request: Request) -> Response:
         return self.answered(self.studio.queue.read(request.path_params["id"]))
@@ -335,7 +322,7 @@ class Routes:
         request.state.given.update(body["input"])
         checked = await self.studio.check(body["input"])
         plan = checked.plan
-        return JSONResponse(
+        return Json(
             {
                 "words": checked.words,
                 "command": checked.command,
@@ -384,7 +371,7 @@ class Routes:
         ]  # fmt: skip
 
     async def queue(self, request: Request) -> Response:
-        return JSONResponse(self.studio.queue_state())
+        return Json(self.studio.queue_state())
 
     async def arrange(self, request: Request) -> Response:
         body = await bodies.fields(request, {"paused": bool, "order": list})
@@ -393,7 +380,7 @@ class Routes:
         if body.get("paused") is not None:
             await self.studio.read(self.studio.queue.pause, body["paused"])
         self.studio.tell_changes()
-        return JSONResponse(self.studio.queue_state())
+        return Json(self.studio.queue_state())
 
     async def events(self, request: Request) -> Response:
         events, name = self.studio.events, request.query_params.get("prediction")
@@ -456,7 +443,7 @@ class Routes:
             raise Refused(400, f"sort={shown(sort)} must be one of {', '.join(SORTS)}")
         favourite, trash = bodies.truth(request, "favourite"), bodies.truth(request, "trash")
         answer = partial(self.listed, dict(given), favourite, trash, sort, limit, offset)
-        return JSONResponse(await self.studio.read(answer))
+        return Json(await self.studio.read(answer))
 
     def listed(
         self, given: dict[str, str], favourite: bool, trash: bool, sort: str, limit: int, at: int
@@ -487,7 +474,7 @@ class Routes:
         return await self.studio.read(self.studio.library.find, request.path_params["id"])
 
     async def picture(self, request: Request) -> Response:
-        return JSONResponse(await self.studio.read(self.details, await self.item(request)))
+        return Json(await self.studio.read(self.details, await self.item(request)))
 
     def details(self, item: Item) -> dict[str, Any]:
         library = self.studio.library
@@ -522,7 +509,7 @@ class Routes:
         item = await self.item(request)
         await self.studio.read(self.studio.library.mark, item, body["favourite"])
         self.studio.changed(item, "favourite")
-        return JSONResponse({"id": item.id, "favourite": body["favourite"]})
+        return Json({"id": item.id, "favourite": body["favourite"]})
 
     async def trash(self, request: Request) -> Response:
         return await self.move(request, self.studio.library.trash, "trashed")
@@ -536,7 +523,7 @@ class Routes:
         item = await self.item(request)
         await self.studio.read(move, item)
         self.studio.changed(item, change)
-        return JSONResponse({"id": item.id, "trashed": change == "trashed"})
+        return Json({"id": item.id, "trashed": change == "trashed"})
 
     async def compare(self, request: Request) -> Response:
         names = [request.query_params.get(name) for name in ("a", "b")]
@@ -544,7 +531,7 @@ class Routes:
             raise Refused(400, "a and b are the ids of two pictures")
         library = self.studio.library
         items = [await self.studio.read(library.find, name) for name in names]
-        return JSONResponse(await self.studio.read(compare.compared, library, *items))
+        return Json(await self.studio.read(compare.compared, library, *items))
 
     # ---- uploads, presets, models
 
@@ -566,10 +553,10 @@ class Routes:
         ]  # fmt: skip
 
     async def schema(self, request: Request) -> Response:
-        return JSONResponse(await self.studio.compose(form.as_dict, self.studio.flags_now()))
+        return Json(await self.studio.compose(form.as_dict, self.studio.flags_now()))
 
     async def models(self, request: Request) -> Response:
-        return JSONResponse({"models": await self.studio.compose(models.listed)})
+        return Json({"models": await self.studio.compose(models.listed)})
 
     async def upload(self, request: Request) -> Response:
         mask = bodies.truth(request, "mask")
@@ -582,7 +569,7 @@ class Routes:
             "height": height,
             "url": f"/uploads/{name}",
         }
-        return JSONResponse(answer, 201)
+        return Json(answer, 201)
 
     async def uploaded(self, request: Request) -> Response:
         name = request.path_params["id"]
@@ -592,7 +579,7 @@ class Routes:
 
     async def presets(self, request: Request) -> Response:
         found = await self.studio.read(lambda: list(presets.listed(self.studio.root)))
-        return JSONResponse({"presets": found})
+        return Json({"presets": found})
 
     async def save_preset(self, request: Request) -> Response:
         body = await bodies.fields(request, {"input": dict}, ("input",))
@@ -601,13 +588,13 @@ class Routes:
         await self.studio.check({"prompt": "a preset", **given})
         await self.studio.read(presets.save, self.studio.root, name, given)
         await self.studio.compose(self.studio.presets_changed)
-        return JSONResponse({"name": name, "input": given})
+        return Json({"name": name, "input": given})
 
     async def remove_preset(self, request: Request) -> Response:
         await bodies.fields(request, {})
         await self.studio.read(presets.remove, self.studio.root, request.path_params["name"])
         await self.studio.compose(self.studio.presets_changed)
-        return JSONResponse({"name": request.path_params["name"]})
+        return Json({"name": request.path_params["name"]})
 
 
 def script(folder: Path, name: str) -> Response:

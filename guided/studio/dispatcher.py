@@ -21,9 +21,9 @@ from filelock import FileLock, Timeout
 from guided import search_path
 from guided.errors import BadInput, printable
 from guided.runs import files
+from guided.studio import json_files
 from guided.studio.entries import FAILED, OPEN, Entry, Queue
 from guided.studio.places import SERVER, studio_folder
-from guided.untrusted.regular_files import MB, read_text
 
 log = logging.getLogger(__name__)
 MODULE = "guided.studio.worker_process"
@@ -130,7 +130,7 @@ class Dispatcher:
 
     def look(self, seen: object) -> object:
         """Look once: tell of a changed queue, and start the workers that are needed."""
-        stamp = (self.queue.folder.stat().st_mtime_ns, self.queue.paused)
+        stamp = (self.queue.stamp(), self.queue.paused)
         if stamp != seen:
             self.tell({"event": "changed"})
         wanted = None
@@ -214,7 +214,7 @@ class Dispatcher:
 def address(root: Path) -> str:
     """Return `, at http://...` of the server of a folder; empty if it is not known."""
     try:
-        note = json.loads(read_text(studio_folder(root) / SERVER, MB, follow=False))
+        note = json_files.read(studio_folder(root) / SERVER)
         return f", at {printable(str(note['address']))}"
     except (OSError, ValueError, KeyError, TypeError):
         return ""

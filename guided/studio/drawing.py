@@ -304,14 +304,9 @@ def forget_previews(folder: Path, keep: str) -> None:
 
 def wait(queue: Queue, seconds: float, poll: float = 0.1) -> bool:
     """Wait until the queue's folder changes. Return False if it does not for `seconds`."""
-    before, end = stamp(queue), time.monotonic() + seconds
+    before, end = queue.stamp(), time.monotonic() + seconds
     while time.monotonic() < end:
-        if stamp(queue) != before:
+        if queue.stamp() != before:
             return True
         time.sleep(poll)
     return False
-
-
-def stamp(queue: Queue) -> int:
-    """Return the time at which a file of the queue was last added, replaced or removed."""
-    return queue.folder.stat().st_mtime_ns

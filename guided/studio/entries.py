@@ -7,7 +7,8 @@ which is the truth; files change only under the queue's lock, and are written wh
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -16,14 +17,14 @@ from typing import Any
 
 from guided.errors import Failed
 from guided.runs import files
-from guided.runs.manifest import known
+from guided.studio import json_files
 from guided.studio.places import ID, is_inside, queue_folder
-from guided.untrusted.regular_files import MB, read_text
 
 OPEN, SUCCEEDED, FAILED, CANCELED = STATES = ("open", "succeeded", "failed", "canceled")
 MOST_OPEN = 200
 MOST_KEPT = 2000  # predictions that ended; their pictures stay
 MOST_LOGS = 50  # lines
+SETTLED = 2 * 10**9  # nanoseconds, to which the coarsest file systems round times
 WAIT = 30  # seconds for the lock, which is held for milliseconds
 PAUSED = "paused"  # a file that is there while nothing is to be drawn
 VIEWS = ".views"  # suffix of a file that asks for the views of the next step
@@ -79,6 +80,7 @@ class Queue:
 
     root: Path  # the folder of all runs
     seen: dict[str, tuple[tuple[int, int], Entry]] = field(default_factory=dict)  # by file
+    listed: tuple[int, list[Entry]] | None = None  # with the folder's time of change
 
     @property
     def folder(self) -> Path:
@@ -110,7 +112,7 @@ class Queue:
             stamp = (status.st_mtime_ns, status.st_ino)
             if name not in self.seen or self.seen[name][0] != stamp:
                 self.seen[name] = stamp, read_entry(path)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError) as error:
             self.seen.pop(name, None)
             raise KeyError(name) from error
         return self.seen[name][1]
@@ -125,11 +127,25 @@ class Queue:
 
     def all(self) -> list[Entry]:
         """Return every prediction, in the order of the queue."""
+        stamp, begun = self.stamp(), time.time_ns()
+        if self.listed is not None and self.listed[0] == stamp:
+            return list(self.listed[1])
         found = []
         for name in self.names():
             with suppress(KeyError):  # a damaged file, or one that has just been removed
                 found.append(self.read(name))
-        return sorted(found, key=lambda entry: (entry.order, entry.created, entry.id))
+        found.sort(key=lambda entry: (entry.order, entry.created, entry.id))
+        # A file that is replaced right after another may leave the folder the same time.
+        self.listed = (stamp, list(found)) if begun - stamp > SETTLED else None
+        return found
+
+    def stamp(self) -> int:
+        """Return the time at which a file was last added, replaced or removed; 0 if there is no
+        folder."""
+        try:
+            return self.folder.stat().st_mtime_ns
+        except OSError:
+            return 0
 
     def open(self) -> list[Entry]:
         """Return the predictions that have not ended, in the order in which they are drawn."""
@@ -234,43 +250,27 @@ class Queue:
 def read_entry_or_key_error(path: Path) -> Entry:
     try:
         return read_entry(path)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise KeyError(path.stem) from error
 
 
 def read_entry(path: Path) -> Entry:
     """Return the prediction in a file. ValueError or OSError if it is none."""
-    content = json.loads(read_text(path, MB, follow=False))
-    if not isinstance(content, dict) or not isinstance(content.get("input"), dict):
-        raise ValueError(f"{path} has no input")
-    entry = Entry(**{"id": path.stem, **known(Entry, content)})
-    check(entry, path)
+    content = json_files.read(path)
+    if isinstance(content, dict):
+        content.setdefault("id", path.stem)
+    entry = json_files.typed(Entry, content)
+    right = {
+        "id": entry.id == path.stem,
+        "state": entry.state in STATES,
+        "folder": entry.folder is None or is_inside(entry.folder),
+        "pictures": all(map(is_place, entry.pictures.values())),
+    }
+    if wrong := [name for name, fits in right.items() if not fits]:
+        raise ValueError(f"{path} has a wrong {wrong[0]}")
     return entry
 
 
-def check(entry: Entry, path: Path) -> None:
-    """Raise ValueError for a prediction that this program has not written so."""
-    right: Mapping[str, bool] = {
-        "id": entry.id == path.stem,
-        "state": entry.state in STATES,
-        "order": isinstance(entry.order, int | float),
-        "count": isinstance(entry.count, int),
-        "folder": entry.folder is None or is_inside(entry.folder),
-        "pictures": are_pictures(entry.pictures),
-        **{
-            name: isinstance(getattr(entry, name), list)
-            for name in ("words", "size", "clips", "logs")
-        },
-    }
-    for name, fits in right.items():
-        if not fits:
-            raise ValueError(f"{path} has a wrong {name}")
-
-
-def are_pictures(pictures: object) -> bool:
-    """Return whether it maps ids to runs and numbers."""
-    return isinstance(pictures, dict) and all(
-        isinstance(entry, list) and len(entry) == 2 and is_inside(entry[0])
-        and type(entry[1]) is int
-        for entry in pictures.values()
-    )  # fmt: skip
+def is_place(place: list[Any]) -> bool:
+    """Return whether it is the run and number of a picture."""
+    return len(place) == 2 and is_inside(place[0]) and type(place[1]) is int

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hmac
 import ipaddress
+import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
@@ -34,6 +35,15 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+
+
+class Json(JSONResponse):
+    """An answer in JSON. Halves of surrogate pairs, which texts in files may have, become question
+    marks."""
+
+    def render(self, content: Any) -> bytes:
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
 
 
 class Refused(Exception):
@@ -170,10 +180,10 @@ def cookie(headers: Mapping[str, str]) -> str:
     return found[COOKIE].value if COOKIE in found else ""
 
 
-def error(status: int, detail: str, setting: str | None = None) -> JSONResponse:
+def error(status: int, detail: str, setting: str | None = None) -> Json:
     """Return the answer that says in one line what is wrong."""
     headers = {"www-authenticate": "Bearer"} if status == 401 else None
-    return JSONResponse({"detail": detail, "setting": setting}, status, headers)
+    return Json({"detail": detail, "setting": setting}, status, headers)
 
 
 def with_headers(send: Any) -> Any:

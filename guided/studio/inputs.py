@@ -24,6 +24,7 @@ from guided.paths import PROGRAM
 from guided.prompts import prompt as prompts
 from guided.studio import form
 from guided.studio.form import Item
+from guided.studio.places import ID
 
 FROM = "from"  # a picture that is drawn again
 # Init pictures that are no files.
@@ -246,6 +247,17 @@ def texts(value: Any) -> list[str]:
     if isinstance(value, list):
         return [text for part in value for text in texts(part)]
     return [value] if isinstance(value, str) else []
+
+
+def pictures(given: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the pictures of runs that an input names. BadInput for one that is too
+    deep to look through."""
+    for name, value in given.items():
+        check_size(name, value)
+    named = [text for text in texts(dict(given)) if text.startswith("picture:")]
+    found = [text.removeprefix("picture:") for text in named]
+    found += [given[FROM]] if isinstance(given.get(FROM), str) else []
+    return [name for name in found if ID.fullmatch(name)]
 
 
 def check_size(name: str, value: Any) -> None:

@@ -12,7 +12,7 @@ import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,10 +35,9 @@ from guided.runs.layout import (
     film_name,
     image_names,
 )
+from guided.studio import json_files
 from guided.studio.files_by_id import picture_file, picture_id, run_id
 from guided.studio.places import is_inside, plain_folder, studio_folder, trash_folder
-from guided.untrusted import json_reader
-from guided.untrusted.regular_files import MB, read_text
 
 FRESH = 2.0  # seconds, for which the folder is not looked at again
 FAVOURITES = "favourites.json"
@@ -140,12 +139,11 @@ class Library:
 
     def known(self, names: Sequence[str]) -> dict[str, list[Any]]:
         """Return run and number of pictures by their ids, of those that there are."""
-        found: dict[str, list[Any]] = {}
-        for name in names:
-            with suppress(KeyError):
-                item = self.find(name)
-                found[name] = [item.run, item.number]
-        return found
+        self.refresh()
+        if not self.items.keys() >= set(names):
+            self.refresh(now=True)  # they may have been made a moment ago
+        found = {name: self.items[name] for name in names if name in self.items}
+        return {name: [item.run, item.number] for name, item in found.items()}
 
     # ---- lists
 
@@ -235,10 +233,10 @@ class Library:
     def favourites(self) -> set[str]:
         """Return the ids of the favourites."""
         try:
-            listed = json.loads(read_text(studio_folder(self.root) / FAVOURITES, MB, follow=False))
+            listed = json_files.read(studio_folder(self.root) / FAVOURITES)
         except (OSError, ValueError):
             return set()
-        return {name for name in listed if isinstance(name, str)}
+        return set(listed) if json_files.fits(listed, list[str]) else set()
 
     def mark(self, item: Item, favourite: bool) -> None:
         """Make a picture a favourite, or no longer."""
@@ -298,60 +296,34 @@ class Library:
         its note is not as this program writes it, or a link is on the way."""
         if plain_folder(self.root, place.relative_to(self.root).as_posix()) is None:
             return None
-        note = note_of(place)
-        item = item_of(note)
-        if item is None or item.id != place.name or note.get("place", "") not in ("", OTHERS):
+        try:
+            note = json_files.read(place / ORIGIN)
+            item = item_of(note)
+        except (OSError, ValueError):
             return None
-        folder = plain_folder(self.root, f"{item.run}/{note.get('place', '')}")
+        inner = note.get("place", "")
+        if item.id != place.name or inner not in ("", OTHERS):
+            return None
+        folder = plain_folder(self.root, f"{item.run}/{inner}")
         return (item, folder) if folder else None
 
 
-def note_of(place: Path) -> dict[str, Any]:
-    """Return the note of a picture in the trash; {} if there is none."""
-    try:
-        note = json_reader.read(read_text(place / ORIGIN, MB, follow=False))
-    except (OSError, ValueError):
-        return {}
-    return note if isinstance(note, dict) else {}
-
-
-def item_of(note: Mapping[str, Any]) -> Item | None:
-    """Return the picture of a note in the trash; None if anything in the note is wrong."""
-    if not Item.__dataclass_fields__.keys() <= note.keys():
-        return None
-    item = Item(**{name: note[name] for name in Item.__dataclass_fields__})
-    item.trashed, item.size = True, None
-    with suppress(UnicodeEncodeError):  # of texts that have halves of surrogate pairs
-        return item if types_fit(item) and belongs_together(item) else None
-    return None
-
-
-def types_fit(item: Item) -> bool:
-    """Return whether every field of a picture has its type, and every number is finite."""
-    names = item.names
-    lists = list(names.values()) if isinstance(names, dict) else [None]
-    texts = [item.id, item.run, item.file, item.made, item.prompt, item.unwanted, item.film or ""]
-    texts += [name for names in lists for name in (names if isinstance(names, list) else [None])]
-    wholes = [item.number] if item.seed is None else [item.number, item.seed]
-    numbers = [item.time, *(one for one in (item.score, item.seconds) if one is not None)]
-    return (
-        all(isinstance(text, str) for text in texts)
-        and all(reading.whole(number) is not None for number in wholes)
-        and all(reading.finite(number) is not None for number in numbers)
-    )
-
-
-def belongs_together(item: Item) -> bool:
-    """Return whether a picture's id, run, files and number are of the same picture."""
-    film = FILM.fullmatch(item.film) if item.film else None
-    return (
+def item_of(note: Any) -> Item:
+    """Return the picture of a note in the trash. ValueError unless its id, run, files and number
+    are of the same picture, and every field has its type."""
+    item = json_files.typed(Item, note)
+    film = FILM.fullmatch(item.film or "")
+    if not (
         item.number >= 0
         and is_inside(item.run)
         and not any(part.startswith(".") for part in Path(item.run).parts)
         and item.file in image_names(item.number)
         and (item.film is None or (film is not None and int(film[1]) == item.number))
         and item.id == picture_id(item.run, item.number)
-    )
+    ):
+        raise ValueError("it is the note of another picture")
+    item.trashed = True
+    return item
 
 
 def stamp_of(folder: Path) -> object:

@@ -14,11 +14,10 @@ from typing import Any
 
 from guided.errors import BadInput
 from guided.studio import models
-from guided.studio.entries import OPEN, Conflict, Entry, Full
+from guided.studio.entries import Conflict, Entry, Full
 from guided.studio.studio import Studio
 from guided.version import __version__
 
-POLL = 0.5  # seconds
 LONGEST = 3600.0  # seconds that a tool waits
 MOST_SHOWN = 8  # pictures in one answer
 FACTS = (
@@ -67,7 +66,7 @@ def tools(studio: Studio) -> Any:
             entry = await studio.add({**(settings or {}), "prompt": prompt})
         except (BadInput, Conflict, Full) as error:
             return [f"error: {error}"]
-        entry = await ended(studio, entry, min(wait, LONGEST))
+        entry = await studio.ended(entry.id, min(wait, LONGEST))
         return [facts(studio, entry), *pictures_of(entry.id)]
 
     @server.tool(structured_output=False)
@@ -78,7 +77,7 @@ def tools(studio: Studio) -> Any:
             listed = [json.loads(facts(studio, entry)) for entry in studio.queue.open()]
             return json.dumps(listed, ensure_ascii=False)
         try:
-            entry = await ended(studio, studio.queue.read(id), min(wait, LONGEST))
+            entry = await studio.ended(id, min(wait, LONGEST))
         except KeyError:
             return f"error: there is no prediction {id}"
         return facts(studio, entry)
@@ -107,15 +106,6 @@ def tools(studio: Studio) -> Any:
         return found
 
     return server
-
-
-async def ended(studio: Studio, entry: Entry, seconds: float) -> Entry:
-    """Return a prediction when it has ended, or after these seconds."""
-    clock = asyncio.get_running_loop().time
-    end = clock() + seconds
-    while (entry := studio.queue.read(entry.id)).state == OPEN and clock() < end:
-        await asyncio.sleep(POLL)
-    return entry
 
 
 def facts(studio: Studio, entry: Entry) -> str:

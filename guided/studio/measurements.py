@@ -18,8 +18,8 @@ from guided.batch.passes import passes
 from guided.config.plan import Plan
 from guided.runs import files
 from guided.runs.worker_locks import host
+from guided.studio import json_files
 from guided.studio.places import studio_folder
-from guided.untrusted.regular_files import MB, read_text
 
 NEW = 0.6  # weight of the newest measurement
 MOST = 500  # kinds of pictures
@@ -47,9 +47,13 @@ class Measurements:
     def read(cls, root: Path) -> Measurements:
         """Return the measurements that are kept; none if they cannot be read."""
         path, kinds = studio_folder(root) / NAME, {}
-        with suppress(OSError, ValueError, TypeError, AttributeError):
-            for key, entry in json.loads(read_text(path, MB, follow=False)).items():
-                kind = Kind(**entry)
+        try:
+            content = json_files.read(path)
+        except (OSError, ValueError):
+            content = {}
+        for key, entry in content.items() if isinstance(content, dict) else ():
+            with suppress(ValueError):
+                kind = json_files.typed(Kind, entry)
                 if kind.seconds > 0 and kind.pixels > 0:
                     kinds[key] = kind
         return cls(path, kinds)

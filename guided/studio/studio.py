@@ -7,8 +7,9 @@ loses nothing.
 from __future__ import annotations
 
 import asyncio
+import math
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 from guided.config.overrides import Override, raws
 from guided.errors import BadInput
 from guided.paths import PROGRAM
+from guided.runs.layout import MANIFEST
 from guided.runs.manifest import DONE, FAILED, Manifest
 from guided.studio import files_by_id, form, inputs, models, presets
 from guided.studio.dispatcher import Dispatcher
@@ -30,6 +32,7 @@ from guided.studio.webhooks import Webhooks
 
 T = TypeVar("T")
 STARTING, PROCESSING = "starting", "processing"
+POLL = 0.5  # seconds between looks at a prediction that somebody waits for
 LIVE = ("picture", "step", "progress", "seconds_left", "preview")  # of the step at hand
 
 
@@ -73,6 +76,7 @@ class Studio:
     async def begin(self) -> None:
         """Begin to draw what is in the queue, if its workers are this process's."""
         self.loop = asyncio.get_running_loop()
+        self.statuses = {entry.id: self.facts(entry) for entry in self.queue.all()}
         if self.dispatcher.holds:
             self.dispatcher.begin()
         self.reading.submit(self.library.refresh)
@@ -143,18 +147,23 @@ class Studio:
     def tell_changes(self, name: str | None = None) -> None:
         """Tell of the predictions whose status has changed, and of the queue if its order has;
         `name` is one of which is told in any case."""
-        for entry in self.queue.all():
-            facts = (entry.state, self.status(entry), self.manifest_stamp(entry))
+        entries = self.queue.all()
+        for entry in entries:
+            facts = self.facts(entry)
             if self.statuses.get(entry.id) != facts or entry.id == name:
                 ended = entry.state != OPEN and self.statuses.get(entry.id, facts)[0] == OPEN
                 self.statuses[entry.id] = facts
-                shown = self.prediction(entry)
+                (shown,) = self.predictions([entry], entries)
                 self.events.add("state", shown)
                 self.call_webhook(entry, shown, ended)
-        order = (self.queue.paused, *(entry.id for entry in self.queue.open()))
+        order = (self.queue.paused, *(entry.id for entry in entries if entry.state == OPEN))
         if order != self.order:
             self.order = order
             self.events.add("queue", {"paused": order[0], "order": list(order[1:])})
+
+    def facts(self, entry: Entry) -> tuple[Any, ...]:
+        """Return the values of a prediction whose change is told."""
+        return entry.state, self.status(entry), self.manifest_stamp(entry)
 
     def call_webhook(self, entry: Entry, shown: Mapping[str, Any], ended: bool) -> None:
         if entry.webhook is not None:
@@ -178,9 +187,7 @@ class Studio:
 
     def named(self, given: Mapping[str, Any]) -> dict[str, list[Any]]:
         """Return run and number of the pictures whose ids are in an input."""
-        texts = inputs.texts({name: given[name] for name in given if name in NAMING})
-        names = [text.removeprefix("picture:") for text in texts if len(text) < 100]
-        return self.library.known(names)
+        return self.library.known(inputs.pictures(given))
 
     def finder(self, known: Mapping[str, list[Any]]) -> Callable[[str], Path]:
         """Return the function that finds the files of pictures by their ids."""
@@ -247,6 +254,18 @@ class Studio:
 
     def prediction(self, entry: Entry) -> dict[str, Any]:
         """Return a prediction as it is answered."""
+        return self.predictions([entry], self.queue.all())[0]
+
+    def predictions(
+        self, entries: Sequence[Entry], every: Sequence[Entry]
+    ) -> list[dict[str, Any]]:
+        """Return predictions as they are answered; `every` are all of the queue, in order."""
+        waiting = [one.id for one in every if self.status(one) == STARTING]
+        places = {name: place for place, name in enumerate(waiting)}
+        return [self.shown(entry, places.get(entry.id)) for entry in entries]
+
+    def shown(self, entry: Entry, position: int | None) -> dict[str, Any]:
+        """Return a prediction with its position among those that wait."""
         manifest = self.manifest(entry)
         pictures = manifest.pictures if manifest else []
         run = entry.folder or ""
@@ -257,12 +276,10 @@ class Studio:
         status = self.status(entry)
         live = self.live.get(entry.id, {}) if status == PROCESSING else {}
         total = sum(p.seconds or 0.0 for p in pictures if p.state == DONE)
-        waiting = [one.id for one in self.queue.open() if self.status(one) == STARTING]
-        at = waiting.index(entry.id) if entry.id in waiting else None
         return {
             "id": entry.id,
             "status": status,
-            "position": at,
+            "position": position,
             "input": entry.input,
             "words": entry.words,
             "command": command_of(entry),
@@ -290,6 +307,22 @@ class Studio:
             },
         }
 
+    async def ended(
+        self,
+        name: str,
+        seconds: float = math.inf,
+        gone: Callable[[], Awaitable[bool]] | None = None,
+    ) -> Entry:
+        """Return a prediction when it has ended, these seconds have passed, the client has gone or
+        the server is about to end. KeyError if there is none."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + seconds
+        while (entry := self.queue.read(name)).state == OPEN and clock() < end:
+            if self.closing or (gone is not None and await gone()):
+                break
+            await asyncio.sleep(POLL)
+        return entry
+
     def file(self, name: str) -> bytes:
         """Return the bytes of a picture's file. KeyError if there is none."""
         return self.library.path(self.library.find(name)).read_bytes()
@@ -304,7 +337,7 @@ class Studio:
         if entry.folder is None:
             return None
         try:
-            status = (self.root / entry.folder / "manifest.json").stat()
+            status = (self.root / entry.folder / MANIFEST).stat()
         except OSError:
             return None
         return status.st_mtime_ns, status.st_ino
@@ -339,11 +372,12 @@ class Studio:
 
     def queue_state(self) -> dict[str, Any]:
         """Return the answer of GET /queue."""
-        entries = self.queue.open()
+        every = self.queue.all()
+        entries = [entry for entry in every if entry.state == OPEN]
         entries.sort(key=lambda entry: self.status(entry) != PROCESSING)  # keeps their order
         return {
             "paused": self.queue.paused,
-            "items": [self.prediction(entry) for entry in entries],
+            "items": self.predictions(entries, every),
             "workers": [worker.as_dict() for worker in self.dispatcher.workers],
         }
 
@@ -359,9 +393,6 @@ class Studio:
         self.checker = None
         self.dispatcher.flags = self.flags_now()
         self.dispatcher.renew()
-
-
-NAMING = (inputs.FROM, *form.FILES)
 
 
 def facts_of(checked: Checked) -> dict[str, Any]:

@@ -246,3 +246,37 @@ def test_all_words_of_a_prediction_are_text(client):
     made = client.post("/predictions", json={"input": given}, headers=ASYNC)
     assert made.headers["content-type"] == "application/json"
     assert made.json()["input"]["prompt"] == given["prompt"]
+
+
+# ---- pictures in inputs
+
+
+def test_pictures_of_runs_may_stand_wherever_uploads_may(client, tmp_path):
+    make_run(tmp_path)
+    name = picture_id(RUN, 0)
+    regions = [
+        {"box": [0, 0, 0.5, 1], "image": f"picture:{name}"},
+        {"prompt": "a tree", "mask": f"picture:{name}"},
+    ]
+    for given in ({"regions": regions}, {"init": f"picture:{name}"}, {"from": name}):
+        answer = client.post("/preflight", json={"input": {"prompt": "a heart", **given}})
+        assert answer.status_code == 200, answer.json()
+    wrong = {"prompt": "a heart", "regions": [{**regions[0], "image": f"picture:{'x' * 20}"}]}
+    answer = client.post("/preflight", json={"input": wrong})
+    assert answer.status_code == 422 and "no such picture" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("name", ["init", "regions", "from", "unknown", "prompt"])
+@pytest.mark.parametrize("depth", [10, 400, 900])
+def test_what_is_nested_too_deep_is_refused(client, name, depth):
+    deep = "[" * depth + "]" * depth
+    body = f'{{"input": {{"prompt": "x", "{name}": {deep}}}}}'
+    answer = client.post("/preflight", content=body)
+    assert answer.status_code in (400, 422) and "\n" not in answer.json()["detail"]
+
+
+def test_texts_of_a_run_that_are_no_unicode_are_answered(client, tmp_path):
+    manifest = make_run(tmp_path) / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("a heart", "a \\ud800 heart"))
+    (found,) = client.get("/pictures").json()["pictures"]
+    assert "heart" in found["prompt"]

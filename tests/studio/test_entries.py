@@ -1,6 +1,7 @@
 """The queue: order, cancelling, resuming, and files that somebody else wrote."""
 
 import json
+import os
 import threading
 
 import pytest
@@ -115,6 +116,19 @@ def test_a_paused_queue_stays_paused(queue, tmp_path):
         '{"input": {}, "folder": "/etc"}',
         '{"input": {}, "pictures": {"x": ["../..", 0]}}',
         '{"input": {}, "order": "first"}',
+        '{"input": {"steps": NaN}}',
+        '{"input": {}, "order": NaN}',
+        '{"input": {}, "created": null}',
+        '{"input": {}, "words": [1]}',
+        '{"input": {}, "count": "3"}',
+        '{"input": {}, "crashes": null}',
+        '{"input": {}, "webhook_events": "start"}',
+        '{"input": {}, "error": {}}',
+        '{"input": {}, "pictures": {"x": [5, 0]}}',
+        '{"input": {}, "pictures": []}',
+        '{"input": ' + '{"x":' * 100_000,
+        "[" * 100_000,
+        "9" * 5000,
     ],
 )
 def test_files_that_are_no_predictions_are_ignored(queue, content):
@@ -159,3 +173,16 @@ def test_views_are_asked_for_once(queue):
     queue.ask_for_views("a")
     assert queue.take_views("a") and not queue.take_views("a")
     assert queue.cancel("a").state == CANCELED
+
+
+def test_a_folder_that_was_left_alone_is_not_read_again(queue, tmp_path, monkeypatch):
+    add(queue, "a", "b")
+    os.utime(queue.folder, (1e9, 1e9))
+    before = queue.all()
+    monkeypatch.setattr(queue, "names", lambda: pytest.fail("the folder is read"))
+    assert queue.all() == before and ids(queue) == ["a", "b"]
+    monkeypatch.undo()
+    Queue(tmp_path).cancel("a")
+    assert ids(queue) == ["b"]
+    (queue.folder / "b.json").unlink()
+    assert ids(queue) == []

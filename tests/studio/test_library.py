@@ -63,6 +63,16 @@ def test_favourites_are_kept(library, tmp_path):
     assert library.search(favourite=True) == []
 
 
+@pytest.mark.parametrize("text", ["", "{}", "5", "null", "[1]", "[" * 100_000, "\\0"])
+def test_damaged_favourites_are_as_if_there_were_none(library, tmp_path, text):
+    (tmp_path / ".studio").mkdir()
+    (tmp_path / ".studio" / "favourites.json").write_text(text)
+    assert library.search(favourite=True) == []
+    item = library.search()[0]
+    library.mark(item, True)
+    assert library.search(favourite=True) == [item]
+
+
 def test_trash_and_undo_leave_the_very_file(library, tmp_path):
     item = library.find(picture_id(RUN, 1))
     data = library.path(item).read_bytes()

@@ -67,8 +67,21 @@ def test_several_workers_share_the_pictures(tmp_path, plan):
     assert three == pytest.approx(one / 3) and nine == three
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"a": 5}', '{"a": {"seconds": -1}}', "\0"])
+KIND = '{"alike": "x", "pixels": 64, "seconds": 1.0}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", '{"a": 5}', '{"a": {"seconds": -1}}', "\0", "[" * 100_000, "null"),
+        *(KIND.replace(*change).join(['{"a": ', "}"]) for change in (
+            ("64", "0"), ("64", "null"), ("64", '"64"'), ("1.0", "NaN"), ("1.0", '"1"'),
+            ("1.0", "true"), ('"x"', "5"), ('"x"', "[]"), ("1.0", '1.0, "memory": "much"'),
+        )),
+    ],
+)  # fmt: skip
 def test_a_damaged_file_is_as_if_nothing_was_drawn(tmp_path, plan, content):
     (tmp_path / ".studio").mkdir()
     (tmp_path / ".studio" / "measurements.json").write_text(content)
     assert Measurements.read(tmp_path).estimate(plan, "auto")["basis"] == "unknown"
+    assert not Measurements.read(tmp_path).kinds

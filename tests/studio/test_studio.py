@@ -1,13 +1,15 @@
 """The state of the studio: what workers tell becomes events, and the files are the truth."""
 
+import asyncio
 import json
 
 import pytest
 
 from guided.config.overrides import parse_all
-from guided.studio.entries import SUCCEEDED, Entry
+from guided.studio.entries import OPEN, SUCCEEDED, Entry
 from guided.studio.files_by_id import picture_id
 from guided.studio.studio import Studio
+from guided.studio.webhooks import Webhooks
 from tests.studio.conftest import make_run
 
 RUN = "2026-11-29/120000-a-red-heart"
@@ -84,3 +86,74 @@ def test_the_time_before_a_prediction_is_that_of_the_queue(studio):
 def test_a_run_that_was_removed_leaves_a_prediction_without_pictures(studio):
     studio.queue.add(Entry("a", {"prompt": "x"}, folder="2026-11-29/gone"))
     assert studio.prediction(studio.queue.read("a"))["pictures"] == []
+
+
+def test_a_restart_tells_nothing_of_what_had_ended_before(studio, tmp_path, monkeypatch):
+    hook = "http://127.0.0.1:9/done"
+    for name in ("ended", "open"):
+        studio.queue.add(Entry(name, {"prompt": "x"}, webhook=hook))
+    studio.queue.change("ended", lambda entry: entry.end(SUCCEEDED))
+    again = Studio(tmp_path, webhooks=Webhooks([hook]))
+    posted: list[str] = []
+    monkeypatch.setattr(again.webhooks, "post", lambda address, body: posted.append(address))
+    monkeypatch.setattr(again.composing, "submit", lambda *work: None)  # reads all presets
+
+    async def start() -> None:
+        await again.begin()
+        again.tell_changes()
+        assert [kind for kind, _ in told(again)] == ["queue"] and posted == []
+        again.queue.change("open", lambda entry: entry.end(SUCCEEDED))
+        again.tell_changes()
+        await again.end()
+
+    asyncio.run(start())
+    again.webhooks.senders.shutdown()
+    assert [data["id"] for kind, data in told(again) if kind == "state"] == ["open"]
+    assert posted == [hook]
+
+
+def test_the_queue_is_looked_through_once_for_an_answer(studio, monkeypatch):
+    for name in "abcdefgh":
+        studio.queue.add(Entry(name, {"prompt": "x"}))
+    looks = []
+    names = studio.queue.names
+    monkeypatch.setattr(studio.queue, "names", lambda: looks.append(1) or names())
+    items = studio.queue_state()["items"]
+    assert [one["position"] for one in items] == list(range(8)) and len(looks) == 1
+    studio.tell_changes()
+    assert len(looks) == 2
+
+
+def test_texts_that_are_no_ids_have_no_folder_read_again(studio, tmp_path, monkeypatch):
+    make_run(tmp_path)
+    name = picture_id(RUN, 0)
+    known = [f"picture:{name}", f"picture:{'x' * 20}", f"picture:{'y' * 20}"]
+    given = {"prompt": "a heart", "look": ["draft"], "regions": [{"image": one} for one in known]}
+    looks = []
+    read = studio.library.refresh
+    monkeypatch.setattr(
+        studio.library, "refresh", lambda now=False: looks.append(now) or read(now)
+    )
+    assert studio.named({"prompt": "a heart", "look": ["draft"]}) == {}
+    assert looks == [False]
+    assert studio.named(given) == {name: [RUN, 0]}
+    assert looks == [False, False, True]
+
+
+def test_waiting_for_a_prediction_ends_with_it_the_time_the_client_or_the_server(studio):
+    studio.queue.add(Entry("a", {"prompt": "x"}))
+
+    async def gone() -> bool:
+        return True
+
+    async def wait() -> None:
+        assert (await studio.ended("a", 0.0)).state == OPEN
+        assert (await studio.ended("a", gone=gone)).state == OPEN
+        studio.events.close()
+        assert (await studio.ended("a")).state == OPEN
+        studio.queue.change("a", lambda entry: entry.end(SUCCEEDED))
+        assert (await studio.ended("a")).state == SUCCEEDED
+        with pytest.raises(KeyError):
+            await studio.ended("b")
+
+    asyncio.run(wait())
