@@ -24,15 +24,18 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from guided.config.overrides import parse_all
+from guided.interfaces import Frame, Run
 from guided.studio.drawing import Drawer
 from guided.studio.entries import OPEN, SUCCEEDED, Entry, Queue
-from guided.studio.live import Live
+from guided.studio.live import Live, LiveViewer
+from guided.studio.places import previews_folder
 
 ROOT = Path(__file__).parent.parent
 SMALL = {"steps": 12, "cutouts.overview": 2, "cutouts.inner": 1, "sampler.recurrence": 1}
@@ -102,11 +105,27 @@ class Server:
 # ---- cost
 
 
-class Silent(Drawer):
-    """A worker that tells of nothing and writes no previews."""
+class Unseen(LiveViewer):
+    """A viewer that looks at nothing."""
 
-    def live(self, entry: Entry) -> Live | None:
-        return None
+    def see(self, frame: Frame) -> None:
+        return
+
+
+class Unheard(Live):
+    """An output that tells of nothing and writes no previews."""
+
+    @contextmanager
+    def open(self, run: Run) -> Iterator[LiveViewer]:
+        with ThreadPoolExecutor(1) as writer:
+            yield Unseen(self, run, writer)
+
+
+class Silent(Drawer):
+    """A worker with that output."""
+
+    def live(self, entry: Entry) -> Live:
+        return Unheard(entry.id, previews_folder(self.root, entry.id), emit, lambda: True)
 
 
 def cost(pairs: int, steps: int) -> None:

@@ -84,6 +84,34 @@ class Printable(logging.Formatter):
         return printable(super().formatException(ei), lines=True)
 
 
+class Collector(logging.Handler):
+    """A handler that keeps the warnings of the thread that made it, each once."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.thread, self.lines = threading.get_ident(), list[str]()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line."""
+        text = record.getMessage()
+        if record.thread == self.thread and text not in self.lines:
+            self.lines.append(text)
+
+
+@contextmanager
+def warnings_collected() -> Iterator[list[str]]:
+    """Yield a list that gets the program's warnings of this thread while the block lasts; none are
+    printed."""
+    log, handler = logging.getLogger("guided"), Collector()
+    log.addHandler(handler)
+    log.propagate, before = False, log.propagate
+    try:
+        yield handler.lines
+    finally:
+        log.propagate = before
+        log.removeHandler(handler)
+
+
 @contextmanager
 def stop_signals_handled(handler: Callable[[int, object], None]) -> Iterator[None]:
     """Call `handler` for each of STOP_SIGNALS while the block lasts. Does nothing outside the main

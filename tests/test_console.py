@@ -5,12 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from guided.console import Printable
+from guided.console import Printable, warnings_collected
 
 ROOT = Path(__file__).parent.parent
 RUN = f"'{sys.executable}' '{ROOT / 'run.py'}'"
@@ -86,3 +87,17 @@ sys.meta_path.insert(0, Watch)
         env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.stdout.splitlines()[0] == "True", done.stderr
+
+
+def test_warnings_are_collected_once_each_and_those_of_other_threads_are_not(caplog):
+    log = logging.getLogger("guided.somewhere")
+    with warnings_collected() as lines:
+        for text in ("odd", "strange", "odd"):
+            log.warning(text)
+        log.info("usual")
+        other = threading.Thread(target=log.warning, args=["of another request"])
+        other.start()
+        other.join()
+    assert lines == ["odd", "strange"] and not caplog.records
+    log.warning("later")
+    assert lines == ["odd", "strange"] and [one.message for one in caplog.records] == ["later"]

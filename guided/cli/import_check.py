@@ -1,7 +1,6 @@
 """Leaving out of what import= prints those settings that this program would refuse, each with a
 note of the reason."""
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +15,7 @@ from guided.config.messages import BAD, say
 from guided.config.overrides import Override, parse
 from guided.config.plan import Plan, check_models
 from guided.config.values import typed
+from guided.console import warnings_collected
 from guided.disco.translation import Translation
 from guided.errors import BadInput, shown
 from guided.untrusted.typed_paths import impossible
@@ -26,13 +26,13 @@ PROMPTS = ("prompt", "image_prompt")
 
 def runnable(found: Translation) -> Translation:
     """Return the translation without the choices and settings that the program refuses."""
-    with warnings() as lines:
+    with warnings_collected() as lines:
         kept = found if refusal(found) is None else one_by_one(found)
         notes = list(kept.notes)
         missing = missing_weights(kept)
     if not any(name in kept.settings for name in PROMPTS):
         notes.append('the file has no prompt, so prompt="..." must stand beside it')
-    return replace(kept, notes=notes + list(dict.fromkeys(lines)) + missing)
+    return replace(kept, notes=notes + lines + missing)
 
 
 def words(found: Translation) -> list[Override]:
@@ -143,28 +143,3 @@ def missing_weights(found: Translation) -> list[str]:
         command = str(error).partition("Fetch with: ")[2]
         return [f"its weights are not here yet; fetch them with {command}"] if command else []
     return []
-
-
-class Collector(logging.Handler):
-    """A handler that keeps the lines of warnings."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep a line."""
-        self.lines.append(record.getMessage())
-
-
-@contextmanager
-def warnings() -> Iterator[list[str]]:
-    """Collect the program's warnings instead of printing them."""
-    log, handler = logging.getLogger("guided"), Collector()
-    log.addHandler(handler)
-    log.propagate, before = False, log.propagate
-    try:
-        yield handler.lines
-    finally:
-        log.propagate = before
-        log.removeHandler(handler)

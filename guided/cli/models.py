@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from omegaconf import DictConfig
 
-from guided.config.card_list import clips, weights
+from guided.config import card_list
+from guided.config.card_list import GROUPS, clips, state
 from guided.config.schema import build, build_all
 from guided.console import tell
 from guided.errors import BadInput, not_one_of
@@ -15,7 +16,6 @@ from guided.models.cards import (
     WeightsCard,
     cache,
     keep_in,
-    locate,
 )
 from guided.paths import program
 
@@ -62,31 +62,27 @@ def download(cfg: DictConfig, trust: bool = False) -> None:
 def show(groups: Sequence[str] = ("model", "secondary", VGG16.GROUP, "clip")) -> None:
     """Print a line for each model of some groups: whether it is here, name, size on disk and of
     its pictures, character, licence."""
-    for group in ("model", "secondary"):
-        for name, card in weights(group) if group in groups else ():
-            size = "x".join(map(str, card.size)) if isinstance(card, GeneratorCard) else ""
-            tell(line(group, name, state(card), size, card))
-    if VGG16.GROUP in groups:
-        tell(line(VGG16.GROUP, VGG16.name, state(VGG16), "", VGG16))
-    for name, cards in clips() if "clip" in groups else ():
-        for clip in cards:
-            reads = f"reads {', '.join(clip.reads)}" if clip.reads else ""
-            tell(line("clip", name, "here" if clip.here() else "", reads, clip))
+    for group in groups:
+        if group == VGG16.GROUP:
+            tell(line(group, VGG16.name, VGG16))
+        for _, name, card in card_list.cards([group]) if group in GROUPS else ():
+            tell(line(group, name, card))
     tell(f"Models are kept in {cache()}, CLIPs in the hub's own cache; to fetch some:")
     tell(f"  {program()} models=download model=imagenet512 clip=[vit_b32,vit_b16,rn50]")
     tell("Others: model=path/to/file.pt, clip=[ViT-B-32::laion400m_e32], clip=[path/to/folder]")
 
 
-def state(card: WeightsCard) -> str:
-    """Return whether a file of weights is here, damaged or missing (empty)."""
-    if locate(card.file) is None:
-        return ""
-    return "here" if card.missing() is None else "damaged"
-
-
-def line(group: str, name: str, state: str, size: str, card: WeightsCard | ClipCard) -> str:
+def line(group: str, name: str, card: WeightsCard | ClipCard) -> str:
     """Return the line of a model."""
     choice, about = f"{group}={name}", f"{card.character} ({card.licence})"
     if isinstance(card, WeightsCard) and card.urls and not card.sha256:
         about += ", no checksum known: trust=true downloads it"
-    return f"{state:<7}  {choice:<29} {card.megabytes:>5} MB  {size:<17} {about}"
+    here = state(card).replace("missing", "")
+    return f"{here:<7}  {choice:<29} {card.megabytes:>5} MB  {draws_or_reads(card):<17} {about}"
+
+
+def draws_or_reads(card: WeightsCard | ClipCard) -> str:
+    """Return the size of a diffusion model's pictures, or the scripts that a CLIP reads."""
+    if isinstance(card, ClipCard):
+        return f"reads {', '.join(card.reads)}" if card.reads else ""
+    return "x".join(map(str, card.size)) if isinstance(card, GeneratorCard) else ""

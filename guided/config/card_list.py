@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from omegaconf import OmegaConf
 
@@ -11,8 +11,11 @@ from guided.models.cards import (
     ClipCard,
     ModelCard,
     WeightsCard,
+    locate,
 )
 from guided.paths import conf_folder
+
+GROUPS = ("model", "secondary", "clip")
 
 
 def weights(group: str) -> Iterator[tuple[str, WeightsCard]]:
@@ -33,3 +36,21 @@ def clips() -> Iterator[tuple[str, list[ClipCard]]]:
     """Yield names and cards of the CLIPs; a name may choose several."""
     for path in sorted((conf_folder() / "clip").glob("*.yaml")):
         yield path.stem, list(build_all(OmegaConf.load(path), "clip").values())
+
+
+def cards(groups: Sequence[str] = GROUPS) -> Iterator[tuple[str, str, WeightsCard | ClipCard]]:
+    """Yield group, name and card of every model of some groups."""
+    for group in groups:
+        if group == "clip":
+            yield from ((group, name, card) for name, several in clips() for card in several)
+        else:
+            yield from ((group, name, card) for name, card in weights(group))
+
+
+def state(card: WeightsCard | ClipCard) -> str:
+    """Return whether weights are here, damaged (or empty) or missing."""
+    if isinstance(card, ClipCard):
+        return "here" if card.here() else "missing"
+    if locate(card.file) is None:
+        return "missing"
+    return "here" if card.missing() is None else "damaged"

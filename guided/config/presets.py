@@ -67,9 +67,14 @@ def read(group: str, path: Path) -> Preset:
     inside = node if isinstance(node, dict) else {}
     inside = inside.get(group, inside)
     says = completed(inside.get(path.stem), path.stem) if isinstance(inside, dict) else None
+    return Preset(path.stem, says if isinstance(says, dict) else {}, first_comment(text))
+
+
+def first_comment(text: str) -> str:
+    """Return the first comment of a choice's file, without the package and the command."""
     comments = [line.lstrip("# ") for line in text.splitlines() if line.startswith("#")]
     about = next((line for line in comments if not line.startswith("@package")), "")
-    return Preset(path.stem, says if isinstance(says, dict) else {}, about.split(": python")[0])
+    return about.split(": python")[0]
 
 
 @cache

@@ -22,7 +22,7 @@ from guided.gallery.overview import join, root_of
 from guided.gallery.reading import Batch, Picture
 from guided.gallery.script import DATA, VERSION, link
 from guided.runs.files import lock, refuse_link
-from guided.runs.layout import DEEPEST, FILMS, METRICS, PARTS, THUMBS, film_name
+from guided.runs.layout import DEEPEST, FILMS, METRICS, PARTS, THUMBS, film_name, thumb_path
 from guided.runs.manifest import RUNNING
 from guided.untrusted.typed_paths import similar
 
@@ -158,7 +158,7 @@ def make_thumbs(folder: Path, fresh: list[Picture], making: Making) -> dict[int,
     for p in fresh:
         path = folder / (p.file or "")
         try:
-            sizes[p.number] = thumbs.make(path, folder / THUMBS / f"{p.number:04d}.webp")
+            sizes[p.number] = thumbs.make(path, thumb_path(folder, p.number))
         except Exception as error:  # Pillow's are of many kinds; one bad file is not the page
             log.warning("%s has no thumbnail: %s", path, error)
             continue

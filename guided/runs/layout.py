@@ -65,6 +65,11 @@ def strip_path(folder: Path, number: int) -> Path:
     return folder / STRIPS / f"{number:04d}.png"
 
 
+def thumb_path(folder: Path, number: int) -> Path:
+    """Return the gallery's thumbnail of picture `number`."""
+    return folder / THUMBS / f"{number:04d}.webp"
+
+
 def sheet_name(first: int) -> str:
     """Return the name of the contact sheet that begins with picture `first`."""
     return f"sheet_{first:04d}.png" if first else "sheet.png"

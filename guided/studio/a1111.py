@@ -19,7 +19,7 @@ from guided.config import choices
 from guided.studio import bodies
 from guided.studio.entries import OPEN, Conflict, Entry, Queue
 from guided.studio.guard import Json, Refused
-from guided.studio.openapi import Api, Schema
+from guided.studio.openapi import OBJECT, Api, Schema
 
 FIELDS: dict[str, type] = {
     **dict.fromkeys(("prompt", "negative_prompt"), str),
@@ -27,17 +27,15 @@ FIELDS: dict[str, type] = {
     "styles": list,
     "override_settings": dict,
 }
+SCHEMAS: dict[type, Schema] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    list: {"type": "array", "items": {"type": "string"}},
+    dict: OBJECT,
+}
 BODY: Schema = {
     "type": "object",
-    "properties": {
-        **{name: {"type": "string"} for name in ("prompt", "negative_prompt")},
-        **{
-            name: {"type": "integer"}
-            for name in ("seed", "steps", "width", "height", "batch_size", "n_iter")
-        },
-        "styles": {"type": "array", "items": {"type": "string"}},
-        "override_settings": {"type": "object"},
-    },
+    "properties": {name: SCHEMAS[kind] for name, kind in FIELDS.items()},
     "required": ["prompt"],
 }
 ANSWER: Schema = {
@@ -46,7 +44,6 @@ ANSWER: Schema = {
     "required": ["images", "parameters", "info"],
 }
 LIST: Schema = {"type": "array"}
-OBJECT: Schema = {"type": "object"}
 
 
 class Drawing(Protocol):

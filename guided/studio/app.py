@@ -33,9 +33,10 @@ from guided.studio.entries import OPEN, Conflict, Entry, Full
 from guided.studio.events import MOST_CLIENTS
 from guided.studio.guard import BYTES, Guard, Json, Refused, error
 from guided.studio.library import SORTS, Item
-from guided.studio.openapi import Api, Query, Schema
+from guided.studio.openapi import OBJECT, Api, Query, Schema
 from guided.studio.places import ID, preview_name, previews_folder, uploads_folder
 from guided.studio.studio import PROCESSING, Studio
+from guided.studio.webhooks import KINDS
 from guided.version import __version__
 
 PAGE = Path(__file__).parent / "page"
@@ -43,7 +44,6 @@ SCRIPTS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"
 FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
 AGAIN = {"cache-control": "no-cache"}
 WAIT = re.compile(r"wait(?:=(\d{1,6}))?")
-OBJECT: Schema = {"type": "object"}
 ID_SCHEMA = openapi.NAME
 INPUT: Schema = {"type": "object", "description": "settings by name, as GET /schema has them"}
 PREDICTION_BODY: Schema = {
@@ -53,7 +53,7 @@ PREDICTION_BODY: Schema = {
         "webhook": {"type": ["string", "null"]},
         "webhook_events_filter": {
             "type": ["array", "null"],
-            "items": {"type": "string", "enum": ["start", "output", "completed"]},
+            "items": {"type": "string", "enum": list(KINDS)},
         },
     },
     "required": ["input"],
@@ -273,8 +273,8 @@ class Routes:
         known = {"input": dict, "webhook": str, "webhook_events_filter": list}
         body = await bodies.fields(request, known, ("input",))
         events = body.get("webhook_events_filter")
-        if events and not set(events) <= {"start", "output", "completed"}:
-            raise Refused(400, "webhook_events_filter has start, output and completed")
+        if events and not set(events) <= set(KINDS):
+            raise Refused(400, f"webhook_events_filter has {', '.join(KINDS)}")
         request.state.given.update(body["input"])
         name = request.path_params.get("id")
         if name is not None and not ID.fullmatch(name):

@@ -6,11 +6,8 @@ it; configurations with the same choices are composed once. Imports no torch.
 
 from __future__ import annotations
 
-import logging
 import re
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +19,7 @@ from guided.config.messages import BAD, say
 from guided.config.overrides import Override, raws
 from guided.config.plan import Plan
 from guided.config.replay import Record
+from guided.console import warnings_collected
 from guided.errors import BadInput, shown
 from guided.runs.manifest import Row
 from guided.studio import inputs
@@ -43,7 +41,7 @@ class Checker:
 
     def check(self, given: Mapping[str, Any], find: Callable[[str], Path]) -> Checked:
         """Return what an input asks for. BadInput in one line for whatever is wrong."""
-        with collected() as warnings:
+        with warnings_collected() as warnings:
             try:
                 return self.checked(given, find, warnings)
             except BAD as error:
@@ -66,7 +64,8 @@ class Checker:
         ):
             if recorded is None:
                 check_files(plan, read.files)
-            return Checked(read, plan, warnings, plan.missing())
+            missing = plan.missing()
+            return Checked(read, plan, warnings[:MOST_WARNINGS], missing)
 
 
 def check_files(plan: Plan, named: Sequence[Path]) -> None:
@@ -82,31 +81,3 @@ def setting_of(message: str, given: Mapping[str, Any]) -> str | None:
     nested = [name for name in given if named and named[1].startswith(f"{name}.")]
     inside = [name for name in given if named and name.startswith(f"{named[1]}.")]
     return next(iter([*found, *nested, *inside]), None)
-
-
-@contextmanager
-def collected() -> Iterator[list[str]]:
-    """Yield a list that gets the warnings of this thread while the block lasts."""
-    handler = Collector()
-    logger = logging.getLogger("guided")
-    logger.addHandler(handler)
-    before, logger.propagate = logger.propagate, False  # they are answered, not printed
-    try:
-        yield handler.lines
-    finally:
-        logger.propagate = before
-        logger.removeHandler(handler)
-
-
-class Collector(logging.Handler):
-    """A handler that keeps the warnings of the thread that made it, each once."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.thread, self.lines = threading.get_ident(), list[str]()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        new = text not in self.lines and len(self.lines) < MOST_WARNINGS
-        if record.thread == self.thread and new:
-            self.lines.append(text)

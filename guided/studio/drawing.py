@@ -75,12 +75,12 @@ class ToldClaim(Claim):
 class LiveSession(WorkerSession):
     """The state of a worker at one prediction, with an output that tells of it."""
 
-    live: Live | None = None
+    live: Live = field(kw_only=True)
 
     def open(self, row: int) -> tuple[PlannedRow, Pipeline]:
         """Return the plan of a row, with the output added to it, and its loaded models."""
         planned, pipeline = super().open(row)
-        if self.live is None or "studio" in planned.plan.outputs:
+        if "studio" in planned.plan.outputs:
             return planned, pipeline
         self.live.passes = passes_of_steps(planned.plan)
         outputs = {**planned.plan.outputs, "studio": self.live}
@@ -162,8 +162,8 @@ class Drawer:
         with ExitStack() as stack:
             with files.lock(self.queue.folder / f".{entry.id}.lock", BEGIN_WAIT):
                 entry = self.queue.read(entry.id)
-                begin = self.begun if entry.folder is None else self.resumed
-                session = begin(entry, stack)
+                start = self.begun if entry.folder is None else self.resumed
+                session = start(entry, stack)
             stack.enter_context(original_cwd(Manifest.read(session.folder).base))
             yield session
 
@@ -209,8 +209,8 @@ class Drawer:
         known = {name: (run, number) for name, (run, number) in entry.pictures.items()}
         return lambda value: files_by_id.find(self.root, value, known)
 
-    def live(self, entry: Entry) -> Live | None:
-        """Return the output that tells of a prediction; None for a silent worker."""
+    def live(self, entry: Entry) -> Live:
+        """Return the output that tells of a prediction."""
         folder = previews_folder(self.root, entry.id)
         folder.parent.mkdir(parents=True, exist_ok=True)
         forget_previews(folder.parent, entry.id)
@@ -219,7 +219,6 @@ class Drawer:
             folder,
             self.emit,
             goes_on=lambda: self.queue.goes_on(entry.id),
-            stop=lambda: None,
             views_wanted=lambda: self.queue.take_views(entry.id),
         )
 
@@ -229,8 +228,7 @@ class Drawer:
         try:
             with Interrupts.watched() as interrupts, ToldClaim.at(folder) as claim:
                 assert isinstance(claim, ToldClaim)
-                if session.live is not None:
-                    session.live.stop = lambda: setattr(interrupts, "requested", True)
+                session.live.stop = lambda: setattr(interrupts, "requested", True)
                 claim.told = lambda number: self.emit(
                     "picture", prediction=entry.id, number=number
                 )
@@ -241,8 +239,12 @@ class Drawer:
 
     def measure(self, session: LiveSession) -> None:
         """Keep the time of a pass, and once the memory that the plan of a step counts."""
-        live, planned, pipeline = session.live, session.planned, session.pipeline
-        if live is None or planned is None or pipeline is None or live.seconds_of_pass is None:
+        planned, pipeline, seconds = (
+            session.planned,
+            session.pipeline,
+            session.live.seconds_of_pass,
+        )
+        if planned is None or pipeline is None or seconds is None:
             return
         plan = replace(planned.plan, outputs={})
         known = Measurements.read(self.root)
@@ -250,7 +252,7 @@ class Drawer:
         if not known.has_memory(plan, self.place):
             with suppress(Exception):  # an estimate must not fail what was drawn
                 memory = memory_of(plan, pipeline)
-        known.add(plan, self.place, live.seconds_of_pass, memory)
+        known.add(plan, self.place, seconds, memory)
 
     @property
     def place(self) -> str:

@@ -86,15 +86,9 @@ def items(flags: tuple[str, ...] = ()) -> tuple[Item, ...]:
     return (*top(), *chosen(flags), *inside(), *weights(flags))
 
 
-@cache
-def names(flags: tuple[str, ...] = ()) -> frozenset[str]:
-    """Return the names of all settings that a prediction may have."""
-    return frozenset(item.name for item in items(flags))
-
-
 def forget() -> None:
     """Read the presets anew when they are next asked for."""
-    for function in (items, names, by_name):
+    for function in (items, by_name):
         function.cache_clear()
 
 
@@ -347,10 +341,9 @@ def about(group: str, name: str) -> str:
     path = conf_folder() / group / f"{name}.yaml"
     if not path.is_file():
         return ""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    character = next((line for line in lines if line.strip().startswith("character:")), None)
+    text = path.read_text(encoding="utf-8")
+    lines = (line.strip() for line in text.splitlines())
+    character = next((line for line in lines if line.startswith("character:")), None)
     if character is not None:
         return character.partition(":")[2].strip().strip("\"'")
-    comments = [line.lstrip("# ") for line in lines if line.startswith("#")]
-    first = next((line for line in comments if not line.startswith("@package")), "")
-    return first.partition(": python")[0]
+    return presets.first_comment(text)

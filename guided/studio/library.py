@@ -31,9 +31,9 @@ from guided.runs.layout import (
     MANIFEST,
     OTHERS,
     PARTS,
-    THUMBS,
     film_name,
     image_names,
+    thumb_path,
 )
 from guided.studio import json_files
 from guided.studio.files_by_id import picture_file, picture_id, run_id
@@ -201,7 +201,7 @@ class Library:
         """Return the file of a picture's thumbnail, made if it is not there. KeyError if it cannot
         be made."""
         path = self.path(item)
-        own = self.folder(item) / THUMBS / f"{item.number:04d}.webp"
+        own = thumb_path(self.folder(item), item.number)
         places = (own, own.parent)
         if not any(place.is_symlink() for place in places) and newer(own, path):
             return own

@@ -5,7 +5,6 @@ Also the place where a worker looks, after each step, whether the prediction is 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from guided.gallery.reading import finite
 from guided.images import picture
 from guided.interfaces import Frame, Output, Run
 from guided.outputs.cuts import sheet_of_cutouts
@@ -40,7 +40,7 @@ class Live(Output):
     folder: Path  # of its previews
     emit: Emit
     goes_on: Callable[[], bool]  # whether it is still to be drawn
-    stop: Callable[[], None]  # ends it after the step at hand
+    stop: Callable[[], None] = lambda: None  # ends it after the step at hand
     views_wanted: Callable[[], bool] = lambda: False
     passes: list[int] = field(default_factory=list)  # of each step that is taken
     spent: float = 0.0  # seconds of the steps so far, ...
@@ -153,8 +153,3 @@ def small(image: Tensor) -> Image:
 
         image = F.avg_pool2d(image.detach(), times)
     return picture(image.nan_to_num())
-
-
-def finite(value: float | None) -> float | None:
-    """Return a number that JSON has; None for others."""
-    return value if value is not None and math.isfinite(value) else None

@@ -91,9 +91,10 @@ def tools(studio: Studio) -> Any:
     @server.tool(name="models", structured_output=False)
     async def models_tool() -> str:
         """List the diffusion models and CLIPs, and which of them are on this machine."""
-        listed = [one for one in models.listed() if one["here"]]
-        others = [f"{one['group']}={one['name']}" for one in models.listed() if not one["here"]]
-        return json.dumps({"here": listed, "to_download": others}, ensure_ascii=False)
+        every = await studio.compose(models.listed)
+        here = [one for one in every if one["here"]]
+        others = [f"{one['group']}={one['name']}" for one in every if not one["here"]]
+        return json.dumps({"here": here, "to_download": others}, ensure_ascii=False)
 
     def pictures_of(name: str) -> list[Any]:
         """Return the pictures of a prediction or of one id, each with the path of its file."""

@@ -10,10 +10,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from guided.runs.layout import FILMS
 from guided.version import __version__
 
 Handler = Callable[[Request], Awaitable[Response]]
 Schema = Mapping[str, Any]
+OBJECT: Schema = {"type": "object"}
 ERROR: Schema = {
     "type": "object",
     "properties": {
@@ -26,17 +28,14 @@ MEANINGS = {
     200: "Done",
     201: "Made",
     202: "Queued",
-    304: "Not changed",
     400: "The request cannot be read",
     401: "The token is missing or wrong",
     403: "A page of another site asks",
     404: "There is no such thing",
-    406: "Only the stream itself",
     409: "Not in this state",
     411: "The body has no length",
     413: "The body is too large",
     415: "Another content type",
-    416: "No such part of the file",
     421: "Another host",
     422: "A setting is wrong",
     429: "The queue is full",
@@ -110,7 +109,7 @@ PATH_PARTS: dict[str, Schema] = {
     "file": {"type": "string", "pattern": r"^[\w-]+\.(js|css|svg)$"},
     "picture": WHOLE,
     "step": WHOLE,
-    "format": {"type": "string", "enum": ["mp4", "webp", "gif"]},
+    "format": {"type": "string", "enum": list(FILMS)},
 }
 
 

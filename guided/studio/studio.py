@@ -81,7 +81,7 @@ class Studio:
             self.dispatcher.begin()
         self.reading.submit(self.library.refresh)
         self.composing.submit(form.by_name, tuple(self.flags_now()))
-        self.composing.submit(models.cards)
+        self.composing.submit(models.every)
 
     async def end(self) -> None:
         """End every stream, and the workers after the step at hand."""

@@ -82,3 +82,22 @@ def test_a_file_without_a_card_is_left_out(few: Path) -> None:
     """As secondary=none, which chooses none."""
     assert (few / "secondary" / "none.yaml").is_file()
     assert [name for name, _ in card_list.weights("secondary")] == ["imagenet2"]
+
+
+def test_every_card_of_some_groups_is_listed_with_its_group(few: Path) -> None:
+    found = list(card_list.cards(["clip", "model"]))
+    pairs = [("clip", card) for _, several in card_list.clips() for card in several]
+    pairs += [("model", card) for _, card in card_list.weights("model")]
+    assert [(group, card) for group, _, card in found] == pairs
+    assert {group for group, *_ in card_list.cards()} == {"model", "secondary", "clip"}
+
+
+def test_weights_are_here_damaged_or_missing(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUIDED_CACHE", str(few))
+    cards = dict(card_list.weights("model"))
+    (few / cards["pixelart"].file).write_bytes(b"")
+    states = {name: card_list.state(card) for name, card in cards.items()}
+    assert states == {"embedded": "here", "imagenet512": "missing", "pixelart": "damaged"}
+    assert card_list.state(dict(card_list.clips())["embedded"][0]) == "here"
+    monkeypatch.setattr(ClipCard, "folder", lambda card: None)
+    assert card_list.state(dict(card_list.clips())["vit_b32"][0]) == "missing"

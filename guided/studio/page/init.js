@@ -6,8 +6,8 @@ import { draft, schema, set, valueOf } from "/page/draft.js";
 import { icon } from "/page/icons.js";
 import { row } from "/page/labels.js";
 import { openMask } from "/page/mask.js";
-import { Refused, upload } from "/page/server.js";
-import { tellError, toast } from "/page/toasts.js";
+import { upload } from "/page/server.js";
+import { tellError } from "/page/toasts.js";
 
 // Uploads a picture and takes it as the initial one: whether that succeeded.
 export async function attach(file) {
@@ -17,8 +17,7 @@ export async function attach(file) {
     set("init", value);
     return true;
   } catch (error) {
-    if (error instanceof Refused && error.status !== 422) toast(`${say("badPicture")} ${error.message}`, null, "bad");
-    else tellError(error);
+    tellError(error);
     return false;
   }
 }

@@ -98,7 +98,7 @@ function headOf(count) {
     }));
 }
 
-export function titleOf(item) { return textOf(item.input.prompt ?? item.input.from ?? ""); }
+function titleOf(item) { return textOf(item.input.prompt ?? item.input.from ?? ""); }
 
 // A prediction that is being drawn. Its node stays, and only what has changed is replaced.
 function nodeOf(item) {
