@@ -9,9 +9,12 @@ import base64
 import json
 import math
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, Protocol
 
+from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,7 +22,7 @@ from guided.config import choices
 from guided.studio import bodies
 from guided.studio.entries import OPEN, Conflict, Entry, Queue
 from guided.studio.guard import Json, Refused
-from guided.studio.openapi import OBJECT, Api, Schema
+from guided.studio.openapi import OBJECT, Api, Query, Schema
 
 FIELDS: dict[str, type] = {
     **dict.fromkeys(("prompt", "negative_prompt"), str),
@@ -65,6 +68,8 @@ class Drawing(Protocol):
 
     def prediction(self, entry: Entry) -> dict[str, Any]: ...
 
+    def preview(self, name: str) -> bytes: ...
+
     def file(self, name: str) -> bytes: ...
 
     def tell_changes(self) -> None: ...
@@ -80,7 +85,7 @@ def routes(studio: Drawing) -> list[Api]:
         Api("POST", "/sdapi/v1/txt2img", api.draw, "Draw, and wait for the pictures",
             {200: ANSWER}, BODY, (), [409, 422, 429, 503]),
         Api("GET", "/sdapi/v1/progress", api.progress, "The progress of the prediction at hand",
-            {200: OBJECT}),
+            {200: OBJECT}, None, [Query("skip_current_image", {"type": "boolean"})]),
         Api("POST", "/sdapi/v1/interrupt", api.interrupt, "Stop the prediction at hand",
             {200: OBJECT}),
         Api("GET", "/sdapi/v1/sd-models", api.models, "The diffusion models", {200: LIST}),
@@ -154,6 +159,15 @@ class Routes:
         """Return a picture's file in base64."""
         return base64.b64encode(self.studio.file(name)).decode()
 
+    def current_image(self, name: str) -> str | None:
+        """Return the newest preview of a prediction as a PNG in base64; None if there is none."""
+        with suppress(KeyError, OSError):
+            buffer = BytesIO()
+            with Image.open(BytesIO(self.studio.preview(name)), formats=("WEBP",)) as preview:
+                preview.save(buffer, "PNG")
+            return base64.b64encode(buffer.getvalue()).decode()
+        return None
+
     def at_hand(self) -> Entry | None:
         """Return the prediction that is being drawn."""
         return next((e for e in self.studio.queue.open() if e.id in self.studio.live), None)
@@ -161,6 +175,10 @@ class Routes:
     async def progress(self, request: Request) -> Response:
         entry = self.at_hand()
         live = self.studio.live.get(entry.id, {}) if entry else {}
+        skip = request.query_params.get("skip_current_image", "").lower() in ("true", "1")
+        image = None
+        if entry is not None and not skip:
+            image = await self.studio.read(self.current_image, entry.id)
         state = {
             "skipped": False,
             "interrupted": False,
@@ -175,7 +193,7 @@ class Routes:
                 "progress": live.get("progress", 0.0),
                 "eta_relative": live.get("seconds_left") or 0.0,
                 "state": state,
-                "current_image": None,
+                "current_image": image,
                 "textinfo": None,
             }
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,9 @@ def listed(root: Path) -> Iterator[dict[str, Any]]:
     """Yield the presets with their inputs."""
     for path in sorted(folder(root).glob("*.yaml")) if folder(root).is_dir() else ():
         try:
-            found = yaml_reader.read(path.read_text(encoding="utf-8"), str(path))
-        except (OSError, ValueError):
+            found = yaml_reader.read(yaml_reader.text_of(path, path.name), path.name)
+            json.dumps(found, allow_nan=False)
+        except (TypeError, ValueError):  # of what no JSON has
             continue
         if isinstance(found, dict):
             yield {"name": path.stem, "input": dict(flat(found))}

@@ -27,7 +27,7 @@ from guided.studio.events import Events
 from guided.studio.inputs import Checked
 from guided.studio.library import Item, Library
 from guided.studio.measurements import Measurements
-from guided.studio.places import new_id
+from guided.studio.places import new_id, preview_name, previews_folder
 from guided.studio.webhooks import Webhooks
 
 T = TypeVar("T")
@@ -127,7 +127,8 @@ class Studio:
             if fresh:
                 self.tell_changes(name)
         elif kind == "preview":
-            self.live.setdefault(name, {})["preview"] = event["url"]
+            file = preview_name(event["picture"], event["step"])
+            self.live.setdefault(name, {}).update(preview=event["url"], file=file)
         elif kind == "worker" and event.get("state") != "drawing":
             busy = {one.prediction for one in self.dispatcher.workers}
             self.live = {key: one for key, one in self.live.items() if key in busy}
@@ -322,6 +323,11 @@ class Studio:
                 break
             await asyncio.sleep(POLL)
         return entry
+
+    def preview(self, name: str) -> bytes:
+        """Return the newest small picture of a prediction that is being drawn. KeyError or OSError
+        if there is none."""
+        return (previews_folder(self.root, name) / self.live[name]["file"]).read_bytes()
 
     def file(self, name: str) -> bytes:
         """Return the bytes of a picture's file. KeyError if there is none."""

@@ -3,9 +3,14 @@
 import base64
 import json
 import threading
+from io import BytesIO
+
+import pytest
+from PIL import Image
 
 from guided.studio import a1111
-from guided.studio.entries import SUCCEEDED
+from guided.studio.entries import SUCCEEDED, Entry
+from guided.studio.places import preview_name, previews_folder
 from tests.studio.conftest import HEART, make_run
 
 
@@ -74,3 +79,35 @@ def test_what_clients_ask_for_at_their_start(client):
     assert client.get("/sdapi/v1/options").json()["sd_model_checkpoint"]
     assert client.get("/sdapi/v1/progress").json()["progress"] == 0.0
     assert client.post("/sdapi/v1/interrupt", json={}).json() == {}
+
+
+@pytest.fixture
+def drawn(client, studio, tmp_path):
+    """A prediction of which the third step of the second picture has a preview."""
+    studio.queue.add(Entry("a", {"prompt": "x"}, count=2, steps=9, started="now"))
+    folder = previews_folder(tmp_path, "a")
+    folder.mkdir(parents=True)
+    Image.new("RGB", (8, 4), "red").save(folder / preview_name(1, 3), lossless=True)
+    step = {"prediction": "a", "picture": 1, "step": 3}
+    studio.take({"event": "progress", **step, "progress": 0.4, "seconds_left": 2.0})
+    studio.take({"event": "preview", **step})
+    return folder
+
+
+def test_the_newest_preview_is_the_current_image(client, drawn):
+    found = client.get("/sdapi/v1/progress").json()
+    assert (found["progress"], found["eta_relative"]) == (0.4, 2.0)
+    with Image.open(BytesIO(base64.b64decode(found["current_image"]))) as image:
+        assert (image.format, image.size) == ("PNG", (8, 4))
+        assert image.convert("RGB").getpixel((3, 2)) == (255, 0, 0)
+    for word in ("true", "True", "1"):
+        skipped = client.get(f"/sdapi/v1/progress?skip_current_image={word}").json()
+        assert skipped["current_image"] is None and skipped["progress"] == 0.4
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no picture"])
+def test_without_a_preview_there_is_no_current_image(client, drawn, content):
+    path = drawn / preview_name(1, 3)
+    path.write_bytes(content) if content is not None else path.unlink()
+    found = client.get("/sdapi/v1/progress").json()
+    assert found["current_image"] is None and found["state"]["sampling_step"] == 3

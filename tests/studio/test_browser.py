@@ -207,8 +207,16 @@ def test_artists_have_pictures_of_ones_own_as_thumbnails(page):
     source = page.one("[data-key=tile-artist-turner] img").get_attribute("src")
     turners = [p["thumb"] for p in page.studio.pictures if p["artist"] == ["turner"]]
     assert any(source.endswith(thumb) for thumb in turners)
+    assert "nothing has been drawn" not in page.text(".picker")
     page.one("[data-key=search-artist]").send_keys("hok")
     assert [tile.text for tile in page.all(".tile")] == ["Katsushika Hokusai"]
+
+
+def test_looks_that_nobody_has_drawn_say_so(page):
+    page.click("#adjust")
+    page.click("[data-key=pick-look]")
+    page.told(".picker", "nothing has been drawn")
+    assert not page.all(".tile img")
 
 
 # ---- the queue

@@ -1,5 +1,7 @@
 """Presets that are saved in the studio are looks, here and on the command line."""
 
+import os
+
 import pytest
 
 from guided.config.composition import compose
@@ -63,3 +65,22 @@ def test_the_api_saves_checks_and_uses_a_preset(client):
     assert found.json()["steps"] == 33
     assert client.post("/presets/dusk/trash", json={}).status_code == 200
     assert client.get("/presets").json()["presets"] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["steps: .nan\n", "steps: .inf\n", "steps: 2026-11-30\n", "? [a]\n: b\n", "[" * 9999, ""],
+)
+def test_files_that_are_no_presets_are_left_out_of_the_answer(client, tmp_path, text):
+    presets.save(tmp_path, "dusk", {"steps": 33})
+    (presets.folder(tmp_path) / "damaged.yaml").write_text(text)
+    listed = client.get("/presets").json()["presets"]
+    assert [one["name"] for one in listed if one["input"]] == ["dusk"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no named pipes")
+def test_what_is_no_file_is_not_opened(tmp_path):
+    presets.save(tmp_path, "dusk", {"steps": 33})
+    os.mkfifo(presets.folder(tmp_path) / "pipe.yaml")
+    (presets.folder(tmp_path) / "folder.yaml").mkdir()
+    assert [one["name"] for one in presets.listed(tmp_path)] == ["dusk"]

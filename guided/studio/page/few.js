@@ -172,8 +172,9 @@ function tilesOf(group, chosen) {
     const rank = ({ name }) => chosen.includes(name) ? 2 : examples.has(name) ? 1 : 0;
     const found = (schema.choices[group] ?? []).filter(fits);
     found.sort((a, b) => rank(b) - rank(a));
-    tiles.replaceChildren(...found.slice(0, MOST).map((one) => tile(group, one, chosen.includes(one.name), examples.get(one.name))));
-    rest.textContent = found.length > MOST ? say("more", found.length - MOST) : "";
+    const shown = found.slice(0, MOST), undrawn = shown.some(({ name }) => !examples.has(name));
+    tiles.replaceChildren(...shown.map((one) => tile(group, one, chosen.includes(one.name), examples.get(one.name))));
+    rest.textContent = [found.length > MOST ? say("more", found.length - MOST) : "", undrawn ? say("undrawn") : ""].filter(Boolean).join(" · ");
   };
   fill();
   const word = say(group === "artist" ? "searchArtist" : "searchLook");
