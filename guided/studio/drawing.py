@@ -28,6 +28,7 @@ from guided.config.composition import Composer, own_folders
 from guided.config.messages import say
 from guided.config.overrides import Override, parse
 from guided.config.replay import Record, composer_of
+from guided.errors import BadInput
 from guided.gallery import pages
 from guided.models.model_cache import ModelCache
 from guided.oom import free
@@ -39,7 +40,7 @@ from guided.studio import files_by_id, inputs
 from guided.studio.entries import FAILED, MOST_LOGS, OPEN, SUCCEEDED, Entry, Queue, now
 from guided.studio.live import Emit, Live
 from guided.studio.measurements import Measurements
-from guided.studio.places import previews_folder
+from guided.studio.places import plain_folder, previews_folder
 from guided.untrusted import allowed_files
 from guided.untrusted.run_folder import check_folder
 
@@ -189,7 +190,9 @@ class Drawer:
 
     def resumed(self, entry: Entry, stack: ExitStack) -> LiveSession:
         """Return the session of a prediction whose run was begun before."""
-        folder = self.root / (entry.folder or "")
+        folder = plain_folder(self.root, entry.folder)
+        if folder is None:
+            raise BadInput("the folder of its run leads elsewhere over a link")
         check_folder(folder, layout.JOBS)
         if entry.retry:
             batch_queue.retry(folder)

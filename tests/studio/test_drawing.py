@@ -1,5 +1,6 @@
 """A worker of the studio, in this process: what it draws is what the command line draws."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from guided.runs.manifest import Manifest
 from guided.studio.drawing import Drawer, forget_previews
 from guided.studio.entries import CANCELED, FAILED, OPEN, SUCCEEDED, Entry
 from guided.studio.measurements import Measurements
+from tests.studio.conftest import make_run
 
 INPUT = {
     "prompt": "a red heart",
@@ -142,6 +144,19 @@ def test_a_run_that_was_removed_is_told(drawer):
     drawer.draw_next()
     entry = drawer.queue.read("a")
     assert entry.state == FAILED and "manifest" in entry.error
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need privileges")
+def test_nothing_is_drawn_in_a_folder_that_is_a_link(drawer, tmp_path):
+    outside = make_run(tmp_path / "outside")
+    before = {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
+    (drawer.root / "2026-11-29").symlink_to(outside.parent)
+    folder = outside.relative_to(tmp_path / "outside").as_posix()
+    drawer.queue.add(Entry("a", INPUT, folder=folder, retry=True))
+    assert drawer.draw_next()
+    ended = drawer.queue.read("a")
+    assert ended.state == FAILED and "over a link" in ended.error
+    assert {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()} == before
 
 
 def test_the_command_line_resumes_what_the_studio_began(drawer, four):
