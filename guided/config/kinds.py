@@ -31,6 +31,7 @@ KINDS = {
     "batch/rows": "guided.batch.row_presets.Preset",
     "clip/card": "guided.models.cards.ClipCard",
     "model/card": "guided.models.cards.ModelCard",
+    "model/jit": "guided.models.jit.JiTCard",
     "secondary/card": "guided.models.cards.SecondaryCard",
     "cutouts/standard": "guided.cutouts.settings.Cutouts",
     "cutouts/disco": "guided.cutouts.settings.DiscoCutouts",

@@ -703,9 +703,13 @@ def read_size(size: Any, sizes: Sizes, name: str) -> tuple[int, int]:
         )
     fitting = [sizes.nearest(side) for side in size]
     if fitting != size:
-        step = sizes.step
+        step, (least, most) = sizes.step, sizes.range
+        nearest = f"the nearest is size=[{fitting[0]},{fitting[1]}]"
+        if least == most:
+            raise BadInput(f"size={size}: {name} draws {least}x{least} only; {nearest}")
+        multiples = f" that are multiples of {step}" if step > 1 else ""
         raise BadInput(
-            f"size={size}: {name} draws widths and heights from {step} to {LARGEST} that are "
-            f"multiples of {step}; the nearest is size=[{fitting[0]},{fitting[1]}]"
+            f"size={size}: {name} draws widths and heights from {least} to "
+            f"{min(LARGEST, sizes.most or LARGEST)}{multiples}; {nearest}"
         )
     return size[0], size[1]

@@ -173,26 +173,47 @@ class GeneratorCard(WeightsCard):
 
 
 @dataclass
-class ModelCard(GeneratorCard):
-    """A diffusion checkpoint in guided-diffusion's format."""
+class DiffusionCard(GeneratorCard):
+    """A network that predicts the image, or its noise, from a noisy image."""
 
     prediction: str = "eps"  # parametrisation: eps, v or x0
     schedule: str = "linear"  # of the noise it was trained with
     spacing: str = "ddim"  # of the steps
     clip_denoised: bool = field(default=False, metadata={"listed": True})  # clamp to [-1, 1]
-    unet: UNetConfig = field(default_factory=UNetConfig)
 
     generator = "diffusion"
+    KNOWN: ClassVar[tuple[str, ...]] = SCHEDULES
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for setting, value, known in (
             ("prediction", self.prediction, PREDICTIONS),
-            ("schedule", self.schedule, SCHEDULES),
+            ("schedule", self.schedule, self.KNOWN),
             ("spacing", self.spacing, SPACINGS),
         ):
             if value not in known:
                 raise ValueError(not_one_of(setting, value, known))
+
+    @property
+    def noise(self) -> float | None:
+        """Return the standard deviation of the noise that it was trained with by flow matching;
+        None: it was trained otherwise."""
+        return None
+
+    @property
+    def rigid(self) -> bool:
+        """Return whether the network takes pictures of `size` only, and not merely suits them."""
+        return False
+
+
+@dataclass
+class ModelCard(DiffusionCard):
+    """A diffusion checkpoint in guided-diffusion's format."""
+
+    unet: UNetConfig = field(default_factory=UNetConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if self.unet.dense and self.prediction != "x0":
             raise ValueError(f"prediction={self.prediction} must be x0 where unet.dense is not 0")
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from guided.diffusion.jit import JiT
 from guided.diffusion.secondary import SecondaryModel
 from guided.diffusion.unet import UNet
 from guided.errors import BadInput
-from guided.models.cards import ModelCard, SecondaryCard
+from guided.models.cards import DiffusionCard, ModelCard, SecondaryCard
+from guided.models.jit import JiTCard, names_of
 from guided.models.weights import read, unwrapped
 from guided.models.weights_file import ANCHOR
 
@@ -32,13 +34,34 @@ def load_unet(card: ModelCard, device: torch.device, dtype: torch.dtype) -> UNet
     return unet.requires_grad_(False).eval().set_precision(dtype).to(device)
 
 
-def load_compiled(card: ModelCard, device: torch.device, dtype: torch.dtype) -> UNet:
-    """Return the network of `load_unet`, compiled at its first use and for each new shape of its
-    input."""
-    unet = load_unet(card, device, dtype)
-    log.info("the first step compiles the U-Net, once: a minute or more")
-    unet.compile(dynamic=False)
-    return unet
+def load_jit(card: JiTCard, device: torch.device, dtype: torch.dtype) -> JiT:
+    """Return the card's network, frozen, on the device. BadInput if the file does not fit the
+    card."""
+    path = card.path()
+    with torch.device("meta"):
+        net = JiT(card.jit)
+    held = read(path)
+    tensors = {ours: held[theirs] for ours, theirs in names_of(held).items()}
+    check(net.state_dict(), tensors, path)
+    net.load_state_dict({k: t.float() for k, t in tensors.items()}, strict=True, assign=True)
+    return net.requires_grad_(False).eval().set_precision(dtype).to(device)
+
+
+def load_network(card: DiffusionCard, device: torch.device, dtype: torch.dtype) -> UNet | JiT:
+    """Return the network of a card of any kind that generator=diffusion draws with."""
+    if isinstance(card, JiTCard):
+        return load_jit(card, device, dtype)
+    assert isinstance(card, ModelCard)
+    return load_unet(card, device, dtype)
+
+
+def load_compiled(card: DiffusionCard, device: torch.device, dtype: torch.dtype) -> UNet | JiT:
+    """Return the network of `load_network`, compiled at its first use and for each new shape of
+    its input."""
+    net = load_network(card, device, dtype)
+    log.info("the first step compiles the network, once: a minute or more")
+    net.compile(dynamic=False)
+    return net
 
 
 def load_secondary(card: SecondaryCard, device: torch.device) -> SecondaryModel:

@@ -15,6 +15,7 @@ from guided.diffusion.guidance import GuidedDenoiser, auto_clamp, in_colour
 from guided.diffusion.guidance_cache import GuidanceCache, GuidanceInterval
 from guided.diffusion.guidance_method import GuidanceMethod
 from guided.diffusion.guidance_target import GuidanceTarget
+from guided.diffusion.jit import JiT
 from guided.diffusion.known_pixels import KnownPixels, MaskedDenoiser
 from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.null_space import constrained
@@ -28,7 +29,7 @@ from guided.diffusion.windows import Windows
 from guided.images import masked_box
 from guided.interfaces import Denoiser, Guide, Request, Sampler, State, Step, StepMeter
 from guided.memory.meta_copies import META, meta_copy
-from guided.models.cards import ModelCard, SecondaryCard
+from guided.models.cards import DiffusionCard, SecondaryCard
 from guided.oom import MemoryPolicy
 from guided.rng import RandomStreams
 from guided.schedule import schedule
@@ -68,8 +69,8 @@ class SamplingState:
 class DiffusionGenerator:
     """A loaded diffusion model with its sampler and its settings of guidance."""
 
-    unet: UNet
-    card: ModelCard
+    unet: UNet | JiT
+    card: DiffusionCard
     sampler: Sampler
     device: torch.device
     method: GuidanceMethod = field(default_factory=GuidanceMethod)
@@ -86,9 +87,9 @@ class DiffusionGenerator:
         return self.target.through_unet
 
     def networks(self) -> dict[str, nn.Module]:
-        """Return the U-Net, and the secondary model where there is one."""
+        """Return the network, and the secondary model where there is one."""
         secondary = {} if self.target.secondary is None else {"secondary": self.target.secondary}
-        return {"U-Net": self.unet, **secondary}
+        return {"JiT" if isinstance(self.unet, JiT) else "U-Net": self.unet, **secondary}
 
     def on_meta(self) -> DiffusionGenerator:
         """Return a copy whose networks are on the meta device."""
@@ -109,10 +110,10 @@ class DiffusionGenerator:
         shape = (len(request.seeds), 3, height, width)
         x = torch.empty(shape, device=self.device, requires_grad=True)
         meter.begin(x)
-        rng, card = RandomStreams(request.seeds), self.card
+        rng = RandomStreams(request.seeds)
         line = Timeline((0.0, 999 - 1000 * progress, 999.0), (0.999, 0.3, 0.001))
         windows = self._windows(request, rng)
-        model = ModelDenoiser(self.unet, line, card.prediction, card.clip_denoised, rng, windows)
+        model = self._model(line, rng, windows)
         self._recomputing(windows).checkpointing = self.memory_policy.checkpointing
         view = replace(self.target, windows=windows)(closing(model, request, windows), x, 1)
         meter.predicted()
@@ -128,10 +129,10 @@ class DiffusionGenerator:
         """Yield one Step after each of the request's steps that it does not skip; with the state
         of one of them, those after it."""
         card = self.card
-        steps = timeline(card.schedule, request.steps, card.spacing)
+        steps = timeline(card.schedule, request.steps, card.spacing, card.noise or 1)
         rng = RandomStreams(request.seeds)
         windows = self._windows(request, rng)
-        model = ModelDenoiser(self.unet, steps, card.prediction, card.clip_denoised, rng, windows)
+        model = self._model(steps, rng, windows)
         start = len(steps) - 1 - request.skip
         masked = KnownPixels.of(request, self.device, steps.progress(start))
         guides = guides if masked is None else masked.guides(guides)
@@ -184,6 +185,13 @@ class DiffusionGenerator:
                 if state.at in mirrored:
                     break
 
+    def _model(self, line: Timeline, rng: RandomStreams, windows: Windows) -> ModelDenoiser:
+        """Return the denoiser of the network."""
+        card = self.card
+        return ModelDenoiser(
+            self.unet, line, card.prediction, card.clip_denoised, rng, windows, card.noise
+        )
+
     def _of_regions(self, model: ModelDenoiser, request: Request) -> Denoiser:
         """Return the denoiser of a picture, with a window for each of `_regions` if there are
         any."""
@@ -213,16 +221,17 @@ class DiffusionGenerator:
 
     def _windows(self, request: Request, rng: RandomStreams) -> Windows:
         """Return the windows of the canvas, whose shifts `rng` draws."""
-        config, (width, height) = self.unet.config, self.card.size
+        card, (width, height) = self.card, self.card.size
         apart = bool(self._regions(request))
         secondary = 1 if self.target.secondary is None else SecondaryCard.DIVISOR
-        tiles = "blend" if request.in_windows and self.tiles in ("auto", "off") else self.tiles
+        needed = request.in_windows or card.rigid
+        tiles = "blend" if needed and self.tiles in ("auto", "off") else self.tiles
         across, down = divided(
             "off" if apart else tiles,
             request.size,
             (width, height),
-            math.lcm(config.divisor, secondary),
-            fixed=apart or config.dense > 0,
+            math.lcm(card.divisor, secondary),
+            fixed=apart or card.fixed_size,
             rings=request.rings,
         )
         return Windows(down, across, rng if self.tiles == "shift" else None)

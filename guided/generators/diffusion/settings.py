@@ -14,11 +14,12 @@ from guided.errors import BadInput, check_number, not_one_of
 from guided.generators.settings import GeneratorSettings, LoadContext
 from guided.generators.sizes import Sizes
 from guided.interfaces import SamplerSettings
-from guided.models.cards import GeneratorCard, ModelCard
+from guided.models.cards import DiffusionCard, GeneratorCard, ModelCard
 from guided.schedule import AUTO, Schedule, always_zero, automatic, schedule
 
 if TYPE_CHECKING:
     from guided.diffusion.guidance_method import GuidanceMethod
+    from guided.diffusion.jit import JiT
     from guided.diffusion.unet import UNet
     from guided.generators.diffusion.generator import DiffusionGenerator
 
@@ -91,6 +92,7 @@ class Diffusion(GeneratorSettings):
     compile: Any = False
 
     name: ClassVar[str] = "diffusion"
+    card: ClassVar[type[GeneratorCard]] = DiffusionCard
     meets_constraints: ClassVar[bool] = True
     masks: ClassVar[bool] = True
 
@@ -149,7 +151,12 @@ class Diffusion(GeneratorSettings):
 
     def sizes(self, model: GeneratorCard) -> Sizes:
         """Return the sizes that it draws: those far above the model's in windows where `tiles`
-        says so; with `auto`, unless the network draws its own size only."""
+        says so; with `auto`, unless the network suits its own size only. Where it takes no other,
+        all above it are drawn in windows."""
+        if takes_one_size(model):
+            width, height = model.size
+            own = Sizes(1, (width, height), (width, height), windowed=True)
+            return replace(own, least=max(width, height))
         windowed = self.tiles in ("blend", "shift")
         windowed |= self.tiles == AUTO and not model.fixed_size
         return replace(super().sizes(model), windowed=windowed)
@@ -160,15 +167,28 @@ class Diffusion(GeneratorSettings):
         return self.tiles if self.tiles in ("blend", "shift") else ""
 
     def windows(self, size: tuple[int, int], model: GeneratorCard) -> int:
-        """Return the number of windows of a canvas with this card."""
+        """Return the number of windows of a canvas with this card. BadInput for a canvas that the
+        network takes in windows only, with tiles=off."""
         width, height = model.size
-        across, down = divided(self.tiles, size, (width, height), model.divisor, model.fixed_size)
+        tiles = self.tiles
+        if takes_one_size(model):
+            if tiles == "off" and size != (width, height):
+                raise BadInput(
+                    f"generator.tiles=off: {model.name} takes {width}x{height} only; other sizes "
+                    "are drawn in windows, with tiles=blend or shift"
+                )
+            tiles = "blend" if tiles == AUTO else tiles
+        across, down = divided(tiles, size, (width, height), model.divisor, model.fixed_size)
         return len(across.starts) * len(down.starts)
 
-    def network(self, model: GeneratorCard) -> UNet:
-        """Return the U-Net of a card, without its weights."""
+    def network(self, model: GeneratorCard) -> UNet | JiT:
+        """Return the network of a card, without its weights."""
+        from guided.diffusion.jit import JiT
         from guided.diffusion.unet import UNet
+        from guided.models.jit import JiTCard
 
+        if isinstance(model, JiTCard):
+            return JiT(model.jit)
         assert isinstance(model, ModelCard)
         return UNet(model.unet)
 
@@ -177,11 +197,11 @@ class Diffusion(GeneratorSettings):
         from guided.diffusion.guidance_cache import GuidanceInterval
         from guided.diffusion.guidance_target import GuidanceTarget
         from guided.generators.diffusion.generator import DiffusionGenerator
-        from guided.models.load import load_compiled, load_secondary, load_unet
+        from guided.models.load import load_compiled, load_network, load_secondary
 
         model, device, cache = context.model, context.device, context.cache
-        assert isinstance(model, ModelCard)  # as Plan checks
-        load = load_compiled if self.compile else load_unet
+        assert isinstance(model, DiffusionCard)  # as Plan checks
+        load = load_compiled if self.compile else load_network
         card = context.secondary
         secondary = None if card is None else cache.get(load_secondary, card, device)
         return DiffusionGenerator(
@@ -215,3 +235,8 @@ class Diffusion(GeneratorSettings):
     def weights(self) -> tuple[Schedule, Schedule]:
         """Return the weights of the gradient through the network, and without it."""
         return (self.mu, self.rho) if self.through == "straight" else (self.rho, self.mu)
+
+
+def takes_one_size(model: GeneratorCard) -> bool:
+    """Return whether the network of a card takes pictures of its own size only."""
+    return isinstance(model, DiffusionCard) and model.rigid

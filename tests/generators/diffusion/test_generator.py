@@ -13,6 +13,8 @@ from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.guidance_cache import GuidanceInterval
 from guided.diffusion.guidance_method import GuidanceMethod
 from guided.diffusion.guidance_target import GuidanceTarget
+from guided.diffusion.jit import JiT
+from guided.diffusion.jit_config import JiTConfig
 from guided.diffusion.jumps import Jumps
 from guided.diffusion.multistep_samplers import PLMS, DPMSolver
 from guided.diffusion.noise_schedule import timeline
@@ -27,7 +29,9 @@ from guided.guides.clip import ClipGuide
 from guided.guides.likeness import Likeness
 from guided.guides.regularisers import Range
 from guided.interfaces import Request, Sampler, Scene, Step
-from guided.models.cards import ModelCard, Recommended
+from guided.memory.estimate import held, measure_step
+from guided.models.cards import DiffusionCard, ModelCard, Recommended
+from guided.models.jit import JiTCard
 from guided.prompts.prompt import Prompt
 from guided.prompts.regions import Region
 from guided.runs import checkpoint
@@ -48,6 +52,16 @@ SELDOM = GuidanceInterval(schedule("every", [[0, 4], [0.6, 3]]))
 @cache
 def network(classes: int) -> UNet:
     return randomised(UNet(smallest_unet(classes)), seed=3).eval().requires_grad_(False)
+
+
+@cache
+def transformer(blocks: int = 2) -> JiT:
+    """A JiT that takes pictures of 8x8 only."""
+    config = JiTConfig(
+        image_size=8, patch=4, width=16, depth=blocks, heads=2, bottleneck=4, classes=3,
+        context=2, context_start=1, noise=2,
+    )  # fmt: skip
+    return randomised(JiT(config), seed=3).eval().requires_grad_(False)
 
 
 def few(**settings: float) -> Cutouts:
@@ -75,11 +89,16 @@ class Case:
     rings: tuple[bool, bool] = (False, False)
     target: GuidanceTarget = field(default_factory=GuidanceTarget)
     method: GuidanceMethod = GuidanceMethod()
+    jit: bool = False
     regions: str = ""  # of a model of scenes, or of one of single objects, which has windows
 
     def draw(self, saved: dict[str, Tensor] | None = None) -> Iterator[Step]:
-        net = network(5 if self.classes else 0)
-        card = ModelCard(unet=net.config, size=[8, 8])
+        net: UNet | JiT = transformer() if self.jit else network(5 if self.classes else 0)
+        card: DiffusionCard
+        if isinstance(net, JiT):
+            card = JiTCard(jit=net.config, size=[8, 8])
+        else:
+            card = ModelCard(unet=net.config, size=[8, 8])
         method = replace(self.method, clamp=schedule("clamp", 0.05))
         size, prompts = self.size, [Prompt("a")]
         if self.regions:
@@ -181,6 +200,10 @@ CASES = {
     ),
     "windows on a ring": Case(DPMSolver(eta=1), tiles="blend", size=LARGE, rings=(True, True)),
     "a ring": Case(PLMS(), (7, 8), rings=(True, False)),
+    "a JiT": Case(DPMSolver(eta=1), (7, 8), size=(8, 8), jit=True),
+    "a JiT, a larger canvas": Case(DDIM(**TWICE), (7, 8), tiles="auto", size=LARGE, jit=True),
+    "a JiT, windows that shift": Case(PLMS(), init=True, skip=2, tiles="shift", size=LARGE,
+                                      jit=True),
     "Disco's cutouts": Case(DDIM(), cutouts=DiscoCutouts(overview=1, inner=1, batches=1)),
     "regions": Case(DPMSolver(eta=0.5, **TWICE), regions="scene"),
     "regions of three together, in windows": Case(DDIM(**TWICE), (7, 8, 9), regions="objects"),
@@ -329,3 +352,31 @@ def test_a_state_of_another_request_is_refused() -> None:
         next(replace(CASES["DDIM"], skip=3).draw(one.state))
     with pytest.raises(ValueError, match="not of this request"):
         next(CASES["DDIM"].draw({"x": one.x}))
+
+
+def test_a_network_of_one_size_sees_windows_of_that_size_only() -> None:
+    """Which its places for patches demand; the picture has no place that none of them shows."""
+    seen: list[tuple[int, ...]] = []
+    handle = transformer().register_forward_pre_hook(
+        lambda _, args: seen.append(args[0].shape[2:])
+    )
+    try:
+        steps = list(Case(DDIM(), tiles="auto", size=LARGE, jit=True).draw())
+    finally:
+        handle.remove()
+    assert set(seen) == {(8, 8)} and len(seen) == STEPS * 3 * 2
+    assert steps[-1].x.shape == (1, 3, LARGE[1], LARGE[0]) and steps[-1].x.isfinite().all()
+
+
+def test_the_memory_of_a_transformer_is_counted_and_recomputing_saves_some() -> None:
+    net = transformer(8)
+    drawing = DiffusionGenerator(net, JiTCard(jit=net.config, size=[8, 8]), DDIM(), CPU).on_meta()
+    request, needs = Request((8, 8), [1, 2], STEPS), []
+    for checkpointing in (False, True):
+        drawing.memory_policy.checkpointing = checkpointing
+        owned = held(*drawing.networks().values())
+        needs.append(measure_step(drawing, {}, request, "cpu", owned, 0.5))
+    assert list(drawing.networks()) == ["JiT"]
+    assert 0 < needs[1].activations < needs[0].activations / 2
+    # Tokens of both images, of every block, are the least that is kept.
+    assert needs[0].activations > 8 * 2 * 4 * 16 * 4

@@ -16,6 +16,7 @@ from guided.generators.diffusion.settings import CHOICES, Diffusion
 from guided.generators.settings import LoadContext
 from guided.models import load
 from guided.models.cards import ModelCard, SecondaryCard
+from guided.models.jit import JiTCard
 from guided.models.model_cache import ModelCache
 from guided.oom import MemoryPolicy
 from tests.doubles import randomised, smallest_unet
@@ -198,3 +199,24 @@ def spy(name, ways):
         return UNet(card.unet)
 
     return loader
+
+
+# ---- networks that take one size only ------------------------------------------------------
+
+
+@pytest.mark.parametrize("tiles", ["auto", "blend", "shift"])
+def test_all_above_the_only_size_of_a_network_is_drawn_in_windows(tiles: str) -> None:
+    card, settings = JiTCard(name="j", file="j.pt", size=[256, 256]), Diffusion(tiles=tiles)
+    sizes = settings.sizes(card)
+    assert (sizes.step, sizes.range, sizes.default) == (1, (256, 8192), (256, 256))
+    assert sizes.windowed and not sizes.is_noise((2048, 2048))
+    assert settings.windows((256, 256), card) == 1
+    assert settings.windows((300, 256), card) == 2
+    assert settings.windows((512, 512), card) == (9 if tiles != "shift" else 4)
+
+
+def test_without_windows_only_that_size_is_drawn() -> None:
+    card = JiTCard(name="j", file="j.pt", size=[256, 256])
+    assert Diffusion(tiles="off").windows((256, 256), card) == 1
+    with pytest.raises(BadInput, match=r"^generator.tiles=off: j takes 256x256 only"):
+        Diffusion(tiles="off").windows((257, 256), card)
