@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from guided.diffusion.jit_config import JiTConfig
-from guided.diffusion.unet import dtype_of, timestep_embedding
+from guided.diffusion.timestep_embedding import timestep_embedding
 
 WAVES = 256  # sinusoids of the time embedding
 EPSILON = 1e-6  # of the normalisations
@@ -60,7 +60,7 @@ class JiT(nn.Module):
         condition = F.silu(self.t_embedder(t) + label)  # every block begins with this; done once
         tokens = self.x_embedder(z.to(edge)) + self.pos_embed
         context = label[:, None] + self.in_context_posemb
-        dtype = dtype_of(self.blocks)
+        dtype = next(self.blocks.parameters()).dtype
         h, rotation = tokens.to(dtype), rotations(config, z.device)
         for i, block in enumerate(self.blocks):
             if i == config.context_start:
@@ -86,7 +86,7 @@ class TimeEmbedding(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(WAVES, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(self, t: Tensor) -> Tensor:
-        return self.mlp(timestep_embedding(t, WAVES).to(dtype_of(self.mlp)))
+        return self.mlp(timestep_embedding(t, WAVES).to(next(self.mlp.parameters()).dtype))
 
 
 class ClassEmbedding(nn.Module):

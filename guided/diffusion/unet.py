@@ -8,7 +8,6 @@ Dhariwal and Nichol, "Diffusion Models Beat GANs on Image Synthesis", 2021,
 https://arxiv.org/abs/2105.05233
 """
 
-import math
 from typing import TypeVar
 
 import torch
@@ -20,6 +19,7 @@ from torch.utils.checkpoint import checkpoint
 from guided.diffusion.circular import Conv2d
 from guided.diffusion.first_guess import WAVES, Dense
 from guided.diffusion.group_norm import GroupNorm
+from guided.diffusion.timestep_embedding import timestep_embedding
 from guided.diffusion.unet_config import UNetConfig
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -265,13 +265,3 @@ def zero(module: Module) -> Module:
     for parameter in module.parameters():
         nn.init.zeros_(parameter)
     return module
-
-
-def timestep_embedding(timesteps: Tensor, dim: int) -> Tensor:
-    """Return sinusoids of timesteps (B,), cosines first: (B, dim), float32."""
-    half = dim // 2
-    # Rounded in this order, as in training: angles go up to 1000, where a float32 is coarse.
-    exponent = -math.log(10000) * torch.arange(half, dtype=torch.float32) / half
-    angles = timesteps[:, None].float() * torch.exp(exponent).to(timesteps.device)[None]
-    embedding = torch.cat([angles.cos(), angles.sin()], dim=-1)
-    return F.pad(embedding, (0, dim % 2))

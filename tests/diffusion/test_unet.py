@@ -8,7 +8,7 @@ from guided_diffusion import unet as oracle
 from torch import Tensor
 
 from guided.diffusion import group_norm
-from guided.diffusion.unet import UNet, timestep_embedding
+from guided.diffusion.unet import UNet
 from guided.diffusion.unet_config import UNetConfig
 from tests.doubles import nothing_cast_to_float32, randomised, relative
 
@@ -235,15 +235,6 @@ def test_bfloat16_runs_the_blocks_only_and_is_near_float32() -> None:
     assert near_out.dtype == torch.float32
     assert (near_out - out).norm() / out.norm() < 0.03
     assert (near_grad - grad).norm() / grad.norm() < 0.06
-
-
-@pytest.mark.parametrize("t", [0.0, 417.5, 954.1667, 999.0])
-@pytest.mark.parametrize("dim", [32, 96, 192, 33])
-def test_timestep_embedding_is_bit_for_bit_the_one_checkpoints_were_trained_with(
-    dim: int, t: float
-) -> None:
-    times = torch.tensor([t])
-    assert torch.equal(timestep_embedding(times, dim), oracle.timestep_embedding(times, dim))
 
 
 def test_labels_are_demanded_by_a_class_conditional_network() -> None:
