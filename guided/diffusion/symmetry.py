@@ -34,6 +34,13 @@ def check_symmetry(value: object) -> str:
     return str(value)
 
 
+def usual_times(symmetry: str) -> tuple[float, ...]:
+    """Return the progress at which an image is made symmetric, unless it is set. Many objects are
+    their own mirror image, and hardly any looks the same when it is turned: after the last of the
+    usual times a model would draw it as usual, so the finished picture is turned too."""
+    return (0.1, 0.3, 0.5, 1.0) if ROTATION.fullmatch(symmetry) else (0.1, 0.3, 0.5)
+
+
 @dataclass(frozen=True)
 class Mirror:
     """Symmetry: `horizontal` copies the left half to the right, `vertical` the upper half to the

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guided.devices import check_compiler
-from guided.diffusion.symmetry import Mirror, check_symmetry
+from guided.diffusion.symmetry import Mirror, check_symmetry, usual_times
 from guided.diffusion.tiles import TILES, divided
 from guided.errors import BadInput, check_number, not_one_of
 from guided.generators.settings import GeneratorSettings, LoadContext
@@ -83,8 +83,9 @@ class Diffusion(GeneratorSettings):
     # horizontal copies the left half to the right; vertical, the upper to the lower; both;
     # rotate:6, one of six sectors to the others; none
     symmetry: str = "none"
-    # progress, or several, at which the image is made symmetric; 1, the finished picture
-    symmetry_at: Any = field(default_factory=lambda: [0.1, 0.3, 0.5])
+    # progress, or several, at which the image is made symmetric; 1, the finished picture; auto:
+    # [0.1,0.3,0.5], and for rotations also 1, because a model would draw its usual object after
+    symmetry_at: Any = AUTO
     # recompute activations in the backward pass: less memory, slower; auto: if memory is short
     checkpointing: Any = AUTO
     # compile the U-Net with torch.compile: takes minutes once, then steps are faster; for long
@@ -119,6 +120,8 @@ class Diffusion(GeneratorSettings):
             raise ValueError(f"compile={self.compile} must be true or false")
         if self.compile:
             check_compiler()
+        if self.symmetry_at == AUTO:
+            self.symmetry_at = usual_times(self.symmetry)
         several = isinstance(self.symmetry_at, Sequence) and not isinstance(self.symmetry_at, str)
         self.symmetry_at = tuple(self.symmetry_at if several else [self.symmetry_at])
         for share in self.symmetry_at:

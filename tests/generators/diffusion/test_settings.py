@@ -78,6 +78,13 @@ def test_one_time_of_symmetry_is_a_list_of_one(share):
     assert Diffusion(symmetry_at=share).symmetry_at == Diffusion(symmetry_at=[share]).symmetry_at
 
 
+def test_a_rotated_picture_is_symmetric_at_its_end_unless_times_are_set():
+    assert max(Diffusion(symmetry="rotate:6").symmetry_at) == 1
+    assert max(Diffusion(symmetry="rotate:6", symmetry_at=0.4).symmetry_at) == 0.4
+    for symmetry in ("none", "horizontal", "both"):
+        assert Diffusion(symmetry=symmetry).symmetry_at == (0.1, 0.3, 0.5)
+
+
 @pytest.mark.parametrize("given, recompute", [(True, True), (False, False), ("auto", None)])
 def test_recomputing_is_decided_by_the_user_or_by_memory(given, recompute):
     assert Diffusion(checkpointing=given).recompute is recompute
