@@ -143,6 +143,11 @@ class SamplerSettings(PartSettings, Sampler, Protocol):
         """Return how often the step at `progress` (0..1) is taken."""
         return 1
 
+    def begun(self, progress: float) -> Self:
+        """Return the settings with which steps are repeated in a run that begins at `progress`
+        as often as in one that begins at 0."""
+        return self
+
 
 @dataclass
 class GuideGradient:

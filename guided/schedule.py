@@ -12,9 +12,9 @@ import math
 import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from guided.errors import check_number, decimal_point, is_number, not_one_of, range_text, shown
 
@@ -52,6 +52,11 @@ class Schedule:
         if self.way == COSINE:
             share = (1 - math.cos(math.pi * share)) / 2
         return before + share * (after - before)
+
+    def begun(self, progress: float) -> Self:
+        """Return the schedule of a run that begins at `progress`, over what is left of it."""
+        starts = (progress + (1 - progress) * start for start in self.starts)
+        return replace(self, starts=tuple(starts))
 
     @property
     def highest(self) -> float:

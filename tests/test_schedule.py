@@ -182,6 +182,14 @@ def test_linear_and_cosine_ways_from_one_value_to_the_next() -> None:
             schedule("x", wrong)
 
 
+def test_a_schedule_that_begins_late_passes_all_its_values_in_the_rest() -> None:
+    whole = schedule("x", {"linear": [[0, 12], [0.5, 4], [1, 2]]})
+    late = whole.begun(0.4)
+    for k in range(11):
+        assert late(0.4 + 0.6 * k / 10) == pytest.approx(whole(k / 10))
+    assert late(0) == 12
+
+
 def test_values_of_a_text_are_checked_like_others() -> None:
     with pytest.raises(ValueError, match=r"gray=1\.5 must be a number from 0 to 1"):
         schedule("gray", "[0.2]*400+[1.5]*600", 0, 1)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from omegaconf import DictConfig, OmegaConf
 
 from guided.canvas.enlarging import check_upscaler, read_redraw, read_upscale, read_upscaler
-from guided.canvas.init import Init, Photo, read_init, read_skip
+from guided.canvas.init import Gradient, Init, Photo, read_init, read_skip
 from guided.canvas.known import Known, read_composition, read_restore
 from guided.canvas.mask import Mask, read_mask, times
 from guided.canvas.mask_settings import MaskSettings
@@ -155,6 +155,8 @@ class Plan:
         whole = plan.mask is not None or cfg.restore is not None
         skip = 0 if whole and cfg.skip is None and cfg.strength is None else cfg.skip
         plan.skip = read_skip(plan.steps, plan.init, skip, cfg.strength)
+        if isinstance(plan.init, Gradient):  # shows no object, so that what it will be is open
+            plan.sampler = plan.sampler.begun(plan.skip / plan.steps)
         if plan.steps - plan.skip < 12:
             less = f" less skip={plan.skip}" if plan.skip else ""
             log.warning("steps=%d%s is too few; 20 make a sketch", plan.steps, less)

@@ -44,6 +44,9 @@ class Jumps(SamplerSettings):
     def repeats(self, progress: float) -> int:
         return self.sampler.repeats(progress) * int(self.times(progress))
 
+    def begun(self, progress: float) -> Jumps:
+        return replace(self, sampler=self.sampler.begun(progress))
+
     def sample(
         self,
         denoiser: Denoiser,

@@ -112,6 +112,9 @@ class DPMSolver(SamplerSettings):
     def repeats(self, progress: float) -> int:
         return int(self.recurrence(progress))
 
+    def begun(self, progress: float) -> DPMSolver:
+        return replace(self, recurrence=self.recurrence.begun(progress))
+
     def sample(
         self,
         denoiser: Denoiser,

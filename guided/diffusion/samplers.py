@@ -78,6 +78,9 @@ class DDIM(SamplerSettings):
     def repeats(self, progress: float) -> int:
         return int(self.recurrence(progress))
 
+    def begun(self, progress: float) -> DDIM:
+        return replace(self, recurrence=self.recurrence.begun(progress))
+
     def resolve_auto(self, size: tuple[int, int], steps: int) -> DDIM:
         """Return the settings with eta=auto replaced by its value for the number of steps."""
         return replace(self, eta=auto_eta(steps)) if self.eta == AUTO else self
@@ -126,6 +129,9 @@ class DDPM(SamplerSettings):
 
     def repeats(self, progress: float) -> int:
         return int(self.recurrence(progress))
+
+    def begun(self, progress: float) -> DDPM:
+        return replace(self, recurrence=self.recurrence.begun(progress))
 
     def sample(
         self,

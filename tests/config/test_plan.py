@@ -345,3 +345,14 @@ def test_a_generator_draws_with_its_own_kind_of_models():
     check_model(Pixels(), other)  # it uses none
     with pytest.raises(BadInput, match=r"^model=o is for generator=other, not for generator=diff"):
         check_model(Diffusion(), other)
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm", "dpmpp_2m", "plms"])
+def test_a_run_from_colours_repeats_its_first_steps_as_one_from_noise_does(sampler):
+    """The embedded model's card repeats the first quarter, where an object is decided."""
+    words = ["prompt=a sun", f"sampler={sampler}"]
+    more = [], ["init=color:#102040", "strength=0.5"], ["init=perlin", "strength=0.5"]
+    whole, colour, clouds = (Plan.read(compose([*words, *own])).sampler for own in more)
+    for progress in (0, 0.2, 0.3, 0.9):
+        assert colour.repeats(0.5 + progress / 2) == whole.repeats(progress)
+    assert clouds.repeats(0.5) == whole.repeats(0.5)

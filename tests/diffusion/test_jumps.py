@@ -35,6 +35,11 @@ def test_fresh_noise_is_drawn_where_the_sampler_draws_it():
     assert drawing == [False, True]
 
 
+def test_a_run_that_begins_late_repeats_its_first_steps_in_every_stretch():
+    jumps = Jumps(DDIM(recurrence=[[0, 5], [0.5, 1]]), schedule("jumps", 2), 4).begun(0.6)
+    assert [jumps.repeats(progress) for progress in (0.6, 0.79, 0.81)] == [10, 10, 2]
+
+
 def test_the_number_may_change_over_the_run():
     assert visited([[0, 1], [0.5, 2]], 4) == [7, 6, 5, 4, 3, 2, 1, 0, 3, 2, 1, 0]
 
