@@ -18,7 +18,7 @@ LAYERS = (
     ("config",),
     ("canvas", "clip", "gallery", "generators", "guides"),
     ("memory", "models", "outputs"),
-    ("cutouts", "diffusion", "other_programs", "runs"),
+    ("animation", "cutouts", "diffusion", "other_programs", "runs"),
     ("disco", "interfaces"),
     ("images", "oom", "prompts", "rng"),
     ("console", "devices", "schedule", "untrusted"),
