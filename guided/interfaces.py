@@ -443,6 +443,7 @@ class Run:
     overall: Overall | None = None  # how the batch is doing that this is a part of
     shares: Sequence[float] = ()  # of a picture's work after each step; empty: all take as long
     upscale: int = 1  # factor of the finished picture's size, beside that of the output
+    seed: int | None = None  # of the film, where that is not the seed of the picture's noise
 
 
 class Overall(Protocol):

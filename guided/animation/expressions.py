@@ -23,6 +23,8 @@ NAMES = {
     "frames": "the number of frames",
     "max_f": "the number of the last frame",
     "seed": "the seed of the film",
+    "w": "the width in pixels",
+    "h": "the height in pixels",
 }
 CONSTANTS = {"pi": math.pi, "tau": math.tau, "e": math.e}
 # Python's tokenizer warns of a number with a letter behind it, and accepts 0x1f, 1_000 and 1j.
@@ -110,7 +112,7 @@ class Expression:
     @property
     def varies(self) -> bool:
         """Return whether its value changes from frame to frame."""
-        return not self.names <= {"fps", "frames", "max_f", "seed"}
+        return bool(self.names & {"t", "s"})
 
     def __call__(self, variables: Mapping[str, float]) -> float:
         """Return its value. Raise ValueError if that is no finite number."""

@@ -28,11 +28,12 @@ EXAMPLE = '"0: (0), 30: (15)"'
 
 @dataclass(frozen=True)
 class Timing:
-    """The number of frames of a film, its frames per second and its seed."""
+    """The number of frames of a film, its frames per second, its seed and its size in pixels."""
 
     frames: int
     fps: float
     seed: int = 0
+    size: tuple[int, int] = (1, 1)  # width, height
 
     def variables(self, frame: float) -> dict[str, float]:
         """Return the variables of expressions at a frame."""
@@ -43,6 +44,8 @@ class Timing:
             "frames": self.frames,
             "max_f": self.frames - 1,
             "seed": self.seed,
+            "w": self.size[0],
+            "h": self.size[1],
         }
 
 

@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +205,8 @@ def draw_seeds(rows: Sequence[Row]) -> None:
 
 def pictures_of(plan: Plan, row: int, first: int, seed: int) -> list[Picture]:
     """Return the pictures of a row, numbered from `first`, in groups that are drawn together."""
+    if plan.film is not None:
+        return frames_of(plan, row, first, seed)
     pictures = []
     for group in grouped(range(plan.count), plan.batch_size):
         for k in group:
@@ -213,6 +215,19 @@ def pictures_of(plan: Plan, row: int, first: int, seed: int) -> list[Picture]:
             picture.unwanted = unwanted(prompts)
             picture.group = first + group[0]
             pictures.append(picture)
+    return pictures
+
+
+def frames_of(plan: Plan, row: int, first: int, seed: int) -> list[Picture]:
+    """Return the pictures of a film, in one group, which one worker draws in order. Each has the
+    film's seed."""
+    assert plan.film is not None
+    pictures = []
+    for number, frame in enumerate(plan.film.drawn, first):
+        prompts = replace(plan, prompts=plan.film.prompts_at(frame)).decided(seed)
+        picture = Picture(number, row, seed, wanted(prompts), model=plan.drawn_with, group=first)
+        picture.unwanted, picture.frame = unwanted(prompts), frame
+        pictures.append(picture)
     return pictures
 
 

@@ -12,7 +12,9 @@ import traceback
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from guided.batch import film_frames
 from guided.batch.interrupts import Interrupts
 from guided.batch.passes import shares
 from guided.batch.planning import PlannedRow, drawable, original_cwd, warn_if_changed
@@ -63,6 +65,7 @@ def work(session: WorkerSession, debug: bool = False) -> None:
 
 def work_on(session: WorkerSession, claim: Claim, interrupts: Interrupts, debug: bool) -> None:
     session.count()
+    film_frames.write_missing(session.folder)
     while group := claim.next_group():
         mine = [p.number for p in group if p.state == RUNNING and p.worker == claim.name]
         try:
@@ -114,11 +117,33 @@ class WorkerSession:
         after the step at which a stop was requested."""
         planned, pipeline = self.open(group[0].row)
         plan, mine = planned.plan, self.unsaved(mine, claim, planned.plan.keep)
-        if not mine:
-            return
+        settings = planned.settings | pipeline.resolved
+        if plan.film is None and mine:
+            self.draw_together(plan, settings, group, mine, claim, interrupts)
+        for picture in group if plan.film is not None else ():
+            if picture.number in mine:
+                frame = film_frames.frame_of(plan, settings, self.folder, picture)
+                seeded = replace(picture, seed=frame.seed)
+                own = [picture.number]
+                self.draw_together(frame.plan, frame.settings, [seeded], own, claim, interrupts)
+        if plan.film is not None:
+            film_frames.write_film(self.folder, group)
+
+    def draw_together(
+        self,
+        plan: Plan,
+        settings: dict[str, Any],
+        group: list[Picture],
+        mine: list[int],
+        claim: Claim,
+        interrupts: Interrupts,
+    ) -> None:
+        """Draw pictures together, and save those with numbers in `mine`."""
+        pipeline = self.pipeline
+        assert pipeline is not None
         run = Run(
             folder=self.folder,
-            settings=planned.settings | pipeline.resolved,
+            settings=settings,
             prompts=plan.prompts,
             count=len(group),
             steps=plan.steps - plan.skip,
@@ -128,6 +153,7 @@ class WorkerSession:
             overall=self.throughput,
             shares=shares(plan),
             upscale=plan.upscale or 1,
+            seed=plan.film.timing.seed if plan.film else None,
         )
         outputs = [o for name, o in plan.outputs.items() if self.alone or name != "progress"]
         # The picture itself last: if it exists, all its other files do.

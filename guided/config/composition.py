@@ -175,7 +175,11 @@ def check_deletion(override: Override) -> None:
         )
     if override.text is not None and override.name != override.root:
         raise BadInput(f"{shown(override.raw)}: ~{override.name} leaves it out, without a value")
-    if traits and override.name == override.root and override.name not in ("secondary", "batch"):
+    if (
+        traits
+        and override.name == override.root
+        and override.name not in ("batch", *schema.OPTIONAL)
+    ):
         none = f"{override.name}=[] leaves all of it out"
         one = f"there is always one; {override.name}=NAME chooses another"
         raise BadInput(f"{shown(override.raw)}: {none if traits.several else one}")

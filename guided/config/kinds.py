@@ -26,6 +26,7 @@ def of_generators() -> dict[str, str]:
 
 # Kind -> class. A class of the package that is not listed is named by its path, `guided....`.
 KINDS = {
+    "animate/film": "guided.animation.settings.Animation",
     "artist": "guided.prompts.styles.Artist",
     "look": "guided.prompts.styles.Style",
     "batch/rows": "guided.batch.row_presets.Preset",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
+from guided.animation.film import Film, read_film
 from guided.canvas.enlarging import check_upscaler, read_redraw, read_upscale, read_upscaler
 from guided.canvas.init import Gradient, Init, Photo, read_init, read_skip
 from guided.canvas.known import Known, read_composition, read_restore
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Build = Callable[[DictConfig, str], Any]
+FILMED = ("still", "metrics", "progress")  # outputs that each frame of a film has
 ROOM = 0.7  # share of the side of an object that a region should have
 SMALL = 128 * 128  # pixels of a picture for which one thread is enough
 SIZE = re.compile(r"\s*(\d{1,9})(?:\.0*)?\s*[x×*]\s*(\d{1,9})(?:\.0*)?\s*")  # 768x512
@@ -124,6 +126,7 @@ class Plan:
     tile: str = field(default="none", metadata=STEPS_AND_MEMORY)
     skip: int = field(default=0, metadata=STEPS)
     layout: str | None = field(default=None, metadata=STEPS)  # of regions without a place
+    film: Film | None = field(default=None, metadata=NEITHER)
 
     @classmethod
     def read(
@@ -147,7 +150,7 @@ class Plan:
         plan.known = plan.read_known(cfg)
         for picture in plan.files:
             allowed_files.warn_of_picture(picture)
-        plan = plan.resolved()
+        plan = plan.resolved().filmed(cfg)
         plan.check(weights)
         plan.check_size(recorded)
         plan.batch_size = min(plan.batch_size, plan.count)
@@ -170,13 +173,24 @@ class Plan:
         generator = build(cfg.generator, "generator")
         check_model(generator, model)
         names = ("prompt", "negative", "image_prompt", "regions", "layout")
-        prompts = region_prompts.parse(*(plain(cfg[name]) for name in names))
+        animation = build(cfg.animate, "animate") if cfg.animate else None
+        keyed = animation is not None and animation.prompts is not None
+        prompts: list[Prompt] = []
+        if not keyed or cfg.prompt is not None:
+            prompts = region_prompts.parse(*(plain(cfg[name]) for name in names))
         size = plain(cfg.size)
         if size is None and cfg.layout is not None and model.draws_one_object:
             count = sum(one.region is not None for one in prompts)
             size = list(regions.canvas(cfg.layout, count, generator.sizes(model).default))
+        size = read_size(size, generator.sizes(model), model.name)
+        seed = secrets.randbelow(2**32) if cfg.seed is None else cfg.seed
+        film = read_film(animation, cfg.frames, cfg.fps, seed, size)
+        if film is not None:
+            film = replace(film, common=tuple(prompts))
+            prompts = film.prompts_at(film.drawn[0])
         return cls(
             prompts=prompts,
+            film=film,
             model=model,
             secondary=build(cfg.secondary, "secondary")
             if cfg.secondary and "secondary" in generator.uses
@@ -187,9 +201,9 @@ class Plan:
             guides=build_all(cfg.guide, "guide", build),
             generator=generator,
             outputs=build_all(cfg.output, "output", build),
-            size=read_size(size, generator.sizes(model), model.name),
+            size=size,
             steps=generator.steps(model) if cfg.steps is None else cfg.steps,
-            seed=secrets.randbelow(2**32) if cfg.seed is None else cfg.seed,
+            seed=seed,
             count=cfg.count,
             device=read_devices(plain(cfg.device))[0],
             devices=read_devices(plain(cfg.device)),
@@ -264,6 +278,30 @@ class Plan:
                 log.warning("mask.jumps has no effect with generator=%s", self.generator.name)
         return replace(self, outpaint=outpaint, size=size, mask=mask, sampler=sampler)
 
+    def filmed(self, cfg: DictConfig) -> Plan:
+        """Return the plan with the frames of its film as pictures. Raise BadInput for what a film
+        does not go with."""
+        film = self.film
+        if film is None:
+            return self
+        alone = ("count", "batch_size", "keep", "mask", "outpaint", "restore", "keep_composition")
+        usual = Config()
+        for name in (*alone, "upscale"):
+            value = plain(cfg[name])
+            if value != (vars(usual.mask) if name == "mask" else getattr(usual, name)):
+                raise BadInput(f"{name}={shown(value)} does not go with animate: {name}=null")
+        if film.settings.border == "draw" and not self.generator.masks:
+            raise BadInput(
+                f"animate.border=draw needs generator=diffusion, not {self.generator.name}; "
+                "animate.border=mirror does without"
+            )
+        still = self.outputs.get("still")
+        if not isinstance(still, Still):
+            raise BadInput("animate needs pictures to make the film of: output=[still]")
+        outputs = {name: self.outputs[name] for name in FILMED if name in self.outputs}
+        outputs["still"] = replace(still, enlarge=1, format="png", quality=None, sharpen=0)
+        return replace(self, outputs=outputs, count=len(film.drawn))
+
     def resolved(self) -> Plan:
         """Return the plan with every setting `auto` of its parts replaced by a value."""
         facts = self.size, self.steps
@@ -335,6 +373,8 @@ class Plan:
                 f"height that are multiples of {self.secondary.DIVISOR}"
             )
         self.check_prompts()
+        for prompts in self.film.prompts.prompts[1:] if self.film and self.film.prompts else ():
+            replace(self, prompts=list(prompts), drawn=None).check_prompts()
         self.generator.check(self.sampler)
         self.check_tile()
         self.check_redraw()
@@ -558,6 +598,8 @@ class Plan:
         paths = [photo.path for photo in photos if isinstance(photo, Photo)]
         paths += [asked.image for asked in self.prompts if asked.image]
         paths += [self.mask.path] if self.mask is not None else []
+        before = self.film.settings.before if self.film else None
+        paths += [before] if before else []
         masks = [asked.region.mask for asked in self.prompts if asked.region]
         return list(dict.fromkeys(path for path in paths + masks if path))
 

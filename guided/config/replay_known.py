@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 
 from guided.config import choices
 from guided.config.kinds import kind_of
-from guided.config.schema import FIRST, NODES, Config, dataclass_of, groups, unrecorded
+from guided.config.schema import FIRST, NODES, OPTIONAL, Config, dataclass_of, groups, unrecorded
 from guided.devices import check_device, find_device
 from guided.errors import BadInput, shown
 from guided.paths import conf_folder
@@ -32,7 +32,7 @@ def complete(settings: dict[str, Any], usual: dict[str, Any], where: str) -> Non
     """Give the groups that somebody's short record does not name what they usually have, with a
     warning."""
     groups = [*recorded_groups(several=False), *recorded_groups(several=True)]
-    unsaid = [name for name in groups if name not in (*settings, *YOUNGER, "secondary")]
+    unsaid = [name for name in groups if name not in (*settings, *YOUNGER, *OPTIONAL)]
     if unsaid:
         settings.update({name: copy.deepcopy(usual[name]) for name in unsaid})
         log.warning("%s does not say %s: as usual", where, ", ".join(unsaid))
@@ -50,7 +50,7 @@ def clean(settings: dict[str, Any], where: str) -> None:
             settings[name] = {FIRST[name]: settings[name]}
         clean_keys(settings.get(name, {}), cls, name, where)
     for group in recorded_groups(several=False):
-        if settings.get(group) or group != "secondary":
+        if settings.get(group) or group not in OPTIONAL:
             clean_node(settings.get(group), group, group, where)
     for group in recorded_groups(several=True):
         if settings.get(group) is None and group in YOUNGER:

@@ -26,6 +26,7 @@ TRUSTED = "guided."
 PICTURE = "picture"  # decides pixels: kept in records, and may vary from row to row
 RUN = "run"  # counts the pictures of a row: kept in the record of a run, not of a picture
 MACHINE = "machine"  # where and how this command works: kept in no record
+OPTIONAL = ("animate", "secondary")  # groups of which none need be chosen
 COMMAND = "command"  # selects rows, or is a command of its own: kept in no record
 
 
@@ -175,6 +176,12 @@ class Config:
     init_fit: str = setting(
         "cover", "fit of an init of another shape: cover crops it, stretch distorts it"
     )
+    frames: int | None = setting(
+        None, "with animate, the number of the film's frames; null: 48", saves=True
+    )
+    fps: float | None = setting(
+        None, "with animate, frames per second of the film; null: 12", saves=True
+    )
     tile: Any = setting(
         "none", "edges that meet, for seamless textures: x, left and right; y; both; none"
     )
@@ -280,6 +287,9 @@ class Config:
         several=True,
         own_names=True,
         paths=True,
+    )
+    animate: Any = group(
+        "a film: a camera in two or three dimensions over the pictures; animate=list", saves=True
     )
     generator: Any = group("the method: diffusion, guided in several ways, or optimised pixels")
     model: Any = group("the diffusion model", own_names=True, paths=True)

@@ -19,7 +19,7 @@ from guided.prompts.prompt import unwanted, wanted
 from guided.prompts.region_prompts import parse
 from guided.runs import record
 from guided.runs.layout import IMAGE, MANIFEST, OTHERS
-from guided.runs.manifest import DONE, RUNNING, Manifest, Row
+from guided.runs.manifest import DONE, FAILED, RUNNING, Manifest, Row
 from guided.runs.manifest import Picture as Entry
 from guided.runs.worker_locks import seems_alive
 
@@ -85,15 +85,30 @@ def from_manifest(folder: Path, files: dict[str, float]) -> Batch:
     rows = [settings_of_row(row) for row in manifest.rows]
     running = {p.worker for p in manifest.pictures if p.state == RUNNING and p.worker}
     dead = {name for name in running if not seems_alive(folder, name)}
-    return Batch(
-        folder,
-        manifest.title or title_of(folder),
-        manifest.made or None,
-        [
-            picture(entry, base, rows[entry.row], manifest.rows[entry.row], files, dead)
-            for entry in manifest.pictures
-        ],
-        files,
+    films: dict[int, list[Picture]] = {}
+    for entry in manifest.pictures:
+        row = manifest.rows[entry.row]
+        place = entry.number if entry.frame is None else entry.group
+        one = picture(entry, base, rows[entry.row], row, files, dead)
+        films.setdefault(place, []).append(one)
+    title, made = manifest.title or title_of(folder), manifest.made or None
+    return Batch(folder, title, made, [film_of(frames) for frames in films.values()], files)
+
+
+def film_of(frames: list[Picture]) -> Picture:
+    """Return one entry for the frames of a film: the first, in the state of all together."""
+    first = frames[0]
+    if len(frames) == 1:
+        return first
+    states = {frame.state for frame in frames}
+    state = next((one for one in (RUNNING, STOPPED, FAILED) if one in states), None)
+    whys = [frame.why for frame in frames if frame.why]
+    seconds = [frame.seconds for frame in frames if frame.seconds is not None]
+    return replace(
+        first,
+        state=state or (states.pop() if len(states) == 1 else RUNNING),
+        why=whys[0] if whys else None,
+        seconds=round(sum(seconds), 3) if seconds else None,
     )
 
 

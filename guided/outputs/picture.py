@@ -9,8 +9,9 @@ from guided.interfaces import Frame, Run
 
 def settings_of(run: Run, frame: Frame) -> dict[str, Any]:
     """Return the settings that draw this picture alone, with its own seed."""
-    settings = {**run.settings, "seed": frame.seed, "count": 1, "keep": None}
-    settings["words"] = [*settings.get("words", []), f"seed={frame.seed}"]
+    seed = frame.seed if run.seed is None else run.seed
+    settings = {**run.settings, "seed": seed, "count": 1, "keep": None}
+    settings["words"] = [*settings.get("words", []), f"seed={seed}"]
     if frame.score is not None:
         settings["score"] = round(frame.score, 6)
     if frame.understood:

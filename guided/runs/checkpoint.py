@@ -27,7 +27,17 @@ log = logging.getLogger(__name__)
 
 # Folders and files of the package whose code decides a picture's pixels.
 PIXEL_CODE = (
-    *("canvas", "clip", "compat", "cutouts", "diffusion", "generators", "guides", "prompts"),
+    *(
+        "animation",
+        "canvas",
+        "clip",
+        "compat",
+        "cutouts",
+        "diffusion",
+        "generators",
+        "guides",
+        "prompts",
+    ),
     *("models/load.py", "models/weights.py", "models/weights_file.py"),
     *("models/clip_config.py", "models/clip_keys.py", "models/open_clip_registry.py"),
     *("devices.py", "images.py", "interfaces.py", "oom.py", "pipeline.py", "rng.py"),

@@ -76,6 +76,7 @@ class Picture:
     model: str = ""
     group: int = 0  # number of the first of the pictures that are drawn together with it
     unwanted: str = ""  # prompts of negative weight
+    frame: int | None = None  # its number in a film; None: it is no frame of one
 
     @property
     def open(self) -> bool:
@@ -89,6 +90,7 @@ class Picture:
             "seed": type(self.seed) is int and self.seed >= 0,
             "group": type(self.group) is int and 0 <= self.group <= self.number,
             "state": self.state in STATES,
+            "frame": self.frame is None or (type(self.frame) is int and self.frame >= 0),
             "file": self.file is None or self.file in self.possible_files(),
             **{
                 name: isinstance(getattr(self, name), str)
@@ -301,9 +303,10 @@ def as_list(value: Any) -> list[Any]:
 
 
 def as_dict(entry: Row | Picture) -> dict[str, Any]:
-    """Return an entry as plain data; an empty `unwanted`, which 0.1 did not write, is left out."""
-    fields = asdict(entry)
-    return {name: value for name, value in fields.items() if name != "unwanted" or value}
+    """Return an entry as plain data, without an empty `unwanted` and `frame`, which 0.1 did not
+    write."""
+    fields, younger = asdict(entry), {"unwanted": "", "frame": None}
+    return {name: value for name, value in fields.items() if value != younger.get(name, ...)}
 
 
 def as_json(value: Any) -> str:

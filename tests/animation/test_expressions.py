@@ -32,7 +32,7 @@ AGREES = {
 
 
 def variables(t):
-    return {"t": t, "s": t / 12, "fps": 12, "frames": 24, "max_f": 23, "seed": 7}
+    return {"t": t, "s": t / 12, "fps": 12, "frames": 24, "max_f": 23, "seed": 7, "w": 96, "h": 64}
 
 
 @pytest.mark.parametrize("text", AGREES)

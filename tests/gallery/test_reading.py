@@ -179,3 +179,18 @@ def test_the_prompts_of_regions_are_among_those_of_the_picture():
     )
     given = [{"box": [0, 0, 0.5, 1], "prompt": "a sun"}, {"mask": "m.png", "prompt": "fog:-1"}]
     assert reading.prompts_of({"prompt": "a sea", "regions": given}) == ("a sea; a sun", "fog")
+
+
+def test_the_frames_of_a_film_are_one_entry(tmp_path):
+    frames = [entry(k, group=0, frame=k, seconds=2.0) for k in range(3)]
+    manifest(tmp_path, [*frames, entry(3, group=3)])
+    film, other = reading.read(tmp_path).pictures
+    assert (film.number, film.state, film.seconds) == (0, "done", 6.0)
+    assert other.number == 3
+    frames[2] |= {"state": "failed", "why": "no memory"}
+    manifest(tmp_path, frames)
+    [film] = reading.read(tmp_path).pictures
+    assert (film.state, film.why) == ("failed", "no memory")
+    frames[2] |= {"state": "queued"}
+    manifest(tmp_path, frames)
+    assert reading.read(tmp_path).pictures[0].state == "running"

@@ -1,0 +1,178 @@
+"""A film: the values of each frame, and the picture that a frame begins with, which is the one
+before, moved by the camera.
+
+The order is Deforum's: the frame before is warped, its colours are matched, it is sharpened, noise
+is added, and then it is drawn at a strength. Imports no torch before that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from guided.animation.camera import Move
+from guided.animation.depth import Depth, read_depth
+from guided.animation.keyframes import Timing, Track
+from guided.animation.prompts import PromptTrack, read_prompts
+from guided.animation.settings import CAMERA, FASTEST, VARYING, Animation
+from guided.errors import BadInput, check_number
+from guided.images import check_picture
+from guided.prompts.prompt import Prompt
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from guided.animation.colours import Statistics
+
+MOST = 10_000  # frames
+EXAMPLES = "animate=slow_zoom, animate=list"
+FRAMES, FPS = 48, 12.0  # unless set
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What a frame begins with: the picture (1, 3, H, W) in [0, 1], a mask (1, 1, H, W) that is
+    true where the camera uncovered something, and the colours that it was matched to."""
+
+    image: Tensor
+    uncovered: Tensor
+    colours: Statistics
+
+
+@dataclass(frozen=True)
+class Film:
+    """A checked film."""
+
+    settings: Animation
+    timing: Timing
+    tracks: dict[str, Track]
+    prompts: PromptTrack | None
+    depth: Depth | None
+    common: tuple[Prompt, ...] = ()  # prompts of all frames
+
+    @property
+    def drawn(self) -> range:
+        """Return the frames that are drawn: all, or the one of a frame's record."""
+        only = self.settings.frame
+        return range(self.timing.frames) if only is None else range(only, only + 1)
+
+    def seeded(self, seed: int) -> Film:
+        """Return the film with another seed."""
+        if seed == self.timing.seed:
+            return self
+        timing = replace(self.timing, seed=seed)
+        return replace(made(self.settings, timing, self.prompts), common=self.common)
+
+    def seed_of(self, frame: int) -> int:
+        """Return the seed of a frame's noise."""
+        return self.timing.seed + (frame if self.settings.seeds == "advance" else 0)
+
+    def prompts_at(self, frame: int) -> list[Prompt]:
+        """Return the prompts of a frame."""
+        return [*self.common, *(self.prompts.at(frame) if self.prompts else ())]
+
+    def move(self, frame: int) -> Move:
+        """Return the camera's move from the frame before."""
+        return Move(**{name: self.tracks[name](frame) for name in CAMERA})
+
+    def value(self, name: str, frame: int) -> float:
+        """Return the value of a setting of VARYING at a frame."""
+        return self.tracks[name](frame)
+
+    def warped(self, before: Tensor, frame: int) -> tuple[Tensor, Tensor]:
+        """Return the frame before (1, 3, H, W) as the camera sees it after its move, and a mask
+        (1, 1, H, W) of what it uncovers."""
+        from guided.animation import warp
+
+        move, border = self.move(frame), self.settings.border
+        if self.depth is not None:
+            return warp.deep(before, self.depth.at(before, frame), move, border)
+        size = self.timing.size
+        deep = self.settings.mode == "3d"
+        mapped = move.plane(size, self.settings.near) if deep else move.flat(size)
+        return warp.flat(before, mapped, border)
+
+    def begun(self, before: Tensor, reference: Statistics | None, frame: int) -> Begun:
+        """Return what a frame begins with, after the frame before (1, 3, H, W) in [0, 1], whose
+        own colours were matched to `reference`; None of the first."""
+        import torch
+
+        from guided.animation import colours
+
+        image, uncovered = self.warped(before, frame)
+        image = image.clamp(0, 1)
+        now = colours.statistics(before)
+        reference = colours.followed(reference, now, self.settings.color_memory)
+        if share := self.value("color_match", frame):
+            image = colours.matched(image, reference, share)
+        image = sharpened(image, self.value("sharpen", frame))
+        if noise := self.value("noise", frame):
+            dice = torch.Generator().manual_seed(self.seed_of(frame))
+            image = image + noise * torch.randn(image.shape, generator=dice)
+        return Begun(image.clamp(0, 1), uncovered, reference)
+
+
+def sharpened(image: Tensor, amount: float) -> Tensor:
+    """Return the image (1, 3, H, W) with `amount` times its difference from itself blurred added:
+    each warp softens it a little."""
+    if not amount:
+        return image
+    import torch
+    import torch.nn.functional as F
+
+    taps = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+    kernel = (taps[:, None] * taps).expand(3, 1, 5, 5)
+    blurred = F.conv2d(F.pad(image, (2, 2, 2, 2), mode="replicate"), kernel, groups=3)
+    return image + amount * (image - blurred)
+
+
+def read_film(
+    settings: Animation | None,
+    frames: int | None,
+    fps: float | None,
+    seed: int,
+    size: tuple[int, int],
+) -> Film | None:
+    """Return the film of the settings; None without them. Raise BadInput if a value is out of
+    range at any frame."""
+    if settings is None:
+        for name, value in (("frames", frames), ("fps", fps)):
+            if value is not None:
+                raise BadInput(f"{name}={value} needs a film: animate=2d, or {EXAMPLES}")
+        return None
+    frames, fps = FRAMES if frames is None else frames, FPS if fps is None else fps
+    try:
+        check_number("frames", frames, 1, MOST, whole=True)
+        check_number("fps", fps, 0.1, min(FASTEST[one] for one in settings.formats))
+        check_frame(settings, frames)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    timing = Timing(frames, fps, seed, size)
+    try:
+        return made(settings, timing, read_prompts(settings.prompts, timing, settings.loop))
+    except BadInput:
+        raise
+    except ValueError as error:
+        raise BadInput(f"animate.{error}") from error
+
+
+def check_frame(settings: Animation, frames: int) -> None:
+    """Raise ValueError unless the frame that is drawn alone, if there is one, is of the film, and
+    has the one before."""
+    if settings.frame is None:
+        return
+    if settings.frame >= frames:
+        raise ValueError(f"animate.frame={settings.frame} is not one of frames={frames}")
+    if settings.frame and settings.before is None:
+        raise ValueError(
+            f"animate.frame={settings.frame} needs the frame before it: animate.before=image.png; "
+            "animate.frame=null draws the whole film"
+        )
+    if settings.frame and settings.before is not None:
+        check_picture("animate.before", settings.before)
+
+
+def made(settings: Animation, timing: Timing, prompts: PromptTrack | None) -> Film:
+    """Return the film of settings at a timing."""
+    tracks = {name: settings.keys[name].track(timing, settings.loop) for name in VARYING}
+    return Film(settings, timing, tracks, prompts, read_depth(settings, timing))

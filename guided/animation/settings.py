@@ -1,0 +1,127 @@
+"""Settings of a film: the camera, what each frame keeps of the one before, and the file.
+
+Values by key frame are read here, and become tracks once the number of frames is known (film.py).
+Imports no torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+from guided.animation import keyframes
+from guided.animation.keyframes import KeyFrames
+from guided.errors import check_number, not_one_of, shown
+
+MODES = ("2d", "3d")
+BORDERS = ("draw", "wrap", "mirror", "border")
+SEEDS = ("advance", "fixed")
+FORMATS = ("mp4", "webp", "gif")
+FASTEST = {"mp4": 120, "gif": 50, "webp": 120}  # frames per second; browsers slow a faster GIF
+LARGEST = 1e6  # of a move or a distance
+CAMERA = {  # lowest and highest value
+    "angle": (-LARGEST, LARGEST),
+    "zoom": (0.05, 20),
+    "translation_x": (-LARGEST, LARGEST),
+    "translation_y": (-LARGEST, LARGEST),
+    "translation_z": (-LARGEST, LARGEST),
+    "rotation_3d_x": (-89, 89),
+    "rotation_3d_y": (-89, 89),
+    "rotation_3d_z": (-360, 360),
+    "fov": (1, 160),
+}
+VARYING = CAMERA | {
+    "strength": (0.01, 1),
+    "color_match": (0, 1),
+    "sharpen": (0, 3),
+    "noise": (0, 1),
+    "likeness": (0, 1e6),
+}
+
+
+@dataclass
+class Animation:
+    """Settings of a film. Those of `VARYING` may vary by key frame or expression."""
+
+    mode: str = "2d"  # 2d, the plane of the picture; 3d, a camera in space
+    angle: Any = 0  # degrees a frame by which the picture turns, anticlockwise
+    zoom: Any = 1  # factor a frame by which the picture grows
+    translation_x: Any = 0  # pixels a frame to the right; in 3d, of the camera, in units of depth
+    translation_y: Any = 0  # pixels a frame downwards; in 3d, of the camera upwards
+    translation_z: Any = 0  # of the camera forward, in units of depth; in 3d only
+    rotation_3d_x: Any = 0  # degrees a frame by which the camera turns upwards
+    rotation_3d_y: Any = 0  # degrees a frame by which it turns to the right
+    rotation_3d_z: Any = 0  # degrees a frame by which it turns clockwise
+    fov: Any = 40  # degrees that the camera sees from top to bottom
+    near: float = 200  # distance of the nearest point, and of a plane
+    far: float = 10_000  # distance of the farthest point
+    # plane: all is at the same distance; or a folder with a picture for each frame, white is near
+    depth: str = "plane"
+    # what lies beyond the edge: draw, drawn anew; wrap, the other side; mirror; border, the edge
+    border: str = "draw"
+    strength: Any = 0.5  # share of the steps that each frame takes again
+    seeds: str = "advance"  # advance, each frame has noise of its own; fixed, all have the same
+    color_match: Any = 0.4  # how far colours are matched to the frames before, 0 to 1
+    color_memory: float = 0.9  # share of earlier frames in the colours that are matched
+    sharpen: Any = 0.1  # contrast of edges that is added to each frame before it is drawn
+    noise: Any = 0.0  # noise that is added to each frame before it is drawn, of 1
+    likeness: Any = 0  # scale of a guide that keeps each frame similar to the one before
+    # prompts by frame, {0: a castle, 60: a forest}, that lead over from one to the next
+    prompts: Any = None
+    interpolation: str = "linear"  # between key frames: linear, cubic or hold
+    loop: bool = False  # whether the last key frame leads back to the first
+    format: Any = "auto"  # mp4, webp, gif or a list; auto: mp4 where PyAV is, else webp
+    quality: int = 85  # of mp4 and webp
+    frame: int | None = None  # of a frame's record: draw this one alone
+    before: str | None = None  # of a frame's record: the picture of the frame before
+    colors: list[float] | None = None  # of a frame's record: the colours that it is matched to
+
+    def __post_init__(self) -> None:
+        for name, value, choices in (
+            ("mode", self.mode, MODES),
+            ("border", self.border, BORDERS),
+            ("seeds", self.seeds, SEEDS),
+            ("interpolation", self.interpolation, keyframes.WAYS),
+        ):
+            if value not in choices:
+                raise ValueError(not_one_of(name, value, choices))
+        check_number("near", self.near, 1e-3, LARGEST)
+        check_number("far", self.far, self.near, LARGEST)
+        check_number("color_memory", self.color_memory, 0, 1)
+        check_number("quality", self.quality, 1, 100, whole=True)
+        if self.frame is not None:
+            check_number("frame", self.frame, 0, 10_000, whole=True)
+        if self.colors is not None and len(self.colors) != 6:
+            raise ValueError(f"colors={shown(self.colors)} must be six numbers, or null")
+        self.formats = self.read_formats()
+        self.keys: dict[str, KeyFrames] = {
+            name: keyframes.read(name, getattr(self, name), low, high, self.interpolation)
+            for name, (low, high) in VARYING.items()
+        }
+        if self.mode == "2d" and self.keys["translation_z"].constant != 0:
+            raise ValueError(
+                f"translation_z={shown(self.translation_z)} needs animate=3d; in two dimensions "
+                "animate.zoom=1.02 goes forward"
+            )
+
+    def read_formats(self) -> list[str]:
+        """Return the formats of the film's files. Raise ValueError for others."""
+        has_av = find_spec("av") is not None
+        if self.format == "auto":
+            return ["mp4" if has_av else "webp"]
+        formats = self.format if isinstance(self.format, list) else [self.format]
+        for one in formats:
+            if one not in FORMATS:
+                raise ValueError(not_one_of("format", one, FORMATS))
+        if "mp4" in formats and not has_av:
+            raise ValueError(
+                "format=mp4 needs PyAV, which is not here: pip install av; format=webp and "
+                "format=gif need nothing more"
+            )
+        return list(dict.fromkeys(formats))
+
+    @property
+    def is_deep(self) -> bool:
+        """Return whether pixels have depths of their own."""
+        return self.mode == "3d" and self.depth != "plane"

@@ -1,0 +1,110 @@
+import pytest
+import torch
+
+from guided.animation.camera import Move
+from guided.animation.colours import statistics
+from guided.animation.film import read_film
+from guided.animation.settings import Animation
+from guided.animation.warp import flat
+from guided.errors import BadInput
+
+SIZE = (32, 24)
+
+
+def film(frames=10, fps=5, seed=7, **settings):
+    return read_film(Animation(**settings), frames, fps, seed, SIZE)
+
+
+def picture(seed=0):
+    dice = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 3, 6, 8, generator=dice)
+    return torch.nn.functional.interpolate(coarse, (24, 32), mode="bicubic").clamp(0, 1)
+
+
+def test_values_are_those_of_the_frame():
+    made = film(angle="0: (0), 9: (18)", zoom="1 + s", translation_x="0.1*w", strength=0.3)
+    assert made.move(3) == Move(angle=6, zoom=1.6, translation_x=3.2)
+    assert made.value("strength", 9) == 0.3
+    assert list(made.drawn) == list(range(10))
+    assert list(film(frame=4).drawn) == [4]
+
+
+def test_frames_have_seeds_of_their_own_unless_they_are_fixed():
+    assert [film().seed_of(k) for k in (0, 1, 9)] == [7, 8, 16]
+    assert {film(seeds="fixed").seed_of(k) for k in range(10)} == {7}
+
+
+def test_another_seed_is_the_seed_of_expressions_too():
+    made = film(angle="seed")
+    assert made.move(1).angle == 7
+    assert made.seeded(9).move(1).angle == 9
+    assert made.seeded(9).seed_of(1) == 10
+
+
+def test_a_frame_begins_with_the_one_before_moved_by_the_camera():
+    made = film(translation_x=4, color_match=0, sharpen=0, border="mirror")
+    before = picture()
+    begun = made.begun(before, None, 1)
+    expected, uncovered = flat(before, Move(translation_x=4).flat(SIZE), "mirror")
+    assert torch.equal(begun.image, expected.clamp(0, 1))
+    assert torch.equal(begun.uncovered, uncovered)
+    assert begun.uncovered[0, 0, 0, :3].all()
+
+
+def test_colours_are_matched_partly_to_those_of_the_frames_before():
+    made = film(color_match=0.5, sharpen=0, color_memory=0.9)
+    before, usual = picture(), statistics(picture(1))
+    begun = made.begun(before, usual, 1)
+    now = statistics(before)
+    reference = [0.9 * old + 0.1 * new for old, new in zip(usual, now, strict=True)]
+    assert begun.colours == pytest.approx(reference, abs=1e-3)
+    halfway = [(a + b) / 2 for a, b in zip(now, reference, strict=True)]
+    assert statistics(begun.image)[:3] == pytest.approx(halfway[:3], abs=1.5)
+    assert made.begun(before, None, 1).colours == now
+
+
+def test_sharpening_and_noise_change_what_a_frame_begins_with():
+    before, off = picture(), {"color_match": 0, "sharpen": 0}
+    plain = film(**off).begun(before, None, 1).image
+    sharp = film(**off | {"sharpen": 1}).begun(before, None, 1).image
+    assert sharp.std() > plain.std()
+    noisy = film(**off, noise=0.1).begun(before, None, 1).image
+    assert (noisy - plain).std() == pytest.approx(0.1, abs=0.03)
+    assert torch.equal(noisy, film(**off, noise=0.1).begun(before, None, 1).image)
+    assert not torch.equal(noisy, film(**off, noise=0.1).begun(before, None, 2).image)
+
+
+def test_a_camera_in_space_goes_forward():
+    made = film(mode="3d", translation_z=20, color_match=0, sharpen=0)
+    grid = torch.zeros(1, 3, 24, 32)
+    grid[..., 12:, :] = 1
+    grid[..., :, 16:] = 1
+    begun = made.begun(picture(), None, 1)
+    assert not begun.uncovered.any()
+    again = flat(picture(), Move(translation_z=20).plane(SIZE, 200), "draw")[0]
+    assert torch.equal(begun.image, again.clamp(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("settings", "frames", "fps", "part"),
+    [
+        ({"zoom": "0: (1), 9: (0)"}, 10, 5, "animate.zoom: at frame 9 it is 0"),
+        ({"angle": "1/(t-4)"}, 10, 5, "animate.angle: 1/(t-4) is"),
+        ({"strength": "2"}, 10, 5, "animate.strength: at frame 0 it is 2, and must be"),
+        ({}, 0, 5, "frames=0 must be a whole number from 1"),
+        ({}, 10, 0, "fps=0 must be a number from 0.1"),
+        ({"format": "gif"}, 10, 60, "fps=60 must be a number from 0.1 to 50"),
+        ({"frame": 10}, 10, 5, "animate.frame=10 is not one of frames=10"),
+        ({"prompts": "a castle"}, 10, 5, "animate.prompts=a castle must be prompts by frame"),
+    ],
+)
+def test_what_no_frame_can_have_is_refused_before_anything_is_drawn(settings, frames, fps, part):
+    with pytest.raises(BadInput) as caught:
+        film(frames, fps, **settings)
+    assert part in str(caught.value)
+
+
+def test_frames_without_a_film_are_refused():
+    assert read_film(None, None, None, 0, SIZE) is None
+    with pytest.raises(BadInput, match="frames=9 needs a film: animate=2d"):
+        read_film(None, 9, None, 0, SIZE)

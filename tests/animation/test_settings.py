@@ -1,0 +1,45 @@
+import pytest
+
+from guided.animation.settings import VARYING, Animation
+
+
+def test_every_setting_that_varies_has_a_default_in_its_range():
+    animation = Animation()
+    for name, (low, high) in VARYING.items():
+        constant = animation.keys[name].constant
+        assert constant is not None
+        assert low <= constant <= high
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({"mode": "2D"}, "mode=2D is not one of 2d, 3d"),
+        ({"border": "rap"}, "did you mean 'wrap'?"),
+        ({"seeds": "random"}, "seeds=random is not one of"),
+        ({"interpolation": "cubik"}, "did you mean 'cubic'?"),
+        ({"zoom": "0: (1), 30: (two)"}, "'two' is not one of t, s"),
+        ({"angle": [1, 2]}, "must be a number, or key frames"),
+        ({"format": "avi"}, "format=avi is not one of mp4, webp, gif"),
+        ({"near": 300, "far": 200}, "far=200 must be a number from 300"),
+        ({"translation_z": 5}, "needs animate=3d"),
+        ({"colors": [1.0, 2.0]}, "must be six numbers"),
+        ({"color_memory": 2}, "color_memory=2 must be a number from 0 to 1"),
+    ],
+)
+def test_wrong_settings_are_refused_in_one_line(settings, part):
+    with pytest.raises(ValueError) as caught:
+        Animation(**settings)
+    assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_formats_may_be_several():
+    assert Animation(format=["webp", "gif", "webp"]).formats == ["webp", "gif"]
+    assert Animation(format="auto").formats in (["mp4"], ["webp"])
+
+
+def test_a_plane_has_no_depths_of_its_own():
+    assert not Animation(mode="3d").is_deep
+    assert Animation(mode="3d", depth="maps").is_deep
+    assert not Animation(depth="maps").is_deep

@@ -1,0 +1,128 @@
+"""Films from end to end, with the embedded models and few steps."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from guided.batch.run import draw, resume
+from guided.errors import BadInput
+from guided.gallery import reading
+from guided.runs import record
+from guided.runs.manifest import Manifest
+
+ROOT = Path(__file__).parent.parent.parent
+SHORT = [
+    *("prompt=a red heart", "seed=5", "steps=4", "sampler.recurrence=1", "cutouts.overview=1"),
+    *("cutouts.inner=1", "animate=zoom_out", "frames=4", "animate.zoom=0.9"),
+    *("animate.format=webp", "output.still.enlarge=2"),
+]
+
+
+def latest(folder: Path) -> Path:
+    return (folder / "latest").resolve()
+
+
+def pictures(folder: Path) -> list[bytes]:
+    paths = sorted(folder.glob("image_*.png"))
+    return [Image.open(path).tobytes() for path in paths]
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory) -> Path:
+    return draw([*SHORT, f"folder={tmp_path_factory.mktemp('film')}"])
+
+
+def test_a_film_has_its_frames_as_pictures_with_their_settings(film):
+    assert [path.name for path in sorted(film.glob("image_*"))] == [
+        f"image_{k:04d}.png" for k in range(4)
+    ]
+    for k in range(4):
+        settings = record.read(film / f"image_{k:04d}.png")
+        assert settings["animate"]["frame"] == k
+        assert (settings["seed"], settings["frames"]) == (5, 4)
+    assert settings["animate"]["before"].endswith("image_0002.png")
+    assert len(set(pictures(film))) == 4
+    with Image.open(film / "video_0000.webp") as played:
+        assert (played.n_frames, played.size) == (4, (64, 64))
+    assert not list(film.glob("film.*"))
+
+
+def test_the_gallery_has_one_entry_for_a_film(film):
+    [one] = reading.read(film).pictures
+    assert (one.number, one.state, one.file) == (0, "done", "image_0000.png")
+    assert '"video\\":\\"video_0000.webp\\"' in (film / "gallery-data.js").read_text()
+
+
+def test_a_film_and_each_of_its_frames_are_drawn_again(film, tmp_path):
+    again = draw([f"folder={tmp_path}"], recorded=recorded(film))
+    assert pictures(again) == pictures(film)
+    one = draw([f"folder={tmp_path}"], recorded=recorded(film / "image_0003.png"))
+    assert pictures(one) == pictures(film)[3:]
+    assert not list(one.glob("video_*"))
+    whole = draw([f"folder={tmp_path}"], recorded=recorded(film / "video_0000.webp"))
+    assert pictures(whole) == pictures(film)
+
+
+def recorded(path):
+    from guided.config.replay import Record
+
+    return Record.read(str(path))
+
+
+def test_a_killed_film_goes_on_to_the_bit(film, tmp_path):
+    words = [*SHORT, f"folder={tmp_path}"]
+    process = subprocess.Popen([sys.executable, "run.py", *words], cwd=ROOT)
+    while not list(tmp_path.glob("*/*/image_0001.png")) and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not list(tmp_path.glob("*/*/image_0003.png"))
+    folder = resume([f"resume={latest(tmp_path)}"])
+    assert pictures(folder) == pictures(film)
+    assert [one.state for one in Manifest.read(folder).pictures] == ["done"] * 4
+    assert (folder / "video_0000.webp").read_bytes() != b""
+
+
+def test_a_film_whose_frames_are_all_there_is_written_when_it_is_resumed(film, tmp_path):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(film, copy)
+    (copy / "video_0000.webp").unlink()
+    resume([f"resume={copy}"])
+    assert (copy / "video_0000.webp").read_bytes() == (film / "video_0000.webp").read_bytes()
+
+
+def test_what_was_uncovered_is_drawn_and_the_rest_resembles_the_frame_before(film):
+    import numpy as np
+
+    one, other = (np.asarray(Image.open(film / f"image_000{k}.png"), float) for k in (1, 2))
+    assert np.abs(one[8:-8, 8:-8] - other[8:-8, 8:-8]).mean() < 60
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["count=2"], "count=2 does not go with animate"),
+        (["batch_size=2"], "batch_size=2 does not go with animate"),
+        (["upscale=2"], "upscale=2 does not go with animate"),
+        (["animate.zoom=0"], "animate.zoom: at frame 0 it is 0"),
+        (["animate.frame=2"], "animate.frame=2 needs the frame before it"),
+        (["generator=pixels"], "animate.border=draw needs generator=diffusion"),
+        (["output=[metrics]"], "animate needs pictures"),
+        (["animate=null"], "frames=4 needs a film"),
+    ],
+)
+def test_what_does_not_go_with_a_film_is_refused(tmp_path, words, part):
+    names = {word.partition("=")[0] for word in words}
+    kept = [word for word in SHORT if word.partition("=")[0] not in names]
+    kept = [word for word in kept if words != ["animate=null"] or "animate." not in word]
+    kept = [word for word in kept if words != ["output=[metrics]"] or "output." not in word]
+    with pytest.raises(BadInput) as caught:
+        draw([*kept, *words, f"folder={tmp_path}"])
+    assert part in str(caught.value)
+    assert not list(tmp_path.iterdir())
