@@ -31,7 +31,7 @@ from guided.untrusted.typed_paths import check_regular, expand, impossible, simi
 from guided.untrusted.yaml_reader import read_config
 
 log = logging.getLogger(__name__)
-WEIGHTS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
+WEIGHTS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".pkl")
 CARDS = (".yaml", ".yml")
 REPOSITORY = re.compile(r"(?:hf-hub:|hf_hub:|hf://|https://huggingface\.co/)?([\w.-]+/[\w./-]+)")
 OPENAI = re.compile(r"(ViT-[BL])/(\d\d)(@336px)?")  # OpenAI's own spelling

@@ -172,6 +172,11 @@ class Plan:
         tile = read_tile(plain(cfg.tile))
         generator = build(cfg.generator, "generator")
         check_model(generator, model)
+        if not generator.starts_from_init and cfg.init is not None:
+            raise BadInput(
+                f"init={shown(cfg.init)}: generator={generator.name} begins with latents at "
+                "random, not with a picture: init=null"
+            )
         names = ("prompt", "negative", "image_prompt", "regions", "layout")
         animation = build(cfg.animate, "animate") if cfg.animate else None
         keyed = animation is not None and animation.prompts is not None

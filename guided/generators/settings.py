@@ -40,6 +40,7 @@ class GeneratorSettings(PartSettings, Protocol):
     card: ClassVar[type[GeneratorCard]] = ModelCard  # the kind of models that it draws with
     meets_constraints: ClassVar[bool] = False  # its pictures meet those of a request
     masks: ClassVar[bool] = False  # whether it keeps what Request.mask leaves
+    starts_from_init: ClassVar[bool] = True  # whether it begins with Request.init
 
     @property
     def recompute(self) -> bool | None:

@@ -49,6 +49,7 @@ class JiTCard(DiffusionCard):
     prediction: str = "x0"
     schedule: str = FLOW
     spacing: str = "even"
+    size: list[int] = field(default_factory=lambda: [256, 256], metadata={"listed": True})
     recommended: Recommended = field(default_factory=recommended, metadata={"listed": True})
     jit: JiTConfig = field(default_factory=JiTConfig)
 

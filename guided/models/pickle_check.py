@@ -16,6 +16,8 @@ from guided.errors import BadInput
 SLACK = 1 << 20  # bytes that the size of a small archive may be exceeded by
 LARGEST_TUPLE = 1000  # values, with those of nested tuples
 ARCHIVE = b"PK\x03\x04"  # the first bytes of an archive
+# Beginnings of the names of modules in pickles of NVIDIA's StyleGANs.
+NVIDIA = ("torch_utils.persistence", "dnnlib")
 PICKLES = 5  # at the beginning of a file from before torch 1.6
 
 
@@ -58,6 +60,11 @@ def check_tuples(file: IO[bytes], path: Path) -> None:
     stack: list[int | None] = []  # None: a mark
     memo: dict[int, int | None] = {}
     for code, argument, _ in pickletools.genops(file):
+        if isinstance(argument, str) and argument.startswith(NVIDIA):
+            raise BadInput(
+                f"{path} is a pickle of NVIDIA's StyleGAN, which runs code when it is opened, and "
+                "is not opened; docs/models.md#stylegan2 shows how to save its tensors alone"
+            )
         if code.name in ("BINGET", "LONG_BINGET", "GET"):
             stack.append(memo[int(argument or 0)])
         elif code.name in ("BINPUT", "LONG_BINPUT", "PUT"):
