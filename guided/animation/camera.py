@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
+OUTSIDE = 0.5  # pixels beyond the edge that the edge's own pixels still cover
 FORWARD = np.array([0.0, 0.0, 1.0])
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from guided.animation.camera import Move
+import numpy as np
+
+from guided.animation.camera import OUTSIDE, Matrix, Move
 from guided.animation.depth import Depth, read_depth
 from guided.animation.keyframes import Timing, Track
 from guided.animation.prompts import PromptTrack, read_prompts
@@ -87,10 +89,26 @@ class Film:
         move, border = self.move(frame), self.settings.border
         if self.depth is not None:
             return warp.deep(before, self.depth.at(before, frame), move, border)
+        return warp.flat(before, self.mapped(move), border)
+
+    def uncovers(self, frame: int) -> bool:
+        """Return whether the camera's move to a frame uncovers something."""
+        move, (width, height) = self.move(frame), self.timing.size
+        if self.depth is not None:
+            return not move.still
+        mapped = self.mapped(move)
+        corners = np.array([[x, y, 1] for x in (0.5, width - 0.5) for y in (0.5, height - 0.5)])
+        before = corners @ np.linalg.inv(mapped).T
+        places = before[:, :2] / before[:, 2:]
+        limits = np.array([width, height]) + OUTSIDE
+        outside = (before[:, 2] <= 0) | ((places < -OUTSIDE) | (places > limits)).any(1)
+        return bool(outside.any())
+
+    def mapped(self, move: Move) -> Matrix:
+        """Return the map (3, 3) of pixels that a move is, if all is in one plane."""
         size = self.timing.size
         deep = self.settings.mode == "3d"
-        mapped = move.plane(size, self.settings.near) if deep else move.flat(size)
-        return warp.flat(before, mapped, border)
+        return move.plane(size, self.settings.near) if deep else move.flat(size)
 
     def begun(self, before: Tensor, reference: Statistics | None, frame: int) -> Begun:
         """Return what a frame begins with, after the frame before (1, 3, H, W) in [0, 1], whose

@@ -73,6 +73,7 @@ class Animation:
     loop: bool = False  # whether the last key frame leads back to the first
     format: Any = "auto"  # mp4, webp, gif or a list; auto: mp4 where PyAV is, else webp
     quality: int = 85  # of mp4 and webp
+    preview: bool = False  # write a page with the camera's path and all values, and draw nothing
     frame: int | None = None  # of a frame's record: draw this one alone
     before: str | None = None  # of a frame's record: the picture of the frame before
     colors: list[float] | None = None  # of a frame's record: the colours that it is matched to

@@ -12,11 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from guided.animation.camera import Matrix, Move
+from guided.animation.camera import OUTSIDE, Matrix, Move
 
 BORDERS = ("draw", "wrap", "mirror", "border")
 MARGIN = 4  # pixels around a picture that is wrapped, for bicubic sampling
-OUTSIDE = 0.5  # pixels beyond the edge that the edge's own pixels still cover
 SAME = 0.05  # relative difference of depths that are of one surface
 REFINED = 3  # times that the depth of the new view is corrected
 

@@ -69,6 +69,13 @@ def memory_of(plan: Plan, pipeline: Pipeline) -> int:
     return StepCounter(job, pipeline.memory_policy, job.weights())().total
 
 
+def seconds_of_pass(plan: Plan) -> float | None:
+    """Return the seconds that one evaluation of the networks takes for a picture of a plan; None
+    where trying takes too long."""
+    estimate = Estimate.of(plan)
+    return estimate.of_pass(plan) if estimate.quick else None
+
+
 def tried(pipeline: Pipeline, plan: Plan) -> float:
     """Return the seconds of one pass for one picture, as the fastest of the first steps has it."""
     seeds = [plan.seed + k for k in range(min(plan.batch_size, plan.count))]

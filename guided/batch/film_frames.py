@@ -105,18 +105,24 @@ def begin(film: Film, before: Path, frame: int) -> Begun:
 def begun_with(plan: Plan, film: Film, begun: Begun, frame: int) -> Plan:
     """Return the plan of a frame that begins with a picture. What the camera uncovered is drawn
     from the first step, with border=draw, and all else at the frame's strength."""
-    strength = film.value("strength", frame)
-    skip = min(plan.steps - 1, round_down((1 - strength) * plan.steps))
-    mask = None
-    if film.settings.border == "draw" and begun.uncovered.any():
-        levels = begun.uncovered[0, 0] * 255 + ~begun.uncovered[0, 0] * round(255 * strength)
+    mask, uncovers = None, bool(begun.uncovered.any())
+    if film.settings.border == "draw" and uncovers:
+        rest = round(255 * film.value("strength", frame))
+        levels = begun.uncovered[0, 0] * 255 + ~begun.uncovered[0, 0] * rest
         mask = Mask(Image.fromarray(levels.byte().numpy(), "L"))
-        skip = 0
+    skip = steps_skipped(plan, film, frame, uncovers)
     guides = plan.guides
     if scale := film.value("likeness", frame):
         node = OmegaConf.create({"_target_": "guide/likeness", "scale": scale})
         guides = guides | {"likeness": build(node, "animate.likeness")}
     return replace(plan, init=Warped(begun.image), skip=skip, mask=mask, guides=guides)
+
+
+def steps_skipped(plan: Plan, film: Film, frame: int, uncovers: bool) -> int:
+    """Return how many steps a frame leaves out, which has something uncovered or not."""
+    if film.settings.border == "draw" and uncovers:
+        return 0
+    return min(plan.steps - 1, round_down((1 - film.value("strength", frame)) * plan.steps))
 
 
 def write_missing(folder: Path) -> None:

@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from guided import search_path
-from guided.batch import asked, launchers, multi_device, queue, request_checks, worker
+from guided.batch import (
+    asked,
+    film_preview,
+    launchers,
+    multi_device,
+    queue,
+    request_checks,
+    worker,
+)
+from guided.batch.estimate import seconds_of_pass
 from guided.batch.launchers import Launch
 from guided.batch.planning import Batch, lasting_settings, original_cwd, plan_batch
 from guided.config import choices
@@ -85,6 +94,10 @@ def draw_typed(
         log.warning("%s", why)
     if batch.wrong:
         log.warning("%d of %d rows cannot be drawn; the others are", len(batch.wrong), len(rows))
+    film = batch.first.plan.film
+    if film is not None and film.settings.preview:
+        title = batch.manifest.title
+        return film_preview.write(batch.first.plan, title, root, seconds_of_pass)
     try:
         folder = begin(batch, composer, root)
     except OSError as error:

@@ -126,7 +126,7 @@ def check_run(words: list[str]) -> None:
         main.obey(lambda: None, ["run.py", *words])
     except Planned:
         return
-    alone = {"--cfg", "from", "import", "models", "gallery", "show"}
+    alone = {"--cfg", "from", "import", "models", "gallery", "show", "animate.preview"}
     assert alone & {*words, *named} or "list" in named.values(), "draws nothing"
 
 
