@@ -47,7 +47,7 @@ def test_steps_are_those_of_torch_s_adam() -> None:
     adam = torch.optim.Adam([values], lr=0.05, betas=(0.9, 0.99))
     for step in optimisation().steps(REQUEST, guides(target()), begin, CPU):
         adam.zero_grad()
-        ((values.tanh() + 1) / 2 - target()).square().sum().backward()
+        (values.tanh() - target()).square().sum().backward()
         adam.step()
         assert torch.allclose(step.state["values"], values.detach(), atol=1e-5)
         assert torch.allclose(step.prediction.unguided, values.detach().tanh(), atol=1e-5)
