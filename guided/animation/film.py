@@ -17,8 +17,9 @@ from guided.animation.depth import Depth, read_depth
 from guided.animation.keyframes import Timing, Track
 from guided.animation.prompts import PromptTrack, read_prompts
 from guided.animation.settings import CAMERA, FASTEST, VARYING, Animation
+from guided.animation.video import Video, open_video
 from guided.errors import BadInput, check_number
-from guided.images import check_picture
+from guided.images import check_picture, tensor
 from guided.prompts.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Film:
     tracks: dict[str, Track]
     prompts: PromptTrack | None
     depth: Depth | None
+    video: Video | None = None
     common: tuple[Prompt, ...] = ()  # prompts of all frames
 
     @property
@@ -60,10 +62,8 @@ class Film:
 
     def seeded(self, seed: int) -> Film:
         """Return the film with another seed."""
-        if seed == self.timing.seed:
-            return self
         timing = replace(self.timing, seed=seed)
-        return replace(made(self.settings, timing, self.prompts), common=self.common)
+        return replace(self, timing=timing, tracks=tracks(self.settings, timing))
 
     def seed_of(self, frame: int) -> int:
         """Return the seed of a frame's noise."""
@@ -86,14 +86,30 @@ class Film:
         (1, 1, H, W) of what it uncovers."""
         from guided.animation import warp
 
+        if self.video is not None:
+            return self.along(self.video, before, frame)
         move, border = self.move(frame), self.settings.border
         if self.depth is not None:
             return warp.deep(before, self.depth.at(before, frame), move, border)
         return warp.flat(before, self.mapped(move), border)
 
+    def along(self, video: Video, before: Tensor, frame: int) -> tuple[Tensor, Tensor]:
+        """Return the frame before moved along the optical flow of the video, where that can be
+        trusted, blended with the video's own frame; and an empty mask of what is uncovered."""
+        from guided.animation import flow
+
+        was, now = (tensor(video.frame(k, self.timing.size)) for k in (frame - 1, frame))
+        forward = flow.flow(was, now)
+        seen = flow.consistent(forward, flow.flow(now, was))
+        share = self.value("flow_blend", frame) * seen
+        image = share * flow.moved(before, forward) + (1 - share) * now
+        return image, ~seen & False
+
     def uncovers(self, frame: int) -> bool:
         """Return whether the camera's move to a frame uncovers something."""
         move, (width, height) = self.move(frame), self.timing.size
+        if self.video is not None:
+            return False
         if self.depth is not None:
             return not move.still
         mapped = self.mapped(move)
@@ -158,7 +174,10 @@ def read_film(
             if value is not None:
                 raise BadInput(f"{name}={value} needs a film: animate=2d, or {EXAMPLES}")
         return None
-    frames, fps = FRAMES if frames is None else frames, FPS if fps is None else fps
+    video = None if settings.video is None else open_video(settings.video, fps)
+    fps = (FPS if video is None else video.fps) if fps is None else fps
+    if frames is None:
+        frames = FRAMES if video is None else min(MOST, max(1, round(video.seconds * fps)))
     try:
         check_number("frames", frames, 1, MOST, whole=True)
         check_number("fps", fps, 0.1, min(FASTEST[one] for one in settings.formats))
@@ -167,7 +186,9 @@ def read_film(
         raise BadInput(str(error)) from error
     timing = Timing(frames, fps, seed, size)
     try:
-        return made(settings, timing, read_prompts(settings.prompts, timing, settings.loop))
+        prompts = read_prompts(settings.prompts, timing, settings.loop)
+        depth = read_depth(settings, timing)
+        return Film(settings, timing, tracks(settings, timing), prompts, depth, video)
     except BadInput:
         raise
     except ValueError as error:
@@ -190,7 +211,6 @@ def check_frame(settings: Animation, frames: int) -> None:
         check_picture("animate.before", settings.before)
 
 
-def made(settings: Animation, timing: Timing, prompts: PromptTrack | None) -> Film:
-    """Return the film of settings at a timing."""
-    tracks = {name: settings.keys[name].track(timing, settings.loop) for name in VARYING}
-    return Film(settings, timing, tracks, prompts, read_depth(settings, timing))
+def tracks(settings: Animation, timing: Timing) -> dict[str, Track]:
+    """Return the values of all frames."""
+    return {name: settings.keys[name].track(timing, settings.loop) for name in VARYING}

@@ -14,7 +14,7 @@ from guided.animation import keyframes
 from guided.animation.keyframes import KeyFrames
 from guided.errors import check_number, not_one_of, shown
 
-MODES = ("2d", "3d")
+MODES = ("2d", "3d", "video")
 BORDERS = ("draw", "wrap", "mirror", "border")
 SEEDS = ("advance", "fixed")
 FORMATS = ("mp4", "webp", "gif")
@@ -37,6 +37,7 @@ VARYING = CAMERA | {
     "sharpen": (0, 3),
     "noise": (0, 1),
     "likeness": (0, 1e6),
+    "flow_blend": (0, 1),
 }
 
 
@@ -44,7 +45,8 @@ VARYING = CAMERA | {
 class Animation:
     """Settings of a film. Those of `VARYING` may vary by key frame or expression."""
 
-    mode: str = "2d"  # 2d, the plane of the picture; 3d, a camera in space
+    # 2d, the plane of the picture; 3d, a camera in space; video, the frames of a video
+    mode: str = "2d"
     angle: Any = 0  # degrees a frame by which the picture turns, anticlockwise
     zoom: Any = 1  # factor a frame by which the picture grows
     translation_x: Any = 0  # pixels a frame to the right; in 3d, of the camera, in units of depth
@@ -67,6 +69,10 @@ class Animation:
     sharpen: Any = 0.1  # contrast of edges that is added to each frame before it is drawn
     noise: Any = 0.0  # noise that is added to each frame before it is drawn, of 1
     likeness: Any = 0  # scale of a guide that keeps each frame similar to the one before
+    video: str | None = None  # the video that is drawn over
+    # with video, share of the frame before, moved along the video's optical flow, in a frame's
+    # beginning; the rest is the video's own frame
+    flow_blend: Any = 0.8
     # prompts by frame, {0: a castle, 60: a forest}, that lead over from one to the next
     prompts: Any = None
     interpolation: str = "linear"  # between key frames: linear, cubic or hold
@@ -100,11 +106,28 @@ class Animation:
             name: keyframes.read(name, getattr(self, name), low, high, self.interpolation)
             for name, (low, high) in VARYING.items()
         }
+        if (self.mode == "video") != (self.video is not None):
+            raise ValueError(
+                f"video={shown(self.video)} needs animate=video"
+                if self.video
+                else "video=null must be a video to draw over, as in animate.video=dance.mp4"
+            )
+        if self.mode == "video":
+            self.check_still()
         if self.mode == "2d" and self.keys["translation_z"].constant != 0:
             raise ValueError(
                 f"translation_z={shown(self.translation_z)} needs animate=3d; in two dimensions "
                 "animate.zoom=1.02 goes forward"
             )
+
+    def check_still(self) -> None:
+        """Raise ValueError if a camera moves over a video, which has its own."""
+        for name in CAMERA:
+            if getattr(self, name) != getattr(type(self), name):
+                raise ValueError(
+                    f"{name}={shown(getattr(self, name))} has no effect with animate=video, whose "
+                    "camera is the video's"
+                )
 
     def read_formats(self) -> list[str]:
         """Return the formats of the film's files. Raise ValueError for others."""

@@ -70,7 +70,8 @@ def frame_of(plan: Plan, settings: dict[str, Any], folder: Path, picture: Pictur
         begun = begin(film, before, frame)
         plan = begun_with(plan, film, begun, frame)
         facts |= {"before": str(before), "colors": begun.colours}
-    settings = settings | {"animate": {**settings["animate"], **facts}}
+    timing = {"frames": film.timing.frames, "fps": film.timing.fps}
+    settings = settings | timing | {"animate": {**settings["animate"], **facts}}
     return DrawnFrame(plan, settings, film.seed_of(frame))
 
 

@@ -156,8 +156,11 @@ class Plan:
         plan.batch_size = min(plan.batch_size, plan.count)
         # With a mask or to restore, all comes from noise: only what is known counts.
         whole = plan.mask is not None or cfg.restore is not None
+        strength = cfg.strength
+        if plan.film is not None and plan.film.video and cfg.skip is None and strength is None:
+            strength = plan.film.value("strength", 0)
         skip = 0 if whole and cfg.skip is None and cfg.strength is None else cfg.skip
-        plan.skip = read_skip(plan.steps, plan.init, skip, cfg.strength)
+        plan.skip = read_skip(plan.steps, plan.init, skip, strength)
         if isinstance(plan.init, Gradient):  # shows no object, so that what it will be is open
             plan.sampler = plan.sampler.begun(plan.skip / plan.steps)
         if plan.steps - plan.skip < 12:
@@ -230,7 +233,7 @@ class Plan:
             keep=cfg.keep,
             checkpoint=cfg.checkpoint,
             name=cfg.name,
-            init=read_init(cfg.init, cfg.init_fit, RINGS[tile]),
+            init=read_init(cfg.init, cfg.init_fit, RINGS[tile]) or first_of(film),
             tile=tile,
             upscale=read_upscale(as_integer(plain(cfg.upscale))),
             redraw=read_redraw(plain(cfg.upscale), cfg.upscale_strength),
@@ -735,6 +738,13 @@ def read_styles(nodes: DictConfig, group: str, kind: type, build: Build) -> dict
 def plain(node: Any) -> Any:
     """Return a node as plain data."""
     return resolved(node, "") if OmegaConf.is_config(node) else node
+
+
+def first_of(film: Film | None) -> Photo | None:
+    """Return the picture that a film over a video begins with; None for others."""
+    if film is None or film.video is None:
+        return None
+    return Photo(film.video.frame(0, film.timing.size), "cover", film.video.path)
 
 
 def read_size(size: Any, sizes: Sizes, name: str) -> tuple[int, int]:

@@ -85,6 +85,43 @@ def test_a_camera_in_space_goes_forward():
     assert torch.equal(begun.image, again.clamp(0, 1))
 
 
+@pytest.fixture
+def video(tmp_path):
+    """A video of a texture that moves two pixels to the right in each of its eight frames."""
+    av = pytest.importorskip("av")
+    path = tmp_path / "video.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=4)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.options = {"crf": "4"}
+        for k in range(8):
+            image, _ = flat(picture(), Move(translation_x=2 * k).flat(SIZE), "mirror")
+            levels = (image[0] * 255).byte().permute(1, 2, 0).numpy()
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(levels, format="rgb24")))
+        container.mux(stream.encode())
+    return str(path)
+
+
+def test_a_film_over_a_video_has_its_length_and_speed(video):
+    made = read_film(Animation(mode="video", video=video), None, None, 0, SIZE)
+    assert (made.timing.frames, made.timing.fps) == (8, 4)
+    assert not made.uncovers(1)
+
+
+def test_the_frame_before_moves_along_the_flow_of_the_video(video):
+    drawn, off = picture(9), {"color_match": 0, "sharpen": 0, "mode": "video", "video": video}
+    made = read_film(Animation(**off, flow_blend=1), None, None, 0, SIZE)
+    begun = made.begun(drawn, None, 3).image
+    expected, _ = flat(drawn, Move(translation_x=2).flat(SIZE), "border")
+    inside = (begun - expected).abs()[..., 6:-6, 8:-6]
+    assert inside.mean() < 0.03
+    assert (begun - drawn).abs()[..., 6:-6, 8:-6].mean() > 2 * inside.mean()
+    plain = read_film(Animation(**off, flow_blend=0), None, None, 0, SIZE)
+    shown, _ = flat(picture(), Move(translation_x=6).flat(SIZE), "mirror")
+    grey = (plain.begun(drawn, None, 3).image - shown).mean(1)  # colours are stored coarsely
+    assert grey.abs().mean() < 0.03
+
+
 @pytest.mark.parametrize(
     ("settings", "frames", "fps", "part"),
     [

@@ -11,10 +11,12 @@ from PIL import Image
 from guided.batch.run import draw, resume
 from guided.errors import BadInput
 from guided.gallery import reading
+from guided.outputs.film import Film
 from guided.runs import record
 from guided.runs.manifest import Manifest
 
 ROOT = Path(__file__).parent.parent.parent
+TEXTS = {"parameters": "", "guided": ""}
 SHORT = [
     *("prompt=a red heart", "seed=5", "steps=4", "sampler.recurrence=1", "cutouts.overview=1"),
     *("cutouts.inner=1", "animate=zoom_out", "frames=4", "animate.zoom=0.9"),
@@ -95,6 +97,23 @@ def test_a_film_whose_frames_are_all_there_is_written_when_it_is_resumed(film, t
     (copy / "video_0000.webp").unlink()
     resume([f"resume={copy}"])
     assert (copy / "video_0000.webp").read_bytes() == (film / "video_0000.webp").read_bytes()
+
+
+def test_a_film_over_a_video_begins_with_its_frames(film, tmp_path):
+    pytest.importorskip("av")
+    sources = sorted(film.glob("image_*.png"))[:3]
+    copies = [tmp_path / f"{k}.png" for k in range(3)]
+    for source, copy in zip(sources, copies, strict=True):
+        copy.write_bytes(source.read_bytes())
+    (tmp_path / "v.mp4").write_bytes(Film("mp4", 5.0, 0.0, 95).encode(copies, TEXTS))
+    over = [f"animate.video={tmp_path}/v.mp4", "animate=video", "animate.format=gif"]
+    words = [*(word for word in SHORT if "animate" not in word and "frames" not in word), *over]
+    folder = draw([*words, f"folder={tmp_path}"])
+    assert len(pictures(folder)) == 3
+    with Image.open(folder / "video_0000.gif") as played:
+        assert (played.n_frames, played.info["duration"]) == (3, 200)
+    one = draw([f"folder={tmp_path}"], recorded=recorded(folder / "image_0002.png"))
+    assert pictures(one) == pictures(folder)[2:]
 
 
 def test_what_was_uncovered_is_drawn_and_the_rest_resembles_the_frame_before(film):

@@ -28,6 +28,7 @@ from guided.config.overrides import parse_all, values_of
 from guided.diffusion.unet import UNet
 from guided.diffusion.unet_config import UNetConfig
 from guided.models import download
+from guided.outputs.film import Film
 from guided.paths import conf_folder
 from guided.runs import record
 from guided.studio import opening
@@ -69,6 +70,9 @@ def place(tmp_path_factory) -> Path:
     for name in ("photo.jpg", "a.jpg", "b.png", "outputs/latest/image_0000.png"):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(FIXTURES / "heart.png", place / name)
+    texts = {"parameters": "", "guided": ""}
+    video = Film("mp4", 12.0, 0.0, 50).encode([place / "b.png"] * 3, texts)
+    (place / "dance.mp4").write_bytes(video)
     Image.new("L", (64, 64), 255).save(place / "hill.png")
     Image.new("L", (8, 8), 255).save(place / "tiny.png")
     Image.new("L", (64, 64), 128).save(place / "grey.jpg")
