@@ -7,6 +7,7 @@ CPU from the architectures (guided/memory), without weights or a GPU, for bfloat
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -23,7 +24,7 @@ from guided.diffusion.unet import UNet
 from guided.errors import BadInput
 from guided.generators.diffusion.generator import DiffusionGenerator
 from guided.guides.clip import ClipGuide
-from guided.interfaces import Request, Scene
+from guided.interfaces import CutoutSettings, Guide, Request, Scene
 from guided.memory.allocations import AllocationCounter
 from guided.memory.available import DRIVER, GB
 from guided.memory.estimate import StepMemory, held, look, measure_step, size_of
@@ -90,6 +91,24 @@ def clip(name: str) -> Clip:
     return found.on_meta()
 
 
+def generator(case: Case) -> DiffusionGenerator:
+    """Return the networks of a case on the meta device, in bfloat16."""
+    with META:
+        unet = UNet(case.unet).requires_grad_(False).eval().set_precision(torch.bfloat16)
+        secondary = SecondaryModel().requires_grad_(False).eval() if case.secondary else None
+    target = GuidanceTarget("blend", secondary)
+    return DiffusionGenerator(unet, ModelCard(unet=case.unet), DDIM(), META, target=target)
+
+
+def clip_guide(
+    clips: Mapping[str, Clip], cutouts: CutoutSettings, policy: MemoryPolicy | None = None
+) -> dict[str, Guide]:
+    """Return the guide of CLIPs, as look=disco combines them, on the device of the first."""
+    device = next(iter(clips.values())).device
+    scene = Scene([Prompt(TEXT)], clips, cutouts, device, memory_policy=policy)
+    return {"clip": ClipGuide(combine="sum", weights="sum").prepare(scene)}
+
+
 @dataclass
 class Counter:
     """Counts the memory of guided steps of one size on the meta device, each part once: the
@@ -105,17 +124,8 @@ class Counter:
     def network(self, image_size: int, quick: bool) -> tuple[int, dict[bool, StepMemory]]:
         """Return the bytes of the weights, and the memory of a step without CLIPs, with and
         without recomputed activations of the U-Net."""
-        config = Case("", self.size, image_size, 256, (), quick, 4).unet
-        with META:
-            unet = UNet(config).requires_grad_(False).eval().set_precision(torch.bfloat16)
-            secondary = SecondaryModel().requires_grad_(False).eval() if quick else None
-        drawing = DiffusionGenerator(
-            unet,
-            ModelCard(unet=config),
-            DDIM(),
-            META,
-            target=GuidanceTarget("blend", secondary),
-        )
+        drawing = generator(Case("", self.size, image_size, 256, (), quick, 4))
+        networks = drawing.networks().values()
         ways = (False, True) if drawing.target.through_unet else (False,)
         needs = {
             way: measure_step(
@@ -123,12 +133,12 @@ class Counter:
                 {},
                 self.request,
                 "cuda",
-                held(unet, secondary),
+                held(*networks),
                 progress=0.5,
             )
             for way in ways
         }
-        return size_of(unet) + size_of(secondary), needs
+        return sum(map(size_of, networks)), needs
 
     def look(self, name: str, micro_batch: int | None) -> int:
         """Return the bytes that one CLIP needs for Disco's 64 cutouts, `micro_batch` at once."""
@@ -139,8 +149,7 @@ class Counter:
 
     def _look(self, name: str, micro_batch: int | None) -> int:
         clips, memory_policy = {name: self.clips[name]}, MemoryPolicy(micro_batch)
-        scene = Scene([Prompt(TEXT)], clips, DiscoCutouts(), META, memory_policy=memory_policy)
-        guides = {"clip": ClipGuide().prepare(scene)}
+        guides = clip_guide(clips, DiscoCutouts(), memory_policy)
         image = torch.empty(1, 3, *self.size[::-1], device=META)
         with kernels("cuda"), AllocationCounter(held(self.clips[name].visual)) as ledger:
             return look(guides, image, 0.5, RandomStreams([0]), ledger)

@@ -12,6 +12,7 @@ from guided_diffusion.unet import UNetModel
 from torch import Tensor, nn
 
 from benchmarks.cases import Case
+from benchmarks.memory import TEXT, clip_guide
 from benchmarks.reference import CLAMP, ETA, Look, Reference
 from guided.clip.fast_tower import quicken
 from guided.clip.model import Clip
@@ -24,17 +25,15 @@ from guided.diffusion.samplers import DDIM
 from guided.diffusion.secondary import SecondaryModel
 from guided.diffusion.unet import UNet
 from guided.generators.diffusion.generator import DiffusionGenerator
-from guided.guides.clip import ClipGuide
-from guided.interfaces import Guide, Request, Scene
+from guided.interfaces import Guide, Request
 from guided.models.cards import ModelCard
-from guided.prompts.prompt import Prompt
 from guided.rng import RandomStreams
 from guided.schedule import schedule
 
 if TYPE_CHECKING:
     from open_clip.model import CLIP
 
-TEXT, SEED = "a red heart", 0
+SEED = 0
 
 
 @dataclass
@@ -60,8 +59,11 @@ class Weights:
         self.tokenize = open_clip.get_tokenizer(self.case.clips[0])
 
 
-def ours(weights: Weights, case: Case) -> tuple[DiffusionGenerator, dict[str, Guide], Request]:
-    """Return what the pipeline would load for look=disco, without files."""
+def ours(
+    weights: Weights, case: Case, cutouts: DiscoCutouts | None = None
+) -> tuple[DiffusionGenerator, dict[str, Guide], Request]:
+    """Return what the pipeline would load for look=disco, without files; with other cutouts if
+    they are given."""
     device, dtype = weights.device, weights.dtype
     keep_freed(device)  # for the reference too: they share a process
     unet = copy.deepcopy(weights.unet).eval().requires_grad_(False)
@@ -82,8 +84,7 @@ def ours(weights: Weights, case: Case) -> tuple[DiffusionGenerator, dict[str, Gu
     }
     for clip in clips.values():
         quicken(clip.visual)
-    scene = Scene([Prompt(TEXT)], clips, DiscoCutouts(batches=case.batches), device)
-    guides = {"clip": ClipGuide(combine="sum", weights="sum").prepare(scene)}
+    guides = clip_guide(clips, cutouts or DiscoCutouts(batches=case.batches))
     return drawing, guides, Request(case.size, [SEED], case.steps)
 
 

@@ -207,12 +207,18 @@ def find_precision(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if device.type == "xpu" else torch.float32
 
 
-def sent(x: Tensor, like: Tensor) -> Tensor:
-    """Return x with the device and dtype of `like`. Copies to CUDA are asynchronous, from pinned
-    memory; a copy from ordinary memory would wait for the GPU."""
+def on_cpu(x: Tensor) -> bool:
+    """Return whether x is on a CPU. The memory planner replaces this for meta tensors."""
+    return x.device.type == "cpu"
+
+
+def sent(x: Tensor, like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Return x with the device of `like`, and its dtype or `dtype`. Copies to CUDA are
+    asynchronous, from pinned memory; a copy from ordinary memory would wait for the GPU."""
+    dtype = dtype or like.dtype
     if like.device.type not in ("cuda", "meta"):
-        return x.to(like)
-    return (x.pin_memory() if like.is_cuda else x).to(like, non_blocking=True)
+        return x.to(like.device, dtype)
+    return (x.pin_memory() if like.is_cuda else x).to(like.device, dtype, non_blocking=True)
 
 
 def kind(device: str) -> str:

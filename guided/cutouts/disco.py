@@ -14,9 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from guided import devices
 from guided.compat.open_clip import import_open_clip
 from guided.cutouts.places import Places
-from guided.cutouts.resize_right import resize
+from guided.cutouts.resize_right import inner_taps, resize
+from guided.cutouts.squares import Square, resize_squares
 from guided.cutouts.standard import multiplicities, normal_like, seeded
 from guided.interfaces import CutoutBatch
 from guided.schedule import Schedule
@@ -93,19 +95,29 @@ class DiscoCutoutSampler:
 
     def _inner(self, image: Tensor, size: tuple[int, int], progress: float) -> Iterator[Tensor]:
         """Yield random squares of random sizes, the first ones grey."""
+        count = int(self.settings.inner(progress))
+        grays = int(self.settings.gray(progress) * count) + 1  # one more than set, as in Disco
+        squares = self._squares(image, size, progress)
+        if count and self.settings.shared and not devices.on_cpu(image):
+            views = resize_squares(image, list(squares), size, inner_taps)
+            yield from (self.gray(views[:grays], 3), views[grays:])
+            return
+        for k, (left, top, side) in enumerate(squares):
+            view = image[:, :, top : top + side, left : left + side]
+            yield resize(self.gray(view, 3) if k < grays else view, size)
+
+    def _squares(self, image: Tensor, size: tuple[int, int], progress: float) -> Iterator[Square]:
+        """Draw the squares of inner cutouts."""
         height, width = image.shape[2:]
         count, power = int(self.settings.inner(progress)), self.settings.power(progress)
-        grays = int(self.settings.gray(progress) * count)
         most, least = min(height, width), min(height, width, *size)
-        for k in range(count):
+        for _ in range(count):
             side = int(torch.rand([]) ** power * (most - least) + least)
             left = int(torch.randint(0, width - side + 1, ()))
             top = int(torch.randint(0, height - side + 1, ()))
             if self.places is not None:
                 left, top = self.places.corner(float(torch.rand([])), float(torch.rand([])), side)
-            view = image[:, :, top : top + side, left : left + side]
-            # One more grey one than the setting says, as in Disco.
-            yield resize(self.gray(view, 3) if k <= grays else view, size)
+            yield left, top, side
 
 
 def augmentations() -> Callable[[Tensor], Tensor]:

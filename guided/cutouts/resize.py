@@ -37,3 +37,15 @@ def resizing(before: int, after: int) -> Tensor:
     """Return the matrix (after, before) that resizes a line of pixels."""
     lines = torch.eye(before)[None, None]
     return F.interpolate(lines, (after, before), mode="bicubic", antialias=True)[0, 0]
+
+
+@lru_cache(maxsize=1024)
+def taps(before: int, after: int) -> tuple[Tensor, Tensor]:
+    """Return the first input pixel (after,) that each row of `resizing` weights, and the weights
+    (after, T) from there on."""
+    matrix = resizing(before, after)
+    used = (matrix != 0).int()
+    first = used.argmax(1)
+    count = int((before - used.flip(1).argmax(1) - first).max())
+    places = first[:, None] + torch.arange(count)
+    return first, F.pad(matrix, (0, count)).gather(1, places)

@@ -48,6 +48,16 @@ def taps(before: int, after: int) -> tuple[Tensor, Tensor]:
     return first + reach, weights / weights.sum(1, keepdim=True)
 
 
+@lru_cache(maxsize=1024)
+def inner_taps(before: int, after: int) -> tuple[Tensor, Tensor]:
+    """Return `taps` counted from the line's own first pixel, with weights 0 for the black ones
+    around the line."""
+    first, weights = taps(before, after)
+    first = first - weights.shape[1] // 2
+    places = first[:, None] + torch.arange(weights.shape[1])
+    return first, weights * ((places >= 0) & (places < before))
+
+
 def cubic(x: Tensor) -> Tensor:
     """Return the cubic convolution kernel at distances x, with a = -0.5.
 

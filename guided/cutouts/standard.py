@@ -8,7 +8,7 @@ https://arxiv.org/abs/2204.08583
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Protocol
@@ -17,8 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from guided import devices
 from guided.cutouts.places import Places
-from guided.cutouts.resize import resize
+from guided.cutouts.resize import resize, taps
+from guided.cutouts.squares import Square, resize_squares
 from guided.devices import sent
 from guided.images import middle, square
 from guided.interfaces import CutoutBatch
@@ -102,17 +104,17 @@ class CutoutSampler:
         power, gray = self.settings.power(progress), self.settings.gray(progress)
         even = self.settings.stratified
         draws = stratified(count, *image.shape[2:]) if even else torch.rand(count, 3)
-        views, sides = [], []
+        squares: list[Square] = []
         for width, across, down in draws.tolist():
             side = int(width**power * (short - least) + least)
             left = int(across * (image.shape[3] - side + 1))
             top = int(down * (image.shape[2] - side + 1))
             if places is not None:
                 left, top = places.corner(across, down, side)
-            views.append(resize(image[:, :, top : top + side, left : left + side], size))
-            sides.append(side / short)
-        grays = round(gray * count)
-        return torch.cat([grayscale(view) for view in views[:grays]] + views[grays:]), sides
+            squares.append((left, top, side))
+        views, grays = resized_each(image, squares, size), round(gray * count)
+        sides = [side / short for _, _, side in squares]
+        return torch.cat([grayscale(views[:grays]), views[grays:]]), sides
 
     def _augmented(self, views: Tensor, progress: float) -> Tensor:
         settings = self.settings
@@ -205,9 +207,21 @@ def overviews(image: Tensor, size: tuple[int, int], count: int) -> Tensor:
     return resize(square(image), size).expand(count, -1, -1, -1)
 
 
+def resized_each(image: Tensor, squares: Sequence[Square], size: tuple[int, int]) -> Tensor:
+    """Return squares of an image (1, 3, H, W) at `size`: (N, 3, *size)."""
+    if not devices.on_cpu(image):
+        return resize_squares(image, squares, size, taps)
+    return torch.cat(
+        [
+            resize(image[:, :, top : top + side, left : left + side], size)
+            for left, top, side in squares
+        ]
+    )
+
+
 def grayscale(image: Tensor) -> Tensor:
     """Return the luma of an image (B, 3, H, W) in all three channels."""
-    luma = image.new_tensor(LUMA).view(1, 3, 1, 1)
+    luma = sent(torch.tensor(LUMA), image).view(1, 3, 1, 1)
     return (image * luma).sum(1, keepdim=True).expand_as(image)
 
 

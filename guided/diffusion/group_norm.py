@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from guided import devices
+
 SAMPLES = 8  # rows and columns of pixels that a group's mean is estimated from
 LARGE = 2**17  # values of an image from which on passes over memory dominate the time
 
@@ -26,17 +28,12 @@ class GroupNorm(nn.GroupNorm):
     def forward(self, x: Tensor) -> Tensor:
         """Return the normalised x, of the same shape."""
         last = x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last)
-        if last and x.dtype == torch.float32 and on_cpu(x):
+        if last and x.dtype == torch.float32 and devices.on_cpu(x):
             frozen = not (self.weight.requires_grad or self.bias.requires_grad)
             if frozen and x.numel() >= LARGE * len(x):
                 return CentredGroupNorm.apply(x, self.num_groups, self.weight, self.bias, self.eps)
             x = x.contiguous()
         return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
-
-
-def on_cpu(x: Tensor) -> bool:
-    """Return whether x is on a CPU. The memory planner replaces this for meta tensors."""
-    return x.device.type == "cpu"
 
 
 class CentredGroupNorm(torch.autograd.Function):

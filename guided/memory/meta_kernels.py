@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from guided import devices
 from guided.compat.replacing import replaced
 from guided.compat.torch_meta import FUSED, device_functions
-from guided.diffusion import group_norm as diffusion_group_norm
 
 aten = torch.ops.aten
 
@@ -151,6 +151,6 @@ def kernels(device: str) -> Iterator[None]:
     memory."""
     with (
         device_functions(device),
-        replaced(diffusion_group_norm, "on_cpu", lambda x: device == "cpu"),
+        replaced(devices, "on_cpu", lambda x: device == "cpu"),
     ):
         yield

@@ -5,7 +5,9 @@ import resize_right
 import torch
 from torch import Tensor
 
+from guided import devices
 from guided.compat.open_clip import import_open_clip
+from guided.compat.replacing import replaced
 from guided.cutouts.disco import DiscoCutoutSampler, hue_turned
 from guided.cutouts.settings import DiscoCutouts
 
@@ -220,3 +222,16 @@ def test_a_setting_out_of_range_is_refused_by_name(settings):
 def test_cutouts_that_show_nothing_at_some_time_are_refused():
     with pytest.raises(ValueError, match=r"both 0 at progress 0\.6"):
         DiscoCutouts(overview=[[0, 4], [0.6, 0]], inner=[[0, 2], [0.5, 0]])
+
+
+@pytest.mark.parametrize("more", [{}, {"shared": False}, {"inner": 0}])
+@pytest.mark.parametrize("progress", [0.1, 0.5])
+def test_inner_cutouts_on_a_gpu_are_those_on_a_cpu(progress, more):
+    """There they are resized together, and made grey afterwards."""
+    image = picture(dtype=torch.float64).requires_grad_()
+    alone = views(image, progress, batches=2, **more)
+    with replaced(devices, "on_cpu", lambda x: False):
+        together = views(image, progress, batches=2, **more)
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-12)
+    grads = [torch.autograd.grad((x**2).sum(), image)[0] for x in (together, alone)]
+    torch.testing.assert_close(*grads, rtol=0, atol=1e-9)

@@ -11,6 +11,8 @@ import resize_right
 import torch
 from torch import Tensor
 
+from guided import devices
+from guided.compat.replacing import replaced
 from guided.cutouts.resize import resize
 from guided.cutouts.settings import Cutouts
 from guided.cutouts.standard import CutoutSampler, grayscale, moved, overviews, stratified
@@ -461,3 +463,15 @@ def test_the_number_of_sets_and_the_smallest_square_may_vary() -> None:
 def test_a_count_on_its_way_from_one_number_to_another_is_rounded() -> None:
     views = Cutouts(overview={"linear": [[0, 2], [1, 6]]}, inner=0).prepare()
     assert [len(views(picture(), (8, 8), p, 1).views) for p in (0, 0.4, 0.7, 1)] == [2, 4, 5, 6]
+
+
+@pytest.mark.parametrize("gray", [0, 0.4])
+def test_inner_views_on_a_gpu_are_those_on_a_cpu(gray: float) -> None:
+    """There they are resized together."""
+    image = picture(dtype=torch.float64).requires_grad_()
+    alone = views(image, gray=gray, augment=False)
+    with replaced(devices, "on_cpu", lambda x: False):
+        together = views(image, gray=gray, augment=False)
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-12)
+    grads = [torch.autograd.grad((x**2).sum(), image)[0] for x in (together, alone)]
+    torch.testing.assert_close(*grads, rtol=0, atol=1e-9)
