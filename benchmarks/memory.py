@@ -24,7 +24,7 @@ from guided.diffusion.unet import UNet
 from guided.errors import BadInput
 from guided.generators.diffusion.generator import DiffusionGenerator
 from guided.guides.clip import ClipGuide
-from guided.interfaces import CutoutSettings, Guide, Request, Scene
+from guided.interfaces import ClipModel, CutoutSettings, Guide, Request, Scene
 from guided.memory.allocations import AllocationCounter
 from guided.memory.available import DRIVER, GB
 from guided.memory.estimate import StepMemory, held, look, measure_step, size_of
@@ -101,7 +101,7 @@ def generator(case: Case) -> DiffusionGenerator:
 
 
 def clip_guide(
-    clips: Mapping[str, Clip], cutouts: CutoutSettings, policy: MemoryPolicy | None = None
+    clips: Mapping[str, ClipModel], cutouts: CutoutSettings, policy: MemoryPolicy | None = None
 ) -> dict[str, Guide]:
     """Return the guide of CLIPs, as look=disco combines them, on the device of the first."""
     device = next(iter(clips.values())).device
