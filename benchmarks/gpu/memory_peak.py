@@ -86,7 +86,10 @@ def measured(
             next(steps)
         peak = torch.cuda.max_memory_allocated(generator.device)
     else:
-        owned = held(*generator.networks().values())
+        clip = guides["clip"]
+        assert isinstance(clip, ClipSimilarity)
+        towers = [target.clip.towers() for target in clip.targets]
+        owned = held(*generator.networks().values(), *towers)
         with AllocationCounter(owned, reordering=True) as counter:
             for _ in range(2):
                 next(steps)

@@ -7,6 +7,7 @@ defaults (guided.cutouts.resize_right).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from guided.cutouts.places import Places
 from guided.cutouts.resize_right import inner_taps, resize
 from guided.cutouts.squares import Square, resize_squares
 from guided.cutouts.standard import multiplicities, normal_like, seeded
+from guided.devices import sent
 from guided.interfaces import CutoutBatch
 from guided.schedule import Schedule
 
@@ -129,13 +131,41 @@ def augmentations() -> Callable[[Tensor], Tensor]:
         [
             T.RandomHorizontalFlip(p=0.5),
             noisy,
-            T.RandomAffine(10, translate=(0.05, 0.05), interpolation=T.InterpolationMode.BILINEAR),
+            turned,
             noisy,
             T.RandomGrayscale(p=0.1),
             noisy,
             coloured,
         ]
     )
+
+
+def turned(views: Tensor) -> Tensor:
+    """Return views (N, 3, h, w) rotated by up to 10 degrees and shifted by up to 5 % of the side,
+    with the values of torchvision's RandomAffine. Its sampling grid is made on the CPU, because
+    torchvision waits for the GPU while it makes it there."""
+    from torchvision.transforms import RandomAffine
+
+    height, width = views.shape[2:]
+    size = [width, height]
+    angle, shift, _, _ = RandomAffine.get_params([-10.0, 10.0], (0.05, 0.05), None, None, size)
+    grid = sent(rotation_grid(math.radians(angle), shift, height, width), views)
+    grid = grid.expand(len(views), -1, -1, -1)
+    covered = torch.cat([views, torch.ones_like(views[:, :1])], 1)
+    covered = F.grid_sample(covered, grid, "bilinear", "zeros", align_corners=False)
+    return covered[:, :3] * covered[:, 3:]  # black outside; at the border doubly, as there
+
+
+def rotation_grid(angle: float, shift: tuple[int, int], height: int, width: int) -> Tensor:
+    """Return the grid (1, height, width, 2) for F.grid_sample that rotates an image by `angle`
+    radians and then shifts it by whole pixels (right, down)."""
+    cos, sin, (right, down) = math.cos(angle), math.sin(angle), shift
+    rows = [[cos, sin, -cos * right - sin * down], [-sin, cos, sin * right - cos * down]]
+    across, along = (torch.linspace(-n * 0.5 + 0.5, n * 0.5 - 0.5, n) for n in (width, height))
+    pixels = torch.ones(height, width, 3)
+    pixels[..., 0], pixels[..., 1] = across, along[:, None]
+    turn = torch.tensor(rows).T / torch.tensor([0.5 * width, 0.5 * height])
+    return (pixels.view(height * width, 3) @ turn).view(1, height, width, 2)
 
 
 def coloured(views: Tensor) -> Tensor:

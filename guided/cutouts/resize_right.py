@@ -28,7 +28,7 @@ def resizing(before: int, after: int, like: Tensor) -> Tensor:
     which few elements are not 0."""
     first, weights = taps(before, after)
     count = weights.shape[1]
-    places = first.to(like.device)[:, None] + torch.arange(count, device=like.device)
+    places = sent(first, like, torch.long)[:, None] + torch.arange(count, device=like.device)
     line = like.new_zeros(after, before + count)
     line.scatter_(1, places, sent(weights, like))
     return line[:, count // 2 : count // 2 + before]

@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from guided.cutouts.resize import resize
+from guided.devices import sent
 from guided.diffusion.circular import random_offset, rolled
 from guided.diffusion.gradients import pulled_back
 from guided.images import read_picture, square
@@ -58,7 +59,8 @@ class Target:
 
     def weights(self, progress: float, rule: str) -> Tensor:
         """Return the prompts' weights (P,) at `progress`, normalised by `rule`."""
-        return torch.tensor(shares([p.at(progress) for p in self.prompts], rule)).to(self.points)
+        weights = shares([p.at(progress) for p in self.prompts], rule)
+        return sent(torch.tensor(weights), self.points)
 
     def distance(self, views: Tensor, weights: Tensor) -> Tensor:
         """Return the weighted distances (N,) of views (N, D), unit vectors, from the prompts, by
@@ -180,7 +182,7 @@ class ClipSimilarity:
         grads, distances, cosines = [], [], []
         images = len(batch.images)
         total = sum(counts) / images
-        repeats = torch.tensor(counts).to(views)
+        repeats = sent(torch.tensor(counts), views)
         size = self.memory_policy.chunk_size(len(views))
         for part, repeat in zip(views.split(size), repeats.split(size), strict=True):
             with torch.enable_grad():
