@@ -1,0 +1,163 @@
+"""Cards of vector-quantised autoencoders, and their recognition by the tensors of a file.
+
+The formats are those of taming-transformers (VQGAN; Esser, Rombach and Ommer 2021,
+https://arxiv.org/abs/2012.09841) and of LlamaGen (Sun et al. 2024,
+https://arxiv.org/abs/2406.06525), which differ in the names of the same layers. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from guided.errors import BadInput, check_number
+from guided.models.cards import GeneratorCard, Recommended, locate
+from guided.models.weights_file import find_prefix
+
+ANCHOR = "quantize.embedding.weight"  # every such network has it
+UNUSED = re.compile(r"loss\.|quantize\.codebook_used$")  # of their training
+# Parts of the names of taming-transformers, and what LlamaGen calls them.
+RENAMED = (
+    (r"^encoder\.down\.(\d+)\.block\.", r"encoder.conv_blocks.\1.res."),
+    (r"^encoder\.down\.", "encoder.conv_blocks."),
+    (r"\.mid\.block_1\.", ".mid.0."),
+    (r"\.mid\.attn_1\.", ".mid.1."),
+    (r"\.mid\.block_2\.", ".mid.2."),
+)
+UP = re.compile(r"decoder\.up\.(\d+)\.(?:block\.)?(.*)")
+
+
+@dataclass
+class VQConfig:
+    """The architecture of a vector-quantised autoencoder."""
+
+    channels: int = 128  # of the finest level
+    channel_mult: list[int] = field(default_factory=lambda: [1, 1, 2, 2, 4])  # of each level
+    res_blocks: int = 2  # of a level of the encoder; the decoder's have one more
+    attention: list[int] = field(default_factory=lambda: [4])  # levels with attention, from 0
+    latent: int = 256  # channels between the encoder and the codes
+    code: int = 256  # length of a code
+    codes: int = 1024  # number of codes
+    normalised: bool = False  # codes are compared by their directions alone
+
+    def __post_init__(self) -> None:
+        for name in ("channels", "res_blocks", "latent", "code", "codes"):
+            check_number(name, getattr(self, name), 1, 10**6, whole=True)
+        if not 1 <= len(self.channel_mult) <= 8:
+            raise ValueError(f"channel_mult={self.channel_mult} must be of 1 to 8 levels")
+        for mult in self.channel_mult:
+            check_number("channel_mult", mult, 1, 64, whole=True)
+        if self.channels % 32:
+            raise ValueError(f"channels={self.channels} must be a multiple of 32")
+
+    @property
+    def divisor(self) -> int:
+        """Return the side in pixels of what a code stands for."""
+        return 1 << (len(self.channel_mult) - 1)
+
+
+@dataclass
+class CodesCard(GeneratorCard):
+    """A vector-quantised autoencoder."""
+
+    size: list[int] = field(default_factory=lambda: [256, 256], metadata={"listed": True})
+    vq: VQConfig = field(default_factory=VQConfig)
+
+    generator = "codes"
+
+    @property
+    def divisor(self) -> int:
+        """Return the side in pixels of what a code stands for."""
+        return self.vq.divisor
+
+    def missing(self) -> str | None:
+        """Return the message for missing or damaged weights; None if they are there. BadInput if
+        they are nowhere to be had, because nobody has trained them yet."""
+        if self.file.startswith("embedded/") and locate(self.file) is None:
+            raise BadInput(
+                f"model={self.name} has no weights yet: python -m guided.training.autoencoder "
+                "trains some; model=vqgan_imagenet_16384, or a file of your own, needs no training"
+            )
+        return super().missing()
+
+
+def renamed(key: str) -> str:
+    """Return LlamaGen's name of a tensor that may have taming's; levels of taming's decoder, which
+    it counts from the finest, keep their numbers behind a `-`: see `own_names`."""
+    if found := UP.match(key):
+        layer = found[2] if found[2].startswith(("attn", "upsample")) else f"res.{found[2]}"
+        return f"decoder.conv_blocks.-{found[1]}.{layer}"
+    for pattern, name in RENAMED:
+        key = re.sub(pattern, name, key)
+    return key
+
+
+def own_names(keys: Mapping[str, Any]) -> dict[str, str]:
+    """Return LlamaGen's name of each tensor of a network in either format, less those of its
+    training."""
+    names = {key: renamed(key) for key in keys if not UNUSED.match(key)}
+    levels = [int(found[1]) for key in keys if (found := UP.match(key))]
+    last = max(levels, default=0)
+    return {
+        key: re.sub(r"(?<=blocks\.)-(\d+)", lambda level: str(last - int(level[1])), name)
+        for key, name in names.items()
+    }
+
+
+def recognised(path: Path, tensors: Mapping[str, tuple[int, ...]]) -> CodesCard | None:
+    """Return a card of the network in a file with these shapes; None if it is of another kind.
+    BadInput if it is such a network, and cannot be read."""
+    prefix = find_prefix(tensors, ANCHOR)
+    if prefix is None or f"{prefix}decoder.conv_in.weight" not in tensors:
+        return None
+    inner = {key.removeprefix(prefix): s for key, s in tensors.items() if key.startswith(prefix)}
+    names = own_names(inner)
+    try:
+        config = config_of({names[key]: shape for key, shape in inner.items() if key in names})
+        config.normalised = "decoder.mid.0.norm1.weight" in inner  # LlamaGen's are
+    except (ArithmeticError, KeyError, IndexError, ValueError) as error:
+        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+        raise BadInput(f"model={path} is no VQGAN that can be read: {reason}") from error
+    return CodesCard(
+        name=path.stem, file=str(path.absolute()), vq=config, recommended=Recommended()
+    )
+
+
+def config_of(shapes: Mapping[str, tuple[int, ...]]) -> VQConfig:
+    """Return the architecture with these shapes, by LlamaGen's names. KeyError for a missing
+    tensor, ValueError for shapes of another network."""
+    channels, colours = shapes["encoder.conv_in.weight"][:2]
+    if colours != 3:
+        raise ValueError(f"it reads {colours} channels, not 3")
+    levels = count(shapes, "encoder.conv_blocks.")
+    blocks = count(shapes, "encoder.conv_blocks.0.res.")
+    widths = [
+        shapes[f"encoder.conv_blocks.{level}.res.0.conv1.weight"][0] for level in range(levels)
+    ]
+    if any(width % channels for width in widths):
+        raise ValueError(f"its levels have {widths} channels, no multiples of {channels}")
+    codes, code = shapes[ANCHOR]
+    return VQConfig(
+        channels=channels,
+        channel_mult=[width // channels for width in widths],
+        res_blocks=blocks,
+        attention=[
+            level
+            for level in range(levels)
+            if f"encoder.conv_blocks.{level}.attn.0.q.weight" in shapes
+        ],
+        latent=shapes["encoder.conv_out.weight"][0],
+        code=code,
+        codes=codes,
+    )
+
+
+def count(shapes: Mapping[str, Any], part: str) -> int:
+    """Return the number of layers whose names begin with `part` and a number."""
+    numbers = {key.removeprefix(part).split(".")[0] for key in shapes if key.startswith(part)}
+    if not numbers or numbers != {str(number) for number in range(len(numbers))}:
+        raise KeyError(f"{part}{len(numbers) - 1 if numbers else 0}")
+    return len(numbers)
