@@ -55,6 +55,15 @@ def batch(
     dataset: pictures.Pictures, weights: Tensor, count: int, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Return small (B, 3, 32, 32) and large (B, 3, 128, 128) pictures, the small ones degraded."""
+    large = composed(dataset, weights, count, rng)
+    return degraded(F.interpolate(large, scale_factor=1 / TIMES, mode="area"), rng), large
+
+
+def composed(
+    dataset: pictures.Pictures, weights: Tensor, count: int, rng: torch.Generator
+) -> Tensor:
+    """Return pictures (B, 3, 128, 128) in [0, 1]: objects of several hues and sizes on
+    backgrounds."""
     rows = torch.multinomial(weights, count, replacement=True, generator=rng)
     colour, alpha = dataset.batch(rows)
     angle = torch.rand(count, generator=rng) * 6.28 * (torch.rand(count, generator=rng) < 0.3)
@@ -63,8 +72,7 @@ def batch(
     colour, alpha = pictures.placed(
         pictures.hue_rotated(colour, angle), alpha, LARGE, scale, shift
     )
-    large = pictures.over(colour, alpha, backgrounds(count, LARGE, rng)[0])
-    return degraded(F.interpolate(large, scale_factor=1 / TIMES, mode="area"), rng), large
+    return pictures.over(colour, alpha, backgrounds(count, LARGE, rng)[0])
 
 
 def degraded(small: Tensor, rng: torch.Generator) -> Tensor:
