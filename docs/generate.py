@@ -30,7 +30,7 @@ from guided.config.described import allowed, help_of, source_comment
 from guided.config.plan import Plan
 from guided.config.schema import FIRST, NODES, Config
 from guided.disco import table as disco_table
-from guided.models.cards import ClipCard, GeneratorCard, WeightsCard
+from guided.models.cards import ClipCard, GeneratorCard, WeightsCard, locate
 from guided.paths import conf_folder
 
 DOCS = Path(__file__).parent
@@ -106,12 +106,18 @@ def _model(name: str, card: Any) -> tuple[str, ...]:
         f"`{name}`",
         card.character,
         "x".join(map(str, card.size)),
-        f"{card.megabytes} MB" if card.urls else f"{card.megabytes} MB, included",
+        download(card),
         f"{count / 1e6:.0f} M",
         f"{count * 2 / 1e9:.2f} GB",
         card.licence,
         checksum(card),
     )
+
+
+def download(card: WeightsCard) -> str:
+    if card.urls:
+        return f"{card.megabytes} MB"
+    return f"{card.megabytes} MB, included" if locate(card.file) else "to be trained"
 
 
 def checksum(card: WeightsCard) -> str:
@@ -343,6 +349,7 @@ TRAININGS = {
     "guided.training.clip.text_training": "The text encoder of a CLIP alone.",
     "guided.training.clip.prediction_pool": "Blurred predictions of a U-Net, to train a CLIP on.",
     "guided.training.diffusion.upscaler": "The x4 upscaler.",
+    "guided.training.autoencoder": "The small autoencoder of `generator=codes`.",
     "guided.training.evaluation.evaluate": "Draw the prompts and judge the pictures.",
     "guided.training.evaluation.examine": "The judge on real renderings.",
     "guided.training.evaluation.oracle_gap": "The U-Net beside the best possible predictions.",

@@ -291,10 +291,8 @@ class Config:
     animate: Any = group(
         "a film: a camera in two or three dimensions over the pictures; animate=list", saves=True
     )
-    generator: Any = group(
-        "the method: diffusion, guided in several ways, or optimised pixels or latents"
-    )
-    model: Any = group("the diffusion model", own_names=True, paths=True)
+    generator: Any = group("the method that draws: diffusion, guided in several ways, and others")
+    model: Any = group("the model that the generator draws with", own_names=True, paths=True)
     secondary: Any = group(
         "a small network whose predictions the guides see; none: the model's own", paths=True
     )

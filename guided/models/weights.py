@@ -18,6 +18,20 @@ log = logging.getLogger(__name__)
 DEEPEST = 16  # nested dictionaries
 ADVICE = re.compile(r"\n|\. |weights_only")  # where the advice in torch's error messages begins
 
+# Classes that PyTorch Lightning's checkpoints name as keys of a dictionary, beside the tensors.
+KEYS = tuple(
+    f"{module}.callbacks.{name}"
+    for module in ("pytorch_lightning", "lightning.pytorch")
+    for name in (
+        *("model_checkpoint.ModelCheckpoint", "lr_monitor.LearningRateMonitor"),
+        *("early_stopping.EarlyStopping", "base.Callback"),
+    )
+)
+
+
+class Unread:
+    """Stands for a class of `KEYS`, none of whose code is imported."""
+
 
 def read(path: Path, shapes_only: bool = False) -> dict[str, Tensor]:
     """Return the tensors of a .safetensors or a .pt/.pth/.ckpt file, on the CPU; those of nested
@@ -32,7 +46,8 @@ def read(path: Path, shapes_only: bool = False) -> dict[str, Tensor]:
             return load_file(path)
         check_pickles(path)
         mmap = place == "cpu" and is_zip(path)
-        content = torch.load(path, map_location=place, weights_only=True, mmap=mmap)
+        with torch.serialization.safe_globals([(Unread, name) for name in KEYS]):
+            content = torch.load(path, map_location=place, weights_only=True, mmap=mmap)
         tensors = dict(flat(content, set())) if isinstance(content, Mapping) else {}
         check_sizes(tensors, path)
     except BadInput:

@@ -2,8 +2,10 @@
 
 import argparse
 import pickle
+import sys
 import zipfile
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -116,3 +118,22 @@ def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "half.pt").write_bytes(b"PK\x03\x04 and then nothing")
     with pytest.raises(BadInput, match=r"half\.pt"):
         read(tmp_path / "half.pt")
+
+
+def test_of_lightning_s_checkpoints_the_tensors_alone_are_read(tmp_path, monkeypatch):
+    """Its classes are keys of a dictionary; none of its code is needed, and others are refused."""
+    for name, module in (("ModelCheckpoint", "model_checkpoint"), ("Other", "other")):
+        module = f"pytorch_lightning.callbacks.{module}"
+        kind = type(name, (), {"__module__": module, "__qualname__": name})
+        for part in (module, "pytorch_lightning", "pytorch_lightning.callbacks"):
+            monkeypatch.setitem(sys.modules, part, ModuleType(part))
+        setattr(sys.modules[module], name, kind)
+        content = {"state_dict": {"w": torch.ones(2)}, "callbacks": {kind: {"best": 0.5}}}
+        torch.save(content, tmp_path / f"{name}.ckpt")
+    monkeypatch.undo()
+    assert read(tmp_path / "ModelCheckpoint.ckpt").keys() == {"state_dict.w"}
+    assert not {"pytorch_lightning", "lightning"} & sys.modules.keys()
+    with pytest.raises(
+        BadInput, match=r"holds more than tensors, pytorch_lightning.callbacks.oth"
+    ):
+        read(tmp_path / "Other.ckpt")

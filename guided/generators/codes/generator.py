@@ -30,7 +30,7 @@ class ClampWithGradient(torch.autograd.Function):
         return image.clamp(-1, 1)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> Tensor:  # type: ignore[no-untyped-def, override]
+    def backward(ctx, grad: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
         (image,) = ctx.saved_tensors
         return grad * (grad * (image - image.clamp(-1, 1)) >= 0)
 
