@@ -142,6 +142,9 @@ SIZES = {
     "classes128": (421_529_606, 493),
     "classes256": (553_838_086, 567),
     "classes512": (558_997_638, 645),
+    **dict.fromkeys(
+        ("ddpm_bedroom", "ddpm_cat", "ddpm_church", "ddpm_wikiart"), (113_673_219, 426)
+    ),
 }
 
 

@@ -20,7 +20,7 @@ from guided.config import card_list, choices, kinds, presets
 from guided.config.overrides import Override, parse
 from guided.config.schema import build, build_all
 from guided.errors import BadInput, nearest, not_one_of, shown
-from guided.models import open_clip_registry
+from guided.models import open_clip_registry, unet2d
 from guided.models.cards import ClipCard, GeneratorCard, ModelCard, Recommended, locate
 from guided.models.cards import existing as present
 from guided.models.recognise import guess_kind, recognise, shapes, weights_in
@@ -178,7 +178,7 @@ def card_for(path: Path) -> GeneratorCard:
         card = module.recognised(path, tensors) if hasattr(module, "recognised") else None
         if card is not None:
             return card
-    return unet_card(path)
+    return unet2d.card(path, tensors) if unet2d.ANCHOR in tensors else unet_card(path)
 
 
 def unet_card(path: Path) -> ModelCard:

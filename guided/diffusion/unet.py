@@ -2,7 +2,8 @@
 
 Its state-dict keys are those of OpenAI's guided-diffusion, so that every checkpoint of that family
 loads with `strict=True`. Two switches are this project's own: `patch`, and `dense`, with which the
-network predicts x0 by refining an initial estimate.
+network predicts x0 by refining an initial estimate. With `ddpm` it computes as the networks of Ho,
+Jain and Abbeel 2020 do, https://arxiv.org/abs/2006.11239
 
 Dhariwal and Nichol, "Diffusion Models Beat GANs on Image Synthesis", 2021,
 https://arxiv.org/abs/2105.05233
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 from torch.utils.checkpoint import checkpoint
 
-from guided.diffusion.circular import Conv2d
+from guided.diffusion.circular import Conv2d, padded
 from guided.diffusion.first_guess import WAVES, Dense
 from guided.diffusion.group_norm import GroupNorm
 from guided.diffusion.timestep_embedding import timestep_embedding
@@ -53,7 +54,9 @@ class UNet(nn.Module):
                 self.input_blocks.append(block)
                 skips.append(ch)
             if level != last:
-                down = self._res(ch, ch, "down") if config.resblock_updown else Downsample(ch)
+                down = (
+                    self._res(ch, ch, "down") if config.resblock_updown else Downsample(ch, config)
+                )
                 self.input_blocks.append(Block(down))
                 skips.append(ch)
 
@@ -70,7 +73,7 @@ class UNet(nn.Module):
                 self.output_blocks.append(block)
 
         final = zero(Conv2d(first, config.out_channels, 3, padding=1))
-        self.out = nn.Sequential(norm(ch), nn.SiLU(), final)
+        self.out = nn.Sequential(norm(ch, config), nn.SiLU(), final)
 
     def _res(self, before: int, after: int, resample: str = "") -> "ResBlock":
         """Return a residual block from `before` to `after` channels."""
@@ -98,7 +101,8 @@ class UNet(nn.Module):
         class labels y (B,) if the network has classes; H and W are multiples of
         `config.divisor`."""
         edge = dtype_of(self.time_embed)
-        emb = self.time_embed(timestep_embedding(timesteps, self.config.num_channels).to(edge))
+        waves = timestep_embedding(timesteps, self.config.num_channels, self.config.ddpm)
+        emb = self.time_embed(waves.to(edge))
         if self.config.num_classes:
             if y is None:
                 raise ValueError("this network is class-conditional: it needs labels y")
@@ -163,7 +167,7 @@ class ResBlock(nn.Module):
         self.resample = resample
         self.scale_shift = config.use_scale_shift_norm
         self.in_layers = nn.Sequential(
-            norm(before), nn.SiLU(), Conv2d(before, after, 3, padding=1)
+            norm(before, config), nn.SiLU(), Conv2d(before, after, 3, padding=1)
         )
         wide = config.num_channels * 4
         self.emb_layers = nn.Sequential(
@@ -171,7 +175,7 @@ class ResBlock(nn.Module):
             nn.Linear(wide, after * (2 if self.scale_shift else 1)),
         )
         self.out_layers = nn.Sequential(
-            norm(after),
+            norm(after, config),
             nn.SiLU(),
             nn.Dropout(config.dropout),
             zero(Conv2d(after, after, 3, padding=1)),
@@ -209,7 +213,7 @@ class Attention(nn.Module):
         if channels % (per_head if per_head > 0 else self.heads):
             raise ValueError(f"{channels} channels do not divide into attention heads")
         self.heads_first = not config.use_new_attention_order
-        self.norm = norm(channels)
+        self.norm = norm(channels, config)
         self.qkv = nn.Conv1d(channels, 3 * channels, 1)
         self.proj_out = zero(nn.Conv1d(channels, channels, 1))
 
@@ -229,14 +233,19 @@ class Attention(nn.Module):
 
 
 class Downsample(nn.Module):
-    """Half the size, by a strided convolution."""
+    """Half the size, by a strided convolution; with `ddpm` padded at the right and at the bottom
+    alone."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, config: UNetConfig) -> None:
         super().__init__()
+        self.ddpm = config.ddpm
         self.op = Conv2d(channels, channels, 3, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.op(x)
+        if not self.ddpm:
+            return self.op(x)
+        x = padded(x, 1, 1, self.op.rings)[:, :, 1:, 1:]
+        return F.conv2d(x, self.op.weight, self.op.bias, stride=2)
 
 
 class Upsample(nn.Module):
@@ -255,9 +264,9 @@ def dtype_of(module: nn.Module) -> torch.dtype:
     return next(module.parameters()).dtype
 
 
-def norm(channels: int) -> GroupNorm:
+def norm(channels: int, config: UNetConfig) -> GroupNorm:
     """Return a group normalisation with 32 groups."""
-    return GroupNorm(32, channels)
+    return GroupNorm(32, channels, config.epsilon)
 
 
 def zero(module: Module) -> Module:

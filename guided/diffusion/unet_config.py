@@ -45,6 +45,7 @@ class UNetConfig:
     patch: int = 1  # side in pixels of the patches that the network works on
     dense: int = 0  # width of fully connected layers that estimate the image first; 0: none
     dense_hidden: int = 0  # width of the layer between them; 0: twice `dense`
+    ddpm: bool = False  # details of the first DDPMs: normalisation, time embedding, downsampling
 
     def __post_init__(self) -> None:
         for name, most in MOST.items():
@@ -95,6 +96,11 @@ class UNetConfig:
     def divisor(self) -> int:
         """Return the number of pixels that width and height of an image must be multiples of."""
         return self.patch * 2 ** (len(self.multipliers) - 1)
+
+    @property
+    def epsilon(self) -> float:
+        """Return what normalisations add to the variance."""
+        return 1e-6 if self.ddpm else 1e-5
 
     @property
     def hidden(self) -> int:

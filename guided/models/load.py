@@ -14,6 +14,8 @@ from guided.diffusion.unet import UNet
 from guided.errors import BadInput
 from guided.models.cards import DiffusionCard, ModelCard, SecondaryCard
 from guided.models.jit import JiTCard, names_of
+from guided.models.unet2d import ANCHOR as ANCHOR_2D
+from guided.models.unet2d import converted
 from guided.models.weights import read, unwrapped
 from guided.models.weights_file import ANCHOR
 
@@ -26,7 +28,8 @@ def load_unet(card: ModelCard, device: torch.device, dtype: torch.dtype) -> UNet
     path = card.path()
     with torch.device("meta"):
         unet = UNet(card.unet)
-    tensors = unwrapped(read(path), ANCHOR)
+    tensors = read(path)
+    tensors = converted(tensors) if ANCHOR_2D in tensors else unwrapped(tensors, ANCHOR)
     check(unet.state_dict(), tensors, path)
     # Shipped weights are float16 to be small; the network is set to its own precision below.
     unet.load_state_dict({k: t.float() for k, t in tensors.items()}, strict=True, assign=True)
