@@ -72,7 +72,7 @@ def test_it_begins_with_codes_and_every_picture_it_shows_is_of_codes(network) ->
 
 def test_guides_are_followed_towards_a_picture_that_the_decoder_can_draw(network) -> None:
     wanted = network.quantize.codes()[:6].T.reshape(1, 4, 2, 3)
-    target = (network.decode(wanted).clamp(-1, 1) + 1) / 2
+    target = network.decode(wanted).clamp(-1, 1)
     made = generator(network, quantise=False, rate={"linear": [[0, 0.1], [1, 0.01]]}, average=0)
     steps = list(made.generate(Request(SIZE, (3,), 100), towards(target)))
     losses = [float(step.prediction.losses["near"]) for step in steps]
