@@ -213,7 +213,8 @@ def converted(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors by guided-diffusion's names; those that it does not have keep theirs."""
     import torch
 
-    places, found, parts = blocks_of(tensors), {}, {}
+    places, found = blocks_of(tensors), {}
+    parts: dict[str, dict[int, Tensor]] = {}  # queries, keys and values
     for key, tensor in tensors.items():
         name, _, kind = key.rpartition(".")
         block = re.match(r"\w+(?:\.\d+)?\.(?:resnets|attentions)\.\d+", name)
