@@ -21,7 +21,7 @@ from guided.errors import BadInput, shown
 from guided.untrusted.typed_paths import impossible
 
 FIRST = "init"  # a choice of guides may need it
-PROMPTS = ("prompt", "image_prompt")
+PROMPTS = ("prompt", "image_prompt", "animate.prompts")
 
 
 def runnable(found: Translation) -> Translation:

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from guided.disco.clip_rules import chosen_clips, our_clip
+from guided.disco.film_rules import film_of
 from guided.disco.translation import Given, Translation
 from guided.disco.values import number, product, text, tidy, timed
 from guided.errors import shown
@@ -30,6 +31,9 @@ def prompts(given: Given, out: Translation) -> None:
             raise ValueError(f"text_prompts: prompts={shown(items)} must be a list")
         texts = [schema_prompt(item, chosen_clips(given), out) for item in items]
     else:
+        if film_of(given.explicit.get("animation_mode")) and isinstance(value, dict):
+            out.settings |= keyed_prompts(value, out)
+            value = None
         later = BATCH if given.dialect == PROGROCK else FILMS
         texts = [text_prompt(one, out) for one in first_frame("text_prompts", value, out, later)]
     if given.dialect == PROGROCK:
@@ -43,6 +47,21 @@ def prompts(given: Given, out: Translation) -> None:
     images = [image for image in images if image.strip()]
     if images:
         out.settings["image_prompt"] = images
+
+
+def keyed_prompts(value: dict[Any, Any], out: Translation) -> dict[str, Any]:
+    """Return the prompts of a film, which hold until the next key frame."""
+    frames = {int(number("text_prompts", frame)): texts for frame, texts in value.items()}
+    keyed = {
+        frame: [text_prompt(text("text_prompts", one), out) for one in texts]
+        if isinstance(texts, list)
+        else [text_prompt(text("text_prompts", texts), out)]
+        for frame, texts in sorted(frames.items())
+    }
+    if len(keyed) == 1:
+        [texts] = keyed.values()
+        return {"prompt": texts[0] if len(texts) == 1 else texts}
+    return {"animate.prompts": {"hold": keyed}}
 
 
 def first_frame(name: str, value: Any, out: Translation, later: str = FILMS) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from guided.disco.clip_rules import clips
+from guided.disco.film_rules import films
 from guided.disco.model_names import model_cards
 from guided.disco.prompt_rules import prompts
 from guided.disco.table import data, rows
@@ -298,5 +299,5 @@ def more_outputs(given: Given, out: Translation) -> None:
 
 RULES: tuple[Callable[[Given, Translation], None], ...] = (
     *(prompts, canvas, count, model, clips, secondary, sampler, start, clamp, range_guide),
-    *(augmentations, symmetry, device, saves, kept_pictures, long_prompts, more_outputs),
+    *(films, augmentations, symmetry, device, saves, kept_pictures, long_prompts, more_outputs),
 )

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from guided.disco.film_rules import deforum
 from guided.disco.prompt_rules import prompt_of
 from guided.disco.rules import is_random
 from guided.disco.translation import Translation
@@ -28,6 +29,8 @@ def translate(settings: Settings) -> Translation:
     """Return the translation of another program's settings. None of its values is refused: what
     makes no sense is listed."""
     out, given = Translation(look=""), Taken(settings)
+    if settings.program.name == "Deforum":
+        given.taken |= deforum(settings.values, out)
     prompts(given, out)
     for name in ("steps", "seed"):
         value = given.take(name)
@@ -38,9 +41,10 @@ def translate(settings: Settings) -> Translation:
     size = sides if size in EMPTY and None not in sides else size
     if size not in EMPTY:
         attempt(out, "size", lambda: two_sides("size", size))
+    camera = ", camera" if "animate" in out.choices else ""
     out.notes.append(
-        f"{settings.program.name} draws by another method: only prompt, negative, size, steps and "
-        "seed are taken over, and the picture will be another one"
+        f"{settings.program.name} draws by another method: only prompt, negative, size, steps"
+        f"{camera} and seed are taken over, and the picture will be another one"
     )
     if rest := list(given.rest()):
         more = [f"and {len(rest) - MOST} more"] if len(rest) > MOST else []
@@ -82,8 +86,12 @@ def attempt(out: Translation, name: str, read: Any) -> None:
 def prompts(given: Taken, out: Translation) -> None:
     """Translate prompt and negative prompt."""
     before, behind = (plain(given.take(name)) for name in ("before", "behind"))
-    asked, negative = [], []
-    for words, weight in weighed(given, given.take("prompt"), out):
+    asked: list[Any] = []
+    negative: list[str] = []
+    avoided = keyed_prompts(given, behind, out)
+    negative += avoided or []
+    stills = weighed(given, given.take("prompt"), out) if avoided is None else []
+    for words, weight in stills:
         found = NO.findall(words)
         negative += found
         whole = clean(given, f"{before} {NO.sub('', words)} {behind}".strip(), out)
@@ -99,6 +107,21 @@ def prompts(given: Taken, out: Translation) -> None:
             one | {"weight": -NEGATIVE_WEIGHT} if isinstance(one, dict) else one for one in texts
         ]
         out.settings["negative"] = texts[0] if len(texts) == 1 else texts
+
+
+def keyed_prompts(given: Taken, behind: str, out: Translation) -> list[str] | None:
+    """Translate the prompts of a film of Deforum, which hold until the next key frame, and return
+    what they avoid; None unless there are several."""
+    value = unpacked(given.take("prompt"))
+    if "animate" not in out.choices or not isinstance(value, dict) or len(value) < 2:
+        return None
+    texts = {str(frame): plain(words) for frame, words in value.items()}
+    keyed = {
+        frame: clean(given, f"{NO.sub('', words)} {behind}".strip(), out)
+        for frame, words in texts.items()
+    }
+    out.settings["animate.prompts"] = {"hold": keyed}
+    return list(dict.fromkeys(word for words in texts.values() for word in NO.findall(words)))
 
 
 def weighed(given: Taken, value: Any, out: Translation) -> list[tuple[str, float]]:

@@ -300,7 +300,8 @@ def test_files_of_other_programs_are_recognised_by_name(name, text, program, tmp
     assert lines[0].endswith(f"settings of {program}")
     assert drawn(lines).prompts[0].text == samples.PROMPT
     (preset,) = (tmp_path / "presets" / "look").iterdir()
-    assert yaml.safe_load(preset.read_text("utf-8"))["defaults"] == ["_self_"]
+    film = [{"override /animate": "2d"}] if program == "Deforum" else []
+    assert yaml.safe_load(preset.read_text("utf-8"))["defaults"] == [*film, "_self_"]
 
 
 def test_discos_settings_in_a_picture_are_discos(tmp_path, capsys):

@@ -7,6 +7,12 @@ from typing import Any
 PROMPT, NEGATIVE = "a clay teapot on a shelf", "fog, people"
 ALL = {"prompt": PROMPT, "negative": NEGATIVE, "seed": 7, "steps": 25, "size": [512, 448]}
 NO_NEGATIVE = {name: value for name, value in ALL.items() if name != "negative"}
+FILM = {name: value for name, value in ALL.items() if name != "prompt"} | {
+    "animate.zoom": "0: (1.04)",
+    "animate.color_match": 0,
+    "animate.prompts": {"hold": {"0": PROMPT, "30": "later"}},
+    "frames": 120,
+}
 
 A1111 = (
     f"{PROMPT}\nNegative prompt: {NEGATIVE}\nSteps: 25, Sampler: Euler a, Schedule type: Normal, "
@@ -254,7 +260,7 @@ DATA: list[tuple[str, Any, dict[str, Any]]] = [
     ("InvokeAI", INVOKE, ALL),
     ("InvokeAI", OLD_INVOKE, NO_NEGATIVE),
     ("NovelAI", NOVELAI_4, ALL),
-    ("Deforum", DEFORUM, ALL),
+    ("Deforum", DEFORUM, FILM),
     ("Deforum", DEFORUM_2, ALL),
     ("WarpFusion", WARP, ALL),
     ("Stability AI's API", STABILITY, NO_NEGATIVE),

@@ -1,0 +1,146 @@
+"""Translation of the films of Disco Diffusion and Deforum: camera, key frames, strength and fps.
+
+Both write key frames as "0: (1), 30: (1.05)". Disco's films wrap in two dimensions and match no
+colours; Deforum's have a strength, noise and unsharp masking.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from guided.disco.translation import Given, Translation
+from guided.disco.values import number, text
+
+FILMS = {"2d": "2d", "3d": "3d"}
+FLAT = ("angle", "zoom", "translation_x", "translation_y")
+DEEP = (
+    *("translation_x", "translation_y", "translation_z"),
+    *("rotation_3d_x", "rotation_3d_y", "rotation_3d_z"),
+)
+WAYS = {"linear": "linear", "quadratic": "cubic", "cubic": "cubic"}
+BORDERS = {"border": "border", "reflection": "mirror", "zeros": "draw"}
+# What Disco Diffusion has where its file says nothing.
+DEFAULTS: dict[str, Any] = {
+    "angle": 0,
+    "zoom": "0: (1), 10: (1.05)",
+    "translation_x": 0,
+    "translation_y": 0,
+    "translation_z": 10,
+    "rotation_3d_x": 0,
+    "rotation_3d_y": 0,
+    "rotation_3d_z": 0,
+    "near_plane": 200,
+    "far_plane": 10_000,
+    "fov": 40,
+    "padding_mode": "border",
+    "interp_spline": "Linear",
+    "frames_skip_steps": "60%",
+    "fps": 12,
+}
+# Deforum's names of what varies by key frame beside the camera.
+DEFORUM = {
+    "strength_schedule": "strength",
+    "noise_schedule": "noise",
+    "amount_schedule": "sharpen",
+}
+SEED = re.compile(r"\bs\b")  # Deforum's variable of the seed, which is the seconds here
+
+
+def film_of(mode: Any) -> str:
+    """Return 2d or 3d for an animation_mode of theirs; an empty text for others."""
+    return FILMS.get(str(mode or "").strip().lower(), "")
+
+
+def films(given: Given, out: Translation) -> None:
+    """Translate Disco's animation. What belongs to no film is left to the table."""
+    mode = film_of(given.explicit.get("animation_mode"))
+    if not mode:
+        return
+    for name in ("animation_mode", "key_frames"):
+        given.take(name)
+
+    def take(name: str) -> Any:
+        given.take(name)
+        return given.explicit.get(name, DEFAULTS[name])
+
+    out.choices["animate"] = mode
+    for name in FLAT if mode == "2d" else (*DEEP, "fov"):
+        out.settings[f"animate.{name}"] = keyed(name, take(name))
+    if mode == "3d":
+        out.settings["animate.near"] = number("near_plane", take("near_plane"))
+        out.settings["animate.far"] = number("far_plane", take("far_plane"))
+        padding = text("padding_mode", take("padding_mode")).strip().lower()
+        out.settings["animate.border"] = BORDERS.get(padding, "border")
+        out.notes.append("depth is a plane; animate.depth=FOLDER takes depth maps")
+    else:
+        out.settings["animate.border"] = "wrap"
+    spline = text("interp_spline", take("interp_spline")).strip().lower()
+    out.settings["animate.interpolation"] = WAYS.get(spline, "linear")
+    out.settings["animate.strength"] = 1 - skipped(given, take("frames_skip_steps"))
+    out.settings |= {"animate.color_match": 0, "animate.sharpen": 0}
+    if given.take("max_frames") is not None:
+        out.settings["frames"] = number("max_frames", given.explicit["max_frames"])
+    out.settings["fps"] = number("fps", take("fps"))
+
+
+def skipped(given: Given, value: Any) -> float:
+    """Return the share of the steps that frames_skip_steps leaves out, of "60%" or a number."""
+    written = text("frames_skip_steps", value).strip()
+    if written.endswith("%"):
+        return float(number("frames_skip_steps", written[:-1])) / 100
+    return float(number("frames_skip_steps", value) / number("steps", given.values["steps"]))
+
+
+def keyed(name: str, value: Any) -> Any:
+    """Return key frames as they are written, or a number."""
+    return value if isinstance(value, str) else number(name, value)
+
+
+def deforum(values: Mapping[str, Any], out: Translation) -> set[str]:
+    """Translate Deforum's animation, and return the names of the settings that were taken."""
+    mode = film_of(values.get("animation_mode"))
+    if not mode:
+        return set()
+    out.choices["animate"] = mode
+    taken = {"animation_mode"}
+    names = {name: name for name in (FLAT if mode == "2d" else DEEP)} | DEFORUM
+    names |= {"fov_schedule": "fov"} if mode == "3d" else {}
+    for theirs, ours in names.items():
+        value = values.get(theirs)
+        if isinstance(value, str | int | float):
+            written = SEED.sub("seed", value) if isinstance(value, str) else value
+            out.settings[f"animate.{ours}"] = inverted(written) if ours == "strength" else written
+            taken.add(theirs)
+    border = str(values.get("border") or "").strip().lower()
+    if border in ("wrap", "replicate"):
+        out.settings["animate.border"] = "wrap" if border == "wrap" else "border"
+        taken.add("border")
+    if str(values.get("color_coherence") or "None").strip().lower() == "none":
+        out.settings["animate.color_match"] = 0
+        taken.add("color_coherence")
+    for theirs, ours in (("max_frames", "frames"), ("fps", "fps")):
+        if values.get(theirs) not in (None, ""):
+            out.settings[ours] = number(theirs, values[theirs])
+            taken.add(theirs)
+    return taken
+
+
+def inverted(value: str | int | float) -> str | float:
+    """Return 1 less a value, or less each value of key frames: Deforum's strength is the share of
+    the steps that are left out."""
+    if not isinstance(value, str):
+        return 1 - value
+    parts, depth = [""], 0
+    for letter in value:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    keyed = [part.partition(":") for part in parts if part.strip()]
+    return ", ".join(
+        f"{key.strip()}: (1-({inside.strip()}))" if colon else f"1-({key.strip()})"
+        for key, colon, inside in keyed
+    )
