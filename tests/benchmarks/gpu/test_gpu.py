@@ -133,13 +133,16 @@ def test_overlapping_intervals_count_once() -> None:
 
 def packed(tmp_path: Path) -> str:
     """Pack a data set of random pictures; return the folder."""
-    words = {"tags": [], "zh": "太阳", "zh_tags": [], "group": "sky-weather"}
-    rows = [{"concept": 0, "vendor": vendor} for vendor in ("noto", "twemoji")]
-    book = {"concepts": [{"label": "sun", **words}], "pictures": rows}
-    (tmp_path / "captions.json").write_text(
-        json.dumps({**book, "styles": {"noto": "flat", "twemoji": "flat"}})
-    )
-    colours = np.random.default_rng(0).integers(0, 256, (2, 128, 128, 4), dtype=np.uint8)
+    names = {"sun": "太阳", "star": "星星", "cat face": "猫脸", "red heart": "红心"}
+    words = [
+        {"label": label, "tags": [], "zh": zh, "zh_tags": [], "group": "sky-weather"}
+        for label, zh in names.items()
+    ]
+    vendors = ("noto", "twemoji", "emojione")
+    rows = [{"concept": c, "vendor": v} for v in vendors for c in range(len(words))]
+    book = {"concepts": words, "pictures": rows, "styles": dict.fromkeys(vendors, "flat")}
+    (tmp_path / "captions.json").write_text(json.dumps(book))
+    colours = np.random.default_rng(0).integers(0, 256, (len(rows), 128, 128, 4), dtype=np.uint8)
     np.save(tmp_path / "pictures.npy", colours)
     training.pack(training.Settings(str(tmp_path), str(tmp_path / "packed")))
     return str(tmp_path / "packed")
