@@ -25,6 +25,10 @@ from guided.oom import free, out_of_memory
 
 BATCHES = (1, 2, 4, 8)
 ROUNDS, PROFILED, LONGEST = 5, 2, 10
+# Options of torch.compile. Compiling takes minutes on a CPU, where the tiny case is only traced.
+COMPILED: dict[str, dict[str, Any] | None]
+COMPILED = {"off": None, "default": {}, "CUDA graphs": {"mode": "reduce-overhead"}}
+TRACED: dict[str, dict[str, Any] | None] = {"off": None, "traced": {"backend": "aot_eager"}}
 DISCO = "1280x768"  # Disco Diffusion's default picture
 
 
@@ -102,19 +106,19 @@ def captured(work: Work) -> Work:
 
 def compilation(bench: Bench) -> Iterator[Row]:
     """Yield the seconds of the U-Net's pass with and without torch.compile."""
-    check_compiler()
+    if not bench.tiny:
+        check_compiler()
     case = bench.case(DISCO)
     generator, _, request = ours(bench.weights(case), case, bench.cutouts(case))
     width, height = request.size
     x = torch.randn(1, 3, height, width, device=bench.device)
     t = torch.full((1,), 500.0, device=bench.device)
-    modes = [None, "default"] + (["reduce-overhead"] if bench.device.type == "cuda" else [])
     expected = None
-    for mode in modes:
+    for name, options in (TRACED if bench.tiny else COMPILED).items():
         net: Callable[..., Any] = generator.unet
-        if mode is not None:
+        if options is not None:
             torch.compiler.reset()
-            net = torch.compile(net, mode=mode)
+            net = torch.compile(net, **options)
         with torch.no_grad():
             first = seconds(partial(net, x, t), bench.device)
             net(x, t)  # CUDA graphs are captured by the second call
@@ -122,7 +126,7 @@ def compilation(bench: Bench) -> Iterator[Row]:
             took = best(partial(net, x, t), bench.device)
         expected = out if expected is None else expected
         yield {
-            "torch.compile": mode or "off",
+            "torch.compile": name,
             "first call, s": first,
             "U-Net, s": took,
             "relative error": float((out - expected).norm() / expected.norm()),
