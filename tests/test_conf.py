@@ -29,11 +29,13 @@ SAYING = [
     (g, preset.choice) for g in presets.GROUPS for preset in presets.presets(g) if preset.says
 ]
 ALONE = [choice for choice in CHOICES if choice not in SAYING]
+BESIDE = {("animate", "video"): ["animate.video=dance.mp4"]}  # what choices need beside them
 
 
 @cache
 def chosen(group: str, choice: str):
-    return compose([f"{group}=[{choice}]" if group in SEVERAL else f"{group}={choice}"])
+    word = f"{group}=[{choice}]" if group in SEVERAL else f"{group}={choice}"
+    return compose([word, *BESIDE.get((group, choice), [])])
 
 
 @pytest.mark.parametrize(("group", "choice"), ALONE)
