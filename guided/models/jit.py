@@ -16,9 +16,8 @@ from typing import ClassVar
 
 from guided.diffusion.jit_config import JiTConfig
 from guided.diffusion.unet_config import FLOW, SCHEDULES
-from guided.errors import BadInput
 from guided.models.cards import DiffusionCard, Recommended
-from guided.models.weights_file import find_prefix
+from guided.models.weights_file import find_prefix, readable
 
 log = logging.getLogger(__name__)
 Shapes = Mapping[str, tuple[int, ...]]
@@ -85,11 +84,8 @@ def recognised(path: Path, tensors: Shapes) -> JiTCard | None:
     names = names_of(tensors)
     if not names:
         return None
-    try:
+    with readable("JiT", path):
         config = configuration({ours: tensors[theirs] for ours, theirs in names.items()})
-    except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
-        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
-        raise BadInput(f"model={path} is no JiT that can be read: {reason}") from error
     log.warning(
         "model=%s: what the file does not say is taken by guess: tokens of the class from block "
         "%d on, noise of size %g; model.jit.context_start=... and model.jit.noise=... change it",

@@ -16,7 +16,14 @@ from typing import Any
 from guided.diffusion.unet_config import UNetConfig
 from guided.errors import BadInput, shown
 from guided.models.cards import ModelCard
-from guided.models.weights_file import ANCHOR, SAFETENSORS, damage, find_prefix, header
+from guided.models.weights_file import (
+    ANCHOR,
+    SAFETENSORS,
+    damage,
+    find_prefix,
+    header,
+    readable,
+)
 
 Shapes = Mapping[str, tuple[int, ...]]
 MOST_LEVELS = 12
@@ -59,11 +66,8 @@ def recognise(path: Path, known: Iterable[ModelCard]) -> Recognised:
     if prefix is None:
         raise BadInput(f"model={path} {unlike(tensors)}")
     inner = {key.removeprefix(prefix): s for key, s in tensors.items() if key.startswith(prefix)}
-    try:
+    with readable("U-Net", path):
         return from_shapes(inner, path, list(known))
-    except (ArithmeticError, KeyError, IndexError, TypeError, ValueError) as error:
-        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
-        raise BadInput(f"model={path} is no U-Net that can be read: {reason}") from error
 
 
 def weights_in(path: Path) -> Path:

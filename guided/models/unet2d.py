@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from guided.diffusion.unet_config import UNetConfig
-from guided.errors import BadInput, shown
+from guided.errors import shown
 from guided.models.cards import ModelCard
 from guided.models.clip_config import read_json
+from guided.models.recognise import tidy
+from guided.models.weights_file import count_layers, readable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,10 +38,20 @@ DETAILS = {
 NEEDED: dict[str, Any] = {
     "act_fn": "silu",
     "add_attention": True,
+    "class_embed_type": None,
     "center_input_sample": False,
     "mid_block_scale_factor": 1,
     "norm_num_groups": 32,
     "time_embedding_type": "positional",
+}
+# The same for the scheduler: guided-diffusion's noise, and the range of pictures.
+NOISE: dict[str, Any] = {
+    "beta_start": 0.0001,
+    "beta_end": 0.02,
+    "clip_sample_range": 1,
+    "num_train_timesteps": 1000,
+    "rescale_betas_zero_snr": False,
+    "trained_betas": None,
 }
 SCHEDULES = {"linear": "linear", "squaredcos_cap_v2": "cosine"}
 PREDICTIONS = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
@@ -68,28 +80,26 @@ def card(path: Path, tensors: Shapes) -> ModelCard:
     """Return the card of the network in a file with these shapes. BadInput if it computes
     otherwise than guided-diffusion's U-Net can."""
     settings, scheduler = described(path)
-    try:
+    with readable("UNet2DModel", path):
         unet = config_of(tensors, settings)
-        if not settings:
-            log.warning(
-                "model=%s: there is no config.json beside it; it is taken for one of the first "
-                "DDPMs, with one head, trained at %d pixels",
-                *(path, unet.image_size),
-            )
-        return ModelCard(
-            name=named(path),
-            file=str(path.absolute()),
-            unet=unet,
-            size=[unet.image_size] * 2,
-            prediction=chosen(scheduler, "prediction_type", PREDICTIONS),
-            schedule=chosen(scheduler, "beta_schedule", SCHEDULES),
-            clip_denoised=bool(scheduler.get("clip_sample", True)),
+        check_scheduler(scheduler)
+        prediction = chosen(scheduler, "prediction_type", PREDICTIONS)
+        schedule = chosen(scheduler, "beta_schedule", SCHEDULES)
+    if not settings:
+        log.warning(
+            "model=%s: there is no config.json beside it; it is taken for one of the first "
+            "DDPMs, with one head, trained at %d pixels",
+            *(path, unet.image_size),
         )
-    except (ArithmeticError, KeyError, IndexError, TypeError, ValueError) as error:
-        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
-        raise BadInput(
-            f"model={path} is no UNet2DModel that can be drawn with: {reason}"
-        ) from error
+    return ModelCard(
+        name=named(path),
+        file=str(path.absolute()),
+        unet=unet,
+        size=[unet.image_size] * 2,
+        prediction=prediction,
+        schedule=schedule,
+        clip_denoised=bool(scheduler.get("clip_sample", True)),
+    )
 
 
 def named(path: Path) -> str:
@@ -100,15 +110,22 @@ def named(path: Path) -> str:
 
 def described(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the settings of the network and of the scheduler that lie beside a file."""
-    places = (
-        (path.parent / "config.json",),
-        (
-            path.parent / "scheduler_config.json",
-            path.parent.parent / "scheduler" / "scheduler_config.json",
-        ),
-    )
-    found = [next((read_json(one) for one in some if one.is_file()), {}) for some in places]
-    return found[0], found[1]
+    config, scheduler = path.parent / "config.json", path.parent / "scheduler_config.json"
+    if path.parent.name == "unet" and not scheduler.is_file():  # in the folder of a pipeline
+        scheduler = path.parent.parent / "scheduler" / scheduler.name
+    settings = [read_json(file) if file.is_file() else {} for file in (config, scheduler)]
+    return settings[0], settings[1]
+
+
+def check_scheduler(settings: Mapping[str, Any]) -> None:
+    """Raise ValueError or KeyError if a scheduler's noise is another than that of `SCHEDULES`."""
+    if settings and "beta_schedule" not in settings:  # of flow matching, consistency, ...
+        raise KeyError("beta_schedule in scheduler_config.json")
+    for name, value in NOISE.items():
+        if settings.get(name, value) != value:
+            raise ValueError(
+                f"{name}={shown(settings[name])} in scheduler_config.json, not {value}"
+            )
 
 
 def chosen(settings: Mapping[str, Any], name: str, known: Mapping[str, str]) -> str:
@@ -125,12 +142,20 @@ def config_of(tensors: Shapes, settings: Mapping[str, Any]) -> UNetConfig:
     for name, value in NEEDED.items():
         if settings.get(name, value) != value:
             raise ValueError(f"{name}={shown(settings[name])} in config.json, not {value}")
+    if settings.get("attn_norm_num_groups") not in (None, NEEDED["norm_num_groups"]):
+        raise ValueError(
+            f"attn_norm_num_groups={shown(settings['attn_norm_num_groups'])} in config.json, "
+            f"not {NEEDED['norm_num_groups']}"
+        )
     if (normal := "mid_block.attentions.0.group_norm.weight") not in tensors:
         raise KeyError(normal)
     channels, colours = tensors["conv_in.weight"][:2]
     if colours != 3 or tensors["conv_out.weight"][0] != 3:
         raise ValueError(f"it reads {colours} channels, not 3")
-    levels, blocks = count(tensors, "down_blocks."), count(tensors, "down_blocks.0.resnets.")
+    levels, blocks = (
+        count_layers(tensors, "down_blocks."),
+        count_layers(tensors, "down_blocks.0.resnets."),
+    )
     firsts = [f"down_blocks.{level}.resnets.0" for level in range(levels)]
     widths = [tensors[f"{first}.conv1.weight"][0] for first in firsts]
     size = settings.get("sample_size") or 256
@@ -170,23 +195,13 @@ def is_ddpm(settings: Mapping[str, Any]) -> bool:
     raise ValueError(f"{said} in config.json is neither guided-diffusion's nor DDPM's")
 
 
-def tidy(mult: float) -> float:
-    """Return a whole number as int."""
-    return int(mult) if mult == int(mult) else mult
-
-
-def count(tensors: Shapes, part: str) -> int:
-    """Return the number of layers whose names begin with `part` and a number."""
-    numbers = {key.removeprefix(part).split(".")[0] for key in tensors if key.startswith(part)}
-    if not numbers or numbers != {str(number) for number in range(len(numbers))}:
-        raise KeyError(f"{part}0")
-    return len(numbers)
-
-
 def blocks_of(tensors: Mapping[str, Any]) -> dict[str, str]:
     """Return the places of residual blocks, attentions and changes of size: `down_blocks.1.
     resnets.0` -> `input_blocks.4.0`."""
-    levels, layers = count(tensors, "down_blocks."), count(tensors, "down_blocks.0.resnets.")
+    levels, layers = (
+        count_layers(tensors, "down_blocks."),
+        count_layers(tensors, "down_blocks.0.resnets."),
+    )
     found, number = {}, 0
     for level in range(levels):
         for k in range(layers):

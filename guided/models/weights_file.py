@@ -9,12 +9,15 @@ import hashlib
 import json
 import logging
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from guided.errors import BadInput
 from guided.paths import PACKAGE
 
 log = logging.getLogger(__name__)
@@ -167,3 +170,24 @@ def find_prefix(keys: Iterable[str], anchor: str) -> str | None:
     prefixes = [key.removesuffix(anchor) for key in keys if key.endswith(anchor)]
     whole = [prefix for prefix in prefixes if not prefix or prefix.endswith(".")]
     return min(whole, key=lambda p: ("ema" not in p.lower(), len(p), p), default=None)
+
+
+def count_layers(names: Iterable[str], part: str) -> int:
+    """Return the number of layers whose names begin with `part` and a number, from 0 on. KeyError,
+    with the first that is missing, if there is none or a gap."""
+    numbers = {name.removeprefix(part).split(".")[0] for name in names if name.startswith(part)}
+    missing = next(number for number in count() if str(number) not in numbers)
+    if not missing or missing < len(numbers):
+        raise KeyError(f"{part}{missing}")
+    return missing
+
+
+@contextmanager
+def readable(kind: str, path: Path) -> Iterator[None]:
+    """Raise BadInput, with the reason, for an error of what reads names and shapes of a file's
+    tensors as those of a network of this kind: a KeyError is a missing tensor."""
+    try:
+        yield
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+        raise BadInput(f"model={path} is no {kind} that can be read: {reason}") from error

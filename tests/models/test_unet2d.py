@@ -116,6 +116,8 @@ def test_without_a_configuration_it_is_taken_for_a_ddpm_which_is_told(tmp_path, 
         ({"mid_block_scale_factor": 2}, "mid_block_scale_factor=2"),
         ({"sample_size": [8, 9]}, "sample_size"),
         ({"attention_head_dim": 7}, "attention heads"),
+        ({"attn_norm_num_groups": 16}, "attn_norm_num_groups=16 in config.json, not 32"),
+        ({"class_embed_type": "identity"}, "class_embed_type=identity"),
     ],
 )
 def test_what_it_cannot_compute_is_told_in_one_line(tmp_path, changed, reason: str) -> None:
@@ -137,6 +139,30 @@ def test_a_scheduler_that_is_not_known_is_told(tmp_path) -> None:
     ).save_pretrained(tmp_path / "scheduler")
     card = card_for(tmp_path)
     assert (card.schedule, card.prediction, card.clip_denoised) == ("cosine", "v", False)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "reason"),
+    [
+        (diffusers.DDPMScheduler(beta_end=0.015), "beta_end=0.015 in scheduler_config.json"),
+        (diffusers.DDIMScheduler(4000), "num_train_timesteps=4000"),
+        (diffusers.DDIMScheduler(rescale_betas_zero_snr=True), "rescale_betas_zero_snr=True"),
+        (diffusers.FlowMatchEulerDiscreteScheduler(), "beta_schedule in .* is missing"),
+        (diffusers.CMStochasticIterativeScheduler(), "beta_schedule in .* is missing"),
+    ],
+)
+def test_other_noise_than_that_which_is_drawn_with_is_told(tmp_path, scheduler, reason) -> None:
+    saved(tmp_path, SMALL)
+    scheduler.save_pretrained(tmp_path / "scheduler")
+    with pytest.raises(BadInput, match=reason):
+        card_for(tmp_path)
+
+
+def test_a_scheduler_beside_the_folder_of_a_network_alone_is_not_its_own(tmp_path) -> None:
+    saved(tmp_path, SMALL)
+    (tmp_path / "unet").rename(tmp_path / "cats")
+    diffusers.DDPMScheduler(prediction_type="v_prediction").save_pretrained(tmp_path / "scheduler")
+    assert card_for(tmp_path / "cats").prediction == "eps"
 
 
 @torch.no_grad()

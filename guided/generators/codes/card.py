@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from guided.errors import BadInput, check_number
+from guided.errors import BadInput, check_number, shown
 from guided.models.cards import GeneratorCard, Recommended, locate
-from guided.models.weights_file import find_prefix
+from guided.models.weights_file import count_layers, find_prefix, readable
 
 ANCHOR = "quantize.embedding.weight"  # every such network has it
 UNUSED = re.compile(r"loss\.|quantize\.codebook_used$")  # of their training
@@ -27,7 +27,8 @@ RENAMED = (
     (r"\.mid\.attn_1\.", ".mid.1."),
     (r"\.mid\.block_2\.", ".mid.2."),
 )
-UP = re.compile(r"decoder\.up\.(\d+)\.(?:block\.)?(.*)")
+UP = re.compile(r"decoder\.up\.(\d{1,2})\.(?:block\.)?(.*)")
+MOST = {"channels": 8192, "res_blocks": 100, "latent": 8192, "code": 8192, "codes": 10**6}
 
 
 @dataclass
@@ -44,10 +45,10 @@ class VQConfig:
     normalised: bool = False  # codes are compared by their directions alone
 
     def __post_init__(self) -> None:
-        for name in ("channels", "res_blocks", "latent", "code", "codes"):
-            check_number(name, getattr(self, name), 1, 10**6, whole=True)
+        for name, most in MOST.items():
+            check_number(name, getattr(self, name), 1, most, whole=True)
         if not 1 <= len(self.channel_mult) <= 8:
-            raise ValueError(f"channel_mult={self.channel_mult} must be of 1 to 8 levels")
+            raise ValueError(f"channel_mult={shown(self.channel_mult)} must be of 1 to 8 levels")
         for mult in self.channel_mult:
             check_number("channel_mult", mult, 1, 64, whole=True)
         if self.channels % 32:
@@ -84,12 +85,12 @@ class CodesCard(GeneratorCard):
         return super().missing()
 
 
-def renamed(key: str) -> str:
-    """Return LlamaGen's name of a tensor that may have taming's; levels of taming's decoder, which
-    it counts from the finest, keep their numbers behind a `-`: see `own_names`."""
+def renamed(key: str, last: int) -> str:
+    """Return LlamaGen's name of a tensor that may have taming's, which counts the levels of the
+    decoder from the finest, 0, to the `last`."""
     if found := UP.match(key):
         layer = found[2] if found[2].startswith(("attn", "upsample")) else f"res.{found[2]}"
-        return f"decoder.conv_blocks.-{found[1]}.{layer}"
+        return f"decoder.conv_blocks.{last - int(found[1])}.{layer}"
     for pattern, name in RENAMED:
         key = re.sub(pattern, name, key)
     return key
@@ -98,13 +99,8 @@ def renamed(key: str) -> str:
 def own_names(keys: Mapping[str, Any]) -> dict[str, str]:
     """Return LlamaGen's name of each tensor of a network in either format, less those of its
     training."""
-    names = {key: renamed(key) for key in keys if not UNUSED.match(key)}
-    levels = [int(found[1]) for key in keys if (found := UP.match(key))]
-    last = max(levels, default=0)
-    return {
-        key: re.sub(r"(?<=blocks\.)-(\d+)", lambda level: str(last - int(level[1])), name)
-        for key, name in names.items()
-    }
+    last = max((int(found[1]) for key in keys if (found := UP.match(key))), default=0)
+    return {key: renamed(key, last) for key in keys if not UNUSED.match(key)}
 
 
 def recognised(path: Path, tensors: Mapping[str, tuple[int, ...]]) -> CodesCard | None:
@@ -115,12 +111,9 @@ def recognised(path: Path, tensors: Mapping[str, tuple[int, ...]]) -> CodesCard 
         return None
     inner = {key.removeprefix(prefix): s for key, s in tensors.items() if key.startswith(prefix)}
     names = own_names(inner)
-    try:
+    with readable("VQGAN", path):
         config = config_of({names[key]: shape for key, shape in inner.items() if key in names})
-        config.normalised = "decoder.mid.0.norm1.weight" in inner  # LlamaGen's are
-    except (ArithmeticError, KeyError, IndexError, ValueError) as error:
-        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
-        raise BadInput(f"model={path} is no VQGAN that can be read: {reason}") from error
+    config.normalised = "decoder.mid.0.norm1.weight" in inner  # LlamaGen's are
     return CodesCard(
         name=path.stem, file=str(path.absolute()), vq=config, recommended=Recommended()
     )
@@ -132,8 +125,8 @@ def config_of(shapes: Mapping[str, tuple[int, ...]]) -> VQConfig:
     channels, colours = shapes["encoder.conv_in.weight"][:2]
     if colours != 3:
         raise ValueError(f"it reads {colours} channels, not 3")
-    levels = count(shapes, "encoder.conv_blocks.")
-    blocks = count(shapes, "encoder.conv_blocks.0.res.")
+    levels = count_layers(shapes, "encoder.conv_blocks.")
+    blocks = count_layers(shapes, "encoder.conv_blocks.0.res.")
     widths = [
         shapes[f"encoder.conv_blocks.{level}.res.0.conv1.weight"][0] for level in range(levels)
     ]
@@ -153,11 +146,3 @@ def config_of(shapes: Mapping[str, tuple[int, ...]]) -> VQConfig:
         code=code,
         codes=codes,
     )
-
-
-def count(shapes: Mapping[str, Any], part: str) -> int:
-    """Return the number of layers whose names begin with `part` and a number."""
-    numbers = {key.removeprefix(part).split(".")[0] for key in shapes if key.startswith(part)}
-    if not numbers or numbers != {str(number) for number in range(len(numbers))}:
-        raise KeyError(f"{part}{len(numbers) - 1 if numbers else 0}")
-    return len(numbers)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from guided.errors import BadInput
-from guided.generators.stylegan.config import SMALLEST, StyleganConfig
+from guided.generators.stylegan.config import MOST_BLOCKS, SMALLEST, StyleganConfig
 from guided.models.cards import GeneratorCard, Recommended
-from guided.models.weights_file import find_prefix
+from guided.models.weights_file import find_prefix, readable
 
 Shapes = Mapping[str, tuple[int, ...]]
 NVIDIA, ROSINALITY = "synthesis.b4.const", "to_rgb1.conv.weight"  # a name that each format has
@@ -64,11 +64,8 @@ def recognised(path: Path, tensors: Shapes) -> StyleganCard | None:
     if not names:
         return None
     shapes = {ours: tensors[theirs] for ours, theirs in names.items()}
-    try:
+    with readable("StyleGAN2", path):
         network = configuration(shapes)
-    except (KeyError, IndexError, ValueError) as error:
-        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
-        raise BadInput(f"model={path} is no StyleGAN2 that can be read: {reason}") from error
     side = network.image_size
     return StyleganCard(
         name=path.stem, file=str(path.absolute()), size=[side, side], network=network
@@ -81,13 +78,13 @@ def configuration(shapes: Shapes) -> StyleganConfig:
     blocks = sum(
         re.fullmatch(r"synthesis\.b\d+\.conv1\.weight", name) is not None for name in shapes
     )
-    sizes = [SMALLEST << block for block in range(blocks)]
+    sizes = [SMALLEST << block for block in range(min(blocks, MOST_BLOCKS + 1))]
     layers = sum(re.fullmatch(r"mapping\.fc\d+\.weight", name) is not None for name in shapes)
-    width, latent = shapes["mapping.fc0.weight"]
+    _, latent = shapes["mapping.fc0.weight"]
     return StyleganConfig(
         channels=[axis(shapes[f"synthesis.b{size}.conv1.weight"], -4) for size in sizes],
         latent=latent,
-        width=axis(shapes["synthesis.b4.conv1.affine.weight"], 1) if layers else width,
+        width=axis(shapes["synthesis.b4.conv1.affine.weight"], 1),
         layers=layers,
     )
 
@@ -120,16 +117,16 @@ def names_of(tensors: Iterable[str]) -> dict[str, str]:
 
 def renamed(name: str) -> str:
     """Return NVIDIA's name of a tensor that rosinality's program calls `name`; the name itself if
-    it has none."""
-    if match := re.fullmatch(r"style\.(\d+)\.(weight|bias)", name):
+    it has none, as with numbers of more digits than networks have."""
+    if match := re.fullmatch(r"style\.(\d{1,2})\.(weight|bias)", name):
         return f"mapping.fc{int(match[1]) - 1}.{match[2]}"
     if name == "input.input":
         return NVIDIA
-    if match := re.fullmatch(r"noises\.noise_(\d+)", name):
+    if match := re.fullmatch(r"noises\.noise_(\d{1,2})", name):
         return f"{layer(int(match[1]))}.noise_const"
-    if match := re.fullmatch(r"(?:conv1|convs\.(\d+))\.(.+)", name):
+    if match := re.fullmatch(r"(?:conv1|convs\.(\d{1,2}))\.(.+)", name):
         return f"{layer(0 if match[1] is None else int(match[1]) + 1)}.{inside_layer(match[2])}"
-    if match := re.fullmatch(r"to_rgb(?:1|s\.(\d+))\.(.+)", name):
+    if match := re.fullmatch(r"to_rgb(?:1|s\.(\d{1,2}))\.(.+)", name):
         size = SMALLEST if match[1] is None else 2 * SMALLEST << int(match[1])
         return f"synthesis.b{size}.torgb.{inside_layer(match[2])}"
     return name

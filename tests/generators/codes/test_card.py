@@ -49,6 +49,10 @@ def test_networks_of_other_kinds_are_left_to_others() -> None:
         ({"encoder.conv_in.weight": (128, 4, 3, 3)}, "reads 4 channels"),
         ({"encoder.down.1.block.0.conv1.weight": (130, 128, 3, 3)}, "no multiples of 128"),
         ({"encoder.down.7.block.0.norm1.weight": (128,)}, "conv_blocks.5 is missing"),
+        (
+            {"encoder.conv_in.weight": None, f"decoder.up.{'9' * 5000}.attn.0.norm.bias": (1,)},
+            "encoder.conv_in.weight is missing",
+        ),
     ],
 )
 def test_a_broken_network_is_told_in_one_line(changed, reason: str) -> None:
@@ -61,7 +65,14 @@ def test_a_broken_network_is_told_in_one_line(changed, reason: str) -> None:
 
 @pytest.mark.parametrize(
     "setting",
-    [{"channels": 48}, {"channel_mult": []}, {"channel_mult": [0]}, {"codes": 0}, {"code": 1.5}],
+    [
+        {"channels": 48},
+        {"channel_mult": []},
+        {"channel_mult": [0]},
+        {"codes": 0},
+        {"code": 1.5},
+        {"res_blocks": 10**6},
+    ],
 )
 def test_an_architecture_that_cannot_be_built_is_refused(setting) -> None:
     with pytest.raises(ValueError, match=next(iter(setting))):

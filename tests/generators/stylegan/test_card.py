@@ -112,6 +112,14 @@ def test_other_shapes_are_refused_in_one_line(name: str, shape, said: str) -> No
         recognised(Path("x.pt"), found)
 
 
+@pytest.mark.parametrize("number", ["99999999999999", "9" * 5000])
+@pytest.mark.parametrize("name", ["noises.noise_{}", "convs.{}.conv.weight", "to_rgbs.{}.bias"])
+def test_large_numbers_in_names_cost_no_memory(name: str, number: str) -> None:
+    found = {"to_rgb1.conv.weight": (1, 3, 6, 1, 1), name.format(number): (1,)}
+    with pytest.raises(BadInput, match=r"mapping.fc0.weight is missing"):
+        recognised(Path("x.pt"), found)
+
+
 def test_other_files_are_no_stylegan() -> None:
     assert recognised(Path("x.pt"), {"time_embed.0.weight": (4, 1)}) is None
 
