@@ -5,8 +5,9 @@ then (guided/guides/clip_loss.py); what remains is gradient checkpointing in the
 offloading CLIPs to the CPU.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from torch import Tensor
 
@@ -15,6 +16,8 @@ from guided.interfaces import Denoiser, Prediction
 from guided.oom import LESS, MemoryPolicy, out_of_memory, until_it_fits
 from guided.rng import RandomStreams
 from guided.timeline import Timeline
+
+T = TypeVar("T")
 
 
 class Checkpointed(Protocol):
@@ -42,19 +45,7 @@ class OOMRetry:
 
     def __call__(self, x: Tensor, i: int) -> Prediction:
         """Return the prediction; raise NoRoom when nothing is left to reduce."""
-        before = self.rng.state()
-
-        def work() -> Prediction:
-            self.rng.restore(before)
-            return self.denoiser(x, i)
-
-        try:
-            return until_it_fits(work, lambda: self._reduce(x))
-        except Exception as error:
-            if not out_of_memory(error):
-                raise
-            message = no_room(x)
-        raise NoRoom(message)  # outside of `except`, so that it refers to none of the tensors
+        return repeated(lambda: self.denoiser(x, i), self.rng, lambda: self._reduce(x), x.shape)
 
     def _reduce(self, x: Tensor) -> str | None:
         """Reduce the memory of a step; return the change as a setting, None if nothing is left."""
@@ -64,9 +55,32 @@ class OOMRetry:
         return self.memory_policy.offload_from(x.device)
 
 
-def no_room(x: Tensor) -> str:
-    """Return the message for a step on x (B, 3, H, W) that does not fit."""
-    images, _, height, width = x.shape
+def repeated(
+    work: Callable[[], T],
+    rng: RandomStreams,
+    reduce: Callable[[], str | None],
+    shape: Sequence[int],
+) -> T:
+    """Return work(), repeated with the same random numbers and less memory where it runs out:
+    `until_it_fits` describes `reduce`. Raise NoRoom when nothing is left to reduce; `shape` is
+    that of the step's pictures (B, 3, H, W)."""
+    before = rng.state()
+
+    def again() -> T:
+        rng.restore(before)
+        return work()
+
+    try:
+        return until_it_fits(again, reduce)
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+    raise NoRoom(no_room(shape))  # outside of `except`, so that it refers to none of the tensors
+
+
+def no_room(shape: Sequence[int]) -> str:
+    """Return the message for a step on pictures (B, 3, H, W) that does not fit."""
+    images, _, height, width = shape
     fewer = f"batch_size below {images}, " if images > 1 else ""
     return (
         f"memory ran out at size=[{width},{height}], in the smallest pieces that there are: "

@@ -17,10 +17,9 @@ from torch import Tensor
 from guided.diffusion.gradients import pulled_back
 from guided.diffusion.guidance_method import rms
 from guided.diffusion.known_pixels import KnownPixels
-from guided.diffusion.oom_retry import no_room
-from guided.errors import NoRoom
+from guided.diffusion.oom_retry import repeated
 from guided.interfaces import Guide, GuideGradient, Prediction, Request, State, Step, StepMeter
-from guided.oom import MemoryPolicy, out_of_memory, until_it_fits
+from guided.oom import MemoryPolicy
 from guided.rng import RandomStreams
 
 log = logging.getLogger(__name__)
@@ -116,7 +115,7 @@ class Optimisation:
         adam = AdamState.begin(begin(rng), self.average > 0)
         if saved is not None:
             adam = adam.restored(saved)
-            if adam.taken >= request.drawn:
+            if not 0 < adam.taken < request.drawn:
                 raise ValueError("the saved state is not of this request")
             rng.restore(saved["dice"])
             self.memory_policy.restore(saved)
@@ -167,23 +166,15 @@ class Optimisation:
     ) -> Gradient:
         """Return the gradient, computed again with less memory where it runs out; raise NoRoom
         where no less is possible."""
-        before = rng.state()
-
-        def work() -> Gradient:
-            rng.restore(before)
-            return self._gradient(values, guides, rng, progress)
 
         def reduce() -> str | None:
             return self.reduce() or self.memory_policy.offload_from(values.device)
 
-        try:
-            return until_it_fits(work, reduce)
-        except Exception as error:
-            if not out_of_memory(error):
-                raise
-            width, height = request.size
-            why = no_room(torch.empty((len(values), 3, height, width), device="meta"))
-        raise NoRoom(why)  # out here, so that it holds none of the tensors
+        width, height = request.size
+        return repeated(
+            lambda: self._gradient(values, guides, rng, progress),
+            *(rng, reduce, (len(values), 3, height, width)),
+        )
 
     def _gradient(
         self, values: Tensor, guides: Mapping[str, Guide], rng: RandomStreams, progress: float

@@ -98,6 +98,7 @@ def limited(
                 f"{NAME}={missing[0]}: there is no such file or folder; {NAME} is true, or the "
                 "files and folders that may be opened"
             )
+        places += [file for folder in places for file in weights_in(folder)]
         allowed = {absolute(Path(value)) for value in [*named, *places]}
         here, roots = Path.cwd(), list(folders)
         cards = [path for path in allowed if path.suffix.lower() in CARDS]
@@ -166,7 +167,17 @@ def paths_in(word: Typed) -> list[str]:
     values = items(word.text)
     if name == "image_prompt":  # photo.jpg:0.5
         values += [value.rpartition(":")[0] for value in values if ":" in value]
+    if name == "model":
+        values += [file for value in values if is_path(value) for file in weights_in(value)]
     return [value for value in values if name in PLACES or is_path(value)]
+
+
+def weights_in(name: str) -> list[str]:
+    """Return the files of weights in a folder in diffusers' format; none if it is no folder."""
+    folder = Path(os.path.expanduser(name))
+    if not os.path.isdir(folder):
+        return []
+    return [str(file) for part in ("*", "*/*") for file in folder.glob(f"{part}.safetensors")]
 
 
 def is_path(text: str) -> bool:

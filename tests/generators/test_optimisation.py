@@ -74,6 +74,14 @@ def test_a_state_needs_what_the_optimisation_keeps() -> None:
     assert AdamState.begin(torch.zeros(1, 2)).restored(plain).taken == 1
 
 
+@pytest.mark.parametrize("taken", [-1, 0, REQUEST.steps])
+def test_a_state_is_of_a_step_that_is_taken_and_not_the_last(taken: int) -> None:
+    first = next(optimisation().steps(REQUEST, guides(target()), begin, CPU))
+    saved = first.state | {"taken": torch.tensor(taken)}
+    with pytest.raises(ValueError, match="not of this request"):
+        next(optimisation().steps(REQUEST, guides(target()), begin, CPU, saved))
+
+
 def test_a_step_is_tried_again_with_less_memory_and_the_same_random_numbers(caplog) -> None:
     left = ["less=true"]
 

@@ -66,6 +66,27 @@ def test_what_the_command_names_is_opened(folder, own, words, allowed):
     assert locate("./clip") == Path("clip")  # without a record all is the user's
 
 
+@pytest.mark.parametrize(
+    ("own", "words", "allowed"),
+    [
+        ([], ["model=./net"], True),
+        (["trust=./net"], [], True),
+        ([], ["clip=[./net]"], False),
+        ([], ["folder=./net"], False),
+    ],
+)
+def test_weights_lie_in_the_folder_that_is_named(folder, own, words, allowed):
+    weights = folder / "net" / "unet" / "x.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"")
+    with limited(own=own, words=words):
+        if allowed:
+            assert locate(str(weights)) == weights
+            weights = folder / "own.safetensors"
+        with pytest.raises(BadInput, match="trust="):
+            locate(str(weights))
+
+
 def test_dots_do_not_lead_out_of_the_cache(folder, monkeypatch):
     monkeypatch.setenv("GUIDED_CACHE", str(folder / "cache"))
     with limited(), pytest.raises(BadInput, match="trust="):

@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from guided.diffusion.oom_retry import no_room
-from guided.errors import NoRoom
+from guided.diffusion.oom_retry import repeated
 from guided.generators.optimisation import Optimisation
 from guided.generators.stylegan.network import StyleGAN2
 from guided.interfaces import Guide, Request, State, Step, StepMeter
 from guided.memory.meta_copies import META, meta_copy
-from guided.oom import MemoryPolicy, out_of_memory, until_it_fits
+from guided.oom import MemoryPolicy
 from guided.rng import RandomStreams
 from guided.schedule import Schedule
 
@@ -132,19 +131,16 @@ class StyleganGenerator:
 
     def _loss(self, latents: Tensor, guides: Mapping[str, Guide], rng: RandomStreams) -> Tensor:
         """Return the sum of the guides' losses (B,) of latents (B, 1, width)."""
-        before = rng.state()
 
         def work() -> Tensor:
-            rng.restore(before)
             seen = (self._pictures(latents) + 1) / 2
             losses = [guide(seen, 0.0, rng).loss.detach() for guide in guides.values()]
             return sum(losses, torch.zeros(len(latents), device=self.device))
 
-        try:
-            return until_it_fits(work, lambda: self.memory_policy.offload_from(self.device))
-        except Exception as error:
-            if not out_of_memory(error):
-                raise
         side = self.network.config.image_size
-        # Out here, so that it holds none of the tensors.
-        raise NoRoom(no_room(torch.empty((len(latents), 3, side, side), device="meta")))
+        return repeated(
+            work,
+            rng,
+            lambda: self.memory_policy.offload_from(self.device),
+            (len(latents), 3, side, side),
+        )
