@@ -8,16 +8,17 @@ https://arxiv.org/abs/2406.06525), which differ in the names of the same layers.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from guided.errors import BadInput, check_number, shown
 from guided.models.cards import GeneratorCard, Recommended, locate
 from guided.models.weights_file import count_layers, find_prefix, readable
 
 ANCHOR = "quantize.embedding.weight"  # every such network has it
+MIDDLE = "decoder.mid.0.norm1.weight"  # by LlamaGen's names
+CONDITION = "cond_stage_model."  # of a transformer: a network of its own, of other pictures
 UNUSED = re.compile(r"loss\.|quantize\.codebook_used$")  # of their training
 # Parts of the names of taming-transformers, and what LlamaGen calls them.
 RENAMED = (
@@ -96,24 +97,27 @@ def renamed(key: str, last: int) -> str:
     return key
 
 
-def own_names(keys: Mapping[str, Any]) -> dict[str, str]:
-    """Return LlamaGen's name of each tensor of a network in either format, less those of its
-    training."""
-    last = max((int(found[1]) for key in keys if (found := UP.match(key))), default=0)
-    return {key: renamed(key, last) for key in keys if not UNUSED.match(key)}
+def names_of(keys: Iterable[str]) -> dict[str, str]:
+    """Return the names in a file of either format by LlamaGen's, less those of the training; empty
+    if it holds no such network."""
+    names = [key for key in keys if CONDITION not in key]
+    prefix = find_prefix(names, ANCHOR)
+    if prefix is None or f"{prefix}decoder.conv_in.weight" not in names:
+        return {}
+    inner = [key.removeprefix(prefix) for key in names if key.startswith(prefix)]
+    last = max((int(found[1]) for key in inner if (found := UP.match(key))), default=0)
+    return {renamed(key, last): prefix + key for key in inner if not UNUSED.match(key)}
 
 
 def recognised(path: Path, tensors: Mapping[str, tuple[int, ...]]) -> CodesCard | None:
     """Return a card of the network in a file with these shapes; None if it is of another kind.
     BadInput if it is such a network, and cannot be read."""
-    prefix = find_prefix(tensors, ANCHOR)
-    if prefix is None or f"{prefix}decoder.conv_in.weight" not in tensors:
+    names = names_of(tensors)
+    if not names:
         return None
-    inner = {key.removeprefix(prefix): s for key, s in tensors.items() if key.startswith(prefix)}
-    names = own_names(inner)
     with readable("VQGAN", path):
-        config = config_of({names[key]: shape for key, shape in inner.items() if key in names})
-    config.normalised = "decoder.mid.0.norm1.weight" in inner  # LlamaGen's are
+        config = config_of({ours: tensors[theirs] for ours, theirs in names.items()})
+    config.normalised = names.get(MIDDLE, "").endswith(MIDDLE)  # LlamaGen's are
     return CodesCard(
         name=path.stem, file=str(path.absolute()), vq=config, recommended=Recommended()
     )

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from guided.generators.codes.card import ANCHOR, CodesCard, VQConfig, own_names
+from guided.generators.codes.card import CodesCard, VQConfig, names_of
 from guided.models.load import check
-from guided.models.weights import read, unwrapped
+from guided.models.weights import read
 
 GROUPS, EPSILON = 32, 1e-6  # of normalisations
 
@@ -217,9 +217,8 @@ def load(card: CodesCard, device: torch.device, dtype: torch.dtype) -> Autoencod
     path = card.path()
     with torch.device("meta"):
         network = Autoencoder(card.vq)
-    found = unwrapped(read(path), ANCHOR)
-    names = own_names(found)
-    tensors = {names[key]: tensor.float() for key, tensor in found.items() if key in names}
+    held = read(path)
+    tensors = {ours: held[theirs].float() for ours, theirs in names_of(held).items()}
     check(network.state_dict(), tensors, path)
     network.load_state_dict(tensors, strict=True, assign=True)
     network.to(dtype).quantize.to(torch.promote_types(dtype, torch.float32))

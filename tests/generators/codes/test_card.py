@@ -37,6 +37,14 @@ def test_a_published_network_is_recognised_as_its_card_says(name: str, prefix: s
     assert (sizes.step, sizes.default) == (8 if name == "llamagen_vq8" else 16, (256, 256))
 
 
+def test_of_a_transformer_s_file_the_network_of_its_pictures_is_taken() -> None:
+    pictures, maps = PUBLISHED["vqgan_imagenet_1024"], tensors("taming", 512, 256)
+    shapes = {f"state_dict.cond_stage_model.{key}": shape for key, shape in maps.items()}
+    shapes |= {f"state_dict.first_stage_model.{key}": shape for key, shape in pictures.items()}
+    found = recognised(Path("x.ckpt"), shapes)
+    assert found is not None and found.vq == CARDS["vqgan_imagenet_1024"].vq
+
+
 def test_networks_of_other_kinds_are_left_to_others() -> None:
     assert recognised(Path("x.pt"), {"time_embed.0.weight": (4, 1)}) is None
     assert recognised(Path("x.pt"), {"quantize.embedding.weight": (4, 1)}) is None
