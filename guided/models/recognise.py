@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from guided.diffusion.unet_config import UNetConfig
+from guided.diffusion.unet_config import UNetConfig, tidy
 from guided.errors import BadInput, shown
 from guided.models.cards import ModelCard
 from guided.models.weights_file import (
@@ -216,11 +216,6 @@ def grows(tensors: Shapes, i: int) -> bool:
 def is_res_block(tensors: Shapes, i: int) -> bool:
     """Return whether that layer is a residual block."""
     return any(f"output_blocks.{i}.{layer}.in_layers.2.weight" in tensors for layer in (1, 2))
-
-
-def tidy(mult: float) -> float:
-    """Return a whole number as int."""
-    return int(mult) if mult == int(mult) else mult
 
 
 def looks(unet: UNetConfig) -> tuple[Any, ...]:

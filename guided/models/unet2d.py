@@ -13,11 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from guided.diffusion.unet_config import UNetConfig
+from guided.diffusion.unet_config import UNetConfig, tidy
 from guided.errors import shown
 from guided.models.cards import ModelCard
 from guided.models.clip_config import read_json
-from guided.models.recognise import tidy
 from guided.models.weights_file import count_layers, readable
 
 if TYPE_CHECKING:
