@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from guided.batch.passes import passes, repeats
+from guided.batch.passes import repeats, total
 from guided.batch.throughput import duration
 from guided.config.plan import Plan
 from guided.pipeline import Pipeline
@@ -40,7 +40,7 @@ class Estimate:
 
     def time(self, plans: Sequence[Plan]) -> float:
         """Return the seconds that all pictures of the plans take."""
-        return sum(self.of_pass(plan) * plan.count * passes(plan) for plan in plans)
+        return sum(self.of_pass(plan) * total(plan) for plan in plans)
 
     def of_pass(self, plan: Plan) -> float:
         """Return the seconds that one evaluation of the networks takes for a picture."""

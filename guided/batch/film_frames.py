@@ -18,7 +18,7 @@ from PIL import Image
 
 from guided.animation.film import FPS, Begun, Film
 from guided.animation.settings import Animation
-from guided.canvas.init import round_down
+from guided.batch.passes import steps_skipped
 from guided.canvas.mask import Mask
 from guided.config.plan import Plan
 from guided.config.schema import build
@@ -117,13 +117,6 @@ def begun_with(plan: Plan, film: Film, begun: Begun, frame: int) -> Plan:
         node = OmegaConf.create({"_target_": "guide/likeness", "scale": scale})
         guides = guides | {"likeness": build(node, "animate.likeness")}
     return replace(plan, init=Warped(begun.image), skip=skip, mask=mask, guides=guides)
-
-
-def steps_skipped(plan: Plan, film: Film, frame: int, uncovers: bool) -> int:
-    """Return how many steps a frame leaves out, which has something uncovered or not."""
-    if film.settings.border == "draw" and uncovers:
-        return 0
-    return min(plan.steps - 1, round_down((1 - film.value("strength", frame)) * plan.steps))
 
 
 def write_missing(folder: Path) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from guided.batch.film_frames import steps_skipped
-from guided.batch.passes import passes
+from guided.batch.passes import total
 from guided.batch.throughput import duration
 from guided.config.plan import Plan
 from guided.console import tell
@@ -24,20 +22,10 @@ def write(
     returns how long one evaluation of the networks takes; None if that is unknown."""
     assert plan.film is not None
     seconds = None if plan.missing() else seconds_of_pass(plan)
-    time = "for an unknown time" if seconds is None else f"about {duration(seconds * work(plan))}"
-    about = {"title": title, "time": f"{work(plan)} steps, {time}"}
+    steps = total(plan)
+    time = "for an unknown time" if seconds is None else f"about {duration(seconds * steps)}"
+    about = {"title": title, "time": f"{steps} steps, {time}"}
     files.make_root(root)
     folder = new_folder(root, title, datetime.now())
     tell(f"preview: {preview.write(folder, plan.film, about)}")
     return folder
-
-
-def work(plan: Plan) -> int:
-    """Return how often the networks are evaluated for all frames."""
-    film = plan.film
-    assert film is not None
-    later = [frame for frame in film.drawn if frame]
-    skips = [steps_skipped(plan, film, frame, film.uncovers(frame)) for frame in later]
-    first = passes(plan) if 0 in film.drawn else 0
-    counts = {skip: passes(replace(plan, skip=skip)) for skip in set(skips)}
-    return first + sum(counts[skip] for skip in skips)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from guided.batch.passes import passes, shares
+from guided.batch.passes import passes, shares, total
 from guided.config.composition import compose
 from guided.config.plan import Plan
 
@@ -34,3 +34,16 @@ def test_the_work_of_steps_is_in_proportion_to_their_passes():
     )
     found = shares(plan(*words, "skip=4"))
     assert found == pytest.approx([k / 19 for k in range(4, 20)])
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["count=3"], 3 * 20),
+        (["animate=2d", "frames=5", "animate.zoom=1.1"], 20 + 4 * 10),
+        (["animate=2d", "frames=5", "animate.zoom=0.9"], 5 * 20),  # the border is drawn in full
+        (["animate=2d", "frames=3", "animate.strength='1: (0.25), 2: (1)'"], 20 + 5 + 20),
+    ],
+)
+def test_all_pictures_have_the_passes_of_each(words, expected):
+    assert total(plan("steps=20", "sampler.recurrence=1", *words)) == expected
