@@ -1,8 +1,7 @@
 """Depth: how far from the camera each pixel of a frame is.
 
-Maps are of inverse depth, as depth networks and most programs make them: white is near. They are
-spread between `near` and `far` by their own extremes, averaged over the frames so far, because
-extremes of each frame alone flicker.
+Maps are of inverse depth, as depth networks and most programs make them: white is `near`, black
+is `far`, in every frame alike, because extremes of each frame alone flicker.
 """
 
 from __future__ import annotations

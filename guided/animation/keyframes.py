@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from guided.animation import expressions
 from guided.animation.expressions import Expression
@@ -23,6 +23,7 @@ from guided.errors import check_number, is_number, not_one_of, range_text, shown
 LINEAR, CUBIC, HOLD = WAYS = ("linear", "cubic", "hold")
 LONGEST, MOST = 20_000, 500  # characters of a text, and key frames
 SECONDS = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*s(?:ec(?:onds?)?)?")
+Value = TypeVar("Value")
 EXAMPLE = '"0: (0), 30: (15)"'
 
 
@@ -85,18 +86,7 @@ class Track:
     @classmethod
     def of(cls, keys: KeyFrames, film: Timing, loop: bool) -> Track:
         """Return the track of key frames; see KeyFrames.track."""
-        placed = sorted(
-            ((position(keys.name, key, film), value) for key, value in keys.keys),
-            key=lambda pair: pair[0],
-        )
-        for (before, _), (after, _) in pairwise(placed):
-            if before == after:
-                raise ValueError(f"{keys.name}: two key frames are at frame {before:g}")
-        if loop and len(placed) > 1:
-            start, value = placed[0]
-            placed.append((start + film.frames, value))
-        starts = tuple(start for start, _ in placed)
-        values = tuple(value for _, value in placed)
+        starts, values = in_order(keys.name, keys.keys, film, loop)
         slopes: list[float] = []
         if keys.way == CUBIC:
             held = cls(keys, film, starts, values, ())
@@ -188,6 +178,28 @@ def one_sided(step: float, next_step: float, rise: float, next_rise: float) -> f
     if slope * rise <= 0:
         return 0.0
     return 3 * rise if rise * next_rise <= 0 and abs(slope) > 3 * abs(rise) else slope
+
+
+def in_order(
+    name: str, keys: Iterable[tuple[str, Value]], film: Timing, loop: bool
+) -> tuple[tuple[float, ...], tuple[Value, ...]]:
+    """Return the frames of keys, rising, and their values. With `loop`, the first is there again
+    where the film begins anew. Raise ValueError if two are at one frame, or with `loop` more than
+    the film's length apart."""
+    found = sorted(
+        ((position(name, key, film), value) for key, value in keys), key=lambda pair: pair[0]
+    )
+    for (before, _), (after, _) in pairwise(found):
+        if before == after:
+            raise ValueError(f"{name}: two key frames are at frame {before:g}")
+    if loop and len(found) > 1:
+        (first, value), last = found[0], found[-1][0]
+        if last >= first + film.frames:
+            raise ValueError(
+                f"{name}: the key frame at {last:g} is not within a loop of {film.frames} frames"
+            )
+        found.append((first + film.frames, value))
+    return tuple(start for start, _ in found), tuple(value for _, value in found)
 
 
 def position(name: str, key: str, film: Timing) -> float:

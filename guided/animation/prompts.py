@@ -1,7 +1,7 @@
 """Prompts by key frame, {0: a castle, 60: a forest}, that lead over from one to the next.
 
 Between two key frames the weights of the first fall and those of the second rise, linearly;
-{hold: {...}} changes at once. Imports no torch.
+{hold: {...}} changes them at once, {cubic: {...}} smoothly. Imports no torch.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
-from guided.animation.keyframes import HOLD, WAYS, Timing, position
+from guided.animation.keyframes import HOLD, WAYS, Timing, in_order
 from guided.errors import BadInput, not_one_of, shown
 from guided.prompts import prompt as prompts
 from guided.prompts.lists import read as read_list
@@ -29,9 +28,12 @@ class PromptTrack:
     starts: tuple[float, ...]
     prompts: tuple[tuple[Prompt, ...], ...]
     way: str = "linear"
+    period: int = 0  # frames after which a loop begins anew; 0: it is none
 
     def at(self, frame: float) -> list[Prompt]:
         """Return the prompts of a frame, with their weights there."""
+        if frame < self.starts[0]:
+            frame += self.period
         last = max(0, bisect_right(self.starts, frame) - 1)
         if frame <= self.starts[last] or last + 1 == len(self.starts) or self.way == HOLD:
             return list(self.prompts[last])
@@ -77,21 +79,10 @@ def read_prompts(value: Any, timing: Timing, loop: bool) -> PromptTrack | None:
     if not isinstance(value, dict) or not value or len(value) > MOST:
         raise BadInput(f"animate.prompts={shown(value)} must be prompts by frame, as {EXAMPLE}")
     try:
-        placed = sorted(
-            (
-                (position("prompts", str(key), timing), tuple(prompts.parse(inside)))
-                for key, inside in value.items()
-            ),
-            key=lambda pair: pair[0],
-        )
+        keys = [(str(key), tuple(prompts.parse(inside))) for key, inside in value.items()]
+        starts, found = in_order("prompts", keys, timing, loop)
     except BadInput:
         raise
     except ValueError as error:
         raise BadInput(f"animate.{error}") from error
-    for (before, _), (after, _) in pairwise(placed):
-        if before == after:
-            raise BadInput(f"animate.prompts: two key frames are at frame {before:g}")
-    if loop and len(placed) > 1:
-        placed.append((placed[0][0] + timing.frames, placed[0][1]))
-    starts, found = zip(*placed, strict=True)
-    return PromptTrack(starts, found, way)
+    return PromptTrack(starts, found, way, timing.frames if loop else 0)

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from guided.animation.camera import OUTSIDE, Matrix, Move
 
-BORDERS = ("draw", "wrap", "mirror", "border")
 MARGIN = 4  # pixels around a picture that is wrapped, for bicubic sampling
 SAME = 0.05  # relative difference of depths that are of one surface
 REFINED = 3  # times that the depth of the new view is corrected

@@ -88,6 +88,12 @@ def test_a_loop_leads_back_to_its_first_value(way):
     assert (abs(before - after) < 1e-6) is (way == "cubic")  # cubic has one slope there
 
 
+@pytest.mark.parametrize("last", [40, 50])
+def test_a_loop_has_no_key_frame_beyond_its_end(last):
+    with pytest.raises(ValueError, match=f"x: the key frame at {last} is not within a loop of 40"):
+        read("x", f"0: (1), {last}: (3)").track(Timing(frames=40, fps=10), loop=True)
+
+
 def test_one_value_is_a_constant():
     assert read("x", 3).constant == 3
     assert read("x", "0: (2*pi)").constant == pytest.approx(2 * math.pi)

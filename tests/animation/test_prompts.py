@@ -45,6 +45,7 @@ def test_keys_may_be_times_and_several_prompts_go_together():
 def test_a_loop_leads_back_to_the_first_prompts():
     assert weights({0: "a", 50: "b"}, 75, loop=True) == {"a": 0.5, "b": 0.5}
     assert weights({0: "a", 50: "b"}, 75) == {"b": 1}
+    assert weights({25: "a", 75: "b"}, 0, loop=True) == {"a": 0.5, "b": 0.5}
 
 
 def test_weights_that_vary_over_a_picture_are_scaled():
