@@ -18,7 +18,7 @@ from guided.animation.keyframes import Timing, Track
 from guided.animation.prompts import PromptTrack, read_prompts
 from guided.animation.settings import CAMERA, FASTEST, VARYING, Animation
 from guided.animation.video import Video, open_video
-from guided.errors import BadInput, check_number
+from guided.errors import BadInput, check_number, shown
 from guided.images import check_picture, tensor
 from guided.prompts.prompt import Prompt
 
@@ -62,6 +62,8 @@ class Film:
 
     def seeded(self, seed: int) -> Film:
         """Return the film with another seed."""
+        if seed == self.timing.seed:
+            return self
         timing = replace(self.timing, seed=seed)
         return replace(self, timing=timing, tracks=tracks(self.settings, timing))
 
@@ -120,6 +122,14 @@ class Film:
         outside = (before[:, 2] <= 0) | ((places < -OUTSIDE) | (places > limits)).any(1)
         return bool(outside.any())
 
+    @property
+    def keeps_edges(self) -> bool:
+        """Return whether opposite edges that meet still meet after every move."""
+        moves = [self.move(frame) for frame in self.drawn if frame]
+        if self.settings.border == "wrap":
+            moves = [replace(move, translation_x=0, translation_y=0) for move in moves]
+        return self.settings.mode == "2d" and all(move.still for move in moves)
+
     def mapped(self, move: Move) -> Matrix:
         """Return the map (3, 3) of pixels that a move is, if all is in one plane."""
         size = self.timing.size
@@ -176,11 +186,11 @@ def read_film(
         return None
     video = None if settings.video is None else open_video(settings.video, fps)
     fps = (FPS if video is None else video.fps) if fps is None else fps
-    if frames is None:
-        frames = FRAMES if video is None else min(MOST, max(1, round(video.seconds * fps)))
     try:
-        check_number("frames", frames, 1, MOST, whole=True)
         check_number("fps", fps, 0.1, min(FASTEST[one] for one in settings.formats))
+        if frames is None:
+            frames = FRAMES if video is None else frames_of(video)
+        check_number("frames", frames, 1, MOST, whole=True)
         check_frame(settings, frames)
     except ValueError as error:
         raise BadInput(str(error)) from error
@@ -193,6 +203,16 @@ def read_film(
         raise
     except ValueError as error:
         raise BadInput(f"animate.{error}") from error
+
+
+def frames_of(video: Video) -> int:
+    """Return the number of a film's frames as long as its video. Raise BadInput if that does not
+    say how long it is."""
+    if not video.seconds:
+        raise BadInput(
+            f"animate.video={shown(video.path)} does not say how long it is: frames=48, say"
+        )
+    return min(MOST, max(1, round(video.seconds * video.fps)))
 
 
 def check_frame(settings: Animation, frames: int) -> None:

@@ -135,7 +135,7 @@ class Animation:
         if self.format == "auto":
             return ["mp4" if has_av else "webp"]
         formats = self.format if isinstance(self.format, list) else [self.format]
-        for one in formats:
+        for one in formats or [formats]:
             if one not in FORMATS:
                 raise ValueError(not_one_of("format", one, FORMATS))
         if "mp4" in formats and not has_av:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageOps
@@ -18,6 +19,9 @@ from guided.errors import BadInput, shown
 from guided.untrusted.typed_paths import absence, expand, similar
 
 LARGEST = 8192  # pixels a side
+# Containers that hold their pictures themselves; FFmpeg's playlists and scripts open other files.
+CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif,apng,mjpeg,h264,hevc,ivf,mxf"
+OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
 Later = Iterator[tuple[float, Image.Image]]
 
 
@@ -28,7 +32,7 @@ class Video:
     path: str  # as typed
     fps: float  # of the film
     own_fps: float  # of the video
-    seconds: float
+    seconds: float  # 0 if it does not say
     at: int = -1  # the frame of the film that was read last
     last: Image.Image | None = None
     following: tuple[float, Image.Image] | None = None  # the picture behind it, and its time
@@ -54,7 +58,7 @@ def decoded(path: str) -> Later:
     import av
 
     try:
-        with av.open(str(expand("animate.video", path))) as container:
+        with opened(expand("animate.video", path)) as container:
             start = None
             for frame in container.decode(video=0):
                 time = float(frame.time or 0.0)
@@ -72,7 +76,7 @@ def open_video(path: str, fps: float | None) -> Video:
         raise BadInput(f"animate.video={shown(path)}: the file {absence(place)}{similar(place)}")
     if find_spec("av") is None:
         raise BadInput("animate=video needs PyAV, which is not here: pip install av")
-    own, seconds = described(path, str(place))
+    own, seconds = described(path, place)
     for _ in islice(decoded(path), 1):
         break
     else:
@@ -80,12 +84,19 @@ def open_video(path: str, fps: float | None) -> Video:
     return Video(path, own if fps is None else fps, own, seconds)
 
 
-def described(path: str, place: str) -> tuple[float, float]:
-    """Return frames per second and seconds of a video."""
+def opened(place: Path) -> Any:
+    """Return the open container of a video."""
+    import av
+
+    return av.open(str(place.absolute()), options=OPTIONS)  # "concat:..." would be a protocol
+
+
+def described(path: str, place: Path) -> tuple[float, float]:
+    """Return frames per second and seconds of a video; 0 if it does not say how long it is."""
     import av
 
     try:
-        with av.open(place) as container:
+        with opened(place) as container:
             stream: Any = next(iter(container.streams.video), None)
             if stream is None:
                 raise BadInput(f"animate.video={shown(path)} has no pictures, but sound")

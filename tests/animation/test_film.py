@@ -145,3 +145,11 @@ def test_frames_without_a_film_are_refused():
     assert read_film(None, None, None, 0, SIZE) is None
     with pytest.raises(BadInput, match="frames=9 needs a film: animate=2d"):
         read_film(None, 9, None, 0, SIZE)
+
+
+def test_edges_that_meet_do_so_after_shifts_that_wrap():
+    assert film(translation_x="t", border="wrap").keeps_edges
+    assert film(border="draw").keeps_edges
+    assert not film(translation_x=1, border="mirror").keeps_edges
+    assert not film(angle="0: (0), 9: (1)", border="wrap").keeps_edges
+    assert not film(mode="3d", border="wrap").keeps_edges

@@ -57,6 +57,15 @@ def test_the_videos_own_speed_and_length_are_known(video):
     assert (opened.fps, opened.seconds) == (6, pytest.approx(1, abs=0.05))
 
 
+def test_a_list_of_other_files_is_no_video(video):
+    script = video.with_name("script.mp4")
+    script.write_text(f"ffconcat version 1.0\nfile {video.name}\n")
+    with av.open(str(script)) as container:  # FFmpeg opens the other file
+        assert container.streams.video
+    with pytest.raises(BadInput, match="is no video that can be read"):
+        open_video(str(script), None)
+
+
 def test_what_is_no_video_is_refused_in_one_line(tmp_path):
     with pytest.raises(BadInput, match="the file"):
         open_video(str(tmp_path / "missing.mp4"), None)
