@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 from PIL import Image
 
-from guided.animation.film import FPS, Begun, Film
-from guided.animation.settings import Animation
+from guided.animation.film import Begun, Film
 from guided.batch.passes import steps_skipped
 from guided.canvas.mask import Mask
 from guided.config.plan import Plan
 from guided.config.schema import build
 from guided.errors import BadInput, is_number
-from guided.images import open_picture, tensor
+from guided.images import open_picture, sharpened, tensor
+from guided.images import picture as as_picture
+from guided.interfaces import Enlarge, Output
 from guided.outputs.film import Film as Encoder
 from guided.outputs.still import Still
 from guided.runs import files, layout, record
@@ -37,8 +38,7 @@ FACTS = ("frame", "before", "colors")  # of a frame's record, in the settings of
 
 @dataclass(frozen=True)
 class DrawnFrame:
-    """A frame to draw: its plan, the settings that its picture records, its noise's seed, and that
-    of the film."""
+    """A frame to draw: its plan, the settings that its picture records, and its noise's seed."""
 
     plan: Plan
     settings: dict[str, Any]
@@ -61,10 +61,10 @@ def frame_of(plan: Plan, settings: dict[str, Any], folder: Path, picture: Pictur
     the frame before is not there."""
     assert plan.film is not None
     assert picture.frame is not None
-    film, frame = plan.film.seeded(picture.seed), picture.frame
-    plan = replace(plan, prompts=film.prompts_at(frame), film=film)
+    film, frame = plan.film, picture.frame
+    plan = replace(plan, prompts=film.prompts_at(frame), outputs=frame_outputs(plan))
     plan = replace(plan, drawn=[asked.text for asked in plan.decided(picture.seed)])
-    facts: dict[str, Any] = {"frame": frame}
+    facts: dict[str, Any] = dict.fromkeys(FACTS) | {"frame": frame}
     if frame:
         before = path_before(film, folder, picture)
         begun = begin(film, before, frame)
@@ -75,9 +75,17 @@ def frame_of(plan: Plan, settings: dict[str, Any], folder: Path, picture: Pictur
     return DrawnFrame(plan, settings, film.seed_of(frame))
 
 
+def frame_outputs(plan: Plan) -> dict[str, Output]:
+    """Return the outputs of a frame, whose picture is as large as it is drawn: the next one begins
+    with it."""
+    still = plan.outputs["still"]
+    assert isinstance(still, Still)
+    return plan.outputs | {"still": replace(still, enlarge=1, sharpen=0)}
+
+
 def path_before(film: Film, folder: Path, picture: Picture) -> Path:
     """Return the picture of the frame before. Raise BadInput if it is not there."""
-    if film.settings.before is not None:
+    if film.settings.frame is not None and film.settings.before is not None:
         return Path(film.settings.before)
     name = layout.find_image(folder, picture.number - 1)
     if name is None:
@@ -119,61 +127,58 @@ def begun_with(plan: Plan, film: Film, begun: Begun, frame: int) -> Plan:
     return replace(plan, init=Warped(begun.image), skip=skip, mask=mask, guides=guides)
 
 
-def write_missing(folder: Path) -> None:
-    """Write the films whose frames are all there and whose files are not, because the worker was
-    stopped in between."""
+def complete(folder: Path) -> list[list[Picture]]:
+    """Return the films of several frames that are all drawn."""
     films: dict[int, list[Picture]] = {}
     for picture in Manifest.read(folder).pictures:
         if picture.frame is not None:
             films.setdefault(picture.group, []).append(picture)
-    for group in films.values():
-        if all(picture.state == DONE for picture in group):
-            write_film(folder, group)
+    groups = [group for group in films.values() if len(group) > 1]
+    return [group for group in groups if all(picture.state == DONE for picture in group)]
 
 
-def write_film(folder: Path, group: Sequence[Picture]) -> None:
-    """Write the files of a film of several frames, unless they are there or a frame is missing."""
+def missing(plan: Plan, folder: Path, group: Sequence[Picture]) -> dict[str, Path]:
+    """Return the files of a film that are not there, by their formats; none if there is one frame
+    alone."""
+    assert plan.film is not None
+    formats = plan.film.settings.formats if len(group) > 1 else []
+    paths = {format: folder / layout.film_name(group[0].number, format) for format in formats}
+    return {format: path for format, path in paths.items() if not path.exists()}
+
+
+def write_film(plan: Plan, folder: Path, group: Sequence[Picture], enlarge: Enlarge) -> None:
+    """Write the files of a film that are missing, unless a frame is missing too."""
+    film, still = plan.film, plan.outputs["still"]
+    assert film is not None and isinstance(still, Still)
     names = [layout.find_image(folder, picture.number) for picture in group]
-    paths = [folder / name for name in names if name]
-    if len(group) < 2 or len(paths) < len(group):
+    paths, targets = [folder / name for name in names if name], missing(plan, folder, group)
+    if not targets or len(paths) < len(group):
         return
-    settings = record.read(paths[0])
+    settings = film_settings(record.read(paths[0]))
+    with TemporaryDirectory() as place:
+        copies = [Path(place) / f"{number:06d}.png" for number in range(len(paths))]
+        for path, copy in zip(paths, copies, strict=True):
+            size = write_copy(path, copy, still, enlarge)
+        texts = record.texts(settings, size, film.timing.size)
+        for format, target in targets.items():
+            encoder = Encoder(format, film.timing.fps, 0.0, film.settings.quality)
+            files.write(target, encoder.encode(copies, texts))
+
+
+def film_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a film, given those that its first frame records."""
     animate = settings.get("animate")
-    if not isinstance(animate, dict):
-        return
-    chosen = {name: animate[name] for name in ("format", "quality") if name in animate}
-    animation = Animation(**chosen)
-    settings |= {"animate": {**animate, **dict.fromkeys(FACTS)}}
-    for format in animation.formats:
-        path = folder / layout.film_name(group[0].number, format)
-        if not path.exists():
-            encoder = Encoder(format, fps_of(settings), 0.0, animation.quality)
-            with TemporaryDirectory() as place:
-                sources, drawn, size = copied(paths, Path(place), settings)
-                data = encoder.encode(sources, record.texts(settings, size, drawn))
-            files.write(path, data)
+    animate = {**animate, **dict.fromkeys(FACTS)} if isinstance(animate, dict) else animate
+    keyed = isinstance(animate, dict) and animate.get("prompts") is not None
+    return settings | {"animate": animate} | ({"drawn": None} if keyed else {})
 
 
-def fps_of(settings: dict[str, Any]) -> float:
-    """Return the frames per second of recorded settings."""
-    fps = settings.get("fps")
-    return float(fps) if isinstance(fps, int | float) else FPS
-
-
-def copied(
-    paths: Sequence[Path], place: Path, settings: dict[str, Any]
-) -> tuple[list[Path], tuple[int, int], tuple[int, int]]:
-    """Write copies of the frames into a folder, as much larger as the settings make pictures, and
-    return their paths, the frames' size (width, height) and the copies'."""
-    output = settings.get("output")
-    still = output.get("still") if isinstance(output, dict) else None
-    enlarge = still.get("enlarge", 1) if isinstance(still, dict) else 1
-    found, drawn, size = [], (0, 0), (0, 0)
-    for number, path in enumerate(paths):
-        picture = open_picture("animate", str(path))
-        drawn, times = picture.size, Still(enlarge=enlarge).times(picture.size)
-        size = (picture.width * times, picture.height * times)
-        picture = picture.resize(size, Image.Resampling.BICUBIC)
-        found.append(place / f"{number:06d}.png")
-        picture.save(found[-1], "PNG", compress_level=1)
-    return found, drawn, size
+def write_copy(path: Path, copy: Path, still: Still, enlarge: Enlarge) -> tuple[int, int]:
+    """Write a frame as it is in the film, enlarged and sharpened, and return its size."""
+    frame = open_picture("animate", str(path))
+    if (times := still.times(frame.size)) > 1:
+        frame = as_picture(enlarge(tensor(frame), times))
+    if still.sharpen:
+        frame = sharpened(frame, still.sharpen)
+    frame.save(copy, "PNG", compress_level=1)
+    return frame.size

@@ -12,7 +12,7 @@ import traceback
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guided.batch import film_frames
 from guided.batch.interrupts import Interrupts
@@ -38,6 +38,9 @@ from guided.pipeline import Pipeline
 from guided.runs import files, layout, record
 from guided.runs.checkpoint import CheckpointWriter
 from guided.runs.manifest import RUNNING, Manifest, Picture
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +68,7 @@ def work(session: WorkerSession, debug: bool = False) -> None:
 
 def work_on(session: WorkerSession, claim: Claim, interrupts: Interrupts, debug: bool) -> None:
     session.count()
-    film_frames.write_missing(session.folder)
+    session.write_missing_films()
     while group := claim.next_group():
         mine = [p.number for p in group if p.state == RUNNING and p.worker == claim.name]
         try:
@@ -118,16 +121,39 @@ class WorkerSession:
         planned, pipeline = self.open(group[0].row)
         plan, mine = planned.plan, self.unsaved(mine, claim, planned.plan.keep)
         settings = planned.settings | pipeline.resolved
-        if plan.film is None and mine:
-            self.draw_together(plan, settings, group, mine, claim, interrupts)
-        for picture in group if plan.film is not None else ():
+        if plan.film is None:
+            if mine:
+                self.draw_together(plan, settings, group, mine, claim, interrupts)
+            return
+        plan = replace(plan, film=plan.film.seeded(group[0].seed))
+        for picture in group:
             if picture.number in mine:
                 frame = film_frames.frame_of(plan, settings, self.folder, picture)
                 seeded = replace(picture, seed=frame.seed)
                 own = [picture.number]
                 self.draw_together(frame.plan, frame.settings, [seeded], own, claim, interrupts)
-        if plan.film is not None:
-            film_frames.write_film(self.folder, group)
+        self.write_film(plan, group, pipeline)
+
+    def write_film(self, plan: Plan, group: list[Picture], pipeline: Pipeline) -> None:
+        """Write the files of a film that are missing, enlarged as finished pictures are."""
+        enlarge = enlarging(pipeline.enlarger, plan.rings)
+
+        def enlarged(image: Tensor, times: int) -> Tensor:
+            return enlarge(image.to(pipeline.device), times)
+
+        film_frames.write_film(plan, self.folder, group, enlarged)
+
+    def write_missing_films(self) -> None:
+        """Write the films whose frames are all there and whose files are not, because the worker
+        was stopped in between."""
+        for group in film_frames.complete(self.folder):
+            try:
+                plan = self.read(group[0].row).plan
+                if film_frames.missing(plan, self.folder, group):
+                    self.write_film(plan, group, self.open(group[0].row)[1])
+            except Exception as error:
+                log.warning("film %d is not written: %s", group[0].number, say(error))
+                self.recover(error)
 
     def draw_together(
         self,
@@ -205,6 +231,15 @@ class WorkerSession:
     def open(self, row: int) -> tuple[PlannedRow, Pipeline]:
         """Return the plan of a row and its loaded models. Both are reused if the previous row was
         the same, and single models if it had them too."""
+        planned = self.read(row)
+        if self.pipeline is None:
+            self.pipeline = Pipeline.open(planned.plan, self.loaded, self.cores)
+            if self.alone and self.pipeline.memory_report:
+                tell(self.pipeline.memory_report)
+        return planned, self.pipeline
+
+    def read(self, row: int) -> PlannedRow:
+        """Return the plan of a row, which is reused if the previous row was the same."""
         if row != self.row:
             self.row = self.pipeline = None
             manifest = Manifest.read(self.folder)
@@ -216,11 +251,7 @@ class WorkerSession:
             self.cores = None if cores is None else check_threads(cores)
             self.row = row
         assert self.planned is not None
-        if self.pipeline is None:
-            self.pipeline = Pipeline.open(self.planned.plan, self.loaded, self.cores)
-            if self.alone and self.pipeline.memory_report:
-                tell(self.pipeline.memory_report)
-        return self.planned, self.pipeline
+        return self.planned
 
     def unsaved(self, mine: list[int], claim: Claim, keep: int | None) -> list[int]:
         """Return the numbers without a saved picture. A worker that was killed between saving a

@@ -184,8 +184,9 @@ class Plan:
         animation = build(cfg.animate, "animate") if cfg.animate else None
         keyed = animation is not None and animation.prompts is not None
         prompts: list[Prompt] = []
-        if not keyed or cfg.prompt is not None:
-            prompts = region_prompts.parse(*(plain(cfg[name]) for name in names))
+        if not keyed or any(cfg[name] for name in names):
+            values = [plain(cfg[name]) for name in names]
+            prompts = region_prompts.parse(*values, needed=not keyed)
         size = plain(cfg.size)
         if size is None and cfg.layout is not None and model.draws_one_object:
             count = sum(one.region is not None for one in prompts)
@@ -295,19 +296,31 @@ class Plan:
         alone = ("count", "batch_size", "keep", "mask", "outpaint", "restore", "keep_composition")
         usual = Config()
         for name in (*alone, "upscale"):
-            value = plain(cfg[name])
-            if value != (vars(usual.mask) if name == "mask" else getattr(usual, name)):
-                raise BadInput(f"{name}={shown(value)} does not go with animate: {name}=null")
-        if film.settings.border == "draw" and not self.generator.masks:
+            value, own = plain(cfg[name]), getattr(usual, name)
+            if value != (vars(own) if name == "mask" else own):
+                only = own if name in ("count", "batch_size") else "null"
+                raise BadInput(f"{name}={shown(value)} does not go with animate: {name}={only}")
+        if not self.generator.starts_from_init:
             raise BadInput(
-                f"animate.border=draw needs generator=diffusion, not {self.generator.name}; "
-                "animate.border=mirror does without"
+                "animate needs a generator that begins with a picture, as generator=diffusion, "
+                f"not {self.generator.name}"
             )
+        if self.tile != "none" and not film.keeps_edges:
+            raise BadInput(
+                f"tile={self.tile} with animate needs a camera in two dimensions that shifts the "
+                "picture and neither turns nor enlarges it, and animate.border=wrap; or tile=none"
+            )
+        if self.drawn is not None and film.prompts and film.settings.frame is None:
+            raise BadInput("drawn= has the prompts of one frame, not of a film: drawn=null")
         still = self.outputs.get("still")
         if not isinstance(still, Still):
             raise BadInput("animate needs pictures to make the film of: output=[still]")
+        if still.format != "png":
+            raise BadInput(
+                f"output.still.format={still.format}: the frames of a film are PNG; that of the "
+                "film is animate.format=mp4, webp or gif"
+            )
         outputs = {name: self.outputs[name] for name in FILMED if name in self.outputs}
-        outputs["still"] = replace(still, enlarge=1, format="png", quality=None, sharpen=0)
         return replace(self, outputs=outputs, count=len(film.drawn))
 
     def resolved(self) -> Plan:

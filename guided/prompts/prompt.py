@@ -55,6 +55,8 @@ def parse(
     negative: Any = None,
     image_prompt: Any = None,
     regions: Sequence[Prompt] = (),
+    *,
+    needed: bool = True,
 ) -> list[Prompt]:
     """Return the prompts of the settings prompt, negative and image_prompt, and behind them those
     of `regions`, which are read already.
@@ -63,7 +65,8 @@ def parse(
     from, until}; a list of these; or a mapping {progress: any of these}, each of which ends where
     the next begins. A text that spells a list or mapping is one (guided.prompts.lists).
     `negative` texts have the weight -0.5, or their own weight negated.
-    Raise BadInput, naming the setting, for other forms and if no prompt has a weight.
+    Raise BadInput, naming the setting, for other forms, if no prompt has a weight, and if one is
+    `needed` and nothing is asked for.
     """
     prompt, negative = spelt_out(prompt, "prompt"), spelt_out(negative, "negative")
     image_prompt = spelt_out(image_prompt, "image_prompt")
@@ -74,7 +77,7 @@ def parse(
     for item in as_list(image_prompt):
         prompts.append(read_image(item))
     prompts += regions
-    if not as_list(prompt) and not as_list(image_prompt) and not regions:
+    if needed and not (as_list(prompt) or as_list(image_prompt) or regions):
         raise BadInput('prompt is empty: say what to draw, as in prompt="a red heart"')
     if not any(prompt.at(k / 1000) for prompt in prompts for k in range(1001)):
         asked = f"prompt={shown(prompt)}" if as_list(prompt) else "regions"

@@ -24,13 +24,16 @@ def parse(
     image_prompt: Any = None,
     regions: Any = None,
     layout: str | None = None,
+    *,
+    needed: bool = True,
 ) -> list[Prompt]:
     """Return the prompts of the whole picture (guided.prompts.prompt.parse), and behind them those
     of its regions.
 
     `regions` is a list of {box or mask, prompt or image, weight, clips, from, until}. A `layout`
     places those without box and mask; without `regions`, it places the prompts that `|` or a list
-    separates. Raise BadInput, naming the setting, for other forms."""
+    separates. Raise BadInput, naming the setting, for other forms, and if one is `needed` and
+    there is none."""
     if layout is not None and layout not in LAYOUTS:
         raise BadInput(not_one_of("layout", layout, LAYOUTS))
     own = numbered(read_regions(regions, layout))
@@ -39,7 +42,7 @@ def parse(
         prompt = None
     if len(own) > MOST:
         raise BadInput(f"{len(own)} regions are more than the {MOST} that a picture may have")
-    return prompts.parse(prompt, negative, image_prompt, own)
+    return prompts.parse(prompt, negative, image_prompt, own, needed=needed)
 
 
 def numbered(read: Sequence[Prompt]) -> list[Prompt]:

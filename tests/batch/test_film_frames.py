@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -69,6 +70,33 @@ def test_a_film_and_each_of_its_frames_are_drawn_again(film, tmp_path):
     assert pictures(whole) == pictures(film)
 
 
+def test_a_film_is_enlarged_as_pictures_are(film, tmp_path):
+    words = [word for word in SHORT if "animate" not in word and "frames" not in word]
+    alone = draw([*words, f"folder={tmp_path}"])
+    with Image.open(film / "video_0000.webp") as played:
+        shown = np.asarray(played.convert("RGB"), float)
+    usual = np.asarray(Image.open(alone / "image_0000.png"), float)
+    bicubic = Image.open(film / "image_0000.png").resize((64, 64), Image.Resampling.BICUBIC)
+    assert abs(shown - usual).mean() < abs(shown - np.asarray(bicubic, float)).mean()
+
+
+def test_a_film_from_the_record_of_a_frame_does_not_begin_each_with_the_same(film, tmp_path):
+    words = ["animate.frame=null", f"folder={tmp_path}"]
+    again = draw(words, recorded=recorded(film / "image_0003.png"))
+    assert pictures(again) == pictures(film)
+
+
+def test_a_film_of_several_prompts_is_drawn_again(tmp_path):
+    keyed = "animate.prompts={0: a {red|blue} rose, 2: a tulip}"
+    words = [*SHORT[1:], keyed, "negative=fog", "frames=3", f"folder={tmp_path}"]
+    made = draw([word for word in words if word != "frames=4"])
+    texts = [one.prompt for one in Manifest.read(made).pictures]
+    assert [text.count("rose") for text in texts] == [1, 1, 0]
+    assert [one.unwanted for one in Manifest.read(made).pictures] == ["fog"] * 3
+    again = draw([f"folder={tmp_path}"], recorded=recorded(made / "video_0000.webp"))
+    assert pictures(again) == pictures(made)
+
+
 def recorded(path):
     from guided.config.replay import Record
 
@@ -117,8 +145,6 @@ def test_a_film_over_a_video_begins_with_its_frames(film, tmp_path):
 
 
 def test_what_was_uncovered_is_drawn_and_the_rest_resembles_the_frame_before(film):
-    import numpy as np
-
     one, other = (np.asarray(Image.open(film / f"image_000{k}.png"), float) for k in (1, 2))
     assert np.abs(one[8:-8, 8:-8] - other[8:-8, 8:-8]).mean() < 60
 
@@ -126,20 +152,27 @@ def test_what_was_uncovered_is_drawn_and_the_rest_resembles_the_frame_before(fil
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (["count=2"], "count=2 does not go with animate"),
+        (["count=2"], "count=2 does not go with animate: count=1"),
+        (["keep=1"], "keep=1 does not go with animate: keep=null"),
         (["batch_size=2"], "batch_size=2 does not go with animate"),
         (["upscale=2"], "upscale=2 does not go with animate"),
         (["animate.zoom=0"], "animate.zoom: at frame 0 it is 0"),
         (["animate.frame=2"], "animate.frame=2 needs the frame before it"),
-        (["generator=pixels"], "animate.border=draw needs generator=diffusion"),
+        (["generator=stylegan", "model=stylegan2_ffhq"], "not stylegan"),
+        (["tile=both"], "tile=both with animate needs a camera"),
+        (["tile=x", "animate.border=wrap"], "tile=x with animate needs a camera"),
+        (["output.still.format=webp"], "the frames of a film are PNG"),
+        (["animate.prompts={0: a rose, 3: a tulip}", "drawn=[a rose]"], "drawn=null"),
+        (
+            ["prompt=null", "layout=row", "animate.prompts={0: a rose}"],
+            "layout=row places several",
+        ),
         (["output=[metrics]"], "animate needs pictures"),
-        (["animate=null"], "frames=4 needs a film"),
     ],
 )
 def test_what_does_not_go_with_a_film_is_refused(tmp_path, words, part):
     names = {word.partition("=")[0] for word in words}
     kept = [word for word in SHORT if word.partition("=")[0] not in names]
-    kept = [word for word in kept if words != ["animate=null"] or "animate." not in word]
     kept = [word for word in kept if words != ["output=[metrics]"] or "output." not in word]
     with pytest.raises(BadInput) as caught:
         draw([*kept, *words, f"folder={tmp_path}"])
