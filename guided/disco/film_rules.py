@@ -90,7 +90,8 @@ def skipped(given: Given, value: Any) -> float:
     written = text("frames_skip_steps", value).strip()
     if written.endswith("%"):
         return float(number("frames_skip_steps", written[:-1])) / 100
-    return float(number("frames_skip_steps", value) / number("steps", given.values["steps"]))
+    steps = max(1, number("steps", given.values["steps"]))  # which is refused itself below 1
+    return float(number("frames_skip_steps", value) / steps)
 
 
 def keyed(name: str, value: Any) -> Any:

@@ -61,6 +61,10 @@ def test_a_film_in_three_dimensions_has_what_the_notebook_has_unless_it_says_oth
     assert found.settings["animate.strength"] == pytest.approx(0.6)
 
 
+def test_a_film_of_no_steps_is_left_to_the_check_of_steps():
+    assert said(animation_mode="2D", frames_skip_steps=24, steps=0).settings["steps"] == 0
+
+
 def test_settings_of_films_are_told_where_none_is_drawn():
     found = said(animation_mode="None", angle="0: (0)", max_frames=10_000)
     assert "animate" not in found.choices
