@@ -29,7 +29,7 @@ def generate(prompt: Any, *overrides: str, **settings: Any) -> list[Image]:
     `settings` are settings and groups without a dot in their name; `overrides` are texts as on
     the command line. Runs are saved in ./outputs, or in `folder`. Raises guided.errors.BadInput
     for a wrong setting, before any weight is loaded, and guided.errors.Failed if a picture cannot
-    be drawn.
+    be drawn. Nothing is drawn with animate.preview=true, and there are no pictures to return.
     """
     from PIL import Image
 
@@ -38,6 +38,7 @@ def generate(prompt: Any, *overrides: str, **settings: Any) -> list[Image]:
     from guided.config.messages import BAD, say, words_for
     from guided.devices import threads_restored
     from guided.errors import BadInput
+    from guided.runs.layout import MANIFEST
     from guided.runs.manifest import Manifest
 
     try:
@@ -47,6 +48,8 @@ def generate(prompt: Any, *overrides: str, **settings: Any) -> list[Image]:
             folder = draw(words)
     except BAD as error:
         raise BadInput(say(error)) from error
+    if not (folder / MANIFEST).is_file():
+        return []
     kept = [one.file for one in Manifest.read(folder).pictures if one.file]
     return [Image.open(folder / file) for file in kept if "/" not in file]
 

@@ -311,6 +311,14 @@ def test_frames_draw_without_saving_and_stop_when_left(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_preview_of_a_film_returns_no_pictures_and_frames_draw_no_film(tmp_path):
+    words = ["animate=2d", "animate.preview=true"]
+    assert guided.generate("a sun", *words, folder=str(tmp_path), seed=1, frames=2) == []
+    assert [path.name for path in tmp_path.glob("*/*/*")] == ["preview.html"]
+    with pytest.raises(BadInput, match="animate= is for generate"):
+        guided.frames("a sun", "animate=2d")
+
+
 def test_generate_refuses_bad_input_as_the_command_line_does():
     with pytest.raises(BadInput, match="did you mean 'steps'"):
         guided.generate("x", stepz=3)

@@ -42,7 +42,7 @@ from guided.devices import (
     read_devices,
     warn_of_processor,
 )
-from guided.errors import Failed
+from guided.errors import BadInput, Failed
 from guided.gallery import page, pages
 from guided.paths import program
 from guided.runs import files, record
@@ -96,6 +96,8 @@ def draw_typed(
         log.warning("%d of %d rows cannot be drawn; the others are", len(batch.wrong), len(rows))
     film = batch.first.plan.film
     if film is not None and film.settings.preview:
+        if len(rows) > 1:
+            raise BadInput(f"animate.preview=true shows one film, not those of {len(rows)} rows")
         title = batch.manifest.title
         return film_preview.write(batch.first.plan, title, root, seconds_of_pass)
     try:

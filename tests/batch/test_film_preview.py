@@ -1,6 +1,7 @@
 import pytest
 
 from guided.batch.run import draw
+from guided.errors import BadInput
 
 SHORT = [
     *("prompt=a red heart", "seed=5", "steps=4", "sampler.recurrence=1", "cutouts.overview=1"),
@@ -23,3 +24,9 @@ def test_a_preview_is_a_page_without_pictures(tmp_path, words, steps):
     text = (folder / "preview.html").read_text()
     assert f"{steps} steps, about" in text
     assert "a red heart" in text
+
+
+def test_a_preview_shows_one_film(tmp_path):
+    with pytest.raises(BadInput, match="shows one film, not those of 2 rows"):
+        draw([*SHORT, "frames=2", "animate.zoom=1.1,1.2", f"folder={tmp_path}"], ["--multirun"])
+    assert not list(tmp_path.iterdir())
