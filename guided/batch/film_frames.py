@@ -17,7 +17,6 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from guided.animation.film import Begun, Film
-from guided.batch.passes import steps_skipped
 from guided.canvas.mask import Mask
 from guided.config.plan import Plan
 from guided.config.schema import build
@@ -119,7 +118,7 @@ def begun_with(plan: Plan, film: Film, begun: Begun, frame: int) -> Plan:
         rest = round(255 * film.value("strength", frame))
         levels = begun.uncovered[0, 0] * 255 + ~begun.uncovered[0, 0] * rest
         mask = Mask(Image.fromarray(levels.byte().numpy(), "L"))
-    skip = steps_skipped(plan, film, frame, uncovers)
+    skip = plan.frame_skip(film, frame, uncovers)
     guides = plan.guides
     if scale := film.value("likeness", frame):
         node = OmegaConf.create({"_target_": "guide/likeness", "scale": scale})

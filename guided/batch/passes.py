@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import accumulate
 
-from guided.animation.film import Film
-from guided.canvas.init import round_down
 from guided.config.plan import Plan
 
 
@@ -16,18 +14,9 @@ def total(plan: Plan) -> int:
     if film is None:
         return plan.count * passes(plan)
     first = passes(plan) if 0 in film.drawn else 0
-    skips = [
-        steps_skipped(plan, film, frame, film.uncovers(frame)) for frame in film.drawn if frame
-    ]
+    skips = [plan.frame_skip(film, frame, film.uncovers(frame)) for frame in film.drawn if frame]
     counts = {skip: passes(replace(plan, skip=skip)) for skip in set(skips)}
     return first + sum(counts[skip] for skip in skips)
-
-
-def steps_skipped(plan: Plan, film: Film, frame: int, uncovers: bool) -> int:
-    """Return how many steps a frame leaves out, in which something is uncovered or not."""
-    if film.settings.border == "draw" and uncovers:
-        return 0
-    return min(plan.steps - 1, round_down((1 - film.value("strength", frame)) * plan.steps))
 
 
 def passes(plan: Plan) -> int:

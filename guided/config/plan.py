@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from guided.animation.film import Film, read_film
 from guided.canvas.enlarging import check_upscaler, read_redraw, read_upscale, read_upscaler
-from guided.canvas.init import Gradient, Init, Photo, read_init, read_skip
+from guided.canvas.init import Gradient, Init, Photo, read_init, read_skip, round_down
 from guided.canvas.known import Known, read_composition, read_restore
 from guided.canvas.mask import Mask, read_mask, times
 from guided.canvas.mask_settings import MaskSettings
@@ -623,6 +623,13 @@ class Plan:
         paths += [before] if before else []
         masks = [asked.region.mask for asked in self.prompts if asked.region]
         return list(dict.fromkeys(path for path in paths + masks if path))
+
+    def frame_skip(self, film: Film, frame: int, uncovers: bool) -> int:
+        """Return how many steps a frame of a film leaves out, in which something is uncovered or
+        not."""
+        if film.settings.border == "draw" and uncovers:
+            return 0
+        return min(self.steps - 1, round_down((1 - film.value("strength", frame)) * self.steps))
 
     def init_of(self, seed: int) -> Tensor | None:
         """Return the init picture of the image with this seed as it lies on the canvas,
