@@ -29,7 +29,7 @@ from guided.training.clip import architectures, batches, bpe
 from guided.training.clip.train import Tokenize, check_init, load_clip, publish, tokenizer
 from guided.training.common.settings import TrainingSettings, main
 from guided.training.common.trainer import Trainer, prepare
-from guided.training.data import pictures, sources
+from guided.training.data import manners, pictures, sources
 from guided.training.data.augmentation import NAMES, colour_names
 from guided.training.data.captions import COLOURED, STYLES_ZH, CaptionWriter, Depiction
 from guided.training.evaluation import judging
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from open_clip.model import CLIP
 
 PLAIN = ("a {}", "picture of a {}")
+MANNERED = 0.15  # share of the sentences that name a manner of drawing
 SHARPNESS = 20.0  # of the softmax over the batch's sentences
 SAME = 0.98  # cosine from which two targets count as equal
 
@@ -85,6 +86,8 @@ class SentencePairs:
 
     def pair(self, concept: int, rng: random.Random) -> tuple[str, str]:
         """Return a sentence about a concept, and the plain one."""
+        if rng.random() < MANNERED:
+            return self.pair_in_manner(concept, rng)
         style = rng.choice(list(STYLES_ZH))
         facts = Depiction(concept, rng.choice([*NAMES, None]), rng.choice([*NAMES, None]), style)
         caption = self.captions.write(facts, rng)
@@ -100,6 +103,15 @@ class SentencePairs:
         ground = facts.ground if "ground" in caption.stated else rng.choice(["white", None])
         plain += f" on a {ground} background" if ground else ""
         return caption.text, plain + (f", {style} style" if "style" in caption.stated else "")
+
+    def pair_in_manner(self, concept: int, rng: random.Random) -> tuple[str, str]:
+        """Return a sentence about a concept in a manner, and the plain one."""
+        manner = rng.randrange(len(manners.MANNERS))
+        facts = Depiction(concept, None, None, rng.choice(list(STYLES_ZH)))
+        _, name = self.captions.sentence(facts, rng, ease=1.0)
+        text, _ = manners.sentence(manner, name, rng)
+        english = name if name.isascii() else rng.choice(self.captions.english[concept][0])
+        return text, manners.plain_sentence(manner, english)
 
 
 def usual_colours(dataset: pictures.Pictures) -> dict[int, str]:

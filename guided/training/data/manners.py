@@ -219,6 +219,11 @@ def sentence(manner: int, name: str, choice: random.Random) -> tuple[str, str]:
     return one, another
 
 
+def plain_sentence(manner: int, name: str) -> str:
+    """Return the plainest English caption of a thing in a manner."""
+    return SENTENCES[0].format(manner=list(MANNERS)[manner][0], name=name)
+
+
 def luma(image: Tensor) -> Tensor:
     """Return the luma (B, 1, S, S) of (B, 3, S, S)."""
     return torch.einsum("c,bchw->bhw", LUMA, image)[:, None]

@@ -20,6 +20,7 @@ from guided.diffusion.parametrisation import clean, noised
 
 STEPS = 1000  # of the forward process
 MIDDLE = (0.25, 0.95)  # part of the process in which shapes are decided
+LOW = (0.0, 0.4)  # part of the process in which details are decided, and grain removed
 VARIANCE_WEIGHT = 1e-3  # of the variational bound beside the squared error, per step
 LARGEST = 20.0  # weight of a squared error of x0
 Predictor = Callable[[Tensor, Tensor], Tensor]  # noisy images, times -> clean images
@@ -34,6 +35,7 @@ class Objective:
     prediction: str
     classes: int = 0  # of the network; labels are random, as when it samples
     middle: float = 0.0  # share of the times from MIDDLE
+    low: float = 0.0  # share of the times from LOW
 
     def __post_init__(self) -> None:
         self.betas = betas(self.schedule, STEPS)
@@ -64,7 +66,7 @@ class Objective:
 
     def draw(self, images: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return random times (B,), noise like `images`, and alpha and sigma (B, 1, 1, 1)."""
-        t = times(len(images), rng, self.middle)
+        t = times(len(images), rng, self.middle, self.low)
         noise = torch.randn(images.shape, generator=rng).to(images.device)
         alpha, sigma = (part.to(images) for part in self.scales(t))
         return t, noise, alpha, sigma
@@ -107,14 +109,14 @@ class Objective:
         return torch.where(first, likelihood, divergence).mean() / math.log(2)
 
 
-def times(count: int, rng: torch.Generator, middle: float = 0.0) -> Tensor:
-    """Return whole times (count,), one from each of equal intervals of the process; the last share
-    `middle` of them from intervals of MIDDLE."""
-    inside = round(count * middle)
-    parts = [(count - inside, 0.0, 1.0), (inside, *MIDDLE)]
+def times(count: int, rng: torch.Generator, middle: float = 0.0, low: float = 0.0) -> Tensor:
+    """Return whole times (count,), one from each of equal intervals of the process; the last
+    shares of them, `middle` and `low`, from intervals of MIDDLE and LOW."""
+    shares = [(round(count * middle), *MIDDLE), (round(count * low), *LOW)]
+    rest = count - sum(number for number, *_ in shares)
     even = torch.cat([
-        low + (high - low) * (torch.arange(n) + torch.rand(n, generator=rng)) / max(n, 1)
-        for n, low, high in parts
+        begin + (end - begin) * (torch.arange(n) + torch.rand(n, generator=rng)) / max(n, 1)
+        for n, begin, end in [(rest, 0.0, 1.0), *shares]
     ])  # fmt: skip
     return (even * STEPS).long().clamp(max=STEPS - 1)
 

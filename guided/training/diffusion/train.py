@@ -63,6 +63,7 @@ class Settings(TrainingSettings):
     recolour: float = 0.18  # share of the prepared pictures with changed colours
     mannered: float = 0.0  # share of the prepared pictures that is drawn in a manner
     middle: float = 0.5  # share of the times in the middle, where shapes are decided
+    low: float = 0.0  # share of the times with little noise, where details are decided
     flip: bool = True  # mirror your own pictures at random
 
     def check(self) -> None:
@@ -77,9 +78,11 @@ class Settings(TrainingSettings):
             raise BadInput(f"dense_lr={self.dense_lr} must be 0 or more")
         if self.dense_batch < 1:
             raise BadInput(f"dense_batch={self.dense_batch} must be 1 or more")
-        for name in ("middle", "recolour", "mannered"):
+        for name in ("middle", "low", "recolour", "mannered"):
             if not 0 <= getattr(self, name) <= 1:
                 raise BadInput(f"{name}={getattr(self, name)} is a share, from 0 to 1")
+        if self.middle + self.low > 1:
+            raise BadInput(f"middle={self.middle} and low={self.low} must be 1 together at most")
 
     def begin(self) -> ModelCard:
         """Return the card of the model to train: the checkpoint's own, or a new one's. Raises
@@ -252,7 +255,9 @@ def train(settings: Settings) -> None:
     device = prepare(settings)
     card = settings.begin()
     images = training_images(settings, card.size[0])
-    objective = Objective(card.schedule, card.prediction, card.unet.num_classes, settings.middle)
+    objective = Objective(
+        card.schedule, card.prediction, card.unet.num_classes, settings.middle, settings.low
+    )
     model = network(card, settings)
     trainer = Trainer(settings, model, optimizers(model, settings))
     compiled = torch.compile(model) if settings.compile else model

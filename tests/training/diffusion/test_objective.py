@@ -61,6 +61,13 @@ def test_a_share_of_the_lessons_lies_amid_the_process() -> None:
     assert len(t) == 40
 
 
+def test_a_share_of_the_lessons_lies_where_little_noise_is_left() -> None:
+    t = times(40, rng(), middle=0.25, low=0.5)
+    assert torch.equal(t[:10] // (STEPS // 10), torch.arange(10))
+    assert t[10:20].min() >= 250 and t[20:].max() < 400
+    assert torch.equal(t[20:] // 20, torch.arange(20))
+
+
 @pytest.mark.parametrize("schedule", ["cosine", "linear"])
 def test_learned_variance_is_taught_as_in_guided_diffusion(schedule: str) -> None:
     """The hybrid loss of a six-channel network, term by term, against OpenAI's code."""
