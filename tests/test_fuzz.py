@@ -46,7 +46,8 @@ def test_all_settings_are_tried():
     for path in parts:
         if path.parent.name in ("generator", "sampler", "cutouts", "guide", "output"):
             node = yaml.safe_load(path.read_text(encoding="utf-8"))
-            keys = set(node.get(path.stem, node)) - {"_target_"}
+            inside = node.get(path.parent.name, node.get(path.stem, node))
+            keys = set(inside) - {"_target_"}
             assert keys <= {name.rpartition(".")[2] for name in names}, path
 
 

@@ -11,7 +11,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from guided.errors import nearest, shown
 
@@ -101,7 +101,7 @@ class Expression:
     """A checked expression."""
 
     text: str
-    tree: ast.expr
+    tree: ast.expr = field(compare=False)
 
     @property
     def names(self) -> set[str]:

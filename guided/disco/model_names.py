@@ -21,7 +21,7 @@ def model_card(name: str) -> str | None:
 def model_cards(name: str) -> list[str]:
     """Return the card of a checkpoint by its name in their programs; else the cards whose names
     begin like it, as in DiscoArt; else the card that has a file of that name."""
-    stem = re.sub(r"\.(pt|pth|safetensors)$", "", name)
+    stem = re.sub(r"\.(ckpt|pt|pth|safetensors)$", "", name)
     typed, known = letters(stem), {letters(k): v for k, v in data()["models"].items()}
     if stem != name or len(typed) < SHORTEST:
         found = [known[typed]] if typed in known else []

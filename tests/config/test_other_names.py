@@ -38,7 +38,7 @@ MEANINGS = [
     ("cfg=7", "guide.clip.scale"),
     ("upscale_by=4", "upscale=4"),
     ("video=true", "output=[still,video]"),
-    ("animate=true", "output=[still,video]"),
+    ("animation=true", "output=[still,video]"),
     ("gpu=1", "device=cuda:1"),
     ("device_id=0", "device=cuda:0"),
     ("gpu=true", "device=cuda:0"),

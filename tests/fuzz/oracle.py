@@ -65,7 +65,8 @@ def by_class() -> dict[tuple[str, str], str]:
             group, _, choice = heading.partition("=")
             path = conf_folder() / group / f"{choice}.yaml"
             node = yaml.safe_load(path.read_text(encoding="utf-8"))
-            target = node.get("_target_") or next(iter(node.values()))["_target_"]
+            inside = [part for part in (node, *node.values()) if isinstance(part, dict)]
+            target = next(one["_target_"] for one in inside if "_target_" in one)
             name = kinds.path_of(target)
             found |= {(name, key.split(".")[-1]): text for key, text in rows.items()}
     return found
@@ -142,6 +143,8 @@ def differences(plan: Plan, other: Plan) -> Iterator[str]:
     """Yield the fields that decide pictures in which two plans differ."""
     for one in fields(plan):
         mine, others = getattr(plan, one.name), getattr(other, one.name)
+        if one.name == "film" and mine and others:
+            others = others.seeded(mine.timing.seed)  # the seed is the command's
         if one.name not in OF_THE_COMMAND and mine != others:
             yield f"{one.name}: {mine!r:.150} then {others!r:.150}"
 
