@@ -14,10 +14,38 @@ from guided.console import show, tell
 from guided.errors import BadInput, printable, shown
 from guided.models.cards import keep_in
 from guided.paths import EMBEDDED, program
+from guided.prompts.lexicon import load
+from guided.text import HAN
 from guided.untrusted import yaml_reader
 
 LIST = "list"
 CARDS = ("model", "clip")
+# The themes of words=list by Emojibase's subgroups, or by what these begin with.
+THEMES = {
+    "heart": "hearts 爱心",
+    "sky": "sky and weather 天空",
+    "place": "places 地点",
+    "animal": "animals 动物",
+    "plant": "plants 植物",
+    "food-fruit": "fruit and vegetables 果蔬",
+    "food-vegetable": "fruit and vegetables 果蔬",
+    "food": "food and drink 饮食",
+    "drink": "food and drink 饮食",
+    "dishware": "food and drink 饮食",
+    "transport": "vehicles 交通",
+    "face": "faces and figures 角色",
+    "body": "faces and figures 角色",
+    "hand": "faces and figures 角色",
+    "clothing": "clothes 衣物",
+    "sport": "sports and games 运动与游戏",
+    "game": "sports and games 运动与游戏",
+    "event": "sports and games 运动与游戏",
+    "award": "sports and games 运动与游戏",
+    "music": "music 音乐",
+    "musical": "music 音乐",
+    "geometric": "shapes 形状",
+}
+OTHER_THINGS = "other things 其他物品"
 
 
 def asked(words: Sequence[Override], flags: Sequence[str]) -> str | None:
@@ -62,17 +90,24 @@ def show_group(group: str, flags: Sequence[str]) -> None:
 
 
 def show_words(flags: Sequence[str]) -> None:
-    """Print the words that the embedded pair knows, by theme, in English and Chinese."""
-    where = EMBEDDED / "themes.yaml"
-    text = yaml_reader.text_of(where, str(where), yaml_reader.LONGEST_CONFIG)
-    themes = yaml_reader.read(text, str(where))
-    known = (EMBEDDED / "words.txt").read_text(encoding="utf-8").splitlines()
-    named = {word for words in themes.values() for word in words}
-    others = {word: "" for word in known if word not in named}
-    for theme, words in (themes | ({"others": others} if others else {})).items():
-        both = [f"{word} {words[word]}".rstrip() for word in words if word in known]
-        tell(f"{theme}: {', '.join(both)}")
-    tell(f"{len(known)} words that model=embedded knows; for all others: model=list and clip=list")
+    """Print the things that the embedded pair knows, by theme, in English and Chinese."""
+    lexicon = load(EMBEDDED / "lexicon.tsv")
+    typed: dict[str, list[str]] = {}
+    for name, label in lexicon.own.items():
+        typed.setdefault(label, []).append(name)
+    themes: dict[str, list[str]] = {theme: [] for theme in (*THEMES.values(), OTHER_THINGS)}
+    for label, entry in lexicon.entries.items():
+        if entry.known and entry.is_object:
+            theme = THEMES.get(entry.family) or THEMES.get(entry.family.split("-")[0])
+            # What one types for a cat's face, 猫脸, is 猫.
+            chinese = [name for name in typed.get(label, []) if HAN.search(name)]
+            usual = chinese[1:2] if entry.zh.endswith(("脸", "头")) else chinese[:1]
+            both = [lexicon.names[label][0], *(usual or chinese[:1])]
+            themes[theme or OTHER_THINGS].append(" ".join(both))
+    for theme, words in themes.items():
+        tell(f"{theme}: {', '.join(words)}")
+    count = sum(len(words) for words in themes.values())
+    tell(f"{count} things that model=embedded knows; for all others: model=list and clip=list")
 
 
 def show_palettes(flags: Sequence[str]) -> None:

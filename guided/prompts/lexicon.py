@@ -27,6 +27,7 @@ LONGEST = 6  # words of a name
 WIDEST = 24  # characters of a name in a script without blanks
 # Scripts that put no blanks between words: kana, Han, Thai.
 SOLID = re.compile(r"[\u3005\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f]")
+HEADS = ("animal", "face-costume")  # families of which emoji show the head, and mean the whole
 VOWELS = ("", *"aeiouаеиоуыьюяії")  # at the end of words of other languages
 PARTICLES = (*"을를이가은는의와과에로도", "에서", "으로")  # of Korean
 CASES = ["en", "es", "er", "ов", "ев", "ей", "ам", "ям", "ах", "ой", "ом", "ем"]
@@ -104,10 +105,12 @@ class Lexicon:
         pieces = self._pieces(text, chinese)
         reading = Reading(text)
         things = [piece for piece in pieces if piece.entry and piece.entry.is_object]
+        if not things:
+            things = self._fruit(pieces, chinese)
         drawn = head([piece for piece in things if piece.entry and piece.entry.known], pieces)
         if drawn is None:
-            near = [(piece, self._nearest(piece.entry)) for piece in things]
-            drawn, label = next(((piece, one) for piece, one in near if one), (None, None))
+            drawn = head([piece for piece in things if self._nearest(piece.entry)], pieces)
+            label = self._nearest(drawn.entry) if drawn else None
             if drawn and label:
                 drawn.read = reading.instead[drawn.typed] = self.names[label][chinese]
                 reading.known = label
@@ -136,6 +139,16 @@ class Lexicon:
         if any(piece.read != piece.typed for piece in pieces):
             reading.text = tidy("".join(piece.read for piece in pieces))
         return reading
+
+    def _fruit(self, pieces: list[Piece], chinese: bool) -> list[Piece]:
+        """Return the last colour that is a thing too, as an orange, as that thing; none if there
+        is none."""
+        for piece in reversed(pieces):
+            if piece.entry and piece.entry.family == COLOUR and piece.entry.near:
+                piece.entry = self.entries[piece.entry.near[0]]
+                piece.read = self.names[piece.entry.label][chinese]
+                return [piece]
+        return []
 
     def _nearest(self, entry: Entry | None) -> str | None:
         """Return the label of the nearest concept that is known."""
@@ -255,6 +268,9 @@ def split(text: str) -> Iterator[tuple[str, str]]:
     for at, (kind, after) in enumerate(pairwise(kinds)):
         if (kind, after) == ("word", "solid") and (at == 0 or kinds[at - 1] != "word"):
             kinds[at] = "solid"  # one letter before others, as in T恤
+    for at, letters in enumerate(zip(kinds, text[1:], kinds[2:], strict=False), 1):
+        if letters == ("solid", "·", "solid"):
+            kinds[at] = "solid"  # between the names of a person
     at = 0
     for end in range(1, len(text) + 1):
         if end == len(text) or kinds[end] != kinds[at]:
@@ -316,9 +332,12 @@ def head(things: list[Piece], pieces: list[Piece]) -> Piece | None:
 
 
 def tidy(text: str) -> str:
-    """Return a text without the blanks and commas that left out words were between."""
+    """Return a text without the blanks and commas that left out words were between, with the
+    articles that its words take now."""
     text = re.sub(r"\s*([,;，；、])(\s*[,;，；、])*", r"\1", text)
-    return " ".join(text.strip(",;，；、 ").split())
+    text = " ".join(text.strip(",;，；、 ").split())
+    text = re.sub(r"\b([Aa])n(?= [b-df-hj-np-tv-z])", r"\1", text)
+    return re.sub(r"\b([Aa])(?= [aeio])", r"\1n", text)
 
 
 def swap_colours(pieces: list[Piece]) -> None:
@@ -355,8 +374,10 @@ def made_of(rows: list[list[str]]) -> Lexicon:
     for label, zh, emoji, family, state, near, _, _ in rows:
         nearest = tuple(names(near))
         lexicon.entries[label] = Entry(label, zh, emoji, family, state == "known", nearest)
-    for label, zh, _, _, _, _, own, _ in rows:
-        bare = normal(label).removesuffix(" face")  # "face" says more than is meant
+    for label, zh, _, family, _, _, own, _ in rows:
+        bare = normal(label)
+        if family.startswith(HEADS):
+            bare = bare.removesuffix(" face")  # "face" says more than is meant
         lexicon.names[label] = (bare if bare in names(own) else label, zh or label)
     known = [row for row in rows if row[4] == "known"]
     colours = {row[0] for row in rows if row[3] == COLOUR}

@@ -7,6 +7,8 @@ from guided.cli.main import do
 from guided.config import choices
 from guided.config.overrides import parse_all
 from guided.paths import EMBEDDED, conf_folder
+from guided.prompts.lexicon import load
+from guided.text import HAN
 
 GROUPS = sorted(path.name for path in conf_folder().iterdir() if path.is_dir())
 GROUPS = [name for name in GROUPS if name != "local"]
@@ -45,15 +47,19 @@ def test_presets_of_ones_own_are_listed_and_one_named_list_is_chosen(tmp_path, c
     assert lists.asked(parse_all(["shade=list"]), flags) is None
 
 
-def test_all_words_of_the_embedded_pair_are_listed_by_theme_in_both_languages(capsys):
+def test_all_words_of_the_embedded_pair_are_listed_by_theme_and_mean_themselves(capsys):
     do(["words=list"], [])
     lines = capsys.readouterr().out.splitlines()
     known = (EMBEDDED / "words.txt").read_text(encoding="utf-8").splitlines()
     listed = [item for line in lines[:-1] for item in line.split(": ", 1)[1].split(", ")]
-    english = ["".join(filter(str.isascii, item)).strip().removesuffix(" T") for item in listed]
-    assert sorted(english) == sorted(known)
-    assert "sun 太阳" in listed and "red heart 红心" in listed
-    assert not any(line.startswith("others:") for line in lines)
+    lexicon = load(EMBEDDED / "lexicon.tsv")
+    meant = []
+    for item in listed:
+        english, _, chinese = item.rpartition(" ") if HAN.search(item) else (item, "", "")
+        meant.append(lexicon.read(english).known)
+        assert not chinese or lexicon.read(chinese).known == meant[-1], item
+    assert sorted(meant) == sorted(known)
+    assert "sun 太阳" in listed and "cat 猫" in listed
     assert str(len(known)) in lines[-1]
 
 

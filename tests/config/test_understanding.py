@@ -17,14 +17,14 @@ LARGE = ClipCard("large", "ViT-B-32", "openai", megabytes=605)
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("a dragon", ['"dragon" is not known', '"turtle" is drawn instead', "words=list"]),
-        ("a lighthouse at night", ['"lighthouse", "night" are not known', "smear"]),
+        ("a donkey", ['"donkey" is not known', '"horse" is drawn instead', "words=list"]),
+        ("a bridge at noon", ['"bridge", "noon" are not known', "smear"]),
         ("a cat in a forest", ['"forest" is not known and left out']),
         ("a cat and a dog", ['"dog" is left out']),
-        ("森林里的龙", ["不认识“龙”，改画“龟”", "不认识“森林”，略去", "words=list"]),
-        ("дракон", ['"дракон" is not known']),
+        ("森林里的驴", ["不认识“驴”，改画“马”", "不认识“森林”，略去", "words=list"]),
+        ("осёл", ['"осёл" is not known']),
         ("a sunflwer", ["did you mean 'sunflower'?", "smear"]),
-        ("👍", ['"👍" is not known', "smear"]),
+        ("👩", ['"👩" is not known', "smear"]),
         ("not a cat", ["negative= keeps things away"]),
         ("two cats", ["one thing is drawn at a time"]),
         (":)", ["nothing in it says what to draw"]),
@@ -51,15 +51,15 @@ def test_what_is_known_needs_no_warning(text):
 
 
 def test_a_large_clip_knows_everything():
-    prompts = [Prompt("a dragon")]
+    prompts = [Prompt("a donkey")]
     assert list(understanding.warnings(prompts, {"small": SMALL, "large": LARGE})) == []
-    only = [Prompt("a dragon", clips=("small",))]
+    only = [Prompt("a donkey", clips=("small",))]
     assert len(list(understanding.warnings(only, {"small": SMALL, "large": LARGE}))) == 1
     assert understanding.understood(prompts, {"large": LARGE}) == {}
 
 
 def test_presets_whose_words_are_not_known_are_named():
-    texts = {"van_gogh": "by Vincent van Gogh, swirling brushstrokes", "cartoon": "cartoon style"}
+    texts = {"van_gogh": "swirling brushstrokes", "cartoon": "cartoon style"}
     line = understanding.warning_of_presets(texts, {"small": SMALL})
     assert line and "van_gogh" in line and "cartoon" not in line
     assert understanding.warning_of_presets(texts, {"large": LARGE}) is None
@@ -67,6 +67,6 @@ def test_presets_whose_words_are_not_known_are_named():
 
 def test_a_plan_tells_and_records_how_prompts_are_understood(caplog):
     with caplog.at_level(logging.WARNING):
-        plan = Plan.read(composed(words_for("un dragón rojo", (), {"seed": 1})))
-    assert '"dragón" is not known' in caplog.text
-    assert plan.understood(1) == {"un dragón rojo": "un red turtle"}
+        plan = Plan.read(composed(words_for("un burro rojo", (), {"seed": 1})))
+    assert '"burro" is not known' in caplog.text
+    assert plan.understood(1) == {"un burro rojo": "un red horse"}

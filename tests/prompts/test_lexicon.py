@@ -50,7 +50,7 @@ def test_a_cat_is_known_in_every_language(words, text):
         ("manzana verde", "green apple"),
         ("🍕", "pizza"),
         ("🦊 on green", "fox on green"),
-        ("wolves and cherries", "and cherries"),
+        ("badgers and cherries", "and cherries"),
         ("a black cat", "a black cat"),
         ("gato negro", "black cat"),
         ("黑猫", "黑猫"),
@@ -83,17 +83,17 @@ def test_one_thing_is_drawn_and_the_others_are_told(words, text, known, beside):
 
 
 def test_what_is_not_known_is_told_with_the_nearest_of_its_family(words):
-    reading = words.read("a horse")
-    assert reading.instead == {"horse": "pig"}
-    assert words.entries["pig face"].family == words.entries["horse"].family == "animal-mammal"
-    nothing = words.read("a lighthouse at sunset")
+    reading = words.read("a donkey")
+    assert reading.instead == {"donkey": "horse"}
+    assert words.entries["horse"].family == words.entries["donkey"].family == "animal-mammal"
+    nothing = words.read("a bridge at noon")
     assert (nothing.known, nothing.instead) == (None, {})
-    assert nothing.left_out == ["lighthouse", "sunset"]
-    assert nothing.text == "a lighthouse at sunset"
+    assert nothing.left_out == ["bridge", "noon"]
+    assert nothing.text == "a bridge at noon"
 
 
 def test_words_that_are_not_known_do_not_reach_the_clips_beside_a_thing(words):
-    assert words.read("a cat, by Vincent van Gogh, vivid yellow and blue").text == (
+    assert words.read("a cat, by Xyzzy, vivid yellow and blue").text == (
         "a cat, by, yellow and blue"
     )
     assert words.read("кошка на лугу").text == "cat"

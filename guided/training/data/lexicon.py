@@ -72,11 +72,22 @@ def build(settings: Settings) -> None:
             add_names(entries, english, concepts(records), subjects, colours)
     by_label = {entry.label: entry for entry in entries.values()}
     usual = [by_label[label] for label in subjects if label in by_label]
+    like = {name: label for label, names in book["near"].items() for name in names}
+    for label in sorted(book["instead"].keys() & by_label.keys()):
+        for name in book["instead"][label]:
+            like[name] = label
+            if name not in by_label:  # a thing without an emoji
+                entry = Entry(name, name, "", by_label[label].family, set(), own=[name])
+                entries[name] = by_label[name] = entry
     for entry in entries.values():
-        entry.near = nearest(entry, usual)
+        first = [like[entry.label]] if entry.label in like else []
+        entry.near = list(dict.fromkeys([*first, *nearest(entry, usual)]))[:NEAREST]
         entry.others += book["more"].get(entry.label, [])
     known = set(Path(settings.words).read_text().split("\n"))
-    text = "".join(lines(entries.values(), known, book))
+    order = {label: place for place, label in enumerate(subjects)}
+    # The most usual subjects first: a name that several have means the first of them.
+    usual_first = sorted(entries.values(), key=lambda one: order.get(one.label, len(order)))
+    text = "".join(lines(usual_first, known, book))
     Path(settings.out).write_text(text, encoding="utf-8")
 
 
@@ -185,7 +196,8 @@ def lines(entries: Iterable[Entry], known: set[str], book: dict) -> Iterable[str
     """Yield the lines of the file."""
     yield "# label, Chinese, emoji, family, known, nearest subjects, names as read, other names\n"
     for label, names in book["colours"].items():
-        yield line(label, "", "", "colour", "known", [], [label], names)
+        thing = [book["fruit_of"][label]] if label in book["fruit_of"] else []
+        yield line(label, "", "", "colour", "known", thing, [label], names)
     for (label, zh), names in zip(MANNERS, book["manners"].values(), strict=True):
         artists = [
             name for stem in book["artists"].get(label, "").split() for name in names_of(stem)
@@ -208,8 +220,9 @@ def lines(entries: Iterable[Entry], known: set[str], book: dict) -> Iterable[str
 def names_of(stem: str) -> list[str]:
     """Return an artist's names in conf/artist: in English, that of the file, and in Chinese."""
     card = yaml.safe_load((conf_folder() / "artist" / f"{stem}.yaml").read_text(encoding="utf-8"))
-    names = card[stem]["name"]
-    return [names["en"], stem.replace("_", " "), names["zh"]]
+    english, chinese = (card[stem]["name"][language] for language in ("en", "zh"))
+    chinese = re.sub(r"（.*?）", "", chinese)
+    return [english, stem.replace("_", " "), chinese, *re.findall(r"·(\w{2,})$", chinese)]
 
 
 def line(

@@ -167,7 +167,7 @@ def test_a_checkpoint_is_trained_further_as_what_it_is(
         (["init=imagenet512"], "init=imagenet512"),
         (["init=embedded", "channels=64"], "channels=64"),
         (["init=embedded", "size=36"], "size=36"),
-        (["init=embedded", "dense_hidden=100"], "at least 1536"),
+        (["init=embedded", "dense_hidden=100"], "at least 2560"),
         (["size=64", "dense_hidden=100"], "no fully connected"),
         (["learn=text"], "learn=text"),
         (["size=64", "learn=guess"], "no first guess"),
