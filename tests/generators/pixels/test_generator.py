@@ -150,7 +150,7 @@ def test_each_part_of_the_state_makes_a_difference() -> None:
         other[name] = (
             next(steps("fourier")).state["dice"]
             if name == "dice"
-            else torch.zeros_like(third[name])
+            else torch.ones_like(third[name])
         )
         *_, changed = steps("fourier", other)
         assert not torch.equal(changed.prediction.unguided, last.prediction.unguided), name
