@@ -8,17 +8,20 @@ moments, bit for bit those that it has alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from guided.diffusion.gradients import pulled_back
 from guided.diffusion.guidance_method import rms
 from guided.diffusion.known_pixels import KnownPixels
 from guided.diffusion.oom_retry import repeated
 from guided.interfaces import Guide, GuideGradient, Prediction, Request, State, Step, StepMeter
+from guided.memory.meta_copies import META, meta_copy
 from guided.oom import MemoryPolicy
 from guided.rng import RandomStreams
 
@@ -216,3 +219,62 @@ class Optimisation:
         grad = pulled_back(image, values, torch.empty_like(image))
         adam.direction(grad, self.momentum, self.smoothing)
         meter.finished()
+
+
+@dataclass
+class LatentGenerator(ABC):
+    """A generator that optimises the latents of a frozen network. `network` is a module that can
+    recompute its activations for the gradient, by `checkpointing`."""
+
+    network: Any
+    device: torch.device
+    memory_policy: MemoryPolicy
+
+    @property
+    def recomputes(self) -> bool:
+        """True: the network's activations can be computed again for the gradient."""
+        return True
+
+    @property
+    @abstractmethod
+    def network_name(self) -> str:
+        """Return the name of the network in the memory plan."""
+
+    @property
+    @abstractmethod
+    def less_memory(self) -> str:
+        """Return what is changed where memory runs out, for the message."""
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Return the network."""
+        return {self.network_name: self.network}
+
+    def on_meta(self) -> Self:
+        """Return a copy on torch's meta device, for counting memory."""
+        return replace(self, network=meta_copy(self.network), device=META)
+
+    def phase(self, progress: float) -> Hashable:
+        """Return the same for every step: all need the same memory."""
+        return None
+
+    def trace_step(
+        self, guides: Mapping[str, Guide], request: Request, progress: float, meter: StepMeter
+    ) -> None:
+        """Take one guided step at `progress` and tell the meter of its phases."""
+        values = torch.empty(self._shape(request), device=self.device)
+        self._optimisation().trace(values, guides, request, progress, meter)
+
+    @abstractmethod
+    def _optimisation(self) -> Optimisation:
+        """Return the optimisation of the latents."""
+
+    @abstractmethod
+    def _shape(self, request: Request) -> tuple[int, ...]:
+        """Return the shape (B, ...) of a request's latents."""
+
+    def _reduce(self) -> str | None:
+        """Recompute activations from now on; return the change, None if they are already."""
+        if self.network.checkpointing:
+            return None
+        self.memory_policy.checkpointing = self.network.checkpointing = True
+        return self.less_memory

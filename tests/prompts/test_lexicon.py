@@ -58,6 +58,10 @@ def test_a_cat_is_known_in_every_language(words, text):
         ("corazon", "red heart"),
         ("platano", "banana"),
         ("ice-cream", "ice cream"),
+        ("an orange", "a tangerine"),  # the fruit, as nothing else is named
+        ("an orange cat", "an orange cat"),
+        ("a piano", "an accordion"),  # the nearest, with its article
+        ("文森特·梵高的猫", "油画的猫"),
     ],
 )
 def test_texts_become_what_the_clips_were_trained_on(words, text, read):

@@ -6,17 +6,15 @@ Guidance", https://arxiv.org/abs/2204.08583
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from guided.generators.codes.network import Autoencoder
-from guided.generators.optimisation import Optimisation
-from guided.interfaces import Guide, Request, State, Step, StepMeter
-from guided.memory.meta_copies import META, meta_copy
-from guided.oom import MemoryPolicy
+from guided.generators.optimisation import LatentGenerator, Optimisation
+from guided.interfaces import Guide, Request, State, Step
 from guided.rng import RandomStreams
 from guided.schedule import Schedule
 
@@ -36,7 +34,7 @@ class ClampWithGradient(torch.autograd.Function):
 
 
 @dataclass
-class CodesGenerator:
+class CodesGenerator(LatentGenerator):
     """A loaded autoencoder, and the settings of the optimisation of its latents."""
 
     network: Autoencoder
@@ -46,32 +44,14 @@ class CodesGenerator:
     average: float
     decay: Schedule
     quantise: bool
-    device: torch.device
-    memory_policy: MemoryPolicy
 
     @property
-    def recomputes(self) -> bool:
-        """True: the decoder's activations can be computed again for the gradient."""
-        return True
+    def network_name(self) -> str:
+        return "autoencoder"
 
-    def networks(self) -> dict[str, nn.Module]:
-        """Return the autoencoder."""
-        return {"autoencoder": self.network}
-
-    def on_meta(self) -> CodesGenerator:
-        """Return a copy on torch's meta device, for counting memory."""
-        return replace(self, network=meta_copy(self.network), device=META)
-
-    def phase(self, progress: float) -> Hashable:
-        """Return the same for every step: all need the same memory."""
-        return None
-
-    def trace_step(
-        self, guides: Mapping[str, Guide], request: Request, progress: float, meter: StepMeter
-    ) -> None:
-        """Take one guided step at `progress` and tell the meter of its phases."""
-        values = torch.empty(self._shape(request), device=self.device)
-        self._optimisation().trace(values, guides, request, progress, meter)
+    @property
+    def less_memory(self) -> str:
+        return "generator.checkpointing=true"
 
     def generate(
         self, request: Request, guides: Mapping[str, Guide], saved: State | None = None
@@ -109,14 +89,6 @@ class CodesGenerator:
         codebook = self.network.quantize
         latents = codebook(latents) if self.quantise else codebook.directed(latents)
         return ClampWithGradient.apply(self.network.decode(latents).float())
-
-    def _reduce(self) -> str | None:
-        """Recompute activations from now on; return the change as a setting, None if they are
-        already."""
-        if self.network.checkpointing:
-            return None
-        self.memory_policy.checkpointing = self.network.checkpointing = True
-        return "generator.checkpointing=true"
 
     def _shape(self, request: Request) -> tuple[int, ...]:
         """Return the shape (B, code, h, w) of a request's latents."""

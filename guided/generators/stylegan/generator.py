@@ -5,24 +5,22 @@ Patashnik et al. 2021, "StyleCLIP", section 4, https://arxiv.org/abs/2103.17249
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from guided.diffusion.oom_retry import repeated
-from guided.generators.optimisation import Optimisation
+from guided.generators.optimisation import LatentGenerator, Optimisation
 from guided.generators.stylegan.network import StyleGAN2
-from guided.interfaces import Guide, Request, State, Step, StepMeter
-from guided.memory.meta_copies import META, meta_copy
-from guided.oom import MemoryPolicy
+from guided.interfaces import Guide, Request, State, Step
 from guided.rng import RandomStreams
 from guided.schedule import Schedule
 
 
 @dataclass
-class StyleganGenerator:
+class StyleganGenerator(LatentGenerator):
     """A loaded StyleGAN2, and the settings of the optimisation of its latents."""
 
     network: StyleGAN2
@@ -33,32 +31,14 @@ class StyleganGenerator:
     pull: Schedule
     truncation: float
     candidates: int
-    device: torch.device
-    memory_policy: MemoryPolicy
 
     @property
-    def recomputes(self) -> bool:
-        """True: the network's activations can be computed again for the gradient."""
-        return True
+    def network_name(self) -> str:
+        return "StyleGAN2"
 
-    def networks(self) -> dict[str, nn.Module]:
-        """Return the network."""
-        return {"StyleGAN2": self.network}
-
-    def on_meta(self) -> StyleganGenerator:
-        """Return a copy on torch's meta device, for counting memory."""
-        return replace(self, network=meta_copy(self.network), device=META)
-
-    def phase(self, progress: float) -> Hashable:
-        """Return the same for every step: all need the same memory."""
-        return None
-
-    def trace_step(
-        self, guides: Mapping[str, Guide], request: Request, progress: float, meter: StepMeter
-    ) -> None:
-        """Take one guided step at `progress` and tell the meter of its phases."""
-        values = torch.empty(self._shape(request), device=self.device)
-        self._optimisation().trace(values, guides, request, progress, meter)
+    @property
+    def less_memory(self) -> str:
+        return "activations computed again for the gradient"
 
     def generate(
         self, request: Request, guides: Mapping[str, Guide], saved: State | None = None
@@ -94,13 +74,6 @@ class StyleganGenerator:
         """Return the pictures (B, 3, S, S), nominally in [-1, 1], of latents (B, layers, width):
         one by one, since the last bits of a picture must not depend on its neighbours."""
         return torch.cat([self.network(one[None]) for one in latents])
-
-    def _reduce(self) -> str | None:
-        """Recompute activations from now on; return the change, None if they are already."""
-        if self.network.checkpointing:
-            return None
-        self.memory_policy.checkpointing = self.network.checkpointing = True
-        return "activations computed again for the gradient"
 
     def _shape(self, request: Request) -> tuple[int, ...]:
         """Return the shape (B, layers, width) of a request's latents."""

@@ -112,8 +112,10 @@ class Objective:
 def times(count: int, rng: torch.Generator, middle: float = 0.0, low: float = 0.0) -> Tensor:
     """Return whole times (count,), one from each of equal intervals of the process; the last
     shares of them, `middle` and `low`, from intervals of MIDDLE and LOW."""
-    shares = [(round(count * middle), *MIDDLE), (round(count * low), *LOW)]
-    rest = count - sum(number for number, *_ in shares)
+    inside = round(count * middle)
+    below = round(count * (middle + low)) - inside
+    shares = [(inside, *MIDDLE), (below, *LOW)]
+    rest = count - inside - below
     even = torch.cat([
         begin + (end - begin) * (torch.arange(n) + torch.rand(n, generator=rng)) / max(n, 1)
         for n, begin, end in [(rest, 0.0, 1.0), *shares]

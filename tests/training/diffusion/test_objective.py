@@ -66,6 +66,8 @@ def test_a_share_of_the_lessons_lies_where_little_noise_is_left() -> None:
     assert torch.equal(t[:10] // (STEPS // 10), torch.arange(10))
     assert t[10:20].min() >= 250 and t[20:].max() < 400
     assert torch.equal(t[20:] // 20, torch.arange(20))
+    for count in range(1, 12):  # whatever is rounded
+        assert len(times(count, rng(), middle=0.5, low=0.5)) == count
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "linear"])
