@@ -10,7 +10,10 @@ from tests.gallery.conftest import chromium as chromium
 from tests.studio.fake_server import Server, Studio
 
 pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import (
+    ElementNotInteractableException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -74,11 +77,16 @@ class Page:
                 pass
 
     def press(self, *keys):
-        for _ in range(3):
+        """To whatever has the focus; what is replaced or hidden in between has it no more."""
+
+        def pressed():
             try:
-                return self.browser.switch_to.active_element.send_keys(*keys)
-            except StaleElementReferenceException:  # replaced in between
-                pass
+                self.browser.switch_to.active_element.send_keys(*keys)
+            except (StaleElementReferenceException, ElementNotInteractableException):
+                return False
+            return True
+
+        self.wait(pressed)
 
     def text(self, selector):
         return self.script("document.querySelector(arguments[0])?.innerText ?? ''", selector)
@@ -552,7 +560,7 @@ def test_the_trash_is_shown_and_gives_back(page, studio):
 
 def test_a_picture_in_full_with_steps_curves_and_download(page):
     page.open_picture("p4")
-    assert page.script("document.querySelector('.stage img').naturalWidth") == 64
+    assert page.loaded(".stage img") == 64
     assert len(page.all("#lightbox figure polyline")) == 2
     page.one(".scrub").send_keys(Keys.HOME)
     page.told(".scrubber output", "step 1 of 5")

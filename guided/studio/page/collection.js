@@ -5,8 +5,9 @@ import { get } from "/page/server.js";
 
 const FIRST = 200, MORE = 5000;  // pictures of a request: few at first, which are seen at once
 const entries = new Map();  // id -> a picture as the server has it
-const newer = new Set();  // ids that came in while all are read
+const newer = new Set(), gone = new Set();  // ids that came in, or left, while all are read
 export let inTrash = false;  // the trash is shown
+export let begun = false;  // the first pictures are read, or there are none
 
 Object.assign(addressOf, {
   full: (p) => p.file,
@@ -21,34 +22,25 @@ export async function readAll(changed, trash = inTrash) {
   inTrash = trash;
   const found = new Set();
   newer.clear();
+  gone.clear();
   for (let offset = 0, total = 1; offset < total;) {
     const answer = await get(`/pictures?limit=${offset ? MORE : FIRST}&offset=${offset}${trash ? "&trash=true" : ""}`);
     if (inTrash !== trash) return;  // the other is asked for by now
     if (!offset) for (const id of entries.keys()) if (inTrash !== entries.get(id).trash) entries.delete(id);
     for (const picture of answer.pictures) {
+      if (gone.has(picture.id)) continue;
       entries.set(picture.id, { ...picture, trash });
       found.add(picture.id);
     }
     total = answer.total;
     if (!answer.pictures.length) break;
     offset += answer.pictures.length;
+    begun = true;
     takeIn();
     changed();
   }
   for (const id of entries.keys()) if (!found.has(id) && !newer.has(id)) entries.delete(id);
-  takeIn();
-  changed();
-}
-
-// Takes in the newest, which may have been made before the page heard of them.
-export async function readNewest(changed) {
-  if (inTrash) return;
-  const { pictures: found } = await get(`/pictures?limit=${FIRST}&offset=0`);
-  if (inTrash || found.every(({ id }) => entries.has(id))) return;
-  for (const picture of found) {
-    entries.set(picture.id, { ...picture, trash: false });
-    newer.add(picture.id);
-  }
+  begun = true;
   takeIn();
   changed();
 }
@@ -58,12 +50,15 @@ export async function readOne(id) {
   const picture = await get(`/pictures/${id}`);
   entries.set(id, { ...picture, trash: inTrash });
   newer.add(id);
+  gone.delete(id);
   takeIn();
   return picture;
 }
 
 export function forgetOne(id) {
   entries.delete(id);
+  newer.delete(id);
+  gone.add(id);
   takeIn();
 }
 

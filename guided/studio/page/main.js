@@ -6,7 +6,7 @@ import { follow as followPictures, go, lightbox, opened, openPicture } from "/sh
 import { pictures } from "/shared/pictures.js";
 import { hang, move, setHeight } from "/shared/wall.js";
 import { $, el, language, memory, say, sayCount, switchLanguage } from "/shared/words.js";
-import { forgetOne, inTrash, readAll, readNewest, readOne } from "/page/collection.js";
+import { begun, forgetOne, inTrash, readAll, readOne } from "/page/collection.js";
 import { compareWith, first, showChoosing, stopChoosing } from "/page/compare.js";
 import { attachShown, draw, openCreate, refreshCreate } from "/page/create.js";
 import { askSoon, openDraft } from "/page/draft.js";
@@ -23,7 +23,7 @@ function show() {
   followPictures(found);
   hang(found);
   $("found").textContent = found.length === pictures.size ? sayCount(found.length) : say("of", found.length, sayCount(pictures.size));
-  $("message").hidden = found.length > 0;
+  $("message").hidden = found.length > 0 || !begun;
   $("message").replaceChildren(...(offered().length
     ? [say("none"), " ", el("button", { type: "button", textContent: say("clear"), onclick: () => { forget(); refresh(); } })]
     : [say(inTrash ? "trashEmpty" : "emptyWall")]));
@@ -83,14 +83,9 @@ function stateChanged(item) {
   if (item.completed_at) askSoon();
 }
 
-function readRest() {
-  readQueue().catch(tellError);
-  readNewest(soon).catch(tellError);
-}
-
 function readAgain() {
   readQueue().catch(tellError);
-  readAll(soon).catch(tellError);
+  readAll(soon).then(openFromAddress).catch(tellError);
 }
 
 function listen() {
@@ -177,16 +172,16 @@ async function start() {
   setHeight(Number($("height").value));
   openVerbs(soon);
   openCreate();
-  const wall = readAll(soon).then(openFromAddress);
   get("/models").then(({ models }) => { takeModels(models); refreshFew(); }, () => {});
-  await Promise.all([openSession(), openDraft(), readQueue()]);
-  refresh();
+  const draft = openDraft();
+  await openSession();
   follow({
-    ...queueEvents, state: stateChanged, picture: pictureChanged, again: readAgain, connected: readRest,
+    ...queueEvents, state: stateChanged, picture: pictureChanged, again: readAgain,
     found: () => { $("offline").hidden = true; }, lost: () => { $("offline").hidden = false; },
   });
+  await draft;
+  refresh();
   setInterval(tick, 1000);
-  await wall;
 }
 
 start().catch((error) => {

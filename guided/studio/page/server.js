@@ -70,11 +70,13 @@ async function answerOf(response) {
 const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 
 // Follows the events. `handlers` has a function for each kind of event, `lost` and `found` for the
-// connection, `connected` for each beginning of the stream, before which events may have been missed,
-// and `again`, called where many may have been.
+// connection, and `again`, called where events may have been missed: at the beginning of each stream that
+// is opened anew (one that the browser itself takes up again is told what it missed), after `reset`,
+// and when the server has started anew.
 export function follow(handlers) {
   let source = null, epoch = session?.epoch, open = false;
   const connect = () => {
+    let begun = false;
     source = new EventSource("/events");
     source.onopen = () => { open = true; handlers.found(); };
     source.onerror = () => {
@@ -84,7 +86,8 @@ export function follow(handlers) {
     source.addEventListener("hello", (event) => {
       const now = JSON.parse(event.data).epoch;
       if (epoch && now !== epoch) openSession().then(handlers.again, () => {});
-      else handlers.connected();
+      else if (!begun) handlers.again();
+      begun = true;
       epoch = now;
     });
     source.addEventListener("reset", () => handlers.again());
