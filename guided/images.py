@@ -54,7 +54,7 @@ def open_alpha(setting: str, path: str) -> Image.Image | None:
 
 
 def decoded(setting: str, path: str, convert: Callable[[Image.Image], Decoded]) -> Decoded:
-    """Return what `convert` makes of the file's first frame, rotated by its EXIF orientation."""
+    """Return `convert` of the file's first frame, rotated by its EXIF orientation."""
     place = expand(setting, path)
     if not place.is_file():
         raise BadInput(f"{setting}={path}: the file {absence(place)}{similar(place)}")

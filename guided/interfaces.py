@@ -309,7 +309,7 @@ class Constraint(Protocol):
 
     def __call__(self, image: Tensor, progress: float) -> Tensor:
         """Return the nearest image to a predicted one, both (B, 3, H, W) in [-1, 1], that agrees
-        with what is known."""
+        with the known part."""
         ...
 
 

@@ -144,7 +144,7 @@ class Pipeline:
         self.memory_report = plan_memory(self.memory_request(plan), self.memory_policy)
 
     def memory_request(self, plan: Plan) -> MemoryRequest:
-        """Return what the memory plan is made for: the images of one batch."""
+        """Return the number of images of one batch, for which the memory plan is made."""
         import torch
 
         from guided.memory.planner import MemoryRequest
@@ -341,7 +341,7 @@ def together(each: list[dict[str, Guide]]) -> dict[str, Guide]:
 
 
 def with_matched_colours(image: Tensor, init: Tensor, mask: Mask) -> Tensor:
-    """Return the finished image (1, 3, H, W) with the colours of what is drawn anew matched to
+    """Return the finished image (1, 3, H, W) with the colours of the part drawn anew matched to
     the init picture along their border."""
     from guided.canvas.seams import matched
 

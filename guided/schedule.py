@@ -54,7 +54,7 @@ class Schedule:
         return before + share * (after - before)
 
     def begun(self, progress: float) -> Self:
-        """Return the schedule of a run that begins at `progress`, over what is left of it."""
+        """Return the schedule of a run that begins at `progress`, over the rest of it."""
         starts = (progress + (1 - progress) * start for start in self.starts)
         return replace(self, starts=tuple(starts))
 

@@ -1,7 +1,7 @@
 """The module search path, without the current folder and that of run.py, where untrusted files may
 lie.
 
-Imports only what Python itself has loaded before a program begins.
+Imports only modules that Python itself has loaded before a program begins.
 """
 
 import os

@@ -177,8 +177,8 @@ def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
 
 def is_shared(error: Exception, composer: Composer, rows: Sequence[Row]) -> bool:
     """Return whether the first row's error is the error of many rows, of which composing each
-    would take long: they differ in presets, prompts and seeds, none of which it names, and what
-    all have in common has it alone, and with the last row."""
+    would take long: they differ in presets, prompts and seeds, none of which it names, and
+    the settings that all have in common have it alone, and with the last row."""
     told = say(error)
     names = {word.name for row in rows for word in parse_all(row.words)}
     named = re.search(rf"\b({'|'.join(names)})[=.:]", told)

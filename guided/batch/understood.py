@@ -1,4 +1,4 @@
-"""show=true: what was understood of a command, as YAML, without drawing or leaving anything."""
+"""show=true: the meaning of a command as YAML, without drawing or leaving anything."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LASTING = ("where", "wrong", "seeds")  # keys of a row that are never those of a
 
 
 def text(words: Sequence[Override], flags: Sequence[str]) -> str:
-    """Return what a command that draws understands of these words. Raises BadInput, or an error of
+    """Return the meaning of the words of a command that draws. Raises BadInput, or an error of
     Hydra, if no row can be drawn."""
     with asked.limited(words, flags, None) as overrides:
         _, overrides = launchers.apart(overrides)
@@ -38,7 +38,7 @@ def text(words: Sequence[Override], flags: Sequence[str]) -> str:
 
 
 def text_again(recorded: Record, words: Sequence[Override], flags: Sequence[str]) -> str:
-    """Return the settings with which from= draws, which from= reads again, and what is understood
+    """Return the settings with which from= draws, which from= reads again, and the meaning
     of them."""
     with asked.limited(words, flags, recorded) as overrides:
         settings = replay.text(recorded, overrides, flags)
@@ -50,7 +50,7 @@ def text_again(recorded: Record, words: Sequence[Override], flags: Sequence[str]
 
 
 def text_of_folder(words: Sequence[Override]) -> str:
-    """Return what resume= draws: the rows of the pictures that are not done."""
+    """Return the rows of the pictures that are not done, which resume= draws."""
     own, overrides = allowed_files.apart(words)
     values = values_of(overrides)
     request_checks.check_resuming(values)
@@ -73,7 +73,7 @@ def text_of_folder(words: Sequence[Override]) -> str:
 
 
 def described(composer: Composer, rows: Sequence[Row], estimated: bool) -> str:
-    """Return the rows as YAML: what all have in common, and the rest of each."""
+    """Return the rows as YAML: their common settings, and the rest of each."""
     described, plans, errors = [], [], []
     for row in rows:
         try:
@@ -98,7 +98,7 @@ def described(composer: Composer, rows: Sequence[Row], estimated: bool) -> str:
 
 
 def shared(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the one row, or what all rows have in common and, as `rows`, the rest of each."""
+    """Return the one row, or the common settings of all rows and, as `rows`, the rest of each."""
     if len(rows) == 1:
         return dict(rows[0])
     right = [row for row in rows if "wrong" not in row]
@@ -113,7 +113,7 @@ def shared(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def of_row(plan: Plan, cfg: Any, row: Row) -> dict[str, Any]:
-    """Return what was understood of one row."""
+    """Return the meaning of one row."""
     regions = [one for one in plan.prompts if one.region]
     laid_out = cfg.layout is not None and not plain(cfg.regions)  # the prompts are regions
     asked = None if laid_out else plain(cfg.prompt)
@@ -144,7 +144,7 @@ def of_row(plan: Plan, cfg: Any, row: Row) -> dict[str, Any]:
 
 
 def of_prompt(prompt: Prompt) -> dict[str, Any]:
-    """Return a prompt as plain data: text or image, weight, and what it is limited to."""
+    """Return a prompt as plain data: text or image, weight, and its limits."""
     weight = prompt.weight
     found: dict[str, Any] = {"image" if prompt.image else "text": prompt.image or prompt.text}
     found["weight"] = of_schedule(weight) if isinstance(weight, Schedule) else weight

@@ -32,7 +32,7 @@ SIDE = 1024  # pixels of the longer side
 
 
 class Refused(ValueError):
-    """A drawing has something that is not accepted; the message says what."""
+    """A drawing has something that is not accepted, which the message names."""
 
 
 def is_drawing(path: str) -> bool:

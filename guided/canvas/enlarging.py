@@ -43,7 +43,7 @@ def read_redraw(upscale: object, strength: float | None) -> float | None:
 def read_upscaler(value: str | None, own: str, upscales: bool) -> str:
     """Return the name of the weights of the chosen upscaler; empty: bicubic interpolation. Unless
     one is chosen they are the model's `own`, and without these the embedded one's if the picture
-    is upscaled. Raise BadInput for what is neither a choice nor a file of weights."""
+    is upscaled. Raise BadInput for anything but a choice or a file of weights."""
     if value is None:
         return own or (WEIGHTS if upscales else "")
     if value in (EMBEDDED, BICUBIC):

@@ -1,4 +1,4 @@
-"""What is known of a picture before it is drawn: its grey values, a thumbnail, or the composition
+"""The known part of a picture before it is drawn: its grey values, a thumbnail, or the composition
 of another. The constraints that follow are in guided/diffusion/null_space.py.
 
 Imports no torch before a constraint is made.
@@ -100,8 +100,8 @@ class Composition:
 
 
 def read_restore(value: str | None, init: Init | None, size: tuple[int, int]) -> Known | None:
-    """Return what `restore=grey` or `restore=thumbnail` says of the init picture. Raise BadInput
-    for another value, and for an init picture that it makes no sense for."""
+    """Return the known part of the init picture for `restore=grey` or `restore=thumbnail`. Raise
+    BadInput for another value, and for an init picture that it makes no sense for."""
     if value is None:
         return None
     kind = OTHER_SPELLINGS.get(value, value)

@@ -1,4 +1,4 @@
-"""Settings of the mask, mask=sky.png mask.blur=8: what of the init picture is drawn anew.
+"""Settings of the mask, mask=sky.png mask.blur=8: the part of the init picture to draw anew.
 
 guided.canvas.mask checks them, so that the schema of all settings imports no more than this file.
 """

@@ -1,6 +1,6 @@
-"""Seams: the colours of what a mask draws anew, matched to what it keeps along their border.
+"""Seams: the colours of the part drawn anew, matched to the kept part along their border.
 
-The small differences across the border are carried smoothly into what is drawn and added to it, as
+The small differences across the border are carried smoothly into the drawn part and added, as
 the membrane of gradient-domain blending is (Perez, Gangnet and Blake 2003, "Poisson Image
 Editing", https://doi.org/10.1145/882262.882269). Large ones are edges of the picture and stay. The
 values between those of the border come from coarser and coarser means: Gortler et al. 1996, "The
@@ -19,7 +19,7 @@ SIDES = ((2, 1), (2, -1), (3, 1), (3, -1))  # dimension and step to the four nei
 
 
 def matched(image: Tensor, kept: Tensor, mask: Tensor) -> Tensor:
-    """Return the image (B, 3, H, W) in [0, 1] with the colours of what is drawn matched to the
+    """Return the image (B, 3, H, W) in [0, 1] with the colours of the drawn part matched to the
     pixels that are kept. `kept`, of that shape, is the picture where `mask` (1, 1, H, W) is 0."""
     drawn = (mask > 0).expand(len(image), -1, -1, -1)
     sums, counts = torch.zeros_like(image), torch.zeros_like(image[:, :1])

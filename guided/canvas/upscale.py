@@ -117,7 +117,7 @@ class Span:
         return slice(self.first * scale, self.last * scale)
 
     def kept(self, scale: int) -> slice:
-        """Return the tile within what the network returns."""
+        """Return the tile within the network's output."""
         return slice((self.first - self.start) * scale, (self.last - self.start) * scale)
 
 

@@ -112,7 +112,7 @@ def planned(found: Translation) -> Iterator[tuple[Plan, Composed]]:
 
 @lru_cache(4)
 def composer(chosen: tuple[Override, ...]) -> Composer:
-    """Return the composer of what stands beside choices, which are composed once."""
+    """Return the composer of the settings beside choices, which are composed once."""
     return Composer(list(chosen))
 
 

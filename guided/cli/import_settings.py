@@ -51,7 +51,7 @@ def run(typed: Sequence[Override | str]) -> None:
 
 def source(path: Path) -> tuple[str, int, Translation]:
     """Return the name of the program that wrote a file or a picture, how many settings are in it,
-    and what this program takes of them. BadInput if it is of no known program."""
+    and the part that this program takes. BadInput if it is of no known program."""
     if metadata.is_picture(path):
         data, other = of_picture(path)
     else:
@@ -79,7 +79,7 @@ def is_own(data: Any) -> bool:
 
 
 def of_picture(path: Path) -> tuple[Any, Settings | None]:
-    """Return what may be Disco's settings in a picture's texts, and another program's settings."""
+    """Return possible settings of Disco in a picture's texts, and another program's settings."""
     if metadata.read(path) is not None:
         raise BadInput(f"import={path} is a picture of this program: from={path} draws it again")
     texts = metadata.texts(path)

@@ -204,7 +204,7 @@ def make_gallery(command: Command) -> None:
 
 
 def import_other(command: Command) -> None:
-    """Print the command that draws what another program's settings do."""
+    """Print the command equivalent to another program's settings."""
     from guided.cli import import_settings
 
     import_settings.run(command.words)
@@ -235,7 +235,7 @@ def serve(command: Command, name: str = "studio") -> None:
 
 
 def show(command: Command) -> None:
-    """Print what a command was understood to be, as YAML, and do nothing else."""
+    """Print the meaning of a command as YAML, and do nothing else."""
     from guided.batch import understood
     from guided.config import replay
 

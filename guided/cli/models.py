@@ -23,8 +23,8 @@ ACTIONS = ("list", "download")
 
 
 def run(action: str, cfg: DictConfig, trust: bool = False) -> None:
-    """List or download models. With `trust`, which the user must have typed, also what has no
-    checksum. BadInput when there is no such action, or what is chosen cannot be had."""
+    """List or download models. With `trust`, which the user must have typed, also those without
+    checksum. Raise BadInput for an unknown action, or a choice that cannot be downloaded."""
     if action not in ACTIONS:
         raise BadInput(not_one_of("models", action, ACTIONS))
     keep_in(cfg.cache)

@@ -259,7 +259,7 @@ def training(card: ClipCard) -> dict[str, Any]:
 
 
 def reason(error: Exception) -> str:
-    """Return a library's message in one line, without its advice to trust what it refused."""
+    """Return a library's message in one line, without its advice to trust the file."""
     if isinstance(error, UnpicklingError):
         return "it holds more than tensors and is not opened"
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -111,7 +111,7 @@ def check_names(
 
 
 def sizes_of(words: Sequence[Override], flags: Sequence[str]) -> Sizes | None:
-    """Return what the generator that is chosen by those of the words that are settings draws; None
+    """Return the sizes of the generator chosen by those of the words that are settings; None
     if they cannot be composed."""
     known = schema.known_names()
     with suppress(BadInput, HydraException, OmegaConfBaseException):
@@ -343,7 +343,7 @@ class Base(Protocol):
     def config(
         self, words: Sequence[Override | str] = (), flags: Sequence[str] = ()
     ) -> DictConfig:
-        """Return the configuration with `words` typed beside what it was made with."""
+        """Return the configuration with `words` typed beside its own."""
         ...
 
     def typed_with(self, words: Sequence[Override | str]) -> list[Override]:
@@ -423,7 +423,7 @@ def record_named(record: Base | None, words: Sequence[Override]) -> Iterator[Non
 
 @contextmanager
 def changed(cfg: DictConfig, override: Override) -> Iterator[None]:
-    """Put one value in place, and the one before back at the end. Raises what Hydra would."""
+    """Put one value in place, and the one before back at the end. Raises Hydra's errors."""
     key = override.name
     check_values(override)
     parent, _, name = key.rpartition(".")

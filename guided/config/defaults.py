@@ -1,5 +1,5 @@
-"""Nodes completed with the defaults of the dataclasses that they name: a YAML need only say what
-differs, and every setting can still be listed and typed."""
+"""Nodes completed with the defaults of the dataclasses that they name: a YAML need only name
+those that differ, and every setting can still be listed and typed."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def composed(words: Sequence[Override | str]) -> DictConfig:
 
 
 def say(error: Exception) -> str:
-    """Return one printable line that names the setting, the value and what is allowed."""
+    """Return one printable line that names the setting, the value and the allowed values."""
     return printable(reason(error))
 
 
@@ -160,7 +160,7 @@ def say_hydra(error: Exception) -> str:
 
 
 def lost_reference(error: OmegaConfBaseException) -> str:
-    """Return the message for a value that refers to itself, or to what is no setting."""
+    """Return the message for a value that refers to itself, or to no setting."""
     name, text = getattr(error, "full_key", None) or "a setting", str(error)
     if found := re.search(r"Interpolation key '([^']*)' not found", text):
         return f"{name} refers to ${{{shown(found[1])}}}, and there is no such setting"

@@ -56,7 +56,7 @@ def has(name: str) -> bool:
 def remark(
     name: str, values: Mapping[str, str | None], sizes: Sizes | None = None, flag: bool = False
 ) -> str | None:
-    """Return what a setting or flag of another program is here, with its value; None if it is
+    """Return the equivalent of another program's setting or flag, with its value; None if it is
     none. `values`: the texts of everything that was typed, by name; `sizes`: what the model that
     is chosen draws, None if that cannot be found."""
     if not has(name):
@@ -126,8 +126,8 @@ def size(values: Mapping[str, str | None], sizes: Sizes | None) -> str:
 
 
 def shape(value: str | None, sizes: Sizes | None) -> str:
-    """Return what sets a shape such as 16:9, with an example of about as many pixels as the usual
-    size has."""
+    """Return the setting of a shape such as 16:9, with an example of about as many pixels as the
+    usual size has."""
     sides = [float(side) for side in re.findall(r"\d+(?:\.\d+)?", value or "")][:2]
     if sizes is None or len(sides) < 2 or not 0.1 <= sides[0] / (sides[1] or 1e-9) <= 10:
         return "size=[WIDTH,HEIGHT] sets both sides"
@@ -196,7 +196,7 @@ def check_command(word: str) -> None:
 
 def flags_in(text: str, sizes: Sizes) -> Iterator[str]:
     """Yield a remark on each flag of another program, such as --ar 16:9, in a prompt's text.
-    `sizes`: what the model draws."""
+    `sizes`: those that the model draws."""
     for found in re.finditer(r"(?<!\S)(--[A-Za-z]\w*)((?:(?!\s--).)*)", text, re.DOTALL):
         value = found[2].strip() if is_prose(found[1]) else (found[2].split() or [""])[0]
         if (line := remark(found[1], {found[1]: value or None}, sizes, flag=True)) is not None:
@@ -204,7 +204,7 @@ def flags_in(text: str, sizes: Sizes) -> Iterator[str]:
 
 
 def is_prose(name: str) -> bool:
-    """Return whether a name is one of another program for the prompt or what to avoid."""
+    """Return whether a name is one of another program for the prompt or the negative prompt."""
     return has(name) and meanings()[key(name)][1] in having("prose")
 
 

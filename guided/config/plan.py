@@ -247,7 +247,7 @@ class Plan:
         )
 
     def read_known(self, cfg: DictConfig) -> list[Known]:
-        """Return what is known of the picture; BadInput if the generator cannot keep to it."""
+        """Return the known part of the picture; BadInput if the generator cannot keep to it."""
         cells, until = cfg.composition_cells, cfg.composition_until
         known = {
             "restore": read_restore(cfg.restore, self.init, self.size),

@@ -115,7 +115,7 @@ def check_is_preset(
 
 
 def check_package(name: str, settings: Mapping[Any, Any], path: Path) -> None:
-    """Raise BadInput if a file without a line `# @package` sets what lies outside of its group."""
+    """Raise BadInput if a file without a line `# @package` has settings outside of its group."""
     group, _, choice = name.partition("/")
     groups, several = schema.having("group"), group in schema.groups(several=True)
     inside = {*choices.names(group), choice, "defaults"} if several else {"defaults"}

@@ -29,7 +29,7 @@ def recorded_groups(several: bool) -> list[str]:
 
 
 def complete(settings: dict[str, Any], usual: dict[str, Any], where: str) -> None:
-    """Give the groups that somebody's short record does not name what they usually have, with a
+    """Give the groups that somebody's short record does not name their usual choice, with a
     warning."""
     groups = [*recorded_groups(several=False), *recorded_groups(several=True)]
     unsaid = [name for name in groups if name not in (*settings, *YOUNGER, *OPTIONAL)]

@@ -408,7 +408,7 @@ def source(node: DictConfig, message: str) -> str:
 
 
 def resolved(node: DictConfig | ListConfig, where: str) -> Any:
-    """Return the plain values of a node, what it refers to looked up; BadInput if that is not
+    """Return the plain values of a node, with references resolved; BadInput if that is not
     there or refers to itself."""
     try:
         return OmegaConf.to_container(node, resolve=True)

@@ -1,4 +1,4 @@
-"""What small CLIPs understand of the prompts, told before anything is drawn. Imports no torch."""
+"""The reading of prompts by small CLIPs, told before anything is drawn. Imports no torch."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def lexicons(cards: Mapping[str, ClipCard], names: Sequence[str]) -> list[Lexico
 
 
 def understood(prompts: Sequence[Prompt], cards: Mapping[str, ClipCard]) -> dict[str, str]:
-    """Return the texts that small CLIPs read otherwise than typed, with what they read."""
+    """Return the texts that small CLIPs read otherwise than typed, with their reading."""
     readings = {
         asked.text: words.read(asked.text).text
         for asked in prompts
@@ -140,7 +140,7 @@ def warning_of_presets(texts: Mapping[str, str], cards: Mapping[str, ClipCard]) 
 def notes(
     reading: Reading, text: str, avoided: bool, words: Lexicon, say: Phrases
 ) -> Iterator[str]:
-    """Yield what a text loses. `avoided`: it has a negative weight."""
+    """Yield the lost parts of a text. `avoided`: it has a negative weight."""
     for typed, name in reading.instead.items():
         yield say.instead.format(shown(typed), name)
     if out := reading.left_out:

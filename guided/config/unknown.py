@@ -75,7 +75,7 @@ def unchosen(key: str, cfg: DictConfig | None, flags: Sequence[str]) -> str | No
 
 
 def members(group: str, option: str, flags: Sequence[str]) -> list[str]:
-    """Return the names of what a preset chooses: two for clip=embedded."""
+    """Return the names that a preset chooses: two for clip=embedded."""
     for folder in choices.folders(group, flags):
         if (path := folder / f"{option}.yaml").is_file():
             found = OmegaConf.to_container(yaml_reader.read_config(path))

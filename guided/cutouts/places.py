@@ -1,4 +1,4 @@
-"""Places of cutouts: anywhere in the image, or around what a mask has."""
+"""Places of cutouts: anywhere in the image, or around the white part of a mask."""
 
 from __future__ import annotations
 

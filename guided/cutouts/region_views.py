@@ -1,4 +1,4 @@
-"""Regions of an image: cropped, and what a mask leaves out filled with a colour."""
+"""Regions of an image: cropped, and filled with a colour outside of a mask."""
 
 from __future__ import annotations
 

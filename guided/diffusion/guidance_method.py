@@ -1,4 +1,4 @@
-"""Methods of guidance: what the guides see, and how far their gradient moves the prediction.
+"""Methods of guidance: the image that guides see, and how far their gradient moves the prediction.
 
 With the gradient g of the guides' loss with respect to the predicted image, the gradient with
 respect to x is that of "TFG: Unified Training-Free Guidance for Diffusion Models" (Ye et al. 2024,

@@ -1,7 +1,7 @@
 """Known pixels: the part of a picture that a mask keeps, while the rest is drawn.
 
 The denoiser sees the known pixels under the noise of each step, always the same noise, and its
-prediction of them is replaced by what they are. A deterministic sampler then carries them along
+prediction of them is replaced by their values. A deterministic sampler then carries them along
 the straight path from that noise, and what multistep samplers remember is right for them too, so
 that no sampler knows of masks. Guides see the known pixels as they are and do not change them.
 

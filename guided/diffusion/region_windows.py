@@ -6,8 +6,8 @@ with weights that fall towards the edges, before the one step of the sampler: Ji
 "Mixture of Diffusers", https://arxiv.org/abs/2302.02412
 
 The ground is one colour, the mean of the windows' own grounds, which are the medians of their
-edges. It fills what no window covers, and replaces each window's own ground, so that in the next
-step all windows see the same one. An init picture is the ground itself, and windows keep theirs.
+edges. It fills the area that no window covers, and replaces each window's own ground, so that in
+the next step all windows see the same one. An init picture is the ground itself, and windows keep theirs.
 """
 
 from __future__ import annotations

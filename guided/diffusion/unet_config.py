@@ -99,7 +99,7 @@ class UNetConfig:
 
     @property
     def epsilon(self) -> float:
-        """Return what normalisations add to the variance."""
+        """Return the epsilon that normalisations add to the variance."""
         return 1e-6 if self.ddpm else 1e-5
 
     @property

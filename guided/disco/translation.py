@@ -77,7 +77,7 @@ def dialect(settings: Mapping[str, Any]) -> str:
 
 
 def tidied(name: str, value: Any) -> Any:
-    """Return a value without what forms do to it: "none" is None, and a list as text is one."""
+    """Return a value without the marks of forms: "none" is None, and a list as text is one."""
     if isinstance(value, str) and value.strip().lower() in ("none", "null"):
         return None
     return unpacked(value) if name in LISTS else value

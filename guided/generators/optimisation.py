@@ -81,7 +81,7 @@ class AdamState:
 
 @dataclass
 class Gradient:
-    """The guides' gradient of values, and what came with it."""
+    """The guides' gradient of values, and their other results."""
 
     of_values: Tensor  # (B, ...)
     by_guide: dict[str, GuideGradient]
@@ -243,7 +243,7 @@ class LatentGenerator(ABC):
     @property
     @abstractmethod
     def less_memory(self) -> str:
-        """Return what is changed where memory runs out, for the message."""
+        """Return the settings that change where memory runs out, for the message."""
 
     def networks(self) -> dict[str, nn.Module]:
         """Return the network."""

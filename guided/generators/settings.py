@@ -1,4 +1,4 @@
-"""The protocol of generators' settings: what a generator needs, and how it is loaded."""
+"""The protocol of generators' settings: the needs of a generator, and how it is loaded."""
 
 from __future__ import annotations
 

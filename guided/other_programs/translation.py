@@ -200,7 +200,7 @@ def weight_of(value: Any) -> float:
 
 
 def plain(value: Any) -> str:
-    """Return a value as text; nothing, and what is no text, as an empty one."""
+    """Return a value as text; anything else as an empty one."""
     if value is None or isinstance(value, list | dict | set | tuple):
         return ""
     return text("prompt", value)

@@ -1,4 +1,4 @@
-"""What the gallery needs to explain how a picture came about: the folder explain/.
+"""The data with which the gallery explains how a picture came about: the folder explain/.
 
 0000.jsonl has a line for each step of picture 0, and beside it are small pictures: the finished
 picture under more and more noise, predictions on the way, where the guides shifted them, and

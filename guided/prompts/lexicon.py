@@ -77,7 +77,7 @@ class Piece:
 
 @dataclass
 class Reading:
-    """A text as the CLIPs read it, and what they do not know of it."""
+    """A text as the CLIPs read it, and its unknown words."""
 
     text: str
     known: str | None = None  # the label of the thing that is drawn

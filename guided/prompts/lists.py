@@ -83,8 +83,8 @@ def read(text: str, escapes: bool = True) -> Any:
 
 
 def separators(text: str) -> str:
-    """Return what separates the items of a list or mapping: commas, or semicolons if the text has
-    those instead."""
+    """Return the separators of the items of a list or mapping: commas, or semicolons if the text
+    has those instead."""
     return COMMAS if set(text) & set(COMMAS) or not set(text) & set(SEMICOLONS) else SEMICOLONS
 
 
@@ -222,7 +222,7 @@ class Reader:
         self.passed(SPACES)
 
     def passed(self, pattern: re.Pattern[str]) -> str:
-        """Pass over what a pattern matches, and return it without surrounding blanks."""
+        """Pass over the match of a pattern, and return it without surrounding blanks."""
         match = pattern.match(self.text, self.at)
         self.at = match.end() if match else self.at
         return match[0].strip() if match else ""

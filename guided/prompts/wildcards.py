@@ -153,7 +153,7 @@ class Wildcards:
 
 
 def chosen(inside: str, rng: random.Random) -> str:
-    """Return what is drawn from the inside of {a|b} or {2$$a|b|c}."""
+    """Return the choice from the inside of {a|b} or {2$$a|b|c}."""
     several = SEVERAL.match(inside)
     choices = options(inside[several.end() :] if several else inside)
     return some(several, choices, rng) if several else pick(choices, rng)

@@ -79,7 +79,7 @@ def losses(model: Autoencoder, images: Tensor) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def draw_samples(weights: dict[str, Tensor], images: Tensor, path: Path) -> None:
-    """Write a sheet of two rows: pictures, and what the autoencoder makes of them."""
+    """Write a sheet of two rows: pictures, and their reconstructions."""
     model = Autoencoder(architecture())
     model.load_state_dict(weights)
     made = (model.decode(model.quantize(model.encode(images * 2 - 1))) + 1) / 2

@@ -57,7 +57,7 @@ class VQConfig:
 
     @property
     def divisor(self) -> int:
-        """Return the side in pixels of what a code stands for."""
+        """Return the side in pixels of the square that a code stands for."""
         return 1 << (len(self.channel_mult) - 1)
 
 
@@ -72,7 +72,7 @@ class CodesCard(GeneratorCard):
 
     @property
     def divisor(self) -> int:
-        """Return the side in pixels of what a code stands for."""
+        """Return the side in pixels of the square that a code stands for."""
         return self.vq.divisor
 
     def missing(self) -> str | None:

@@ -66,7 +66,7 @@ class Codes(GeneratorSettings):
         return "generator=codes"
 
     def sizes(self, model: GeneratorCard) -> Sizes:
-        """Return any multiple of what a code stands for."""
+        """Return any multiple of the side that a code stands for."""
         width, height = model.size
         return Sizes(model.divisor, (width, height))
 

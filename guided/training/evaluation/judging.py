@@ -119,7 +119,7 @@ def judges(text: str, plans: Iterable[Plan], views: int = 1) -> list[Judge]:
 
 
 def identity(card: ClipCard) -> tuple[str, str, str]:
-    """Return what tells the weights of a CLIP from others."""
+    """Return a digest of the weights of a CLIP."""
     if card.path and (place := locate(card.path)) is not None:
         return str(place.resolve()), "", ""
     return card.arch, card.tag or card.base, card.hub
