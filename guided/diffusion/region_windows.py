@@ -7,7 +7,8 @@ with weights that fall towards the edges, before the one step of the sampler: Ji
 
 The ground is one colour, the mean of the windows' own grounds, which are the medians of their
 edges. It fills the area that no window covers, and replaces each window's own ground, so that in
-the next step all windows see the same one. An init picture is the ground itself, and windows keep theirs.
+the next step all windows see the same one. An init picture is the ground itself, and windows keep
+theirs.
 """
 
 from __future__ import annotations

@@ -201,8 +201,8 @@ class DiffusionGenerator:
         return RegionWindows.of(model, (width, height), request.size, regions, request.init)
 
     def _regions(self, request: Request) -> Sequence[Sequence[tuple[int, int, int, int]]]:
-        """Return for each image the boxes that a model of single objects draws in windows of its own
-        size: its regions, or a masked part of a larger picture."""
+        """Return for each image the boxes that a model of single objects draws in windows of its
+        own size: its regions, or a masked part of a larger picture."""
         if not self.card.draws_one_object:
             return ()
         if request.mask is None or request.regions:
