@@ -117,10 +117,13 @@ class Override:
 
 @lru_cache(1 << 14)  # the parser is slow, and the words of a batch's rows are much alike
 def parse(raw: str) -> Override:
-    """Return the override that a word spells. `mask=sky.png` is `mask.area=sky.png`."""
+    """Return the override that a word spells. `mask=sky.png` is `mask.area=sky.png`, and
+    `animate=null` is `animate=none`."""
     key, equals, text = raw.partition("=")
     if key.lstrip("+") == "seed" and RANDOM.fullmatch(text):
         text, raw = "null", f"{key}=null"
+    if key.lstrip("+") in schema.OPTIONAL and text == "null":  # which Hydra has no way to say
+        text, raw = schema.NONE, f"{key}={schema.NONE}"
     if equals and (inside := schema.FIRST.get(key.lstrip("+"))) is not None:
         key = f"{key}.{inside}"
         raw = f"{key}={text}"

@@ -25,7 +25,17 @@ from guided.config.overrides import Override, merged, parse, parse_all, raws
 from guided.config.plan import plain
 from guided.config.replay_known import clean, complete, is_here, recorded_groups
 from guided.config.replay_reading import read_settings, rows_of, trusted
-from guided.config.schema import NODES, Config, as_integer, explain, having, typed_as, unrecorded
+from guided.config.schema import (
+    NODES,
+    NONE,
+    OPTIONAL,
+    Config,
+    as_integer,
+    explain,
+    having,
+    typed_as,
+    unrecorded,
+)
 from guided.config.values import trusted_words
 from guided.errors import BadInput, shown
 from guided.paths import PROGRAM, conf_folder
@@ -41,6 +51,8 @@ FACTS = ("version", "words", "score", "files", "processor", "understood")
 
 # Of the embedded model in records that do not say it.
 FIRST_WEIGHTS = "dd18cc9721f8262d0c66b9b5b223de68557eb085d23340c426599d8caa52c644"
+
+FILMED = ("frames", "fps")  # settings that need a film
 
 # What tells one choice of a group from another: a model of that name may be another file here.
 IDENTITY = ("_target_", "name", "file", "path", "arch", "tag")
@@ -112,8 +124,13 @@ class Record:
         }
 
     def typed_with(self, words: Sequence[Override | str]) -> list[Override]:
-        """Return the words that make this with `words`."""
-        return merged(self.words or chosen_words(self.settings), parse_all(words))
+        """Return the words that make this with `words`; without those of a film or the like that
+        these say is none."""
+        words = parse_all(words)
+        gone = {one.name for one in words if one.name in OPTIONAL and one.text == NONE}
+        gone |= set(FILMED) if "animate" in gone else set()
+        before = self.words or chosen_words(self.settings)
+        return merged([one for one in before if one.root not in gone], words)
 
     def rows_with(self, words: Sequence[Override | str]) -> list[Row]:
         """Return the rows of the run without the settings that `words` have."""
@@ -330,6 +347,8 @@ def forget_what_followed(
         settings["threads"] = "auto"
     if touched & {*having("prose"), "wildcards"} and "drawn" not in touched:
         settings["drawn"] = None
+    if "animate" in touched and not settings.get("animate"):
+        settings.update(dict.fromkeys({*FILMED, "drawn"} - touched))
 
 
 # ---- showing -------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ PICTURE = "picture"  # decides pixels: kept in records, and may vary from row to
 RUN = "run"  # counts the pictures of a row: kept in the record of a run, not of a picture
 MACHINE = "machine"  # where and how this command works: kept in no record
 OPTIONAL = ("animate", "secondary")  # groups of which none need be chosen
+NONE = "none"  # the choice of them that is none
 COMMAND = "command"  # selects rows, or is a command of its own: kept in no record
 
 

@@ -320,3 +320,17 @@ def test_a_value_of_a_record_that_cannot_be_is_told_with_the_record(
     with pytest.raises(BadInput, match="count=-1 must be a whole number") as caught:
         drawable(composer, Row())
     assert str(caught.value).startswith(f"from={path}: ") is named
+
+
+@pytest.mark.parametrize("none", ["animate=none", "animate=null"])
+def test_the_record_of_a_film_is_drawn_as_a_picture_with_animate_none(tmp_path, none):
+    words = [*WORDS, "animate=2d", "animate.zoom=1.1", "frames=9", "fps=5"]
+    settings = settings_of(*words)
+    settings["animate"] |= {"frame": 3, "before": "gone.png"}
+    found = Record.read(kept(tmp_path, settings | {"words": words}))
+    cfg = found.config([none])
+    assert lasting(cfg) == lasting(Record.read(kept(tmp_path, settings_of(*WORDS))).config())
+    assert Plan.read(cfg).film is None
+    again = [one.raw for one in found.typed_with([none])]
+    assert again == [*WORDS, "animate=none"]
+    assert found.config(["animate=3d"]).frames == 9
