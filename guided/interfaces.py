@@ -317,7 +317,8 @@ class Constraint(Protocol):
 class Request:
     """Images asked for, one for each seed. `init` is (1 or B, 3, H, W) in [-1, 1]; `skip` drops
     the noisiest steps; `regions` are those of each image, (left, top, right, bottom) in pixels;
-    `mask` is (1, 1, H, W) in [0, 1], and `init` is kept where it is 0."""
+    `mask` is (1, 1, H, W) in [0, 1], and `init` is kept where it is 0. `noise` (1, 3, H, W) is
+    what they begin with, None: that of their seeds."""
 
     size: tuple[int, int]  # width, height
     seeds: Sequence[int]
@@ -329,6 +330,7 @@ class Request:
     regions: Sequence[Sequence[tuple[int, int, int, int]]] = ()
     mask: Tensor | None = None
     rings: tuple[bool, bool] = (False, False)  # whether opposite edges meet (across, down)
+    noise: Tensor | None = None
 
     @property
     def drawn(self) -> int:

@@ -57,6 +57,27 @@ def prepared(plan: Plan, cores: int | None) -> tuple[torch.device, torch.dtype, 
     return device, dtype, threads if device.type == "cpu" else None
 
 
+def generator_of(
+    plan: Plan,
+    device: torch.device,
+    dtype: torch.dtype,
+    cache: ModelCache,
+    memory_policy: MemoryPolicy,
+) -> LoadedGenerator:
+    """Return the generator of a plan, with networks from the cache if they are there."""
+    return plan.generator.load(
+        LoadContext(
+            model=plan.model,
+            secondary=plan.secondary,
+            sampler=plan.sampler,
+            device=device,
+            dtype=dtype,
+            cache=cache,
+            memory_policy=memory_policy,
+        )
+    )
+
+
 @dataclass
 class Pipeline:
     """The loaded models of a plan."""
@@ -92,17 +113,7 @@ class Pipeline:
         )
         cards = (*plan.clips.values(), *plan.judges.values())
         loaded.keep_only([*plan.generator_cards, plan.upscaler, *cards])
-        generator = plan.generator.load(
-            LoadContext(
-                model=plan.model,
-                secondary=plan.secondary,
-                sampler=plan.sampler,
-                device=device,
-                dtype=dtype,
-                cache=loaded,
-                memory_policy=memory_policy,
-            )
-        )
+        generator = generator_of(plan, device, dtype, loaded, memory_policy)
         clips, judges = (
             {
                 name: loaded.get(model.load, card, device, dtype, plan.deterministic)
@@ -119,6 +130,15 @@ class Pipeline:
         pipeline.fit(plan, known is not None)
         loaded.memory_policies[facts] = memory_policy
         return pipeline
+
+    def drawing_as(self, plan: Plan) -> Pipeline:
+        """Return the pipeline with the sampler and the generator's settings of another plan of the
+        same models."""
+        import torch
+
+        device, dtype = torch.device(self.device), getattr(torch, self.precision)
+        generator = generator_of(plan, device, dtype, self.loaded, self.memory_policy)
+        return replace(self, generator=generator)
 
     @property
     def resolved(self) -> dict[str, Any]:
@@ -231,6 +251,7 @@ class Pipeline:
         facts = [known.facts for known in plan.known]
         values = [known.constraint(plan.size).value for known in plan.known]
         masks = [] if plan.mask is None else [plan.mask.tensor()]
+        masks += [] if plan.noise is None else [plan.noise]
         return checkpoint.fingerprint(
             *(chosen, facts, seeds, prompts, shown),
             *(kind(self.device), self.precision, self.threads),
@@ -261,7 +282,7 @@ class Pipeline:
         prompts, inits, guides = self.asked(plan, seeds)
         constraints = [known.constraint(plan.size) for known in plan.known]
         request = Request(plan.size, seeds, plan.steps, skip=plan.skip, constraints=constraints)
-        request.rings = plan.rings
+        request.rings, request.noise = plan.rings, plan.noise
         if inits:
             request.init = joined(inits) * 2 - 1
         if any(asked.region for asked in plan.prompts):

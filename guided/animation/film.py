@@ -7,7 +7,7 @@ is added, and then it is drawn at a strength. Imports no torch before that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,7 @@ from guided.animation.camera import OUTSIDE, Matrix, Move
 from guided.animation.depth import Depth, read_depth
 from guided.animation.keyframes import Timing, Track
 from guided.animation.prompts import PromptTrack, read_prompts
-from guided.animation.settings import CAMERA, FASTEST, VARYING, Animation
+from guided.animation.settings import CAMERA, FASTEST, Animation
 from guided.animation.video import Video, open_video
 from guided.errors import BadInput, check_number, shown
 from guided.images import check_picture, tensor
@@ -53,6 +53,7 @@ class Film:
     depth: Depth | None
     video: Video | None = None
     common: tuple[Prompt, ...] = ()  # prompts of all frames
+    noises: dict[int, Tensor] = field(default_factory=dict, compare=False)  # of the last frame
 
     @property
     def drawn(self) -> range:
@@ -65,15 +66,41 @@ class Film:
         if seed == self.timing.seed:
             return self
         timing = replace(self.timing, seed=seed)
-        return replace(self, timing=timing, tracks=tracks(self.settings, timing))
+        return replace(self, timing=timing, tracks=tracks(self.settings, timing), noises={})
 
     def seed_of(self, frame: int) -> int:
         """Return the seed of a frame's noise."""
-        return self.timing.seed + (frame if self.settings.seeds == "advance" else 0)
+        return self.timing.seed + (0 if self.settings.seeds == "fixed" else frame)
+
+    def noise(self, frame: int) -> Tensor | None:
+        """Return the noise (1, 3, H, W) that a frame is drawn with, which is that of the frame
+        before, moved by the camera; None if it is the seed's own."""
+        if self.settings.seeds != "warped":
+            return None
+        import torch
+
+        from guided.animation import noise
+
+        def dice(k: int) -> torch.Generator:
+            return torch.Generator().manual_seed(self.timing.seed + k)
+
+        width, height = self.timing.size
+        found = max((k for k in self.noises if k <= frame), default=0)
+        last = self.noises.get(found)
+        last = torch.randn(1, 3, height, width, generator=dice(0)) if last is None else last
+        for k in range(found + 1, frame + 1):
+            mapped, wraps = self.mapped(self.move(k)), self.settings.border == "wrap"
+            last = noise.moved(last, mapped, wraps, dice(k))
+        self.noises.clear()
+        self.noises[frame] = last
+        return last
 
     def prompts_at(self, frame: int) -> list[Prompt]:
-        """Return the prompts of a frame."""
-        return [*self.common, *(self.prompts.at(frame) if self.prompts else ())]
+        """Return the prompts of a frame. Those of key frames keep their numbers, so that what is
+        drawn for their wildcards is the same in all frames."""
+        keyed = self.prompts.at(frame) if self.prompts else []
+        first = len(self.common)
+        return [*self.common, *(replace(one, number=first + (one.number or 0)) for one in keyed)]
 
     def move(self, frame: int) -> Move:
         """Return the camera's move from the frame before."""
@@ -82,6 +109,10 @@ class Film:
     def value(self, name: str, frame: int) -> float:
         """Return the value of a setting of VARYING at a frame."""
         return self.tracks[name](frame)
+
+    def varied(self, frame: int) -> dict[str, float]:
+        """Return the values of other parts' settings at a frame, by their names."""
+        return {name: self.tracks[name](frame) for name in self.settings.vary or ()}
 
     def warped(self, before: Tensor, frame: int) -> tuple[Tensor, Tensor]:
         """Return the frame before (1, 3, H, W) as the camera sees it after its move, and a mask
@@ -233,4 +264,4 @@ def check_frame(settings: Animation, frames: int) -> None:
 
 def tracks(settings: Animation, timing: Timing) -> dict[str, Track]:
     """Return the values of all frames."""
-    return {name: settings.keys[name].track(timing, settings.loop) for name in VARYING}
+    return {name: keys.track(timing, settings.loop) for name, keys in settings.keys.items()}

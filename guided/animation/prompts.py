@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 from guided.animation.keyframes import HOLD, WAYS, Timing, in_order
@@ -79,7 +80,11 @@ def read_prompts(value: Any, timing: Timing, loop: bool) -> PromptTrack | None:
     if not isinstance(value, dict) or not value or len(value) > MOST:
         raise BadInput(f"animate.prompts={shown(value)} must be prompts by frame, as {EXAMPLE}")
     try:
-        keys = [(str(key), tuple(prompts.parse(inside))) for key, inside in value.items()]
+        numbers = count()
+        keys = [
+            (str(key), tuple(replace(one, number=next(numbers)) for one in prompts.parse(inside)))
+            for key, inside in value.items()
+        ]
         starts, found = in_order("prompts", keys, timing, loop)
     except BadInput:
         raise

@@ -16,9 +16,10 @@ from guided.errors import check_number, not_one_of, shown
 
 MODES = ("2d", "3d", "video")
 BORDERS = ("draw", "wrap", "mirror", "border")
-SEEDS = ("advance", "fixed")
+SEEDS = ("advance", "fixed", "warped")
 FORMATS = ("mp4", "webp", "gif")
 FASTEST = {"mp4": 120, "gif": 50, "webp": 120}  # frames per second; browsers slow a faster GIF
+VARY = '{guide.clip.scale: "0: (4000), 30: (1000)"}'
 LARGEST = 1e6  # of a move or a distance
 CAMERA = {  # lowest and highest value
     "angle": (-LARGEST, LARGEST),
@@ -63,7 +64,9 @@ class Animation:
     # what lies beyond the edge: draw, drawn anew; wrap, the other side; mirror; border, the edge
     border: str = "draw"
     strength: Any = 0.5  # share of the steps that each frame takes again
-    seeds: str = "advance"  # advance, each frame has noise of its own; fixed, all have the same
+    # advance, each frame has noise of its own; fixed, all have the same; warped, that of the frame
+    # before, moved as the picture is
+    seeds: str = "advance"
     color_match: Any = 0.4  # how far colours are matched to the frames before, 0 to 1
     color_memory: float = 0.9  # share of earlier frames in the colours that are matched
     sharpen: Any = 0.1  # contrast of edges that is added to each frame before it is drawn
@@ -75,6 +78,8 @@ class Animation:
     flow_blend: Any = 0.8
     # prompts by frame, {0: a castle, 60: a forest}, that lead over from one to the next
     prompts: Any = None
+    # settings of other parts by frame, {guide.clip.scale: "0: (4000), 30: (1000)"}; null: none
+    vary: Any = None
     interpolation: str = "linear"  # between key frames: linear, cubic or hold
     loop: bool = False  # whether the last key frame leads back to the first
     format: Any = "auto"  # mp4, webp, gif or a list; auto: mp4 where PyAV is, else webp
@@ -105,7 +110,7 @@ class Animation:
         self.keys: dict[str, KeyFrames] = {
             name: keyframes.read(name, getattr(self, name), low, high, self.interpolation)
             for name, (low, high) in VARYING.items()
-        }
+        } | self.read_vary()
         if (self.mode == "video") != (self.video is not None):
             raise ValueError(
                 f"video={shown(self.video)} needs animate=video"
@@ -114,6 +119,11 @@ class Animation:
             )
         if self.mode == "video":
             self.check_still()
+        if self.seeds == "warped" and (self.mode == "video" or self.is_deep):
+            raise ValueError(
+                "seeds=warped needs a camera over a plane, whose moves are known: animate=2d, or "
+                "animate=3d with animate.depth=plane"
+            )
         if self.mode == "2d" and self.keys["translation_z"].constant != 0:
             raise ValueError(
                 f"translation_z={shown(self.translation_z)} needs animate=3d; in two dimensions "
@@ -128,6 +138,15 @@ class Animation:
                     f"{name}={shown(getattr(self, name))} has no effect with animate=video, whose "
                     "camera is the video's"
                 )
+
+    def read_vary(self) -> dict[str, KeyFrames]:
+        """Return the key frames of other parts' settings. Raise ValueError for no mapping."""
+        if self.vary is not None and not isinstance(self.vary, dict):
+            raise ValueError(f"vary={shown(self.vary)} must be settings by name, as {VARY}")
+        return {
+            name: keyframes.read(f"vary.{name}", value, way=self.interpolation)
+            for name, value in (self.vary or {}).items()
+        }
 
     def read_formats(self) -> list[str]:
         """Return the formats of the film's files. Raise ValueError for others."""

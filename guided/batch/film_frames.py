@@ -32,6 +32,7 @@ from guided.runs.manifest import DONE, Manifest, Picture
 if TYPE_CHECKING:
     from torch import Tensor
 
+LIKENESS = "animate.likeness"  # beside a guide `likeness` of the user's
 FACTS = ("frame", "before", "colors")  # of a frame's record, in the settings of animate
 
 
@@ -61,7 +62,8 @@ def frame_of(plan: Plan, settings: dict[str, Any], folder: Path, picture: Pictur
     assert plan.film is not None
     assert picture.frame is not None
     film, frame = plan.film, picture.frame
-    plan = replace(plan, prompts=film.prompts_at(frame), outputs=frame_outputs(plan))
+    plan = replace(plan.at_frame(frame), prompts=film.prompts_at(frame))
+    plan = replace(plan, outputs=frame_outputs(plan), noise=film.noise(frame))
     plan = replace(plan, drawn=[asked.text for asked in plan.decided(picture.seed)])
     facts: dict[str, Any] = dict.fromkeys(FACTS) | {"frame": frame}
     if frame:
@@ -122,7 +124,7 @@ def begun_with(plan: Plan, film: Film, begun: Begun, frame: int) -> Plan:
     guides = plan.guides
     if scale := film.value("likeness", frame):
         node = OmegaConf.create({"_target_": "guide/likeness", "scale": scale})
-        guides = guides | {"likeness": build(node, "animate.likeness")}
+        guides = guides | {LIKENESS: build(node, LIKENESS)}
     return replace(plan, init=Warped(begun.image), skip=skip, mask=mask, guides=guides)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import accumulate
 
+from guided.animation.film import Film
 from guided.config.plan import Plan
 
 
@@ -13,10 +14,14 @@ def total(plan: Plan) -> int:
     film = plan.film
     if film is None:
         return plan.count * passes(plan)
-    first = passes(plan) if 0 in film.drawn else 0
-    skips = [plan.frame_skip(film, frame, film.uncovers(frame)) for frame in film.drawn if frame]
-    counts = {skip: passes(replace(plan, skip=skip)) for skip in set(skips)}
-    return first + sum(counts[skip] for skip in skips)
+    first = passes(plan.at_frame(0)) if 0 in film.drawn else 0
+    return first + sum(passes_of_frame(plan, film, frame) for frame in film.drawn if frame)
+
+
+def passes_of_frame(plan: Plan, film: Film, frame: int) -> int:
+    """Return how often the networks are evaluated for a frame that begins with another."""
+    skip = plan.frame_skip(film, frame, film.uncovers(frame))
+    return passes(replace(plan.at_frame(frame), skip=skip))
 
 
 def passes(plan: Plan) -> int:

@@ -131,7 +131,11 @@ class WorkerSession:
                 frame = film_frames.frame_of(plan, settings, self.folder, picture)
                 seeded = replace(picture, seed=frame.seed)
                 own = [picture.number]
+                self.pipeline = pipeline
+                if (frame.plan.sampler, frame.plan.generator) != (plan.sampler, plan.generator):
+                    self.pipeline = pipeline.drawing_as(frame.plan)
                 self.draw_together(frame.plan, frame.settings, [seeded], own, claim, interrupts)
+                self.pipeline = pipeline
         self.write_film(plan, group, pipeline)
 
     def write_film(self, plan: Plan, group: list[Picture], pipeline: Pipeline) -> None:

@@ -25,7 +25,7 @@ from guided.canvas.mask import Mask, read_mask, times
 from guided.canvas.mask_settings import MaskSettings
 from guided.canvas.outpaint import Outpaint, read_outpaint
 from guided.canvas.seamless import RINGS, check_edges, read_tile
-from guided.config import other_names, presets, understanding
+from guided.config import other_names, presets, understanding, varying
 from guided.config.catalog import ranking
 from guided.config.overrides import Override, parse_all
 from guided.config.schema import Config, as_integer, build, build_all, resolved
@@ -127,6 +127,8 @@ class Plan:
     skip: int = field(default=0, metadata=STEPS)
     layout: str | None = field(default=None, metadata=STEPS)  # of regions without a place
     film: Film | None = field(default=None, metadata=NEITHER)
+    noise: Tensor | None = field(default=None, metadata=NEITHER)  # None: the seed's
+    varied: varying.Parts = field(default_factory=dict, metadata=NEITHER)  # over a film
 
     @classmethod
     def read(
@@ -161,12 +163,10 @@ class Plan:
             strength = plan.film.value("strength", 0)
         skip = 0 if whole and cfg.skip is None and cfg.strength is None else cfg.skip
         plan.skip = read_skip(plan.steps, plan.init, skip, strength)
-        if isinstance(plan.init, Gradient):  # shows no object, so that what it will be is open
-            plan.sampler = plan.sampler.begun(plan.skip / plan.steps)
         if plan.steps - plan.skip < 12:
             less = f" less skip={plan.skip}" if plan.skip else ""
             log.warning("steps=%d%s is too few; 20 make a sketch", plan.steps, less)
-        return plan
+        return plan.begun() if plan.film is None else plan
 
     @classmethod
     def parsed(cls, cfg: DictConfig, build: Build, flags: Sequence[str]) -> Plan:
@@ -200,6 +200,7 @@ class Plan:
         return cls(
             prompts=prompts,
             film=film,
+            varied=varying.read(cfg, film.settings.vary or ()) if film else {},
             model=model,
             secondary=build(cfg.secondary, "secondary")
             if cfg.secondary and "secondary" in generator.uses
@@ -305,6 +306,8 @@ class Plan:
                 "animate needs a generator that begins with a picture, as generator=diffusion, "
                 f"not {self.generator.name}"
             )
+        if film.settings.seeds == "warped" and self.generator.name != "diffusion":
+            raise BadInput("animate.seeds=warped moves the noise of generator=diffusion")
         if self.tile != "none" and not film.keeps_edges:
             raise BadInput(
                 f"tile={self.tile} with animate needs a camera in two dimensions that shifts the "
@@ -320,6 +323,11 @@ class Plan:
                 f"output.still.format={still.format}: the frames of a film are PNG; that of the "
                 "film is animate.format=mp4, webp or gif"
             )
+        for name in film.settings.vary or ():
+            frames = range(film.timing.frames)
+            for frame in (min(frames, key=film.tracks[name]), max(frames, key=film.tracks[name])):
+                with named(f"animate.vary at frame {frame}"):
+                    self.at_frame(frame)
         outputs = {name: self.outputs[name] for name in FILMED if name in self.outputs}
         return replace(self, outputs=outputs, count=len(film.drawn))
 
@@ -631,6 +639,28 @@ class Plan:
             return 0
         return min(self.steps - 1, round_down((1 - film.value("strength", frame)) * self.steps))
 
+    def at_frame(self, frame: int) -> Plan:
+        """Return the plan with the settings that its parts have at a frame of its film."""
+        assert self.film is not None
+        changes: dict[str, Any] = {}
+        for where, part in varying.made(self.varied, self.film.varied(frame)).items():
+            group, _, name = where.partition(".")
+            if group != "clip":
+                part = part.resolve_auto(self.size, self.steps)
+            if name:
+                group = f"{group}s"
+                part = {**changes.get(group, getattr(self, group)), name: part}
+            changes[group] = part
+        plan = replace(self, **changes)
+        return plan if frame else plan.begun()
+
+    def begun(self) -> Plan:
+        """Return the plan with steps repeated within those that a gradient leaves: it shows no
+        object, so that what it will be is open."""
+        if not isinstance(self.init, Gradient):
+            return self
+        return replace(self, sampler=self.sampler.begun(self.skip / self.steps))
+
     def init_of(self, seed: int) -> Tensor | None:
         """Return the init picture of the image with this seed as it lies on the canvas,
         (1, 3, H, W) in [0, 1]; None if there is none."""
@@ -657,9 +687,10 @@ class Plan:
         if self.drawn is not None:
             decided = zip(prompts, self.drawn, strict=True)
             return [replace(asked, text=text) for asked, text in decided]
+        numbers = [k if asked.number is None else asked.number for k, asked in enumerate(prompts)]
         return [
             asked if asked.image else replace(asked, text=self.wildcards.draw(asked.text, seed, k))
-            for k, asked in enumerate(prompts)
+            for k, asked in zip(numbers, prompts, strict=True)
         ]
 
 

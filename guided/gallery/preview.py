@@ -13,7 +13,6 @@ import numpy as np
 
 from guided.animation.camera import Matrix, path
 from guided.animation.film import Film
-from guided.animation.settings import VARYING
 from guided.gallery import page, plots
 from guided.gallery.script import UNSAFE
 from guided.runs import files
@@ -121,8 +120,7 @@ def room(film: Film) -> list[Any]:
 def curves(film: Film) -> list[tuple[str, Any, str, str]]:
     """Return name, SVG, range and key frames of each value that is not the same all along."""
     found = []
-    for name in VARYING:
-        track = film.tracks[name]
+    for name, track in film.tracks.items():
         values = {frame: track(frame) for frame in range(film.timing.frames)}
         low, high = min(values.values()), max(values.values())
         if low != high or len(track.starts) > 1:

@@ -41,6 +41,7 @@ class Prompt:
     begins: float = 0.0  # progress from which it counts
     ends: float = 1.0  # progress until which it counts
     region: Region | None = None  # the part of the picture that it is for; None: all of it
+    number: int | None = None  # by which its wildcards are drawn; None: its place among the others
 
     def at(self, progress: float) -> float:
         """Return the weight at `progress`: 0 outside the prompt's part of the run."""

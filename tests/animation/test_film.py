@@ -34,6 +34,20 @@ def test_frames_have_seeds_of_their_own_unless_they_are_fixed():
     assert {film(seeds="fixed").seed_of(k) for k in range(10)} == {7}
 
 
+def test_warped_noise_is_that_of_the_frame_before_moved():
+    made, still = film(seeds="warped", translation_x=2, border="wrap"), film(seeds="warped")
+    assert film().noise(3) is None
+    first = made.noise(0)
+    assert torch.equal(first, torch.randn(1, 3, 24, 32, generator=torch.manual_seed(7)))
+    assert torch.allclose(made.noise(3), first.roll(6, 3), atol=1e-5)
+    assert torch.allclose(still.noise(9), first, atol=1e-5)
+    alone = film(seeds="warped", zoom=1.1)
+    in_order = [alone.noise(frame) for frame in range(5)]
+    assert torch.equal(film(seeds="warped", zoom=1.1).noise(4), in_order[4])
+    assert torch.equal(alone.noise(2), in_order[2])
+    assert [made.seed_of(k) for k in (0, 4)] == [7, 11]
+
+
 def test_another_seed_is_the_seed_of_expressions_too():
     made = film(angle="seed")
     assert made.move(1).angle == 7

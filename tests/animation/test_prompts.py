@@ -48,6 +48,12 @@ def test_a_loop_leads_back_to_the_first_prompts():
     assert weights({25: "a", 75: "b"}, 0, loop=True) == {"a": 0.5, "b": 0.5}
 
 
+def test_a_prompt_has_the_same_number_in_all_frames():
+    track = read_prompts({0: ["a", "b"], 50: "c", 80: "d"}, FILM, False)
+    for frame in range(100):
+        assert all(one.number == "abcd".index(one.text) for one in track.at(frame))
+
+
 def test_weights_that_vary_over_a_picture_are_scaled():
     value = {0: {"text": "a", "weight": [[0, 2], [0.4, 6]]}, 10: "b"}
     first, second = read_prompts(value, FILM, False).at(5)

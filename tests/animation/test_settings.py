@@ -27,6 +27,7 @@ def test_every_setting_that_varies_has_a_default_in_its_range():
         ({"video": "dance.mp4"}, "video=dance.mp4 needs animate=video"),
         ({"mode": "video", "video": "a.mp4", "zoom": 2}, "zoom=2 has no effect"),
         ({"colors": [1.0, 2.0]}, "must be six numbers"),
+        ({"seeds": "warped", "mode": "3d", "depth": "maps"}, "seeds=warped needs a camera over a"),
         ({"color_memory": 2}, "color_memory=2 must be a number from 0 to 1"),
     ],
 )

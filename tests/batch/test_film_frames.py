@@ -1,8 +1,10 @@
 """Films from end to end, with the embedded models and few steps."""
 
+import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,8 @@ import pytest
 from PIL import Image
 
 from guided.batch.run import draw, resume
+from guided.config.composition import compose
+from guided.config.plan import Plan
 from guided.errors import BadInput
 from guided.gallery import reading
 from guided.outputs.film import Film
@@ -97,6 +101,31 @@ def test_a_film_of_several_prompts_is_drawn_again(tmp_path):
     assert pictures(again) == pictures(made)
 
 
+def test_wildcards_of_key_frames_are_decided_once_for_a_film(tmp_path):
+    keyed = "animate.prompts={0: a {1|2|3|4|5|6|7|8} rose, 2: a {1|2|3|4|5|6|7|8} tulip}"
+    words = [*SHORT[1:], keyed, "negative=fog", "animate.preview=true", f"folder={tmp_path}"]
+    plan = Plan.read(compose([word for word in words if word != "frames=4"]))
+    decided = {}
+    for frame in range(4):
+        at = replace(plan, prompts=plan.film.prompts_at(frame))
+        for one in at.decided(5):
+            decided.setdefault(one.text.rpartition(" ")[2], set()).add(one.text)
+    assert [len(texts) for texts in decided.values()] == [1, 1, 1]
+
+
+def test_settings_of_parts_vary_over_the_frames_that_are_drawn(film, tmp_path):
+    """The first frame has the usual values, the second others, as if they were set for it."""
+    varied = "animate.vary={guide.clip.scale: '0: (4000), 1: (10)', sampler.eta: '0.8*sign(t)'}"
+    words = [word.replace("frames=4", "frames=2") for word in SHORT] + ["animate.seeds=warped"]
+    made = draw([*words, varied, "sampler.eta=0", f"folder={tmp_path}/a"])
+    plain = draw([*words, "sampler.eta=0", f"folder={tmp_path}/b"])
+    assert pictures(made)[0] == pictures(plain)[0]
+    assert pictures(made)[1] != pictures(plain)[1]
+    same = ["animate.vary=null", "guide.clip.scale=10", "sampler.eta=0.8", f"folder={tmp_path}/c"]
+    one = draw(same, recorded=recorded(made / "image_0001.png"))
+    assert pictures(one) == pictures(made)[1:]
+
+
 def recorded(path):
     from guided.config.replay import Record
 
@@ -178,3 +207,14 @@ def test_what_does_not_go_with_a_film_is_refused(tmp_path, words, part):
         draw([*kept, *words, f"folder={tmp_path}"])
     assert part in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_guide_of_likeness_to_the_frame_before_stands_beside_ones_own(tmp_path):
+    words = [word.replace("frames=4", "frames=2") for word in SHORT]
+    more = ["animate.likeness=700", "guide=[clip,likeness]", "guide.likeness.scale=5"]
+    photo = tmp_path / "p.png"
+    Image.new("RGB", (32, 32), "#804020").save(photo)
+    folder = draw([*words, *more, f"init={photo}", f"folder={tmp_path}/o"])
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    names = {line["image"]: {k for k in line["loss"] if "likeness" in k} for line in lines}
+    assert names == {0: {"likeness"}, 1: {"likeness", "animate.likeness"}}

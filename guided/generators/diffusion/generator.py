@@ -245,9 +245,10 @@ class DiffusionGenerator:
     def _noise(self, request: Request, rng: RandomStreams) -> Tensor:
         """Return the noise (B, 3, H, W) that the images begin with."""
         width, height = request.size
-        return rng.normal_like(
+        noise = rng.normal_like(
             torch.empty(len(request.seeds), 3, height, width, device=self.device)
         )
+        return noise if request.noise is None else request.noise.to(noise).expand_as(noise)
 
     def _begin(self, request: Request, noise: Tensor, steps: Timeline, start: int) -> Tensor:
         """Return the first x (B, 3, H, W): noise, or the init image with the noise of the first

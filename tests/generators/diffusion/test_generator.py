@@ -90,6 +90,7 @@ class Case:
     target: GuidanceTarget = field(default_factory=GuidanceTarget)
     method: GuidanceMethod = GuidanceMethod()
     jit: bool = False
+    noise: Tensor | None = None
     regions: str = ""  # of a model of scenes, or of one of single objects, which has windows
 
     def draw(self, saved: dict[str, Tensor] | None = None) -> Iterator[Step]:
@@ -126,6 +127,7 @@ class Case:
             boxes = [Region(box).pixels(size) for box in PLACES.values()]
             request.regions = [boxes] * len(self.seeds)
         request.mask = grey_mask() if self.mask else None
+        request.noise = self.noise
         return drawing.generate(request, guides, saved)
 
 
@@ -380,3 +382,15 @@ def test_the_memory_of_a_transformer_is_counted_and_recomputing_saves_some() -> 
     assert 0 < needs[1].activations < needs[0].activations / 2
     # Tokens of both images, of every block, are the least that is kept.
     assert needs[0].activations > 8 * 2 * 4 * 16 * 4
+
+
+def test_a_picture_begins_with_the_noise_that_is_given():
+    """That of its own seed makes the same picture, that of another seed another."""
+    shape = (1, 3, SIZE[1], SIZE[0])
+    own, other = (torch.randn(shape, generator=torch.Generator().manual_seed(k)) for k in (7, 8))
+    usual, same, different = (
+        [step.x for step in Case(DDIM(eta=0), noise=noise).draw()][-1]
+        for noise in (None, own, other)
+    )
+    assert torch.equal(usual, same)
+    assert not torch.allclose(usual, different, atol=1e-3)
