@@ -83,6 +83,13 @@ class Move:
         moved = self.turned + np.outer(self.shift, FORWARD) / distance
         return self.in_plane(size, False) @ lens @ moved @ np.linalg.inv(lens)
 
+    def deep(self, size: tuple[int, int]) -> Matrix:
+        """Return the map (4, 4) of pixels times their depths, (x z, y z, z, 1)."""
+        lens, matrix = self.lens(size), np.eye(4)
+        view = self.in_plane(size, False) @ lens
+        matrix[:3, :3], matrix[:3, 3] = view @ self.turned @ np.linalg.inv(lens), view @ self.shift
+        return matrix
+
     @property
     def still(self) -> bool:
         """Return whether nothing moves."""

@@ -30,14 +30,13 @@ class Depth:
     near: float
     far: float
 
-    def at(self, before: Tensor, frame: int) -> Tensor:
-        """Return the distances (1, 1, H, W) in the frame before `frame`, whose picture is `before`
-        (1, 3, H, W)."""
+    def at(self, image: Tensor, frame: int) -> Tensor:
+        """Return the distances (1, 1, H, W) in a frame, whose picture is `image` (1, 3, H, W)."""
         import torch.nn.functional as F
 
-        path = self.paths[min(frame - 1, len(self.paths) - 1)]
+        path = self.paths[min(frame, len(self.paths) - 1)]
         grey = open_picture("animate.depth", str(path)).convert("L")
-        nearness = F.interpolate(grey_levels(grey), before.shape[2:], mode="bilinear")
+        nearness = F.interpolate(grey_levels(grey), image.shape[2:], mode="bilinear")
         return self.distances(nearness)
 
     def distances(self, nearness: Tensor) -> Tensor:

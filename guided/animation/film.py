@@ -1,5 +1,5 @@
-"""A film: the values of each frame, and the picture that a frame begins with, which is the one
-before, moved by the camera.
+"""A film: the values of each frame, and the picture that a frame begins with, which is the drawn
+one before, moved by the camera.
 
 The order is Deforum's: the frame before is warped, its colours are matched, it is sharpened, noise
 is added, and then it is drawn at a strength. Imports no torch before that.
@@ -8,10 +8,12 @@ is added, and then it is drawn at a strength. Imports no torch before that.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from guided.animation import between
 from guided.animation.camera import OUTSIDE, Matrix, Move
 from guided.animation.depth import Depth, read_depth
 from guided.animation.keyframes import Timing, Track
@@ -56,10 +58,23 @@ class Film:
     noises: dict[int, Tensor] = field(default_factory=dict, compare=False)  # of the last frame
 
     @property
-    def drawn(self) -> range:
-        """Return the frames that are drawn: all, or the one of a frame's record."""
+    def made(self) -> range:
+        """Return the frames that are made: all, or the one of a frame's record."""
         only = self.settings.frame
         return range(self.timing.frames) if only is None else range(only, only + 1)
+
+    @cached_property
+    def drawn(self) -> tuple[int, ...]:
+        """Return the frames of the whole film that are drawn."""
+        return between.drawn(self.timing.frames, self.tracks["cadence"])
+
+    def neighbours(self, frame: int) -> tuple[int, int] | None:
+        """Return the drawn frames before and after one between them; None if it is drawn."""
+        return None if frame in self.drawn else between.neighbours(self.drawn, frame)
+
+    def source(self, frame: int) -> int:
+        """Return the drawn frame before a frame, which is not the first one."""
+        return between.neighbours(self.drawn, frame - 1)[0]
 
     def seeded(self, seed: int) -> Film:
         """Return the film with another seed."""
@@ -114,38 +129,48 @@ class Film:
         """Return the values of other parts' settings at a frame, by their names."""
         return {name: self.tracks[name](frame) for name in self.settings.vary or ()}
 
-    def warped(self, before: Tensor, frame: int) -> tuple[Tensor, Tensor]:
-        """Return the frame before (1, 3, H, W) as the camera sees it after its move, and a mask
-        (1, 1, H, W) of what it uncovers."""
+    def seen(self, image: Tensor, source: int, frame: int) -> tuple[Tensor, Tensor]:
+        """Return the picture (1, 3, H, W) of the frame `source` as the camera sees it in another,
+        and a mask (1, 1, H, W) of the pixels that it does not show."""
         from guided.animation import warp
 
         if self.video is not None:
-            return self.along(self.video, before, frame)
-        move, border = self.move(frame), self.settings.border
+            return self.along(self.video, image, source, frame)
+        path, border = self.path(source, frame), self.settings.border
         if self.depth is not None:
-            return warp.deep(before, self.depth.at(before, frame), move, border)
-        return warp.flat(before, self.mapped(move), border)
+            return warp.deep(image, self.depth.at(image, source), path, border)
+        return warp.flat(image, path, border)
 
-    def along(self, video: Video, before: Tensor, frame: int) -> tuple[Tensor, Tensor]:
-        """Return the frame before moved along the optical flow of the video, where that can be
-        trusted, blended with the video's own frame; and an empty mask of what is uncovered."""
+    def along(self, video: Video, image: Tensor, source: int, frame: int) -> tuple[Tensor, Tensor]:
+        """Return the picture of the frame `source` moved along the optical flow of the video, and
+        a mask of where that cannot be trusted."""
+        from guided.animation import flow, warp
+
+        was, now = (tensor(video.frame(k, self.timing.size)) for k in (source, frame))
+        forward = flow.flow(was, now)
+        return warp.moved(image, forward), ~warp.consistent(forward, flow.flow(now, was))
+
+    def between(self, first: Tensor, last: Tensor, frame: int) -> Tensor:
+        """Return the picture (1, 3, H, W) of a frame that is not drawn, of both drawn ones beside
+        it."""
         from guided.animation import flow
 
-        was, now = (tensor(video.frame(k, self.timing.size)) for k in (frame - 1, frame))
-        forward = flow.flow(was, now)
-        seen = flow.consistent(forward, flow.flow(now, was))
-        share = self.value("flow_blend", frame) * seen
-        image = share * flow.moved(before, forward) + (1 - share) * now
-        return image, ~seen & False
+        before, after = between.neighbours(self.drawn, frame)
+        share = (frame - before) / (after - before)
+        one, lost = self.seen(first, before, frame)
+        other, lost_too = self.seen(last, after, frame)
+        if self.settings.between == "flow":
+            one, other = between.along(one, other, share, flow.flow)
+        return between.blended(one, other, (lost, lost_too), share).clamp(0, 1)
 
     def uncovers(self, frame: int) -> bool:
-        """Return whether the camera's move to a frame uncovers something."""
-        move, (width, height) = self.move(frame), self.timing.size
+        """Return whether the camera's move to a frame that is drawn uncovers something."""
+        source, (width, height) = self.source(frame), self.timing.size
         if self.video is not None:
             return False
         if self.depth is not None:
-            return not move.still
-        mapped = self.mapped(move)
+            return not all(self.move(k).still for k in range(source + 1, frame + 1))
+        mapped = self.path(source, frame)
         corners = np.array([[x, y, 1] for x in (0.5, width - 0.5) for y in (0.5, height - 0.5)])
         before = corners @ np.linalg.inv(mapped).T
         places = before[:, :2] / before[:, 2:]
@@ -156,10 +181,24 @@ class Film:
     @property
     def keeps_edges(self) -> bool:
         """Return whether opposite edges that meet still meet after every move."""
-        moves = [self.move(frame) for frame in self.drawn if frame]
+        moves = [self.move(frame) for frame in range(1, self.timing.frames)]
         if self.settings.border == "wrap":
             moves = [replace(move, translation_x=0, translation_y=0) for move in moves]
         return self.settings.mode == "2d" and all(move.still for move in moves)
+
+    def path(self, source: int, frame: int) -> Matrix:
+        """Return the map of pixels from one frame to another: (3, 3) if all is in one plane, else
+        (4, 4), of pixels times their depths."""
+        first, last = sorted((source, frame))
+        found: Matrix = np.eye(3 if self.depth is None else 4)
+        for k in range(first + 1, last + 1):
+            move = self.move(k)
+            found = (
+                self.mapped(move) if self.depth is None else move.deep(self.timing.size)
+            ) @ found
+        if source > frame:
+            found = np.linalg.inv(found).astype(np.float64)
+        return found
 
     def mapped(self, move: Move) -> Matrix:
         """Return the map (3, 3) of pixels that a move is, if all is in one plane."""
@@ -168,13 +207,17 @@ class Film:
         return move.plane(size, self.settings.near) if deep else move.flat(size)
 
     def begun(self, before: Tensor, reference: Statistics | None, frame: int) -> Begun:
-        """Return what a frame begins with, after the frame before (1, 3, H, W) in [0, 1], whose
-        own colours were matched to `reference`; None of the first."""
+        """Return what a drawn frame begins with, after the one drawn before it (1, 3, H, W) in
+        [0, 1], whose own colours were matched to `reference`; None of the first."""
         import torch
 
         from guided.animation import colours
 
-        image, uncovered = self.warped(before, frame)
+        image, uncovered = self.seen(before, self.source(frame), frame)
+        if self.video is not None:
+            kept = self.value("flow_blend", frame) * ~uncovered
+            shown = tensor(self.video.frame(frame, self.timing.size))
+            image, uncovered = kept * image + (1 - kept) * shown, uncovered & False
         image = image.clamp(0, 1)
         now = colours.statistics(before)
         reference = colours.followed(reference, now, self.settings.color_memory)
@@ -229,7 +272,13 @@ def read_film(
     try:
         prompts = read_prompts(settings.prompts, timing, settings.loop)
         depth = read_depth(settings, timing)
-        return Film(settings, timing, tracks(settings, timing), prompts, depth, video)
+        film = Film(settings, timing, tracks(settings, timing), prompts, depth, video)
+        if settings.frame and settings.after is None and film.neighbours(settings.frame):
+            raise BadInput(
+                f"animate.frame={settings.frame} is between drawn frames, and needs the one after "
+                "it, too: animate.after=image.png; animate.frame=null draws the whole film"
+            )
+        return film
     except BadInput:
         raise
     except ValueError as error:

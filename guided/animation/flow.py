@@ -1,8 +1,7 @@
 """Optical flow between two pictures, without a network: coarse to fine, in small steps of Lucas
 and Kanade 1981, "An Iterative Image Registration Technique", over windows about each pixel.
 
-Enough for films of a few pixels a frame. Where forward and backward flow disagree, something was
-hidden or uncovered: Sundaram, Brox and Keutzer 2010, https://doi.org/10.1007/978-3-642-15549-9_32
+Enough for films of a few pixels a frame.
 """
 
 from __future__ import annotations
@@ -11,12 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from guided.animation.warp import pixels, sampled
+from guided.animation.warp import moved
 
 COARSEST, ITERATIONS = 12, 8  # pixels of the shorter side, and steps at each size
 WINDOW = 7  # pixels
 LEAST = 1e-4  # that keeps flow at rest where the picture is plain
-FAR, SLACK = 0.05, 0.75  # share of the flow's length, and pixels, by which both may disagree
 
 
 def flow(before: Tensor, after: Tensor) -> Tensor:
@@ -73,18 +71,3 @@ def smoothed(found: Tensor) -> Tensor:
     """Return a flow without outliers: the mean of each pixel's surroundings."""
     wide = F.pad(found.permute(2, 0, 1)[None], (1, 1, 1, 1), mode="replicate")
     return F.avg_pool2d(wide, 3, 1)[0].permute(1, 2, 0)
-
-
-def moved(image: Tensor, found: Tensor) -> Tensor:
-    """Return the image (1, C, H, W) moved along a flow (H, W, 2): at p, what is at p + flow."""
-    size = image.shape[3], image.shape[2]
-    return sampled(image, pixels(size)[..., :2] + found.double(), "border")
-
-
-def consistent(forward: Tensor, backward: Tensor) -> Tensor:
-    """Return a mask (1, 1, H, W) of the pixels of the second picture that were seen in the first:
-    there and back again ends where it began. `forward` takes pixels of the second picture to the
-    first, `backward` those of the first to the second."""
-    there = moved(backward.permute(2, 0, 1)[None], forward)[0].permute(1, 2, 0)
-    apart = (forward + there).norm(dim=-1)
-    return (apart <= SLACK + FAR * (forward.norm(dim=-1) + there.norm(dim=-1)))[None, None]

@@ -17,6 +17,7 @@ from guided.errors import check_number, not_one_of, shown
 MODES = ("2d", "3d", "video")
 BORDERS = ("draw", "wrap", "mirror", "border")
 SEEDS = ("advance", "fixed", "warped")
+BETWEEN = ("camera", "flow")
 FORMATS = ("mp4", "webp", "gif")
 FASTEST = {"mp4": 120, "gif": 50, "webp": 120}  # frames per second; browsers slow a faster GIF
 VARY = '{guide.clip.scale: "0: (4000), 30: (1000)"}'
@@ -39,6 +40,7 @@ VARYING = CAMERA | {
     "noise": (0, 1),
     "likeness": (0, 1e6),
     "flow_blend": (0, 1),
+    "cadence": (1, 100),
 }
 
 
@@ -76,6 +78,10 @@ class Animation:
     # with video, share of the frame before, moved along the video's optical flow, in a frame's
     # beginning; the rest is the video's own frame
     flow_blend: Any = 0.8
+    # every how many frames one is drawn; those between are made of both that are drawn
+    cadence: Any = 1
+    # what frames between follow: camera, its moves; flow, the optical flow that is left, too
+    between: str = "camera"
     # prompts by frame, {0: a castle, 60: a forest}, that lead over from one to the next
     prompts: Any = None
     # settings of other parts by frame, {guide.clip.scale: "0: (4000), 30: (1000)"}; null: none
@@ -86,7 +92,8 @@ class Animation:
     quality: int = 85  # of mp4 and webp
     preview: bool = False  # write a page with the camera's path and all values, and draw nothing
     frame: int | None = None  # of a frame's record: draw this one alone
-    before: str | None = None  # of a frame's record: the picture of the frame before
+    before: str | None = None  # of a frame's record: the picture of the drawn frame before
+    after: str | None = None  # of the record of a frame between: that of the drawn frame after it
     colors: list[float] | None = None  # of a frame's record: the colours that it is matched to
 
     def __post_init__(self) -> None:
@@ -94,6 +101,7 @@ class Animation:
             ("mode", self.mode, MODES),
             ("border", self.border, BORDERS),
             ("seeds", self.seeds, SEEDS),
+            ("between", self.between, BETWEEN),
             ("interpolation", self.interpolation, keyframes.WAYS),
         ):
             if value not in choices:

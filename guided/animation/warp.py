@@ -12,10 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from guided.animation.camera import OUTSIDE, Matrix, Move
+from guided.animation.camera import OUTSIDE, Matrix
 
 MARGIN = 4  # pixels around a picture that is wrapped, for bicubic sampling
 SAME = 0.05  # relative difference of depths that are of one surface
+FAR, SLACK = 0.05, 0.75  # share of the flow's length, and pixels, by which both may disagree
 REFINED = 3  # times that the depth of the new view is corrected
 
 
@@ -40,27 +41,25 @@ def flat(image: Tensor, mapped: Matrix, border: str) -> tuple[Tensor, Tensor]:
     return sampled(image, found, border), uncovered(found, size) | ~ahead[None, None]
 
 
-def deep(image: Tensor, depth: Tensor, move: Move, border: str) -> tuple[Tensor, Tensor]:
+def deep(image: Tensor, depth: Tensor, moved: Matrix, border: str) -> tuple[Tensor, Tensor]:
     """Return the image (1, C, H, W) as the moved camera sees it, and a mask (1, 1, H, W) of what
-    it uncovers. `depth` (1, 1, H, W) is the distance of each pixel's plane from the camera."""
+    it uncovers. `depth` (1, 1, H, W) is the distance of each pixel's plane from the camera, and
+    `moved` (4, 4) maps pixels times depths, as Move.deep."""
     size = image.shape[3], image.shape[2]
-    lens = torch.from_numpy(move.lens(size))
-    view = torch.from_numpy(move.in_plane(size, False)) @ lens
-    turned, shift = torch.from_numpy(move.turned), torch.from_numpy(move.shift)
+    turned, shift = torch.from_numpy(moved[:3, :3].copy()), torch.from_numpy(moved[:3, 3].copy())
+    back = torch.from_numpy(np.linalg.inv(moved[:3, :3]))
     grid, near = pixels(size), depth[0, 0].double()
-    points = (grid @ lens.inverse().T) * near[..., None] @ turned.T + shift
-    new = splatted(points @ view.T, points[..., 2])
+    points = grid * near[..., None] @ turned.T + shift
+    new = splatted(points, points[..., 2])
     empty = new.isinf()
     new = torch.where(empty, points[..., 2].max(), new)
-    rays = grid @ view.inverse().T
-    rays = rays / rays[..., 2:]
     wrong = torch.zeros_like(empty)
     for _ in range(REFINED):
-        old = (rays * new[..., None] - shift) @ turned
-        found = (old @ lens.T)[..., :2] / old[..., 2:].clamp(min=1e-9)
+        old = (grid * new[..., None] - shift) @ back.T
+        found = old[..., :2] / old[..., 2:].clamp(min=1e-9)
         there = sampled(depth.double(), found, "border", "bilinear")[0, 0]
         wrong = (there / old[..., 2].clamp(min=1e-9) - 1).abs() > SAME
-        source = torch.cat([found, torch.ones_like(found[..., :1])], -1) @ lens.inverse().T
+        source = torch.cat([found, torch.ones_like(found[..., :1])], -1)
         better = ((source * there[..., None]) @ turned.T + shift)[..., 2]
         new = torch.where(empty | wrong, new, better)
     lost = (empty | wrong)[None, None] | uncovered(found, size)
@@ -107,3 +106,20 @@ def sampled(image: Tensor, places: Tensor, border: str, mode: str = "bicubic") -
     grid = (places / sides * 2 - 1).to(image.dtype)[None]
     padding = "reflection" if border == "mirror" else "border"
     return F.grid_sample(image, grid, mode, padding, align_corners=False)
+
+
+def moved(image: Tensor, found: Tensor) -> Tensor:
+    """Return the image (1, C, H, W) moved along a flow (H, W, 2): at p, what is at p + flow."""
+    size = image.shape[3], image.shape[2]
+    return sampled(image, pixels(size)[..., :2] + found.double(), "border")
+
+
+def consistent(forward: Tensor, backward: Tensor) -> Tensor:
+    """Return a mask (1, 1, H, W) of the pixels of the second picture that were seen in the first:
+    there and back again ends where it began. `forward` takes pixels of the second picture to the
+    first, `backward` those of the first to the second.
+
+    Sundaram, Brox and Keutzer 2010, https://doi.org/10.1007/978-3-642-15549-9_32"""
+    there = moved(backward.permute(2, 0, 1)[None], forward)[0].permute(1, 2, 0)
+    apart = (forward + there).norm(dim=-1)
+    return (apart <= SLACK + FAR * (forward.norm(dim=-1) + there.norm(dim=-1)))[None, None]

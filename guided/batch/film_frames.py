@@ -1,8 +1,8 @@
-"""The frames of a film, each of which begins with the picture of the one before, and the film's
-files.
+"""The frames of a film, each of which begins with the picture of the drawn one before it, or is
+made of both drawn ones beside it, and the film's files.
 
-Everything that a frame needs of those before it is in the picture of the last one and in its
-record, so that a film that was stopped goes on to the bit, and each frame can be drawn alone.
+Everything that a frame needs of others is in their pictures and records, so that a film that was
+stopped goes on to the bit, and each frame can be drawn alone.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 from PIL import Image
 
+from guided.animation import between
 from guided.animation.film import Begun, Film
 from guided.canvas.mask import Mask
 from guided.config.plan import Plan
@@ -23,7 +24,7 @@ from guided.config.schema import build
 from guided.errors import BadInput, is_number
 from guided.images import open_picture, sharpened, tensor
 from guided.images import picture as as_picture
-from guided.interfaces import Enlarge, Output
+from guided.interfaces import Enlarge, Frame, Output, Prediction, Run
 from guided.outputs.film import Film as Encoder
 from guided.outputs.still import Still
 from guided.runs import files, layout, record
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LIKENESS = "animate.likeness"  # beside a guide `likeness` of the user's
-FACTS = ("frame", "before", "colors")  # of a frame's record, in the settings of animate
+FACTS = ("frame", "before", "after", "colors")  # of a frame's record, in the settings of animate
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,50 @@ def frame_of(plan: Plan, settings: dict[str, Any], folder: Path, picture: Pictur
     plan = replace(plan, drawn=[asked.text for asked in plan.decided(picture.seed)])
     facts: dict[str, Any] = dict.fromkeys(FACTS) | {"frame": frame}
     if frame:
-        before = path_before(film, folder, picture)
+        before = path_of(film, folder, picture, film.source(frame), film.settings.before)
         begun = begin(film, before, frame)
         plan = begun_with(plan, film, begun, frame)
         facts |= {"before": str(before), "colors": begun.colours}
+    return DrawnFrame(plan, recorded(film, settings, facts), film.seed_of(frame))
+
+
+def recorded(film: Film, settings: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that a frame's picture records, given those of the film."""
     timing = {"frames": film.timing.frames, "fps": film.timing.fps}
-    settings = settings | timing | {"animate": {**settings["animate"], **facts}}
-    return DrawnFrame(plan, settings, film.seed_of(frame))
+    return settings | timing | {"animate": {**settings["animate"], **facts}}
+
+
+def in_order(film: Film, group: Sequence[Picture]) -> list[Picture]:
+    """Return the frames in the order in which they are made."""
+    place = {frame: place for place, frame in enumerate(between.order(film.drawn))}
+    return sorted(group, key=lambda picture: place[picture.frame or 0])
+
+
+def write_between(plan: Plan, settings: dict[str, Any], folder: Path, picture: Picture) -> None:
+    """Write a frame that is not drawn, given the plan and settings of the film. Raise BadInput if
+    the picture of a drawn frame beside it is not there."""
+    film, frame = plan.film, picture.frame
+    assert film is not None
+    assert frame is not None
+    beside = film.neighbours(frame)
+    assert beside is not None
+    before = path_of(film, folder, picture, beside[0], film.settings.before)
+    after = path_of(film, folder, picture, beside[1], film.settings.after)
+    image = film.between(picture_of(film, before), picture_of(film, after), frame)
+    facts = dict.fromkeys(FACTS) | {"frame": frame, "before": str(before), "after": str(after)}
+    plan = replace(plan, prompts=film.prompts_at(frame))
+    run = Run(folder, recorded(film, settings, facts), plan.prompts, 1, 1, enlarged_once)
+    run.seed = film.timing.seed
+    decided = [asked.text for asked in plan.decided(picture.seed)]
+    guess = Prediction(image * 2 - 1, image * 2 - 1)
+    made = Frame(picture.number, picture.seed, 1, 1, 1.0, image, guess, 0.0, decided=decided)
+    with frame_outputs(plan)["still"].open(run) as still:
+        still.see(made)
+
+
+def enlarged_once(image: Tensor, times: int) -> Tensor:
+    """Return the image: frames are as large as they are drawn."""
+    return image
 
 
 def frame_outputs(plan: Plan) -> dict[str, Output]:
@@ -84,27 +122,36 @@ def frame_outputs(plan: Plan) -> dict[str, Output]:
     return plan.outputs | {"still": replace(still, enlarge=1, sharpen=0)}
 
 
-def path_before(film: Film, folder: Path, picture: Picture) -> Path:
-    """Return the picture of the frame before. Raise BadInput if it is not there."""
-    if film.settings.frame is not None and film.settings.before is not None:
-        return Path(film.settings.before)
-    name = layout.find_image(folder, picture.number - 1)
+def path_of(film: Film, folder: Path, picture: Picture, frame: int, typed: str | None) -> Path:
+    """Return the path of another frame than that of `picture`, of a frame's record the `typed`
+    one. Raise BadInput if it is not there."""
+    if film.settings.frame is not None and typed is not None:
+        return Path(typed)
+    assert picture.frame is not None
+    name = layout.find_image(folder, picture.number + frame - picture.frame)
     if name is None:
-        raise BadInput(f"frame {picture.frame} needs the frame before it, which is not there")
+        raise BadInput(f"frame {picture.frame} needs frame {frame}, which is not there")
     path = folder / name
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def begin(film: Film, before: Path, frame: int) -> Begun:
-    """Return what a frame begins with, from the picture of the frame before and its record."""
-    image = tensor(open_picture("animate.before", str(before)))
+def picture_of(film: Film, path: Path) -> Tensor:
+    """Return the picture (1, 3, H, W) of a frame. Raise BadInput if it has another size."""
+    image = tensor(open_picture("animate.before", str(path)))
     if (image.shape[3], image.shape[2]) != film.timing.size:
         width, height = film.timing.size
         raise BadInput(
-            f"animate.before={before} has {image.shape[3]}x{image.shape[2]} pixels, and the film "
+            f"animate.before={path} has {image.shape[3]}x{image.shape[2]} pixels, and the film "
             f"{width}x{height}"
         )
+    return image
+
+
+def begin(film: Film, before: Path, frame: int) -> Begun:
+    """Return what a frame begins with, from the picture of the drawn one before it and its
+    record."""
+    image = picture_of(film, before)
     found = record.read(before.expanduser()).get("animate")
     reference = found.get("colors") if isinstance(found, dict) else None
     listed = reference if isinstance(reference, list) else []

@@ -14,8 +14,9 @@ def total(plan: Plan) -> int:
     film = plan.film
     if film is None:
         return plan.count * passes(plan)
-    first = passes(plan.at_frame(0)) if 0 in film.drawn else 0
-    return first + sum(passes_of_frame(plan, film, frame) for frame in film.drawn if frame)
+    drawn = [frame for frame in film.drawn if frame in film.made]
+    first = passes(plan.at_frame(0)) if 0 in drawn else 0
+    return first + sum(passes_of_frame(plan, film, frame) for frame in drawn if frame)
 
 
 def passes_of_frame(plan: Plan, film: Film, frame: int) -> int:

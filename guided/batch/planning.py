@@ -223,7 +223,7 @@ def frames_of(plan: Plan, row: int, first: int, seed: int) -> list[Picture]:
     film's seed."""
     assert plan.film is not None
     pictures = []
-    for number, frame in enumerate(plan.film.drawn, first):
+    for number, frame in enumerate(plan.film.made, first):
         prompts = replace(plan, prompts=plan.film.prompts_at(frame)).decided(seed)
         picture = Picture(number, row, seed, wanted(prompts), model=plan.drawn_with, group=first)
         picture.unwanted, picture.frame = unwanted(prompts), frame

@@ -125,12 +125,18 @@ class WorkerSession:
             if mine:
                 self.draw_together(plan, settings, group, mine, claim, interrupts)
             return
-        plan = replace(plan, film=plan.film.seeded(group[0].seed))
-        for picture in group:
-            if picture.number in mine:
+        film = plan.film.seeded(group[0].seed)
+        plan = replace(plan, film=film)
+        for picture in film_frames.in_order(film, group):
+            if picture.number not in mine or picture.frame is None:
+                continue
+            own = [picture.number]
+            if film.neighbours(picture.frame):
+                film_frames.write_between(plan, settings, self.folder, picture)
+                self.unsaved(own, claim, None)
+            else:
                 frame = film_frames.frame_of(plan, settings, self.folder, picture)
                 seeded = replace(picture, seed=frame.seed)
-                own = [picture.number]
                 self.pipeline = pipeline
                 if (frame.plan.sampler, frame.plan.generator) != (plan.sampler, plan.generator):
                     self.pipeline = pipeline.drawing_as(frame.plan)

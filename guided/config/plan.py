@@ -196,7 +196,7 @@ class Plan:
         film = read_film(animation, cfg.frames, cfg.fps, seed, size)
         if film is not None:
             film = replace(film, common=tuple(prompts))
-            prompts = film.prompts_at(film.drawn[0])
+            prompts = film.prompts_at(film.made[0])
         return cls(
             prompts=prompts,
             film=film,
@@ -329,7 +329,7 @@ class Plan:
                 with named(f"animate.vary at frame {frame}"):
                     self.at_frame(frame)
         outputs = {name: self.outputs[name] for name in FILMED if name in self.outputs}
-        return replace(self, outputs=outputs, count=len(film.drawn))
+        return replace(self, outputs=outputs, count=len(film.made))
 
     def resolved(self) -> Plan:
         """Return the plan with every setting `auto` of its parts replaced by a value."""

@@ -1,17 +1,18 @@
 """Translation of the films of Disco Diffusion and Deforum: camera, key frames, strength and fps.
 
 Both write key frames as "0: (1), 30: (1.05)". Disco's films wrap in two dimensions and match no
-colours; Deforum's have a strength, noise and unsharp masking.
+colours, and those in three may have turbo; Deforum's have a strength, noise, unsharp masking and a
+cadence.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from guided.disco.translation import Given, Translation
-from guided.disco.values import number, text
+from guided.disco.values import number, text, truth
 
 FILMS = {"2d": "2d", "3d": "3d"}
 FLAT = ("angle", "zoom", "translation_x", "translation_y")
@@ -38,6 +39,9 @@ DEFAULTS: dict[str, Any] = {
     "interp_spline": "Linear",
     "frames_skip_steps": "60%",
     "fps": 12,
+    "turbo_mode": False,
+    "turbo_steps": 3,
+    "turbo_preroll": 10,
 }
 # Deforum's names of what varies by key frame beside the camera.
 DEFORUM = {
@@ -74,6 +78,7 @@ def films(given: Given, out: Translation) -> None:
         padding = text("padding_mode", take("padding_mode")).strip().lower()
         out.settings["animate.border"] = BORDERS.get(padding, "border")
         out.notes.append("depth is a plane; animate.depth=FOLDER takes depth maps")
+        turbo(take, out)
     else:
         out.settings["animate.border"] = "wrap"
     spline = text("interp_spline", take("interp_spline")).strip().lower()
@@ -83,6 +88,15 @@ def films(given: Given, out: Translation) -> None:
     if given.take("max_frames") is not None:
         out.settings["frames"] = number("max_frames", given.explicit["max_frames"])
     out.settings["fps"] = number("fps", take("fps"))
+
+
+def turbo(take: Callable[[str], Any], out: Translation) -> None:
+    """Translate turbo, which Disco has in three dimensions, after the first turbo_preroll
+    frames."""
+    steps, preroll = (number(name, take(name)) for name in ("turbo_steps", "turbo_preroll"))
+    if truth("turbo_mode", take("turbo_mode")):
+        later = {"hold": f"0: (1), {preroll}: ({steps})"}
+        out.settings["animate.cadence"] = later if preroll > 0 else steps
 
 
 def skipped(given: Given, value: Any) -> float:
@@ -121,7 +135,11 @@ def deforum(values: Mapping[str, Any], out: Translation) -> set[str]:
     if str(values.get("color_coherence") or "None").strip().lower() == "none":
         out.settings["animate.color_match"] = 0
         taken.add("color_coherence")
-    for theirs, ours in (("max_frames", "frames"), ("fps", "fps")):
+    if str(values.get("optical_flow_cadence") or "None").strip().lower() != "none":
+        out.settings["animate.between"] = "flow"
+        taken.add("optical_flow_cadence")
+    named = (("max_frames", "frames"), ("fps", "fps"), ("diffusion_cadence", "animate.cadence"))
+    for theirs, ours in named:
         if values.get(theirs) not in (None, ""):
             out.settings[ours] = number(theirs, values[theirs])
             taken.add(theirs)

@@ -25,8 +25,8 @@ def test_values_are_those_of_the_frame():
     made = film(angle="0: (0), 9: (18)", zoom="1 + s", translation_x="0.1*w", strength=0.3)
     assert made.move(3) == Move(angle=6, zoom=1.6, translation_x=3.2)
     assert made.value("strength", 9) == 0.3
-    assert list(made.drawn) == list(range(10))
-    assert list(film(frame=0).drawn) == [0]
+    assert list(made.made) == list(range(10))
+    assert list(film(frame=0).made) == [0]
 
 
 def test_frames_have_seeds_of_their_own_unless_they_are_fixed():

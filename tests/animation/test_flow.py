@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from guided.animation.camera import Move
-from guided.animation.flow import consistent, flow, moved
-from guided.animation.warp import flat, pixels
+from guided.animation.flow import flow
+from guided.animation.warp import consistent, flat, moved, pixels
 
 SIZE = WIDTH, HEIGHT = 96, 64
 

@@ -62,7 +62,7 @@ def test_no_move_changes_nothing():
         same, lost = flat(image, np.eye(3), border)
         assert (same - image).abs().max() < 1e-4
         assert not lost.any()
-    same, lost = deep(image, torch.full((1, 1, HEIGHT, WIDTH), 300.0), Move(), "draw")
+    same, lost = deep(image, torch.full((1, 1, HEIGHT, WIDTH), 300.0), Move().deep(SIZE), "draw")
     assert (same - image).abs().max() < 1e-4
     assert not lost.any()
 
@@ -109,7 +109,7 @@ CAMERA = [
 @pytest.mark.parametrize("move", CAMERA)
 def test_a_plane_of_depth_is_warped_as_the_map_of_a_plane_says(move):
     for at in SPOTS:
-        image, lost = deep(spot(*at), behind(300), move, "border")
+        image, lost = deep(spot(*at), behind(300), move.deep(SIZE), "border")
         flatly, uncovered = flat(spot(*at), move.plane(SIZE, 300), "border")
         assert (image - flatly).abs().max() < 1e-3
         assert (lost | ~uncovered).all()
@@ -128,7 +128,7 @@ def test_points_of_a_slanted_scene_are_where_the_pinhole_projects_them(move, at)
     lens = move.lens(SIZE)
     point = np.linalg.inv(lens) @ [*at, 1] * (at[0] * 3 + 200)
     seen = move.in_plane(SIZE, False) @ lens @ (move.turned @ point + move.shift)
-    image, _ = deep(spot(*at, width=2.0), depth, move, "border")
+    image, _ = deep(spot(*at, width=2.0), depth, move.deep(SIZE), "border")
     assert np.abs(place(image) - seen[:2] / seen[2]).max() < 0.5
 
 
@@ -140,7 +140,7 @@ def test_what_stood_behind_a_near_object_is_uncovered_and_the_object_hides_what_
     move = Move(translation_x=20)
     focal = move.lens(SIZE)[0, 0]
     near, far = focal * 20 / 200, focal * 20 / 400  # pixels that they go to the left
-    new, lost = deep(image, depth, move, "draw")
+    new, lost = deep(image, depth, move.deep(SIZE), "draw")
     left, right = round(40 - near), round(56 - near)
     assert (new[0, 0, 22:42, left + 1 : right - 1] > 0.9).all()  # the card, nearer to the left
     gap = lost[0, 0, 22:42, right + 1 : round(56 - far) - 1]

@@ -1,6 +1,7 @@
 """Films from end to end, with the embedded models and few steps."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -147,8 +148,6 @@ def test_a_killed_film_goes_on_to_the_bit(film, tmp_path):
 
 
 def test_a_film_whose_frames_are_all_there_is_written_when_it_is_resumed(film, tmp_path):
-    import shutil
-
     copy = tmp_path / "copy"
     shutil.copytree(film, copy)
     (copy / "video_0000.webp").unlink()
@@ -178,6 +177,46 @@ def test_what_was_uncovered_is_drawn_and_the_rest_resembles_the_frame_before(fil
     assert np.abs(one[8:-8, 8:-8] - other[8:-8, 8:-8]).mean() < 60
 
 
+@pytest.fixture(scope="module")
+def sparse(tmp_path_factory) -> Path:
+    """Return a film of six frames of which 0, 2, 4 and 5 are drawn."""
+    words = [word for word in SHORT if word != "frames=4"]
+    folder = tmp_path_factory.mktemp("sparse")
+    return draw([*words, "frames=6", "animate.cadence=2", f"folder={folder}"])
+
+
+def test_frames_between_drawn_ones_are_made_of_both(sparse):
+    frames = [record.read(sparse / f"image_{k:04d}.png")["animate"] for k in range(6)]
+    names = [(f["before"] or "")[-8:-4] + " " + (f["after"] or "")[-8:-4] for f in frames]
+    assert names == [" ", "0000 0002", "0000 ", "0002 0004", "0002 ", "0004 "]
+    assert all((frame["colors"] is None) == (k in (0, 1, 3)) for k, frame in enumerate(frames))
+    shown = [np.asarray(Image.open(sparse / f"image_{k:04d}.png"), float) for k in range(6)]
+    across = abs(shown[0] - shown[2])[8:-8, 8:-8].mean()
+    assert all(abs(shown[k] - shown[1])[8:-8, 8:-8].mean() < across for k in (0, 2))
+    with Image.open(sparse / "video_0000.webp") as played:
+        assert played.n_frames == 6
+
+
+def test_a_frame_between_is_drawn_again_alone(sparse, tmp_path):
+    one = draw([f"folder={tmp_path}"], recorded=recorded(sparse / "image_0003.png"))
+    assert pictures(one) == pictures(sparse)[3:4]
+    whole = draw([f"folder={tmp_path}"], recorded=recorded(sparse))
+    assert pictures(whole) == pictures(sparse)
+
+
+@pytest.mark.parametrize("lost", [[1], [3, 4, 5], [0, 1, 2, 3, 4, 5]])
+def test_frames_that_are_missing_are_made_again_to_the_bit(sparse, tmp_path, lost):
+    copy = tmp_path / "copy"
+    shutil.copytree(sparse, copy)
+    manifest = Manifest.read(copy)
+    for k in lost:
+        (copy / f"image_{k:04d}.png").unlink()
+        manifest.pictures[k].state = "queued"
+    manifest.write(copy)
+    resume([f"resume={copy}"])
+    assert pictures(copy) == pictures(sparse)
+
+
 @pytest.mark.parametrize(
     ("words", "part"),
     [
@@ -187,6 +226,7 @@ def test_what_was_uncovered_is_drawn_and_the_rest_resembles_the_frame_before(fil
         (["upscale=2"], "upscale=2 does not go with animate"),
         (["animate.zoom=0"], "animate.zoom: at frame 0 it is 0"),
         (["animate.frame=2"], "animate.frame=2 needs the frame before it"),
+        (["animate.cadence=0"], "animate.cadence: at frame 0 it is 0"),
         (["generator=stylegan", "model=stylegan2_ffhq"], "not stylegan"),
         (["tile=both"], "tile=both with animate needs a camera"),
         (["tile=x", "animate.border=wrap"], "tile=x with animate needs a camera"),

@@ -2,7 +2,9 @@
 
 import pytest
 
+from guided.animation.film import read_film
 from guided.animation.keyframes import Timing, read
+from guided.animation.settings import Animation
 from guided.cli.import_settings import command
 from guided.config.messages import composed
 from guided.config.plan import Plan
@@ -10,6 +12,7 @@ from guided.disco.film_rules import deforum
 from guided.disco.rules import translate
 from guided.disco.translation import Translation, beyond
 
+SIZE = (64, 64)
 FILM = {
     "text_prompts": {"0": ["a castle:2", "fog"], "100": ["a forest"]},
     "animation_mode": "2D",
@@ -61,6 +64,18 @@ def test_a_film_in_three_dimensions_has_what_the_notebook_has_unless_it_says_oth
     assert found.settings["animate.strength"] == pytest.approx(0.6)
 
 
+def test_turbo_is_a_cadence_after_the_first_frames():
+    turbo = {"animation_mode": "3D", "turbo_mode": True, "turbo_steps": "4", "turbo_preroll": 6}
+    found = said(**turbo)
+    film = read_film(
+        Animation(mode="3d", cadence=found.settings["animate.cadence"]), 16, 12, 0, SIZE
+    )
+    assert film.drawn == (0, 1, 2, 3, 4, 5, 6, 10, 14, 15)
+    assert said(**turbo | {"turbo_preroll": 0}).settings["animate.cadence"] == 4
+    for without in ({"turbo_mode": False}, {"animation_mode": "2D"}):
+        assert "animate.cadence" not in said(**turbo | without).settings
+
+
 def test_a_film_of_no_steps_is_left_to_the_check_of_steps():
     assert said(animation_mode="2D", frames_skip_steps=24, steps=0).settings["steps"] == 0
 
@@ -99,12 +114,16 @@ def test_deforums_variable_of_the_seed_and_its_names():
         "max_frames": 48,
         "border": "replicate",
         "color_coherence": "LAB",
+        "diffusion_cadence": 2,
+        "optical_flow_cadence": "RAFT",
     }
     assert deforum(values, out) == values.keys() - {"zoom", "color_coherence"}
     assert out.settings == {
         "animate.rotation_3d_y": "0: (2*sin(seed*t/24))",
         "animate.fov": "0: (70)",
         "animate.border": "border",
+        "animate.cadence": 2,
+        "animate.between": "flow",
         "frames": 48,
     }
     assert deforum({"animation_mode": "None", "zoom": "0: (1)"}, out) == set()

@@ -32,6 +32,8 @@ def test_the_page_has_the_curves_of_what_varies_and_no_other():
     assert "keys · 关键帧: 0, 6" in text
     assert "12 frames" in text
     assert "2 min" in text
+    assert "of them drawn" not in text
+    assert "5 of them drawn" in html(film(cadence=3))
 
 
 def test_prompts_are_escaped_and_only_the_pages_own_script_runs():
