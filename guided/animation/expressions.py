@@ -25,7 +25,14 @@ NAMES = {
     "seed": "the seed of the film",
     "w": "the width in pixels",
     "h": "the height in pixels",
+    "change": "how much prompts change: 1 midway from one to the next, 0 where they stay",
+    "bass": "how loud the bass of animate.audio is, 0 to 1",
+    "mid": "how loud its middle is",
+    "treble": "how loud its treble is",
+    "loud": "how loud all of it is",
 }
+OF_SOUND = {"bass", "mid", "treble", "loud"}
+OF_TIME = {"t", "s", "change"} | OF_SOUND  # from frame to frame
 CONSTANTS = {"pi": math.pi, "tau": math.tau, "e": math.e}
 # Python's tokenizer warns of a number with a letter behind it, and accepts 0x1f, 1_000 and 1j.
 ODD_NUMBER = re.compile(r"(?<![\w.])(?>(?:\d[\d.]*|\.\d+)(?:[eE][+-]?\d+)?)[A-Za-z_]")
@@ -112,10 +119,12 @@ class Expression:
     @property
     def varies(self) -> bool:
         """Return whether its value changes from frame to frame."""
-        return bool(self.names & {"t", "s"})
+        return bool(self.names & OF_TIME)
 
     def __call__(self, variables: Mapping[str, float]) -> float:
         """Return its value. Raise ValueError if that is no finite number."""
+        if silent := sorted((self.names & OF_SOUND) - variables.keys()):
+            raise ValueError(f"{shown(self.text)}: {silent[0]} needs animate.audio=song.mp3")
         try:
             found = value(self.tree, variables)
         except (ArithmeticError, ValueError) as error:

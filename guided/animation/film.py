@@ -7,6 +7,7 @@ is added, and then it is drawn at a strength. Imports no torch before that.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from guided.animation.depth import Depth, read_depth
 from guided.animation.keyframes import Timing, Track
 from guided.animation.prompts import PromptTrack, read_prompts
 from guided.animation.settings import CAMERA, FASTEST, Animation
+from guided.animation.sound import loudness
 from guided.animation.video import Video, open_video
 from guided.errors import BadInput, check_number, shown
 from guided.images import check_picture, tensor
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from guided.animation.colours import Statistics
 
+log = logging.getLogger(__name__)
 MOST = 10_000  # frames
 EXAMPLES = "animate=slow_zoom, animate=list"
 FRAMES, FPS = 48, 12.0  # unless set
@@ -271,6 +274,7 @@ def read_film(
     timing = Timing(frames, fps, seed, size)
     try:
         prompts = read_prompts(settings.prompts, timing, settings.loop)
+        timing = replace(timing, signals=signals(settings, prompts, timing))
         depth = read_depth(settings, timing)
         film = Film(settings, timing, tracks(settings, timing), prompts, depth, video)
         if settings.frame and settings.after is None and film.neighbours(settings.frame):
@@ -314,3 +318,17 @@ def check_frame(settings: Animation, frames: int) -> None:
 def tracks(settings: Animation, timing: Timing) -> dict[str, Track]:
     """Return the values of all frames."""
     return {name: keys.track(timing, settings.loop) for name, keys in settings.keys.items()}
+
+
+def signals(
+    settings: Animation, prompts: PromptTrack | None, timing: Timing
+) -> dict[str, tuple[float, ...]]:
+    """Return the variables of expressions that have a value for each frame."""
+    found = {}
+    if prompts is not None:
+        found["change"] = tuple(prompts.change(frame) for frame in range(timing.frames))
+    if settings.audio is not None:
+        if "mp4" not in settings.formats:
+            log.warning("animate.audio is heard in animate.format=mp4 only")
+        found |= loudness(settings.audio, timing.frames, timing.fps)
+    return found

@@ -12,7 +12,7 @@ import math
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -29,12 +29,14 @@ EXAMPLE = '"0: (0), 30: (15)"'
 
 @dataclass(frozen=True)
 class Timing:
-    """The number of frames of a film, its frames per second, its seed and its size in pixels."""
+    """The number of frames of a film, its frames per second, its seed, its size in pixels, and
+    variables of expressions with a value for each frame."""
 
     frames: int
     fps: float
     seed: int = 0
     size: tuple[int, int] = (1, 1)  # width, height
+    signals: Mapping[str, tuple[float, ...]] = field(default_factory=dict, hash=False)
 
     def variables(self, frame: float) -> dict[str, float]:
         """Return the variables of expressions at a frame."""
@@ -47,7 +49,13 @@ class Timing:
             "seed": self.seed,
             "w": self.size[0],
             "h": self.size[1],
+            "change": 0.0,
+            **{name: values[self.nearest(frame)] for name, values in self.signals.items()},
         }
+
+    def nearest(self, frame: float) -> int:
+        """Return the frame of the film that is nearest to a time in frames."""
+        return min(max(0, round(frame)), self.frames - 1)
 
 
 @dataclass(frozen=True)

@@ -33,16 +33,30 @@ class PromptTrack:
 
     def at(self, frame: float) -> list[Prompt]:
         """Return the prompts of a frame, with their weights there."""
+        last, share = self.between(frame)
+        if not share:
+            return list(self.prompts[last])
+        before = [scaled(one, 1 - share) for one in self.prompts[last]]
+        return before + [scaled(one, share) for one in self.prompts[last + 1]]
+
+    def between(self, frame: float) -> tuple[int, float]:
+        """Return the number of the last key frame, and the share of the next one at a frame."""
         if frame < self.starts[0]:
             frame += self.period
         last = max(0, bisect_right(self.starts, frame) - 1)
         if frame <= self.starts[last] or last + 1 == len(self.starts) or self.way == HOLD:
-            return list(self.prompts[last])
+            return last, 0.0
         start, end = self.starts[last : last + 2]
         share = (frame - start) / (end - start)
-        share = share if self.way == "linear" else share**2 * (3 - 2 * share)
-        before = [scaled(one, 1 - share) for one in self.prompts[last]]
-        return before + [scaled(one, share) for one in self.prompts[last + 1]]
+        return last, share if self.way == "linear" else share**2 * (3 - 2 * share)
+
+    def change(self, frame: int) -> float:
+        """Return how much the prompts change at a frame, 0 to 1: most midway between two key
+        frames, or at the frame at which others hold."""
+        last, share = self.between(frame)
+        if self.way == HOLD:
+            return float(frame > 0 and last != self.between(frame - 1)[0])
+        return 4 * share * (1 - share)
 
 
 def scaled(prompt: Prompt, factor: float) -> Prompt:

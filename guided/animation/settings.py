@@ -86,6 +86,8 @@ class Animation:
     prompts: Any = None
     # settings of other parts by frame, {guide.clip.scale: "0: (4000), 30: (1000)"}; null: none
     vary: Any = None
+    # a file of sound: in the MP4, and as bass, mid, treble and loud in expressions
+    audio: str | None = None
     interpolation: str = "linear"  # between key frames: linear, cubic or hold
     loop: bool = False  # whether the last key frame leads back to the first
     format: Any = "auto"  # mp4, webp, gif or a list; auto: mp4 where PyAV is, else webp

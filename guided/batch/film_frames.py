@@ -18,6 +18,7 @@ from PIL import Image
 
 from guided.animation import between
 from guided.animation.film import Begun, Film
+from guided.animation.sound import place_of
 from guided.canvas.mask import Mask
 from guided.config.plan import Plan
 from guided.config.schema import build
@@ -209,7 +210,9 @@ def write_film(plan: Plan, folder: Path, group: Sequence[Picture], enlarge: Enla
             size = write_copy(path, copy, still, enlarge)
         texts = record.texts(settings, size, film.timing.size)
         for format, target in targets.items():
-            encoder = Encoder(format, film.timing.fps, 0.0, film.settings.quality)
+            quality, typed = film.settings.quality, film.settings.audio
+            heard = None if typed is None else place_of(typed)
+            encoder = Encoder(format, film.timing.fps, 0.0, quality, heard)
             files.write(target, encoder.encode(copies, texts))
 
 

@@ -627,8 +627,9 @@ class Plan:
         paths = [photo.path for photo in photos if isinstance(photo, Photo)]
         paths += [asked.image for asked in self.prompts if asked.image]
         paths += [self.mask.path] if self.mask is not None else []
-        before = self.film.settings.before if self.film else None
-        paths += [before] if before else []
+        if self.film is not None:
+            own = self.film.settings
+            paths += [path for path in (own.before, own.audio, own.video) if path]
         masks = [asked.region.mask for asked in self.prompts if asked.region]
         return list(dict.fromkeys(path for path in paths + masks if path))
 

@@ -11,12 +11,19 @@ from fractions import Fraction
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from guided.animation.sound import samples
 from guided.runs import metadata
 
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import OutputContainer
+
 GIF_UNIT = 10  # milliseconds, in which a GIF counts
+SOUND_RATE = 44_100  # samples per second
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,7 @@ class Film:
     fps: float
     hold: float  # seconds that the last picture stays
     quality: int  # 1 to 100, of mp4 and webp
+    sound: Path | None = None  # of mp4; cut, or followed by silence, to be as long
 
     def encode(self, paths: Sequence[Path], texts: dict[str, str]) -> bytes:
         if self.format == "mp4":
@@ -52,6 +60,7 @@ class Film:
             context = stream.codec_context  # BT.709, also in the header
             context.color_primaries = context.color_trc = context.colorspace = 1
             context.color_range = 1
+            heard = self._add_sound(container, len(paths) + round(self.hold * self.fps))
             for n, image in enumerate(self._pictures(paths)):
                 frame = av.VideoFrame.from_image(even(image))
                 frame = frame.reformat(
@@ -59,8 +68,34 @@ class Film:
                 )
                 frame.pts, frame.time_base = n, 1 / rate
                 container.mux(stream.encode(frame))
+                next(heard, None)
             container.mux(stream.encode())
+            next(heard, None)
         return path.read_bytes()
+
+    def _add_sound(self, container: OutputContainer, count: int) -> Iterator[None]:
+        """Add a stream of AAC, and return an iterator that writes the sound of one picture after
+        the other, of `count`, and then the encoder's rest."""
+        if self.sound is None:
+            return iter(())
+        stream = container.add_stream("aac", rate=SOUND_RATE, layout="stereo")
+        stream.bit_rate = 192_000
+        return self._write_sound(container, stream, self.sound, count)
+
+    def _write_sound(
+        self, container: OutputContainer, stream: AudioStream, path: Path, count: int
+    ) -> Iterator[None]:
+        import av
+
+        ends = [round(k * SOUND_RATE / self.fps) for k in range(count + 1)]
+        lengths = (after - before for before, after in pairwise(ends))
+        for first, part in zip(ends, samples(path, SOUND_RATE, "stereo", lengths), strict=False):
+            frame = av.AudioFrame.from_ndarray(part, format="fltp", layout="stereo")
+            frame.sample_rate, frame.pts = SOUND_RATE, first
+            container.mux(stream.encode(frame))
+            yield
+        container.mux(stream.encode())
+        yield
 
     def _pictures(self, paths: Sequence[Path]) -> Iterator[Image.Image]:
         """Yield all pictures, the last one for the seconds of `hold`."""

@@ -31,7 +31,7 @@ NAME = "trust"
 PLACES = (
     *(NAME, "wildcards", "cache"),
     *("init", "image_prompt", "keep_composition", "mask.area"),
-    *("animate.before", "animate.after", "animate.depth", "animate.video"),
+    *("animate.before", "animate.after", "animate.depth", "animate.video", "animate.audio"),
 )
 ENDINGS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".yaml", ".yml")
 CARDS = (".yaml", ".yml")

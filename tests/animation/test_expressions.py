@@ -32,7 +32,9 @@ AGREES = {
 
 
 def variables(t):
-    return {"t": t, "s": t / 12, "fps": 12, "frames": 24, "max_f": 23, "seed": 7, "w": 96, "h": 64}
+    film = {"fps": 12, "frames": 24, "max_f": 23, "seed": 7, "w": 96, "h": 64}
+    heard = {"bass": 0.25, "mid": 0.5, "treble": 1, "loud": 0.75}
+    return {"t": t, "s": t / 12, "change": 0.1} | film | heard
 
 
 @pytest.mark.parametrize("text", AGREES)
@@ -101,6 +103,12 @@ def test_variables_that_change_from_frame_to_frame_are_known():
     assert parse("a", "sin(s)").varies
     assert not parse("a", "max_f - 1 + fps*frames + seed*pi").varies
     assert parse("a", "max(t, seed) + e").names == {"t", "seed"}
+    assert all(parse("a", name).varies for name in ("bass", "mid", "treble", "loud", "change"))
+
+
+def test_the_bands_of_a_sound_need_one():
+    with pytest.raises(ValueError, match=r"1\+bass: bass needs animate.audio=song.mp3"):
+        parse("zoom", "1+bass")({"t": 0})
 
 
 PARTS = (

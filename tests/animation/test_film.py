@@ -29,6 +29,12 @@ def test_values_are_those_of_the_frame():
     assert list(film(frame=0).made) == [0]
 
 
+def test_more_can_be_drawn_where_prompts_change():
+    made = film(prompts={0: "a", 8: "b"}, strength="0.4 + 0.3*change")
+    assert [made.value("strength", k) for k in (0, 4, 9)] == pytest.approx([0.4, 0.7, 0.4])
+    assert film(strength="0.4 + 0.3*change").value("strength", 4) == 0.4
+
+
 def test_frames_have_seeds_of_their_own_unless_they_are_fixed():
     assert [film().seed_of(k) for k in (0, 1, 9)] == [7, 8, 16]
     assert {film(seeds="fixed").seed_of(k) for k in range(10)} == {7}

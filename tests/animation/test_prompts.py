@@ -48,6 +48,15 @@ def test_a_loop_leads_back_to_the_first_prompts():
     assert weights({25: "a", 75: "b"}, 0, loop=True) == {"a": 0.5, "b": 0.5}
 
 
+def test_how_much_prompts_change_is_known_at_each_frame():
+    leading = read_prompts({0: "a", 20: "b", 40: "c"}, FILM, False)
+    assert [leading.change(k) for k in (0, 5, 10, 15, 20, 30, 40, 99)] == [
+        *(0, 0.75, 1, 0.75, 0, 1, 0, 0)
+    ]
+    at_once = read_prompts({"hold": {0: "a", 20: "b"}}, FILM, False)
+    assert [k for k in range(100) if at_once.change(k)] == [20]
+
+
 def test_a_prompt_has_the_same_number_in_all_frames():
     track = read_prompts({0: ["a", "b"], 50: "c", 80: "d"}, FILM, False)
     for frame in range(100):

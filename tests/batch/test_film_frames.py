@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+import wave
 from dataclasses import replace
 from pathlib import Path
 
@@ -170,6 +171,19 @@ def test_a_film_over_a_video_begins_with_its_frames(film, tmp_path):
         assert (played.n_frames, played.info["duration"]) == (3, 200)
     one = draw([f"folder={tmp_path}"], recorded=recorded(folder / "image_0002.png"))
     assert pictures(one) == pictures(folder)[2:]
+
+
+def test_a_film_has_its_sound(tmp_path):
+    av = pytest.importorskip("av")
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(b"\0\x20" * 8000)
+    words = [word for word in SHORT if "format" not in word and "frames" not in word]
+    heard = [f"animate.audio={tmp_path}/a.wav", "animate.format=mp4", "frames=2", "fps=4"]
+    folder = draw([*words, *heard, f"folder={tmp_path}"])
+    with av.open(str(folder / "video_0000.mp4")) as container:
+        [sound] = container.streams.audio
+        assert float(sound.duration * sound.time_base) == pytest.approx(0.5, abs=0.05)
 
 
 def test_what_was_uncovered_is_drawn_and_the_rest_resembles_the_frame_before(film):
