@@ -79,8 +79,8 @@ def loudness(typed: str, frames: int, fps: float) -> dict[str, tuple[float, ...]
     sound, and a film that is longer than LONGEST."""
     if frames / fps > LONGEST:
         raise BadInput(
-            f"animate.audio={shown(typed)}: a film with sound has at most {LONGEST:g} seconds, and "
-            f"this one {frames / fps:g}"
+            f"animate.audio={shown(typed)}: a film with sound has at most {LONGEST:g} seconds, "
+            f"and this one {frames / fps:g}"
         )
     needed = round(frames / fps * RATE) + WINDOW
     [heard] = samples(place_of(typed), RATE, "mono", iter([needed]))

@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import tomllib
+import wave
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -73,6 +74,9 @@ def place(tmp_path_factory) -> Path:
     texts = {"parameters": "", "guided": ""}
     video = Film("mp4", 12.0, 0.0, 50).encode([place / "b.png"] * 3, texts)
     (place / "dance.mp4").write_bytes(video)
+    with wave.open(str(place / "song.mp3"), "wb") as sound:  # told by its content
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(16_000))
     Image.new("L", (64, 64), 255).save(place / "hill.png")
     Image.new("L", (8, 8), 255).save(place / "tiny.png")
     Image.new("L", (64, 64), 128).save(place / "grey.jpg")
