@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 MOST = 10_000  # frames
 EXAMPLES = "animate=slow_zoom, animate=list"
 FRAMES, FPS = 48, 12.0  # unless set
+LEADS = 0.25  # share of a loop's frames over which it leads back to the first picture
 
 
 @dataclass(frozen=True)
@@ -209,9 +210,39 @@ class Film:
         deep = self.settings.mode == "3d"
         return move.plane(size, self.settings.near) if deep else move.flat(size)
 
-    def begun(self, before: Tensor, reference: Statistics | None, frame: int) -> Begun:
+    def share_of_first(self, frame: int) -> float:
+        """Return the share of the first picture in a frame's beginning, 0 to 1, which rises over
+        the last frames of a loop."""
+        if not self.settings.loop:
+            return 0.0
+        count = round(LEADS * self.timing.frames)
+        return max(0.0, (frame - self.timing.frames + 1 + count) / (count + 1))
+
+    def led_back(self, image: Tensor, first: Tensor, frame: int) -> Tensor:
+        """Return a frame's beginning blended with the first picture, both (1, 3, H, W), as far as
+        the camera, which comes to it behind the last frame, sees it already."""
+        from guided.animation import warp
+
+        path = np.eye(3 if self.depth is None else 4)
+        for k in (*range(frame + 1, self.timing.frames), 0):
+            path = self.mapped(self.move(k)) @ path
+        back = np.linalg.inv(path).astype(np.float64)
+        if self.depth is None:
+            seen, unseen = warp.flat(first, back, "border")
+        else:
+            seen, unseen = warp.deep(first, self.depth.at(first, 0), back, "border")
+        return image + self.share_of_first(frame) * ~unseen * (seen - image)
+
+    def begun(
+        self,
+        before: Tensor,
+        reference: Statistics | None,
+        frame: int,
+        first: Tensor | None = None,
+    ) -> Begun:
         """Return what a drawn frame begins with, after the one drawn before it (1, 3, H, W) in
-        [0, 1], whose own colours were matched to `reference`; None of the first."""
+        [0, 1], whose own colours were matched to `reference`; None of the first. A loop leads
+        back to its `first` picture."""
         import torch
 
         from guided.animation import colours
@@ -221,6 +252,8 @@ class Film:
             kept = self.value("flow_blend", frame) * ~uncovered
             shown = tensor(self.video.frame(frame, self.timing.size))
             image, uncovered = kept * image + (1 - kept) * shown, uncovered & False
+        if first is not None:
+            image = self.led_back(image, first, frame)
         image = image.clamp(0, 1)
         now = colours.statistics(before)
         reference = colours.followed(reference, now, self.settings.color_memory)

@@ -89,13 +89,14 @@ class Animation:
     # a file of sound: in the MP4, and as bass, mid, treble and loud in expressions
     audio: str | None = None
     interpolation: str = "linear"  # between key frames: linear, cubic or hold
-    loop: bool = False  # whether the last key frame leads back to the first
+    loop: bool = False  # whether the last key frame, and the last picture, lead back to the first
     format: Any = "auto"  # mp4, webp, gif or a list; auto: mp4 where PyAV is, else webp
     quality: int = 85  # of mp4 and webp
     preview: bool = False  # write a page with the camera's path and all values, and draw nothing
     frame: int | None = None  # of a frame's record: draw this one alone
     before: str | None = None  # of a frame's record: the picture of the drawn frame before
     after: str | None = None  # of the record of a frame between: that of the drawn frame after it
+    first: str | None = None  # of a frame's record in a loop: the first picture
     colors: list[float] | None = None  # of a frame's record: the colours that it is matched to
 
     def __post_init__(self) -> None:

@@ -42,9 +42,9 @@ def blocks(path: Path, rate: int, layout: str) -> Iterator[Samples]:
             resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
             for frame in container.decode(audio=0):
                 for part in resampler.resample(frame):
-                    yield part.to_ndarray()
+                    yield part.to_ndarray().astype(np.float32)
             for part in resampler.resample(None):
-                yield part.to_ndarray()
+                yield part.to_ndarray().astype(np.float32)
     except (av.FFmpegError, OSError) as error:
         raise BadInput(f"animate.audio={shown(path)} is no sound that can be read") from error
 

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LIKENESS = "animate.likeness"  # beside a guide `likeness` of the user's
-FACTS = ("frame", "before", "after", "colors")  # of a frame's record, in the settings of animate
+# Of a frame's record, in the settings of animate.
+FACTS = ("frame", "before", "after", "first", "colors")
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,11 @@ def frame_of(plan: Plan, settings: dict[str, Any], folder: Path, picture: Pictur
     facts: dict[str, Any] = dict.fromkeys(FACTS) | {"frame": frame}
     if frame:
         before = path_of(film, folder, picture, film.source(frame), film.settings.before)
-        begun = begin(film, before, frame)
+        first = None
+        if film.share_of_first(frame):
+            first = path_of(film, folder, picture, 0, film.settings.first)
+            facts["first"] = str(first)
+        begun = begin(film, before, frame, first)
         plan = begun_with(plan, film, begun, frame)
         facts |= {"before": str(before), "colors": begun.colours}
     return DrawnFrame(plan, recorded(film, settings, facts), film.seed_of(frame))
@@ -149,15 +154,16 @@ def picture_of(film: Film, path: Path) -> Tensor:
     return image
 
 
-def begin(film: Film, before: Path, frame: int) -> Begun:
-    """Return what a frame begins with, from the picture of the drawn one before it and its
-    record."""
+def begin(film: Film, before: Path, frame: int, first: Path | None) -> Begun:
+    """Return what a frame begins with, from the picture of the drawn one before it and its record,
+    and the first picture of a loop."""
     image = picture_of(film, before)
+    led = None if first is None else picture_of(film, first)
     found = record.read(before.expanduser()).get("animate")
     reference = found.get("colors") if isinstance(found, dict) else None
     listed = reference if isinstance(reference, list) else []
     numbers = [float(one) for one in listed if is_number(one)]
-    return film.begun(image, numbers if len(numbers) == 6 else None, frame)
+    return film.begun(image, numbers if len(numbers) == 6 else None, frame, led)
 
 
 def begun_with(plan: Plan, film: Film, begun: Begun, frame: int) -> Plan:

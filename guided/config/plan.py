@@ -629,7 +629,7 @@ class Plan:
         paths += [self.mask.path] if self.mask is not None else []
         if self.film is not None:
             own = self.film.settings
-            paths += [path for path in (own.before, own.audio, own.video) if path]
+            paths += [path for path in (own.before, own.first, own.audio, own.video) if path]
         masks = [asked.region.mask for asked in self.prompts if asked.region]
         return list(dict.fromkeys(path for path in paths + masks if path))
 

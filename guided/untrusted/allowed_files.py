@@ -31,7 +31,8 @@ NAME = "trust"
 PLACES = (
     *(NAME, "wildcards", "cache"),
     *("init", "image_prompt", "keep_composition", "mask.area"),
-    *("animate.before", "animate.after", "animate.depth", "animate.video", "animate.audio"),
+    *("animate.before", "animate.after", "animate.first"),
+    *("animate.depth", "animate.video", "animate.audio"),
 )
 ENDINGS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".yaml", ".yml")
 CARDS = (".yaml", ".yml")

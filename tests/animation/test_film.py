@@ -83,6 +83,23 @@ def test_colours_are_matched_partly_to_those_of_the_frames_before():
     assert made.begun(before, None, 1).colours == now
 
 
+def test_a_loop_leads_back_to_its_first_picture():
+    """Behind the last frame comes the first again, moved by no more than the camera is."""
+    made = film(frames=12, loop=True, zoom=1.1, translation_x=1, color_match=0, sharpen=0)
+    shares = [made.share_of_first(frame) for frame in range(12)]
+    assert shares == [0] * 9 + [0.25, 0.5, 0.75]
+    assert not any(film(frames=12).share_of_first(frame) for frame in range(12))
+    before, first = picture(1), picture(2)
+    begun = made.begun(before, None, 11, first).image
+    move = Move(zoom=1.1, translation_x=1).flat(SIZE)
+    there = flat(begun, move, "border")[0]
+    alone = flat(flat(before, move, "draw")[0], move, "border")[0]
+    expected = 0.75 * first + 0.25 * alone
+    assert (there - expected)[..., 4:-4, 4:-4].abs().mean() < 0.01
+    plain = made.begun(before, None, 11).image
+    assert torch.equal(begun[..., 0, 0], plain[..., 0, 0])  # which the first picture is not at
+
+
 def test_sharpening_and_noise_change_what_a_frame_begins_with():
     before, off = picture(), {"color_match": 0, "sharpen": 0}
     plain = film(**off).begun(before, None, 1).image

@@ -27,7 +27,7 @@ TEXTS = {"parameters": "", "guided": ""}
 SHORT = [
     *("prompt=a red heart", "seed=5", "steps=4", "sampler.recurrence=1", "cutouts.overview=1"),
     *("cutouts.inner=1", "animate=zoom_out", "frames=4", "animate.zoom=0.9"),
-    *("animate.format=webp", "output.still.enlarge=2"),
+    *("animate.format=webp", "animate.loop=true", "output.still.enlarge=2"),
 ]
 
 
@@ -54,6 +54,7 @@ def test_a_film_has_its_frames_as_pictures_with_their_settings(film):
         assert settings["animate"]["frame"] == k
         assert (settings["seed"], settings["frames"]) == (5, 4)
     assert settings["animate"]["before"].endswith("image_0002.png")
+    assert settings["animate"]["first"].endswith("image_0000.png")
     assert len(set(pictures(film))) == 4
     with Image.open(film / "video_0000.webp") as played:
         assert (played.n_frames, played.size) == (4, (64, 64))
