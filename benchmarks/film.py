@@ -19,8 +19,10 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 import tempfile
 import time
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +85,8 @@ def work(settings: Settings) -> None:
 def measured(words: list[str], root: Path) -> dict[str, float]:
     """Return the values of COLUMNS of a film."""
     began = time.process_time()
-    folder = draw([*words, f"folder={root}", "output=[still]", "animate.format=webp"])
+    with redirect_stdout(sys.stderr):
+        folder = draw([*words, f"folder={root}", "output=[still]", "animate.format=webp"])
     spent = time.process_time() - began
     film = Plan.read(compose(words)).film
     assert film is not None
@@ -100,7 +103,7 @@ def measured(words: list[str], root: Path) -> dict[str, float]:
     }
     if VGG16.missing() is None:
         apart = perceptual(VGG16.path(), torch.device("cpu"))
-        pairs = [(film.warped(one, k)[0], images[k]) for k, one in enumerate(images[:-1], 1)]
+        pairs = [(film.seen(one, k - 1, k)[0], images[k]) for k, one in enumerate(images[:-1], 1)]
         found["lpips"] = float(np.mean([float(apart(2 * a - 1, 2 * b - 1)) for a, b in pairs]))
     return found
 

@@ -10,6 +10,7 @@ import ast
 import math
 import operator
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -189,7 +190,9 @@ def parse(name: str, text: str) -> Expression:
             f"{name}={shown(text)}: {odd_number[0]!r} is no number; a product is written 2*t"
         )
     try:
-        tree = ast.parse(plain, mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Python's, of numbers with a letter behind them
+            tree = ast.parse(plain, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise ValueError(
             f"{name}={shown(text)} is no expression, as 1.02 + 0.02*sin(2*pi*t/60)"

@@ -130,6 +130,15 @@ def grown(dice, depth=0):
     return f"{name}({', '.join(grown(dice, depth + 1) for _ in range(count))})"
 
 
+@pytest.mark.parametrize("text", ["log1p1.5ifw", "2t", "1if t else 2"])
+def test_python_warns_of_none(text):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with pytest.raises(ValueError, match="is no"):
+            parse("zoom", text)
+    assert not told
+
+
 def test_a_thousand_odd_texts_have_a_value_or_are_refused_in_one_line():
     dice, computed = random.Random(0), 0
     with warnings.catch_warnings():
