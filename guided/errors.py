@@ -56,7 +56,9 @@ def not_one_of(setting: str, value: object, choices: Iterable[str]) -> str:
 
 def shown(value: object) -> str:
     """Return the value as printable text of at most 80 characters: the beginning, and of a path
-    the end too, which has the file's name."""
+    the end too, which has the file's name. True, False and None are spelt as one types them."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
     try:
         text = str(value)
     except ValueError:  # of an integer of thousands of digits

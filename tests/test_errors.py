@@ -25,6 +25,10 @@ def test_what_moves_a_terminal_is_escaped(text, expected):
     assert shown(text) == expected
 
 
+def test_values_that_are_no_texts_are_spelt_as_one_types_them():
+    assert [shown(value) for value in (True, False, None, 1.5)] == ["true", "false", "null", "1.5"]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -12,7 +12,8 @@ from omegaconf import OmegaConf
 
 from guided.config import schema
 from guided.paths import conf_folder
-from tests.fuzz import files, lines, oracle
+from tests.fuzz import lines, oracle
+from tests.fuzz.kinds import kinds
 from tests.fuzz.trial import Case, Result, cuts, kinds_of, quoted, smallest, written
 
 ROOT = Path(__file__).parent.parent
@@ -34,8 +35,8 @@ def test_command_lines_with_odd_values_are_drawn_or_refused_in_one_line():
 
 
 def test_odd_files_of_every_kind_are_read_or_refused_in_one_line():
-    said = fuzzed("4", "--processes", "0", *(f"--only={kind}" for kind in files.kinds()))
-    assert said.count("0 of 2 fall short") == len(files.kinds())
+    said = fuzzed("4", "--processes", "0", *(f"--only={kind}" for kind in kinds()))
+    assert said.count("0 of 2 fall short") == len(kinds())
 
 
 def test_all_settings_are_tried():
@@ -128,4 +129,4 @@ def test_printed_lines_of_bash_write_the_same_file(content, tmp_path):
 
 
 def test_kinds_are_strategies():
-    assert all(isinstance(kind, st.SearchStrategy) for kind in files.kinds().values())
+    assert all(isinstance(kind, st.SearchStrategy) for kind in kinds().values())

@@ -85,10 +85,11 @@ def open_video(path: str, fps: float | None) -> Video:
 
 
 def opened(place: Path) -> Any:
-    """Return the open container of a video."""
+    """Return the open container of a video, whose texts may be in any encoding."""
     import av
 
-    return av.open(str(place.absolute()), options=OPTIONS)  # "concat:..." would be a protocol
+    path = str(place.absolute())  # "concat:..." would be a protocol
+    return av.open(path, options=OPTIONS, metadata_errors="replace")
 
 
 def described(path: str, place: Path) -> tuple[float, float]:

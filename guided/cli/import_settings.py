@@ -156,7 +156,8 @@ def free_names(source: Path) -> list[str]:
     name = re.sub(r"[^a-z0-9]+", "-", source.stem.lower()).strip("-") or "imported"
     name = name if name[0].isalpha() else f"from-{name}"
     names = [name[:60], *(f"{name[:60]}-{n}" for n in range(2, 1000))]
-    return [name for name in names if name not in config_choices.names("look")]
+    taken = config_choices.names("look")
+    return [name for name in names if name not in taken]
 
 
 def preset_text(source: Path, found: Translation, root: Path, name: str) -> str:

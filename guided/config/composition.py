@@ -152,9 +152,9 @@ def check_choice(override: Override, flags: Sequence[str]) -> None:
         raise BadInput(f"{shown(override.raw)} is written without +: {group}={typed}")
     for name in value if isinstance(value, list) else [value]:
         if not isinstance(name, str | QuotedString):
-            item = "null" if name is None else shown(name)
             raise BadInput(
-                f"{group}={typed}: {item} is not the name of a choice; --help lists the names"
+                f"{group}={typed}: {shown(name)} is not the name of a choice; {group}=list shows "
+                "the names"
             )
         if group not in schema.having("own_names") and ELSEWHERE.search(str(plain_value(name))):
             raise BadInput(not_one_of(group, plain_value(name), choices.names(group, flags)))
@@ -321,7 +321,7 @@ class Composed:
     fingerprint: str = ""  # of what its choices say, before a row's plain values are in place
 
     def __post_init__(self) -> None:
-        text = OmegaConf.to_yaml(self.cfg, resolve=False)
+        text = repr(OmegaConf.to_container(self.cfg))
         self.fingerprint = fingerprint_of(self.cfg)
         self.referred = set(re.findall(r"\$\{\.*(\w+)", text))
 

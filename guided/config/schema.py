@@ -308,6 +308,7 @@ class Config:
     output: dict[str, Any] = group("files and displays of a run, several together", several=True)
 
 
+@cache
 def register() -> None:
     """Put Config into Hydra's store, as the schema of the root."""
     from hydra.core.config_store import ConfigStore  # takes long, and --help needs none

@@ -35,6 +35,9 @@ def unknown_setting(key: str, cfg: DictConfig | None = None, flags: Sequence[str
         return f"what conf/{key} sets must begin with the line `# @package _global_`"
     if parent:
         node = node_of(cfg, parent)
+        if parent in schema.OPTIONAL and not node:
+            names = ", ".join(f"{parent}={name}" for name in choices.names(parent, flags))
+            return f"'{shown(key)}' needs a choice of {parent}: {names}"
         if node is None:
             return unknown_setting(parent, cfg, flags)
         known = [str(inside) for inside in node if inside != "_target_"]

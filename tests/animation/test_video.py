@@ -57,6 +57,13 @@ def test_the_videos_own_speed_and_length_are_known(video):
     assert (opened.fps, opened.seconds) == (6, pytest.approx(1, abs=0.05))
 
 
+def test_texts_in_a_video_may_be_in_any_encoding(video):
+    content = video.read_bytes()
+    assert b"Lavf" in content  # the name of the program that wrote it
+    video.write_bytes(content.replace(b"Lavf", b"L\xe4vf"))
+    assert nearest(open_video(str(video), None).frame(2, SIZE)) == 2
+
+
 def test_a_list_of_other_files_is_no_video(video):
     script = video.with_name("script.mp4")
     script.write_text(f"ffconcat version 1.0\nfile {video.name}\n")

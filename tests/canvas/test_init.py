@@ -152,7 +152,7 @@ def test_how_many_steps_are_skipped(steps, init, skip, strength, expected):
         (ANY, -1, None, "skip=-1 must be"),
         (ANY, 2.5, None, "skip=2.5 must be"),
         (ANY, "half", None, "skip=half must be"),
-        (ANY, True, None, "skip=True must be"),
+        (ANY, True, None, "skip=true must be"),
     ],
 )
 def test_what_cannot_be_skipped_is_refused_by_name(init, skip, strength, words):

@@ -38,6 +38,18 @@ MEANINGS = [
     ("cfg=7", "guide.clip.scale"),
     ("upscale_by=4", "upscale=4"),
     ("video=true", "output=[still,video]"),
+    ("max_frames=100", "frames=100"),
+    ("zoom=1.02", "animate.zoom=1.02"),
+    ("translation_x=3", "animate.translation_x=3"),
+    ("strength_schedule=0: (0.65)", "animate.strength='0: (0.65)'"),
+    ("animation_mode=2D", "animate=2d"),
+    ("camera=orbit", "animate=3d"),
+    ("depth=maps", "animate.depth=FOLDER"),
+    ("loop=true", "animate.loop=true"),
+    ("vqgan_checkpoint=a.ckpt", "generator=codes"),
+    ("stylegan=true", "generator=stylegan"),
+    ("learning_rate=0.1", "generator.rate"),
+    ("port=7860", "studio=7860"),
     ("animation=true", "output=[still,video]"),
     ("gpu=1", "device=cuda:1"),
     ("device_id=0", "device=cuda:0"),
@@ -61,7 +73,7 @@ MEANINGS = [
     ("ui=true", "gallery=FOLDER"),
     ("help=true", "--help"),
 ]
-MISSING = ["text_mask=a", "camera=orbit", "lora=a", "restore_faces=true", "controlnet=a", "nsfw=1"]
+MISSING = ["text_mask=a", "lora=a", "restore_faces=true", "controlnet=a", "nsfw=1"]
 
 
 @pytest.mark.parametrize(("typed", "told"), MEANINGS)
@@ -171,7 +183,7 @@ FLAGS = [
     (["a cat", "--no", "text", "trees"], "it is negative='text trees'"),
     (["a cat", "--stylize", "500"], "look=NAME"),
     (["a cat", "--v", "6"], "--v 6 is not here (yet)"),
-    (["a cat", "--camera"], "--camera is not here (yet)"),
+    (["a cat", "--lora"], "--lora is not here (yet)"),
     (["-S", "7"], "it is seed=7"),
     (["-s", "30"], "it is steps=30"),
     (["--ui"], "gallery=FOLDER"),

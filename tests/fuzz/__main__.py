@@ -26,7 +26,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.fuzz import files, lines
+from tests.fuzz import lines
+from tests.fuzz.kinds import kinds
 from tests.fuzz.trial import Case, Sandbox, in_a_process, kinds_of, smallest
 
 PROCESSES = 20  # refused cases that are run as processes too, in a full run
@@ -130,7 +131,7 @@ def main() -> int:
     parser.add_argument("--untimed", action="store_true", help="take any time")
     parser.add_argument("--processes", type=int, default=PROCESSES)
     given = parser.parse_args()
-    every = {"lines": lines.lines(), **files.kinds()}
+    every = {"lines": lines.lines(), **kinds()}
     if unknown := set(given.only or ()) - set(every):
         parser.error(f"--only {unknown.pop()}: there are {', '.join(every)}")
     start, short = time.time(), 0

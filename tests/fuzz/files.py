@@ -18,6 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 from guided.batch import prompt_files
 from guided.config import schema
 from guided.models import clip_config
+from guided.paths import conf_folder
 from guided.runs import metadata, record
 from tests.fuzz import lines
 from tests.fuzz.trial import FIXTURES, Case, foreign
@@ -140,34 +141,6 @@ def recoded(draw: st.DrawFn, data: bytes) -> bytes:
     return text.encode(code, "replace") if code else data.replace(b"\n", b"\r\n")
 
 
-# ---- kinds ---------------------------------------------------------------------------------
-
-
-@cache
-def kinds() -> dict[str, st.SearchStrategy[Case]]:
-    """Return the cases of every kind of file by its name."""
-    return {
-        **{f"prompts.{kind}": rows(kind) for kind in ("txt", "csv", "yaml", "json")},
-        "wildcards": wildcards(),
-        "card": cards(),
-        "clip card": clip_cards(),
-        "preset": presets(),
-        "palette": palettes(),
-        **{f"record.{kind}": pictures(kind) for kind in ("png", "webp", "jpeg")},
-        "run.yaml": run_files("run.yaml"),
-        "manifest.json": run_files("manifest.json"),
-        "metrics.jsonl": run_files("metrics.jsonl"),
-        "import.json": imported_json(),
-        "import.yaml": imported_yaml(),
-        "import of others": imported_others(),
-        "import of pictures": imported_pictures(),
-        "clip folder": clip_folders(),
-        "safetensors": safetensors(),
-        "checkpoint": checkpoints(),
-        "init": inits(),
-    }
-
-
 def encoded(text: str) -> bytes:
     return text.encode(errors="surrogatepass")
 
@@ -208,15 +181,24 @@ def wildcards(draw: st.DrawFn) -> Case:
     return Case(("wildcards=words", f"prompt=a __{name}__"), ((f"words/{name}.txt", content),))
 
 
-CARD = (FIXTURES / "mine" / "model" / "own.yaml").read_text(encoding="utf-8")
+CARD = FIXTURES / "mine" / "model" / "own.yaml"
+CARDS = {  # of each kind, and the words beside them
+    CARD: ("model=./card.yaml",),
+    conf_folder() / "model" / "vqgan_wikiart_16384.yaml": ("generator=codes", "model=./card.yaml"),
+    conf_folder() / "model" / "codes_small.yaml": ("generator=codes", "model=./card.yaml"),
+    conf_folder() / "model" / "stylegan2_ffhq.yaml": ("generator=stylegan", "model=./card.yaml"),
+    conf_folder() / "model" / "ddpm_cat.yaml": ("model=./card.yaml",),
+    conf_folder() / "model" / "jit_b16.yaml": ("model=./card.yaml",),
+    conf_folder() / "secondary" / "imagenet2.yaml": ("secondary=./card.yaml",),
+}
 
 
 @st.composite
 def cards(draw: st.DrawFn) -> Case:
-    """Return a card of a model."""
-    return case(
-        ["prompt=a", "model=./card.yaml"], card__yaml=draw(damaged(encoded(draw(mappings(CARD)))))
-    )
+    """Return a card of a model of any kind."""
+    path = draw(st.sampled_from((CARD, *CARDS)))
+    content = draw(damaged(encoded(draw(mappings(path.read_text(encoding="utf-8"))))))
+    return case(["prompt=a", *CARDS[path]], card__yaml=content)
 
 
 @st.composite
@@ -227,11 +209,16 @@ def clip_cards(draw: st.DrawFn) -> Case:
     return case(["prompt=a", "clip=[./card.yaml]"], card__yaml=content)
 
 
+VARIED = ("generator", "sampler", "cutouts", "guide", "output", "batch")
+
+
 @st.composite
 def presets(draw: st.DrawFn) -> Case:
     """Return a preset of any group."""
     root = FIXTURES / "mine"
-    path = draw(st.sampled_from(sorted(root.rglob("*.yaml"))))
+    own = sorted(root.rglob("*.yaml"))
+    theirs = [path for name in VARIED for path in sorted((conf_folder() / name).glob("*.yaml"))]
+    path = draw(st.sampled_from(own) | st.sampled_from(theirs))
     group = path.parent.name
     text = draw(mappings(path.read_text(encoding="utf-8")))
     several = schema.settings()[group].several
@@ -293,10 +280,21 @@ def run_files(draw: st.DrawFn, name: str) -> Case:
     return Case((word,), ((f"odd/{name}", content), *made))
 
 
+FILMS: tuple[dict[str, object], ...] = (
+    {},
+    {"animation_mode": "2D", "zoom": "0: (1), 10: (1.05)", "angle": "0: (0)", "max_frames": 20,
+     "text_prompts": {"0": ["a sun"], "10": ["a moon", "fog:-1"]}},
+    {"animation_mode": "3D", "translation_z": "0: (10.0)", "rotation_3d_y": "0: (sin(t))",
+     "max_frames": 20, "key_frames": True},
+    {"animation_mode": "Video Input", "video_init_path": "film.mp4", "extract_nth_frame": 2},
+)  # fmt: skip
+
+
 @st.composite
 def imported_json(draw: st.DrawFn) -> Case:
     """Return a settings file of Disco Diffusion."""
-    content = draw(json_of(foreign()))
+    film = draw(st.sampled_from(FILMS))
+    content = draw(json_of(json.dumps(json.loads(foreign()) | film)))
     content = draw(damaged(content)) if draw(st.integers(0, 3)) == 0 else content
     return case(["import=fuzzed.txt"], fuzzed__txt=content)
 
@@ -361,7 +359,8 @@ def clip_folders(draw: st.DrawFn) -> Case:
         name = draw(st.sampled_from(sorted(files)))
         files[name] = draw(damaged(files[name]))
     files["open_clip_model.safetensors"] = b"\x02\0\0\0\0\0\0\0{}"
-    return Case(("prompt=a", "clip=[./eye]"), tuple((f"eye/{k}", v) for k, v in files.items()))
+    words = draw(st.sampled_from((("clip=[./eye]",), ("rank=./eye", "count=2", "keep=1"))))
+    return Case(("prompt=a", *words), tuple((f"eye/{k}", v) for k, v in files.items()))
 
 
 def tensor_file(header: bytes, data: bytes = b"\0" * 64) -> bytes:
@@ -444,3 +443,48 @@ def inits(draw: st.DrawFn) -> Case:
         ("prompt=a", f"init={name}", "guide=[clip,likeness]", "init_fit=stretch"),
     )
     return Case(draw(st.sampled_from(words)), ((name, content),))
+
+
+@st.composite
+def masks(draw: st.DrawFn) -> Case:
+    """Return a damaged picture that says what is drawn, where, or what is kept."""
+    content = draw(damaged(draw(st.sampled_from(encoders()))()))
+    name = draw(st.sampled_from(("part.png", "part.jpg", "part.TIF", "part.webp", "part")))
+    words = (
+        ("init=init.png", f"mask={name}", "mask.grow=3"),
+        (f"init={name}", "mask=alpha", "mask.invert=true"),
+        (f"regions=[{{prompt: a tree, mask: {name}}}]",),
+        (f"keep_composition={name}", "composition_cells=3"),
+        (f"init={name}", "restore=grey"),
+        (f"init={name}", "restore=thumbnail"),
+        (f"init={name}", "outpaint=[0,0,50%,0]"),
+        ("guide=[clip,range,palette]", f"init={name}", "tile=x"),
+    )
+    return Case(("prompt=a", *draw(st.sampled_from(words))), ((name, content),))
+
+
+SVG = """<svg xmlns="http://www.w3.org/2000/svg" width="20" height="10" viewBox="0 0 20 10">
+<defs><linearGradient id="g"><stop offset="0" stop-color="red"/></linearGradient></defs>
+<rect x="1" y="1" width="5" height="5" fill="url(#g)"/><circle cx="9" cy="5" r="3"/>
+<path d="M0 0 L5 5 C1 2 3 4 5 6 Z" transform="rotate(45)" style="fill:#abc"/>
+</svg>
+"""
+PIECES = (
+    '<image href="file:///etc/passwd"/>', '<use href="#g"/>', "<script>1</script>",
+    "<text>a</text>",
+    '<!DOCTYPE a [<!ENTITY b "c">]>', "<style>@import 'x'</style>", "<g>" * 80, "<![CDATA[", "&b;",
+    '<rect width="1e400" height="nan"/>', '<path d="M1e99 0L-1e99 1"/>', 'viewBox="0 0 0 0"',
+    'width="1e9"', '<svg xmlns="http://www.w3.org/2000/svg"/>',
+    '<?xml version="1.0" encoding="gbk"?>',
+)  # fmt: skip
+
+
+@st.composite
+def drawings(draw: st.DrawFn) -> Case:
+    """Return a drawing to begin with that has odd parts or is damaged."""
+    text = SVG
+    for piece in draw(st.lists(st.sampled_from(PIECES) | SCALARS, max_size=2)):
+        at = draw(st.integers(0, len(text)))
+        text = text[:at] + piece + text[at:]
+    content = draw(damaged(encoded(text)))
+    return Case(("prompt=a", "init=first.svg"), (("first.svg", content),))

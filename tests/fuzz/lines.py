@@ -16,7 +16,7 @@ from guided.config import choices, flags, schema
 from guided.paths import conf_folder
 from tests.fuzz import oracle
 from tests.fuzz.trial import Case
-from tests.fuzz.values import ODD, PATHS
+from tests.fuzz.values import KEYFRAMES, ODD, PATHS
 
 FEW = 4  # choices of a large group whose settings are varied
 COMMANDS = tuple(
@@ -41,6 +41,15 @@ def settings() -> tuple[Known, ...]:
     return (*top(), *inside())
 
 
+@cache
+def by_name() -> tuple[tuple[Known, ...], ...]:
+    """Return the settings grouped by name: many choices have some of the same names."""
+    found: dict[str, list[Known]] = {}
+    for known in settings():
+        found.setdefault(known.name, []).append(known)
+    return tuple(map(tuple, found.values()))
+
+
 def top() -> Iterator[Known]:
     """Yield the settings at the top, the groups and the commands."""
     allowed = oracle.allowed()[""]
@@ -59,9 +68,15 @@ def inside() -> Iterator[Known]:
         several = schema.settings()[group].several
         names = sorted(choices.names(group), key=lambda name: (name != "embedded", name))
         large = group in schema.having("own_names")
-        for name in names[:FEW] if large else names:
+        kinds: set[str] = set()
+        for number, name in enumerate(names):
             text = (conf_folder() / group / f"{name}.yaml").read_text(encoding="utf-8")
             node = yaml.safe_load(text) or {}
+            node = node if several else node.get(group, node)
+            kind = str(node.get("_target_"))
+            if large and number >= FEW and (several or kind in kinds):
+                continue
+            kinds.add(kind)
             nodes = (
                 {f"{group}.{key}": one for key, one in node.items()} if several else {group: node}
             )
@@ -116,13 +131,15 @@ def likely(known: Known) -> st.SearchStrategy[str]:
         high = min(high, 1e6)
         ends = (low, high, low - 1, high + 1, (low + high) / 2, low + 1e-9)
         return st.sampled_from([f"{end:g}" for end in ends]) | st.integers(0, 60).map(str)
+    if known.name.startswith("animate."):
+        return KEYFRAMES
     return st.sampled_from((known.default, "true", "false", "null", "1", "2", "50", "auto"))
 
 
 @st.composite
 def assignments(draw: st.DrawFn) -> list[str]:
     """Return the words that give one setting a value, often an odd one."""
-    known = draw(st.sampled_from(settings()))
+    known = draw(st.sampled_from(draw(st.sampled_from(by_name()))))
     value = draw(ODD if draw(st.booleans()) else likely(known))
     name = draw(mangled(known.name)) if draw(st.integers(0, 5)) == 0 else known.name
     word = name if draw(st.integers(0, 40)) == 0 else f"{name}={value}"

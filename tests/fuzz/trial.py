@@ -13,6 +13,7 @@ import io
 import json
 import logging
 import os
+import pickle
 import re
 import resource
 import shlex
@@ -30,10 +31,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from guided.__main__ import hydra_job
 from guided.batch import run as batch_run
 from guided.cli import answers, main
-from guided.config import schema
+from guided.config import composition, schema
 from guided.config.plan import Plan
 from guided.disco import table
 from guided.errors import BadInput
@@ -141,13 +144,13 @@ class Sandbox:
     ran: list[str] = field(default_factory=list)
     plans: list[tuple[Any, Plan]] = field(default_factory=list)
     raised: list[BaseException] = field(default_factory=list)
+    files: tuple[tuple[str, bytes], ...] = ()  # of the trial at hand
+    pristine: dict[Path, tuple[int, int]] = field(default_factory=dict)  # the samples
 
     def __post_init__(self) -> None:
         self.root = self.root.resolve()
         self.cwd, home = self.root / "cwd", self.root / "home"
-        for folder in (self.cwd, home, self.root / "tmp"):
-            folder.mkdir(parents=True, exist_ok=True)
-        samples(self.cwd)
+        self.restore()
         os.environ |= {"HOME": str(home), "TMPDIR": str(self.root / "tmp"), "COLUMNS": "80"}
         os.environ |= {
             "HYDRA_FULL_ERROR": "1",
@@ -156,7 +159,6 @@ class Sandbox:
         }
         tempfile.tempdir = str(self.root / "tmp")
         sys.dont_write_bytecode = True
-        os.chdir(self.cwd)
         schema.register()
         interpolation.forget_environment()
         self.divert()
@@ -181,11 +183,38 @@ class Sandbox:
         def planned(*_: Any) -> None:
             raise Planned
 
+        self.once_each()
         Plan.read = classmethod(reading)  # type: ignore[assignment, method-assign]
         main.report = reporting
         batch_run.finish = batch_run.by_launcher = planned  # type: ignore[assignment]
         for number in (signal.SIGALRM, signal.SIGPROF):
             signal.signal(number, hang)
+
+    def once_each(self) -> None:
+        """Compose the same words only once, and build the same parts of the first plan only once:
+        most of a trial is as in every other. Presets of a trial's own are composed in it alone."""
+        compose, build = composition.hydra_compose, schema.build
+        composed: dict[tuple[Any, ...], bytes] = {}
+        built: dict[tuple[str, str], bytes] = {}
+
+        def composing(name: str, overrides: list[str]) -> Any:
+            own = self.files if any("searchpath" in word for word in overrides) else ()
+            key = (own, *overrides)
+            if key not in composed:
+                composed[key] = pickle.dumps(compose(name, overrides=overrides))
+            return pickle.loads(composed[key])
+
+        def building(node: Any, where: str) -> Any:
+            key = (where, repr(schema.resolved(node, where)) if OmegaConf.is_dict(node) else "")
+            if key in built:
+                return pickle.loads(built[key])
+            part = build(node, where)
+            if len(composed) == 1 and OmegaConf.is_dict(node):
+                built[key] = pickle.dumps(part)
+            return part
+
+        composition.hydra_compose = composing
+        schema.build = building  # type: ignore[assignment]
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Refuse writing outside the folder, and note what is executed."""
@@ -205,6 +234,7 @@ class Sandbox:
 
     def run(self, case: Case) -> Result:
         """Run a case, and tidy up behind it."""
+        self.files = case.files
         for name, content in case.files:
             path = self.cwd / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -224,24 +254,31 @@ class Sandbox:
         result.left = sorted(str(path.relative_to(self.root)) for path in changed)
         result.ran = self.ran
         result.raised = self.raised[-1] if self.raised else result.raised
-        if changed:
-            self.restore()
-        for name, _ in case.files if not changed else ():
-            (self.cwd / name).unlink()
+        self.tidy(after)
         return result
 
     def close(self) -> None:
         """Leave the folder, which is removed."""
         os.chdir(ROOT)
 
+    def tidy(self, now: dict[Path, tuple[int, int]]) -> None:
+        """Remove what a trial left of files, the listing `now`; make the samples anew if it
+        changed one."""
+        if any(now.get(path) != about for path, about in self.pristine.items()):
+            self.restore()
+        for path in sorted(set(now) - set(self.pristine), reverse=True):
+            with suppress(FileNotFoundError):
+                path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+
     def restore(self) -> None:
-        """Make the samples anew."""
+        """Make the samples anew, and remove all else."""
         os.chdir(self.root)
         for folder in (self.cwd, self.root / "home", self.root / "tmp"):
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
         samples(self.cwd)
         os.chdir(self.cwd)
+        self.pristine = listing(self.root)
 
     def timed(self, case: Case) -> Result:
         """Run a case; measure its time and memory."""

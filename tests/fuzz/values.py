@@ -55,6 +55,19 @@ SCHEDULES = (
     "[[0,1,2]]", f"[[0,{HUGE}]]", "{0:a,0.5:b}", "{0:1,0.5:2}", "'0:(1)'", "'0:(1),0:(2)'",
     "'200:(1)'",
 )  # fmt: skip
+KEY_FRAMES = (
+    "0: (1.02)", "0: (0), 30: (15)", "0:(1),10:(1.05),", "0: (1.02+0.02*sin(2*3.14*t/15))",
+    "{0: 1, 10: 1.1}", "{cubic: {0: 1, 20: 1.2}}", "{hold: {0: a rose, 10: a moon}}", "2s: (1)",
+    "max_f-1: (1)", "0: (t)", "0: (1/0)", "0: (t**t**t**t)", "0: (9**9**9**9)", "0: (1/(t-3))",
+    "0: (sqrt(-1))", "0: (where(t>3,1,2))", "0: (__import__('os').system('x'))",
+    "0: (t.__class__)",
+    "0: (lambda: 1)", "0: (min(1))", "0: (exp(1000))", "0: (floor(1e308*10))", "0: ([1])", "0: ()",
+    "0: (" + "(" * 90 + "1" + ")" * 90 + ")", "0: (1)), 5: (2", "-3: (1)", "1e9: (1)",
+    "0: (1), 0: (2)",
+    "0: (sin(t)), 5: (cos(t))", "t: (1)", "0: (1), 5: ('a')", "0 (1)", ": (1)", "0: (0x1f)",
+    "0: (1j)",
+    "{0: a castle, 60: a forest}", "{0: [a, b], 5: {text: c}}", "{a: b}", "{0: null}", "{: }",
+)  # fmt: skip
 PATHS = (
     "heart.png", "init.png", "solver.webp", "styles.jpg", "film.gif", "settings.txt",
     "prompts.txt", "rows.csv", "rows.yaml", "run", "half", "mine", "lists", "run/run.yaml",
@@ -99,7 +112,7 @@ SINGLE = st.one_of(
 )
 ODD = st.one_of(
     *(st.sampled_from(texts) for texts in (NUMBERS, WORDS, SCRIPTS, INTERPOLATIONS)),
-    *(st.sampled_from(texts) for texts in (SWEEPS, SCHEDULES, PATHS)),
+    *(st.sampled_from(texts) for texts in (SWEEPS, SCHEDULES, KEY_FRAMES, PATHS)),
     nested(SINGLE),
     DEEP,
     st.text(LETTERS, max_size=40),
@@ -107,3 +120,6 @@ ODD = st.one_of(
     st.tuples(SINGLE, st.integers(2, 3000)).map(lambda both: (both[0] * both[1])[:20_000]),
     SINGLE.map(lambda text: "'" + text + "'") | SINGLE.map(lambda text: '"' + text + '"'),
 )
+KEYFRAMES = st.sampled_from(KEY_FRAMES) | st.tuples(
+    st.integers(0, 60), SINGLE | st.sampled_from(KEY_FRAMES)
+).map(lambda pair: f"{pair[0]}: ({pair[1]})")
