@@ -33,10 +33,11 @@ class Video:
     fps: float  # of the film
     own_fps: float  # of the video
     seconds: float  # 0 if it does not say
-    at: int = -1  # the frame of the film that was read last
-    last: Image.Image | None = None
-    following: tuple[float, Image.Image] | None = None  # the picture behind it, and its time
-    pictures: Later | None = field(default=None, repr=False)
+    at: int = field(default=-1, compare=False)  # the frame of the film that was read last
+    last: Image.Image | None = field(default=None, compare=False)
+    # The picture behind it, and its time.
+    following: tuple[float, Image.Image] | None = field(default=None, compare=False)
+    pictures: Later | None = field(default=None, compare=False, repr=False)
 
     def frame(self, number: int, size: tuple[int, int]) -> Image.Image:
         """Return a frame of the film, cropped to a size (width, height); after the end the last
@@ -101,6 +102,8 @@ def described(path: str, place: Path) -> tuple[float, float]:
             stream: Any = next(iter(container.streams.video), None)
             if stream is None:
                 raise BadInput(f"animate.video={shown(path)} has no pictures, but sound")
+            if stream.codec_context is None:
+                raise BadInput(f"animate.video={shown(path)} has pictures of an unknown codec")
             if max(stream.width, stream.height) > LARGEST:
                 raise BadInput(
                     f"animate.video={shown(path)} has {stream.width}x{stream.height} pixels, and "

@@ -57,6 +57,20 @@ def test_the_videos_own_speed_and_length_are_known(video):
     assert (opened.fps, opened.seconds) == (6, pytest.approx(1, abs=0.05))
 
 
+def test_a_video_is_the_same_however_much_of_it_was_read(video):
+    opened = open_video(str(video), None)
+    opened.frame(3, SIZE)
+    assert opened == open_video(str(video), None)
+    assert opened != open_video(str(video), 3)
+
+
+def test_a_video_of_an_unknown_codec_is_refused_in_one_line(video):
+    content = video.read_bytes()
+    video.write_bytes(content.replace(b"avc1", b"zzzz").replace(b"avcC", b"zzzz"))
+    with pytest.raises(BadInput, match="has pictures of an unknown codec"):
+        open_video(str(video), None)
+
+
 def test_texts_in_a_video_may_be_in_any_encoding(video):
     content = video.read_bytes()
     assert b"Lavf" in content  # the name of the program that wrote it
