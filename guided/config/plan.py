@@ -150,8 +150,9 @@ class Plan:
         keep_in(cfg.cache)
         plan = cls.parsed(cfg, build, flags).masked(cfg)
         plan.known = plan.read_known(cfg)
-        for picture in plan.files:
-            allowed_files.warn_of_picture(picture)
+        maps = [plan.film.settings.depth] if plan.film and plan.film.depth else []
+        for place in [*plan.files, *maps]:
+            allowed_files.warn_of_picture(place)
         plan = plan.resolved().filmed(cfg)
         plan.check(weights)
         plan.check_size(recorded)

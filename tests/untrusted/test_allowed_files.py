@@ -5,11 +5,13 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from guided.batch.planning import plan_batch
 from guided.cli.main import do
-from guided.config.composition import Composer
+from guided.config.composition import Composer, compose
 from guided.config.overrides import parse_all
+from guided.config.plan import Plan
 from guided.errors import BadInput
 from guided.models.cards import locate
 from guided.prompts.wildcards import Wildcards
@@ -135,6 +137,16 @@ def test_another_process_is_told_names_with_signs_in_them(tmp_path, name):
         word = allowed_files.word()
     with limited(own=[word]):
         assert allowed_files.LIMITS.get().allowed == limits.allowed
+
+
+def test_a_folder_of_depth_maps_is_told_of_and_read(tmp_path, caplog, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "maps").mkdir()
+    Image.new("L", (8, 8)).save(tmp_path / "maps" / "0.png")
+    cfg = compose(["prompt=a sun", "animate=3d", "animate.depth=maps", "frames=3"])
+    with limited():
+        Plan.read(cfg)
+    assert "from=x.png names a local picture, which is read: maps" in caplog.text
 
 
 def test_a_local_picture_is_told_of_and_read(folder, caplog):
