@@ -218,6 +218,11 @@ class Film:
         count = round(LEADS * self.timing.frames)
         return max(0.0, (frame - self.timing.frames + 1 + count) / (count + 1))
 
+    def strength(self, frame: int) -> float:
+        """Return the share of the steps that a frame takes again: of what leads back to the first
+        picture of a loop, less, so that it comes to be that picture."""
+        return self.value("strength", frame) * (1 - self.share_of_first(frame))
+
     def led_back(self, image: Tensor, first: Tensor, frame: int) -> Tensor:
         """Return a frame's beginning blended with the first picture, both (1, 3, H, W), as far as
         the camera, which comes to it behind the last frame, sees it already."""

@@ -171,7 +171,7 @@ def begun_with(plan: Plan, film: Film, begun: Begun, frame: int) -> Plan:
     from the first step, with border=draw, and all else at the frame's strength."""
     mask, uncovers = None, bool(begun.uncovered.any())
     if film.settings.border == "draw" and uncovers:
-        rest = round(255 * film.value("strength", frame))
+        rest = round(255 * film.strength(frame))
         levels = begun.uncovered[0, 0] * 255 + ~begun.uncovered[0, 0] * rest
         mask = Mask(Image.fromarray(levels.byte().numpy(), "L"))
     skip = plan.frame_skip(film, frame, uncovers)

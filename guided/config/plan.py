@@ -639,7 +639,7 @@ class Plan:
         not."""
         if film.settings.border == "draw" and uncovers:
             return 0
-        return min(self.steps - 1, round_down((1 - film.value("strength", frame)) * self.steps))
+        return min(self.steps - 1, round_down((1 - film.strength(frame)) * self.steps))
 
     def at_frame(self, frame: int) -> Plan:
         """Return the plan with the settings that its parts have at a frame of its film."""

@@ -88,6 +88,7 @@ def test_a_loop_leads_back_to_its_first_picture():
     made = film(frames=12, loop=True, zoom=1.1, translation_x=1, color_match=0, sharpen=0)
     shares = [made.share_of_first(frame) for frame in range(12)]
     assert shares == [0] * 9 + [0.25, 0.5, 0.75]
+    assert [made.strength(frame) for frame in (0, 9, 11)] == [0.5, 0.375, 0.125]  # of 0.5
     assert not any(film(frames=12).share_of_first(frame) for frame in range(12))
     before, first = picture(1), picture(2)
     begun = made.begun(before, None, 11, first).image
