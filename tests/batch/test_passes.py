@@ -43,6 +43,10 @@ def test_the_work_of_steps_is_in_proportion_to_their_passes():
         (["animate=2d", "frames=5", "animate.zoom=1.1"], 20 + 4 * 10),
         (["animate=2d", "frames=5", "animate.zoom=0.9"], 5 * 20),  # the border is drawn in full
         (["animate=2d", "frames=9", "animate.zoom=1.1", "animate.cadence=3"], 20 + 3 * 10),
+        (
+            ["animate=2d", "frames=3", "animate.vary={sampler.recurrence: '0: (1), 2: (3)'}"],
+            20 + 10 * 2 + 10 * 3,
+        ),
         (["animate=2d", "frames=3", "animate.strength='1: (0.25), 2: (1)'"], 20 + 5 + 20),
     ],
 )

@@ -4,7 +4,9 @@ import pytest
 
 from guided.config.composition import compose
 from guided.config.plan import Plan
+from guided.config.replay import Record
 from guided.errors import BadInput
+from tests.config.records import kept, settings_of
 
 
 def plan(vary: str, *words: str) -> Plan:
@@ -66,3 +68,14 @@ def test_what_cannot_vary_is_refused_in_one_line(vary, part):
 def test_settings_by_name_are_a_mapping():
     with pytest.raises(BadInput, match="must be settings by name"):
         Plan.read(compose(["prompt=x", "animate=2d", "animate.vary=9"]))
+
+
+def test_a_record_has_what_varies(tmp_path):
+    vary = {"guide.clip.scale": "0: (4000), 10: (1000)", "sampler.eta": "t/20"}
+    settings = settings_of("prompt=x", "animate=2d", "frames=11") | {"steps": 20}
+    settings["animate"]["vary"] = vary
+    found = Record.read(kept(tmp_path, settings))
+    for words in ([], ["seed=9"], ["animate.zoom=1.1"]):
+        made = Plan.read(found.config(words))
+        assert made.at_frame(5).guides["clip"].scale(0) == 2500
+    assert Plan.read(found.config(["animate.vary=null"])).at_frame(5).varied == {}

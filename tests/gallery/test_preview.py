@@ -25,9 +25,11 @@ def data(text):
 
 
 def test_the_page_has_the_curves_of_what_varies_and_no_other():
-    text = html(film(angle="0: (0), 6: (30)", zoom=1.02))
-    assert re.findall(r"<figcaption><span>(\w+)</span><b>(.*?)</b>", text) == [
-        ("angle", "0 to 30")
+    varied = {"guide.clip.scale": "4000 - 100*t", "sampler.eta": 1}
+    text = html(film(angle="0: (0), 6: (30)", zoom=1.02, vary=varied))
+    assert re.findall(r"<figcaption><span>([\w.]+)</span><b>(.*?)</b>", text) == [
+        ("angle", "0 to 30"),
+        ("guide.clip.scale", "2900 to 4000"),
     ]
     assert "keys · 关键帧: 0, 6" in text
     assert "12 frames" in text
