@@ -19,7 +19,7 @@ from guided.prompts.prompt import unwanted, wanted
 from guided.prompts.region_prompts import parse
 from guided.runs import record
 from guided.runs.layout import IMAGE, MANIFEST, OTHERS
-from guided.runs.manifest import DONE, FAILED, RUNNING, Manifest, Row
+from guided.runs.manifest import DONE, FAILED, QUEUED, RUNNING, Manifest, Row
 from guided.runs.manifest import Picture as Entry
 from guided.runs.worker_locks import seems_alive
 
@@ -101,12 +101,12 @@ def film_of(frames: list[Picture]) -> Picture:
     if len(frames) == 1:
         return first
     states = {frame.state for frame in frames}
-    state = next((one for one in (RUNNING, STOPPED, FAILED) if one in states), None)
+    state = next((one for one in (RUNNING, STOPPED, FAILED, QUEUED) if one in states), None)
     whys = [frame.why for frame in frames if frame.why]
     seconds = [frame.seconds for frame in frames if frame.seconds is not None]
     return replace(
         first,
-        state=state or (states.pop() if len(states) == 1 else RUNNING),
+        state=state or first.state,
         why=whys[0] if whys else None,
         seconds=round(sum(seconds), 3) if seconds else None,
     )

@@ -191,6 +191,6 @@ def test_the_frames_of_a_film_are_one_entry(tmp_path):
     manifest(tmp_path, frames)
     [film] = reading.read(tmp_path).pictures
     assert (film.state, film.why) == ("failed", "no memory")
-    frames[2] |= {"state": "queued"}
+    frames[2] |= {"state": "queued"}  # and nobody draws it
     manifest(tmp_path, frames)
-    assert reading.read(tmp_path).pictures[0].state == "running"
+    assert reading.read(tmp_path).pictures[0].state == "queued"
