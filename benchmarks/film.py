@@ -49,10 +49,11 @@ VARIANTS = "; ".join(
         "sharpen=0.3",
         "noise=0.05",
         "likeness=3000",
-        "strength=0.3",
-        "strength=0.7",
+        "strength=0.35",
         "seeds=fixed",
         "seeds=warped",
+        "sampler.eta=0",
+        "seeds=warped sampler.eta=0",
     ]
 )
 COLUMNS = ("flicker", "lpips", "contrast", "similarity", "drift", "seconds")
@@ -71,15 +72,18 @@ def work(settings: Settings) -> None:
         root = Path(settings.out or place)
         print(f"| variant | {' | '.join(COLUMNS)} |\n|---|{'---|' * len(COLUMNS)}")
         for variant in settings.variants.split(";"):
-            words = [
-                word if word.split("=")[0] in ("animate", "guide", "clip") or "." in word
-                else f"animate.{word}" for word in shlex.split(variant)
-            ]  # fmt: skip
+            words = [whole(word) for word in shlex.split(variant)]
             given = {word.split("=")[0] for word in words}
             usual = [w for w in shlex.split(settings.settings) if w.split("=")[0] not in given]
             found = measured([*usual, *words, f"frames={settings.frames}"], root)
             values = (f"{found[name]:.3g}" if name in found else "" for name in COLUMNS)
             print(f"| {variant.strip()} | {' | '.join(values)} |", flush=True)
+
+
+def whole(word: str) -> str:
+    """Return a word of a variant with the whole name of its setting."""
+    name = word.partition("=")[0]
+    return word if name in ("animate", "guide", "clip") or "." in name else f"animate.{word}"
 
 
 def measured(words: list[str], root: Path) -> dict[str, float]:
