@@ -16,7 +16,8 @@ import numpy as np
 
 from guided.animation import between
 from guided.animation.camera import OUTSIDE, Matrix, Move
-from guided.animation.depth import Depth, read_depth
+from guided.animation.depth import Depth, Nearness, Range, read_depth
+from guided.animation.flow import Flow, method
 from guided.animation.keyframes import Timing, Track
 from guided.animation.prompts import PromptTrack, read_prompts
 from guided.animation.settings import CAMERA, FASTEST, Animation
@@ -41,11 +42,13 @@ LEADS = 0.25  # share of a loop's frames over which it leads back to the first p
 @dataclass(frozen=True)
 class Begun:
     """What a frame begins with: the picture (1, 3, H, W) in [0, 1], a mask (1, 1, H, W) that is
-    true where the camera uncovered something, and the colours that it was matched to."""
+    true where the camera uncovered something, the colours that it was matched to, and the range of
+    estimates of depth so far."""
 
     image: Tensor
     uncovered: Tensor
     colours: Statistics
+    depth_range: Range | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class Film:
     depth: Depth | None
     video: Video | None = None
     common: tuple[Prompt, ...] = ()  # prompts of all frames
+    nearness: Nearness | None = field(default=None, compare=False)  # of a picture, by a network
+    network_flow: Flow | None = field(default=None, compare=False)  # optical flow by a network
     noises: dict[int, Tensor] = field(default_factory=dict, compare=False)  # of the last frame
 
     @property
@@ -133,39 +138,56 @@ class Film:
         """Return the values of other parts' settings at a frame, by their names."""
         return {name: self.tracks[name](frame) for name in self.settings.vary or ()}
 
-    def seen(self, image: Tensor, source: int, frame: int) -> tuple[Tensor, Tensor]:
-        """Return the picture (1, 3, H, W) of the frame `source` as the camera sees it in another,
-        and a mask (1, 1, H, W) of the pixels that it does not show."""
+    def distances(
+        self, image: Tensor, frame: int, before: Range | None
+    ) -> tuple[Tensor | None, Range | None]:
+        """Return the distances (1, 1, H, W) in a frame, whose picture is `image` (1, 3, H, W), and
+        the range of estimates after it, given that before it; None if all is in one plane."""
+        if self.depth is None:
+            return None, None
+        return self.depth.at(image, frame, before, self.nearness)
+
+    def seen(
+        self, image: Tensor, source: int, frame: int, distances: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the picture (1, 3, H, W) of the frame `source`, with these distances, as the
+        camera sees it in another, and a mask (1, 1, H, W) of the pixels that it does not show."""
         from guided.animation import warp
 
         if self.video is not None:
             return self.along(self.video, image, source, frame)
         path, border = self.path(source, frame), self.settings.border
-        if self.depth is not None:
-            return warp.deep(image, self.depth.at(image, source), path, border)
+        if distances is not None:
+            return warp.deep(image, distances, path, border)
         return warp.flat(image, path, border)
 
     def along(self, video: Video, image: Tensor, source: int, frame: int) -> tuple[Tensor, Tensor]:
         """Return the picture of the frame `source` moved along the optical flow of the video, and
         a mask of where that cannot be trusted."""
-        from guided.animation import flow, warp
+        from guided.animation import warp
 
         was, now = (tensor(video.frame(k, self.timing.size)) for k in (source, frame))
-        forward = flow.flow(was, now)
-        return warp.moved(image, forward), ~warp.consistent(forward, flow.flow(now, was))
+        forward = self.flow(was, now)
+        return warp.moved(image, forward), ~warp.consistent(forward, self.flow(now, was))
 
-    def between(self, first: Tensor, last: Tensor, frame: int) -> Tensor:
+    @cached_property
+    def flow(self) -> Flow:
+        """Return the method of optical flow."""
+        return method(self.settings.flow, self.network_flow)
+
+    def between(
+        self, first: Tensor, last: Tensor, frame: int, before: Range | None = None
+    ) -> tuple[Tensor, Range | None]:
         """Return the picture (1, 3, H, W) of a frame that is not drawn, of both drawn ones beside
-        it."""
-        from guided.animation import flow
-
-        before, after = between.neighbours(self.drawn, frame)
-        share = (frame - before) / (after - before)
-        one, lost = self.seen(first, before, frame)
-        other, lost_too = self.seen(last, after, frame)
+        it, and the range of estimates of depth there, given that before the first."""
+        start, end = between.neighbours(self.drawn, frame)
+        share = (frame - start) / (end - start)
+        distances, after = self.distances(first, start, before)
+        one, lost = self.seen(first, start, frame, distances)
+        other, lost_too = self.seen(last, end, frame, self.distances(last, end, after)[0])
         if self.settings.between == "flow":
-            one, other = between.along(one, other, share, flow.flow)
-        return between.blended(one, other, (lost, lost_too), share).clamp(0, 1)
+            one, other = between.along(one, other, share, self.flow)
+        return between.blended(one, other, (lost, lost_too), share).clamp(0, 1), after
 
     def uncovers(self, frame: int) -> bool:
         """Return whether the camera's move to a frame that is drawn uncovers something."""
@@ -196,13 +218,15 @@ class Film:
         first, last = sorted((source, frame))
         found: Matrix = np.eye(3 if self.depth is None else 4)
         for k in range(first + 1, last + 1):
-            move = self.move(k)
-            found = (
-                self.mapped(move) if self.depth is None else move.deep(self.timing.size)
-            ) @ found
+            found = self.step(k) @ found
         if source > frame:
             found = np.linalg.inv(found).astype(np.float64)
         return found
+
+    def step(self, frame: int) -> Matrix:
+        """Return the map of pixels to a frame from the one before; see `path`."""
+        move = self.move(frame)
+        return self.mapped(move) if self.depth is None else move.deep(self.timing.size)
 
     def mapped(self, move: Move) -> Matrix:
         """Return the map (3, 3) of pixels that a move is, if all is in one plane."""
@@ -230,12 +254,13 @@ class Film:
 
         path = np.eye(3 if self.depth is None else 4)
         for k in (*range(frame + 1, self.timing.frames), 0):
-            path = self.mapped(self.move(k)) @ path
+            path = self.step(k) @ path
         back = np.linalg.inv(path).astype(np.float64)
-        if self.depth is None:
+        distances, _ = self.distances(first, 0, None)
+        if distances is None:
             seen, unseen = warp.flat(first, back, "border")
         else:
-            seen, unseen = warp.deep(first, self.depth.at(first, 0), back, "border")
+            seen, unseen = warp.deep(first, distances, back, "border")
         return image + self.share_of_first(frame) * ~unseen * (seen - image)
 
     def begun(
@@ -244,15 +269,18 @@ class Film:
         reference: Statistics | None,
         frame: int,
         first: Tensor | None = None,
+        depth_range: Range | None = None,
     ) -> Begun:
         """Return what a drawn frame begins with, after the one drawn before it (1, 3, H, W) in
-        [0, 1], whose own colours were matched to `reference`; None of the first. A loop leads
-        back to its `first` picture."""
+        [0, 1], whose own colours were matched to `reference`, with the range of estimates of depth
+        before it; None of the first. A loop leads back to its `first` picture."""
         import torch
 
         from guided.animation import colours
 
-        image, uncovered = self.seen(before, self.source(frame), frame)
+        source = self.source(frame)
+        distances, depth_range = self.distances(before, source, depth_range)
+        image, uncovered = self.seen(before, source, frame, distances)
         if self.video is not None:
             kept = self.value("flow_blend", frame) * ~uncovered
             shown = tensor(self.video.frame(frame, self.timing.size))
@@ -268,7 +296,7 @@ class Film:
         if noise := self.value("noise", frame):
             dice = torch.Generator().manual_seed(self.seed_of(frame))
             image = image + noise * torch.randn(image.shape, generator=dice)
-        return Begun(image.clamp(0, 1), uncovered, reference)
+        return Begun(image.clamp(0, 1), uncovered, reference, depth_range)
 
 
 def sharpened(image: Tensor, amount: float) -> Tensor:
@@ -313,7 +341,7 @@ def read_film(
     try:
         prompts = read_prompts(settings.prompts, timing, settings.loop)
         timing = replace(timing, signals=signals(settings, prompts, timing))
-        depth = read_depth(settings, timing)
+        depth = read_depth(settings)
         film = Film(settings, timing, tracks(settings, timing), prompts, depth, video)
         if settings.frame and settings.after is None and film.neighbours(settings.frame):
             raise BadInput(

@@ -18,6 +18,8 @@ MODES = ("2d", "3d", "video")
 BORDERS = ("draw", "wrap", "mirror", "border")
 SEEDS = ("advance", "fixed", "warped")
 BETWEEN = ("camera", "flow")
+DEPTH_ANYTHING = "depth_anything"
+FLOWS = ("lucas_kanade", "dis", "raft_small", "raft_large")
 FORMATS = ("mp4", "webp", "gif")
 FASTEST = {"mp4": 120, "gif": 50, "webp": 120}  # frames per second; browsers slow a faster GIF
 VARY = '{guide.clip.scale: "0: (4000), 30: (1000)"}'
@@ -61,7 +63,8 @@ class Animation:
     fov: Any = 40  # degrees that the camera sees from top to bottom
     near: float = 200  # distance of the nearest point, and of a plane
     far: float = 10_000  # distance of the farthest point
-    # plane: all is at the same distance; or a folder with a picture for each frame, white is near
+    # plane: all is at the same distance; depth_anything, as a network sees it; or a folder with a
+    # picture for each frame, white is near
     depth: str = "plane"
     # what lies beyond the edge: draw, drawn anew; wrap, the other side; mirror; border, the edge
     border: str = "draw"
@@ -78,6 +81,8 @@ class Animation:
     # with video, share of the frame before, moved along the video's optical flow, in a frame's
     # beginning; the rest is the video's own frame
     flow_blend: Any = 0.8
+    # method of optical flow: lucas_kanade; dis, of OpenCV; raft_small, raft_large, networks
+    flow: str = "lucas_kanade"
     # every how many frames one is drawn; those between are made of both that are drawn
     cadence: Any = 1
     # what frames between follow: camera, its moves; flow, the optical flow that is left, too
@@ -98,6 +103,7 @@ class Animation:
     after: str | None = None  # of the record of a frame between: that of the drawn frame after it
     first: str | None = None  # of a frame's record in a loop: the first picture
     colors: list[float] | None = None  # of a frame's record: the colours that it is matched to
+    depth_range: list[float] | None = None  # of a frame's record: far and near as a network has it
 
     def __post_init__(self) -> None:
         for name, value, choices in (
@@ -105,6 +111,7 @@ class Animation:
             ("border", self.border, BORDERS),
             ("seeds", self.seeds, SEEDS),
             ("between", self.between, BETWEEN),
+            ("flow", self.flow, FLOWS),
             ("interpolation", self.interpolation, keyframes.WAYS),
         ):
             if value not in choices:
@@ -117,6 +124,9 @@ class Animation:
             check_number("frame", self.frame, 0, 10_000, whole=True)
         if self.colors is not None and len(self.colors) != 6:
             raise ValueError(f"colors={shown(self.colors)} must be six numbers, or null")
+        if self.depth_range is not None and len(self.depth_range) != 2:
+            raise ValueError(f"depth_range={shown(self.depth_range)} must be two numbers, or null")
+        self.check_packages()
         self.formats = self.read_formats()
         self.keys: dict[str, KeyFrames] = {
             name: keyframes.read(name, getattr(self, name), low, high, self.interpolation)
@@ -158,6 +168,24 @@ class Animation:
             name: keyframes.read(f"vary.{name}", value, way=self.interpolation)
             for name, value in (self.vary or {}).items()
         }
+
+    def check_packages(self) -> None:
+        """Raise ValueError if a package is missing."""
+        if self.depth == DEPTH_ANYTHING and find_spec("transformers") is None:
+            raise ValueError(
+                f"depth={self.depth} needs transformers, which is not here: pip install "
+                "transformers; depth=plane needs nothing more"
+            )
+        if self.flow == "dis" and find_spec("cv2") is None:
+            raise ValueError(
+                "flow=dis needs OpenCV, which is not here: pip install opencv-python-headless; "
+                "flow=lucas_kanade needs nothing more"
+            )
+
+    @property
+    def networks(self) -> tuple[str, str]:
+        """Return the sources of depth and of optical flow, which may be networks."""
+        return self.depth, self.flow
 
     def read_formats(self) -> list[str]:
         """Return the formats of the film's files. Raise ValueError for others."""

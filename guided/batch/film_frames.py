@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from guided.errors import BadInput, is_number
 from guided.images import open_picture, sharpened, tensor
 from guided.images import picture as as_picture
 from guided.interfaces import Enlarge, Frame, Output, Prediction, Run
+from guided.models.cards import DepthCard, film_cards
 from guided.outputs.film import Film as Encoder
 from guided.outputs.still import Still
 from guided.runs import files, layout, record
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 LIKENESS = "animate.likeness"  # beside a guide `likeness` of the user's
 # Of a frame's record, in the settings of animate.
-FACTS = ("frame", "before", "after", "first", "colors")
+FACTS = ("frame", "before", "after", "first", "colors", "depth_range")
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,20 @@ class Warped:
         return self.begun
 
 
+def with_networks(film: Film, device: str) -> Film:
+    """Return the film with the networks of depth and optical flow that it needs, on a device."""
+    for card in film_cards(film.settings.networks):
+        if isinstance(card, DepthCard):
+            from guided.models import depth_anything
+
+            film = replace(film, nearness=partial(depth_anything.nearness, card, device))
+        else:
+            from guided.models import raft
+
+            film = replace(film, network_flow=partial(raft.flow, card, device))
+    return film
+
+
 def frame_of(plan: Plan, settings: dict[str, Any], folder: Path, picture: Picture) -> DrawnFrame:
     """Return a frame, given the plan and settings of the film. Raise BadInput if the picture of
     the frame before is not there."""
@@ -78,6 +94,7 @@ def frame_of(plan: Plan, settings: dict[str, Any], folder: Path, picture: Pictur
         begun = begin(film, before, frame, first)
         plan = begun_with(plan, film, begun, frame)
         facts |= {"before": str(before), "colors": begun.colours}
+        facts |= {"depth_range": begun.depth_range}
     return DrawnFrame(plan, recorded(film, settings, facts), film.seed_of(frame))
 
 
@@ -103,8 +120,10 @@ def write_between(plan: Plan, settings: dict[str, Any], folder: Path, picture: P
     assert beside is not None
     before = path_of(film, folder, picture, beside[0], film.settings.before)
     after = path_of(film, folder, picture, beside[1], film.settings.after)
-    image = film.between(picture_of(film, before), picture_of(film, after), frame)
+    pictures = picture_of(film, before), picture_of(film, after)
+    image, reached = film.between(*pictures, frame, numbers_of(before, "depth_range", 2))
     facts = dict.fromkeys(FACTS) | {"frame": frame, "before": str(before), "after": str(after)}
+    facts |= {"depth_range": reached}
     plan = replace(plan, prompts=film.prompts_at(frame))
     run = Run(folder, recorded(film, settings, facts), plan.prompts, 1, 1, enlarged_once)
     run.seed = film.timing.seed
@@ -157,13 +176,18 @@ def picture_of(film: Film, path: Path) -> Tensor:
 def begin(film: Film, before: Path, frame: int, first: Path | None) -> Begun:
     """Return what a frame begins with, from the picture of the drawn one before it and its record,
     and the first picture of a loop."""
-    image = picture_of(film, before)
     led = None if first is None else picture_of(film, first)
-    found = record.read(before.expanduser()).get("animate")
-    reference = found.get("colors") if isinstance(found, dict) else None
-    listed = reference if isinstance(reference, list) else []
+    colours, depth_range = numbers_of(before, "colors", 6), numbers_of(before, "depth_range", 2)
+    return film.begun(picture_of(film, before), colours, frame, led, depth_range)
+
+
+def numbers_of(path: Path, name: str, count: int) -> list[float] | None:
+    """Return a list of numbers in the record of a frame's picture; None if it is not there."""
+    animate = record.read(path.expanduser()).get("animate")
+    found = animate.get(name) if isinstance(animate, dict) else None
+    listed = found if isinstance(found, list) else []
     numbers = [float(one) for one in listed if is_number(one)]
-    return film.begun(image, numbers if len(numbers) == 6 else None, frame, led)
+    return numbers if len(numbers) == count else None
 
 
 def begun_with(plan: Plan, film: Film, begun: Begun, frame: int) -> Plan:

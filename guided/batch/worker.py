@@ -125,7 +125,7 @@ class WorkerSession:
             if mine:
                 self.draw_together(plan, settings, group, mine, claim, interrupts)
             return
-        film = plan.film.seeded(group[0].seed)
+        film = film_frames.with_networks(plan.film.seeded(group[0].seed), pipeline.device)
         plan = replace(plan, film=film)
         for picture in film_frames.in_order(film, group):
             if picture.number not in mine or picture.frame is None:

@@ -10,11 +10,12 @@ from guided.config.schema import build, build_all
 from guided.console import tell
 from guided.errors import BadInput, not_one_of
 from guided.models.cards import (
-    VGG16,
+    PARTS,
     ClipCard,
     GeneratorCard,
     WeightsCard,
     cache,
+    film_cards,
     keep_in,
 )
 from guided.paths import program
@@ -44,6 +45,7 @@ def download(cfg: DictConfig, trust: bool = False) -> None:
     cards += [build(cfg.secondary, "secondary")] if cfg.secondary and "secondary" in used else []
     for guide in build_all(cfg.guide, "guide").values():
         cards += guide.networks()
+    cards += film_cards(build(cfg.animate, "animate").networks) if cfg.animate else []
     chosen = build_all(cfg.clip, "clip") | ranking(cfg.rank)
     for card in chosen.values():
         card.missing()
@@ -59,12 +61,12 @@ def download(cfg: DictConfig, trust: bool = False) -> None:
         tell(f"clip={name}: {card.place() if card.path else card.cached()}")
 
 
-def show(groups: Sequence[str] = ("model", "secondary", VGG16.GROUP, "clip")) -> None:
+def show(groups: Sequence[str] = ("model", "secondary", "parts", "clip")) -> None:
     """Print a line for each model of some groups: whether it is here, name, size on disk and of
     its pictures, character, licence."""
     for group in groups:
-        if group == VGG16.GROUP:
-            tell(line(group, VGG16.name, VGG16))
+        for part in PARTS if group == "parts" else ():
+            tell(line(part.GROUP, part.name, part))
         for _, name, card in card_list.cards([group]) if group in GROUPS else ():
             tell(line(group, name, card))
     tell(f"Models are kept in {cache()}, CLIPs in the hub's own cache; to fetch some:")

@@ -49,6 +49,7 @@ from guided.models.cards import (
     GeneratorCard,
     SecondaryCard,
     WeightsCard,
+    film_cards,
     is_path,
     keep_in,
 )
@@ -359,6 +360,12 @@ class Plan:
         return [card for name, card in used.items() if name in self.generator.uses and card]
 
     @property
+    def loose_cards(self) -> list[WeightsCard]:
+        """Return the cards of the networks that the generator and the film load."""
+        films = film_cards(self.film.settings.networks) if self.film else []
+        return [*self.generator_cards, *films]
+
+    @property
     def rings(self) -> tuple[bool, bool]:
         """Return whether opposite edges of the picture meet (across, down)."""
         return RINGS[self.tile]
@@ -413,7 +420,7 @@ class Plan:
         self.check_outputs()
         check_upscaler(self.upscaler)
         if weights:
-            check_models(self.generator_cards, self.clips | self.judges, self.guides)
+            check_models(self.loose_cards, self.clips | self.judges, self.guides)
         self.tell_of_small_regions()
         self.tell_ignored()
         if not self.clips and "clip" in self.guides:
@@ -422,7 +429,7 @@ class Plan:
     def missing(self) -> str:
         """Return which weights are missing, and the command that fetches them; empty: none."""
         try:
-            check_models(self.generator_cards, self.clips | self.judges, self.guides)
+            check_models(self.loose_cards, self.clips | self.judges, self.guides)
         except BadInput as error:
             return str(error)
         return ""
@@ -727,7 +734,7 @@ def check_models(
     guides: Mapping[str, GuideSettings],
 ) -> None:
     """Raise BadInput that names all weights that are missing and the command that fetches them:
-    those of the generator's cards, of CLIPs and of guides."""
+    those of the generator's and the film's cards, of CLIPs and of guides."""
     needed = {name: guide.networks() for name, guide in guides.items()}
     weights: list[NeededWeights] = [*cards, *chain(*needed.values())]
     every: list[NeededWeights | ClipCard] = [*weights, *clips.values()]

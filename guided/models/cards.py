@@ -6,6 +6,7 @@ first (the embedded pair), then in the cache folder.
 
 import os
 import re
+from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -128,6 +129,20 @@ class MetricCard(WeightsCard):
     """A network of a perceptual metric for the guide `likeness`; its name is the metric."""
 
     GROUP = "guide.likeness.metric"
+
+
+@dataclass
+class DepthCard(WeightsCard):
+    """A network that estimates depth for films; its name is the choice."""
+
+    GROUP = "animate=3d animate.depth"
+
+
+@dataclass
+class FlowCard(WeightsCard):
+    """A network of optical flow for films; its name is the choice."""
+
+    GROUP = "animate=2d animate.flow"
 
 
 @dataclass
@@ -455,3 +470,39 @@ VGG16 = MetricCard(
     licence="BSD-3-Clause",
     character="VGG16, which sees how alike pictures are",
 )
+DEPTH_ANYTHING = DepthCard(
+    name="depth_anything",
+    file="depth_anything_v2_small.safetensors",
+    urls=[
+        "https://huggingface.co/depth-anything/Depth-Anything-V2-Small-hf/resolve/"
+        "5426e4f0f36572d16453bbda7a8389317b1bef99/model.safetensors"
+    ],
+    sha256="3152477ce0d8d6978d76b995120de97cb5b928701fd0f817769f59e249a16b70",
+    megabytes=99,
+    licence="Apache-2.0",
+    character="Depth Anything V2 Small, which sees how far away things are",
+)
+RAFT_SMALL = FlowCard(
+    name="raft_small",
+    file="raft_small_C_T_V2-01064c6d.pth",
+    urls=["https://download.pytorch.org/models/raft_small_C_T_V2-01064c6d.pth"],
+    sha256="01064c6dba73b0fc9fc8edf772248560a00a3acfd62ac6677e9eeebad9680e27",
+    megabytes=4,
+    licence="BSD-3-Clause",
+    character="small RAFT, which sees how things move",
+)
+RAFT_LARGE = FlowCard(
+    name="raft_large",
+    file="raft_large_C_T_SKHT_V2-ff5fadd5.pth",
+    urls=["https://download.pytorch.org/models/raft_large_C_T_SKHT_V2-ff5fadd5.pth"],
+    sha256="ff5fadd56d26b40647388883af1547351ea17868b765c05b27231e72dd16a322",
+    megabytes=21,
+    licence="BSD-3-Clause",
+    character="RAFT, which sees how things move",
+)
+PARTS = (VGG16, DEPTH_ANYTHING, RAFT_SMALL, RAFT_LARGE)  # networks that settings ask for
+
+
+def film_cards(names: Iterable[str]) -> list[WeightsCard]:
+    """Return the cards of networks of films by their names, and none for other names."""
+    return [card for card in PARTS if card != VGG16 and card.name in names]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from guided.animation import between, flow
+from guided.animation import between, lucas_kanade
 from guided.animation.camera import Move
 from guided.animation.film import read_film
 from guided.animation.settings import Animation
@@ -64,7 +64,7 @@ def test_frames_between_show_the_scene_where_the_camera_has_it(camera):
         moved.append(matrix @ moved[-1])
     for frame in (1, 2, 3, 6):
         before, after = made.neighbours(frame)
-        found = made.between(scene(moved[before]), scene(moved[after]), frame)
+        found = made.between(scene(moved[before]), scene(moved[after]), frame)[0]
         exact = scene(moved[frame])
         apart = (found - exact)[INSIDE].abs()
         assert apart.max() < 0.01
@@ -75,7 +75,7 @@ def test_frames_between_show_the_scene_where_the_camera_has_it(camera):
 def test_frames_between_are_seen_from_the_side_that_shows_them():
     made = film(cadence=4, zoom=0.9, border="border")
     moved = [np.linalg.matrix_power(made.move(1).flat(SIZE), k) for k in range(5)]
-    found = made.between(scene(), scene(moved[4]), 1)
+    found, _ = made.between(scene(), scene(moved[4]), 1)
     rim = torch.ones(1, 3, HEIGHT, WIDTH, dtype=torch.bool)
     rim[..., 4:-4, 6:-6] = False
     assert (found - scene(moved[1]))[rim].abs().mean() < 0.03  # the first frame does not show it
@@ -94,17 +94,18 @@ def test_with_depth_the_way_back_is_that_of_the_way_there(tmp_path):
     middle = made.path(0, 2)
     half = middle[:3, :3] + np.outer(middle[:3, 3], [0, 0, 1]) / distance
     assert made.path(4, 0) @ made.path(0, 4) == pytest.approx(np.eye(4), abs=1e-9)
-    there, lost = made.seen(scene(), 0, 2)
+    apart, _ = made.distances(scene(), 0, None)
+    there, lost = made.seen(scene(), 0, 2, apart)
     assert (there - scene(half))[INSIDE].abs().mean() < 0.004
     assert not lost[INSIDE].any()
-    assert (made.seen(scene(), 0, 4)[0] - scene(shown))[INSIDE].abs().mean() < 0.004
+    assert (made.seen(scene(), 0, 4, apart)[0] - scene(shown))[INSIDE].abs().mean() < 0.004
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
 def test_what_moves_by_itself_meets_on_the_way_along_the_flow(share):
     first, last = scene(), scene(Move(translation_x=4, translation_y=2).flat(SIZE))
     exact = scene(Move(translation_x=4 * share, translation_y=2 * share).flat(SIZE))
-    one, other = between.along(first, last, share, flow.flow)
+    one, other = between.along(first, last, share, lucas_kanade.flow)
     nothing = torch.zeros(1, 1, HEIGHT, WIDTH, dtype=torch.bool)
     found = between.blended(one, other, (nothing, nothing), share)
     faded = between.blended(first, last, (nothing, nothing), share)

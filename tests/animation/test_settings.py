@@ -1,5 +1,6 @@
 import pytest
 
+from guided.animation import settings
 from guided.animation.settings import VARYING, Animation
 
 
@@ -12,7 +13,7 @@ def test_every_setting_that_varies_has_a_default_in_its_range():
 
 
 @pytest.mark.parametrize(
-    ("settings", "part"),
+    ("chosen", "part"),
     [
         ({"mode": "2D"}, "mode=2D is not one of 2d, 3d"),
         ({"border": "rap"}, "did you mean 'wrap'?"),
@@ -28,14 +29,29 @@ def test_every_setting_that_varies_has_a_default_in_its_range():
         ({"mode": "video", "video": "a.mp4", "zoom": 2}, "zoom=2 has no effect"),
         ({"colors": [1.0, 2.0]}, "must be six numbers"),
         ({"seeds": "warped", "mode": "3d", "depth": "maps"}, "seeds=warped needs a camera over a"),
+        ({"depth_range": [1.0]}, "must be two numbers"),
+        ({"flow": "raft"}, "flow=raft is not one of lucas_kanade, dis"),
+        ({"between": "fade"}, "between=fade is not one of camera, flow"),
+        ({"cadence": "often"}, "'often' is not one of"),
         ({"color_memory": 2}, "color_memory=2 must be a number from 0 to 1"),
     ],
 )
-def test_wrong_settings_are_refused_in_one_line(settings, part):
+def test_wrong_settings_are_refused_in_one_line(chosen, part):
     with pytest.raises(ValueError) as caught:
-        Animation(**settings)
+        Animation(**chosen)
     assert part in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "package"),
+    [({"depth": "depth_anything"}, "transformers"), ({"flow": "dis"}, "opencv-python-headless")],
+)
+def test_missing_packages_are_told(monkeypatch, chosen, package):
+    monkeypatch.setattr(settings, "find_spec", lambda name: None)
+    [(name, value)] = chosen.items()
+    with pytest.raises(ValueError, match=f"{name}={value} needs .*: pip install {package}; "):
+        Animation(mode="3d", format="webp", **chosen)
 
 
 def test_formats_may_be_several():

@@ -11,13 +11,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from guided.batch.run import draw, resume
+from guided.compat.open_clip import import_past_missing_operators
 from guided.config.composition import compose
 from guided.config.plan import Plan
 from guided.errors import BadInput
 from guided.gallery import reading
+from guided.models import depth_anything
+from guided.models.cards import DEPTH_ANYTHING
 from guided.outputs.film import Film
 from guided.runs import record
 from guided.runs.manifest import Manifest
@@ -230,6 +235,65 @@ def test_frames_that_are_missing_are_made_again_to_the_bit(sparse, tmp_path, los
     manifest.write(copy)
     resume([f"resume={copy}"])
     assert pictures(copy) == pictures(sparse)
+
+
+@pytest.fixture
+def estimating(tmp_path, monkeypatch):
+    """Put random weights of a network of depth into the cache."""
+    pytest.importorskip("transformers")
+    monkeypatch.setenv("GUIDED_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    module = import_past_missing_operators(depth_anything.MODULE)
+    torch.manual_seed(0)
+    config = module.DepthAnythingConfig(backbone_config=depth_anything.BACKBONE)
+    net = module.DepthAnythingForDepthEstimation(config)
+    for tensor in net.state_dict().values():
+        if tensor.ndim > 1:
+            tensor.normal_(0, (tensor.numel() / len(tensor)) ** -0.5)
+    save_file(net.state_dict(), tmp_path / "cache" / DEPTH_ANYTHING.file)
+    depth_anything.load.cache_clear()
+    yield
+    depth_anything.load.cache_clear()
+
+
+DEEP = [
+    *(word for word in SHORT if "animate" not in word and "frames" not in word),
+    *("animate=3d", "animate.depth=depth_anything", "animate.translation_z=8", "frames=4"),
+    *("animate.cadence={hold: '0: (2), 2: (1)'}", "animate.format=webp"),
+]
+
+
+def test_a_film_with_estimated_depth_goes_on_to_the_bit(estimating, tmp_path):
+    made = draw([*DEEP, f"folder={tmp_path}"])
+    ranges = [record.read(made / f"image_{k:04d}.png")["animate"]["depth_range"] for k in range(4)]
+    assert ranges[0] is None
+    assert ranges[1] == ranges[2]  # of frame 0
+    assert ranges[3] != ranges[2]
+    copy = tmp_path / "copy"
+    shutil.copytree(made, copy)
+    manifest = Manifest.read(copy)
+    for k in (1, 3):
+        (copy / f"image_{k:04d}.png").unlink()
+        manifest.pictures[k].state = "queued"
+    manifest.write(copy)
+    resume([f"resume={copy}"])
+    assert pictures(copy) == pictures(made)
+    one = draw([f"folder={tmp_path}"], recorded=recorded(made / "image_0003.png"))
+    assert pictures(one) == pictures(made)[3:]
+
+
+def test_missing_weights_of_a_film_are_told_with_the_command_that_fetches_them(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("GUIDED_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(BadInput) as caught:
+        draw([*DEEP, "animate.flow=raft_small", f"folder={tmp_path}"])
+    said = str(caught.value)
+    assert "is not here: depth_anything_v2_small.safetensors, 99 MB, from https://hugg" in said
+    assert said.endswith(
+        "models=download animate=3d animate.depth=depth_anything animate=2d "
+        "animate.flow=raft_small"
+    )
 
 
 @pytest.mark.parametrize(

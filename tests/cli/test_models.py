@@ -32,6 +32,8 @@ def test_every_choice_is_listed_with_what_an_artist_asks_for(capsys, own_cache) 
         for name in set(choices.names(group)) - {"none"}:
             assert any(f"{group}={name} " in line for line in lines), name
     assert any("guide.likeness.metric=lpips " in line and "553 MB" in line for line in lines)
+    for part in ("animate=3d animate.depth=depth_anything", "animate=2d animate.flow=raft_small"):
+        assert any(f"{part} " in line for line in lines)
     listed = {m[2]: line for line in lines if (m := re.match(r".{9}(model|clip)=(\w+) ", line))}
     for part in ("2232 MB", "1280x768", "landscapes", "(MIT)"):
         assert part in listed["imagenet512"]
@@ -69,6 +71,14 @@ def test_what_a_guide_needs_is_fetched_with_the_models(monkeypatch) -> None:
     assert VGG16.file not in fetched
     models.run("download", compose(["guide=[likeness]", "guide.likeness.metric=lpips"]))
     assert fetched[-1] == VGG16.file
+
+
+def test_what_a_film_needs_is_fetched_with_the_models(monkeypatch) -> None:
+    fetched = []
+    monkeypatch.setattr("guided.models.download.fetch", lambda card: fetched.append(card.name))
+    chosen = ["animate=3d", "animate.depth=depth_anything", "animate.flow=raft_large"]
+    models.run("download", compose(chosen))
+    assert fetched[-2:] == ["depth_anything", "raft_large"]
 
 
 def test_other_actions_are_told() -> None:

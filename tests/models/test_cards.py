@@ -4,11 +4,20 @@ from pathlib import Path
 
 import pytest
 
+from guided.animation.settings import FLOWS, Animation
 from guided.config import card_list
 from guided.config.schema import build_all
 from guided.errors import BadInput
 from guided.models import cards
-from guided.models.cards import VGG16, ClipCard, MetricCard, ModelCard, SecondaryCard, locate
+from guided.models.cards import (
+    VGG16,
+    ClipCard,
+    MetricCard,
+    ModelCard,
+    SecondaryCard,
+    film_cards,
+    locate,
+)
 
 OUTSIDE = [
     "models/../../../.bashrc",
@@ -197,3 +206,10 @@ def test_a_recommended_recurrence_that_cannot_be_names_the_card_s_setting(value)
     recommended = cards.Recommended(recurrence=value)
     with pytest.raises(ValueError, match=r"recommended\.recurrence"):
         ModelCard("own", "own.pt", recommended=recommended)
+
+
+def test_networks_of_films_are_those_that_are_chosen():
+    assert film_cards(Animation().networks) == []
+    chosen = Animation(mode="3d", depth="depth_anything", flow="raft_small")
+    assert [card.name for card in film_cards(chosen.networks)] == ["depth_anything", "raft_small"]
+    assert all(film_cards([name]) for name in FLOWS[2:])
