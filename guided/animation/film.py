@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from guided.animation import between
+from guided.animation import between, stereo
 from guided.animation.camera import OUTSIDE, Matrix, Move
 from guided.animation.depth import Depth, Nearness, Range, read_depth
 from guided.animation.flow import Flow, method
@@ -188,6 +188,19 @@ class Film:
         if self.settings.between == "flow":
             one, other = between.along(one, other, share, self.flow)
         return between.blended(one, other, (lost, lost_too), share).clamp(0, 1), after
+
+    def eyes(self, image: Tensor, frame: int, before: Range | None) -> list[Tensor]:
+        """Return what the left and the right eye see of a frame, whose picture is `image`
+        (1, 3, H, W), given the range of estimates of depth before it."""
+        from guided.animation import warp
+
+        settings, (distances, _) = self.settings, self.distances(image, frame, before)
+        assert distances is not None
+        moves = stereo.eyes(settings.eye_distance, settings.eye_angle, self.value("fov", frame))
+        size, border = self.timing.size, settings.border
+        return [
+            warp.deep(image, distances, move.deep(size), border)[0].clamp(0, 1) for move in moves
+        ]
 
     def uncovers(self, frame: int) -> bool:
         """Return whether the camera's move to a frame that is drawn uncovers something."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from guided.animation import keyframes
+from guided.animation import keyframes, stereo
 from guided.animation.keyframes import KeyFrames
 from guided.errors import check_number, not_one_of, shown
 
@@ -83,6 +83,9 @@ class Animation:
     flow_blend: Any = 0.8
     # method of optical flow: lucas_kanade; dis, of OpenCV; raft_small, raft_large, networks
     flow: str = "lucas_kanade"
+    stereo: str = "none"  # film of two eyes: side_by_side or over_under, the left one first
+    eye_distance: float = 5.0  # between both eyes, in units of depth
+    eye_angle: float = 0.5  # degrees by which each eye turns inwards
     # every how many frames one is drawn; those between are made of both that are drawn
     cadence: Any = 1
     # what frames between follow: camera, its moves; flow, the optical flow that is left, too
@@ -112,12 +115,15 @@ class Animation:
             ("seeds", self.seeds, SEEDS),
             ("between", self.between, BETWEEN),
             ("flow", self.flow, FLOWS),
+            ("stereo", self.stereo, stereo.LAYOUTS),
             ("interpolation", self.interpolation, keyframes.WAYS),
         ):
             if value not in choices:
                 raise ValueError(not_one_of(name, value, choices))
         check_number("near", self.near, 1e-3, LARGEST)
         check_number("far", self.far, self.near, LARGEST)
+        check_number("eye_distance", self.eye_distance, 0, LARGEST)
+        check_number("eye_angle", self.eye_angle, -45, 45)
         check_number("color_memory", self.color_memory, 0, 1)
         check_number("quality", self.quality, 1, 100, whole=True)
         if self.frame is not None:
@@ -144,6 +150,11 @@ class Animation:
             raise ValueError(
                 "seeds=warped needs a camera over a plane, whose moves are known: animate=2d, or "
                 "animate=3d with animate.depth=plane"
+            )
+        if self.stereo != stereo.NONE and not self.is_deep:
+            raise ValueError(
+                f"stereo={self.stereo} needs depths: animate=3d, with animate.depth="
+                f"{DEPTH_ANYTHING} or a folder of maps"
             )
         if self.mode == "2d" and self.keys["translation_z"].constant != 0:
             raise ValueError(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 from PIL import Image
 
-from guided.animation import between
+from guided.animation import between, stereo
 from guided.animation.film import Begun, Film
 from guided.animation.sound import place_of
 from guided.canvas.mask import Mask
@@ -182,10 +182,11 @@ def begin(film: Film, before: Path, frame: int, first: Path | None) -> Begun:
 
 
 def numbers_of(path: Path, name: str, count: int) -> list[float] | None:
-    """Return a list of numbers in the record of a frame's picture; None if it is not there."""
+    """Return a number, or a list of some, in the record of a frame's picture; None if it is not
+    there."""
     animate = record.read(path.expanduser()).get("animate")
     found = animate.get(name) if isinstance(animate, dict) else None
-    listed = found if isinstance(found, list) else []
+    listed: list[Any] = found if isinstance(found, list) else [found]
     numbers = [float(one) for one in listed if is_number(one)]
     return numbers if len(numbers) == count else None
 
@@ -237,7 +238,7 @@ def write_film(plan: Plan, folder: Path, group: Sequence[Picture], enlarge: Enla
     with TemporaryDirectory() as place:
         copies = [Path(place) / f"{number:06d}.png" for number in range(len(paths))]
         for path, copy in zip(paths, copies, strict=True):
-            size = write_copy(path, copy, still, enlarge)
+            size = write_copy(film, path, copy, still, enlarge)
         texts = record.texts(settings, size, film.timing.size)
         for format, target in targets.items():
             quality, typed = film.settings.quality, film.settings.audio
@@ -254,12 +255,25 @@ def film_settings(settings: dict[str, Any]) -> dict[str, Any]:
     return settings | {"animate": animate} | ({"drawn": None} if keyed else {})
 
 
-def write_copy(path: Path, copy: Path, still: Still, enlarge: Enlarge) -> tuple[int, int]:
-    """Write a frame as it is in the film, enlarged and sharpened, and return its size."""
-    frame = open_picture("animate", str(path))
+def write_copy(
+    film: Film, path: Path, copy: Path, still: Still, enlarge: Enlarge
+) -> tuple[int, int]:
+    """Write a frame as it is in the film, seen by both eyes of a stereo film, enlarged and
+    sharpened, and return its size."""
+    frame, layout = open_picture("animate", str(path)), film.settings.stereo
+    if layout == stereo.NONE:
+        shown = finished(frame, still, enlarge)
+    else:
+        number, before = numbers_of(path, "frame", 1), numbers_of(path, "depth_range", 2)
+        seen = film.eyes(tensor(frame), int(number[0]) if number else 0, before)
+        both = [finished(as_picture(one), still, enlarge) for one in seen]
+        shown = stereo.joined(both[0], both[1], layout)
+    shown.save(copy, "PNG", compress_level=1)
+    return shown.size
+
+
+def finished(frame: Image.Image, still: Still, enlarge: Enlarge) -> Image.Image:
+    """Return a frame enlarged and sharpened as finished pictures are."""
     if (times := still.times(frame.size)) > 1:
         frame = as_picture(enlarge(tensor(frame), times))
-    if still.sharpen:
-        frame = sharpened(frame, still.sharpen)
-    frame.save(copy, "PNG", compress_level=1)
-    return frame.size
+    return sharpened(frame, still.sharpen) if still.sharpen else frame

@@ -151,6 +151,8 @@ class WorkerSession:
         def enlarged(image: Tensor, times: int) -> Tensor:
             return enlarge(image.to(pipeline.device), times)
 
+        assert plan.film is not None
+        plan = replace(plan, film=film_frames.with_networks(plan.film, pipeline.device))
         film_frames.write_film(plan, self.folder, group, enlarged)
 
     def write_missing_films(self) -> None:

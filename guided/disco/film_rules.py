@@ -42,6 +42,9 @@ DEFAULTS: dict[str, Any] = {
     "turbo_mode": False,
     "turbo_steps": 3,
     "turbo_preroll": 10,
+    "vr_mode": False,
+    "vr_eye_angle": 0.5,
+    "vr_ipd": 5,
 }
 # Deforum's names of what varies by key frame beside the camera.
 DEFORUM = {
@@ -77,8 +80,13 @@ def films(given: Given, out: Translation) -> None:
         out.settings["animate.far"] = number("far_plane", take("far_plane"))
         padding = text("padding_mode", take("padding_mode")).strip().lower()
         out.settings["animate.border"] = BORDERS.get(padding, "border")
-        out.notes.append("depth is a plane; animate.depth=FOLDER takes depth maps")
         turbo(take, out)
+        eyes(take, out)
+        if "animate.stereo" not in out.settings:
+            out.notes.append(
+                "depth is a plane; animate.depth=depth_anything estimates it, and "
+                "animate.depth=FOLDER takes depth maps"
+            )
     else:
         out.settings["animate.border"] = "wrap"
     spline = text("interp_spline", take("interp_spline")).strip().lower()
@@ -97,6 +105,15 @@ def turbo(take: Callable[[str], Any], out: Translation) -> None:
     if truth("turbo_mode", take("turbo_mode")):
         later = {"hold": f"0: (1), {preroll}: ({steps})"}
         out.settings["animate.cadence"] = later if preroll > 0 else steps
+
+
+def eyes(take: Callable[[str], Any], out: Translation) -> None:
+    """Translate VR, whose eyes saw a sphere there, and need depths."""
+    distance, angle = (number(name, take(name)) for name in ("vr_ipd", "vr_eye_angle"))
+    if truth("vr_mode", take("vr_mode")):
+        out.settings |= {"animate.stereo": "side_by_side", "animate.depth": "depth_anything"}
+        out.settings |= {"animate.eye_distance": distance, "animate.eye_angle": angle}
+        out.notes.append("vr_mode: both eyes see flat pictures here, side by side in one film")
 
 
 def skipped(given: Given, value: Any) -> float:

@@ -237,6 +237,22 @@ def test_frames_that_are_missing_are_made_again_to_the_bit(sparse, tmp_path, los
     assert pictures(copy) == pictures(sparse)
 
 
+def test_a_stereo_film_has_both_eyes_beside_each_other_and_frames_of_one(tmp_path):
+    (tmp_path / "maps").mkdir()
+    Image.linear_gradient("L").resize((32, 32)).save(tmp_path / "maps" / "0.png")
+    deep = [word for word in SHORT if "animate=" not in word and "zoom" not in word]
+    words = [*deep, "animate=3d", f"animate.depth={tmp_path}/maps", "animate.eye_distance=40"]
+    made = draw([*words, "frames=2", "animate.stereo=over_under", f"folder={tmp_path}/runs"])
+    assert {Image.open(path).size for path in made.glob("image_*.png")} == {(32, 32)}
+    with Image.open(made / "video_0000.webp") as played:
+        assert played.size == (64, 128)  # enlarged twice
+        both = np.asarray(played.convert("RGB"), float)
+    left, right = both[:64], both[64:]
+    near = slice(48, 64), slice(16, 48)  # white is below, and shifted more than what is above
+    shifts = [abs(np.roll(right[near], k, 1) - left[near])[:, 12:-12].mean() for k in range(12)]
+    assert np.argmin(shifts) > 2
+
+
 @pytest.fixture
 def estimating(tmp_path, monkeypatch):
     """Put random weights of a network of depth into the cache."""

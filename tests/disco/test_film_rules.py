@@ -76,6 +76,14 @@ def test_turbo_is_a_cadence_after_the_first_frames():
         assert "animate.cadence" not in said(**turbo | without).settings
 
 
+def test_vr_is_a_stereo_film_with_the_same_eyes():
+    vr = {"animation_mode": "3D", "vr_mode": True, "vr_ipd": 4, "vr_eye_angle": 0.25}
+    found = said(**vr).settings
+    assert (found["animate.stereo"], found["animate.depth"]) == ("side_by_side", "depth_anything")
+    assert (found["animate.eye_distance"], found["animate.eye_angle"]) == (4, 0.25)
+    assert "animate.stereo" not in said(**vr | {"vr_mode": False}).settings
+
+
 def test_a_film_of_no_steps_is_left_to_the_check_of_steps():
     assert said(animation_mode="2D", frames_skip_steps=24, steps=0).settings["steps"] == 0
 
