@@ -32,10 +32,15 @@ class NoRoom(MemoryError):
 
 def nearest(word: str, choices: Iterable[str], cutoff: float = 0.6) -> str:
     """Return `, did you mean 'steps'?` for the most similar choice, or else one that begins with
-    the word; an empty text if none has a similarity (0..1) of at least `cutoff`."""
+    the word, or has nearly its letters in another order; an empty text if none has a similarity
+    (0..1) of at least `cutoff`."""
     choices, word = list(choices), str(word)
     similar = difflib.get_close_matches(word, choices, n=1, cutoff=cutoff)
     similar = similar or [one for one in choices if len(word) > 2 and one.startswith(word)]
+    if not similar:
+        letters = {"".join(sorted(one)): one for one in choices}
+        found = difflib.get_close_matches("".join(sorted(word)), letters, n=1, cutoff=0.85)
+        similar = [letters[one] for one in found]
     return f", did you mean '{similar[0]}'?" if similar else ""
 
 

@@ -81,8 +81,11 @@ def test_a_decimal_comma_is_told_from_a_list(value, number):
 
 @pytest.mark.parametrize(
     ("word", "near"),
-    [("stps", "steps"), ("ink", "ink_wash"), ("mask", ""), ("tile", ""), ("to", ""), ("none", "")],
+    [
+        *(("stps", "steps"), ("ink", "ink_wash"), ("dspp", "dps")),
+        *(("mask", ""), ("tile", ""), ("to", ""), ("none", "")),
+    ],
 )
 def test_the_nearest_is_a_slip_or_a_beginning_and_never_another_word(word, near):
-    told = nearest(word, ["steps", "size", "rank", "ink_wash", "total", "tune"])
+    told = nearest(word, ["steps", "size", "rank", "ink_wash", "total", "tune", "dsg", "dps"])
     assert told == (f", did you mean '{near}'?" if near else "")
