@@ -331,6 +331,8 @@ class Request:
     mask: Tensor | None = None
     rings: tuple[bool, bool] = (False, False)  # whether opposite edges meet (across, down)
     noise: Tensor | None = None
+    # Of each image, for generators whose networks read texts themselves.
+    prompts: Sequence[Sequence[Prompt]] = ()
 
     @property
     def drawn(self) -> int:

@@ -282,7 +282,7 @@ class Pipeline:
         prompts, inits, guides = self.asked(plan, seeds)
         constraints = [known.constraint(plan.size) for known in plan.known]
         request = Request(plan.size, seeds, plan.steps, skip=plan.skip, constraints=constraints)
-        request.rings, request.noise = plan.rings, plan.noise
+        request.rings, request.noise, request.prompts = plan.rings, plan.noise, prompts
         if inits:
             request.init = joined(inits) * 2 - 1
         if any(asked.region for asked in plan.prompts):
@@ -340,6 +340,7 @@ class Pipeline:
         request = Request((width, height), seeds, plan.steps, joined(inits) * 2 - 1)
         request.skip = plan.steps - max(1, round(share * plan.steps))
         request.rings, request.in_windows = plan.rings, True
+        request.prompts = prompts
         if any(asked.region for asked in plan.prompts):
             request.regions = [region_boxes(own, request.size) for own in prompts]
         for last in self.generator.generate(request, together(each)):

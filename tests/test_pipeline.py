@@ -128,6 +128,13 @@ def test_with_a_state_the_frames_after_it_are_the_same(plan):
     assert rest[-1].last
 
 
+def test_a_generator_gets_the_prompts_of_each_image(plan):
+    generator = KnownGenerator()
+    list(pipeline(generator).frames(replace(plan, count=2, batch_size=2)))
+    (request, *_), *_ = generator.calls
+    assert [[asked.text for asked in own] for own in request.prompts] == [["red"], ["red"]]
+
+
 def test_skipped_steps_are_not_counted(plan):
     frames = list(pipeline(KnownGenerator()).frames(replace(plan, skip=1)))
     assert [(frame.step, frame.steps, frame.progress) for frame in frames] == [

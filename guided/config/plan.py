@@ -177,6 +177,10 @@ class Plan:
         tile = read_tile(plain(cfg.tile))
         generator = build(cfg.generator, "generator")
         check_model(generator, model)
+        secondary = None
+        if cfg.secondary and "secondary" in generator.uses:
+            secondary = build(cfg.secondary, "secondary")
+            check_secondary(generator, secondary)
         if not generator.starts_from_init and cfg.init is not None:
             raise BadInput(
                 f"init={shown(cfg.init)}: generator={generator.name} begins with latents at "
@@ -204,9 +208,7 @@ class Plan:
             film=film,
             varied=varying.read(cfg, film.settings.vary or ()) if film else {},
             model=model,
-            secondary=build(cfg.secondary, "secondary")
-            if cfg.secondary and "secondary" in generator.uses
-            else None,
+            secondary=secondary,
             clips=build_all(cfg.clip, "clip", build),
             cutouts=build(cfg.cutouts, "cutouts"),
             sampler=build(cfg.sampler, "sampler"),
@@ -438,13 +440,14 @@ class Plan:
         """Warn of prompts that nothing follows, and of pictures that nothing keeps."""
         guide = self.guides.get("clip")
         heard = {name for name, card in self.clips.items() if not always_zero(card.weight)}
-        if guide is None:
+        unread = not self.generator.reads_prompts
+        if guide is None and unread:
             log.warning("without the guide 'clip' nothing follows the prompt; guide=[clip,...]")
-        else:
+        elif guide is not None:
             zero = [f"guide.clip.{guide.zero}"] * bool(guide.zero)
             zero += [f"generator.{self.generator.zero}"] * bool(self.generator.zero)
             zero += [f"clip.{name}.weight" for name in self.clips] * (not heard)
-            if zero:
+            if zero and unread:
                 log.warning("nothing follows the prompt: %s 0", are(zero))
             elif guide.weak:
                 log.warning(
@@ -714,6 +717,15 @@ def check_model(generator: GeneratorSettings, model: GeneratorCard) -> None:
         raise BadInput(
             f"model={model.name} is for generator={model.generator}, not for "
             f"generator={generator.name}; choose another model, or generator={model.generator}"
+        )
+
+
+def check_secondary(generator: GeneratorSettings, secondary: SecondaryCard) -> None:
+    """Raise BadInput if the generator takes secondary models of another kind."""
+    if type(secondary) is not generator.secondary_card:
+        raise BadInput(
+            f"secondary={secondary.name} is for generator={secondary.generator}, not for "
+            f"generator={generator.name}; secondary=none does without"
         )
 
 

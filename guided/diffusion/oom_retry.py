@@ -34,6 +34,7 @@ class OOMRetry:
     unet: Checkpointed | None  # that gradients go back through, if any
     rng: RandomStreams
     memory_policy: MemoryPolicy
+    scale: int = 1  # pixels of the picture, across and down, for each of x
 
     def __post_init__(self) -> None:
         if self.unet is not None:
@@ -45,7 +46,9 @@ class OOMRetry:
 
     def __call__(self, x: Tensor, i: int) -> Prediction:
         """Return the prediction; raise NoRoom when nothing is left to reduce."""
-        return repeated(lambda: self.denoiser(x, i), self.rng, lambda: self._reduce(x), x.shape)
+        images, channels, height, width = x.shape
+        shape = images, channels, self.scale * height, self.scale * width
+        return repeated(lambda: self.denoiser(x, i), self.rng, lambda: self._reduce(x), shape)
 
     def _reduce(self, x: Tensor) -> str | None:
         """Reduce the memory of a step; return the change as a setting, None if nothing is left."""

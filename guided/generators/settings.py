@@ -41,6 +41,9 @@ class GeneratorSettings(PartSettings, Protocol):
     meets_constraints: ClassVar[bool] = False  # its pictures meet those of a request
     masks: ClassVar[bool] = False  # whether it keeps what Request.mask leaves
     starts_from_init: ClassVar[bool] = True  # whether it begins with Request.init
+    # whether its network reads the prompts, which are followed without the guide 'clip' too
+    reads_prompts: ClassVar[bool] = False
+    secondary_card: ClassVar[type[SecondaryCard]] = SecondaryCard  # the kind that it takes
 
     @property
     def recompute(self) -> bool | None:

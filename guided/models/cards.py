@@ -122,6 +122,7 @@ class SecondaryCard(WeightsCard):
 
     GROUP = "secondary"
     DIVISOR = 32  # width and height of an image must be multiples of this many pixels
+    generator: ClassVar[str] = "diffusion"  # the name of the generator that takes it
 
 
 @dataclass

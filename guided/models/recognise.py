@@ -33,10 +33,11 @@ FOLDER_WEIGHTS = (
     "diffusion_pytorch_model.safetensors",
     "unet/diffusion_pytorch_model.safetensors",
     "transformer/diffusion_pytorch_model.safetensors",
+    "unet/diffusion_pytorch_model.fp16.safetensors",
 )
 # Other kinds of files, by a part of a tensor's name.
 OTHERS = {
-    "first_stage_model.": "a latent model (Stable Diffusion), which draws no pixels",
+    "first_stage_model.": "a latent model of another kind than Stable Diffusion 1 and 2",
     "text_projection": "a CLIP: clip=ARCHITECTURE::file",
     "visual.": "a CLIP: clip=ARCHITECTURE::file",
     "lora_": "a LoRA for a latent model",
@@ -78,6 +79,12 @@ def weights_in(path: Path) -> Path:
     for name in FOLDER_WEIGHTS:
         if (file := path / name).is_file():
             return file
+    if pickles := [*path.glob("*.bin"), *path.glob("*/*.bin")]:
+        raise BadInput(
+            f"model={path} holds pickles, {pickles[0].relative_to(path)}, which are not opened; "
+            "in diffusers, from_pretrained(folder).save_pretrained(folder) writes safetensors "
+            "beside them"
+        )
     raise BadInput(
         f"model={path} is a folder without {FOLDER_WEIGHTS[0]}; expected is a file of weights, or "
         "a folder in diffusers' format"

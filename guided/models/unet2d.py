@@ -217,7 +217,7 @@ def blocks_of(tensors: Mapping[str, Any]) -> dict[str, str]:
             number = level * (layers + 1) + k
             found[f"up_blocks.{level}.resnets.{k}"] = f"output_blocks.{number}.0"
             found[f"up_blocks.{level}.attentions.{k}"] = f"output_blocks.{number}.1"
-        attends = f"up_blocks.{level}.attentions.0.group_norm.weight" in tensors
+        attends = any(key.startswith(f"up_blocks.{level}.attentions.") for key in tensors)
         upsampler = f"output_blocks.{number}.{2 if attends else 1}.conv"
         found[f"up_blocks.{level}.upsamplers.0.conv"] = upsampler
     return found | ENDS

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from guided.config.composition import compose
-from guided.config.plan import Plan, check_model
+from guided.config.plan import Plan, check_model, check_secondary
 from guided.errors import BadInput
 from guided.generators.diffusion.settings import Diffusion
 from guided.generators.pixels.settings import Pixels
-from guided.models.cards import GeneratorCard, ModelCard
+from guided.models.cards import GeneratorCard, ModelCard, SecondaryCard
 
 
 def plan(*words: str) -> Plan:
@@ -345,6 +345,24 @@ def test_a_generator_draws_with_its_own_kind_of_models():
     check_model(Pixels(), other)  # it uses none
     with pytest.raises(BadInput, match=r"^model=o is for generator=other, not for generator=diff"):
         check_model(Diffusion(), other)
+
+
+def test_a_generator_takes_its_own_kind_of_secondary_models():
+    class OtherCard(SecondaryCard):
+        generator = "other"
+
+    check_secondary(Diffusion(), SecondaryCard(name="s", file="s.pt"))
+    with pytest.raises(BadInput, match=r"^secondary=o is for generator=other, not for generator="):
+        check_secondary(Diffusion(), OtherCard(name="o", file="o.pt"))
+
+
+def test_a_generator_that_reads_prompts_follows_them_without_the_guide_clip(caplog, monkeypatch):
+    monkeypatch.setattr(Diffusion, "reads_prompts", True)
+    plan("guide=[range]")
+    plan("guide.clip.scale=0")
+    assert "nothing follows the prompt" not in caplog.text
+    plan("guide.clip.scale=7")
+    assert "guide.clip.scale=7 hardly guides" in caplog.text
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm", "dpmpp_2m", "plms"])

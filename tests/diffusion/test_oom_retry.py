@@ -7,6 +7,7 @@ import torch
 
 from guided.diffusion.guidance import in_colour
 from guided.diffusion.guidance_cache import GuidanceInterval
+from guided.diffusion.oom_retry import OOMRetry
 from guided.diffusion.samplers import DDIM
 from guided.diffusion.unet import UNet
 from guided.errors import NoRoom
@@ -15,6 +16,7 @@ from guided.guides.base import LossGuide
 from guided.interfaces import Request
 from guided.models.cards import ModelCard
 from guided.oom import MemoryPolicy
+from guided.rng import RandomStreams
 from guided.schedule import schedule
 from tests.doubles import randomised, smallest_unet
 
@@ -103,3 +105,12 @@ def test_when_nothing_smaller_is_left_one_line_says_what_to_set():
     assert [next(found).i, next(found).i] == [4, 3]  # what was drawn before is there
     with pytest.raises(NoRoom, match=r"size=\[8,8\].*clip=.*secondary=imagenet2"):
         next(found)
+
+
+def test_a_picture_that_is_larger_than_what_is_denoised_is_told_by_its_own_size():
+    def greedy(x, i):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    retry = OOMRetry(greedy, None, RandomStreams([7]), MemoryPolicy(), scale=8)
+    with pytest.raises(NoRoom, match=r"size=\[32,16\]"):
+        retry(torch.zeros(1, 4, 2, 4), 0)

@@ -20,7 +20,7 @@ from guided.diffusion.unet_config import UNetConfig
 from guided.errors import BadInput
 from guided.models.cards import ModelCard
 from guided.models.load import load_unet
-from guided.models.recognise import from_shapes, looks, recognise, visible
+from guided.models.recognise import from_shapes, looks, recognise, visible, weights_in
 from guided.models.weights_file import find_prefix
 
 SMALL = UNetConfig(
@@ -274,3 +274,11 @@ def test_the_noise_schedule_that_is_guessed_is_said(tmp_path: Path, caplog) -> N
 def test_prefixes_are_whole_names() -> None:
     assert find_prefix(["xa.b", "c"], "a.b") is None
     assert find_prefix(["x.a.b", "ema.x.a.b", "a.b"], "a.b") == "ema.x."
+
+
+def test_the_pickles_of_a_folder_are_named_with_the_way_to_safetensors(tmp_path: Path) -> None:
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"x")
+    with pytest.raises(BadInput, match=r"holds pickles, unet.*bin, .*save_pretrained") as error:
+        weights_in(tmp_path)
+    assert "\n" not in str(error.value)
