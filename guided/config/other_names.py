@@ -91,8 +91,11 @@ def choice(group: str, name: str) -> str | None:
     if group == "sampler" and any(named(name, kind) for kind in ("samplers", "near")):
         return f"sampler={shown(name)}: {sampler(name)}"
     if group == "model" and key(name).startswith(tuple(data()["latent"])):
-        about = "there is no latent diffusion; model=list has the models"
-        return f"model={shown(name)} is not here (yet): {about}"
+        return (
+            f"model={shown(name)} is not here: of latent diffusion there are model=sd15 and "
+            "model=sd21_base, and model=PATH takes a .safetensors file, or a folder of diffusers, "
+            "of Stable Diffusion 1 and 2"
+        )
     return None
 
 

@@ -81,9 +81,9 @@ class Latent(GeneratorSettings):
             )
 
     def sizes(self, model: GeneratorCard) -> Sizes:
-        """Return the card's multiples, from 64 pixels on."""
+        """Return the card's multiples, from 64 pixels on, or from its own size if that is less."""
         width, height = model.size
-        least = -(-64 // model.divisor) * model.divisor
+        least = min(-(-64 // model.divisor) * model.divisor, width, height)
         return Sizes(model.divisor, (width, height), (width, height), least=least)
 
     def network(self, model: GeneratorCard) -> LatentNetworks:
