@@ -1,7 +1,8 @@
 """Whether pictures are the same bit for bit: python -m benchmarks.bits [prompts=20] [threads=4]
 
-Draws each prompt with 1, 2, ... threads: alone, in a batch that is interrupted again and again and
-resumed, and again by from=. Prints how many pictures differ from those of one thread, alone.
+Draws each prompt with 1, 2, ... threads: alone, in a batch that is interrupted every few seconds
+(patience=30 on a busy machine) and resumed, and again by from=. Prints how many pictures differ
+from those of one thread, alone.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from guided.training.common.settings import main
 ROOT = Path(__file__).parent.parent
 WORDS = "guided/models/embedded/words.txt"
 SHORT = ("steps=6", "output=still", "checkpoint=0")
-PATIENCE = 6.0  # seconds after which a batch is interrupted
 ALONE = (
     "import sys, guided\n"
     "for k, prompt in enumerate(sys.argv[2:]):\n"
@@ -38,6 +38,7 @@ class Settings:
 
     prompts: int = 20
     threads: int = 4  # at most
+    patience: float = 6.0  # seconds after which a batch is interrupted
 
     def check(self) -> None:
         """Raise BadInput with the first setting that is out of range."""
@@ -56,7 +57,9 @@ def measure(settings: Settings) -> None:
             root = Path(folder) / str(threads)
             root.mkdir()
             found = {"alone": alone(prompts, root, threads)}
-            found["batch, interrupted"], interruptions = batch(prompts, root, threads)
+            found["batch, interrupted"], interruptions = batch(
+                prompts, root, threads, settings.patience
+            )
             found["from="] = again(root, threads)
             expected = expected or found["alone"]
             for name, pictures in found.items():
@@ -83,8 +86,11 @@ def alone(prompts: list[str], root: Path, threads: int) -> dict[int, str]:
     return digests(root / "alone")
 
 
-def batch(prompts: list[str], root: Path, threads: int) -> tuple[dict[int, str], int]:
-    """Draw all prompts in one run that is interrupted every few seconds; return how often too."""
+def batch(
+    prompts: list[str], root: Path, threads: int, patience: float
+) -> tuple[dict[int, str], int]:
+    """Draw all prompts in one run that is interrupted after `patience` seconds, and a little more
+    each time; return how often too."""
     table = root / "prompts.csv"
     table.write_text("prompt,seed\n" + "".join(f"{p},{k}\n" for k, p in enumerate(prompts)))
     folder = root / "batch"
@@ -93,7 +99,7 @@ def batch(prompts: list[str], root: Path, threads: int) -> tuple[dict[int, str],
     while True:
         process = run(words, threads)
         try:
-            code = process.wait(PATIENCE + 2 * (interruptions % 5))
+            code = process.wait(patience + 2 * (interruptions % 5))
         except subprocess.TimeoutExpired:
             interruptions += 1
             process.send_signal(signal.SIGINT)

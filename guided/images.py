@@ -100,14 +100,17 @@ def open_mask(setting: str, path: str, size: tuple[int, int]) -> Image.Image:
 
 
 def flat(picture: Image.Image) -> Image.Image:
-    """Return a picture of any mode as RGB, composited over white where it is transparent."""
+    """Return a picture of any mode as RGB, composited over white where it is transparent, without
+    what its file says of it."""
     if picture.mode.startswith(("I", "F")):
         picture = grey(picture)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture)
-    return picture.convert("RGB")
+    picture = picture.convert("RGB")
+    picture.info = {}  # a profile that is made for LAB has the time in it
+    return picture
 
 
 def opacity(picture: Image.Image) -> Image.Image | None:

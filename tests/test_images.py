@@ -30,6 +30,11 @@ def test_a_photo_is_turned_as_its_camera_says(tmp_path):
     assert bottom[0] > 200 > 60 > bottom[2]
 
 
+def test_a_picture_has_nothing_of_its_file_but_pixels(tmp_path):
+    path = saved(Image.new("LAB", (4, 4), (128, 140, 120)), tmp_path / "lab.tiff", dpi=(72, 72))
+    assert open_picture("init", path).info == {}  # nor a profile, which has the time in it
+
+
 def test_what_is_transparent_is_white(tmp_path):
     picture = Image.new("RGBA", (2, 1), (255, 0, 0, 0))
     picture.putpixel((1, 0), (0, 0, 0, 128))

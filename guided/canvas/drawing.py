@@ -55,6 +55,8 @@ def open_drawing(setting: str, path: str) -> Image.Image:
         source = read_bytes(place, LARGEST_FILE)
         check(source)
         return rendered(source.decode())
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{setting}={path} is no UTF-8, in which drawings are read") from error
     except expat.ExpatError as error:
         raise BadInput(f"{setting}={path} is no SVG that can be read: {error}") from error
     except (OSError, ValueError) as error:

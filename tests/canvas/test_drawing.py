@@ -75,6 +75,7 @@ def test_what_is_no_shape_is_refused_in_one_line(write, inside, words):
         (f'<!DOCTYPE svg [<!ENTITY a SYSTEM "/etc/passwd">]>{HEAD}<g>&a;</g></svg>', "entity a"),
         ("<html/>", "no <svg xmlns="),
         (b"\x89PNG\r\n", "is no SVG that can be read"),
+        ((HEAD + "</svg>").encode("utf-16"), "is no UTF-8"),
         ("", "is no SVG that can be read"),
         (HEAD + " " * (2 << 20) + "</svg>", "larger than 2 MB"),
     ],
