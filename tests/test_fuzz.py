@@ -95,6 +95,8 @@ def test_ranges_and_choices_of_the_documentation_are_read():
         ("steps=20.7", 20, False),
         ("deterministic=true", True, True),
         ("seed=true", 1, False),
+        ("seed=-1", None, True),
+        ("seed=-1", 3, False),
         ("keep=null", None, True),
         ("checkpoint=5", 5.0, True),
         ("steps=20", "(nothing)", False),

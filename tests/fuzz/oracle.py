@@ -158,6 +158,8 @@ def unlike(words: Sequence[str], cfg: Any) -> Iterator[str]:
         if not re.fullmatch(r"[a-z_][\w.]*", name) or names.count(name) > 1:
             continue
         typed: Any = {"true": True, "false": False, "null": None}.get(text, text)
+        if word == "seed=-1":  # which is a random one, as everywhere
+            typed = None
         if typed is text:
             if not NUMBER.fullmatch(text) or not text.isascii():
                 continue
