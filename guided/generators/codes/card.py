@@ -80,9 +80,9 @@ class CodesCard(GeneratorCard):
         they are nowhere to be had, because nobody has trained them yet."""
         if self.file.startswith("embedded/") and locate(self.file) is None:
             raise BadInput(
-                f"model={self.name}, with which generator=codes draws, has no weights yet: python -m "
-                "guided.training.autoencoder trains some; model=vqgan_imagenet_16384, or a file of "
-                "your own, needs no training"
+                f"model={self.name}, with which generator=codes draws, has no weights yet: "
+                "python -m guided.training.autoencoder trains some; model=vqgan_imagenet_16384, "
+                "or a file of your own, needs no training"
             )
         return super().missing()
 
