@@ -535,7 +535,7 @@ def explain(error: OmegaConfBaseException, where: str = "") -> str:
     if found := re.match(other, first, re.IGNORECASE):
         kind = "a list" if found[1].lower() == "list" else "a mapping"
         return f"{key}={shown(found[2])} is {kind}; it has one value, without brackets"
-    if "is not Optional" in first:
+    if "is not Optional" in first or first.startswith("Incompatible value 'None'"):
         return f"{key}=null has no meaning: it must have a value"
     if "is not a ListConfig" in first:
         return f"{key} must be a list, as in {key}=[a,b]"

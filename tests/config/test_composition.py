@@ -257,7 +257,7 @@ def test_a_preset_of_ones_own_that_a_choice_of_the_program_hides_is_told(tmp_pat
     ]
 
 
-@pytest.mark.parametrize("group", ["model", "sampler", "guide", "batch", "secondary", "clip"])
+@pytest.mark.parametrize("group", ["model", "sampler", "guide", "batch", "clip"])
 @pytest.mark.parametrize(("text", "reason"), [("null", "null is not the name"), ("", "is empty")])
 def test_a_group_has_the_name_of_a_choice(group, text, reason):
     with pytest.raises(BadInput, match=f"{group}={text}.*{reason}"):
@@ -267,6 +267,10 @@ def test_a_group_has_the_name_of_a_choice(group, text, reason):
 @pytest.mark.parametrize("word", ["look=null", "artist=null", "look=[]"])
 def test_presets_may_be_none(word):
     assert compose(["prompt=x", word])[word.partition("=")[0]] == {}
+
+
+def test_of_a_group_that_may_be_left_out_null_is_none():
+    assert compose(["prompt=x", "secondary=null"]) == compose(["prompt=x", "secondary=none"])
 
 
 KINDS = "is a list, as [a,b], or settings by their names, as in"
@@ -280,6 +284,10 @@ KINDS = "is a list, as [a,b], or settings by their names, as in"
         ("cutouts.stratified=-1", "cutouts.stratified=-1 must be true or false"),
         ("model.unet.resblock_updown=5", "model.unet.resblock_updown=5 must be true or false"),
         ("model.unet=null", "model.unet=null has no meaning: it must have a value"),
+        (
+            "model.unet.image_size=null",
+            "model.unet.image_size=null has no meaning: it must have a value",
+        ),
         ("model.unet=[1]", f"model.unet {KINDS} model.unet.NAME=VALUE"),
         ("model.size={a: 1}", f"model.size {KINDS} model.size.NAME=VALUE"),
         ("init={a: 1}", "init={'a': 1} is a mapping; it has one value, without brackets"),

@@ -137,10 +137,13 @@ def likely(known: Known) -> st.SearchStrategy[str]:
 
 
 @st.composite
-def assignments(draw: st.DrawFn) -> list[str]:
-    """Return the words that give one setting a value, often an odd one."""
+def assignments(draw: st.DrawFn, odd: bool = True) -> list[str]:
+    """Return the words that give one setting a value; an `odd` one is often no value that it may
+    have, under a name that it does not have."""
     known = draw(st.sampled_from(draw(st.sampled_from(by_name()))))
-    value = draw(ODD if draw(st.booleans()) else likely(known))
+    value = draw(ODD if odd and draw(st.booleans()) else likely(known))
+    if not odd:
+        return [*filter(None, [known.choice]), f"{known.name}={value}"]
     name = draw(mangled(known.name)) if draw(st.integers(0, 5)) == 0 else known.name
     word = name if draw(st.integers(0, 40)) == 0 else f"{name}={value}"
     return [known.choice, word] if known.choice and draw(st.integers(0, 9)) else [word]
@@ -182,9 +185,13 @@ def options() -> st.SearchStrategy[list[str]]:
 
 @st.composite
 def lines(draw: st.DrawFn) -> Case:
-    """Return a command line."""
-    words = [["prompt=a red heart"]] if draw(st.integers(0, 9)) else []
-    words += draw(st.lists(assignments(), min_size=1, max_size=3))
+    """Return a command line; half of them have values that settings may have, which are drawn
+    unless they exclude each other."""
+    odd = draw(st.booleans())
+    words = [["prompt=a red heart"]] if not odd or draw(st.integers(0, 9)) else []
+    words += draw(st.lists(assignments(odd), min_size=1, max_size=3))
+    if not odd:
+        return Case(tuple(word for some in words for word in some))
     if draw(st.integers(0, 4)) == 0:
         words.append(["-m"])
     if draw(st.integers(0, 5)) == 0:

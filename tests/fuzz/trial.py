@@ -57,7 +57,8 @@ FOREIGN = re.compile(
     r"|argument must be|positional argument|invalid literal|codec can't|<class|Traceback"
     r"|list index|not iterable|must be real number|mismatched input|extraneous input|no viable"
     r"|token recognition|object_type|full_key|reference_type|OmegaConf|ConfigAttribute|usage:"
-    r"|is not a valid|not Optional|could not be converted|ListConfig|DictConfig|Value '"
+    r"|is not a valid|not Optional|Incompatible value"
+    r"|could not be converted|ListConfig|DictConfig|Value '"
     r"|debug=true shows where|not subscriptable|maximum recursion"
 )
 
