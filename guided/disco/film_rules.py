@@ -1,8 +1,8 @@
 """Translation of the films of Disco Diffusion and Deforum: camera, key frames, strength and fps.
 
 Both write key frames as "0: (1), 30: (1.05)". Disco's films wrap in two dimensions and match no
-colours, and those in three may have turbo; Deforum's have a strength, noise, unsharp masking and a
-cadence.
+colours, and those in three may have turbo and VR; Deforum's have a strength, noise, unsharp
+masking and a cadence.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from guided.disco.translation import Given, Translation
 from guided.disco.values import number, text, truth
 
-FILMS = {"2d": "2d", "3d": "3d"}
+FILMS = {"2d": "2d", "3d": "3d", "video input": "video"}
 FLAT = ("angle", "zoom", "translation_x", "translation_y")
 DEEP = (
     *("translation_x", "translation_y", "translation_z"),
@@ -45,6 +45,10 @@ DEFAULTS: dict[str, Any] = {
     "vr_mode": False,
     "vr_eye_angle": 0.5,
     "vr_ipd": 5,
+    "video_init_path": "init.mp4",
+    "video_init_flow_warp": True,
+    "video_init_flow_blend": 0.999,
+    "video_init_frames_skip_steps": "70%",
 }
 # Deforum's names of what varies by key frame beside the camera.
 DEFORUM = {
@@ -56,7 +60,7 @@ SEED = re.compile(r"\bs\b")  # Deforum's variable of the seed, which is the seco
 
 
 def film_of(mode: Any) -> str:
-    """Return 2d or 3d for an animation_mode of theirs; an empty text for others."""
+    """Return 2d, 3d or video for an animation_mode of theirs; an empty text for others."""
     return FILMS.get(str(mode or "").strip().lower(), "")
 
 
@@ -73,6 +77,11 @@ def films(given: Given, out: Translation) -> None:
         return given.explicit.get(name, DEFAULTS[name])
 
     out.choices["animate"] = mode
+    out.settings |= {"animate.color_match": 0, "animate.sharpen": 0}
+    out.settings["fps"] = number("fps", take("fps"))
+    if mode == "video":
+        over_video(given, take, out)
+        return
     for name in FLAT if mode == "2d" else (*DEEP, "fov"):
         out.settings[f"animate.{name}"] = keyed(name, take(name))
     if mode == "3d":
@@ -92,10 +101,22 @@ def films(given: Given, out: Translation) -> None:
     spline = text("interp_spline", take("interp_spline")).strip().lower()
     out.settings["animate.interpolation"] = WAYS.get(spline, "linear")
     out.settings["animate.strength"] = 1 - skipped(given, take("frames_skip_steps"))
-    out.settings |= {"animate.color_match": 0, "animate.sharpen": 0}
     if given.take("max_frames") is not None:
         out.settings["frames"] = number("max_frames", given.explicit["max_frames"])
-    out.settings["fps"] = number("fps", take("fps"))
+
+
+def over_video(given: Given, take: Callable[[str], Any], out: Translation) -> None:
+    """Translate a film over a video, which keeps to the video's time and length here, and always
+    checks where its optical flow can be trusted."""
+    for name in ("max_frames", "extract_nth_frame", "video_init_check_consistency"):
+        given.take(name)
+    out.settings["animate.video"] = text("video_init_path", take("video_init_path"))
+    blend = number("video_init_flow_blend", take("video_init_flow_blend"))
+    warps = truth("video_init_flow_warp", take("video_init_flow_warp"))
+    out.settings["animate.flow_blend"] = blend if warps else 0
+    left_out = skipped(given, take("video_init_frames_skip_steps"))
+    out.settings["animate.strength"] = 1 - left_out
+    out.notes.append("the film over the video has its length and speed, at the fps here")
 
 
 def turbo(take: Callable[[str], Any], out: Translation) -> None:
@@ -137,7 +158,12 @@ def deforum(values: Mapping[str, Any], out: Translation) -> set[str]:
         return set()
     out.choices["animate"] = mode
     taken = {"animation_mode"}
-    names = {name: name for name in (FLAT if mode == "2d" else DEEP)} | DEFORUM
+    camera = {"2d": FLAT, "3d": DEEP, "video": ()}[mode]
+    if mode == "video":  # whose frames begin with the video's own
+        out.settings["animate.video"] = text("video_init_path", values.get("video_init_path", ""))
+        out.settings["animate.flow_blend"] = 0
+        taken |= {"video_init_path", "extract_nth_frame", "max_frames"}
+    names = {name: name for name in camera} | DEFORUM
     names |= {"fov_schedule": "fov"} if mode == "3d" else {}
     for theirs, ours in names.items():
         value = values.get(theirs)
@@ -157,7 +183,7 @@ def deforum(values: Mapping[str, Any], out: Translation) -> set[str]:
         taken.add("optical_flow_cadence")
     named = (("max_frames", "frames"), ("fps", "fps"), ("diffusion_cadence", "animate.cadence"))
     for theirs, ours in named:
-        if values.get(theirs) not in (None, ""):
+        if values.get(theirs) not in (None, "") and theirs not in taken:
             out.settings[ours] = number(theirs, values[theirs])
             taken.add(theirs)
     return taken

@@ -146,6 +146,18 @@ def test_a_film_over_a_video_has_its_length_and_speed(video):
     assert not made.uncovers(1)
 
 
+@pytest.mark.parametrize("frame", [1, 2, 3])
+def test_frames_between_move_along_the_flow_of_the_video_from_both_sides(video, frame):
+    made = read_film(Animation(mode="video", video=video, cadence=4), 8, None, 0, SIZE)
+    first, last, exact = (
+        flat(picture(9), Move(translation_x=2 * k).flat(SIZE), "mirror")[0] for k in (0, 4, frame)
+    )
+    shown, _ = made.between(first, last, frame)
+    inside = (..., slice(5, -5), slice(10, -10))
+    faded = first + frame / 4 * (last - first)
+    assert (shown - exact)[inside].abs().mean() < 0.4 * (faded - exact)[inside].abs().mean()
+
+
 def test_the_frame_before_moves_along_the_flow_of_the_video(video):
     drawn, off = picture(9), {"color_match": 0, "sharpen": 0, "mode": "video", "video": video}
     made = read_film(Animation(**off, flow_blend=1), None, None, 0, SIZE)

@@ -84,6 +84,30 @@ def test_vr_is_a_stereo_film_with_the_same_eyes():
     assert "animate.stereo" not in said(**vr | {"vr_mode": False}).settings
 
 
+def test_a_film_over_a_video():
+    video = {"animation_mode": "Video Input", "video_init_path": "dance.mp4", "fps": 10}
+    found = said(**video, max_frames=9999, video_init_flow_blend=0.9, extract_nth_frame=2)
+    assert found.choices["animate"] == "video"
+    assert found.settings["animate.video"] == "dance.mp4"
+    assert found.settings["animate.flow_blend"] == 0.9
+    assert found.settings["animate.strength"] == pytest.approx(0.3)
+    assert found.settings["fps"] == 10
+    assert "frames" not in found.settings
+    assert not {"animate.angle", "animate.border"} & found.settings.keys()
+    assert said(**video, video_init_flow_warp=False).settings["animate.flow_blend"] == 0
+
+
+def test_a_film_of_deforum_over_a_video_begins_each_frame_with_the_videos_own():
+    out = Translation(look="")
+    values = {"animation_mode": "Video Input", "video_init_path": "a.mp4", "max_frames": 9,
+              "strength_schedule": "0: (0.6)", "zoom": "0: (1.02)"}  # fmt: skip
+    assert deforum(values, out) >= values.keys() - {"zoom"}
+    assert "zoom" not in deforum(values, out)
+    assert out.choices["animate"] == "video"
+    assert out.settings["animate.video"] == "a.mp4"
+    assert (out.settings["animate.flow_blend"], "frames" in out.settings) == (0, False)
+
+
 def test_a_film_of_no_steps_is_left_to_the_check_of_steps():
     assert said(animation_mode="2D", frames_skip_steps=24, steps=0).settings["steps"] == 0
 
