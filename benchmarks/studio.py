@@ -17,6 +17,7 @@ import json
 import os
 import random
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -55,7 +56,10 @@ class Server:
     @contextmanager
     def started(cls, folder: Path) -> Iterator[Server]:
         """Start a server for a folder, and yield it when it answers."""
-        command = [sys.executable, str(ROOT / "run.py"), "studio=8231", f"folder={folder}"]
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [sys.executable, str(ROOT / "run.py"), f"studio={port}", f"folder={folder}"]
         command += ["threads=1", "checkpoint=0"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert process.stdout is not None

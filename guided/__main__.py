@@ -46,7 +46,7 @@ def serve_studio(words: list[Override], flags: list[str]) -> None:
         port = sock.getsockname()[1]
         app = create(studio, opening.guard_of(chosen, port, token))
         address = server.address_of(chosen, port, token)
-        server.serve(app, studio.root, sock, address, token, chosen.opens)
+        server.serve(app, studio.root, sock, address, token, chosen.opens, studio.close)
 
 
 def serve_assistants(words: list[Override], flags: list[str]) -> None:

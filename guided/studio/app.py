@@ -160,6 +160,13 @@ async def reference(routes: list[Api], request: Request) -> Response:
     return HTMLResponse(openapi.page(routes))
 
 
+def small_file(path: Path, headers: dict[str, str], kind: str) -> Response:
+    """Return the answer with a small regular file, read at once. KeyError if there is none."""
+    if path.is_symlink() or not path.is_file():
+        raise KeyError(path.name)
+    return Response(path.read_bytes(), media_type=kind, headers=headers)
+
+
 def file_of(path: Path, headers: dict[str, str], kind: str | None = None) -> Response:
     """Return the answer with a regular file. KeyError if there is none."""
     if path.is_symlink() or not path.is_file():
@@ -209,7 +216,7 @@ class Routes:
         path = PAGE / "index.html"
         if not path.is_file():
             return HTMLResponse("<!doctype html><title>guided</title><a href=/docs>API</a>")
-        return file_of(path, AGAIN, "text/html")
+        return small_file(path, AGAIN, "text/html")
 
     async def page_file(self, request: Request) -> Response:
         return script(PAGE, request.path_params["file"])
@@ -443,7 +450,7 @@ class Routes:
             raise Refused(400, f"sort={shown(sort)} must be one of {', '.join(SORTS)}")
         favourite, trash = bodies.truth(request, "favourite"), bodies.truth(request, "trash")
         answer = partial(self.listed, dict(given), favourite, trash, sort, limit, offset)
-        return Json(await self.studio.read(answer))
+        return await self.studio.read(lambda: Json(answer()))  # thousands take a while to write
 
     def listed(
         self, given: dict[str, str], favourite: bool, trash: bool, sort: str, limit: int, at: int
@@ -491,8 +498,12 @@ class Routes:
         return file_of(path, headers)
 
     async def thumb(self, request: Request) -> Response:
-        path = await self.studio.read(self.studio.library.thumb, await self.item(request))
-        return file_of(path, FOREVER if "v" in request.query_params else AGAIN, "image/webp")
+        headers = FOREVER if "v" in request.query_params else AGAIN
+        return await self.studio.read(self.thumb_of, request.path_params["id"], headers)
+
+    def thumb_of(self, name: str, headers: dict[str, str]) -> Response:
+        library = self.studio.library
+        return small_file(library.thumb(library.find(name)), headers, "image/webp")
 
     async def step(self, request: Request) -> Response:
         item = await self.item(request)
@@ -553,7 +564,7 @@ class Routes:
         ]  # fmt: skip
 
     async def schema(self, request: Request) -> Response:
-        return Json(await self.studio.compose(form.as_dict, self.studio.flags_now()))
+        return Json(await self.studio.compose(form.as_dict, tuple(self.studio.flags_now())))
 
     async def models(self, request: Request) -> Response:
         return Json({"models": await self.studio.compose(models.listed)})
@@ -602,7 +613,7 @@ def script(folder: Path, name: str) -> Response:
     path = folder / name
     if path.suffix not in SCRIPTS or path.parent != folder or "\\" in name:
         raise KeyError(name)
-    return file_of(path, AGAIN, SCRIPTS[path.suffix])
+    return small_file(path, AGAIN, SCRIPTS[path.suffix])
 
 
 def patience(prefer: str) -> float:

@@ -21,9 +21,11 @@ from guided.config.plan import Plan
 from guided.config.replay import Record
 from guided.console import warnings_collected
 from guided.errors import BadInput, shown
+from guided.models.cards import cache
 from guided.runs.manifest import Row
 from guided.studio import inputs
 from guided.studio.inputs import Checked
+from guided.studio.places import without_paths
 
 SETTING = re.compile(r"'?([A-Za-z_][\w.]*)")
 MOST_WARNINGS = 20
@@ -40,16 +42,29 @@ class Checker:
         self.composer = Composer(self.base, self.flags)
 
     def check(self, given: Mapping[str, Any], find: Callable[[str], Path]) -> Checked:
-        """Return what an input asks for. BadInput in one line for whatever is wrong."""
+        """Return what an input asks for. BadInput in one line for whatever is wrong, in which
+        pictures have the ids that the input has."""
+        names = {str(cache()): "the cache"}
+
+        def found(name: str) -> Path:
+            path = find(name)
+            names[str(path)] = name
+            return path
+
         with warnings_collected() as warnings:
             try:
-                return self.checked(given, find, warnings)
+                checked = self.checked(given, found, warnings)
             except BAD as error:
-                raise BadInput(say(error)) from error
+                raise BadInput(without_paths(say(error), names)) from error
+        checked.missing = without_paths(checked.missing, names)
+        told = warnings[:MOST_WARNINGS]
+        checked.warnings = [without_paths(line, names) for line in told]
+        return checked
 
     def checked(
         self, given: Mapping[str, Any], find: Callable[[str], Path], warnings: list[str]
     ) -> Checked:
+        """Return what an input asks for, with all warnings, and with files by their paths."""
         read = inputs.read(given, find, self.flags)
         composer, row = self.composer, Row(raws(read.words))
         recorded = None
@@ -65,7 +80,7 @@ class Checker:
             if recorded is None:
                 check_files(plan, read.files)
             missing = plan.missing()
-            return Checked(read, plan, warnings[:MOST_WARNINGS], missing)
+            return Checked(read, plan, warnings, missing)
 
 
 def check_files(plan: Plan, named: Sequence[Path]) -> None:

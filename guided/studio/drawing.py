@@ -30,6 +30,7 @@ from guided.config.overrides import Override, parse
 from guided.config.replay import Record, composer_of
 from guided.errors import BadInput
 from guided.gallery import pages
+from guided.models.cards import cache
 from guided.models.model_cache import ModelCache
 from guided.oom import free
 from guided.pipeline import Pipeline
@@ -40,7 +41,7 @@ from guided.studio import files_by_id, inputs
 from guided.studio.entries import FAILED, MOST_LOGS, OPEN, SUCCEEDED, Entry, Queue, now
 from guided.studio.live import Emit, Live
 from guided.studio.measurements import Measurements
-from guided.studio.places import plain_folder, previews_folder
+from guided.studio.places import plain_folder, previews_folder, without_paths
 from guided.untrusted import allowed_files
 from guided.untrusted.run_folder import check_folder
 
@@ -271,18 +272,24 @@ class Drawer:
 
     def end(self, entry: Entry, state: str, error: str | None) -> None:
         """Note how a prediction ended, unless it has been canceled meanwhile."""
+        told = error and self.without_paths(error)
 
         def end(changed: Entry) -> None:
             if changed.state == OPEN:
-                changed.end(state, error)
+                changed.end(state, told)
 
         with suppress(KeyError):
             self.queue.change(entry.id, end)
+
+    def without_paths(self, text: str) -> str:
+        """Return a text for the web, without the folders of runs and of weights."""
+        return without_paths(text, {str(self.root): self.root.name, str(cache()): "the cache"})
 
     def note(self, text: str) -> None:
         """Add a line to the log of the prediction at hand."""
         if (name := self.at) is None:
             return
+        text = self.without_paths(text)
         with suppress(KeyError, OSError):
             if len(self.queue.read(name).logs) < MOST_LOGS:
                 self.queue.change(name, lambda changed: changed.logs.append(text))

@@ -88,7 +88,7 @@ def items(flags: tuple[str, ...] = ()) -> tuple[Item, ...]:
 
 def forget() -> None:
     """Read the presets anew when they are next asked for."""
-    for function in (items, by_name):
+    for function in (items, by_name, as_dict):
         function.cache_clear()
 
 
@@ -101,9 +101,10 @@ def by_name(flags: tuple[str, ...] = ()) -> dict[str, list[Item]]:
     return found
 
 
-def as_dict(flags: Sequence[str] = ()) -> dict[str, Any]:
+@cache
+def as_dict(flags: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the answer of GET /schema."""
-    listed = items(tuple(flags))
+    listed = items(flags)
     return {
         "version": __version__,
         "settings": [item.as_dict() for item in listed],

@@ -95,10 +95,19 @@ class Library:
                 stamp = stamp_of(folder)
                 known = self.runs.get(run)
                 found[run] = known if known and known[0] == stamp else (stamp, read(folder, run))
-            self.runs = found
+            self.runs, before = found, self.items
             self.items = {item.id: item for _, items in found.values() for item in items}
             self.items |= {item.id: item for item in self.trashed()}
+            for name, item in self.items.items():
+                if (known := before.get(name)) and known.time == item.time:
+                    item.size = known.size
             self.looked = time.monotonic()
+
+    def measure(self) -> None:
+        """Read the runs and the sizes of all pictures, which takes a while where there are many."""
+        self.refresh()
+        for item in self.search():
+            self.size(item)
 
     def folders(self, place: Path, depth: int) -> Iterator[Path]:
         """Yield the folders of runs in a folder; links and hidden ones are left out."""
@@ -192,7 +201,7 @@ class Library:
         """Return width and height of a picture; (0, 0) if it cannot be read."""
         if item.size is None:
             try:
-                item.size = size_of(self.path(item))
+                item.size = size_of(self.path(item) if item.trashed else self.folder(item) / item.file)
             except (KeyError, OSError, ValueError, SyntaxError):
                 item.size = (0, 0)
         return item.size

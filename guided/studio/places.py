@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import string
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -65,6 +66,16 @@ def plain_folder(root: Path, folder: object) -> Path | None:
         if path.resolve() == root.resolve() / folder:
             return path
     return None
+
+
+def without_paths(text: str, names: Mapping[str, str]) -> str:
+    """Return a text for the web: files and folders by their names instead of by their paths, of
+    which a message may have the beginning alone, cut off by `...`."""
+    for path in sorted(names, key=len, reverse=True):
+        text = text.replace(path, names[path])
+        for length in range(len(path) - 1, 1, -1):
+            text = text.replace(f"{path[:length]}...", f"{names[path]}...")
+    return text
 
 
 def new_id() -> str:

@@ -11,6 +11,7 @@ import webbrowser
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from guided.console import tell
@@ -25,10 +26,22 @@ GRACE = 2  # seconds for requests that are being answered when the server ends
 
 
 def serve(
-    app: App, root: Path, sock: socket.socket, address: str, token: str, opens: bool
+    app: App,
+    root: Path,
+    sock: socket.socket,
+    address: str,
+    token: str,
+    opens: bool,
+    closing: Callable[[], None],
 ) -> None:
-    """Serve an app on a socket until the process is told to end. `opens`: a browser too."""
+    """Serve an app on a socket until the process is told to end; then `closing` is called, to end
+    answers that have no end of their own. `opens`: a browser is opened too."""
     import uvicorn
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            closing()
+            super().handle_exit(sig, frame)
 
     config = uvicorn.Config(
         app,
@@ -39,7 +52,7 @@ def serve(
         lifespan="on",
         ws="none",
     )
-    server = uvicorn.Server(config)
+    server = Server(config)
     note = note_of(root, address, token)
     threading.Thread(target=announce, args=[server, address, opens], daemon=True).start()
     try:

@@ -79,9 +79,14 @@ class Studio:
         self.statuses = {entry.id: self.facts(entry) for entry in self.queue.all()}
         if self.dispatcher.holds:
             self.dispatcher.begin()
-        self.reading.submit(self.library.refresh)
-        self.composing.submit(form.by_name, tuple(self.flags_now()))
+        self.reading.submit(self.library.measure)
+        self.composing.submit(form.as_dict, tuple(self.flags_now()))
         self.composing.submit(models.every)
+
+    def close(self) -> None:
+        """End every stream, from any thread or signal handler."""
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(self.events.close)
 
     async def end(self) -> None:
         """End every stream, and the workers after the step at hand."""

@@ -38,7 +38,7 @@ class Page:
         self.browser.get("about:blank")
         self.browser.get_log("browser")
         self.browser.get(self.server.address)
-        self.wait(lambda: self.script("document.querySelector('#draw')?.textContent"))
+        self.wait(lambda: self.all("#create:not([aria-busy])"))
         self.wait(lambda: self.all("#wall .card, #message:not([hidden])"))
 
     def wait(self, happens):

@@ -75,3 +75,23 @@ def test_one_input_leaves_nothing_in_the_next(checker):
 def test_no_prompt_is_an_error(checker):
     with pytest.raises(BadInput, match="prompt"):
         checker.check({}, find)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"init": "upload:a"},
+        {"mask": "upload:a"},
+        {"regions": [{"mask": "upload:a"}]},
+        {"regions": [{"box": [0, 0, 1, 1], "prompt": "a", "mask": "upload:a"}]},
+        {"image_prompt": [{"image": "upload:a", "weight": "x"}]},
+    ],
+)
+def test_errors_about_pictures_have_their_ids_and_no_paths(checker, tmp_path, given):
+    place = tmp_path / "a-folder-of-a-name-so-long-that-messages-cut-it-off" / "a.png"
+    place.parent.mkdir()
+    place.write_text("no picture")
+    with pytest.raises(BadInput) as caught:
+        checker.check({"prompt": "a heart", **given}, lambda value: place)
+    line = str(caught.value)
+    assert "upload:a" in line and str(tmp_path)[:6] not in line

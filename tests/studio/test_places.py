@@ -48,3 +48,17 @@ def test_folders_inside_are_plain_whether_they_are_there_or_not(tmp_path):
     (tmp_path / "day").mkdir()
     assert places.plain_folder(tmp_path, "day") == tmp_path / "day"
     assert places.plain_folder(tmp_path, "day/run") == tmp_path / "day/run"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("init=/home/me/runs/a.png is no picture", "init=upload:a is no picture"),
+        ("regions has {'mask': '/home/me/ru...: a box", "regions has {'mask': 'upload:a...: a box"),
+        ("/home/me/runs is full, /home/you is not", "runs is full, /home/you is not"),
+        ("1/2 of /... and /h", "1/2 of /... and /h"),
+    ],
+)
+def test_the_web_is_told_names_and_no_paths(text, told):
+    names = {"/home/me/runs": "runs", "/home/me/runs/a.png": "upload:a"}
+    assert places.without_paths(text, names) == told

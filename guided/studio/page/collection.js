@@ -17,14 +17,35 @@ Object.assign(addressOf, {
   step: (_, address) => address,
 });
 
+const addressOfSome = (limit, offset, trash) => `/pictures?limit=${limit}&offset=${offset}${trash ? "&trash=true" : ""}`;
+
+// Reads the newest, for which index.html asks before any script runs.
+export async function readFirst(changed) {
+  const answer = await get(addressOfSome(FIRST, 0, false));
+  if (begun || inTrash) return;
+  for (const picture of answer.pictures) entries.set(picture.id, { ...picture, trash: false });
+  begun = true;
+  takeIn();
+  changed();
+  await painted();
+}
+
+// Resolves when the pictures in the window are there, or after a second.
+function painted() {
+  const seen = [...document.querySelectorAll("#wall img")].filter((image) => image.getBoundingClientRect().top < innerHeight);
+  return Promise.race([
+    Promise.allSettled(seen.map((image) => image.decode())), new Promise((resolve) => { setTimeout(resolve, 1000); })]);
+}
+
 // Reads them all anew; `changed` is called whenever some more are there.
 export async function readAll(changed, trash = inTrash) {
   inTrash = trash;
   const found = new Set();
   newer.clear();
   gone.clear();
+  const some = [...entries.values()].some((picture) => picture.trash === trash);  // are shown already
   for (let offset = 0, total = 1; offset < total;) {
-    const answer = await get(`/pictures?limit=${offset ? MORE : FIRST}&offset=${offset}${trash ? "&trash=true" : ""}`);
+    const answer = await get(addressOfSome(offset || some ? MORE : FIRST, offset, trash));
     if (inTrash !== trash) return;  // the other is asked for by now
     if (!offset) for (const id of entries.keys()) if (inTrash !== entries.get(id).trash) entries.delete(id);
     for (const picture of answer.pictures) {

@@ -14,7 +14,7 @@ export async function openDraft() {
   schema.choices = found.choices;
   let kept = {};
   try { kept = JSON.parse(memory.get("studio-draft") ?? "{}"); } catch { /* a new one */ }
-  replace(kept);
+  replace({ ...kept, ...draft.input });  // what has been typed meanwhile stays
 }
 
 // Calls `listener` whenever the input or its check has changed.

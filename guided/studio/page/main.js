@@ -6,7 +6,7 @@ import { follow as followPictures, go, lightbox, opened, openPicture } from "/sh
 import { pictures } from "/shared/pictures.js";
 import { hang, move, setHeight } from "/shared/wall.js";
 import { $, el, language, memory, say, sayCount, switchLanguage } from "/shared/words.js";
-import { begun, forgetOne, inTrash, readAll, readOne } from "/page/collection.js";
+import { begun, forgetOne, inTrash, readAll, readFirst, readOne } from "/page/collection.js";
 import { compareWith, first, showChoosing, stopChoosing } from "/page/compare.js";
 import { attachShown, draw, openCreate, refreshCreate } from "/page/create.js";
 import { askSoon, openDraft } from "/page/draft.js";
@@ -172,14 +172,16 @@ async function start() {
   setHeight(Number($("height").value));
   openVerbs(soon);
   openCreate();
-  get("/models").then(({ models }) => { takeModels(models); refreshFew(); }, () => {});
-  const draft = openDraft();
+  refresh();
+  const first = readFirst(refreshWall).catch(() => {});  // it is read again, and then an error is told
   await openSession();
   follow({
-    ...queueEvents, state: stateChanged, picture: pictureChanged, again: readAgain,
+    ...queueEvents, state: stateChanged, picture: pictureChanged, again: () => first.then(readAgain),
     found: () => { $("offline").hidden = true; }, lost: () => { $("offline").hidden = false; },
   });
-  await draft;
+  await openDraft();
+  get("/models").then(({ models }) => { takeModels(models); refreshFew(); }, () => {});
+  $("create").removeAttribute("aria-busy");
   refresh();
   setInterval(tick, 1000);
 }
