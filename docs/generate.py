@@ -32,7 +32,7 @@ from guided.config.schema import FIRST, NODES, Config
 from guided.disco import table as disco_table
 from guided.models.cards import ClipCard, GeneratorCard, WeightsCard, locate
 from guided.paths import EMBEDDED, conf_folder
-from guided.prompts.lexicon import MANNER, Lexicon, load
+from guided.prompts.lexicon import Lexicon, load
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -173,7 +173,7 @@ def artists() -> str:
             preset.says.get("place", ""),
             preset.says.get("years", ""),
             preset.says["words"]["en"].strip(),
-            manner(f"by {preset.says['name']['en']}, {preset.says['words']['en']}"),
+            lexicon().manner(f"by {preset.says['name']['en']}, {preset.says['words']['en']}"),
         )
         for preset in presets.presets("artist")
     ]
@@ -191,7 +191,7 @@ def looks() -> str:
                 preset.says["words"]["en"].strip(),
                 ", ".join(f"`{name}`" for name in sets(preset.choice)),
                 ", ".join(f"`{name}`" for name in preset.says.get("models") or []),
-                manner(preset.says["words"]["en"]),
+                lexicon().manner(preset.says["words"]["en"]),
             )
             for preset in presets.presets("look")
             if preset.says.get("kind") == kind
@@ -199,13 +199,6 @@ def looks() -> str:
         head = ("`look=`", "中文", "Words", "Sets", "Models trained on it", "Embedded pair")
         parts.append(f"### {PLURAL[kind]}\n\n{rows(head, lines)}")
     return "\n\n".join(parts)
-
-
-def manner(words: str) -> str:
-    """Return the manner of drawing in which the embedded pair understands words, if any."""
-    read = lexicon().read(f"a cat, {words.strip()}").text
-    manners = (one.label for one in lexicon().entries.values() if one.family == MANNER)
-    return next((label for label in manners if label in read), "")
 
 
 @cache

@@ -97,6 +97,12 @@ class Lexicon:
     names: dict[str, tuple[str, str]] = field(default_factory=dict)  # label -> English, Chinese
     folded: dict[str, str] = field(default_factory=dict)  # without accents and hyphens -> name
 
+    def manner(self, words: str) -> str:
+        """Return the label of the manner of drawing that English words name; "" if there is none."""
+        read = self.read(f"a cat, {words.strip()}").text
+        labels = (one.label for one in self.entries.values() if one.family == MANNER)
+        return next((label for label in labels if label in read), "")
+
     def read(self, text: str) -> Reading:
         """Return the reading of a text: its first known thing with colours and plain words, or the
         known thing that is nearest to its first; nothing else is kept beside a thing. A text

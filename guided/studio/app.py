@@ -6,7 +6,7 @@ import mimetypes
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,17 @@ from starlette.responses import (
 from starlette.routing import Route
 
 from guided.config.messages import BAD, say
+from guided.config.plan import Plan
 from guided.errors import shown
 from guided.gallery.page import SOURCES as SHARED
 from guided.gallery.reading import NAMES
+from guided.outputs.still import Still
 from guided.paths import program
-from guided.studio import a1111, bodies, compare, form, models, openapi, presets, uploads
+from guided.studio import a1111, bodies, compare, films, form, models, openapi, presets, uploads
 from guided.studio.checking import setting_of
 from guided.studio.entries import OPEN, Conflict, Entry, Full
 from guided.studio.events import MOST_CLIENTS
+from guided.studio.films import Films
 from guided.studio.guard import BYTES, Guard, Json, Refused, error
 from guided.studio.library import SORTS, Item
 from guided.studio.openapi import OBJECT, Api, Query, Schema
@@ -40,7 +43,7 @@ from guided.studio.webhooks import KINDS
 from guided.version import __version__
 
 PAGE = Path(__file__).parent / "page"
-SCRIPTS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+SCRIPTS = {".js": "text/javascript", ".css": "text/css", ".webp": "image/webp"}
 FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
 AGAIN = {"cache-control": "no-cache"}
 WAIT = re.compile(r"wait(?:=(\d{1,6}))?")
@@ -181,6 +184,7 @@ class Routes:
 
     studio: Studio
     token: str
+    films: Films = field(default_factory=Films)
 
     def routes(self) -> list[Api]:
         """Return every route."""
@@ -271,6 +275,10 @@ class Routes:
                 {202: PREDICTION}, None, (), [404, 409]),
             Api("POST", "/preflight", self.preflight, "Check an input, and estimate its time",
                 {200: OBJECT}, {**PREDICTION_BODY, "properties": {"input": INPUT}}, (), [422]),
+            Api("POST", "/films", self.show_film, "Show a film's camera, and draw nothing",
+                {201: OBJECT}, {**PREDICTION_BODY, "properties": {"input": INPUT}}, (), [422]),
+            Api("GET", "/films/{id}", self.film_page, "The page that shows it",
+                {200: "text/html"}, None, (), [404]),
             Api("GET", step, self.preview, "A step's small picture", picture, None, (), [404]),
             Api("GET", f"{step}/views", self.preview_views, "A step's views", picture, None, (),
                 [404]),
@@ -328,13 +336,15 @@ class Routes:
         body = await bodies.fields(request, {"input": dict}, ("input",))
         request.state.given.update(body["input"])
         checked = await self.studio.check(body["input"])
-        plan = checked.plan
+        plan, film = checked.plan, checked.plan.film
         return Json(
             {
                 "words": checked.words,
                 "command": checked.command,
-                "pictures": plan.count,
+                "pictures": 1 if film else plan.count,
+                "film": film and {"frames": film.timing.frames, "fps": film.timing.fps},
                 "size": list(plan.size),
+                "final_size": final_size(plan),
                 "steps": plan.steps - plan.skip,
                 "model": plan.drawn_with,
                 "clips": list(plan.clips),
@@ -343,6 +353,18 @@ class Routes:
                 "estimate": self.studio.estimate(checked),
             }
         )
+
+    async def show_film(self, request: Request) -> Response:
+        body = await bodies.fields(request, {"input": dict}, ("input",))
+        request.state.given.update(body["input"])
+        checked = await self.studio.check(body["input"])
+        title = str(body["input"].get("prompt") or "")
+        seconds = self.studio.estimate(checked)["seconds"]
+        name = await self.studio.compose(self.films.add, checked.plan, title, seconds)
+        return Json({"id": name, "url": f"/films/{name}"}, 201)
+
+    async def film_page(self, request: Request) -> Response:
+        return HTMLResponse(self.films.pages[request.path_params["id"]], headers=films.HEADERS)
 
     async def preview(self, request: Request) -> Response:
         return self.preview_of(request, False)
@@ -614,6 +636,13 @@ def script(folder: Path, name: str) -> Response:
     if path.suffix not in SCRIPTS or path.parent != folder or "\\" in name:
         raise KeyError(name)
     return small_file(path, AGAIN, SCRIPTS[path.suffix])
+
+
+def final_size(plan: Plan) -> list[int]:
+    """Return width and height of the finished picture, which is enlarged after it is drawn."""
+    still = plan.outputs.get("still")
+    times = (plan.upscale or 1) * (still.times(plan.size) if isinstance(still, Still) else 1)
+    return [side * times for side in plan.size]
 
 
 def patience(prefer: str) -> float:

@@ -16,6 +16,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from guided.animation.settings import VARYING
 from guided.canvas.init import FITS
 from guided.canvas.known import RESTORES
 from guided.canvas.seamless import RINGS
@@ -25,7 +26,8 @@ from guided.config.kinds import path_of
 from guided.config.schema import FIRST, NODES, PICTURE, RUN, Config, having, settings
 from guided.errors import range_text
 from guided.interfaces import MOST_STEPS
-from guided.paths import conf_folder
+from guided.paths import EMBEDDED, conf_folder
+from guided.prompts.lexicon import Lexicon, load
 from guided.prompts.regions import LAYOUTS
 from guided.text import CHINESE, ENGLISH
 from guided.untrusted import yaml_reader
@@ -35,8 +37,14 @@ from guided.version import __version__
 # works. `from` is no setting, and is there besides.
 LEFT_OUT = ("wildcards", "drawn", "precision", "threads", "memory", "device")
 FILES = ("init", "mask", "image_prompt", "keep_composition")  # values that are pictures
-OPEN_GROUPS = ("generator", "cutouts", "sampler", "guide", "output")  # with settings inside
-NO_OUTPUT = ("progress",)  # for terminals
+OPEN_GROUPS = ("generator", "cutouts", "sampler", "guide", "output", "animate")  # with settings
+NO_CHOICE = {"output": ("progress",), "animate": ("video",)}  # for terminals; of a file's path
+# Of films: paths of files, and what records and commands have.
+NO_SETTING = tuple(
+    f"animate.{name}"
+    for name in ("mode", "depth", "video", "flow_blend", "preview", "frame", "before", "colors")
+)
+KEYED = tuple(f"animate.{name}" for name in VARYING)  # numbers, expressions, or key frames of them
 UPSCALERS = ("embedded", "bicubic")  # without files
 NUMBERS = {  # of settings at the top, whose range the plan checks and not a class
     "seed": (0, 2**53 - 1),  # all that JavaScript has
@@ -49,6 +57,7 @@ NUMBERS = {  # of settings at the top, whose range the plan checks and not a cla
 RANGE = re.compile(
     r"number from (?P<low>[-\d.e+]+) to (?P<high>[-\d.e+]+)|of (?P<least>[-\d.e+]+) or"
 )
+COLOUR = re.compile("#[0-9a-fA-F]{6}")
 KINDS_OF_TYPES = {"int": "integer", "float": "number", "bool": "boolean", "str": "text"}
 
 
@@ -181,7 +190,7 @@ def chosen(flags: Sequence[str]) -> Iterator[Item]:
     for name, traits in settings().items():
         if not traits.group or name == "batch":
             continue
-        found = [one for one in choices.names(name, flags) if one not in NO_OUTPUT]
+        found = [one for one in choices.names(name, flags) if one not in NO_CHOICE.get(name, ())]
         yield Item(
             name,
             name,
@@ -207,7 +216,8 @@ def defaults() -> dict[str, Any]:
 def default_of(group: str) -> Any:
     """Return the choice, or the list of choices, that a group has without being typed."""
     value = defaults().get(group)
-    return [one for one in value if one not in NO_OUTPUT] if isinstance(value, list) else value
+    left_out = NO_CHOICE.get(group, ())
+    return [one for one in value if one not in left_out] if isinstance(value, list) else value
 
 
 def inside() -> Iterator[Item]:
@@ -216,7 +226,7 @@ def inside() -> Iterator[Item]:
         several = settings()[group].several
         for name in choices.names(group):
             node = plain_choice(group, name)
-            if name in NO_OUTPUT or "_target_" not in node:
+            if name in NO_CHOICE.get(group, ()) or "_target_" not in node:
                 continue
             prefix = f"{group}.{name}" if several else group
             yield from fields_of(class_of(node), node, prefix, group, (group, name))
@@ -244,10 +254,13 @@ def fields_of(
 ) -> Iterator[Item]:
     """Yield the settings of a class, with the defaults that a choice's file changes."""
     for field in dataclasses.fields(cls):
+        if f"{prefix}.{field.name}" in NO_SETTING:
+            continue
         default = node.get(field.name, plain_default(field))
         said, schedule = range_of(cls, field.name)
         low, high = limits(said)
         listed, kind = options(said, default), type_of(str(field.type), default)
+        kind = "any" if f"{prefix}.{field.name}" in KEYED else kind
         yield Item(
             f"{prefix}.{field.name}",
             section,
@@ -325,6 +338,8 @@ def described(item: Item, flags: Sequence[str]) -> list[dict[str, Any]]:
             "about": words_of(one) or one.about,
             "label": {language: one.name(language) for language in (ENGLISH, CHINESE)},
             "kind": str(one.says.get("kind") or ""),
+            "manner": manner(item.name, one),
+            "colours": colours(item.name, one.choice),
         }
         for one in presets.presets(item.name, flags)
         if one.choice in (item.choices or ())
@@ -335,6 +350,29 @@ def words_of(preset: presets.Preset) -> str:
     """Return the English words that a preset adds to the prompt."""
     words = preset.says.get("words")
     return str(words.get(ENGLISH) or "").strip() if isinstance(words, dict) else ""
+
+
+def manner(group: str, preset: presets.Preset) -> str:
+    """Return the manner in which the embedded models draw a preset; "" if they do not know it."""
+    by = f"by {preset.name(ENGLISH)}, " if group == "artist" else ""
+    words = words_of(preset)
+    return known_words().manner(f"{by}{words}") if words else ""
+
+
+@cache
+def known_words() -> Lexicon:
+    """Return the words that the embedded models know."""
+    return load(EMBEDDED / "lexicon.tsv")
+
+
+def colours(group: str, name: str) -> list[str]:
+    """Return the colours that one of the program's presets sets; none if it sets no palette."""
+    path = conf_folder() / group / f"{name}.yaml"
+    if not path.is_file() or "colours:" not in path.read_text(encoding="utf-8"):
+        return []
+    node = yaml_reader.read_config(path)
+    found = OmegaConf.select(OmegaConf.create(node), "guide.palette.colours")
+    return [one for one in found or [] if isinstance(one, str) and COLOUR.fullmatch(one)]
 
 
 def about(group: str, name: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ ALPHA = "alpha"  # a mask: where the init picture is transparent
 OF_REGION = ("mask", "image")  # keys of a region that are pictures
 OWN = (*OF_REGION, "prompt")  # keys of a region that are checked for themselves
 PATHLIKE = re.compile(r"[/\\~$\0]|::|\.[A-Za-z]|^\.|[\x00-\x1f]")  # in a text that is no prose
+EXPRESSION = re.compile(r"[\w\s.,:;()+*/<>=!%{}'\"-]*")  # of films, and key frames
 LONGEST = 20_000  # characters of a text
 MOST, DEEPEST = 2000, 6  # values in lists and mappings, and these in each other
 TYPES: dict[str, tuple[tuple[type, ...], str]] = {
@@ -120,6 +121,10 @@ def word(
         value = regions(value, find, files)
     elif item.name in having("prose"):
         check_prompt(item.name, value)
+    elif item.name in form.KEYED:
+        check_expressions(item.name, value)
+    elif item.name == "animate.prompts":
+        check_prompts(item.name, list(values(value)))
     else:
         check_type(items, value)
         check_texts(item.name, value)
@@ -205,10 +210,24 @@ def plain_text(name: str, value: Any) -> str:
 def check_prompt(name: str, value: Any) -> None:
     """Raise BadInput for what is no prompt, or one that names a picture's file."""
     read = prompts.parse(value) if name == "prompt" else prompts.parse("x", value)
+    check_prompts(name, value, read)
+
+
+def check_prompts(name: str, value: Any, read: Sequence[prompts.Prompt] = ()) -> None:
+    """Raise BadInput for a text in a value that names a picture's file as a prompt, and for such
+    prompts, which have been `read`."""
     parts = [part for text in texts(value) for part in BARS.split(text) if part.strip()]
-    read += [one for part in parts for one in prompts.parse(part)]
-    if any(one.image for one in read):
+    found = [*read, *(one for part in parts for one in prompts.parse(part))]
+    if any(one.image for one in found):
         raise BadInput(f"{name}: pictures are given in image_prompt, by their ids")
+
+
+def check_expressions(name: str, value: Any) -> None:
+    """Raise BadInput for a text in a value with signs that no expression and no key frames have;
+    what the expressions say is checked with the film."""
+    for text in texts(value):
+        if not EXPRESSION.fullmatch(text):
+            raise BadInput(f"{name}={shown(text)} must be a number, an expression, or key frames")
 
 
 def check_type(items: Sequence[Item], value: Any) -> None:
@@ -238,6 +257,15 @@ def check_texts(name: str, value: Any) -> None:
     for text in texts(value):
         if PATHLIKE.search(text):
             raise BadInput(f"{name}={shown(text)} may not be a path, an address or a reference")
+
+
+def values(value: Any) -> Iterator[Any]:
+    """Yield every value in mappings within each other, without their keys."""
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from values(inner)
+    else:
+        yield value
 
 
 def texts(value: Any) -> list[str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from guided.batch.passes import passes
+from guided.batch.passes import total
 from guided.config.plan import Plan
 from guided.runs import files
 from guided.runs.worker_locks import host
@@ -88,8 +88,8 @@ class Measurements:
                 return {"seconds": None, "memory_mb": None, "basis": "unknown"}
             kind = min(similar, key=lambda k: abs(math.log(k.pixels / pixels)))
             basis, share = "similar", pixels / kind.pixels
-        together = max(1, min(workers, plan.count))
-        seconds = kind.seconds * share * passes(plan) * plan.count / together
+        together = 1 if plan.film else max(1, min(workers, plan.count))
+        seconds = kind.seconds * share * total(plan) / together
         memory = None if kind.memory is None else round(kind.memory * max(share, 1.0) / 2**20)
         return {"seconds": round(seconds, 1), "memory_mb": memory, "basis": basis}
 

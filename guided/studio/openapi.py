@@ -106,7 +106,7 @@ NAME: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
 PATH_PARTS: dict[str, Schema] = {
     "id": NAME,
     "name": NAME,
-    "file": {"type": "string", "pattern": r"^[\w-]+\.(js|css|svg)$"},
+    "file": {"type": "string", "pattern": r"^[\w-]+\.(js|css|webp)$"},
     "picture": WHOLE,
     "step": WHOLE,
     "format": {"type": "string", "enum": list(FILMS)},

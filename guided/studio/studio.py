@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 from guided.config.overrides import Override, raws
 from guided.errors import BadInput
 from guided.paths import PROGRAM
-from guided.runs.layout import MANIFEST
+from guided.runs.layout import FILMS, MANIFEST, film_name
 from guided.runs.manifest import DONE, FAILED, Manifest
 from guided.studio import files_by_id, form, inputs, models, presets
 from guided.studio.dispatcher import Dispatcher
@@ -145,10 +145,16 @@ class Studio:
         except KeyError:
             return
         self.tell_changes(name)
-        if entry.folder:
+        self.tell_made(entry, number)
+
+    def tell_made(self, entry: Entry, number: int) -> None:
+        """Tell that a picture is there; the frames of a film are one picture, which changes."""
+        manifest = self.manifest(entry)
+        if entry.folder and manifest:
             self.library.looked = -1e9  # it is looked at again at once
-            picture = files_by_id.picture_id(entry.folder, number)
-            self.events.add("picture", {"id": picture, "change": "made", "prediction": name})
+            frames = {one.number: one.group for one in manifest.pictures if one.frame is not None}
+            picture = files_by_id.picture_id(entry.folder, frames.get(number, number))
+            self.events.add("picture", {"id": picture, "change": "made", "prediction": entry.id})
 
     def tell_changes(self, name: str | None = None) -> None:
         """Tell of the predictions whose status has changed, and of the queue if its order has;
@@ -161,6 +167,8 @@ class Studio:
                 self.statuses[entry.id] = facts
                 (shown,) = self.predictions([entry], entries)
                 self.events.add("state", shown)
+                if ended and shown["film"]:
+                    self.tell_made(entry, 0)  # now with its film
                 self.call_webhook(entry, shown, ended)
         order = (self.queue.paused, *(entry.id for entry in entries if entry.state == OPEN))
         if order != self.order:
@@ -274,10 +282,10 @@ class Studio:
         """Return a prediction with its position among those that wait."""
         manifest = self.manifest(entry)
         pictures = manifest.pictures if manifest else []
-        run = entry.folder or ""
-        made = [
-            files_by_id.picture_id(run, p.number) for p in pictures if p.state == DONE and p.file
-        ]
+        run, film = entry.folder or "", any(p.frame is not None for p in pictures)
+        finished = [p for p in pictures if p.state == DONE and p.file]
+        numbers = list(dict.fromkeys(p.group if film else p.number for p in finished))
+        made = [files_by_id.picture_id(run, number) for number in numbers]
         done = sum(picture.state in (DONE, FAILED) for picture in pictures)
         status = self.status(entry)
         live = self.live.get(entry.id, {}) if status == PROCESSING else {}
@@ -289,8 +297,9 @@ class Studio:
             "input": entry.input,
             "words": entry.words,
             "command": command_of(entry),
-            "output": [f"/pictures/{name}/file" for name in made],
+            "output": [f"/pictures/{name}/file" for name in made] + self.films_of(run, made, film),
             "pictures": made,
+            "film": film,
             "count": entry.count,
             "done": done,
             "size": entry.size,
@@ -312,6 +321,12 @@ class Studio:
                 "stream": f"/events?prediction={entry.id}",
             },
         }
+
+    def films_of(self, run: str, made: Sequence[str], film: bool) -> list[str]:
+        """Return the addresses of a run's film, once it is there."""
+        files = {name: self.root / run / film_name(0, name) for name in FILMS} if film else {}
+        there = [name for name, path in files.items() if path.is_file()]
+        return [f"/pictures/{made[0]}/films/{name}" for name in there if made]
 
     async def ended(
         self,

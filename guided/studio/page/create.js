@@ -8,7 +8,7 @@ import { openFew, refreshFew } from "/page/few.js";
 import { openForm } from "/page/form.js";
 import { icon } from "/page/icons.js";
 import { addressOfImage, attach } from "/page/init.js";
-import { chipText, textOf } from "/page/labels.js";
+import { chipText, enlargedText, textOf } from "/page/labels.js";
 import { predict } from "/page/server.js";
 import { tellError, toast } from "/page/toasts.js";
 
@@ -63,7 +63,7 @@ let shownState = "";  // all that the chips depend on
 // A chip for each setting that is sent, and soft ones for what is used without being set.
 function showChips() {
   const sent = Object.keys(draft.input).filter((name) => name !== "prompt");
-  const usual = ["model", "size", "steps", "count", "seed"].filter((name) => !(name in draft.input) && schema.settings.has(name));
+  const usual = ["model", "size", "steps", "count", "seed"].filter((name) => !(name in draft.input) && schema.settings.has(name) && !(name === "count" && draft.input.animate));
   const texts = usual.map(usualText).filter(Boolean);
   const { prompt, ...rest } = draft.input;
   const state = JSON.stringify([rest, texts, check.error?.setting, language, pictures.size > 0]);
@@ -98,7 +98,7 @@ function sentChip(name) {
     }, icon("close")));
 }
 
-const IN_FEW = new Set(["model", "size", "steps", "count", "seed", "artist", "look", "negative", "init", "mask", "strength", "init_fit", "image_prompt", "regions"]);
+const IN_FEW = new Set(["model", "size", "steps", "count", "seed", "artist", "look", "negative", "init", "mask", "strength", "init_fit", "image_prompt", "regions", "animate", "frames", "fps"]);
 function openSetting(name) {
   if (IN_FEW.has(name)) openFew(true, name); else openForm(name);
 }
@@ -109,7 +109,7 @@ function usualText(name) {
   if (name === "seed") return say("seedFresh");
   if (name === "model") return found?.model ?? valueOf("model");
   if (!found) return null;
-  return name === "size" ? say("pixels", ...found.size) : say("stepsChip", found.steps);
+  return name === "size" ? say("pixels", ...found.size) + enlargedText() : say("stepsChip", found.steps);
 }
 
 function showEstimate() {

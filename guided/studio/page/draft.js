@@ -3,14 +3,16 @@
 import { memory } from "/shared/words.js";
 import { get, send } from "/page/server.js";
 
-export const schema = { settings: new Map(), choices: {} };
+// `variants`: the settings of each name, one for each choice that has one of that name.
+export const schema = { settings: new Map(), variants: new Map(), choices: {} };
 export const draft = { input: {} };
 export const check = { answer: null, error: null };  // of the last preflight
 const listeners = [];
 
 export async function openDraft() {
   const found = await get("/schema");
-  schema.settings = new Map(found.settings.map((setting) => [setting.name, setting]));
+  schema.settings = new Map(found.settings.map((setting) => [setting.name, setting]).reverse());
+  schema.variants = Map.groupBy(found.settings, (setting) => setting.name);
   schema.choices = found.choices;
   let kept = {};
   try { kept = JSON.parse(memory.get("studio-draft") ?? "{}"); } catch { /* a new one */ }
@@ -23,12 +25,24 @@ export function watch(listener) { listeners.push(listener); }
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 const isEmpty = (value) => value === undefined || value === "" || (Array.isArray(value) && !value.length);
 
+// The setting of a name that has an effect with the present choices; else the first of that name.
+export function settingOf(name) {
+  const variants = schema.variants.get(name) ?? [];
+  return variants.find((one) => !isIdle(one)) ?? variants[0];
+}
+
+// Whether a setting has no effect, because the choice to which it belongs is not taken.
+export function isIdle({ needs }) { return Boolean(needs) && !namesOf(needs.group).includes(needs.name); }
+
 // Takes the value of a setting; an empty one and the default leave it out.
 export function set(name, value) {
-  const setting = schema.settings.get(name);
+  const setting = settingOf(name);
   if (isEmpty(value) || (setting && same(value, setting.default))) delete draft.input[name];
   else draft.input[name] = value;
   if (name === "init") delete draft.input.mask;  // it was painted over another picture
+  if (name === "animate" && !draft.input.animate) {  // what is of films has no effect any more
+    for (const other of Object.keys(draft.input)) if (/^(animate\..+|frames|fps)$/.test(other)) delete draft.input[other];
+  }
   changed();
 }
 
@@ -38,7 +52,7 @@ export function replace(input) {
   changed();
 }
 
-export function valueOf(name) { return draft.input[name] ?? schema.settings.get(name)?.default ?? null; }
+export function valueOf(name) { return draft.input[name] ?? settingOf(name)?.default ?? null; }
 
 // Names chosen of a group, and back: "a", ["a", "b"] or {a: 2, b: 1}.
 export function namesOf(name) {

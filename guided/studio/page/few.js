@@ -5,8 +5,11 @@ import { $, el, language, say } from "/shared/words.js";
 import { check, draft, namesOf, schema, set, toggleName, valueOf } from "/page/draft.js";
 import { examplesOf } from "/page/collection.js";
 import { initRows } from "/page/init.js";
-import { chipText, labelOf, row } from "/page/labels.js";
+import { chipText, enlargedText, labelOf, row } from "/page/labels.js";
+import { openSight } from "/page/queue.js";
 import { openRegions } from "/page/regions.js";
+import { send } from "/page/server.js";
+import { tellError } from "/page/toasts.js";
 
 const SHAPES = [["square", 1, 1], ["portrait", 3, 4], ["landscape", 4, 3], ["wide", 16, 9]];
 const MOST = 60;  // tiles of artists or looks at once; the search finds the others
@@ -32,13 +35,13 @@ export function refreshFew() {
   const few = $("few");
   if (few.hidden) return;
   // Nodes that are replaced while a button is pressed would lose the click.
-  const state = JSON.stringify([draft.input, check.answer?.size, check.answer?.steps, check.error?.setting, language, unfolded, models.size]);
+  const state = JSON.stringify([draft.input, check.answer?.size, check.answer?.final_size, check.answer?.steps, check.answer?.film, check.error?.setting, language, unfolded, models.size]);
   if (state === shownState && few.hasChildNodes()) return;
   shownState = state;
   few.setAttribute("aria-label", say("adjust"));
   const focused = few.contains(document.activeElement) ? document.activeElement : null;
   if (focused?.matches("[type=text], [type=search], [type=number]")) return;  // someone types
-  const rows = [modelRow, sizeRow, stepsRow, countRow, seedRow, () => pickRow("artist"), () => pickRow("look"), negativeRow, regionsRow];
+  const rows = [modelRow, sizeRow, stepsRow, countRow, seedRow, () => pickRow("artist"), () => pickRow("look"), negativeRow, regionsRow, filmRow];
   few.replaceChildren(...rows.map((make) => make()).filter(Boolean), ...initRows());
   if (focused?.dataset.key) few.querySelector(`[data-key="${CSS.escape(focused.dataset.key)}"]`)?.focus();
 }
@@ -78,7 +81,8 @@ function sizeRow() {
     },
   });
   return row("size", say("size"), side ? el("span", { class: "group", role: "group", "aria-label": say("size") }, ...shapes) : "",
-    el("span", { class: "pair" }, field("width", width, height), "×", field("height", height, width)));
+    el("span", { class: "pair" }, field("width", width, height), "×", field("height", height, width),
+      el("span", { class: "soft", textContent: enlargedText() })));
 }
 
 function shapeIcon(across, down) {
@@ -145,6 +149,30 @@ function regionsRow() {
   }));
 }
 
+// A still picture, or a film with its length and a page that shows what its camera does.
+function filmRow() {
+  if (!schema.settings.has("animate")) return null;
+  const value = valueOf("animate") ?? "", usual = check.answer?.film;
+  const field = (name, most) => el("input", {
+    type: "number", min: 1, max: most, value: draft.input[name] ?? "", placeholder: usual?.[name] ?? "", class: "short", "aria-label": say(name), data: { key: name },
+    oninput: (event) => set(name, event.target.value ? Number(event.target.value) : undefined),
+  });
+  return row("animate", say("film"), el("select", {
+    "aria-label": say("film"), data: { key: "animate" }, onchange: (event) => set("animate", event.target.value || undefined),
+  }, el("option", { value: "", textContent: say("noFilm") }), ...(schema.choices.animate ?? []).map(({ name, about }) =>
+    el("option", { value: name, title: about, selected: name === value, textContent: labelOf("animate", name) }))),
+  ...(value ? [
+    el("label", { class: "pair" }, field("frames", 10000), el("span", { class: "soft", textContent: say("frames") })),
+    el("label", { class: "pair" }, field("fps", 120), el("span", { class: "soft", textContent: say("fps") })),
+    el("button", { type: "button", data: { key: "film" }, textContent: say("showFilm"), onclick: () => showFilm().catch(tellError) }),
+  ] : []));
+}
+
+async function showFilm() {
+  const { url } = await send("POST", "/films", { input: draft.input });
+  openSight(say("showFilm"), el("iframe", { src: url, title: say("showFilm") }));
+}
+
 // Artists or looks: what is chosen, and tiles with a picture of each.
 function pickRow(group) {
   const chosen = namesOf(group);
@@ -172,9 +200,11 @@ function tilesOf(group, chosen) {
     const rank = ({ name }) => chosen.includes(name) ? 2 : examples.has(name) ? 1 : 0;
     const found = (schema.choices[group] ?? []).filter(fits);
     found.sort((a, b) => rank(b) - rank(a));
-    const shown = found.slice(0, MOST), undrawn = shown.some(({ name }) => !examples.has(name));
+    const shown = found.slice(0, MOST), others = shown.filter(({ name }) => !examples.has(name));
     tiles.replaceChildren(...shown.map((one) => tile(group, one, chosen.includes(one.name), examples.get(one.name))));
-    rest.textContent = [found.length > MOST ? say("more", found.length - MOST) : "", undrawn ? say("undrawn") : ""].filter(Boolean).join(" · ");
+    rest.textContent = [
+      found.length > MOST ? say("more", found.length - MOST) : "", others.some(({ manner }) => manner) ? say("inManner") : "",
+      others.some(({ manner }) => !manner) ? say("undrawn") : ""].filter(Boolean).join(" · ");
   };
   fill();
   const word = say(group === "artist" ? "searchArtist" : "searchLook");
@@ -185,12 +215,19 @@ function tilesOf(group, chosen) {
     }), tiles, rest);
 }
 
-function tile(group, { name, about }, on, example) {
-  const label = labelOf(group, name);
-  const face = example ? el("img", { src: addressOf.thumb(example), alt: "", loading: "lazy" })
-    : el("span", { class: "initial", textContent: [...label][0] ?? "" });
+function tile(group, choice, on, example) {
+  const label = labelOf(group, choice.name);
   return el("button", {
-    type: "button", class: "tile", "aria-pressed": String(on), title: about ?? "", data: { key: `tile-${group}-${name}` },
-    onclick: () => toggleName(group, name),
-  }, face, el("span", { textContent: label }));
+    type: "button", class: "tile", "aria-pressed": String(on), title: choice.about ?? "", data: { key: `tile-${group}-${choice.name}` },
+    onclick: () => toggleName(group, choice.name),
+  }, faceOf(choice, label, example), el("span", { textContent: label }));
+}
+
+// One's own picture; else what the models that come with the program make of it (a tiger, cut from
+// docs/manners.webp), or its colours.
+function faceOf({ manner, colours }, label, example) {
+  if (example) return el("img", { src: addressOf.thumb(example), alt: "", loading: "lazy" });
+  if (manner) return el("img", { class: "manner", src: `/page/manner-${manner.replaceAll(" ", "-")}.webp`, alt: "", loading: "lazy" });
+  if (!colours?.length) return el("span", { class: "initial", textContent: [...label][0] ?? "" });
+  return el("span", { class: "colours" }, ...colours.map((colour) => el("i", { style: `background: ${colour}` })));
 }

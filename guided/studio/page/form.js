@@ -1,10 +1,11 @@
 // All settings, as a form made from the schema, and presets.
 
 import { $, el, say } from "/shared/words.js";
-import { check, draft, namesOf, replace, schema, set, toggleName, watch } from "/page/draft.js";
+import { check, draft, isIdle, namesOf, replace, schema, set, settingOf, toggleName, watch } from "/page/draft.js";
 import { icon } from "/page/icons.js";
+import { addressOfImage } from "/page/init.js";
 import { labelOf, textOf } from "/page/labels.js";
-import { get, send } from "/page/server.js";
+import { get, send, upload } from "/page/server.js";
 import { tellError, toast } from "/page/toasts.js";
 
 const dialog = $("form");
@@ -22,7 +23,7 @@ export function openForm(name = "") {
 
 function build() {
   const sections = new Map();
-  fields = [...schema.settings.values()].map(fieldOf);
+  fields = [...schema.variants.values()].flatMap((variants) => variants.map(fieldOf));
   for (const field of fields) {
     const section = field.setting.section;
     if (!sections.has(section)) sections.set(section, []);
@@ -51,14 +52,14 @@ function filter() {
     const words = `${setting.name} ${setting.help} ${setting.section}`.toLowerCase();
     const on = setting.name in draft.input;
     // What has no effect, as the settings of the other sixty CLIPs, is only searched for.
-    const idle = node.classList.contains("idle") && !on && !tokens.length;
-    node.hidden = idle || !tokens.every((token) => words.includes(token)) || (shown.changed && !on);
+    const idle = isIdle(setting) && !on && !tokens.length;
+    node.hidden = idle || settingOf(setting.name) !== setting || !tokens.every((token) => words.includes(token)) || (shown.changed && !on);
   }
   for (const section of dialog.querySelectorAll("section")) section.hidden = !section.querySelector(".field-row:not([hidden])");
 }
 
-function fieldOf(setting) {
-  const id = `set-${setting.name}`;
+function fieldOf(setting, place) {
+  const id = `set-${setting.name}${place ? `-${setting.needs.name}` : ""}`;
   const control = controlOf(setting, id);
   const reset = el("button", {
     type: "button", class: "round", "aria-label": say("remove", setting.name), onclick: () => { set(setting.name, undefined); control.fill(); },
@@ -74,8 +75,8 @@ function fieldOf(setting) {
     node.classList.toggle("set", on);
     node.classList.toggle("wrong", check.error?.setting === setting.name);
     reset.hidden = !on;
-    const idle = setting.needs && !namesOf(setting.needs.group).includes(setting.needs.name);
-    node.classList.toggle("idle", Boolean(idle));
+    const idle = isIdle(setting);
+    node.classList.toggle("idle", idle);
     needs.textContent = idle ? ` · ${say("needs", setting.needs.group, setting.needs.name)}` : "";
     if (!control.node.contains(document.activeElement)) control.fill();
   };
@@ -84,6 +85,7 @@ function fieldOf(setting) {
 }
 
 function controlOf(setting, id) {
+  if (setting.file) return fileControl(setting, id);
   if (setting.several) return severalControl(setting, id);
   if (setting.type === "boolean") return selectControl(setting, id, [[true, say("on")], [false, say("off")]]);
   const choices = setting.choices ?? schema.choices[setting.name]?.map(({ name }) => name);
@@ -101,6 +103,30 @@ function selectControl({ name, default: usual, nullable }, id, options) {
     node.value = at < 0 ? "" : at;
   };
   return { node, fill };
+}
+
+// Pictures, which are uploaded; the initial one may also be written, as perlin.
+function fileControl(setting, id) {
+  const { name, several } = setting;
+  const text = several ? { node: "", fill() {} } : textControl(setting, id);
+  const shown = el("span", { class: "chosen" });
+  const file = el("input", {
+    type: "file", accept: "image/*", hidden: true, onchange: async () => {
+      try {
+        const { value } = await upload(file.files[0]);
+        set(name, several ? [...draft.input[name] ?? [], value] : value);
+      } catch (error) { tellError(error); }
+      file.value = "";
+      fill();
+    },
+  });
+  function fill() {
+    text.fill();
+    const values = [draft.input[name] ?? []].flat().filter((one) => addressOfImage([one]));
+    shown.replaceChildren(...values.map((one) => el("img", { class: "small", src: addressOfImage([one]), alt: "" })));
+  }
+  const choose = el("button", { type: "button", id: several ? id : "", textContent: say("choose"), "aria-label": `${say("choose")}: ${name}`, onclick: () => file.click() });
+  return { node: el("span", { class: "several" }, shown, text.node, choose, file), fill };
 }
 
 // Several choices of a group: those that are chosen, and a list to add from.

@@ -1,7 +1,7 @@
 // Settings and their values in words.
 
 import { pictures } from "/shared/pictures.js";
-import { el, language, say } from "/shared/words.js";
+import { el, language, say, WORDS } from "/shared/words.js";
 import { check, namesOf, schema } from "/page/draft.js";
 
 export function chipText(name, value) {
@@ -17,6 +17,8 @@ export function chipText(name, value) {
   if (name === "from") return say("fromChip", pictures.get(value)?.number ?? value);
   if (["artist", "look"].includes(name)) return weighted(name, value).join(", ");
   if (name === "model") return value;
+  if (name === "animate") return say("filmChip", labelOf("animate", value));
+  if (name === "frames") return say("framesChip", value);
   return `${name} ${textOf(value)}`;
 }
 
@@ -27,7 +29,7 @@ function weighted(group, value) {
 
 export function labelOf(group, name) {
   const choice = schema.choices[group]?.find((one) => one.name === name);
-  return choice?.label?.[language] || name.replaceAll("_", " ");
+  return choice?.label?.[language] || WORDS[language][`${group}_${name}`] || name.replaceAll("_", " ");
 }
 
 export function textOf(value) {
@@ -39,6 +41,12 @@ export function textOf(value) {
     return Object.entries(value).map(([name, one]) => `${name}: ${textOf(one)}`).join(", ");
   }
   return String(value);
+}
+
+// The size of the finished picture, where it is enlarged after it is drawn.
+export function enlargedText() {
+  const { size, final_size: final } = check.answer ?? {};
+  return final && final[0] !== size[0] ? ` → ${say("pixels", ...final)}` : "";
 }
 
 // A setting of a panel: its name and its controls.

@@ -15,6 +15,7 @@ const asked = new Set();  // ids of predictions whose views this page has asked 
 let news = 0;  // events that change the queue
 let paused = false;
 let unfolded = false;  // all waiting ones are listed
+let dragged = null;  // the row of a waiting one that is being dragged; no row is replaced meanwhile
 
 const dismissed = new Set(JSON.parse(memory.get("studio-dismissed") ?? "[]"));
 
@@ -61,7 +62,9 @@ export const queueEvents = {
     for (const item of [...running, ...ordered, ...others]) items.set(item.id, item);
     showQueue();
   },
-  views(told) { if (asked.delete(told.prediction)) openSight(told.url); },
+  views(told) {
+    if (asked.delete(told.prediction)) openSight(say("views"), el("img", { src: told.url, alt: say("views") }));
+  },
 };
 
 function update(id, values) {
@@ -75,6 +78,7 @@ const isWaiting = (item) => item.status === "starting" && item.position !== null
 const waiting = () => [...items.values()].filter(isWaiting);
 
 export function showQueue() {
+  if (dragged) return;
   const drawn = [...items.values()].filter(isDrawn), wait = waiting();
   const stopped = [...items.values()].filter((item) => STOPPED.includes(item.status) && !dismissed.has(item.id));
   $("queue").hidden = !(drawn.length + wait.length + stopped.length);
@@ -151,7 +155,7 @@ function fill({ parts }, item) {
 function toldOf(item) {
   if (item.status === "starting") return say("starting");
   const parts = [];
-  if (item.count > 1) parts.push(say("nth", (item.picture ?? 0) + 1, item.count));
+  if (item.count > 1) parts.push(say(item.input.animate ? "nthFrame" : "nth", (item.picture ?? 0) + 1, item.count));
   if (item.step !== null && item.step !== undefined) parts.push(say("stepOf", item.step, item.steps));
   const left = item.seconds_left === null || item.seconds_left === undefined ? null
     : item.seconds_left - (Date.now() - (item.told ?? Date.now())) / 1000;
@@ -183,8 +187,9 @@ export function spark(points) {
 
 function waitingList(wait) {
   const listed = unfolded ? wait : wait.slice(0, SHOWN);
-  return el("div", {},
-    el("ol", { class: "waiting" }, ...listed.map((item, k) => waitingRow(item, k, wait.length))),
+  const rows = el("ol", { class: "waiting" }, ...listed.map((item, k) => waitingRow(item, k, wait.length)));
+  dragRows(rows);
+  return el("div", {}, rows,
     wait.length > listed.length ? el("button", {
       type: "button", class: "quiet", textContent: say("more", wait.length - listed.length),
       onclick: () => { unfolded = true; showQueue(); },
@@ -193,7 +198,7 @@ function waitingList(wait) {
 
 function waitingRow(item, k, count) {
   return el("li", { data: { id: item.id } },
-    el("span", { class: "place", textContent: k + 1 }),
+    el("span", { class: "place", title: count > 1 ? say("drag") : "" }, el("b", { textContent: k + 1 }), icon("grip")),
     el("span", { class: "text", textContent: titleOf(item) }),
     el("span", { class: "soft", textContent: item.count > 1 ? say("countChip", item.count) : "" }),
     iconButton("sooner", "up", () => reorder(item.id, -1), k === 0),
@@ -205,12 +210,45 @@ function iconButton(word, image, action, disabled = false) {
   return el("button", { type: "button", class: "round", title: say(word), "aria-label": say(word), data: { verb: word }, disabled, onclick: action }, icon(image));
 }
 
+// Rows are dragged by their numbers, with a mouse or a finger.
+function dragRows(rows) {
+  rows.onpointerdown = (event) => {
+    if (!event.target.closest(".place") || event.button) return;
+    event.preventDefault();
+    dragged = event.target.closest("li");
+    dragged.classList.add("dragged");
+    rows.setPointerCapture(event.pointerId);
+  };
+  rows.onpointermove = (event) => {
+    if (!dragged) return;
+    const others = [...rows.children].filter((row) => row !== dragged);
+    const below = others.find((row) => { const box = row.getBoundingClientRect(); return event.clientY < box.top + box.height / 2; });
+    if (dragged.nextElementSibling !== (below ?? null)) rows.insertBefore(dragged, below ?? null);
+  };
+  rows.onpointerup = rows.onpointercancel = (event) => {
+    if (!dragged) return;
+    const order = [...rows.children].map((row) => row.dataset.id);
+    const moved = event.type === "pointerup" && waiting().slice(0, order.length).some((item, k) => item.id !== order[k]);
+    dragged.classList.remove("dragged");
+    dragged = null;
+    if (moved) arrange([...order, ...waiting().map((item) => item.id).filter((id) => !order.includes(id))]);
+    else showQueue();
+  };
+}
+
 function reorder(id, by) {
   const order = waiting().map((item) => item.id);
   const at = order.indexOf(id);
   order.splice(at, 1);
   order.splice(at + by, 0, id);
-  send("POST", "/queue", { order }).then((queue) => queueEvents.queue({ paused: queue.paused, order })).catch(tellError);
+  arrange(order);
+}
+
+function arrange(order) {
+  queueEvents.queue({ paused, order });  // at once, and as the server has it when it answers
+  send("POST", "/queue", { order }).then((queue) => {
+    queueEvents.queue({ paused: queue.paused, order: queue.items.map((item) => item.id) });
+  }).catch((error) => { tellError(error); readQueue().catch(() => {}); });
 }
 
 function cancel(id) { send("POST", `/predictions/${id}/cancel`).then(queueEvents.state).catch(tellError); }
@@ -227,10 +265,10 @@ function stoppedRow(item) {
     }));
 }
 
-function openSight(url) {
+export function openSight(title, content) {
   const dialog = $("sight");
-  dialog.setAttribute("aria-label", say("views"));
-  dialog.replaceChildren(el("h2", { textContent: say("views") }), el("img", { src: url, alt: say("views") }),
+  dialog.setAttribute("aria-label", title);
+  dialog.replaceChildren(el("h2", { textContent: title }), content,
     el("p", { class: "ends" }, el("button", { type: "button", textContent: say("close"), onclick: () => dialog.close() })));
   if (!dialog.open) dialog.showModal();
 }
