@@ -1,4 +1,5 @@
-"""Measures the studio's page in Chromium: python -m benchmarks.studio_page wall [5000] [5] | cost [5] [60]
+"""Measures the studio's page in Chromium:
+python -m benchmarks.studio_page wall [5000] [5] | cost [5] [60]
 
     wall  a folder of that many pictures: from the address to the first picture painted, and to
           every picture in the window; the first time after a start of the server, which reads the
@@ -14,7 +15,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -98,7 +98,7 @@ class Lexicon:
     folded: dict[str, str] = field(default_factory=dict)  # without accents and hyphens -> name
 
     def manner(self, words: str) -> str:
-        """Return the label of the manner of drawing that English words name; "" if there is none."""
+        """Return the label of the manner of drawing that English words name; "" if none is."""
         read = self.read(f"a cat, {words.strip()}").text
         labels = (one.label for one in self.entries.values() if one.family == MANNER)
         return next((label for label in labels if label in read), "")

@@ -99,12 +99,12 @@ class Library:
             self.items = {item.id: item for _, items in found.values() for item in items}
             self.items |= {item.id: item for item in self.trashed()}
             for name, item in self.items.items():
-                if (known := before.get(name)) and known.time == item.time:
-                    item.size = known.size
+                if (earlier := before.get(name)) and earlier.time == item.time:
+                    item.size = earlier.size
             self.looked = time.monotonic()
 
     def measure(self) -> None:
-        """Read the runs and the sizes of all pictures, which takes a while where there are many."""
+        """Read the runs and the sizes of all pictures, which takes a while for thousands."""
         self.refresh()
         for item in self.search():
             self.size(item)
@@ -201,7 +201,9 @@ class Library:
         """Return width and height of a picture; (0, 0) if it cannot be read."""
         if item.size is None:
             try:
-                item.size = size_of(self.path(item) if item.trashed else self.folder(item) / item.file)
+                item.size = size_of(
+                    self.path(item) if item.trashed else self.folder(item) / item.file
+                )
             except (KeyError, OSError, ValueError, SyntaxError):
                 item.size = (0, 0)
         return item.size

@@ -60,6 +60,7 @@ class Studio:
         )
         self.live: dict[str, dict[str, Any]] = {}  # of predictions being drawn
         self.statuses: dict[str, tuple[Any, ...]] = {}  # as they were last told
+        self.posted: dict[str, tuple[str, int]] = {}  # status and pictures, as last posted
         self.order: tuple[Any, ...] = ()
         self.manifests: dict[str, tuple[object, Manifest]] = {}
         self.checker: Checks | None = None
@@ -180,8 +181,19 @@ class Studio:
         return entry.state, self.status(entry), self.manifest_stamp(entry)
 
     def call_webhook(self, entry: Entry, shown: Mapping[str, Any], ended: bool) -> None:
-        if entry.webhook is not None:
-            kind = "completed" if ended else "start" if shown["status"] == PROCESSING else "output"
+        """Post a prediction when it begins, has another picture, or has ended, once for each."""
+        if entry.webhook is None:
+            return
+        before = self.posted.get(entry.id, (STARTING, 0))
+        status, made = self.posted[entry.id] = shown["status"], len(shown["pictures"])
+        kind = None
+        if ended:
+            kind = "completed"
+        elif entry.state == OPEN and made > before[1]:
+            kind = "output"
+        elif status == PROCESSING != before[0]:
+            kind = "start"
+        if kind:
             self.webhooks.call(entry.webhook, entry.webhook_events, kind, shown)
 
     # ---- predictions

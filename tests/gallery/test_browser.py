@@ -11,6 +11,10 @@ from guided.outputs.sheet import GAP
 from tests.gallery.batches import entry, manifest, paint, save, save_metrics, save_steps, sweep
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+from selenium.common.exceptions import (  # noqa: E402
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
@@ -34,7 +38,8 @@ class Page:
         return self
 
     def wait(self, happens):
-        return WebDriverWait(self.browser, 30, poll_frequency=0.05).until(lambda _: happens())
+        passing = (NoSuchElementException, StaleElementReferenceException)  # while it is replaced
+        return WebDriverWait(self.browser, 60, 0.05, passing).until(lambda _: happens())
 
     def one(self, selector):
         return self.browser.find_element(By.CSS_SELECTOR, selector)
@@ -195,8 +200,8 @@ def test_the_command_is_copied(page, folder):
     page.wait(lambda: page.one("dialog .copy").text == "Copied")
     page.one("details summary").click()
     page.one("details input").send_keys(Keys.CONTROL, "v")
-    pasted = page.one("details input").get_attribute("value")
-    assert pasted == page.one("dialog code").text
+    command = page.one("dialog code").text
+    page.wait(lambda: page.script("document.querySelector('details input').value") == command)
 
 
 def test_the_steps_can_be_scrubbed_and_the_curves_follow(page, folder):
@@ -321,6 +326,7 @@ def test_what_comes_from_outside_is_text_and_never_runs(page, tmp_path):
             if card < 2:
                 page.wait(lambda: page.all("dialog .settings"))
             page.press(Keys.ESCAPE)
+            page.wait(lambda: not page.all("dialog[open]"))
         if place == folder:
             page.one("[data-view=grid]").click()
         assert EVIL.replace("\u2028", "") in page.script(
@@ -377,6 +383,7 @@ def test_a_folder_from_somebody_else_brings_no_program(page, tmp_path):
         page.script("document.querySelector(`[data-id='${arguments[0]}']`).click()", name)
         page.wait(lambda: page.all("dialog .settings"))
         page.press(Keys.ESCAPE)
+        page.wait(lambda: not page.all("dialog[open]"))
     assert page.script("window.ran") is None
     page.script("document.querySelector(`[data-id='${arguments[0]}']`).click()", name)
     page.wait(lambda: page.all("dialog .settings"))

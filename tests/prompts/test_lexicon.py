@@ -157,3 +157,16 @@ def test_the_first_of_several_manners_is_read_by_the_name_that_the_clips_know():
     assert book.read("猫，油画").text == "猫，油画"
     assert book.read("a cat, oils").known == "cat"
     assert not book.entries["ink wash"].is_object
+
+
+@pytest.mark.parametrize(
+    ("text", "manner"),
+    [
+        ("watercolour painting, transparent washes", "watercolour"),
+        ("by Katsushika Hokusai, bold contours", "woodblock print"),
+        ("oils on canvas", "oil painting"),
+        ("calm, gentle light", ""),
+    ],
+)
+def test_the_manner_that_words_name(words, text, manner):
+    assert words.manner(text) == manner

@@ -23,7 +23,12 @@ import guided
 
 PACKAGE = Path(guided.__file__).parent
 FOLDERS = {"page": PACKAGE / "studio" / "page", "shared": PACKAGE / "gallery" / "page"}
-TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
+TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".html": "text/html",
+    ".webp": "image/webp",
+}
 POLICY = "default-src 'self'; img-src 'self' blob: data:"
 STEPS = 5
 
@@ -57,7 +62,7 @@ SCHEMA = {
     "settings": [
         setting("prompt"),
         setting("negative"),
-        setting("image_prompt", "list", file=True),
+        setting("image_prompt", "text", file=True, several=True),
         setting("seed", "integer", minimum=0),
         setting("count", "integer", default=1, minimum=1, maximum=10000),
         setting("size", "any", allowed="[width, height], as in size=[768,512], or size=512"),
@@ -81,6 +86,16 @@ SCHEMA = {
             allowed="a number from 0 to 1",
             needs={"group": "sampler", "name": "ddim"},
         ),
+        setting(
+            "sampler.eta",
+            "number",
+            section="sampler",
+            default=0.5,
+            needs={"group": "sampler", "name": "dpmpp_2m"},
+        ),
+        setting("animate", "choice", section="animate"),
+        setting("frames", "integer", minimum=1),
+        setting("fps", "number", minimum=1),
         setting("guide.clip.scale", "number", section="guide", default=2000, schedule=True),
         setting("output.still.enlarge", "integer", section="output", default=1),
     ],
@@ -90,8 +105,13 @@ SCHEMA = {
             choice("hokusai", "Katsushika Hokusai", "葛饰北斋"),
             choice("turner", "J. M. W. Turner", "透纳"),
         ],
-        "look": [choice("fine"), choice("draft")],
-        "sampler": [choice("ddim"), choice("plms")],
+        "look": [
+            choice("fine"),
+            choice("woodcut") | {"manner": "woodblock print"},
+            choice("bronze") | {"colours": ["#1f1a12", "#6b4f2a", "#5f8f7a"]},
+        ],
+        "sampler": [choice("ddim"), choice("dpmpp_2m"), choice("plms")],
+        "animate": [choice("2d"), choice("slow_zoom")],
     },
 }
 
@@ -116,6 +136,7 @@ class Studio:
         self.order: list[str] = []  # of those in the queue
         self.paused = False
         self.uploads: dict[str, bytes] = {}
+        self.film = ""  # the page of the last one that was shown
         self.presets: dict[str, Any] = {}
         self.streams: list[queue.Queue[str]] = []
         self.connections: list[socket.socket] = []
@@ -258,6 +279,9 @@ class Studio:
     def change(self, path: str, body: Any) -> tuple[int, Any]:
         if path == "/preflight":
             return self.preflight(body["input"])
+        if path == "/films":
+            self.film = f"<!doctype html><body>the film of {body['input']['prompt']}"
+            return 201, {"id": "f", "url": "/films/f"}
         if match := re.fullmatch(r"/predictions/([\w-]+)", path):
             return 202, self.enqueue(match[1], body["input"])
         if match := re.fullmatch(r"/predictions/([\w-]+)/(cancel|resume|views)", path):
@@ -290,7 +314,9 @@ class Studio:
             "words": words,
             "command": " ".join(["python run.py", *words]),
             "pictures": given.get("count", 1),
+            "film": {"frames": given.get("frames", 48), "fps": 12} if "animate" in given else None,
             "size": size,
+            "final_size": size,
             "steps": given.get("steps", 250),
             "model": given.get("model", "embedded"),
             "clips": [],
@@ -396,6 +422,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.events()
         if address.path == "/" or address.path.split("/")[1] in FOLDERS:
             return self.page(address.path)
+        if address.path == "/films/f":
+            return self.answer(200, self.studio.film.encode(), "text/html")
         with self.studio.lock:
             data = self.studio.get(address.path, parse_qs(address.query))
             found = None if data is not None else self.studio.file(address.path)

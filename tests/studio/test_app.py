@@ -104,6 +104,30 @@ def test_a_preflight_queues_nothing(client):
     assert client.get("/queue").json()["items"] == []
 
 
+def test_the_size_of_the_finished_picture_is_told(client):
+    asked = {"prompt": "a heart", "size": [32, 48]}
+    found = client.post("/preflight", json={"input": asked}).json()
+    assert found["size"] == [32, 48] and found["final_size"] == [512, 768]
+    asked |= {"output.still.enlarge": 1}
+    assert client.post("/preflight", json={"input": asked}).json()["final_size"] == [32, 48]
+
+
+def test_a_film_is_shown_apart_from_the_page(client):
+    film = {"prompt": "a rose", "animate": "orbit", "frames": 4}
+    found = client.post("/preflight", json={"input": film}).json()
+    assert found["pictures"] == 1 and found["film"] == {"frames": 4, "fps": 12}
+    made = client.post("/films", json={"input": film})
+    assert made.status_code == 201
+    page = client.get(made.json()["url"])
+    assert "4 frames" in page.text
+    # It has no origin: its script reads neither the token nor anything else of the studio.
+    assert "sandbox allow-scripts;" in page.headers["content-security-policy"]
+    assert "allow-same-origin" not in page.headers["content-security-policy"]
+    assert client.get("/films/another").status_code == 404
+    still = client.post("/films", json={"input": {"prompt": "a rose"}})
+    assert still.status_code == 422 and "animate" in still.json()["detail"]
+
+
 def test_a_picture_is_drawn_again_by_its_id(client, tmp_path):
     make_run(tmp_path)
     name = picture_id(RUN, 0)

@@ -5,6 +5,7 @@ import pytest
 from guided.config.kinds import path_of
 from guided.config.schema import COMMAND, MACHINE, settings
 from guided.studio import form
+from guided.studio.app import PAGE
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_limits_are_those_that_the_classes_check(items):
         cls, field = getattr(import_module(module), name), one.name.split(".")[-1]
         for limit, beyond in ((one.minimum, -1), (one.maximum, 1)):
             if limit is not None and one.type != "list":
-                beside = {"format": "webp"} if field == "quality" else {}
+                beside = {"quality": {"format": "webp"}, "near": {"far": 1e6}}.get(field, {})
                 cls(**{field: limit, **beside})
                 with pytest.raises(ValueError):
                     cls(**{field: limit + beyond, **beside})
@@ -101,3 +102,27 @@ def test_defaults_are_what_is_drawn_without_being_typed(client):
         for given in ({}, typed)
     )
     assert {**bare, "words": 0, "command": 0} == {**full, "words": 0, "command": 0}
+
+
+def test_films_are_in_the_form_but_for_what_names_files(items):
+    assert "video" not in items["animate"][0].choices and "orbit" in items["animate"][0].choices
+    of_films = {name.split(".")[1] for name in items if name.startswith("animate.")}
+    assert {"zoom", "strength", "prompts", "loop"} <= of_films
+    assert not {"video", "depth", "before", "frame", "colors", "preview"} & of_films
+
+
+def test_a_setting_is_there_for_each_choice_that_has_it(items):
+    samplers = {one.needs for one in items["sampler.eta"]}
+    assert {("sampler", "ddim"), ("sampler", "dpmpp_2m")} <= samplers
+
+
+def test_artists_and_looks_have_a_picture_of_their_manner_or_their_colours():
+    """As the tables of docs/styles.md say."""
+    found = form.as_dict()["choices"]
+    manners = {one["name"]: one["manner"] for one in [*found["artist"], *found["look"]]}
+    assert manners["hokusai"] == "woodblock print" and manners["van_gogh"] == "oil painting"
+    assert manners["calm"] == ""
+    for manner in filter(None, manners.values()):
+        assert (PAGE / f"manner-{manner.replace(' ', '-')}.webp").is_file()
+    (bronze,) = (one for one in found["look"] if one["name"] == "bronze")
+    assert bronze["manner"] == "" and bronze["colours"][0] == "#1f1a12"

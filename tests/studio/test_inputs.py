@@ -217,3 +217,33 @@ def test_texts_and_mappings_in_the_place_of_numbers_reach_no_interpreter(item, v
         assert "\n" not in str(error)
     else:
         assert "${" not in found[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("animate.zoom", "1.02 + 0.02*sin(2*pi*t/60)"),
+        ("animate.angle", "0: (0), 30s: (15), max_f-1: (0)"),
+        ("animate.angle", {"hold": "0: (0), 3: (15)"}),
+        ("animate.prompts", {"0": "a rose. Red/white", "40": "a sunflower"}),
+    ],
+)
+def test_films_have_expressions_key_frames_and_prompts(name, value):
+    read = inputs.read({"prompt": "a rose", "animate": "2d", name: value}, find)
+    assert [word.name for word in read.words] == ["prompt", "animate", name]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"animate.zoom": "${oc.env:HOME}"},
+        {"animate.zoom": {"hold": "~/a"}},
+        {"animate.depth": "/etc"},
+        {"animate.video": "a.mp4"},
+        {"animate": "video"},
+        {"animate.before": "a.png"},
+    ],
+)
+def test_films_name_no_file_and_no_reference(given):
+    with pytest.raises(BadInput):
+        inputs.read({"prompt": "a rose", **given}, find)

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from guided.errors import BadInput
 from guided.studio.files_by_id import picture_id
@@ -245,3 +246,22 @@ def test_size_of_a_file_is_that_of_the_picture():
 def test_the_studios_own_folders_are_no_runs(library, tmp_path):
     make_run(tmp_path / ".studio" / "trash", "x")
     assert len(Library(tmp_path).search()) == 4
+
+
+def test_sizes_are_read_once_and_again_where_a_file_has_changed(tmp_path, monkeypatch):
+    folder = make_run(tmp_path)
+    found = Library(tmp_path)
+    found.measure()
+    (item,) = found.search()
+    with Image.open(folder / "image_0000.png") as image:
+        size = image.size
+    monkeypatch.setattr("guided.studio.library.size_of", None)  # it is not called
+    (folder / "others").mkdir()
+    found.refresh(now=True)
+    assert found.search()[0] is not item and found.size(found.search()[0]) == size
+    monkeypatch.undo()
+    Image.new("RGB", (8, 6)).save(folder / "image_0000.png")
+    os.utime(folder / "image_0000.png", (2e9, 2e9))
+    (folder / "others").rmdir()
+    found.refresh(now=True)
+    assert found.size(found.search()[0]) == (8, 6)

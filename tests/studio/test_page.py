@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ class Program:
             [sys.executable, str(ROOT / "run.py"), *words],
             cwd=self.folder,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
@@ -45,7 +47,8 @@ class Program:
         assert self.address in self.process.stdout.readline()
 
     def kill(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     end = kill
@@ -64,20 +67,23 @@ def test_a_picture_is_drawn_although_the_server_is_killed(chromium, program):
     page.click("#adjust")
     page.type("[data-key=steps]", "12")
     page.click("[data-key=seed-locked]")
-    seed = page.one("[data-key=seed]").get_attribute("value")
+    page.wait(lambda: page.value("[data-key=seed]"))
+    seed = page.value("[data-key=seed]")
     page.click("#draw")
     page.told("#queue .told", "step ")
     page.wait(lambda: page.script("document.querySelector('.preview img').naturalWidth"))
     program.kill()
-    page.wait(lambda: page.one("#offline").is_displayed())
+    page.wait(lambda: page.shows("#offline"))
     program.start()
-    page.wait(lambda: not page.one("#offline").is_displayed())
+    page.wait(lambda: not page.shows("#offline"))
     page.wait(page.wall)
     (id,) = page.wall()
     page.open_picture(id)
-    told = page.text("#lightbox")
-    assert "a red heart" in told
-    assert seed in told
+    for text in ("a red heart", seed):
+        page.told("#lightbox", text)
     assert page.loaded(".stage img") == 512
-    assert page.all("#lightbox .scrub")
+    page.wait(lambda: page.all("#lightbox .scrub"))
+    program.process.send_signal(signal.SIGINT)  # with an open page, whose stream ends then
+    assert program.process.wait(60) == 0
+    assert program.process.stderr.read() == ""
     assert len(list(program.folder.glob("outputs/*/*/image_*.png"))) == 1

@@ -54,7 +54,10 @@ def test_folders_inside_are_plain_whether_they_are_there_or_not(tmp_path):
     ("text", "told"),
     [
         ("init=/home/me/runs/a.png is no picture", "init=upload:a is no picture"),
-        ("regions has {'mask': '/home/me/ru...: a box", "regions has {'mask': 'upload:a...: a box"),
+        (
+            "regions has {'mask': '/home/me/ru...: a box",
+            "regions has {'mask': 'upload:a...: a box",
+        ),
         ("/home/me/runs is full, /home/you is not", "runs is full, /home/you is not"),
         ("1/2 of /... and /h", "1/2 of /... and /h"),
     ],

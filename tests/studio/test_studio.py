@@ -6,6 +6,7 @@ import json
 import pytest
 
 from guided.config.overrides import parse_all
+from guided.runs.manifest import Manifest
 from guided.studio.entries import OPEN, SUCCEEDED, Entry
 from guided.studio.files_by_id import picture_id
 from guided.studio.studio import Studio
@@ -67,6 +68,21 @@ def test_outputs_are_the_pictures_that_are_done(began, tmp_path):
     shown = began.prediction(began.queue.read("a"))
     assert shown["pictures"] == [picture_id(RUN, k) for k in range(3)] and shown["done"] == 3
     assert shown["metrics"] == {"predict_time": 4.5}
+
+
+def test_the_frames_of_a_film_are_one_picture(began, tmp_path):
+    manifest = Manifest.read(tmp_path / RUN)
+    for k, one in enumerate(manifest.pictures):
+        one.frame, one.group = k, 0
+    manifest.write(tmp_path / RUN)
+    (tmp_path / RUN / "video_0000.mp4").touch()
+    name = picture_id(RUN, 0)
+    shown = began.prediction(began.queue.read("a"))
+    assert shown["film"] and shown["pictures"] == [name] and shown["done"] == 3
+    assert shown["output"] == [f"/pictures/{name}/file", f"/pictures/{name}/films/mp4"]
+    began.tell_picture("a", 2)
+    assert [data["id"] for kind, data in told(began) if kind == "picture"] == [name]
+    assert began.library.find(name).film == "video_0000.mp4"
 
 
 def test_another_server_has_the_same_state(began, tmp_path):
@@ -157,3 +173,22 @@ def test_waiting_for_a_prediction_ends_with_it_the_time_the_client_or_the_server
             await studio.ended("b")
 
     asyncio.run(wait())
+
+
+def test_a_webhook_is_told_once_of_each_change(studio, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(studio.webhooks, "call", lambda *about: told.append(about[2]))
+    studio.queue.add(Entry("a", {"prompt": "x"}, webhook="http://x/", webhook_events=None))
+    for _ in range(2):
+        studio.tell_changes("a")
+    assert told == []  # it waits
+    studio.take({"event": "progress", "prediction": "a", "picture": 0, "step": 1})
+    studio.tell_changes("a")
+    make_run(tmp_path)
+    studio.queue.change("a", lambda entry: setattr(entry, "folder", RUN))
+    for _ in range(2):
+        studio.take({"event": "picture", "prediction": "a", "number": 0})
+    studio.queue.change("a", lambda entry: entry.end(SUCCEEDED))
+    for _ in range(2):
+        studio.take({"event": "state", "prediction": "a"})
+    assert told == ["start", "output", "completed"]

@@ -269,6 +269,7 @@ export function openSight(title, content) {
   const dialog = $("sight");
   dialog.setAttribute("aria-label", title);
   dialog.replaceChildren(el("h2", { textContent: title }), content,
-    el("p", { class: "ends" }, el("button", { type: "button", textContent: say("close"), onclick: () => dialog.close() })));
+    // It has the focus, so that Esc closes what a frame shows, too.
+    el("p", { class: "ends" }, el("button", { type: "button", autofocus: true, textContent: say("close"), onclick: () => dialog.close() })));
   if (!dialog.open) dialog.showModal();
 }
