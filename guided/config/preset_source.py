@@ -104,6 +104,11 @@ def check_is_preset(
     if not isinstance(settings, dict):
         raise BadInput(f"{path} is a list; a preset has names of settings and their values")
     listed = settings.get("defaults") or []
+    if not isinstance(listed, list):
+        raise BadInput(
+            f"{path}: defaults={shown(listed)} must be a list, as in defaults: [{{override "
+            "/sampler: ddim}, _self_]"
+        )
     chosen = [key for item in listed if isinstance(item, dict) for key in item]
     packages = [str(key).rpartition("@")[2] for key in chosen if "@" in str(key)]
     names = [name, header.get("package") or "", *settings, *chosen, *packages]
