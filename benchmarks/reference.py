@@ -25,13 +25,13 @@ from guided_diffusion.gaussian_diffusion import (
 from guided_diffusion.respace import SpacedDiffusion, space_timesteps
 from torch import Tensor
 
-from guided.compat.open_clip import import_open_clip
+from guided.compat.open_clip import import_late
 from guided.rng import RandomStreams
 
 if TYPE_CHECKING:
     from open_clip.model import CLIP
 
-import_open_clip()  # knows how to import torchvision where its operators are missing
+import_late()  # knows how to import torchvision where its operators are missing
 from torchvision import transforms as T  # noqa: E402
 from torchvision.transforms import functional as TF  # noqa: E402
 

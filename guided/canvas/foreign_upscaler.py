@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from guided.compat.open_clip import import_open_clip
+from guided.compat.open_clip import import_late
 from guided.errors import BadInput, shown
 from guided.models.weights import read
 
@@ -38,7 +38,7 @@ class ForeignUpscaler(nn.Module):
 def load(path: Path) -> tuple[nn.Module, int]:
     """Return the network of a file of weights, whose architecture spandrel recognises, and its
     factor. Raise BadInput for one that enlarges no RGB picture."""
-    import_open_clip()  # which declares operators that torchvision may miss
+    import_late()  # declares operators that torchvision may miss
     import spandrel
 
     tensors = read(path)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from guided.clip.folder import word_pieces
-from guided.compat.open_clip import import_open_clip
+from guided.compat.open_clip import import_late
 from guided.errors import BadInput
 from guided.models import clip_config, hub
 from guided.models.weights import read
@@ -82,7 +82,7 @@ def load(folder: Path) -> tuple[ChineseClip, Tokenizer]:
 
     Only checked values of its configuration are passed on (guided.models.clip_config), because
     transformers also follows keys to code, to other folders and to the network."""
-    import_open_clip()  # which declares the operators of torchvision that transformers imports
+    import_late()  # declares operators of torchvision, which transformers imports
     from transformers import ChineseCLIPConfig, ChineseCLIPModel
     from transformers.utils import logging
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from guided.clip import regnet
 from guided.compat.open_clip import import_open_clip, wrapped_tokenizer
 from guided.errors import BadInput
 from guided.models import clip_config
@@ -71,7 +72,14 @@ def build(settings: dict[str, Any]) -> Any:
     if custom and "multimodal_cfg" in values:
         return open_clip.CoCa(**values)
     values.pop("multimodal_cfg", None)
-    return (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**values)
+    vision = values["vision_cfg"]
+    own = regnet.is_regnet(vision)
+    if own:
+        values["vision_cfg"] = {"layers": 1, "width": 64, "patch_size": vision["image_size"]}
+    model = (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**values)
+    if own:
+        model.visual = regnet.RegNetTower(vision["image_size"], values["embed_dim"])
+    return model
 
 
 def tokenizer_of(folder: Path, text: dict[str, Any]) -> Any:

@@ -206,7 +206,7 @@ def from_folder(card: ClipCard, folder: Path) -> tuple[Any, Any]:
 
 def from_file(card: ClipCard) -> Any:
     """Return an open_clip model with the weights of a tag, or of a file of the user's."""
-    open_clip = import_open_clip(text_towers=bool(card.texts()))
+    open_clip = import_open_clip()
     known = training(card)
     weights = card.place() if card.path else card.cached()
     assert weights is not None  # else it would be missing

@@ -1,29 +1,56 @@
-"""Importing open_clip past three obstacles in the modules that it imports."""
+"""Importing open_clip, torchvision and timm past obstacles in the modules that these import."""
 
 from __future__ import annotations
 
+import gzip
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module, reload
+from functools import cache
+from importlib import import_module
+from io import BytesIO
 from types import ModuleType
 from typing import Any
 
 import torch
 
+from guided.compat.deferred import deferred
 
-def import_open_clip(text_towers: bool = False) -> ModuleType:
-    """Return open_clip, imported without torch's compiler, without torchvision's missing operators
-    and, unless `text_towers`, without transformers, which some architectures' text towers need."""
+# Libraries that open_clip imports for some of its architectures, for preparing pictures, for
+# cleaning texts and for the network.
+LATE = ("ftfy", "huggingface_hub", "timm", "torchvision", "transformers")
+
+
+@cache
+def import_open_clip() -> ModuleType:
+    """Return a copy of open_clip of the program's own, whose functions import LATE once they use
+    something of them. Other importers of open_clip get one that imported them."""
+    if (imported := sys.modules.get("open_clip")) is not None:
+        return imported
     try:
-        with without_dynamo(), without_transformers():
-            module = import_past_missing_operators("open_clip")
-    except (ImportError, AttributeError):  # a release that needs more of them
-        module = import_past_missing_operators("open_clip")
-    if text_towers and module.hf_model.transformers is None:
-        reload(module.hf_model)  # in place, so that it is what the classes' functions refer to
-    return module
+        with deferred(LATE, import_late), without_vocabulary():
+            return import_module("open_clip")
+    except (ImportError, AttributeError, TypeError):  # a release that needs more of them
+        import_late()
+        return import_module("open_clip")
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "open_clip"]:
+            del sys.modules[name]
+
+
+def import_late(name: str = "torchvision") -> ModuleType:
+    """Return torchvision or a library that may import it, imported without torch's compiler and
+    past torchvision's missing operators."""
+    if name in ("ftfy", "huggingface_hub"):
+        return import_module(name)
+    try:
+        with without_dynamo():
+            import_past_missing_operators("torchvision")
+            return import_module(name)
+    except (ImportError, AttributeError):  # a release that needs more of it
+        import_past_missing_operators("torchvision")
+        return import_module(name)
 
 
 def import_past_missing_operators(name: str) -> ModuleType:
@@ -67,18 +94,19 @@ def without_dynamo() -> Iterator[None]:
 
 
 @contextmanager
-def without_transformers() -> Iterator[None]:
-    """Let imports of transformers fail, as where it is not installed; they take half the time of
-    open_clip's."""
-    if "transformers" in sys.modules:
-        yield
-        return
-    hidden: Any = None
-    sys.modules["transformers"] = hidden
+def without_vocabulary() -> Iterator[None]:
+    """Let open_clip.tokenizer read no words for the tokenizer that it makes when it is imported
+    and that is not used here; they take a tenth of a second."""
+    empty: Any = ModuleType("gzip")
+    empty.open = lambda path: BytesIO()
+    sys.modules["gzip"] = empty
     try:
         yield
     finally:
-        del sys.modules["transformers"]
+        sys.modules["gzip"] = gzip
+        tokenizer: Any = sys.modules.get("open_clip.tokenizer")
+        if tokenizer is not None:
+            tokenizer.gzip = gzip
 
 
 def wrapped_tokenizer(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from guided.compat.omegaconf import quick_yaml
 from guided.config.schema import build, build_all
 from guided.models.cards import (
     ClipCard,
@@ -18,10 +20,16 @@ from guided.paths import conf_folder
 GROUPS = ("model", "secondary", "clip")
 
 
+def loaded(path: Path) -> DictConfig | ListConfig:
+    """Return the settings of a file of the program's own."""
+    with quick_yaml():
+        return OmegaConf.load(path)
+
+
 def weights(group: str) -> Iterator[tuple[str, WeightsCard]]:
     """Yield names and cards of a group: model or secondary."""
     for path in sorted((conf_folder() / group).glob("*.yaml")):
-        if config := OmegaConf.load(path):  # secondary=none is empty
+        if config := loaded(path):  # secondary=none is empty
             yield path.stem, build(config, f"{group}={path.stem}")
 
 
@@ -35,7 +43,7 @@ def models() -> Iterator[tuple[str, ModelCard]]:
 def clips() -> Iterator[tuple[str, list[ClipCard]]]:
     """Yield names and cards of the CLIPs; a name may choose several."""
     for path in sorted((conf_folder() / "clip").glob("*.yaml")):
-        yield path.stem, list(build_all(OmegaConf.load(path), "clip").values())
+        yield path.stem, list(build_all(loaded(path), "clip").values())
 
 
 def cards(groups: Sequence[str] = GROUPS) -> Iterator[tuple[str, str, WeightsCard | ClipCard]]:

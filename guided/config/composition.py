@@ -25,6 +25,7 @@ from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from guided.compat.omegaconf import quick_yaml
 from guided.config import catalog, choices, other_names, preset_source, presets, schema
 from guided.config.flags import FOLDERS
 from guided.config.overrides import (
@@ -58,7 +59,7 @@ def compose(words: Sequence[Override | str], flags: Sequence[str] = ()) -> DictC
     overrides = parse_all(words)
     words = checked(overrides, flags)
     root = str(conf_folder())
-    with outside_of_hydra(), initialize_config_dir(root, version_base="1.3"):
+    with quick_yaml(), outside_of_hydra(), initialize_config_dir(root, version_base="1.3"):
         try:
             return hydra_compose("config", overrides=[*words, *searched(flags)])
         except BadInput:

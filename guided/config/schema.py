@@ -5,6 +5,7 @@ import dataclasses
 import logging
 import re
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -387,7 +388,7 @@ def build(node: DictConfig | ListConfig, where: str) -> Any:
     cls = dataclass_of(settings.pop("_target_", None), where)
     check_keys(cls, settings, where)
     try:
-        return OmegaConf.to_object(filled(OmegaConf.structured(cls), settings, where))
+        return OmegaConf.to_object(filled(deepcopy(defaults_of(cls)), settings, where))
     except OmegaConfBaseException as error:
         raise BadInput(explain(error, where)) from error
     except BadInput:
@@ -397,6 +398,12 @@ def build(node: DictConfig | ListConfig, where: str) -> Any:
     except (TypeError, ArithmeticError, AttributeError) as error:
         # A setting of type Any that its class reads without looking at what it is.
         raise BadInput(f"{where} has a value of a wrong type or size: {error}") from error
+
+
+@cache
+def defaults_of(cls: type) -> DictConfig:
+    """Return the node of a dataclass with its defaults, which OmegaConf makes slowly."""
+    return OmegaConf.structured(cls)
 
 
 def source(node: DictConfig, message: str) -> str:
@@ -448,14 +455,16 @@ def filled(node: DictConfig, settings: dict[str, Any], where: str) -> DictConfig
     mapping take the place of a list, and both are ways to write a schedule."""
     for key, value in settings.items():
         now = None if OmegaConf.is_missing(node, key) else node[key]
-        nested = isinstance(now, DictConfig) and isinstance(value, dict)
         place: Any = node._get_node(key)
         value = whole(place, value, f"{where}.{key}")
         listed = isinstance(place, ListConfig) and place._metadata.ref_type is not Any
         if listed and isinstance(value, str | int | float):
             raise BadInput(no_list(f"{where}.{key}", value))
         value = interpolation.escaped(value)  # it was looked up already, and is not a second time
-        node[key] = OmegaConf.merge(now, value) if nested else value
+        if isinstance(now, DictConfig) and isinstance(value, dict):
+            now.merge_with(value)
+        else:
+            node[key] = value
     return node
 
 

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from guided import devices
-from guided.compat.open_clip import import_open_clip
+from guided.compat.open_clip import import_late
 from guided.cutouts.places import Places
 from guided.cutouts.resize_right import inner_taps, resize
 from guided.cutouts.squares import Square, resize_squares
@@ -44,7 +44,7 @@ class DiscoCutoutSampler:
     """A sampler of Disco's cutouts, differentiable with respect to the image."""
 
     def __init__(self, settings: DiscoSettings, places: Places | None = None) -> None:
-        import_open_clip()  # which declares operators that torchvision may miss
+        import_late()  # declares operators that torchvision may miss
         from torchvision.transforms import functional
 
         self.settings, self.places = settings, places

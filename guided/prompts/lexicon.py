@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -37,8 +37,21 @@ UNREAD = re.compile(
     r"[^\u0000-\u036f\u1e00-\u218f\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 HEAD_FINAL = re.compile(r"[的\u3040-\u30ff\uac00-\ud7af]")  # a thing's attributes stand before it
-LETTERS = str.maketrans({"ß": "ss", "œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "ı": "i", "đ": "d"})
 SHORT = 3  # letters up to which an unknown word of another language is taken for a plain one
+
+
+class Folding(dict[int, str | None]):
+    """What letters become in names without accents, hyphens, apostrophes and blanks: a table for
+    str.translate, filled as letters are met."""
+
+    def __missing__(self, code: int) -> str | None:
+        letter = chr(code)
+        self[code] = None if unicodedata.combining(letter) or letter in "-' " else letter
+        return self[code]
+
+
+LETTERS = {"ß": "ss", "œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "ı": "i", "đ": "d"}
+FOLDING = Folding((ord(letter), plain) for letter, plain in LETTERS.items())
 
 
 def normal(name: str) -> str:
@@ -95,7 +108,12 @@ class Lexicon:
     own: dict[str, str] = field(default_factory=dict)
     others: dict[str, str] = field(default_factory=dict)
     names: dict[str, tuple[str, str]] = field(default_factory=dict)  # label -> English, Chinese
-    folded: dict[str, str] = field(default_factory=dict)  # without accents and hyphens -> name
+
+    @cached_property
+    def folded(self) -> dict[str, str]:
+        """The names by what they are without accents and hyphens, the first of each."""
+        names = [name for name in (*self.own, *self.others) if len(name) >= SHORT]
+        return {fold(name): name for name in reversed(names)}
 
     def manner(self, words: str) -> str:
         """Return the label of the manner of drawing that English words name; "" if none is."""
@@ -296,8 +314,7 @@ def kind_of(letter: str) -> str:
 
 def fold(name: str) -> str:
     """Return a name without accents, hyphens, apostrophes and blanks."""
-    parts = unicodedata.normalize("NFD", name.translate(LETTERS))
-    return "".join(c for c in parts if not unicodedata.combining(c) and c not in "-' ")
+    return unicodedata.normalize("NFD", name).translate(FOLDING)
 
 
 def is_suffix(typed: str) -> bool:
@@ -403,9 +420,6 @@ def made_of(rows: list[list[str]]) -> Lexicon:
         same = next((label for label in known_as if lexicon.entries[label].is_object), row[0])
         add(lexicon.own if same == row[0] else lexicon.others, names(row[6]), same)
         add(lexicon.others, [*names(row[7]), normal(row[2])], same)
-    for name in (*lexicon.own, *lexicon.others):
-        if len(name) >= SHORT:
-            lexicon.folded.setdefault(fold(name), name)
     return lexicon
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ QUEUED, RUNNING, DONE, FAILED, SKIPPED = STATES = (
 )
 WORKER = re.compile(r"(?!\.{1,2}$)[\w.-]{1,200}", re.ASCII)  # becomes part of a file's name
 MOST = 10**9  # pictures; more digits fit no file name
+YOUNGER, NONE = ("unwanted", "frame"), ("", None)  # entries that 0.1 did not write, when empty
 UNREADABLE = (
     *(OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError),
     ArithmeticError,
@@ -267,8 +269,13 @@ def lenient_picture(entry: Any, rows: int) -> Picture | None:
 
 def known(cls: type, entries: Mapping[str, Any]) -> dict[str, Any]:
     """Return the entries that are fields of a dataclass."""
-    names = {f.name for f in fields(cls)}
+    names = field_names(cls)
     return {key: value for key, value in entries.items() if key in names}
+
+
+@cache
+def field_names(cls: type) -> frozenset[str]:
+    return frozenset(f.name for f in fields(cls))
 
 
 def with_text_keys(value: Any) -> Any:
@@ -305,8 +312,7 @@ def as_list(value: Any) -> list[Any]:
 def as_dict(entry: Row | Picture) -> dict[str, Any]:
     """Return an entry as plain data, without an empty `unwanted` and `frame`, which 0.1 did not
     write."""
-    fields, younger = asdict(entry), {"unwanted": "", "frame": None}
-    return {name: value for name, value in fields.items() if value != younger.get(name, ...)}
+    return {k: value for k, value in vars(entry).items() if k not in YOUNGER or value not in NONE}
 
 
 def as_json(value: Any) -> str:

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml.constructor import SafeConstructor
 
+from guided.compat.omegaconf import quick_yaml
 from guided.errors import BadInput, shown
 from guided.untrusted import interpolation
 from guided.untrusted.regular_files import NotText, decoded, read_bytes
@@ -87,7 +88,8 @@ def read_config(path: Path, where: str = "") -> DictConfig | ListConfig:
         check(node, where, dates=True)
         check_references(list(scalars(node)), where)
     try:
-        config = OmegaConf.load(io.StringIO(text))
+        with quick_yaml():
+            config = OmegaConf.load(io.StringIO(text))
     except (yaml.YAMLError, OmegaConfBaseException, ValueError, OSError) as error:
         raise BadInput(f"{where} cannot be read: {one_line(error)}") from error
     return config

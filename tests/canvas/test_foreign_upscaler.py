@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from guided.canvas.foreign_upscaler import load
 from guided.canvas.upscale import Enlarger
-from guided.compat.open_clip import import_open_clip
+from guided.compat.open_clip import import_late
 from guided.errors import BadInput
 
 if find_spec("spandrel") is None:
@@ -17,7 +17,7 @@ if find_spec("spandrel") is None:
 
 def network(scale: int) -> torch.nn.Module:
     """A small Real-ESRGAN of the architecture Compact, with random weights."""
-    import_open_clip()
+    import_late()
     from spandrel.architectures.Compact import Compact
 
     torch.manual_seed(1)

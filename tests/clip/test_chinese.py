@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 
 from guided.clip.model import Clip, load
-from guided.compat.open_clip import import_open_clip
+from guided.compat.open_clip import import_late
 from guided.errors import BadInput
 from guided.models.cards import ClipCard
 from tests.doubles import randomised, relative
 
-import_open_clip()  # before transformers, for the operators of torchvision that it declares
+import_late()  # before transformers, for the operators of torchvision that it declares
 transformers = pytest.importorskip("transformers")
 CPU = torch.device("cpu")
 WORDS = [

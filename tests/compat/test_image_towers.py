@@ -8,7 +8,7 @@ from torch import nn
 
 from guided.clip.fast_tower import quicken
 from guided.compat import image_towers
-from guided.compat.open_clip import import_open_clip
+from guided.compat.open_clip import import_late, import_open_clip
 
 open_clip = import_open_clip()
 
@@ -23,6 +23,7 @@ def order_of_calls(block: nn.Module, views: torch.Tensor) -> list[str]:
 
 
 def blocks() -> list[tuple[nn.Module, torch.Tensor]]:
+    import_late("timm")
     stem, resnet, timm_resnet, conv_norm = image_towers.normed_blocks()
     whole = stem([1, 1, 1, 1], 8, 2, image_size=32, width=8)
     return [
@@ -59,6 +60,7 @@ def test_only_the_first_position_of_a_vision_transformer_is_read() -> None:
 
 def test_modules_of_the_same_name_in_another_library_are_left_alone() -> None:
     """timm has classes named as open_clip's, with other attributes."""
+    import_late("timm")
     from timm.layers.activations import QuickGELU
     from timm.layers.attention_pool2d import AttentionPool2d
 

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from guided import devices
-from guided.compat.open_clip import import_open_clip
+from guided.compat.open_clip import import_late
 from guided.compat.replacing import replaced
 from guided.cutouts.disco import DiscoCutoutSampler, hue_turned
 from guided.cutouts.settings import DiscoCutouts
 
-import_open_clip()
+import_late()
 from torchvision import transforms as T  # noqa: E402
 from torchvision.transforms import functional as TF  # noqa: E402
 

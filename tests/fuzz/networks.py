@@ -72,9 +72,9 @@ def unet2d() -> Shapes:
     """Return a small UNet2DModel of diffusers."""
     import torch
 
-    from guided.compat.open_clip import import_open_clip
+    from guided.compat.open_clip import import_late
 
-    import_open_clip()  # diffusers imports torchvision too
+    import_late()  # diffusers imports torchvision too
     from diffusers import UNet2DModel
 
     known = {name: value for name, value in CONFIG.items() if name[0] != "_"}

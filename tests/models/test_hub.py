@@ -14,14 +14,14 @@ from huggingface_hub import constants
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from guided.clip.model import load
-from guided.compat.open_clip import import_open_clip
+from guided.compat.open_clip import import_late
 from guided.errors import BadInput
 from guided.models import hub, open_clip_registry
 from guided.models.cards import ClipCard
 from guided.models.download import fetch_clip
 from tests.doubles import randomised
 
-import_open_clip()
+import_late()
 CHINESE = ClipCard(name="chinese", arch="chinese_clip", hub="OFA-Sys/small")
 TAG = ClipCard(name="tag", arch="ViT-B-32", tag="openai", hub="timm/small")
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from guided.compat.open_clip import import_open_clip
+from guided.compat.open_clip import import_late
 from guided.config import card_list
 from guided.config.catalog import card_for
 from guided.diffusion.circular import set_rings
@@ -20,7 +20,7 @@ from guided.models import unet2d
 from guided.models.load import load_unet
 from tests.doubles import randomised
 
-import_open_clip()  # diffusers imports torchvision too
+import_late()  # diffusers imports torchvision too
 diffusers = pytest.importorskip("diffusers")
 
 CPU = torch.device("cpu")

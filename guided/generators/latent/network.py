@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from guided.compat.open_clip import import_open_clip
+from guided.compat.open_clip import import_late
 from guided.generators.latent.config import END, LENGTH, WORDS, TextShape, UNetShape, VAEShape
 
 CHANNELS = 4  # of latents
@@ -22,7 +22,7 @@ class LatentNetworks(nn.Module):
 
     def __init__(self, unet: UNetShape, vae: VAEShape, text: TextShape) -> None:
         super().__init__()
-        import_open_clip()  # which declares the operators of torchvision that transformers imports
+        import_late()  # declares operators of torchvision, which transformers imports
         self.unet, self.vae, self.text = unet_of(unet), vae_of(vae), text_of(text)
         self.scaling, self.padding = vae.scaling, text.padding
 
@@ -67,7 +67,7 @@ class TinyDecoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        import_open_clip()
+        import_late()
         from diffusers import AutoencoderTiny
 
         self.net: Any = AutoencoderTiny()

@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from guided.compat.open_clip import import_open_clip
+from guided.compat.open_clip import import_late, import_open_clip
 from tests.doubles import randomised
 
-import_open_clip()  # diffusers imports torchvision too
+import_late()  # declares operators of torchvision, which diffusers imports
 import diffusers  # noqa: E402
 import transformers  # noqa: E402
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from guided.compat.open_clip import import_open_clip
+from guided.compat.open_clip import import_late
 from guided.generators.latent.noise import latent_timeline
 from tests.generators.latent.published import NOISE
 
-import_open_clip()
+import_late()
 diffusers = pytest.importorskip("diffusers")
 
 
