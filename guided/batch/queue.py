@@ -10,18 +10,33 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
 from guided.errors import Failed
-from guided.runs import files, worker_locks
+from guided.runs import changes, files, worker_locks
 from guided.runs.layout import LOCK, MANIFEST, OTHERS, WORK, move_to_others
-from guided.runs.manifest import DONE, FAILED, QUEUED, RUNNING, SKIPPED, Manifest, Picture
+from guided.runs.manifest import (
+    DONE,
+    FAILED,
+    LARGEST,
+    QUEUED,
+    RUNNING,
+    SKIPPED,
+    UNREADABLE,
+    Manifest,
+    Picture,
+    as_line,
+    stamp,
+)
 
+RARELY = 100  # times what writing a manifest takes passes before it is written again
 LOCK_TIMEOUT = 120  # seconds for the manifest's lock, which is held for milliseconds
 
 
@@ -43,7 +58,17 @@ def changing(folder: Path) -> Iterator[Manifest]:
     with locked(folder):
         manifest = Manifest.read(folder)
         yield manifest
+        save(folder, manifest)
+
+
+def save(folder: Path, manifest: Manifest, whole: bool = True) -> None:
+    """Write the manifest, or only note which of its pictures have changed."""
+    if not whole or changes.path_in(folder).exists():  # or those in there would be made again
+        changes.append(folder, map(as_line, manifest.changed.values()))
+    manifest.changed.clear()
+    if whole:
         manifest.write(folder)
+        changes.remove(folder)
 
 
 @dataclass
@@ -53,6 +78,9 @@ class Claim:
     folder: Path
     name: str  # of the worker
     lock: FileLock  # held while the worker lives
+    known: tuple[Any, Manifest] | None = None  # the manifest as it was last read or written, ...
+    noted: int = 0  # ... with this many of its changes
+    cost: float = 0.0  # seconds that writing it took
 
     @classmethod
     @contextmanager
@@ -73,14 +101,46 @@ class Claim:
             finally:
                 lock.release()  # also if the manifest is gone or cannot be read any more
 
+    @contextmanager
+    def changing(self) -> Iterator[Manifest]:
+        """Yield the manifest under its lock, and write it, or note the changes while writing the
+        whole would take more than a small share of the time."""
+        with locked(self.folder):
+            manifest = self.current()
+            self.known = None  # until all of it is saved
+            yield manifest
+            path = self.folder / MANIFEST
+            whole = abs(time.time() - path.stat().st_mtime) >= RARELY * self.cost
+            began, noted = time.perf_counter(), self.noted + len(manifest.changed)
+            save(self.folder, manifest, whole)
+            self.cost = time.perf_counter() - began if whole else self.cost
+            self.known, self.noted = (stamp(path), manifest), 0 if whole else noted
+
+    @property
+    def manifest(self) -> Manifest:
+        """Return the manifest after the worker's last change, or as it is before the first."""
+        return Manifest.read(self.folder) if self.known is None else self.known[1]
+
+    def current(self) -> Manifest:
+        """Return the manifest, which is read again only if another worker wrote it."""
+        if self.known is not None and self.known[0] == stamp(self.folder / MANIFEST):
+            with suppress(*UNREADABLE):
+                more = changes.read(self.folder, LARGEST, self.noted)
+                self.known[1].apply(more)
+                self.noted += len(more)
+                return self.known[1]
+        manifest = Manifest.read(self.folder)
+        self.noted = len(changes.read(self.folder, LARGEST))
+        return manifest
+
     def next_group(self) -> list[Picture]:
         """Claim and return the next pictures to draw together; [] if none is left. Pictures of the
         group that are done are included: they are drawn again, but not saved."""
-        with changing(self.folder) as manifest:
+        with self.changing() as manifest:
             move_files(self.folder, manifest)
             dead = {name for name in claimants(manifest) if not self._is_alive(name)}
             release(manifest, dead)
-            return take(manifest, self.name)
+            return [replace(one) for one in take(manifest, self.name)]
 
     def finish(
         self,
@@ -92,23 +152,29 @@ class Claim:
     ) -> None:
         """Mark a picture as done. If its row has only its `keep` best pictures in the folder, this
         may move one to others/."""
-        with changing(self.folder) as manifest:
+        with self.changing() as manifest:
             one = manifest.pictures[number]
-            one.state, one.file, one.why = DONE, file, None
-            one.score = None if score is None else round(score, 6)  # as its file has it
-            one.seconds = None if seconds is None else round(seconds, 3)
+            manifest.change(
+                one,
+                state=DONE,
+                file=file,
+                why=None,
+                score=None if score is None else round(score, 6),  # as its file has it
+                seconds=None if seconds is None else round(seconds, 3),
+            )
             if keep:
-                choose_best(list(manifest.of_row(one.row)), keep)
+                choose_best(manifest, one.row, keep)
         move_files(self.folder, manifest)
 
     def fail(self, numbers: list[int], why: str) -> None:
         """Mark the worker's pictures among these numbers as failed."""
-        with changing(self.folder) as manifest:
+        with self.changing() as manifest:
             for number in numbers:
                 one = manifest.pictures[number]
                 if one.state == RUNNING and one.worker == self.name:
                     where = manifest.rows[one.row].where
-                    one.state, one.why = FAILED, f"{where}: {why}".removeprefix(": ")
+                    told = f"{where}: {why}".removeprefix(": ")
+                    manifest.change(one, state=FAILED, why=told)
 
     def leave(self) -> None:
         """Queue the worker's unfinished pictures again. The last worker to leave removes partial
@@ -135,7 +201,7 @@ def release(manifest: Manifest, names: set[str]) -> None:
     """Queue the unfinished pictures of these workers again."""
     for one in manifest.pictures:
         if one.state == RUNNING and one.worker in names:
-            one.state, one.worker = QUEUED, None
+            manifest.change(one, state=QUEUED, worker=None)
 
 
 def take(manifest: Manifest, name: str) -> list[Picture]:
@@ -146,7 +212,7 @@ def take(manifest: Manifest, name: str) -> list[Picture]:
     taken = [one for one in manifest.pictures if one.group == group]
     for one in taken:
         if one.state == QUEUED:
-            one.state, one.worker, one.why = RUNNING, name, None
+            manifest.change(one, state=RUNNING, worker=name, why=None)
     return taken
 
 
@@ -167,26 +233,27 @@ def retry(folder: Path) -> None:
         if not worker_locks.any_alive(folder):
             for one in manifest.failed:
                 if not manifest.rows[one.row].wrong:
-                    one.state, one.worker = QUEUED, None
+                    manifest.change(one, state=QUEUED, worker=None)
         names = names_in(folder) | names_in(folder / OTHERS)  # in the order in which files move
         for one in manifest.pictures:
             if one.state in (DONE, SKIPPED) and one.file:
-                one.state = DONE if Path(one.file).name in names else SKIPPED
+                state = DONE if Path(one.file).name in names else SKIPPED
+                manifest.change(one, state=state)
 
 
 def names_in(folder: Path) -> set[str]:
     return set(os.listdir(folder)) if folder.is_dir() else set()
 
 
-def choose_best(pictures: list[Picture], keep: int) -> None:
+def choose_best(manifest: Manifest, row: int, keep: int) -> None:
     """Assign all but the `keep` best of a row's finished pictures to others/. The choice depends
     on scores and numbers, and not on the order in which the pictures were finished."""
-    done = [one for one in pictures if one.state == DONE and one.file]
+    done = [one for one in manifest.of_row(row) if one.state == DONE and one.file]
     ranked = sorted(
         done, key=lambda one: (-(one.score if one.score is not None else -2), one.number)
     )
     for one in ranked[keep:]:
-        one.file = f"{OTHERS}/{Path(one.file or '').name}"
+        manifest.change(one, file=f"{OTHERS}/{Path(one.file or '').name}")
 
 
 def move_files(folder: Path, manifest: Manifest) -> None:

@@ -67,7 +67,7 @@ def work(session: WorkerSession, debug: bool = False) -> None:
 
 
 def work_on(session: WorkerSession, claim: Claim, interrupts: Interrupts, debug: bool) -> None:
-    session.count()
+    session.count(claim)
     session.write_missing_films()
     while group := claim.next_group():
         mine = [p.number for p in group if p.state == RUNNING and p.worker == claim.name]
@@ -85,7 +85,7 @@ def work_on(session: WorkerSession, claim: Claim, interrupts: Interrupts, debug:
             session.recover(error)
             if "CUDA error" in why and not out_of_memory(error):
                 break  # nothing works any more in this process
-        session.count()
+        session.count(claim)
 
 
 @dataclass
@@ -102,14 +102,15 @@ class WorkerSession:
     loaded: ModelCache = field(default_factory=ModelCache)
     throughput: Throughput = field(default_factory=Throughput)
     alone: bool = True  # False for one of several, whose progress the parent process shows
+    batch: Manifest | None = None  # of which rows and base, which never change, are used
 
     def __post_init__(self) -> None:
         self.folder = self.folder.absolute()  # the current folder changes while it draws
 
-    def count(self) -> None:
+    def count(self, claim: Claim) -> None:
         """Update the throughput, and print it now and then if there is no terminal."""
         check_exists(self.folder)
-        self.throughput.count(Manifest.read(self.folder))
+        self.throughput.count(claim.manifest)
         if self.alone and not sys.stderr.isatty() and (line := self.throughput.line()):
             tell(line)
 
@@ -254,7 +255,7 @@ class WorkerSession:
         """Return the plan of a row, which is reused if the previous row was the same."""
         if row != self.row:
             self.row = self.pipeline = None
-            manifest = Manifest.read(self.folder)
+            manifest = self.batch = self.batch or Manifest.read(self.folder)
             entry = manifest.rows[row]
             entry = replace(entry, words=raws(trusted_words(parse_all(entry.words))))
             self.planned = drawable(self.composer, entry, self.more)

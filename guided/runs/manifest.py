@@ -1,6 +1,7 @@
 """manifest.json: the rows of a batch and the state of each of its pictures.
 
-Written before the first step and after every change. batch/queue.py decides who writes it when.
+Written before the first step and after every change, or, if that takes long, now and then; the
+changes since are in another file (changes.py). batch/queue.py decides who writes what when.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from guided.errors import BadInput, is_finite
-from guided.runs import files
+from guided.runs import changes, files
 from guided.runs.layout import MANIFEST, OTHERS, image_names
 from guided.runs.metadata import encodable
 from guided.untrusted.regular_files import read_text
@@ -127,6 +129,7 @@ class Manifest:
     version: int = 1
     guided: str = __version__
     made: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    changed: dict[int, Picture] = field(default_factory=dict, compare=False)  # since it was saved
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -137,14 +140,16 @@ class Manifest:
         guided.config.values.trusted_words)."""
         path = folder / MANIFEST
         try:
-            content = load(path)
+            content, changed = loaded(folder)
             entries = {"title": None, "base": None, **known(cls, content)}
+            entries.pop("changed", None)
             entries["rows"] = [Row(**known(Row, row)) for row in listed(content, "rows")]
             needed: dict[str, Any] = dict.fromkeys(("number", "row", "seed"))
             entries["pictures"] = [
                 Picture(**needed | known(Picture, one)) for one in listed(content, "pictures")
             ]
             manifest = cls(**entries)
+            manifest.apply(changed)
             manifest.check()
             return manifest
         except FileNotFoundError:
@@ -159,11 +164,12 @@ class Manifest:
         out. BadInput if it is no JSON mapping."""
         path = folder / MANIFEST
         try:
-            content = load(path)
+            content, changed = loaded(folder)
             rows = [lenient_row(row) for row in as_list(content.get("rows"))]
+            entries = [*as_list(content.get("pictures")), *changed]
             pictures = {
                 picture.number: picture
-                for entry in as_list(content.get("pictures"))
+                for entry in entries
                 if (picture := lenient_picture(entry, len(rows))) is not None
             }
         except UNREADABLE as error:
@@ -199,12 +205,27 @@ class Manifest:
             if (first.group, first.row) != (picture.group, picture.row):
                 raise ValueError(f"picture {number} is of no group")
 
+    def change(self, picture: Picture, **values: Any) -> None:
+        """Set fields of a picture, and note that it has changed."""
+        vars(picture).update(values)
+        self.changed[picture.number] = picture
+
+    def apply(self, entries: Iterable[dict[str, Any]]) -> None:
+        """Put changed pictures in the place of those of their numbers. LookupError or ValueError
+        if there is none of the same row and group."""
+        for entry in entries:
+            now = Picture(**known(Picture, entry))
+            was = self.pictures[now.number]
+            if fixed(now) != fixed(was) or any(now.wrong_fields(len(self.rows))):
+                raise ValueError(f"its changes have a picture {now.number!r:.60} that is another")
+            vars(was).update(vars(now))
+
     def write(self, folder: Path) -> None:
         """Write it with one picture a line, so that people can read it too."""
         head = {key: getattr(self, key) for key in ("version", "guided", "made", "title", "base")}
         parts = [f'"{key}": {as_json(value)}' for key, value in head.items()]
         for key, entries in (("rows", self.rows), ("pictures", self.pictures)):
-            lines = ",\n".join(as_json(as_dict(entry)) for entry in entries)
+            lines = ",\n".join(map(as_line, entries))
             parts.append(f'"{key}": [\n{lines}\n]')
         text = encodable("{" + ",\n".join(parts) + "}\n")
         files.write(folder / MANIFEST, text.encode(), durable=True)
@@ -222,6 +243,25 @@ class Manifest:
     @property
     def failed(self) -> list[Picture]:
         return [picture for picture in self.pictures if picture.state == FAILED]
+
+
+fixed = attrgetter("number", "row", "seed", "group", "frame")
+
+
+def loaded(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return a manifest's JSON and the changes since. Without its lock, both may be replaced in
+    between, and are read again."""
+    path, before = folder / MANIFEST, None
+    while before != (before := stamp(path)):
+        content = load(path)
+        changed = changes.read(folder, LARGEST)
+    return content, changed
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Return what changes when a file is written."""
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -309,10 +349,11 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def as_dict(entry: Row | Picture) -> dict[str, Any]:
-    """Return an entry as plain data, without an empty `unwanted` and `frame`, which 0.1 did not
+def as_line(entry: Row | Picture) -> str:
+    """Return an entry as JSON, without an empty `unwanted` and `frame`, which 0.1 did not
     write."""
-    return {k: value for k, value in vars(entry).items() if k not in YOUNGER or value not in NONE}
+    facts = vars(entry).items()
+    return as_json({k: value for k, value in facts if k not in YOUNGER or value not in NONE})
 
 
 def as_json(value: Any) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from guided.runs import files
+from guided.runs import changes, files
 from guided.runs.layout import LOCK, MANIFEST, METRICS, WORK
 
 LOCK_TIMEOUT = 1  # seconds for the manifest's lock, which is held for milliseconds
@@ -86,5 +86,6 @@ def seems_alive(folder: Path, name: str) -> bool:
 
 def changed_lately(folder: Path) -> bool:
     """Return whether the manifest or the metrics were written in the last SILENT seconds."""
-    stamps = [p.stat().st_mtime for p in (folder / MANIFEST, folder / METRICS) if p.is_file()]
+    written = (folder / MANIFEST, changes.path_in(folder), folder / METRICS)
+    stamps = [p.stat().st_mtime for p in written if p.is_file()]
     return any(abs(time.time() - stamp) < SILENT for stamp in stamps)

@@ -23,7 +23,7 @@ from PIL import Image
 from guided.errors import BadInput
 from guided.gallery import reading, thumbs
 from guided.gallery.making import Making
-from guided.runs import files
+from guided.runs import changes, files
 from guided.runs.layout import (
     DEEPEST,
     FILM,
@@ -340,7 +340,7 @@ def item_of(note: Any) -> Item:
 def stamp_of(folder: Path) -> object:
     """Return a value that changes when a picture of a run is made, moved or removed."""
     found = []
-    for path in (folder, folder / MANIFEST, folder / OTHERS):
+    for path in (folder, folder / MANIFEST, changes.path_in(folder), folder / OTHERS):
         with suppress(OSError):
             status = path.stat()
             found.append((path.name, status.st_mtime_ns, status.st_ino))

@@ -11,6 +11,7 @@ import math
 import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -18,8 +19,9 @@ from typing import Any, Protocol, TypeVar
 from guided.config.overrides import Override, raws
 from guided.errors import BadInput
 from guided.paths import PROGRAM
+from guided.runs import changes
 from guided.runs.layout import FILMS, MANIFEST, film_name
-from guided.runs.manifest import DONE, FAILED, Manifest
+from guided.runs.manifest import DONE, FAILED, Manifest, stamp
 from guided.studio import files_by_id, form, inputs, models, presets
 from guided.studio.dispatcher import Dispatcher
 from guided.studio.entries import OPEN, Entry, Queue
@@ -374,11 +376,13 @@ class Studio:
         """Return a value that changes with the manifest of a prediction's run."""
         if entry.folder is None:
             return None
+        folder, noted = self.root / entry.folder, None
+        with suppress(OSError):
+            noted = stamp(changes.path_in(folder))
         try:
-            status = (self.root / entry.folder / MANIFEST).stat()
+            return stamp(folder / MANIFEST), noted
         except OSError:
             return None
-        return status.st_mtime_ns, status.st_ino
 
     def manifest(self, entry: Entry) -> Manifest | None:
         """Return the manifest of a prediction's run; None if it has none, or none any more."""

@@ -302,3 +302,89 @@ def test_what_was_deleted_is_skipped_until_it_is_there_again(tmp_path):
     (tmp_path / files[0]).touch()
     queue.retry(tmp_path)
     assert states(tmp_path) == ["done", "done", "done", "skipped"]
+
+
+def raw(folder):
+    """Return the states in manifest.json alone, and the number of changes noted beside it."""
+    content = json.loads((folder / "manifest.json").read_text())
+    path = folder / ".work" / "changes.jsonl"
+    noted = path.read_text().count("\n") if path.exists() else 0
+    return [one["state"] for one in content["pictures"]], noted
+
+
+def test_a_manifest_that_takes_long_to_write_is_written_rarely_and_all_see_the_changes(tmp_path):
+    batch(tmp_path)
+    with Claim.at(tmp_path) as one, Claim.at(tmp_path) as other:
+        one.cost = other.cost = 60.0
+        assert numbers(one.next_group()) == [0]
+        assert numbers(other.next_group()) == [1]
+        one.finish(0, "image_0000.png", 0.5, 1.0)
+        assert numbers(one.next_group()) == [2]
+        other.fail([1], "no paint")
+        assert raw(tmp_path) == (["queued"] * 3, 5)
+        assert states(tmp_path) == ["done", "failed", "running"]
+        assert [p.state for p in Manifest.read_leniently(tmp_path).pictures] == states(tmp_path)
+        assert [p.state for p in other.manifest.pictures] == states(tmp_path)
+        other.cost = 0.0
+        assert other.next_group() == []
+        assert raw(tmp_path) == (["done", "failed", "running"], 0)
+        one.finish(2, "image_0002.png", 0.5, 1.0)
+    assert raw(tmp_path) == (["done", "failed", "done"], 0)
+
+
+def test_changes_outlive_a_killed_worker_and_its_half_line(tmp_path):
+    batch(tmp_path)
+    program = (
+        "import os, sys; from pathlib import Path; from guided.batch.queue import Claim\n"
+        "with Claim.at(Path(sys.argv[1])) as worker:\n"
+        "    worker.cost = 60.0\n"
+        "    worker.next_group(); worker.finish(0, 'image_0000.png', 0.5, 1.0)\n"
+        "    worker.next_group(); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    assert raw(tmp_path) == (["queued"] * 3, 3)
+    with (tmp_path / ".work" / "changes.jsonl").open("a") as file:
+        file.write('{"number": 2, "state": "do')
+    assert states(tmp_path) == ["done", "running", "queued"]
+    with Claim.at(tmp_path) as one:
+        one.cost = 60.0
+        assert numbers(one.next_group()) == [1]
+        assert states(tmp_path) == ["done", "running", "queued"]
+
+
+def test_whoever_dies_between_writing_a_manifest_and_removing_its_changes_changes_nothing(
+    tmp_path, monkeypatch
+):
+    batch(tmp_path)
+    with Claim.at(tmp_path) as one:
+        one.cost = 60.0
+        one.next_group()
+        one.fail([0], "no paint")
+        with monkeypatch.context() as patch:
+            patch.setattr(queue.changes, "remove", lambda folder: None)
+            one.cost = 0.0
+            one.finish(0, "image_0000.png", 0.5, 1.0)
+        assert raw(tmp_path)[1] == 3
+        assert states(tmp_path)[0] == "done"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[]",
+        "{",
+        '{"number": 9, "row": 0, "seed": 7}',
+        '{"number": 1, "row": 0, "seed": 7, "group": 1}',
+        '{"number": 0, "row": 0, "seed": 7, "group": 0, "file": "../../x"}',
+        '{"number": [0], "row": 0, "seed": 7}',
+        '{"state": "done"}',
+    ],
+)
+def test_changes_that_cannot_be_right_are_named_like_a_manifest(tmp_path, line):
+    batch(tmp_path)
+    (tmp_path / ".work").mkdir()
+    (tmp_path / ".work" / "changes.jsonl").write_text(line + "\n")
+    with pytest.raises(BadInput, match=r"manifest\.json"):
+        Manifest.read(tmp_path)
+    with pytest.raises(BadInput, match=r"manifest\.json"), Claim.at(tmp_path) as one:
+        one.next_group()
