@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -62,9 +64,20 @@ def load_compiled(card: DiffusionCard, device: torch.device, dtype: torch.dtype)
     """Return the network of `load_network`, compiled at its first use and for each new shape of
     its input."""
     net = load_network(card, device, dtype)
-    log.info("the first step compiles the network, once: a minute or more")
+    keep_compiled()
+    log.info("the first step compiles the network, unless an earlier run did: a minute or more")
     net.compile(dynamic=False)
     return net
+
+
+def keep_compiled() -> None:
+    """Keep compiled code from one run to the next in the user's cache folder, unless torch was
+    told where. Its own place is the temporary folder, where others may put code of theirs."""
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    folder = Path(home, "guided", "compiled").expanduser()
+    with suppress(OSError):  # it cannot be written to: nothing is kept
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
 
 
 def load_secondary(card: SecondaryCard, device: torch.device) -> SecondaryModel:

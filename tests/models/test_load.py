@@ -1,5 +1,6 @@
 """Networks with the weights of their cards, which must fit exactly."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from guided.diffusion.unet import UNet
 from guided.diffusion.unet_config import UNetConfig
 from guided.errors import BadInput
 from guided.models.cards import ModelCard, SecondaryCard
-from guided.models.load import load_compiled, load_secondary, load_unet
+from guided.models.load import keep_compiled, load_compiled, load_secondary, load_unet
 from tests.doubles import randomised, relative
 
 SMALL = UNetConfig(
@@ -47,6 +48,7 @@ def test_every_format_of_checkpoint_loads(tmp_path, name):
 @pytest.mark.parametrize("large", [group_norm.LARGE, 0], ids=["small images", "large ones"])
 def test_a_compiled_network_says_the_same_and_sends_back_the_same(tmp_path, monkeypatch, large):
     monkeypatch.setattr(group_norm, "LARGE", large)
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "compiled"))
     path = tmp_path / "w.safetensors"
     save_file(randomised(UNet(SMALL)).state_dict(), path)
     found = []
@@ -58,6 +60,18 @@ def test_a_compiled_network_says_the_same_and_sends_back_the_same(tmp_path, monk
         found.append((guess.detach(), grad))
     for plain, compiled in zip(*found, strict=True):
         assert relative(compiled, plain) < 1e-5
+
+
+def test_compiled_code_is_kept_in_a_folder_that_only_the_user_can_write_to(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "elsewhere"))
+    keep_compiled()
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path / "elsewhere")
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    keep_compiled()
+    folder = tmp_path / "cache" / "guided" / "compiled"
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(folder)
+    assert folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_half_precision_files_are_computed_in_full_precision(tmp_path):
