@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
+from guided.animation.depth import Maps
 from guided.animation.film import Film, read_film
 from guided.canvas.enlarging import check_upscaler, read_redraw, read_upscale, read_upscaler
 from guided.canvas.init import Gradient, Init, Photo, read_init, read_skip, round_down
@@ -151,7 +152,8 @@ class Plan:
         keep_in(cfg.cache)
         plan = cls.parsed(cfg, build, flags).masked(cfg)
         plan.known = plan.read_known(cfg)
-        maps = [plan.film.settings.depth] if plan.film and plan.film.depth else []
+        film = plan.film
+        maps = [film.settings.depth] if film and isinstance(film.depth, Maps) else []
         for place in [*plan.files, *maps]:
             allowed_files.warn_of_picture(place)
         plan = plan.resolved().filmed(cfg)

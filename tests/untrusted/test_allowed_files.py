@@ -147,6 +147,11 @@ def test_a_folder_of_depth_maps_is_told_of_and_read(tmp_path, caplog, monkeypatc
     with limited():
         Plan.read(cfg)
     assert "from=x.png names a local picture, which is read: maps" in caplog.text
+    cfg = compose(["prompt=a sun", "animate=3d", "animate.depth=depth_anything", "frames=3"])
+    caplog.clear()
+    with limited():
+        Plan.read(cfg, weights=False)
+    assert "local picture" not in caplog.text
 
 
 def test_a_local_picture_is_told_of_and_read(folder, caplog):
