@@ -377,7 +377,7 @@ class Routes:
         if not ID.fullmatch(name):
             raise KeyError(name)
         file = preview_name(part["picture"], part["step"], views)
-        return file_of(previews_folder(self.studio.root, name) / file, FOREVER)
+        return small_file(previews_folder(self.studio.root, name) / file, FOREVER, "image/webp")
 
     # ---- the queue and its events
 
