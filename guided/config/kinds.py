@@ -34,6 +34,7 @@ KINDS = {
     "model/card": "guided.models.cards.ModelCard",
     "model/jit": "guided.models.jit.JiTCard",
     "secondary/card": "guided.models.cards.SecondaryCard",
+    "secondary/latent": "guided.generators.latent.card.DecoderCard",
     "cutouts/standard": "guided.cutouts.settings.Cutouts",
     "cutouts/disco": "guided.cutouts.settings.DiscoCutouts",
     "guide/clip": "guided.guides.clip.ClipGuide",
