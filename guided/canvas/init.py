@@ -183,7 +183,9 @@ def read_count(skip: Any, steps: int) -> int:
     if isinstance(skip, str) and (per_cent := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", skip)):
         return round_down(float(per_cent[1]) / 100 * steps)
     if not is_number(skip) or not math.isfinite(skip) or skip != int(skip) or skip < 0:
-        raise BadInput(f"skip={skip} must be a number of steps, 0 or more, or a share as 50%")
+        raise BadInput(
+            f"skip={shown(skip)} must be a number of steps, 0 or more, or a share as 50%"
+        )
     return int(skip)
 
 
