@@ -309,7 +309,7 @@ def check_keys(
         if name.startswith("_") or name in own:
             continue
         if name in needed and value != needed[name]:
-            raise ValueError(f"{name}={shown(value)} in config.json, not {needed[name]}")
+            raise ValueError(f"{name}={shown(value)} in config.json, not {shown(needed[name])}")
         if name not in needed and value not in (None, False):
             raise ValueError(f"{shown(name)}={shown(value)} in config.json, which is not known")
 
@@ -408,5 +408,5 @@ def prediction_of(path: Path) -> str:
         raise KeyError(f"beta_schedule in {path.name}")
     for name, value in NOISE.items():
         if settings.get(name, value) != value:
-            raise ValueError(f"{name}={shown(settings[name])} in {path.name}, not {value}")
+            raise ValueError(f"{name}={shown(settings[name])} in {path.name}, not {shown(value)}")
     return unet2d.chosen(settings, "prediction_type", unet2d.PREDICTIONS)
