@@ -61,8 +61,11 @@ def built(settings: dict[str, Any], where: str, key: str) -> Any:
     settings[key] = as_integer(settings[key])
     try:
         return build(OmegaConf.create(settings), where)
-    except BadInput:
+    except BadInput as error:
         if isinstance(settings[key], int):
             raise
         settings[key] = round(settings[key])
-        return build(OmegaConf.create(settings), where)
+        try:
+            return build(OmegaConf.create(settings), where)
+        except BadInput:
+            raise error from None  # which names the value as it is

@@ -48,6 +48,8 @@ class Recommended:
     recurrence: Any = 1  # a number or pairs [progress, number]
     enlarge: Any = 1  # factor between the sizes of the drawn and the finished picture; or auto
     preview: int = 1  # the same for pictures of steps and of films
+    film_strength: float = 0.5  # share of the steps that a frame of a film takes again
+    cadence: int = 1  # frames of a film from one that is drawn to the next
 
 
 @dataclass

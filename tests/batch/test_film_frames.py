@@ -33,6 +33,7 @@ SHORT = [
     *("prompt=a red heart", "seed=5", "steps=4", "sampler.recurrence=1", "cutouts.overview=1"),
     *("cutouts.inner=1", "animate=zoom_out", "frames=4", "animate.zoom=0.9"),
     *("animate.format=webp", "animate.loop=true", "output.still.enlarge=2"),
+    *("animate.cadence=1", "animate.strength=0.5"),
 ]
 
 

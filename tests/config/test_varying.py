@@ -54,7 +54,7 @@ def test_an_init_of_colours_changes_the_sampler_of_the_first_frame_only():
         ("cutouts.area: 3", "cutouts.area"),
         ("generator.symmetry: 3", "is no number that may vary"),
         ('guide.clip.scale: "0: (1), 5: (-1)"', "animate.vary at frame 5: guide.clip.scale=-1"),
-        ('sampler.eta: "3 - t/9"', "animate.vary at frame 0: sampler.eta=3"),
+        ('sampler.eta: "1.5 + t/9"', "animate.vary at frame 0: sampler.eta=1.5"),
         ("guide.clip.scale: two", "vary.guide.clip.scale=two"),
     ],
 )
