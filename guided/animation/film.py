@@ -41,7 +41,7 @@ LEADS = 0.25  # share of a loop's frames over which it leads back to the first p
 
 @dataclass(frozen=True)
 class Begun:
-    """What a frame begins with: the picture (1, 3, H, W) in [0, 1], a mask (1, 1, H, W) that is
+    """The beginning of a frame: the picture (1, 3, H, W) in [0, 1], a mask (1, 1, H, W) that is
     true where the camera uncovered something, the colours that it was matched to, and the range of
     estimates of depth so far."""
 

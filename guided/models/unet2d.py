@@ -123,7 +123,7 @@ def check_scheduler(settings: Mapping[str, Any]) -> None:
     for name, value in NOISE.items():
         if settings.get(name, value) != value:
             raise ValueError(
-                f"{name}={shown(settings[name])} in scheduler_config.json, not {value}"
+                f"{name}={shown(settings[name])} in scheduler_config.json, not {shown(value)}"
             )
 
 
@@ -140,7 +140,7 @@ def config_of(tensors: Shapes, settings: Mapping[str, Any]) -> UNetConfig:
     none. KeyError for a missing tensor, ValueError for another network."""
     for name, value in NEEDED.items():
         if settings.get(name, value) != value:
-            raise ValueError(f"{name}={shown(settings[name])} in config.json, not {value}")
+            raise ValueError(f"{name}={shown(settings[name])} in config.json, not {shown(value)}")
     if settings.get("attn_norm_num_groups") not in (None, NEEDED["norm_num_groups"]):
         raise ValueError(
             f"attn_norm_num_groups={shown(settings['attn_norm_num_groups'])} in config.json, "

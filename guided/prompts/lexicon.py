@@ -41,7 +41,7 @@ SHORT = 3  # letters up to which an unknown word of another language is taken fo
 
 
 class Folding(dict[int, str | None]):
-    """What letters become in names without accents, hyphens, apostrophes and blanks: a table for
+    """Letters of names without accents, hyphens, apostrophes and blanks: a table for
     str.translate, filled as letters are met."""
 
     def __missing__(self, code: int) -> str | None:

@@ -2,7 +2,7 @@
 
 A manifest of many pictures takes long to write, so that a worker notes most of its changes here: a
 line of JSON with the whole entry of each picture that changed. Entries replace those of the
-manifest, in order, and may do so more than once. Knows nothing about workers.
+manifest, in order, and may do so more than once.
 """
 
 from __future__ import annotations

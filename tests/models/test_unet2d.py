@@ -146,7 +146,7 @@ def test_a_scheduler_that_is_not_known_is_told(tmp_path) -> None:
     [
         (diffusers.DDPMScheduler(beta_end=0.015), "beta_end=0.015 in scheduler_config.json"),
         (diffusers.DDIMScheduler(4000), "num_train_timesteps=4000"),
-        (diffusers.DDIMScheduler(rescale_betas_zero_snr=True), "rescale_betas_zero_snr=True"),
+        (diffusers.DDIMScheduler(rescale_betas_zero_snr=True), "zero_snr=true in .*, not false"),
         (diffusers.FlowMatchEulerDiscreteScheduler(), "beta_schedule in .* is missing"),
         (diffusers.CMStochasticIterativeScheduler(), "beta_schedule in .* is missing"),
     ],
