@@ -53,7 +53,7 @@ def complaint(*words: str) -> str:
         (["cutouts.overview=0", "cutouts.inner=0"], ["cutouts.overview", "nothing"]),
         (["cutouts.flip=2"], ["cutouts.flip=2", "from 0 to 1"]),
         (["guide.clip=5"], ["guide.clip=5", "no choice"]),
-        (["prompt=[a,null]"], ["prompt", "None", "no text"]),
+        (["prompt=[a,null]"], ["prompt", "null", "no text"]),
         (["model.unet.num_channels=100"], ["model.", "num_channels=100", "multiple of 32"]),
         (["model.unet.attention_resolutions=[0]"], ["attention_resolutions=[0]"]),
         (["prompt=''"], ["prompt", "empty"]),

@@ -106,7 +106,7 @@ def test_a_negative_prompt_without_a_weight_counts_the_same_however_it_is_writte
         ({"text": "cat", "wieght": 2}, "text"),
         ({"text": "cat", "weight": "much"}, "weight much"),
         ({"text": "cat", "weight": float("nan")}, "weight nan"),
-        ({"text": "cat", "weight": True}, "weight True"),
+        ({"text": "cat", "weight": True}, "weight true"),
         ({"text": "cat", "image": "cat.png"}, "a text or an image"),
         ({"text": "cat", "from": 2}, "progress"),
         ({0.5: "cat", 0.2: "dog"}, "rise"),
