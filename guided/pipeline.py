@@ -164,7 +164,7 @@ class Pipeline:
         self.memory_report = plan_memory(self.memory_request(plan), self.memory_policy)
 
     def memory_request(self, plan: Plan) -> MemoryRequest:
-        """Return the number of images of one batch, for which the memory plan is made."""
+        """Return the request of the memory plan: the images of one batch."""
         import torch
 
         from guided.memory.planner import MemoryRequest

@@ -23,6 +23,7 @@ FLOWS = ("lucas_kanade", "dis", "raft_small", "raft_large")
 FORMATS = ("mp4", "webp", "gif")
 FASTEST = {"mp4": 120, "gif": 50, "webp": 120}  # frames per second; browsers slow a faster GIF
 VARY = '{guide.clip.scale: "0: (4000), 30: (1000)"}'
+FACTS = ("frame", "before", "after", "first", "colors", "depth_range")  # of a frame's record
 LARGEST = 1e6  # of a move or a distance
 CAMERA = {  # lowest and highest value
     "angle": (-LARGEST, LARGEST),

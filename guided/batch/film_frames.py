@@ -19,6 +19,7 @@ from PIL import Image
 
 from guided.animation import between, stereo
 from guided.animation.film import Begun, Film
+from guided.animation.settings import FACTS
 from guided.animation.sound import place_of
 from guided.canvas.mask import Mask
 from guided.config.plan import Plan
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LIKENESS = "animate.likeness"  # beside a guide `likeness` of the user's
-# Of a frame's record, in the settings of animate.
-FACTS = ("frame", "before", "after", "first", "colors", "depth_range")
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ def write_between(plan: Plan, settings: dict[str, Any], folder: Path, picture: P
     before = path_of(film, folder, picture, beside[0], film.settings.before)
     after = path_of(film, folder, picture, beside[1], film.settings.after)
     pictures = picture_of(film, before), picture_of(film, after)
-    image, reached = film.between(*pictures, frame, numbers_of(before, "depth_range", 2))
+    image, reached = film.between(*pictures, frame, numbers(facts_of(before), "depth_range", 2))
     facts = dict.fromkeys(FACTS) | {"frame": frame, "before": str(before), "after": str(after)}
     facts |= {"depth_range": reached}
     plan = replace(plan, prompts=film.prompts_at(frame))
@@ -177,18 +176,23 @@ def begin(film: Film, before: Path, frame: int, first: Path | None) -> Begun:
     """Return what a frame begins with, from the picture of the drawn one before it and its record,
     and the first picture of a loop."""
     led = None if first is None else picture_of(film, first)
-    colours, depth_range = numbers_of(before, "colors", 6), numbers_of(before, "depth_range", 2)
+    facts = facts_of(before)
+    colours, depth_range = numbers(facts, "colors", 6), numbers(facts, "depth_range", 2)
     return film.begun(picture_of(film, before), colours, frame, led, depth_range)
 
 
-def numbers_of(path: Path, name: str, count: int) -> list[float] | None:
-    """Return a number, or a list of some, in the record of a frame's picture; None if it is not
-    there."""
-    animate = record.read(path.expanduser()).get("animate")
-    found = animate.get(name) if isinstance(animate, dict) else None
+def facts_of(path: Path) -> dict[str, Any]:
+    """Return the settings of animate in the record of a frame's picture."""
+    found = record.read(path.expanduser()).get("animate")
+    return found if isinstance(found, dict) else {}
+
+
+def numbers(facts: dict[str, Any], name: str, count: int) -> list[float] | None:
+    """Return a number, or a list of some, among a frame's facts; None if it is not there."""
+    found = facts.get(name)
     listed: list[Any] = found if isinstance(found, list) else [found]
-    numbers = [float(one) for one in listed if is_number(one)]
-    return numbers if len(numbers) == count else None
+    plain = [float(one) for one in listed if is_number(one)]
+    return plain if len(plain) == count else None
 
 
 def begun_with(plan: Plan, film: Film, begun: Begun, frame: int) -> Plan:
@@ -264,7 +268,8 @@ def write_copy(
     if layout == stereo.NONE:
         shown = finished(frame, still, enlarge)
     else:
-        number, before = numbers_of(path, "frame", 1), numbers_of(path, "depth_range", 2)
+        facts = facts_of(path)
+        number, before = numbers(facts, "frame", 1), numbers(facts, "depth_range", 2)
         seen = film.eyes(tensor(frame), int(number[0]) if number else 0, before)
         both = [finished(as_picture(one), still, enlarge) for one in seen]
         shown = stereo.joined(both[0], both[1], layout)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import accumulate
+from typing import Any
 
-from guided.animation.film import Film
 from guided.config.plan import Plan
 
 
@@ -14,15 +14,17 @@ def total(plan: Plan) -> int:
     film = plan.film
     if film is None:
         return plan.count * passes(plan)
-    drawn = [frame for frame in film.drawn if frame in film.made]
-    first = passes(plan.at_frame(0)) if 0 in drawn else 0
-    return first + sum(passes_of_frame(plan, film, frame) for frame in drawn if frame)
-
-
-def passes_of_frame(plan: Plan, film: Film, frame: int) -> int:
-    """Return how often the networks are evaluated for a frame that begins with another."""
-    skip = plan.frame_skip(film, frame, film.uncovers(frame))
-    return passes(replace(plan.at_frame(frame), skip=skip))
+    counts: dict[tuple[Any, ...], int] = {}  # many frames have the same skip and sampler
+    found = 0
+    for frame in film.drawn:
+        if frame in film.made:
+            skip = plan.frame_skip(film, frame, film.uncovers(frame)) if frame else plan.skip
+            varied = film.varied(frame).items()
+            facts = (frame == 0, skip, *((k, v) for k, v in varied if k.startswith("sampler.")))
+            if facts not in counts:
+                counts[facts] = passes(replace(plan.at_frame(frame), skip=skip))
+            found += counts[facts]
+    return found
 
 
 def passes(plan: Plan) -> int:

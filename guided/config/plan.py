@@ -642,7 +642,8 @@ class Plan:
         paths += [self.mask.path] if self.mask is not None else []
         if self.film is not None:
             own = self.film.settings
-            paths += [path for path in (own.before, own.first, own.audio, own.video) if path]
+            places = (own.before, own.after, own.first, own.audio, own.video)
+            paths += [path for path in places if path]
         masks = [asked.region.mask for asked in self.prompts if asked.region]
         return list(dict.fromkeys(path for path in paths + masks if path))
 

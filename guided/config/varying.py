@@ -4,7 +4,7 @@ which may, and the parts made anew with their values at a frame.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
@@ -15,7 +15,6 @@ from guided.errors import BadInput, shown
 
 GROUPS = ("clip", "cutouts", "generator", "guide", "sampler")
 Parts = dict[str, dict[str, Any]]
-Build = Callable[[DictConfig, str], Any]
 
 
 def read(cfg: DictConfig, names: Iterable[str]) -> Parts:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from guided.generators.sizes import Sizes
 from guided.interfaces import LoadedGenerator, PartSettings, Sampler, SamplerSettings
 from guided.models.cards import GeneratorCard, ModelCard, SecondaryCard
 from guided.models.model_cache import ModelCache
+from guided.schedule import AUTO
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +31,14 @@ class LoadContext:
     dtype: torch.dtype
     cache: ModelCache
     memory_policy: MemoryPolicy
+
+
+def recomputes(checkpointing: Any) -> bool | None:
+    """Return whether the backward pass recomputes activations, given the setting `checkpointing`;
+    None: where memory is short. Raise ValueError for another value."""
+    if not isinstance(checkpointing, bool) and checkpointing != AUTO:
+        raise ValueError(f"checkpointing={checkpointing} must be true, false or auto")
+    return None if checkpointing == AUTO else checkpointing
 
 
 class GeneratorSettings(PartSettings, Protocol):

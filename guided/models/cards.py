@@ -503,9 +503,10 @@ RAFT_LARGE = FlowCard(
     licence="BSD-3-Clause",
     character="RAFT, which sees how things move",
 )
-PARTS = (VGG16, DEPTH_ANYTHING, RAFT_SMALL, RAFT_LARGE)  # networks that settings ask for
+OF_FILMS = (DEPTH_ANYTHING, RAFT_SMALL, RAFT_LARGE)
+PARTS = (VGG16, *OF_FILMS)  # networks that settings ask for
 
 
 def film_cards(names: Iterable[str]) -> list[WeightsCard]:
     """Return the cards of networks of films by their names, and none for other names."""
-    return [card for card in PARTS if card != VGG16 and card.name in names]
+    return [card for card in OF_FILMS if card.name in names]

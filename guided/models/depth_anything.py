@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from guided.compat.open_clip import import_past_missing_operators
+from guided.compat.open_clip import import_late
 from guided.models.cards import WeightsCard
 from guided.models.load import check
 from guided.models.weights import read
@@ -40,7 +40,7 @@ LATER = {  # names in the published file, and those of later releases of transfo
 @lru_cache(maxsize=1)
 def load(path: Path, device: str) -> nn.Module:
     """Return the network with the published weights. Raise BadInput if they are others."""
-    module = import_past_missing_operators(MODULE)
+    module = import_late(MODULE)
     with torch.device("meta"):
         config = module.DepthAnythingConfig(backbone_config=BACKBONE)
         net: nn.Module = module.DepthAnythingForDepthEstimation(config)

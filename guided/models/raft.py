@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from guided.compat.open_clip import import_past_missing_operators
+from guided.compat.open_clip import import_late
 from guided.models.cards import WeightsCard
 from guided.models.load import check
 from guided.models.weights import read
@@ -23,7 +23,7 @@ LEAST, MULTIPLE = 128, 8  # pixels of a side that the network sees
 def load(name: str, path: Path, device: str) -> nn.Module:
     """Return the network raft_small or raft_large with weights of torchvision's. Raise BadInput if
     they are others."""
-    raft = import_past_missing_operators("torchvision.models.optical_flow")
+    raft = import_late("torchvision.models.optical_flow")
     with torch.device("meta"):
         net: nn.Module = getattr(raft, name)(weights=None)
     tensors = read(path)

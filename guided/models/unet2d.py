@@ -81,7 +81,8 @@ def card(path: Path, tensors: Shapes) -> ModelCard:
     settings, scheduler = described(path)
     with readable("UNet2DModel", path):
         unet = config_of(tensors, settings)
-        check_scheduler(scheduler)
+        if scheduler:
+            check_scheduler(scheduler, NOISE)
         prediction = chosen(scheduler, "prediction_type", PREDICTIONS)
         schedule = chosen(scheduler, "beta_schedule", SCHEDULES)
     if not settings:
@@ -116,11 +117,11 @@ def described(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return settings[0], settings[1]
 
 
-def check_scheduler(settings: Mapping[str, Any]) -> None:
-    """Raise ValueError or KeyError if a scheduler's noise is another than that of `SCHEDULES`."""
-    if settings and "beta_schedule" not in settings:  # of flow matching, consistency, ...
+def check_scheduler(settings: Mapping[str, Any], noise: Mapping[str, Any]) -> None:
+    """Raise KeyError or ValueError if a scheduler's noise has other settings than `noise`."""
+    if "beta_schedule" not in settings:  # of flow matching, consistency, ...
         raise KeyError("beta_schedule in scheduler_config.json")
-    for name, value in NOISE.items():
+    for name, value in noise.items():
         if settings.get(name, value) != value:
             raise ValueError(
                 f"{name}={shown(settings[name])} in scheduler_config.json, not {shown(value)}"

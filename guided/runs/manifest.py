@@ -129,7 +129,8 @@ class Manifest:
     version: int = 1
     guided: str = __version__
     made: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
-    changed: dict[int, Picture] = field(default_factory=dict, compare=False)  # since it was saved
+    # Those that have changed since it was saved.
+    changed: dict[int, Picture] = field(default_factory=dict, init=False, compare=False)
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -142,7 +143,6 @@ class Manifest:
         try:
             content, changed = loaded(folder)
             entries = {"title": None, "base": None, **known(cls, content)}
-            entries.pop("changed", None)
             entries["rows"] = [Row(**known(Row, row)) for row in listed(content, "rows")]
             needed: dict[str, Any] = dict.fromkeys(("number", "row", "seed"))
             entries["pictures"] = [
@@ -315,7 +315,7 @@ def known(cls: type, entries: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def field_names(cls: type) -> frozenset[str]:
-    return frozenset(f.name for f in fields(cls))
+    return frozenset(f.name for f in fields(cls) if f.init)
 
 
 def with_text_keys(value: Any) -> Any:

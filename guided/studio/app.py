@@ -35,6 +35,7 @@ from guided.studio.entries import OPEN, Conflict, Entry, Full
 from guided.studio.events import MOST_CLIENTS
 from guided.studio.films import Films
 from guided.studio.guard import BYTES, Guard, Json, Refused, error
+from guided.studio.inputs import Checked
 from guided.studio.library import SORTS, Item
 from guided.studio.openapi import OBJECT, Api, Query, Schema
 from guided.studio.places import ID, preview_name, previews_folder, uploads_folder
@@ -332,10 +333,14 @@ class Routes:
         self.studio.queue.ask_for_views(entry.id)
         return self.answered(entry, 202)
 
-    async def preflight(self, request: Request) -> Response:
+    async def checked(self, request: Request) -> Checked:
+        """Return what the input in a request's body is understood to be."""
         body = await bodies.fields(request, {"input": dict}, ("input",))
         request.state.given.update(body["input"])
-        checked = await self.studio.check(body["input"])
+        return await self.studio.check(body["input"])
+
+    async def preflight(self, request: Request) -> Response:
+        checked = await self.checked(request)
         plan, film = checked.plan, checked.plan.film
         return Json(
             {
@@ -355,10 +360,8 @@ class Routes:
         )
 
     async def show_film(self, request: Request) -> Response:
-        body = await bodies.fields(request, {"input": dict}, ("input",))
-        request.state.given.update(body["input"])
-        checked = await self.studio.check(body["input"])
-        title = str(body["input"].get("prompt") or "")
+        checked = await self.checked(request)
+        title = str(request.state.given.get("prompt") or "")
         seconds = self.studio.estimate(checked)["seconds"]
         name = await self.studio.compose(self.films.add, checked.plan, title, seconds)
         return Json({"id": name, "url": f"/films/{name}"}, 201)

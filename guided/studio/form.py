@@ -16,7 +16,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from guided.animation.settings import VARYING
+from guided.animation.settings import FACTS, VARYING
 from guided.canvas.init import FITS
 from guided.canvas.known import RESTORES
 from guided.canvas.seamless import RINGS
@@ -31,6 +31,7 @@ from guided.prompts.lexicon import Lexicon, load
 from guided.prompts.regions import LAYOUTS
 from guided.text import CHINESE, ENGLISH
 from guided.untrusted import yaml_reader
+from guided.untrusted.allowed_files import PLACES
 from guided.version import __version__
 
 # Settings of pictures that only the command line sets: they name folders or say how the machine
@@ -39,10 +40,10 @@ LEFT_OUT = ("wildcards", "drawn", "precision", "threads", "memory", "device")
 FILES = ("init", "mask", "image_prompt", "keep_composition")  # values that are pictures
 OPEN_GROUPS = ("generator", "cutouts", "sampler", "guide", "output", "animate")  # with settings
 NO_CHOICE = {"output": ("progress",), "animate": ("video",)}  # for terminals; of a file's path
-# Of films: paths of files, and what records and commands have.
-NO_SETTING = tuple(
-    f"animate.{name}"
-    for name in ("mode", "depth", "video", "flow_blend", "preview", "frame", "before", "colors")
+# Of films: what records and commands have, and what needs a file; paths are left out anywhere.
+NO_SETTING = (
+    *(f"animate.{name}" for name in FACTS),
+    *("animate.mode", "animate.flow_blend", "animate.preview"),
 )
 KEYED = tuple(f"animate.{name}" for name in VARYING)  # numbers, expressions, or key frames of them
 UPSCALERS = ("embedded", "bicubic")  # without files
@@ -254,7 +255,7 @@ def fields_of(
 ) -> Iterator[Item]:
     """Yield the settings of a class, with the defaults that a choice's file changes."""
     for field in dataclasses.fields(cls):
-        if f"{prefix}.{field.name}" in NO_SETTING:
+        if f"{prefix}.{field.name}" in (*NO_SETTING, *PLACES):
             continue
         default = node.get(field.name, plain_default(field))
         said, schedule = range_of(cls, field.name)

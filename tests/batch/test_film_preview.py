@@ -5,16 +5,20 @@ from guided.errors import BadInput
 
 SHORT = [
     *("prompt=a red heart", "seed=5", "steps=4", "sampler.recurrence=1", "cutouts.overview=1"),
-    *("cutouts.inner=1", "animate=2d", "animate.preview=true"),
+    *("cutouts.inner=1", "animate=2d", "animate.preview=true", "animate.cadence=1"),
 ]
+HALF = "animate.strength=0.5"
 
 
 @pytest.mark.parametrize(
     ("words", "steps"),
     [
-        (["frames=5", "animate.zoom=1.1"], 4 + 4 * 2),
-        (["frames=5", "animate.zoom=0.9"], 4 + 4 * 4),  # the border is drawn from the first step
-        (["frames=5", "animate.zoom=0.9", "animate.border=wrap"], 4 + 4 * 2),
+        ([HALF, "frames=5", "animate.zoom=1.1"], 4 + 4 * 2),
+        (
+            [HALF, "frames=5", "animate.zoom=0.9"],
+            4 + 4 * 4,
+        ),  # the border is drawn from the first step
+        ([HALF, "frames=5", "animate.zoom=0.9", "animate.border=wrap"], 4 + 4 * 2),
         (["frames=3", "animate.strength='1: (0.25), 2: (1)'"], 4 + 1 + 4),
     ],
 )

@@ -6,6 +6,9 @@ from guided.batch.passes import passes, shares, total
 from guided.config.composition import compose
 from guided.config.plan import Plan
 
+HALF = "animate.strength=0.5"
+FILM = ["animate=2d", "animate.cadence=1", HALF]
+
 
 def plan(*words: str) -> Plan:
     return Plan.read(compose(["prompt=x", "seed=1", *words]))
@@ -40,14 +43,15 @@ def test_the_work_of_steps_is_in_proportion_to_their_passes():
     ("words", "expected"),
     [
         (["count=3"], 3 * 20),
-        (["animate=2d", "frames=5", "animate.zoom=1.1"], 20 + 4 * 10),
-        (["animate=2d", "frames=5", "animate.zoom=0.9"], 5 * 20),  # the border is drawn in full
-        (["animate=2d", "frames=9", "animate.zoom=1.1", "animate.cadence=3"], 20 + 3 * 10),
+        (["animate=2d", "frames=9", "animate.zoom=1.1"], 20 + 2 * 4),  # as the model's card says
+        ([*FILM, "frames=5", "animate.zoom=1.1"], 20 + 4 * 10),
+        ([*FILM, "frames=5", "animate.zoom=0.9"], 5 * 20),  # the border is drawn in full
+        (["animate=2d", HALF, "frames=9", "animate.zoom=1.1", "animate.cadence=3"], 20 + 3 * 10),
         (
-            ["animate=2d", "frames=3", "animate.vary={sampler.recurrence: '0: (1), 2: (3)'}"],
+            [*FILM, "frames=3", "animate.vary={sampler.recurrence: '0: (1), 2: (3)'}"],
             20 + 10 * 2 + 10 * 3,
         ),
-        (["animate=2d", "frames=3", "animate.strength='1: (0.25), 2: (1)'"], 20 + 5 + 20),
+        ([*FILM[:2], "frames=3", "animate.strength='1: (0.25), 2: (1)'"], 20 + 5 + 20),
     ],
 )
 def test_all_pictures_have_the_passes_of_each(words, expected):

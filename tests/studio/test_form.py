@@ -2,10 +2,12 @@
 
 import pytest
 
+from guided.animation.settings import FACTS
 from guided.config.kinds import path_of
 from guided.config.schema import COMMAND, MACHINE, settings
 from guided.studio import form
 from guided.studio.app import PAGE
+from guided.untrusted.allowed_files import PLACES
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +19,11 @@ def test_no_setting_of_the_machine_is_in_the_form(items):
     machine = {name for name, one in settings().items() if one.scope in (MACHINE, COMMAND)}
     assert not machine & items.keys()
     assert not {"device", "cache", "folder", "wildcards", "drawn", "threads"} & items.keys()
+
+
+def test_a_path_is_in_the_form_as_an_upload_alone_and_no_fact_of_a_frames_record(items):
+    assert {*PLACES} & items.keys() == {*form.FILES} & {*PLACES}
+    assert not {f"animate.{name}" for name in FACTS} & items.keys()
 
 
 def test_no_part_of_a_card_but_its_weight_is_in_the_form(items):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from guided.errors import check_number
 from guided.generators.codes.card import CodesCard
-from guided.generators.settings import GeneratorSettings, LoadContext
+from guided.generators.settings import GeneratorSettings, LoadContext, recomputes
 from guided.generators.sizes import Sizes
 from guided.models.cards import GeneratorCard
 from guided.schedule import AUTO, always_zero, schedule
@@ -47,13 +47,12 @@ class Codes(GeneratorSettings):
         self.decay = schedule("decay", self.decay, 0, 10)
         for name in ("momentum", "smoothing", "average"):
             check_number(name, getattr(self, name), 0, 0.999999)
-        if not isinstance(self.checkpointing, bool) and self.checkpointing != AUTO:
-            raise ValueError(f"checkpointing={self.checkpointing} must be true, false or auto")
+        recomputes(self.checkpointing)
 
     @property
     def recompute(self) -> bool | None:
         """Whether the backward pass recomputes activations; None: where memory is short."""
-        return None if self.checkpointing == AUTO else bool(self.checkpointing)
+        return recomputes(self.checkpointing)
 
     @property
     def zero(self) -> str:

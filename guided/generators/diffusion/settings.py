@@ -11,7 +11,7 @@ from guided.devices import check_compiler
 from guided.diffusion.symmetry import Mirror, check_symmetry, usual_times
 from guided.diffusion.tiles import TILES, divided
 from guided.errors import BadInput, check_number, not_one_of
-from guided.generators.settings import GeneratorSettings, LoadContext
+from guided.generators.settings import GeneratorSettings, LoadContext, recomputes
 from guided.generators.sizes import Sizes
 from guided.interfaces import SamplerSettings
 from guided.models.cards import DiffusionCard, GeneratorCard, ModelCard
@@ -114,8 +114,7 @@ class Diffusion(GeneratorSettings):
         if self.through == "straight" and not always_zero(self.mu):
             raise ValueError("through=straight is rho=0 and mu=1 in one: with mu, set rho=0")
         check_symmetry(self.symmetry)
-        if not isinstance(self.checkpointing, bool) and self.checkpointing != AUTO:
-            raise ValueError(f"checkpointing={self.checkpointing} must be true, false or auto")
+        recomputes(self.checkpointing)
         if not isinstance(self.compile, bool):
             raise ValueError(f"compile={self.compile} must be true or false")
         if self.compile:
@@ -130,7 +129,7 @@ class Diffusion(GeneratorSettings):
     @property
     def recompute(self) -> bool | None:
         """Whether the backward pass recomputes activations; None: where memory is short."""
-        return None if self.checkpointing == AUTO else bool(self.checkpointing)
+        return recomputes(self.checkpointing)
 
     @property
     def zero(self) -> str:

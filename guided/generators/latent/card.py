@@ -404,9 +404,5 @@ def prediction_of(path: Path) -> str:
     """Return what the network predicts, as scheduler_config.json says; ValueError if its noise is
     another than Stable Diffusion's."""
     settings = read_json(path)
-    if "beta_schedule" not in settings:  # of flow matching, consistency, ...
-        raise KeyError(f"beta_schedule in {path.name}")
-    for name, value in NOISE.items():
-        if settings.get(name, value) != value:
-            raise ValueError(f"{name}={shown(settings[name])} in {path.name}, not {shown(value)}")
+    unet2d.check_scheduler(settings, NOISE)
     return unet2d.chosen(settings, "prediction_type", unet2d.PREDICTIONS)

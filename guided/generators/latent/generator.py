@@ -55,10 +55,8 @@ class KnownLatents(KnownPixels):
 
     def replaced(self, prediction: Prediction, progress: float) -> Prediction:
         """Return the prediction with the known latents as they are."""
-        made, plain = prediction.guided, prediction.unguided
-        return replace(
-            prediction, guided=self.kept(made, progress), unguided=self.kept(plain, progress)
-        )
+        unseen = super().replaced(replace(prediction, seen=None), progress)
+        return replace(unseen, seen=prediction.seen)
 
 
 @dataclass

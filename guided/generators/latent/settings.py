@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from guided.errors import BadInput, not_one_of
 from guided.generators.latent.card import DecoderCard, LatentCard
-from guided.generators.settings import GeneratorSettings, LoadContext
+from guided.generators.settings import GeneratorSettings, LoadContext, recomputes
 from guided.generators.sizes import Sizes
 from guided.interfaces import SamplerSettings
 from guided.models.cards import GeneratorCard, SecondaryCard
@@ -59,13 +59,12 @@ class Latent(GeneratorSettings):
         for name, choices in (("through", THROUGH), ("between", BETWEEN)):
             if getattr(self, name) not in choices:
                 raise ValueError(not_one_of(name, getattr(self, name), choices))
-        if not isinstance(self.checkpointing, bool) and self.checkpointing != AUTO:
-            raise ValueError(f"checkpointing={self.checkpointing} must be true, false or auto")
+        recomputes(self.checkpointing)
 
     @property
     def recompute(self) -> bool | None:
         """Whether the backward pass recomputes activations; None: where memory is short."""
-        return None if self.checkpointing == AUTO else bool(self.checkpointing)
+        return recomputes(self.checkpointing)
 
     @property
     def open_edges(self) -> str:

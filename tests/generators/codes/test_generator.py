@@ -15,15 +15,15 @@ from guided.generators.codes.network import Autoencoder
 from guided.generators.codes.settings import Codes
 from guided.generators.settings import LoadContext
 from guided.guides.base import LossGuide
-from guided.interfaces import Guide, Request, Step
+from guided.interfaces import Guide, Request, State, Step
 from guided.memory.estimate import held, measure_step
 from guided.models.model_cache import ModelCache
 from guided.oom import MemoryPolicy
 from guided.rng import RandomStreams
-from guided.runs import checkpoint
 from guided.schedule import schedule
 from tests.doubles import randomised
 from tests.generators.pixels.test_generator import Noisy
+from tests.generators.same_bits import assert_alone_as_in_a_batch, assert_resumes
 
 CPU = torch.device("cpu")
 SIZE, STEPS = (6, 4), 5  # width, height
@@ -130,43 +130,24 @@ CASES: dict[str, tuple[dict[str, object], Request]] = {
 }
 
 
-def parts(step: Step) -> dict[str, Tensor]:
-    shown = {"shown": step.prediction.unguided, "norm": step.prediction.grad_norm}
-    return shown | step.state | step.prediction.losses
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_from_any_state_on_every_bit_is_that_of_a_run_that_never_stopped(
     name: str, network: Autoencoder, tmp_path: Path
 ) -> None:
     settings, asked = CASES[name]
 
-    def steps(saved: dict[str, Tensor] | None = None) -> Iterator[Step]:
+    def steps(saved: State | None) -> Iterator[Step]:
         return generator(network, **settings).generate(asked, {"noisy": Noisy()}, saved)
 
-    whole = [(step.i, parts(step)) for step in steps()]
-    assert [i for i, _ in whole] == list(range(asked.drawn - 1, -1, -1))
-    for k, step in enumerate(steps()):
-        if k == asked.drawn - 1:
-            break
-        checkpoint.save(tmp_path / "state.safetensors", step.state, "x")
-        saved = checkpoint.load(tmp_path / "state.safetensors", "x")
-        rest = [(later.i, parts(later)) for later in steps(saved)]
-        for (i, mine), (j, expected) in zip(rest, whole[k + 1 :], strict=True):
-            assert i == j and mine.keys() == expected.keys()
-            assert all(torch.equal(mine[part], expected[part]) for part in expected)
+    assert_resumes(steps, asked.drawn, tmp_path)
 
 
 @pytest.mark.parametrize("init", [None, picture()], ids=["codes", "init"])
 def test_an_image_of_a_batch_has_every_bit_that_it_has_alone(network, init) -> None:
-    def drawn(of: tuple[int, ...]) -> Tensor:
-        run = generator(network).generate(request(of, init=init), {"noisy": Noisy()})
-        return torch.stack([step.prediction.unguided for step in run])
+    def steps(seeds: tuple[int, ...]) -> Iterator[Step]:
+        return generator(network).generate(request(seeds, init=init), {"noisy": Noisy()})
 
-    together = drawn((3, 4, 5))
-    for b, seed in enumerate((3, 4, 5)):
-        assert torch.equal(together[:, b : b + 1], drawn((seed,)))
-    assert not torch.equal(together[:, 0], together[:, 1])
+    assert_alone_as_in_a_batch(steps)
 
 
 def test_recomputing_activations_needs_less_memory_and_draws_the_same(network) -> None:

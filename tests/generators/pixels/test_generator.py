@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -15,13 +16,13 @@ from guided.generators.pixels.generator import PixelGenerator, pictures
 from guided.generators.pixels.settings import Pixels
 from guided.generators.settings import LoadContext
 from guided.guides.base import LossGuide
-from guided.interfaces import Guide, GuideGradient, Request, Step
+from guided.interfaces import Guide, GuideGradient, Request, State, Step
 from guided.models.cards import ModelCard
 from guided.models.model_cache import ModelCache
 from guided.oom import MemoryPolicy
 from guided.rng import RandomStreams
-from guided.runs import checkpoint
 from guided.schedule import schedule
+from tests.generators.same_bits import assert_alone_as_in_a_batch, assert_resumes
 
 CPU = torch.device("cpu")
 SIZE, STEPS = (7, 5), 6  # width, height
@@ -115,31 +116,14 @@ def test_what_a_mask_keeps_is_the_init_picture_and_the_rest_follows_the_guides()
     assert (picture - known_picture())[drawn].abs().max() < 0.05
 
 
-def parts(step: Step) -> dict[str, Tensor]:
-    shown = {"shown": step.prediction.unguided, "norm": step.prediction.grad_norm}
-    return shown | step.state | step.prediction.losses
-
-
-def steps(name: str, saved: dict[str, Tensor] | None = None) -> Iterator[Step]:
+def steps(name: str, saved: State | None = None) -> Iterator[Step]:
     settings, asked = CASES[name]
     return generator(**settings).generate(asked, {"noisy": Noisy()}, saved)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_from_any_state_on_every_bit_is_that_of_a_run_that_never_stopped(name, tmp_path) -> None:
-    whole = [(step.i, parts(step)) for step in steps(name)]
-    asked = CASES[name][1]
-    assert [i for i, _ in whole] == list(range(asked.drawn - 1, -1, -1))
-    for k, step in enumerate(steps(name)):
-        if k == asked.drawn - 1:
-            break
-        checkpoint.save(tmp_path / "state.safetensors", step.state, "x")
-        saved = checkpoint.load(tmp_path / "state.safetensors", "x")
-        rest = [(later.i, parts(later)) for later in steps(name, saved)]
-        for (i, mine), (j, expected) in zip(rest, whole[k + 1 :], strict=True):
-            assert i == j and mine.keys() == expected.keys()
-            for part in expected:
-                assert torch.equal(mine[part], expected[part]), f"{part} at {i} after {k + 1}"
+    assert_resumes(partial(steps, name), CASES[name][1].drawn, tmp_path)
 
 
 def test_each_part_of_the_state_makes_a_difference() -> None:
@@ -169,16 +153,10 @@ def test_states_of_other_requests_are_refused() -> None:
 @pytest.mark.parametrize("basis", ["fourier", "pyramid"])
 @pytest.mark.parametrize("init", [None, known_picture()], ids=["noise", "init"])
 def test_an_image_of_a_batch_has_every_bit_that_it_has_alone(basis: str, init) -> None:
-    seeds = (3, 4, 5)
+    def steps(seeds: tuple[int, ...]) -> Iterator[Step]:
+        return generator(basis=basis).generate(request(seeds, init=init), {"noisy": Noisy()})
 
-    def drawn(of: tuple[int, ...]) -> Tensor:
-        run = generator(basis=basis).generate(request(of, init=init), {"noisy": Noisy()})
-        return torch.stack([step.prediction.unguided for step in run])
-
-    together = drawn(seeds)
-    for b, seed in enumerate(seeds):
-        assert torch.equal(together[:, b : b + 1], drawn((seed,)))
-    assert not torch.equal(together[:, 0], together[:, 1])
+    assert_alone_as_in_a_batch(steps)
 
 
 @pytest.mark.parametrize("basis", ["fourier", "pyramid"])
