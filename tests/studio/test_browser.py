@@ -225,6 +225,33 @@ def test_a_wrong_setting_is_told_before_drawing_and_marked(page):
     page.wait(lambda: page.all(".chip.wrong[data-name=steps]"))
 
 
+LAST_USUAL = "#chips .usual:nth-last-child(1 of .usual)"  # of what is used without being set
+# Whether nothing covers a node, at its left.
+UNCOVERED = """(node => {
+    const box = node.getBoundingClientRect();
+    return node.contains(document.elementFromPoint(box.left + 5, box.top + box.height / 2));
+})(document.querySelector(arguments[0]))"""
+
+
+@pytest.mark.parametrize("width", [390, 900, 1100, 1600])
+def test_the_settings_cover_nothing_of_what_will_be_sent(page, width):
+    metrics = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 700}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        page.one("#prompt").send_keys("a fox")
+        page.click("#adjust")
+        page.type("[data-key=negative]", "fog")
+        page.wait(lambda: page.chips() == ["not: fog"])
+        page.told("#estimate", "measured here")
+        page.script("document.activeElement.blur()")
+        for shown in (".chip[data-name=negative]", LAST_USUAL, "#estimate"):
+            page.wait(lambda shown=shown: page.script(UNCOVERED, shown))
+        tops = "[...document.querySelectorAll('.shapes button')].map(b => b.offsetTop)"
+        assert len(set(page.script(tops))) == 1  # the shapes are one row
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 TILES = "[...document.querySelectorAll('.tile')].map(t => t.innerText)"
 
 
@@ -283,6 +310,33 @@ def test_the_queue_is_reordered_by_dragging(page, studio):
     ActionChains(page.browser).release().perform()
     page.wait(lambda: studio.order == [third, first, second])
     page.wait(lambda: page.script(rows) == ["number 2", "number 0", "number 1"])
+
+
+def test_what_waits_is_named_by_what_is_drawn(page, studio):
+    page.open_picture("p4")
+    page.click("[data-verb=again]")
+    page.wait(lambda: studio.predictions)
+    page.press(Keys.ESCAPE)
+    page.told(".waiting .text", studio.find("p4")["prompt"])
+    (again,) = studio.predictions
+    studio.begin(again)
+    page.told("#queue .prompt", studio.find("p4")["prompt"])
+    studio.enqueue("other", {"regions": [{"box": [0, 0, 0.5, 1], "prompt": "a tree"}]})
+    page.told(".waiting .text", "a tree")
+
+
+def test_the_first_picture_waits_for_the_models(chromium):
+    page = Page(chromium, Studio())
+    try:
+        page.told("#message", "Nothing has been drawn yet.")
+        id = page.draw("a fox")
+        page.wait(lambda: not page.shows("#message"))
+        page.studio.say("worker", {"device": "auto", "state": "starting", "prediction": None})
+        page.told("#queue .head", "loading the models")
+        page.studio.say("worker", {"device": "auto", "state": "drawing", "prediction": id})
+        page.wait(lambda: "loading" not in page.text("#queue .head"))
+    finally:
+        page.server.end()
 
 
 def test_a_failure_says_why_and_the_next_is_drawn(page, studio):
@@ -425,8 +479,9 @@ def test_a_mask_is_painted_over_the_initial_picture(page, photo):
     assert mask.getpixel((80, 100)) == 255
     assert mask.getpixel((250, 100)) == mask.getpixel((80, 20)) == 0
     page.click("#draw")
-    page.wait(lambda: page.studio.predictions)
-    assert set(page.sent()) == {"init", "mask"}
+    page.wait(lambda: page.script("document.activeElement.id") == "prompt")  # what to draw?
+    page.draw("a fox")
+    assert set(page.sent()) == {"prompt", "init", "mask"}
 
 
 def test_a_mask_is_inverted_erased_and_painted_on(page, photo):
@@ -449,6 +504,36 @@ def test_a_mask_is_inverted_erased_and_painted_on(page, photo):
     again = Image.open(io.BytesIO(last)).convert("L")
     assert again.getpixel((230, 100)) == again.getpixel((80, 100)) == 0
     assert again.getpixel((150, 20)) == 255
+
+
+def test_what_is_painted_is_taken_back_stroke_by_stroke(page, photo):
+    attach(page, photo)
+    page.click("[data-key=mask]")
+    page.wait(lambda: page.all("#mask[open] canvas"))
+    stroke(page, (0.25, 0.25), (10, 0))
+    stroke(page, (0.25, 0.75), (10, 0))
+    page.click("#mask [data-tool=invert]")
+    page.click("#mask [data-tool=undo]")
+    page.press(Keys.CONTROL + "z")  # the second stroke
+    mask = mask_of(page)
+    assert [mask.getpixel(at) for at in ((80, 50), (80, 150), (250, 100))] == [255, 0, 0]
+    page.click("[data-key=mask]")
+    page.wait(lambda: page.all("#mask[open] canvas"))
+    stroke(page, (0.25, 0.75), (10, 0))
+    page.click("#mask [data-tool=clear]")
+    page.click("#mask [data-tool=undo]")
+    page.click("#mask [data-tool=undo]")
+    page.click("#mask [data-tool=redo]")
+    page.press(Keys.ESCAPE)  # and what was painted is not lost by it
+    page.wait(lambda: not page.all("#mask[open]"))
+    page.told("#toasts", "The mask was not used.")
+    page.click("#toasts button")
+    page.wait(lambda: page.all("#mask[open] canvas"))
+    page.click("#mask .main")
+    page.wait(lambda: len(page.studio.uploads) == 3)
+    (*_, last) = page.studio.uploads.values()
+    again = Image.open(io.BytesIO(last)).convert("L")
+    assert [again.getpixel(at) for at in ((80, 50), (80, 150), (250, 100))] == [255, 255, 0]
 
 
 def test_a_picture_is_dropped_and_another_is_pasted(page):
@@ -743,7 +828,23 @@ def test_a_preset_is_used(page, studio):
     page.wait(lambda: sorted(page.chips()) == ["60 steps", "sampler plms"])
 
 
-def test_the_command_is_copied(page):
+def test_a_wrong_value_says_in_the_form_what_is_right(page):
+    page.one("#prompt").send_keys("a fox")
+    page.click("#open-form")
+    page.wait(lambda: page.all("#form[open] .field-row"))
+    page.type("#set-steps", "0")
+    page.told(".field-row.wrong .fault", "steps=0 must be a whole number from 1 to 4096")
+    page.type("#set-steps", Keys.BACKSPACE + "7")
+    page.wait(lambda: not page.all(".field-row.wrong"))
+    assert page.text(".fault") == ""
+
+
+@pytest.mark.parametrize("clipboard", [True, False])  # there is none without HTTPS
+def test_the_command_is_copied(page, clipboard):
+    if not clipboard:
+        page.browser.execute_script(
+            "Object.defineProperty(navigator, 'clipboard', {value: undefined})"
+        )
     command = 'python run.py prompt="a fox"'
     page.one("#prompt").send_keys("a fox")
     page.wait(
@@ -807,15 +908,18 @@ def test_no_width_makes_the_page_scroll_sideways(page, photo, width):
         page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_in_chinese(page):
+def test_in_chinese(page, studio):
     page.click("#language")
     page.told("#draw", "开始画")
     assert page.script("document.documentElement.lang") == "zh-Hans"
     page.click("#adjust")
     page.click("[data-key=pick-artist]")
     page.told(".tiles", "葛饰北斋")
+    studio.begin(page.draw("a fox"))
+    page.told("#queue .drawing", "停止")
     page.click("#language")
     page.told("#draw", "Draw")
+    page.told("#queue .drawing", "Stop")
 
 
 def test_texts_from_outside_are_texts(page, studio):

@@ -96,7 +96,7 @@ function fillPanel(panel, p) {
     p.why ? el("p", { class: "why", textContent: p.why }) : "",
     p.video ? filmNode(p) : "",
     el("dl", {}, ...facts.flatMap(([name, value]) => [
-      el("dt", { textContent: name === "size" ? "px" : say(name) }), el("dd", { textContent: value })])),
+      el("dt", { textContent: say(name === "size" ? "extent" : name) }), el("dd", { textContent: value })])),
     ...hooks.actions(p),
     el("div", { class: "making" }),
     el("p", { class: "files" },
@@ -144,7 +144,7 @@ export async function copied(text) {
     return true;
   } catch {  // not offered to pages from disk by every browser: the old way
     const area = el("textarea", { value: text, readOnly: true, class: "unseen" });
-    lightbox.append(area);
+    ([...document.querySelectorAll("dialog[open]")].pop() ?? document.body).append(area);
     area.select();
     const done = document.execCommand("copy");
     area.remove();

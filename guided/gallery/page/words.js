@@ -4,7 +4,7 @@ export const WORDS = {
   en: {
     gallery: "All pictures", language: "中文", search: "Search prompts  ( / )", sort: "Sort",
     searchLabel: "Search prompts, artists, looks and seeds",
-    size: "Size of the pictures", number: "Number", newest: "Newest", oldest: "Oldest",
+    size: "Size of the pictures", extent: "Size", number: "Number", newest: "Newest", oldest: "Oldest",
     score: "Score", pictures: "Pictures", grid: "Grid", all: "all", any: "{0}: all",
     artist: "Artist", look: "Look", model: "Model", seed: "Seed", state: "State", batch: "Batch",
     queued: "queued", running: "drawing", done: "done", failed: "failed", skipped: "skipped", stopped: "stopped",
@@ -27,7 +27,7 @@ export const WORDS = {
   zh: {
     gallery: "全部作品", language: "English", search: "搜索提示词（/）", sort: "排序",
     searchLabel: "搜索提示词、画家、风格和种子",
-    size: "图片大小", number: "编号", newest: "最新", oldest: "最早",
+    size: "图片大小", extent: "尺寸", number: "编号", newest: "最新", oldest: "最早",
     score: "得分", pictures: "图片", grid: "网格", all: "全部", any: "{0}：全部",
     artist: "画家", look: "风格", model: "模型", seed: "种子", state: "状态", batch: "批次",
     queued: "等待中", running: "绘制中", done: "完成", failed: "失败", skipped: "跳过", stopped: "已停止",

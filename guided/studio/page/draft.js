@@ -99,5 +99,5 @@ async function ask() {
 }
 
 export function hasSubject() {
-  return ["prompt", "from", "init", "image_prompt", "regions"].some((name) => !isEmpty(draft.input[name]));
+  return ["prompt", "from", "image_prompt", "regions"].some((name) => !isEmpty(draft.input[name]));
 }

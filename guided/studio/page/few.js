@@ -38,11 +38,11 @@ export function refreshFew() {
   const state = JSON.stringify([draft.input, check.answer?.size, check.answer?.final_size, check.answer?.steps, check.answer?.film, check.error?.setting, language, unfolded, models.size]);
   if (state === shownState && few.hasChildNodes()) return;
   shownState = state;
-  few.setAttribute("aria-label", say("adjust"));
+  few.setAttribute("aria-label", say("few"));
   const focused = few.contains(document.activeElement) ? document.activeElement : null;
   if (focused?.matches("[type=text], [type=search], [type=number]")) return;  // someone types
   const rows = [modelRow, sizeRow, stepsRow, countRow, seedRow, () => pickRow("artist"), () => pickRow("look"), negativeRow, regionsRow, filmRow];
-  few.replaceChildren(...rows.map((make) => make()).filter(Boolean), ...initRows());
+  few.replaceChildren(...initRows(), ...rows.map((make) => make()).filter(Boolean));
   if (focused?.dataset.key) few.querySelector(`[data-key="${CSS.escape(focused.dataset.key)}"]`)?.focus();
 }
 
@@ -80,7 +80,7 @@ function sizeRow() {
       if (length > 0) set("size", name === "width" ? [length, other] : [other, length]);
     },
   });
-  return row("size", say("size"), side ? el("span", { class: "group", role: "group", "aria-label": say("size") }, ...shapes) : "",
+  return row("size", say("size"), side ? el("span", { class: "group shapes", role: "group", "aria-label": say("size") }, ...shapes) : "",
     el("span", { class: "pair" }, field("width", width, height), "×", field("height", height, width),
       el("span", { class: "soft", textContent: enlargedText() })));
 }
@@ -179,7 +179,11 @@ function pickRow(group) {
   const open = unfolded === group;
   const button = el("button", {
     type: "button", textContent: say("choose"), "aria-expanded": String(open), "aria-label": `${say("choose")}: ${say(group)}`,
-    data: { key: `pick-${group}` }, onclick: () => { unfolded = open ? null : group; refreshFew(); },
+    data: { key: `pick-${group}` }, onclick: () => {
+      unfolded = open ? null : group;
+      refreshFew();
+      $("few").querySelector(".picker")?.scrollIntoView({ block: "nearest" });
+    },
   });
   const names = chosen.map((name) => el("button", {
     type: "button", "aria-pressed": "true", textContent: labelOf(group, name), data: { key: `has-${name}` },

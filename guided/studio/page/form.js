@@ -64,16 +64,18 @@ function fieldOf(setting, place) {
   const reset = el("button", {
     type: "button", class: "round", "aria-label": say("remove", setting.name), onclick: () => { set(setting.name, undefined); control.fill(); },
   }, icon("close"));
-  const needs = el("span", { class: "needs" });
+  const needs = el("span", { class: "needs" }), fault = el("p", { class: "fault" });
   const notes = [setting.help, setting.allowed, setting.default === null || setting.type === "boolean" ? "" : say("default", textOf(setting.default))];
   const node = el("div", { class: "field-row" },
     el("label", { htmlFor: id, textContent: setting.name }),
     el("div", { class: "controls" }, control.node, reset),
-    el("p", { class: "soft" }, notes.filter(Boolean).join(" · "), needs));
+    fault, el("p", { class: "soft" }, notes.filter(Boolean).join(" · "), needs));
   const refresh = () => {
     const on = setting.name in draft.input;
     node.classList.toggle("set", on);
-    node.classList.toggle("wrong", check.error?.setting === setting.name);
+    const wrong = check.error?.setting === setting.name;
+    node.classList.toggle("wrong", wrong);
+    fault.textContent = wrong ? check.error.message : "";
     reset.hidden = !on;
     const idle = isIdle(setting);
     node.classList.toggle("idle", idle);

@@ -24,6 +24,7 @@ function show() {
   hang(found);
   $("found").textContent = found.length === pictures.size ? sayCount(found.length) : say("of", found.length, sayCount(pictures.size));
   $("message").hidden = found.length > 0 || !begun;
+  $("message").classList.toggle("first", !offered().length && !inTrash);
   $("message").replaceChildren(...(offered().length
     ? [say("none"), " ", el("button", { type: "button", textContent: say("clear"), onclick: () => { forget(); refresh(); } })]
     : [say(inTrash ? "trashEmpty" : "emptyWall")]));

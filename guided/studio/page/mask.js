@@ -6,7 +6,7 @@ import { upload } from "/page/server.js";
 import { tellError, toast } from "/page/toasts.js";
 
 const LARGEST = 2048;  // pixels of the mask's longer side
-const TINT = "rgb(226 88 62 / .55)";  // of what is painted, over the picture
+const STRIPES = ["rgb(226 88 62 / .7)", "rgb(255 255 255 / .55)"];  // of what is painted: seen on every picture
 
 // Opens the editor over a picture, with an existing mask.
 export async function openMask(source, before = null) {
@@ -14,21 +14,27 @@ export async function openMask(source, before = null) {
   const scale = Math.min(1, LARGEST / Math.max(picture.naturalWidth, picture.naturalHeight));
   const size = [picture.naturalWidth, picture.naturalHeight].map((side) => Math.max(1, Math.round(side * scale)));
   const mask = canvasOf(size), shown = canvasOf(size);
-  const paper = mask.getContext("2d");
-  if (before) drawGrey(paper, await loaded(before), size);
-  const tools = { erases: false, brush: Math.max(...size) / 12 };
+  const paper = mask.getContext("2d", { willReadFrequently: true });
+  const earlier = canvasOf(size);
+  if (before) drawGrey(earlier.getContext("2d"), await loaded(before), size);
+  paper.drawImage(earlier, 0, 0);
+  const tools = { erases: false, brush: Math.max(...size) / 12, at: null };
   Object.assign(shown, { tabIndex: 0 });
   shown.setAttribute("role", "img");
   shown.setAttribute("aria-label", say("maskTitle"));
-  const refresh = () => { show(shown, picture, mask); };
-  listen(shown, paper, tools, refresh);
+  const stripes = stripesOf(size);
+  const refresh = () => { show(shown, picture, mask, stripes, tools); };
+  const changes = history(paper, earlier, refresh);
+  listen(shown, changes, tools, refresh);
   const dialog = $("mask");
+  dialog.onkeydown = (event) => keys(event, changes);
+  dialog.oncancel = () => { if (changes.any()) toast(say("maskLeft"), { word: "undo", run: () => dialog.showModal() }); };
   dialog.setAttribute("aria-label", say("maskTitle"));
   dialog.replaceChildren(
     el("h2", { textContent: say("maskTitle") }), el("p", { class: "soft", textContent: say("maskHelp") }),
-    toolbar(paper, tools, size, refresh), el("div", { class: "paper" }, shown),
+    toolbar(changes, tools, size), el("div", { class: "paper" }, shown),
     el("p", { class: "ends" },
-      el("button", { type: "button", textContent: say("close"), onclick: () => dialog.close() }),
+      el("button", { type: "button", textContent: say("close"), onclick: () => { dialog.oncancel(); dialog.close(); } }),
       el("button", { type: "button", class: "main", textContent: say("use"), onclick: () => finish(mask, dialog) })));
   dialog.showModal();
   refresh();
@@ -56,18 +62,75 @@ function drawGrey(paper, image, [width, height]) {
   paper.putImageData(data, 0, 0);
 }
 
-function show(canvas, picture, mask) {
+// Diagonal stripes as wide as the picture needs to show them.
+function stripesOf(size) {
+  const side = Math.max(8, Math.round(Math.max(...size) / 50));
+  const tile = canvasOf([side, side]), context = tile.getContext("2d");
+  for (let k = 0; k < 4; k++) {
+    context.fillStyle = STRIPES[k % 2];
+    context.beginPath();
+    for (const [x, y] of [[k / 2, 0], [(k + 1) / 2, 0], [(k - 1) / 2, 1], [(k - 2) / 2, 1]]) context.lineTo(x * side, y * side);
+    context.fill();
+  }
+  return tile;
+}
+
+// What was painted, change by change, so that each can be taken back: a change paints on the mask.
+function history(paper, earlier, refresh) {
+  const done = [], undone = [];
+  function again() {
+    paper.globalCompositeOperation = "copy";
+    paper.drawImage(earlier, 0, 0);
+    for (const change of done) change(paper);
+    refresh();
+  }
+  return {
+    any: () => done.length > 0,
+    add(change) {
+      change(paper);
+      done.push(change);
+      undone.length = 0;
+      refresh();
+    },
+    more(change) { change(paper); },  // of the last one
+    undo() {
+      if (done.length) undone.push(done.pop());
+      again();
+    },
+    redo() {
+      if (undone.length) done.push(undone.pop());
+      again();
+    },
+  };
+}
+
+function keys(event, changes) {
+  if (!(event.ctrlKey || event.metaKey) || !["z", "y"].includes(event.key.toLowerCase())) return;
+  event.preventDefault();
+  if (event.shiftKey || event.key.toLowerCase() === "y") changes.redo(); else changes.undo();
+}
+
+function show(canvas, picture, mask, stripes, { at, brush }) {
   const context = canvas.getContext("2d"), { width, height } = canvas;
   context.globalCompositeOperation = "copy";
   context.drawImage(mask, 0, 0);
   context.globalCompositeOperation = "source-in";
-  context.fillStyle = TINT;
+  context.fillStyle = context.createPattern(stripes, "repeat");
   context.fillRect(0, 0, width, height);
   context.globalCompositeOperation = "destination-over";
   context.drawImage(picture, 0, 0, width, height);
+  if (!at) return;
+  context.globalCompositeOperation = "source-over";
+  const line = width / canvas.clientWidth || 1;
+  for (const [style, wide] of [["white", 3], ["black", 1]]) {
+    Object.assign(context, { strokeStyle: style, lineWidth: wide * line });
+    context.beginPath();
+    context.arc(...at, brush / 2, 0, 2 * Math.PI);
+    context.stroke();
+  }
 }
 
-function toolbar(paper, tools, [width, height], refresh) {
+function toolbar(changes, tools, [width, height]) {
   const modes = ["paint", "erase"].map((word) => el("button", {
     type: "button", textContent: say(word), "aria-pressed": String(tools.erases === (word === "erase")), data: { tool: word },
     onclick: () => {
@@ -75,12 +138,10 @@ function toolbar(paper, tools, [width, height], refresh) {
       for (const mode of modes) mode.setAttribute("aria-pressed", String(mode.dataset.tool === word));
     },
   }));
-  const whole = (operation) => () => {
-    paper.globalCompositeOperation = operation;
-    paper.fillStyle = "white";
-    if (operation === "clear") paper.clearRect(0, 0, width, height); else paper.fillRect(0, 0, width, height);
-    refresh();
-  };
+  const whole = (operation) => () => changes.add((paper) => {
+    Object.assign(paper, { globalCompositeOperation: operation, fillStyle: "white" });
+    paper.fillRect(0, 0, width, height);
+  });
   return el("div", { class: "toolbar" },
     el("span", { class: "group", role: "group", "aria-label": say("maskTitle") }, ...modes),
     el("label", {}, el("span", { textContent: say("brush") }), el("input", {
@@ -88,32 +149,47 @@ function toolbar(paper, tools, [width, height], refresh) {
       oninput: (event) => { tools.brush = Number(event.target.value); },
     })),
     el("button", { type: "button", data: { tool: "invert" }, textContent: say("invert"), onclick: whole("xor") }),
-    el("button", { type: "button", data: { tool: "clear" }, textContent: say("clearMask"), onclick: whole("clear") }));
+    el("button", { type: "button", data: { tool: "clear" }, textContent: say("clearMask"), onclick: whole("destination-out") }),
+    el("button", { type: "button", data: { tool: "undo" }, title: "Ctrl+Z", textContent: say("undo"), onclick: changes.undo }),
+    el("button", { type: "button", data: { tool: "redo" }, title: "Ctrl+Shift+Z", textContent: say("redo"), onclick: changes.redo }));
 }
 
-function listen(canvas, paper, tools, refresh) {
-  let last = null;
+function listen(canvas, changes, tools, refresh) {
+  let points = null;  // of the stroke that is being painted
   const at = (event) => {
     const box = canvas.getBoundingClientRect();
     return [(event.clientX - box.left) * canvas.width / box.width, (event.clientY - box.top) * canvas.height / box.height];
   };
-  const stroke = (point) => {
-    paper.globalCompositeOperation = tools.erases ? "destination-out" : "source-over";
-    Object.assign(paper, { lineCap: "round", lineJoin: "round", lineWidth: tools.brush, strokeStyle: "white" });
-    paper.beginPath();
-    paper.moveTo(...last);
-    paper.lineTo(...point);
-    paper.stroke();
-    last = point;
+  canvas.onpointerdown = (event) => {
+    if (event.button) return;
+    canvas.setPointerCapture(event.pointerId);
+    points = [at(event)];
+    const { erases, brush } = tools, stroke = points;
+    changes.add((paper) => paint(paper, stroke, 0, erases, brush));
+  };
+  canvas.onpointermove = (event) => {
+    tools.at = at(event);
+    if (points) {
+      const from = points.length - 1;
+      for (const one of event.getCoalescedEvents?.() ?? [event]) points.push(at(one));
+      changes.more((paper) => paint(paper, points, from, tools.erases, tools.brush));
+    }
     refresh();
   };
-  canvas.onpointerdown = (event) => {
-    canvas.setPointerCapture(event.pointerId);
-    last = at(event);
-    stroke(last);
+  canvas.onpointerup = canvas.onpointercancel = () => { points = null; };
+  canvas.onpointerleave = () => {
+    tools.at = null;
+    refresh();
   };
-  canvas.onpointermove = (event) => { if (last) for (const one of event.getCoalescedEvents?.() ?? [event]) stroke(at(one)); };
-  canvas.onpointerup = canvas.onpointercancel = () => { last = null; };
+}
+
+// A line through points, from one of them on.
+function paint(paper, points, from, erases, brush) {
+  Object.assign(paper, { globalCompositeOperation: erases ? "destination-out" : "source-over", lineCap: "round", lineJoin: "round", lineWidth: brush, strokeStyle: "white" });
+  paper.beginPath();
+  paper.moveTo(...points[from]);
+  for (const point of points.slice(from)) paper.lineTo(...point);
+  paper.stroke();
 }
 
 async function finish(mask, dialog) {

@@ -1,6 +1,7 @@
 // The queue: what is drawn, with its previews and curves, what waits, and what has stopped.
 
-import { $, el, memory, say, saySpan } from "/shared/words.js";
+import { pictures } from "/shared/pictures.js";
+import { $, el, language, memory, say, saySpan } from "/shared/words.js";
 import { icon } from "/page/icons.js";
 import { textOf } from "/page/labels.js";
 import { get, send } from "/page/server.js";
@@ -10,10 +11,12 @@ const OPEN = ["starting", "processing"], STOPPED = ["failed", "canceled"];
 const SHOWN = 6;  // waiting predictions that are listed
 const items = new Map();  // id -> prediction, in the order of the queue
 const curves = new Map();  // id -> {picture, points: [[step, similarity]]}
-const nodes = new Map();  // id -> what is shown of it
+const nodes = new Map();  // id -> what is shown of it, in one language
 const asked = new Set();  // ids of predictions whose views this page has asked for
 let news = 0;  // events that change the queue
 let paused = false;
+let begins = false;  // the process that draws is being started
+let spoken = language;  // of the nodes
 let unfolded = false;  // all waiting ones are listed
 let dragged = null;  // the row of a waiting one that is being dragged; no row is replaced meanwhile
 
@@ -24,6 +27,7 @@ export async function readQueue(tries = 3) {
   const [queue, recent] = await Promise.all([get("/queue"), get("/predictions?limit=20")]);
   if (news !== before && tries) return readQueue(tries - 1);  // an event may be newer than the answer
   paused = queue.paused;
+  begins = queue.workers.length > 0 && queue.workers.every(({ state }) => state === "starting");
   items.clear();
   for (const item of queue.items) items.set(item.id, item);
   for (const item of recent.results) if (STOPPED.includes(item.status) && !items.has(item.id)) items.set(item.id, item);
@@ -62,6 +66,10 @@ export const queueEvents = {
     for (const item of [...running, ...ordered, ...others]) items.set(item.id, item);
     showQueue();
   },
+  worker({ state }) {
+    begins = state === "starting";
+    if (waiting().length) showQueue();
+  },
   views(told) {
     if (asked.delete(told.prediction)) openSight(say("views"), el("img", { src: told.url, alt: say("views") }));
   },
@@ -83,26 +91,32 @@ export function showQueue() {
   const stopped = [...items.values()].filter((item) => STOPPED.includes(item.status) && !dismissed.has(item.id));
   $("queue").hidden = !(drawn.length + wait.length + stopped.length);
   $("queue").setAttribute("aria-label", say("queue"));
-  for (const id of nodes.keys()) if (!items.has(id)) nodes.delete(id);
+  for (const id of nodes.keys()) if (!items.has(id) || spoken !== language) nodes.delete(id);
+  spoken = language;
   const focused = document.activeElement?.dataset?.verb && document.activeElement.closest("[data-id]")?.dataset.id;
   const verb = document.activeElement?.dataset?.verb;
   $("queue").replaceChildren(
-    drawn.length || wait.length ? headOf(wait.length) : "",
+    drawn.length || wait.length ? headOf(wait.length, begins && !drawn.length) : "",
     el("div", { class: "lists" }, ...drawn.map(nodeOf), wait.length ? waitingList(wait) : ""),
     ...stopped.map(stoppedRow));
   if (focused) $("queue").querySelector(`[data-id="${CSS.escape(focused)}"] [data-verb="${verb}"]`)?.focus();
 }
 
-function headOf(count) {
+function headOf(count, begun) {
   return el("p", { class: "head" },
-    el("span", { textContent: [say("queue"), count ? say("inQueue", count) : "", paused ? say("paused") : ""].filter(Boolean).join(" · ") }),
+    el("span", { textContent: [say("queue"), count ? say("inQueue", count) : "", begun ? say("starting") : "", paused ? say("paused") : ""].filter(Boolean).join(" · ") }),
     el("button", {
       type: "button", class: "quiet", textContent: say(paused ? "goOn" : "pauseQueue"), data: { verb: "pause" },
       onclick: () => send("POST", "/queue", { paused: !paused }).catch(tellError),
     }));
 }
 
-function titleOf(item) { return textOf(item.input.prompt ?? item.input.from ?? ""); }
+// What is drawn: its prompt, or that of the picture which is drawn again, or of its regions.
+function titleOf({ input }) {
+  const again = pictures.get(input.from)?.prompt;
+  const regions = [input.regions ?? []].flat().map(({ prompt }) => prompt).filter(Boolean);
+  return textOf(input.prompt ?? again ?? (regions.length ? regions : say(input.from ? "again" : "imageChip")));
+}
 
 // A prediction that is being drawn. Its node stays, and only what has changed is replaced.
 function nodeOf(item) {

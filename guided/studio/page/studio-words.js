@@ -4,7 +4,7 @@ import { WORDS } from "/shared/words.js";
 
 Object.assign(WORDS.en, {
   studio: "Studio", promptLabel: "What to draw", promptHint: "What to draw  ( / )", draw: "Draw", drawKeys: "Draw (Ctrl+Enter)",
-  attach: "Start from a picture", adjust: "Settings", allSettings: "All settings", trashed: "Trash", wallOf: "Pictures",
+  attach: "Start from a picture", adjust: "Settings", few: "The settings that matter most", allSettings: "All settings", trashed: "Trash", wallOf: "Pictures",
   favourites: "Favourites", favourite: "Favourite", unfavourite: "No longer a favourite", startOver: "Start over",
   steps: "Steps", count: "Pictures", size: "Size", fresh: "fresh", locked: "locked", seedFresh: "fresh seed",
   seedLocked: "seed {0}", negative: "Not wanted", negativeHint: "fog, frames, text", 
@@ -22,7 +22,7 @@ Object.assign(WORDS.en, {
   showFilm: "Preview", nthFrame: "frame {0} of {1}", animate: "Film", animate_2d: "moves in 2d", animate_3d: "moves in 3d",
   again: "Again", againHint: "the same with a fresh seed", varyHint: "the same seed, with the settings to change", upscale: "Upscale",
   useInit: "Start from it", useLike: "Draw like it", compare: "Compare", compareHint: "Choose the picture to compare with.",
-  nthStep: "step {0}", download: "Download", toTrash: "Trash", restore: "Restore", undo: "Undo", inTrash: "Moved to the trash.",
+  nthStep: "step {0}", download: "Download", toTrash: "Trash", restore: "Restore", undo: "Undo", redo: "Redo", maskLeft: "The mask was not used.", inTrash: "Moved to the trash.",
   queued: "Queued.", restored: "Restored.", saved: "Saved.", offline: "The studio does not answer; it will be tried again. Nothing is lost.",
   trashEmpty: "The trash is empty.", emptyWall: "Nothing has been drawn yet. What would you like to see?",
   init: "Initial picture", strength: "How much changes", strengthLow: "little", strengthHigh: "much", editMask: "Paint a mask",
@@ -39,7 +39,7 @@ Object.assign(WORDS.en, {
 });
 Object.assign(WORDS.zh, {
   studio: "画室", promptLabel: "画什么", promptHint: "画什么（/）", draw: "开始画", drawKeys: "开始画（Ctrl+Enter）",
-  attach: "从一张图开始", adjust: "设置", allSettings: "全部设置", trashed: "回收站", wallOf: "作品",
+  attach: "从一张图开始", adjust: "设置", few: "常用设置", allSettings: "全部设置", trashed: "回收站", wallOf: "作品",
   favourites: "收藏", favourite: "收藏", unfavourite: "取消收藏", startOver: "重新开始",
   steps: "步数", count: "张数", size: "尺寸", fresh: "随机", locked: "固定", seedFresh: "随机种子",
   seedLocked: "种子 {0}", negative: "不要", negativeHint: "雾、边框、文字", 
@@ -59,7 +59,7 @@ Object.assign(WORDS.zh, {
   animate_spiral: "螺旋", animate_zoom_out: "拉远",
   again: "再画一次", againHint: "同样的设置，新的种子", varyHint: "同一种子，打开设置来修改", upscale: "放大",
   useInit: "从它开始", useLike: "画得像它", compare: "比较", compareHint: "请选择要比较的另一张图。",
-  nthStep: "第 {0} 步", download: "下载", toTrash: "删除", restore: "恢复", undo: "撤销", inTrash: "已移到回收站。",
+  nthStep: "第 {0} 步", download: "下载", toTrash: "删除", restore: "恢复", undo: "撤销", redo: "重做", maskLeft: "蒙版未被使用。", inTrash: "已移到回收站。",
   queued: "已加入队列。", restored: "已恢复。", saved: "已保存。", offline: "画室没有回应，会再次尝试。内容不会丢失。",
   trashEmpty: "回收站是空的。", emptyWall: "还没有作品。想看到什么？",
   init: "初始图片", strength: "变化多少", strengthLow: "少", strengthHigh: "多", editMask: "绘制蒙版",
