@@ -133,6 +133,12 @@ class Animation:
             raise ValueError(f"colors={shown(self.colors)} must be six numbers, or null")
         if self.depth_range is not None and len(self.depth_range) != 2:
             raise ValueError(f"depth_range={shown(self.depth_range)} must be two numbers, or null")
+        recorded = [name for name in FACTS if getattr(self, name) is not None]
+        if self.frame is None and recorded:
+            raise ValueError(
+                f"{recorded[0]}={shown(getattr(self, recorded[0]))} is of a frame's record, which "
+                f"from= draws again, and of no film: animate.{recorded[0]}=null"
+            )
         self.check_packages()
         self.formats = self.read_formats()
         self.keys: dict[str, KeyFrames] = {

@@ -191,7 +191,10 @@ def from_cells(names: list[str], cells: list[str], where: str) -> Row:
         wrong = f"{failed[0]} is an error of the spreadsheet: mend or empty the cell there"
         return Row(where=where, wrong=wrong)
     words = [as_typed(column, cell) for column, cell in filled]
-    return Row(raws(words), settings_of(words), where)
+    try:
+        return Row(raws(words), settings_of(words), where)
+    except BadInput as error:
+        return Row(where=where, wrong=str(error))
 
 
 def from_yaml(text: str, name: str, flags: Sequence[str]) -> list[Row]:

@@ -36,7 +36,7 @@ from guided.config.overrides import (
     raws,
     values_of,
 )
-from guided.config.unknown import unchosen, unknown_setting
+from guided.config.unknown import no_settings_inside, unchosen, unknown_setting
 from guided.config.values import spelt
 from guided.errors import BadInput, nearest, not_one_of, shown
 from guided.generators.sizes import Sizes
@@ -103,6 +103,9 @@ def check_names(
     unknown = [name for name in values if name not in known and not choices.folders(name, flags)]
     other_names.check_settings(unknown, values, lambda: sizes_of([*beside, *overrides], flags))
     for one in overrides:
+        whole, dot, _ = one.name.partition(".")
+        if dot and whole in schema.with_a_value():
+            raise BadInput(no_settings_inside(one.name, whole))
         if one.hydra is None:  # its value is quoted where Hydra cannot read it
             near = nearest(re.sub(r"\W+", ".", one.name).strip("."), schema.settings(), 0.7)
             raise BadInput(

@@ -358,6 +358,14 @@ def typed_as(*kinds: type) -> tuple[str, ...]:
     return tuple(f.name for f in dataclasses.fields(Config) if f.type in types)
 
 
+@cache
+def with_a_value() -> frozenset[str]:
+    """Return the names of the settings at the top, and of commands, that have a value and no
+    settings of their own."""
+    fields = dataclasses.fields(Config)
+    return frozenset({*COMMANDS, *(f.name for f in fields if f.default is not dataclasses.MISSING)})
+
+
 def unrecorded() -> tuple[str, ...]:
     """Return the names of the settings that no record keeps."""
     return scoped(MACHINE, COMMAND)

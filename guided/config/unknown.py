@@ -41,6 +41,8 @@ def unknown_setting(key: str, cfg: DictConfig | None = None, flags: Sequence[str
         if node is None:
             return unknown_setting(parent, cfg, flags)
         known = [str(inside) for inside in node if inside != "_target_"]
+        if name in known:
+            return no_settings_inside(key, key)
     else:
         known = list(schema.settings())
     if parent and (other := schema.elsewhere(parent, name)):
@@ -49,6 +51,12 @@ def unknown_setting(key: str, cfg: DictConfig | None = None, flags: Sequence[str
     dotted = f"{parent}.{near[0]}" if near and parent else (near[0] if near else "")
     hint = f", did you mean '{dotted}'?" if dotted else f"; there are {', '.join(known)}"
     return f"'{shown(key)}' is not a setting{hint}"
+
+
+def no_settings_inside(key: str, whole: str) -> str:
+    """Return a line for a name within that of a setting that has a value."""
+    inside = "" if key == whole else f"'{shown(key)}' is not a setting: "
+    return f"{inside}{whole} has a value, as in {whole}=..., and no settings of its own"
 
 
 def node_of(cfg: DictConfig | None, path: str) -> DictConfig | None:

@@ -38,6 +38,8 @@ def test_every_setting_that_varies_has_a_default_in_its_range():
         ({"between": "fade"}, "between=fade is not one of camera, flow"),
         ({"cadence": "often"}, "'often' is not one of"),
         ({"color_memory": 2}, "color_memory=2 must be a number from 0 to 1"),
+        ({"before": "1.png"}, "of a frame's record"),
+        ({"colors": [1, 2, 3, 4, 5, 6]}, "animate.colors=null"),
     ],
 )
 def test_wrong_settings_are_refused_in_one_line(chosen, part):

@@ -62,6 +62,12 @@ def test_one_row_too_long_leaves_the_others(tmp_path):
     assert words(rows[1:]) == [["prompt=a dog", "seed=2"]]
 
 
+def test_a_value_that_cannot_be_read_is_the_fault_of_its_row_alone(tmp_path):
+    first, second = read(tmp_path, "p.csv", f"prompt,seed\na cat,{'[' * 41}\na dog,7\n")
+    assert "brackets more than 40 deep" in first.wrong and first.where == "p.csv:2"
+    assert second.words == ["prompt=a dog", "seed=7"] and not second.wrong
+
+
 def test_yaml_is_a_list_of_prompts_or_settings(tmp_path):
     text = "- a cat\n- 12:30\n- no\n- {prompt: 'a, b', seed: 3, artist: [x, y]}\n- [fog, mist:2]\n"
     rows = read(tmp_path, "p.yaml", text)

@@ -75,3 +75,18 @@ def test_settings_of_a_film_name_the_choices_of_films():
         compose(["prompt=a", "animate.zoom=1.02"])
     with pytest.raises(BadInput, match=r"animate=true: true is not the name .* animate=list"):
         compose(["prompt=a", "animate=true"])
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["drawn.nosuch=e"], "drawn"),
+        (["+seed.first=1"], "seed"),
+        (["show.a=1"], "show"),
+        (["guide.clip.scale.a=1"], "guide.clip.scale"),
+        (["animate=2d", "animate.angle.a.b=2"], "animate.angle"),
+    ],
+)
+def test_a_name_inside_a_setting_that_has_a_value_is_refused(words, name):
+    with pytest.raises(BadInput, match=f"{name} has a value, .* no settings of its own"):
+        compose(words)
