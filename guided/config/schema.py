@@ -363,7 +363,8 @@ def with_a_value() -> frozenset[str]:
     """Return the names of the settings at the top, and of commands, that have a value and no
     settings of their own."""
     fields = dataclasses.fields(Config)
-    return frozenset({*COMMANDS, *(f.name for f in fields if f.default is not dataclasses.MISSING)})
+    own = {one.name for one in fields if one.default is not dataclasses.MISSING}
+    return frozenset(own | COMMANDS.keys())
 
 
 def unrecorded() -> tuple[str, ...]:

@@ -200,12 +200,22 @@ def value_of(node: yaml.Node, where: str, key: str = "", *, dates: bool = False)
     return construct(node, where, key)
 
 
+def shown_scalar(node: yaml.Node) -> str:
+    """Return a scalar as it is shown in a message."""
+    if not isinstance(node, yaml.ScalarNode):
+        return "a value"
+    return shown(node.value) or "''"
+
+
 def construct(node: yaml.Node, where: str, key: str) -> Any:
     """Return the plain data of a checked node. Raise BadInput if PyYAML cannot build it."""
     try:
         return SafeConstructor().construct_document(node)
-    except (ValueError, TypeError, KeyError, ArithmeticError, yaml.YAMLError) as error:
-        value = shown(node.value) if isinstance(node, yaml.ScalarNode) else "a value"
+    except AttributeError as error:  # PyYAML's, about a text that is no date
+        reason = f"{shown_scalar(node)} is no date or time; quote it"
+        raise Unreadable(where, line_of(node), at(key) + reason) from error
+    except (ValueError, TypeError, LookupError, ArithmeticError, yaml.YAMLError) as error:
+        value = shown_scalar(node)
         reason = f"{value} is not what it looks like to YAML ({one_line(error)}); quote it"
         raise Unreadable(where, line_of(node), at(key) + reason) from error
 

@@ -284,3 +284,9 @@ def test_a_lone_item_of_a_list_in_yaml_may_have_semicolons_in_it(tmp_path):
     text = "- [house; fog]\n- [house; at night, fog]\n- ['house; fog']\n"
     found = [row.settings["prompt"] for row in read(tmp_path, "p.yaml", text)]
     assert found == [["house", "fog"], ["house; at night", "fog"], ["house; fog"]]
+
+
+@pytest.mark.parametrize("text", ["!!timestamp", "!!timestamp tomorrow"])
+def test_a_date_that_is_none_is_refused_with_its_line(tmp_path, text):
+    with pytest.raises(BadInput, match=r"p\.yaml:1 .* is no date or time; quote it"):
+        read(tmp_path, "p.yaml", text)
