@@ -84,13 +84,7 @@ class Server:
 
     def workers(self) -> list[int]:
         """Return the processes that the server has started."""
-        found = []
-        for path in Path("/proc").glob("[0-9]*/stat"):
-            with suppress(OSError):
-                fields = path.read_text().rpartition(") ")[2].split()
-                if int(fields[1]) == self.process.pid:
-                    found.append(int(path.parent.name))
-        return found
+        return children(self.process.pid)
 
     @property
     def megabytes(self) -> float:
@@ -104,6 +98,17 @@ class Server:
         """The CPU time of the server."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def children(process: int) -> list[int]:
+    """Return the processes that a process has started."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = path.read_text().rpartition(") ")[2].split()
+            if int(fields[1]) == process:
+                found.append(int(path.parent.name))
+    return found
 
 
 # ---- cost

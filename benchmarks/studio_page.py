@@ -15,11 +15,12 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.studio import TICKS, Server
+from benchmarks.studio import TICKS, Server, children
 from guided.gallery import thumbs
 from guided.runs.layout import image_name, thumb_path
 from guided.studio.entries import OPEN, Queue
@@ -27,7 +28,7 @@ from tests.gallery.batches import entry, manifest, paint, save
 from tests.gallery.conftest import start
 
 if TYPE_CHECKING:
-    from selenium.webdriver.remote.webdriver import WebDriver
+    from selenium.webdriver import Chrome
 
 EACH = 20  # pictures of a run
 KINDS = 20  # pictures that are painted; the others are copies
@@ -48,7 +49,7 @@ requestAnimationFrame(look);
 """
 
 
-def browser() -> "WebDriver":
+def browser() -> "Chrome":
     """Return a headless Chromium. SystemExit if there is none."""
     found = start()
     if isinstance(found, str):
@@ -99,7 +100,7 @@ def fill(folder: Path, many: int) -> None:
         manifest(place, [entry(number, seed=run) for number in numbers], made=made)
 
 
-def opened(chromium: "WebDriver", server: Server) -> dict[str, float]:
+def opened(chromium: "Chrome", server: Server) -> dict[str, float]:
     """Return the seconds from the address to the first card, the first picture and all in the
     window, with an empty cache."""
     chromium.get("about:blank")
@@ -132,36 +133,49 @@ def cost(pairs: int, steps: int) -> None:
             for pair in range(pairs + 1):
                 for open in (True, False):
                     chromium.get(server.address if open else "about:blank")
-                    used = draw(server, f"{open}{pair}", steps)
+                    used = draw(server, chromium, f"{open}{pair}", steps)
                     if pair:  # the first loads the models
                         found[open].append(used)
         finally:
             chromium.quit()
-    for name in ("worker", "server", "both"):
+    for name in ("worker", "server", "both", "browser"):
         pages, none = ([one[name] for one in found[open]] for open in (True, False))
-        ratios = [a / b - 1 for a, b in zip(pages, none, strict=True)]
+        runs = [one["both"] for one in found[False]]
+        shares = [(a - b) / run for a, b, run in zip(pages, none, runs, strict=True)]
         print(
             f"{name:>7}: {statistics.median(pages):.2f} s of CPU time with a page, "
-            f"{statistics.median(none):.2f} without; of a run {statistics.median(ratios):+.1%} "
-            f"({min(ratios):+.1%} to {max(ratios):+.1%})"
+            f"{statistics.median(none):.2f} without; of a run {statistics.median(shares):+.1%} "
+            f"({min(shares):+.1%} to {max(shares):+.1%})"
         )
 
 
-def draw(server: Server, name: str, steps: int) -> dict[str, float]:
-    """Draw a picture, and return the CPU time of worker and server."""
-    before = times(server)
+def draw(server: Server, chromium: "Chrome", name: str, steps: int) -> dict[str, float]:
+    """Draw a picture, and return the CPU time of worker, server and browser."""
+    before = times(server, chromium)
     given = {"prompt": "a red heart", "seed": 1, "steps": steps}
     server.ask("PUT", f"/predictions/{name}", {"input": given})
     while Queue(server.folder).read(name).state == OPEN:
         time.sleep(0.1)
     time.sleep(1)  # for what comes after it
-    used = {key: after - before[key] for key, after in times(server).items()}
+    used = {key: after - before[key] for key, after in times(server, chromium).items()}
     return used | {"both": used["worker"] + used["server"]}
 
 
-def times(server: Server) -> dict[str, float]:
-    """Return the CPU time of worker and server."""
-    return {"worker": sum(map(seconds_of, server.workers())), "server": server.seconds}
+def times(server: Server, chromium: "Chrome") -> dict[str, float]:
+    """Return the CPU time of worker, server and browser."""
+    drawing, showing = server.workers(), family(chromium.service.process.pid)
+    return {
+        "worker": sum(map(seconds_of, drawing)),
+        "server": server.seconds,
+        "browser": sum(map(seconds_of, showing)),
+    }
+
+
+def family(process: int) -> Iterator[int]:
+    """Yield a process and all that were started by it and by these."""
+    yield process
+    for child in children(process):
+        yield from family(child)
 
 
 def seconds_of(process: int) -> float:

@@ -94,7 +94,7 @@ def read(
     known = form.by_name(tuple(flags))
     for name, value in given.items():
         if name == FROM:
-            asked.recorded = find(f"picture:{plain_text(name, value)}")
+            asked.recorded = file_of(name, value, lambda one: find(f"picture:{one}"))
         elif name not in known:
             raise BadInput(
                 f"{shown(name)} is not a setting of a prediction{nearest(name, [*known, FROM])}"
@@ -174,7 +174,7 @@ def picture(item: Item, value: Any, find: Callable[[str], Path], files: list[Pat
     if item.several:
         listed = value if isinstance(value, list) else [value]
         return [image_prompt(item.name, one, find, files) for one in listed]
-    files.append(find(plain_text(item.name, value)))
+    files.append(file_of(item.name, value, find))
     return str(files[-1])
 
 
@@ -183,7 +183,7 @@ def image_prompt(name: str, value: Any, find: Callable[[str], Path], files: list
     given = value if isinstance(value, dict) else {"image": value}
     if "image" not in given or "text" in given or "path" in given:
         raise BadInput(f"{name}={shown(value)} must be the id of a picture, or have it as image")
-    files.append(find(plain_text(name, given["image"])))
+    files.append(file_of(name, given["image"], find))
     return {**given, "image": str(files[-1])}
 
 
@@ -193,18 +193,22 @@ def regions(value: Any, find: Callable[[str], Path], files: list[Path]) -> list[
         raise BadInput(f"regions={shown(value)} must be a list of mappings with box and prompt")
     found = []
     for one in value:
-        named = {key: find(plain_text("regions", one[key])) for key in OF_REGION if one.get(key)}
+        named = {key: file_of("regions", one[key], find) for key in OF_REGION if one.get(key)}
         files.extend(named.values())
         check_texts("regions", {key: inside for key, inside in one.items() if key not in OWN})
         found.append({**one, **{key: str(path) for key, path in named.items()}})
     return found
 
 
-def plain_text(name: str, value: Any) -> str:
-    """Return a value that is a text; BadInput otherwise."""
+def file_of(name: str, value: Any, find: Callable[[str], Path]) -> Path:
+    """Return the file of a setting's picture by its id; BadInput, which names the setting, if the
+    value is no id, or there is no such picture."""
     if not isinstance(value, str):
         raise BadInput(f"{name}={shown(value)} must be the id of a picture")
-    return value
+    try:
+        return find(value)
+    except BadInput as error:
+        raise BadInput(f"{name}: {error}") from error
 
 
 def check_prompt(name: str, value: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import threading
 import time
 import webbrowser
@@ -22,6 +23,7 @@ from guided.studio.places import SERVER, studio_folder
 from guided.studio.settings import StudioSettings
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
+SWITCH = 0.001  # seconds after which a thread that composes lets a request be answered
 GRACE = 2  # seconds for requests that are being answered when the server ends
 
 
@@ -53,6 +55,7 @@ def serve(
         ws="none",
     )
     server = Server(config)
+    sys.setswitchinterval(SWITCH)
     note = note_of(root, address, token)
     threading.Thread(target=announce, args=[server, address, opens], daemon=True).start()
     try:

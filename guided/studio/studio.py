@@ -82,7 +82,9 @@ class Studio:
         self.statuses = {entry.id: self.facts(entry) for entry in self.queue.all()}
         if self.dispatcher.holds:
             self.dispatcher.begin()
+        listed = self.reading.submit(self.library.refresh)
         self.reading.submit(self.library.measure)
+        self.composing.submit(listed.result)  # the pictures come first: a page shows them at once
         self.composing.submit(form.as_dict, tuple(self.flags_now()))
         self.composing.submit(models.every)
 

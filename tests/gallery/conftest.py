@@ -1,8 +1,15 @@
 """A headless Chromium for the tests that look at pages; they are skipped where there is none."""
 
+from __future__ import annotations
+
 import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
 
 FLAGS = (
     "--headless",
@@ -18,7 +25,7 @@ FLAGS = (
 )
 
 
-def start():
+def start() -> Chrome | str:
     """A browser, or why there is none."""
     try:
         from selenium import webdriver
@@ -38,7 +45,7 @@ def start():
 
 
 @pytest.fixture(scope="session")
-def chromium():
+def chromium() -> Iterator[Chrome]:
     browser = start()
     if isinstance(browser, str):
         pytest.skip(browser)

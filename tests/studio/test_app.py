@@ -290,6 +290,15 @@ def test_pictures_of_runs_may_stand_wherever_uploads_may(client, tmp_path):
     assert answer.status_code == 422 and "no such picture" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("value", ["picture:gone", "/etc/passwd", "http://127.0.0.1/", "a b"])
+@pytest.mark.parametrize("name", ["init", "mask", "image_prompt", "regions", "from"])
+def test_a_picture_that_there_is_not_is_told_with_its_setting(client, name, value):
+    given = [{"image": value}] if name in ("image_prompt", "regions") else value
+    answer = client.post("/preflight", json={"input": {"prompt": "a heart", name: given}})
+    assert answer.status_code == 422 and answer.json()["setting"] == name
+    assert answer.json()["detail"].startswith(f"{name}: ")
+
+
 @pytest.mark.parametrize("name", ["init", "regions", "from", "unknown", "prompt"])
 @pytest.mark.parametrize("depth", [10, 400, 900])
 def test_what_is_nested_too_deep_is_refused(client, name, depth):

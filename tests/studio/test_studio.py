@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import threading
 
 import pytest
 
 from guided.config.overrides import parse_all
 from guided.runs.manifest import Manifest
+from guided.studio import form
 from guided.studio.entries import OPEN, SUCCEEDED, Entry
 from guided.studio.files_by_id import picture_id
 from guided.studio.studio import Studio
@@ -51,6 +53,30 @@ def test_a_finished_picture_is_told_by_its_id(began):
     assert ("picture", {"id": picture_id(RUN, 1), "change": "made", "prediction": "a"}) in told(
         began
     )
+
+
+def test_the_pictures_are_listed_before_the_form_is_composed(studio, monkeypatch):
+    order, listed = [], studio.library.refresh
+    release = threading.Event()
+
+    def refresh(now=False):
+        release.wait(60)
+        listed(now)
+        order.append("pictures")
+
+    monkeypatch.setattr(studio.library, "refresh", refresh)
+    monkeypatch.setattr(form, "as_dict", lambda flags: order.append("form"))
+
+    async def begin():
+        await studio.begin()
+        asked = asyncio.ensure_future(studio.compose(lambda: None))
+        await asyncio.wait([asked], timeout=0.2)
+        release.set()
+        await asked
+        await studio.end()
+
+    asyncio.run(begin())
+    assert order.index("pictures") < order.index("form")
 
 
 def test_a_change_is_told_once(began):
