@@ -325,7 +325,8 @@ class Pipeline:
 
     def larger(self, plan: Plan, seeds: list[int], step: Step) -> Tensor:
         """Return the finished images (B, 3, H, W) in [0, 1] at `plan.upscale` times their size:
-        enlarged, noised again and drawn to the end in windows, under the same guides.
+        enlarged, noised again and drawn to the end under the same guides, in windows unless the
+        model draws single objects, of which a window would hold a part.
 
         Meng et al. 2021, "SDEdit", https://arxiv.org/abs/2108.01073, in the manner of "go big"
         scripts for Disco Diffusion."""
@@ -339,7 +340,7 @@ class Pipeline:
         width, height = (times * side for side in plan.size)
         request = Request((width, height), seeds, plan.steps, joined(inits) * 2 - 1)
         request.skip = plan.steps - max(1, round(share * plan.steps))
-        request.rings, request.in_windows = plan.rings, True
+        request.rings, request.in_windows = plan.rings, not plan.model.draws_one_object
         request.prompts = prompts
         if any(asked.region for asked in plan.prompts):
             request.regions = [region_boxes(own, request.size) for own in prompts]

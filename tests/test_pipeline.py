@@ -153,7 +153,10 @@ def test_only_a_finished_picture_has_a_score_its_cosine_with_the_prompt(plan, co
     assert scores == [None, None, pytest.approx(cosine, abs=1e-5)]
 
 
-def test_the_finished_picture_is_drawn_again_at_a_larger_size(plan, guide):
+@pytest.mark.parametrize(("area", "in_windows"), [("whole", True), ("middle", False)])
+def test_the_finished_picture_is_drawn_again_at_a_larger_size(plan, guide, area, in_windows):
+    recommended = replace(plan.model.recommended, area=area)  # middle: it draws single objects
+    plan = replace(plan, model=replace(plan.model, recommended=recommended))
     generator = KnownGenerator("blue")
     drawn = pipeline(generator)
     drawn.enlarger = lambda image, times: image.repeat_interleave(times, 2).repeat_interleave(
@@ -166,7 +169,8 @@ def test_the_finished_picture_is_drawn_again_at_a_larger_size(plan, guide):
     assert frames[-1].larger.shape == (1, 3, 8, 16)
     assert len(generator.calls) == 2
     again = generator.calls[1][0]
-    assert (again.size, again.seeds, again.in_windows) == ((16, 8), [SEED, SEED + 1], True)
+    assert (again.size, again.seeds) == ((16, 8), [SEED, SEED + 1])
+    assert again.in_windows == in_windows
     assert again.drawn == 4
     blue = torch.tensor(COLOURS["blue"]).view(1, 3, 1, 1)
     torch.testing.assert_close(again.init, blue.expand(2, 3, 8, 16))

@@ -8,7 +8,7 @@ extremes of estimates are percentiles, averaged over the frames so far.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ENDINGS = (".png", ".tif", ".tiff", ".webp", ".jpg", ".jpeg")
 FAR, NEAR = 0.02, 0.98  # shares of the pixels that may be farther than `far`, or than `near`
 MEMORY = 0.9  # share of earlier frames in the extremes
+KEPT = 3  # pictures: the drawn ones beside a frame, and the first of a loop
 Range = list[float]  # estimates that are at `far` and at `near`
 Nearness = Callable[["Tensor"], "Tensor"]  # a network's estimates (1, 1, h, w), in any unit
 
@@ -78,6 +79,25 @@ class Estimates:
         shares = F.interpolate((found - low) / max(high - low, 1e-6), image.shape[2:],
                                  mode="bilinear", antialias=True)  # fmt: skip
         return distances(shares, self.near, self.far), both
+
+
+@dataclass
+class Remembered:
+    """A network whose estimates of the last KEPT pictures are kept, because all frames between two
+    drawn ones need those of both."""
+
+    nearness: Nearness
+    kept: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Return the estimates of a picture (1, 3, H, W)."""
+        for k, (seen, found) in enumerate(self.kept):
+            if seen.equal(image):
+                self.kept.append(self.kept.pop(k))
+                return found
+        found = self.nearness(image)
+        self.kept = [*self.kept, (image, found)][-KEPT:]
+        return found
 
 
 def followed(before: Range | None, found: Tensor) -> Range:

@@ -21,6 +21,7 @@ from guided.animation.flow import Flow, method
 from guided.animation.keyframes import Timing, Track
 from guided.animation.prompts import PromptTrack, read_prompts
 from guided.animation.settings import CAMERA, FASTEST, Animation
+from guided.animation.sharpness import as_sharp, sharpened
 from guided.animation.sound import loudness
 from guided.animation.video import Video, open_video
 from guided.errors import BadInput, check_number, shown
@@ -187,7 +188,8 @@ class Film:
         other, lost_too = self.seen(last, end, frame, self.distances(last, end, after)[0])
         if self.settings.between == "flow":
             one, other = between.along(one, other, share, self.flow)
-        return between.blended(one, other, (lost, lost_too), share).clamp(0, 1), after
+        image = between.blended(one, other, (lost, lost_too), share)
+        return as_sharp(image, first, last, share).clamp(0, 1), after
 
     def eyes(self, image: Tensor, frame: int, before: Range | None) -> list[Tensor]:
         """Return what the left and the right eye see of a frame, whose picture is `image`
@@ -310,20 +312,6 @@ class Film:
             dice = torch.Generator().manual_seed(self.seed_of(frame))
             image = image + noise * torch.randn(image.shape, generator=dice)
         return Begun(image.clamp(0, 1), uncovered, reference, depth_range)
-
-
-def sharpened(image: Tensor, amount: float) -> Tensor:
-    """Return the image (1, 3, H, W) with `amount` times its difference from itself blurred added:
-    each warp softens it a little."""
-    if not amount:
-        return image
-    import torch
-    import torch.nn.functional as F
-
-    taps = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
-    kernel = (taps[:, None] * taps).expand(3, 1, 5, 5)
-    blurred = F.conv2d(F.pad(image, (2, 2, 2, 2), mode="replicate"), kernel, groups=3)
-    return image + amount * (image - blurred)
 
 
 def read_film(

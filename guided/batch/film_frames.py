@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from guided.animation import between, stereo
+from guided.animation.depth import Remembered
 from guided.animation.film import Begun, Film
 from guided.animation.settings import FACTS
 from guided.animation.sound import place_of
@@ -66,7 +67,8 @@ def with_networks(film: Film, device: str) -> Film:
         if isinstance(card, DepthCard):
             from guided.models import depth_anything
 
-            film = replace(film, nearness=partial(depth_anything.nearness, card, device))
+            estimates = partial(depth_anything.nearness, card, device)
+            film = replace(film, nearness=Remembered(estimates))
         else:
             from guided.models import raft
 

@@ -9,7 +9,7 @@ from guided.models.cards import is_path, locate
 from guided.models.recognise import shapes
 
 FACTORS = (2, 4)
-GUIDED, STRENGTH = "guided", 0.25  # drawn again at twice the size, with this share of the steps
+GUIDED = "guided"  # drawn again at twice the size
 EMBEDDED, BICUBIC = "embedded", "bicubic"
 WEIGHTS = "embedded/upscaler.safetensors"  # of EMBEDDED
 ENDINGS = (".safetensors", ".pth", ".pt", ".ckpt")
@@ -24,15 +24,15 @@ def read_upscale(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def read_redraw(upscale: object, strength: float | None) -> float | None:
-    """Return the share of the steps with which `upscale=guided` draws the enlarged picture again;
-    None if it is not drawn again. Raise BadInput for a strength that is out of range or has no
-    effect."""
+def read_redraw(upscale: object, strength: float | None, usual: float) -> float | None:
+    """Return the share of the steps with which `upscale=guided` draws the enlarged picture again,
+    the `usual` one unless a strength is set; None if it is not drawn again. Raise BadInput for a
+    strength that is out of range or has no effect."""
     if upscale != GUIDED:
         if strength is not None:
             raise BadInput(f"upscale_strength={strength} needs upscale=guided")
         return None
-    strength = STRENGTH if strength is None else strength
+    strength = usual if strength is None else strength
     try:
         check_number("upscale_strength", strength, 0.01, 1)
     except ValueError as error:

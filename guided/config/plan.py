@@ -244,7 +244,9 @@ class Plan:
             init=read_init(cfg.init, cfg.init_fit, RINGS[tile]) or first_of(film),
             tile=tile,
             upscale=read_upscale(as_integer(plain(cfg.upscale))),
-            redraw=read_redraw(plain(cfg.upscale), cfg.upscale_strength),
+            redraw=read_redraw(
+                plain(cfg.upscale), cfg.upscale_strength, model.recommended.upscale_strength
+            ),
             upscaler=read_upscaler(
                 cfg.upscaler,
                 model.upscaler if "model" in generator.uses else "",

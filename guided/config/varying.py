@@ -22,7 +22,7 @@ def read(cfg: DictConfig, names: Iterable[str]) -> Parts:
     of. Raise BadInput for a name that is none of a part's settings which may vary."""
     parts: Parts = {}
     for name in names:
-        where, _, key = name.rpartition(".")
+        where, key = where_of(name), name.rpartition(".")[2]
         group = name.partition(".")[0]
         if group == "animate":
             raise BadInput(f"animate.vary: {shown(name)} takes key frames itself: {name}=")
@@ -46,25 +46,40 @@ def made(parts: Parts, values: Mapping[str, float]) -> dict[str, Any]:
     a part does not take."""
     found: dict[str, Any] = {}
     for where, settings in parts.items():
-        own = dict(settings)
-        for name, value in values.items():
-            if name.rpartition(".")[0] == where:
-                own[name.rpartition(".")[2]] = value
-                found[where] = built(own, where, name.rpartition(".")[2])
+        names = {name.rpartition(".")[2]: name for name in values if where_of(name) == where}
+        if names:
+            own = {key: as_integer(values[name]) for key, name in names.items()}
+            found[where] = built(settings, own, where)
     return found
 
 
-def built(settings: dict[str, Any], where: str, key: str) -> Any:
-    """Return the part with these settings; that of `key` is rounded, in place, if it has to be a
-    whole number."""
-    settings[key] = as_integer(settings[key])
+def where_of(name: str) -> str:
+    """Return the part, guide.clip say, that a setting such as guide.clip.scale is of."""
+    return name.rpartition(".")[0]
+
+
+def built(settings: dict[str, Any], values: dict[str, Any], where: str) -> Any:
+    """Return the part with these values; those that have to be whole numbers are rounded."""
     try:
-        return build(OmegaConf.create(settings), where)
+        return with_values(settings, values, where)
     except BadInput as error:
-        if isinstance(settings[key], int):
-            raise
-        settings[key] = round(settings[key])
-        try:
-            return build(OmegaConf.create(settings), where)
-        except BadInput:
-            raise error from None  # which names the value as it is
+        refused = error  # names the values as they are
+    whole = [key for key, value in values.items() if must_be_whole(settings, key, value, where)]
+    try:
+        return with_values(settings, values | {key: round(values[key]) for key in whole}, where)
+    except BadInput:
+        raise refused from None
+
+
+def must_be_whole(settings: dict[str, Any], key: str, value: float, where: str) -> bool:
+    """Return whether the part takes a value rounded only."""
+    try:
+        with_values(settings, {key: value}, where)
+    except BadInput:
+        return True
+    return False
+
+
+def with_values(settings: dict[str, Any], values: dict[str, Any], where: str) -> Any:
+    """Return the part with these settings, some of which have these values."""
+    return build(OmegaConf.create(settings | values), where)

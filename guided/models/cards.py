@@ -50,6 +50,7 @@ class Recommended:
     preview: int = 1  # the same for pictures of steps and of films
     film_strength: float = 0.5  # share of the steps that a frame of a film takes again
     cadence: int = 1  # frames of a film from one that is drawn to the next
+    upscale_strength: float = 0.25  # share of the steps that upscale=guided takes again
 
 
 @dataclass
@@ -172,6 +173,7 @@ class GeneratorCard(WeightsCard):
         if self.recommended.enlarge != AUTO:
             check_number("recommended.enlarge", self.recommended.enlarge, 1, 16, whole=True)
         check_number("recommended.preview", self.recommended.preview, 1, 16, whole=True)
+        check_number("recommended.upscale_strength", self.recommended.upscale_strength, 0.01, 1)
         schedule("recommended.recurrence", self.recommended.recurrence, 1, 100, whole=True)
 
     @property

@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from guided.animation.depth import followed, read_depth
+from guided.animation.depth import Remembered, followed, read_depth
 from guided.animation.settings import Animation
 from guided.errors import BadInput
 
@@ -70,3 +70,18 @@ def test_equal_estimates_have_finite_distances():
     depth = read_depth(Animation(mode="3d", depth="depth_anything"))
     image = torch.ones(1, 3, 8, 8)
     assert depth.at(image, 0, None, lambda image: image[:, :1])[0].isfinite().all()
+
+
+def test_a_picture_among_the_last_is_estimated_once():
+    asked = []
+
+    def nearness(image):
+        asked.append(image[0, 0, 0, 0].item())
+        return image[:, :1] * 2
+
+    network, pictures = Remembered(nearness), torch.arange(5.0).view(5, 1, 1, 1, 1).expand(
+        5, 1, 3, 4, 6
+    )
+    for k in (0, 1, 0, 2, 1, 0, 3, 0, 4, 1):
+        assert network(pictures[k]).equal(pictures[k][:, :1] * 2)
+    assert asked == [0, 1, 2, 3, 4, 1]  # the three that were asked for last are kept

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -6,6 +7,8 @@ from guided.animation.colours import statistics
 from guided.animation.film import read_film
 from guided.animation.settings import Animation
 from guided.animation.warp import flat
+from guided.config.composition import compose
+from guided.config.plan import Plan
 from guided.errors import BadInput
 
 SIZE = (32, 24)
@@ -99,6 +102,18 @@ def test_a_loop_leads_back_to_its_first_picture():
     assert (there - expected)[..., 4:-4, 4:-4].abs().mean() < 0.01
     plain = made.begun(before, None, 11).image
     assert torch.equal(begun[..., 0, 0], plain[..., 0, 0])  # which the first picture is not at
+
+
+@pytest.mark.parametrize("frames", [9, 24, 48])
+def test_the_loop_preset_swings_to_both_sides_and_comes_back(frames):
+    made = Plan.read(compose(["prompt=a rose", "animate=loop", f"frames={frames}"])).film
+    places, path = [], np.eye(3)
+    for k in (*range(1, frames), 0):
+        path = made.step(k) @ path
+        places.append(path[:2, 2] / made.timing.size)
+    assert places[-1] == pytest.approx([0, 0], abs=1e-9)
+    assert np.min(places, 0) == pytest.approx([-0.15, -0.06], rel=0.1)
+    assert np.max(places, 0) == pytest.approx([0.15, 0.06], rel=0.1)
 
 
 def test_sharpening_and_noise_change_what_a_frame_begins_with():

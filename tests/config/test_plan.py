@@ -210,7 +210,7 @@ def test_what_is_known_at_the_own_size_is_not_drawn_again_at_another(photo):
 
 
 def test_an_enlarged_picture_is_drawn_again_with_a_share_of_the_steps():
-    assert (plan("upscale=guided").upscale, plan("upscale=guided").redraw) == (2, 0.25)
+    assert (plan("upscale=guided").upscale, plan("upscale=guided").redraw) == (2, 0.1)
     assert plan("upscale=guided", "upscale_strength=0.5").redraw == 0.5
     assert plan("upscale=4").redraw is None
 

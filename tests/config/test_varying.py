@@ -35,6 +35,11 @@ def test_whole_numbers_are_rounded():
     ]
 
 
+def test_settings_of_one_part_have_their_values_together():
+    made = plan("cutouts.overview: 0, cutouts.inner: 3.6", "cutouts.inner=0").at_frame(0).cutouts
+    assert (made.overview(0), made.inner(0)) == (0, 4)  # one alone would leave no cutouts
+
+
 def test_an_init_of_colours_changes_the_sampler_of_the_first_frame_only():
     words = ["init=gradient:#102040-#f0c080", "strength=0.5", "sampler.recurrence=[[0,4],[0.5,1]]"]
     made = plan("guide.clip.scale: 9", *words)
