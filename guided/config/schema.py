@@ -223,7 +223,7 @@ class Config:
         "times, and draw it again in windows",
     )
     upscale_strength: float | None = setting(
-        None, "with upscale=guided, share of the steps taken again; null: as the model's card recommends"
+        None, "with upscale=guided, share of the steps taken again; null: the model's own"
     )
     upscaler: str | None = setting(
         None,

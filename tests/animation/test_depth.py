@@ -79,8 +79,9 @@ def test_a_picture_among_the_last_is_estimated_once():
         asked.append(image[0, 0, 0, 0].item())
         return image[:, :1] * 2
 
-    network, pictures = Remembered(nearness), torch.arange(5.0).view(5, 1, 1, 1, 1).expand(
-        5, 1, 3, 4, 6
+    network, pictures = (
+        Remembered(nearness),
+        torch.arange(5.0).view(5, 1, 1, 1, 1).expand(5, 1, 3, 4, 6),
     )
     for k in (0, 1, 0, 2, 1, 0, 3, 0, 4, 1):
         assert network(pictures[k]).equal(pictures[k][:, :1] * 2)
