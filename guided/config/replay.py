@@ -18,6 +18,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from guided.animation.settings import FACTS as FRAME_FACTS
 from guided.config import choices
 from guided.config.composition import Composer, compose, lasting
 from guided.config.kinds import renamed
@@ -154,6 +155,9 @@ class Record:
             take(settings, path, value)
         touched = {path[0] for path, _ in changes}
         forget_what_followed(settings, touched, before)
+        forget_frame(
+            settings, {path[1] for path, _ in changes if path[0] == "animate" and path[1:]}
+        )
         clean(settings, self.where)
         if was_embedded_before(settings):
             settings["model"] = renamed(plain(compose(["model=embedded"], flags)))["model"]
@@ -349,6 +353,13 @@ def forget_what_followed(
         settings["drawn"] = None
     if "animate" in touched and not settings.get("animate"):
         settings.update(dict.fromkeys({*FILMED, "drawn"} - touched))
+
+
+def forget_frame(settings: dict[str, Any], typed: set[str]) -> None:
+    """Reset the facts of a frame's record, unless they are typed, if the whole film is drawn."""
+    film = settings.get("animate")
+    if film and film.get("frame") is None:
+        film.update(dict.fromkeys((film.keys() & set(FRAME_FACTS)) - typed))
 
 
 # ---- showing -------------------------------------------------------------------------------
