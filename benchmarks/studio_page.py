@@ -151,24 +151,26 @@ def cost(pairs: int, steps: int) -> None:
 
 def draw(server: Server, chromium: "Chrome", name: str, steps: int) -> dict[str, float]:
     """Draw a picture, and return the CPU time of worker, server and browser."""
-    before = times(server, chromium)
+    before, shown = times(server), cpu_of(chromium)
     given = {"prompt": "a red heart", "seed": 1, "steps": steps}
     server.ask("PUT", f"/predictions/{name}", {"input": given})
     while Queue(server.folder).read(name).state == OPEN:
         time.sleep(0.1)
     time.sleep(1)  # for what comes after it
-    used = {key: after - before[key] for key, after in times(server, chromium).items()}
-    return used | {"both": used["worker"] + used["server"]}
+    used = {key: after - before[key] for key, after in times(server).items()}
+    used["both"] = used["worker"] + used["server"]
+    used["browser"] = sum(now - shown.get(one, 0.0) for one, now in cpu_of(chromium).items())
+    return used
 
 
-def times(server: Server, chromium: "Chrome") -> dict[str, float]:
-    """Return the CPU time of worker, server and browser."""
-    drawing, showing = server.workers(), family(chromium.service.process.pid)
-    return {
-        "worker": sum(map(seconds_of, drawing)),
-        "server": server.seconds,
-        "browser": sum(map(seconds_of, showing)),
-    }
+def times(server: Server) -> dict[str, float]:
+    """Return the CPU time of worker and server."""
+    return {"worker": sum(map(seconds_of, server.workers())), "server": server.seconds}
+
+
+def cpu_of(chromium: "Chrome") -> dict[int, float]:
+    """Return the CPU time of each process of a browser."""
+    return {one: seconds_of(one) for one in family(chromium.service.process.pid)}
 
 
 def family(process: int) -> Iterator[int]:

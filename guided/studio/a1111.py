@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from guided.config import choices
-from guided.studio import bodies
+from guided.studio import bodies, models
 from guided.studio.entries import OPEN, Conflict, Entry, Queue
 from guided.studio.guard import Json, Refused
 from guided.studio.openapi import OBJECT, Api, Query, Schema
@@ -47,6 +47,7 @@ ANSWER: Schema = {
     "required": ["images", "parameters", "info"],
 }
 LIST: Schema = {"type": "array"}
+BODILESS = frozenset({"/sdapi/v1/interrupt"})  # what clients post with neither body nor type
 
 
 class Drawing(Protocol):
@@ -65,6 +66,8 @@ class Drawing(Protocol):
     ) -> Entry: ...
 
     async def read(self, function: Callable[..., Any], *about: Any) -> Any: ...
+
+    async def compose(self, function: Callable[..., Any], *about: Any) -> Any: ...
 
     def prediction(self, entry: Entry) -> dict[str, Any]: ...
 
@@ -88,7 +91,8 @@ def routes(studio: Drawing) -> list[Api]:
             {200: OBJECT}, None, [Query("skip_current_image", {"type": "boolean"})]),
         Api("POST", "/sdapi/v1/interrupt", api.interrupt, "Stop the prediction at hand",
             {200: OBJECT}),
-        Api("GET", "/sdapi/v1/sd-models", api.models, "The diffusion models", {200: LIST}),
+        Api("GET", "/sdapi/v1/sd-models", api.models, "The diffusion models that are here",
+            {200: LIST}),
         Api("GET", "/sdapi/v1/samplers", api.samplers, "The samplers", {200: LIST}),
         Api("GET", "/sdapi/v1/options", api.options, "The model that is drawn with",
             {200: OBJECT}),
@@ -205,7 +209,8 @@ class Routes:
         return Json({})
 
     async def models(self, request: Request) -> Response:
-        names = choices.names("model")
+        every = await self.studio.compose(models.listed)
+        names = [one["name"] for one in every if one["group"] == "model" and one["here"]]
         keys = ("title", "model_name", "filename")
         return Json([dict.fromkeys(keys, name) for name in names])
 

@@ -108,7 +108,7 @@ def create(studio: Studio, guard: dict[str, Any]) -> Guard:
     handlers: dict[Any, Any] = {HTTPException: refused_by_starlette, Exception: failed}
     app = Starlette(routes=paths, lifespan=lifespan, exception_handlers=handlers)
     app.router.redirect_slashes = False
-    return Guard(app, uploads=frozenset({"/uploads"}), **guard)
+    return Guard(app, uploads=frozenset({"/uploads"}), bodiless=a1111.BODILESS, **guard)
 
 
 def path_of(path: str) -> str:

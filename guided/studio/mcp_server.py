@@ -12,7 +12,7 @@ import json
 from contextlib import suppress
 from typing import Any
 
-from guided.errors import BadInput
+from guided.errors import BadInput, shown
 from guided.studio import models
 from guided.studio.entries import Conflict, Entry, Full
 from guided.studio.studio import Studio
@@ -51,6 +51,7 @@ async def serve(studio: Studio) -> None:
 def tools(studio: Studio) -> Any:
     """Return the server with its four tools."""
     from mcp.server.mcpserver import Image, MCPServer
+    from mcp.server.mcpserver.exceptions import ToolError
 
     server = MCPServer("guided", instructions=ABOUT, version=__version__, log_level="WARNING")
 
@@ -65,7 +66,7 @@ def tools(studio: Studio) -> Any:
         try:
             entry = await studio.add({**(settings or {}), "prompt": prompt})
         except (BadInput, Conflict, Full) as error:
-            return [f"error: {error}"]
+            raise ToolError(str(error)) from error
         entry = await studio.ended(entry.id, min(wait, LONGEST))
         return [facts(studio, entry), *pictures_of(entry.id)]
 
@@ -78,15 +79,17 @@ def tools(studio: Studio) -> Any:
             return json.dumps(listed, ensure_ascii=False)
         try:
             entry = await studio.ended(id, min(wait, LONGEST))
-        except KeyError:
-            return f"error: there is no prediction {id}"
+        except KeyError as error:
+            raise ToolError(f"there is no prediction {shown(id)}") from error
         return facts(studio, entry)
 
     @server.tool(structured_output=False)
     async def show(id: str) -> list[Any]:
         """Return the finished pictures of a prediction, or one picture by its id, and the paths of
         their files."""
-        return pictures_of(id) or [f"error: {id} has no finished picture"]
+        if not (found := pictures_of(id)):
+            raise ToolError(f"{shown(id)} has no finished picture")
+        return found
 
     @server.tool(name="models", structured_output=False)
     async def models_tool() -> str:
@@ -111,8 +114,8 @@ def tools(studio: Studio) -> Any:
 
 def facts(studio: Studio, entry: Entry) -> str:
     """Return what an assistant needs to know of a prediction, as JSON."""
-    shown = studio.prediction(entry)
-    return json.dumps({name: shown[name] for name in FACTS}, ensure_ascii=False)
+    about = studio.prediction(entry)
+    return json.dumps({name: about[name] for name in FACTS}, ensure_ascii=False)
 
 
 def named(studio: Studio, name: str) -> list[str]:

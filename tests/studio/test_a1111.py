@@ -74,7 +74,11 @@ def test_wrong_settings_are_refused_by_name(client):
 
 
 def test_what_clients_ask_for_at_their_start(client):
-    assert {"title", "model_name"} <= client.get("/sdapi/v1/sd-models").json()[0].keys()
+    listed = client.get("/sdapi/v1/sd-models").json()
+    assert {"title", "model_name"} <= listed[0].keys()
+    every = client.get("/models").json()["models"]
+    here = [one["name"] for one in every if one["group"] == "model" and one["here"]]
+    assert [one["title"] for one in listed] == here and "embedded" in here
     assert any(one["name"] == "ddim" for one in client.get("/sdapi/v1/samplers").json())
     assert client.get("/sdapi/v1/options").json()["sd_model_checkpoint"]
     assert client.get("/sdapi/v1/progress").json()["progress"] == 0.0

@@ -57,6 +57,21 @@ def test_content_types_that_a_form_can_send_are_refused(bare, method, path, kind
     assert bare.request(method, path, headers=headers, content=b"{}").status_code == 415
 
 
+def test_clients_of_a1111_interrupt_without_a_body(bare):
+    """As the package webuiapi does: Basic, and neither a body nor a content type."""
+    basic = base64.b64encode(f"user:{TOKEN}".encode()).decode()
+    headers = {"authorization": f"Basic {basic}"}
+    path = "/sdapi/v1/interrupt"
+    assert bare.post(path, headers=headers).status_code == 200
+    assert bare.post(path).status_code == 401
+    evil = {**headers, "origin": "https://evil.example"}
+    assert bare.post(path, headers=evil).status_code == 403
+    form = {**headers, "content-type": "application/x-www-form-urlencoded"}
+    assert bare.post(path, headers=form).status_code == 415
+    assert bare.post(path, headers=headers, content=iter([b"{}"])).status_code == 415
+    assert bare.post("/queue", headers=headers).status_code == 415
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -57,7 +57,7 @@ def test_drawing_waiting_and_showing(studio, tmp_path):
         return before, status, await client.call_tool("show", {"id": name})
 
     before, status, shown = with_client(studio, work)
-    assert texts(before)[0].startswith("error:")
+    assert before.is_error and "has no finished picture" in texts(before)[0]
     found = json.loads(texts(status)[0])
     assert found["status"] == "succeeded" and found["input"]["steps"] == 30
     assert [one.type for one in shown.content] == ["text", "image"]
@@ -73,8 +73,10 @@ def test_an_assistant_is_told_in_one_line_what_is_wrong(studio, settings):
         given = {"prompt": "a heart", "settings": settings}
         return await client.call_tool("draw", given)
 
-    (line,) = texts(with_client(studio, work))
-    assert line.startswith("error: ") and "\n" not in line and studio.queue.all() == []
+    answer = with_client(studio, work)
+    (line,) = texts(answer)
+    assert answer.is_error and "\n" not in line and studio.queue.all() == []
+    assert next(iter(settings)) in line
 
 
 def test_models_and_an_empty_queue(studio):

@@ -9,9 +9,11 @@ import { tellError } from "/page/toasts.js";
 
 const OPEN = ["starting", "processing"], STOPPED = ["failed", "canceled"];
 const SHOWN = 6;  // waiting predictions that are listed
+const OFTEN = 200;  // milliseconds between two looks at what is drawn, however fast its steps are
 const items = new Map();  // id -> prediction, in the order of the queue
 const curves = new Map();  // id -> {picture, points: [[step, similarity]]}
 const nodes = new Map();  // id -> what is shown of it, in one language
+const moved = new Set();  // ids whose nodes are to be filled anew
 const asked = new Set();  // ids of predictions whose views this page has asked for
 let news = 0;  // events that change the queue
 let paused = false;
@@ -147,12 +149,25 @@ function verbButton(word, action) {
   return el("button", { type: "button", class: "quiet", textContent: say(word), data: { verb: word }, onclick: action });
 }
 
+let timer = 0;
 function refresh(id) {
-  const node = nodes.get(id), item = items.get(id);
-  if (!node?.isConnected) {
-    if (isDrawn(item)) showQueue();
-  } else fill(node, item);
+  moved.add(id);
+  timer ||= setTimeout(refreshMoved, OFTEN);
 }
+
+// Nothing is done on a page that nobody sees.
+function refreshMoved() {
+  timer = 0;
+  if (document.hidden) return;
+  for (const id of moved) {
+    const node = nodes.get(id), item = items.get(id);
+    if (node?.isConnected && item) fill(node, item);
+    else if (item && isDrawn(item)) showQueue();
+  }
+  moved.clear();
+}
+
+document.addEventListener("visibilitychange", refreshMoved);
 
 function fill({ parts }, item) {
   if (item.preview && parts.image.getAttribute("src") !== item.preview) {
@@ -179,6 +194,7 @@ function toldOf(item) {
 
 // Time goes by between two steps, too.
 export function tick() {
+  if (document.hidden) return;
   for (const [id, node] of nodes) if (node.isConnected && items.has(id)) node.parts.told.textContent = toldOf(items.get(id));
 }
 
