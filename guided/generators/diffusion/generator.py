@@ -20,8 +20,8 @@ from guided.diffusion.known_pixels import KnownPixels, MaskedDenoiser
 from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.null_space import constrained
 from guided.diffusion.oom_retry import Checkpointed, OOMRetry
-from guided.diffusion.parametrisation import noised
 from guided.diffusion.region_windows import RegionWindows
+from guided.diffusion.sampling_state import ResumableRun, SamplingState
 from guided.diffusion.symmetry import Mirror
 from guided.diffusion.tiles import divided
 from guided.diffusion.unet import UNet
@@ -34,35 +34,6 @@ from guided.oom import MemoryPolicy
 from guided.rng import RandomStreams
 from guided.schedule import schedule
 from guided.timeline import Timeline
-
-
-@dataclass
-class SamplingState:
-    """The state between two steps: x (B, 3, H, W) at position `at` of the timeline, and the
-    sampler's memory."""
-
-    x: Tensor
-    at: int
-    memory: State = field(default_factory=dict)
-
-    def state(self) -> State:
-        """Return it as tensors that can be saved."""
-        memory = {f"memory.{name}": tensor for name, tensor in self.memory.items()}
-        return {"x": self.x, "at": torch.tensor(self.at), **memory}
-
-    @classmethod
-    def restored(cls, saved: State, start: SamplingState) -> SamplingState:
-        """Return a saved state of the run that began at `start`; raise ValueError if it belongs
-        to another."""
-        names = [name for name in saved if name == "x" or name.startswith("memory.")]
-        if not {"x", "at", "dice"} <= set(saved) or not -1 <= int(saved["at"]) < start.at:
-            raise ValueError("the saved state is not of this request")
-        if any(saved[name].shape != start.x.shape for name in names):
-            raise ValueError("the saved state is of images of another size or number")
-        tensors = {name: saved[name].to(start.x.device) for name in names}
-        x = tensors.pop("x")
-        memory = {name.removeprefix("memory."): tensor for name, tensor in tensors.items()}
-        return cls(x, int(saved["at"]), memory)
 
 
 @dataclass
@@ -147,26 +118,22 @@ class DiffusionGenerator:
         recomputing = self._recomputing(windows) if self.target.through_unet else None
         retried = OOMRetry(guided, recomputing, rng, self.memory_policy)
         noise = self._noise(request, rng)
-        state = SamplingState(self._begin(request, noise, steps, start), start)
+        run = ResumableRun(rng, cache, self.memory_policy)
+        first = SamplingState.first(noise, request.init, request.skip, steps)
+        state = run.restored(saved, first)
         mirrored = self.mirror.positions(steps, start)
-        if saved is not None:
-            state = SamplingState.restored(saved, state)
-            rng.restore(saved["dice"])
-            cache.restore(saved, self.device)
-            self.memory_policy.restore(saved)
         denoiser = constrained(retried, request.constraints)
         if masked is not None:
             denoiser = MaskedDenoiser(denoiser, masked, noise)
-        for step in self._walk(denoiser, cache, state, rng, mirrored):
+        for step in self._walk(denoiser, run, state, mirrored):
             guided.warn_nonfinite()
             yield step if masked is None else masked.kept_in(step)
 
     def _walk(
         self,
         denoiser: Denoiser,
-        cache: GuidanceCache,
+        run: ResumableRun,
         state: SamplingState,
-        rng: RandomStreams,
         mirrored: set[int],
     ) -> Iterator[Step]:
         """Yield the sampler's steps. It begins anew wherever x is mirrored, because the memory of
@@ -174,14 +141,12 @@ class DiffusionGenerator:
         while state.at >= 0:
             if state.at in mirrored:
                 state = SamplingState(self.mirror(state.x), state.at)
-                cache.reset()
-            for step in self.sampler.sample(denoiser, state.x, rng, state.at, state.memory):
+                run.cache.reset()
+            for step in self.sampler.sample(denoiser, state.x, run.rng, state.at, state.memory):
                 if step.i == 0 and -1 in mirrored:
                     step = finished(step, self.mirror)
                 state = SamplingState(step.x, step.i - 1, step.memory)
-                saved = state.state() | cache.state() | {"dice": rng.state()}
-                saved |= self.memory_policy.state()
-                yield replace(step, state=saved)
+                yield replace(step, state=run.saved(state))
                 if state.at in mirrored:
                     break
 
@@ -249,15 +214,6 @@ class DiffusionGenerator:
             torch.empty(len(request.seeds), 3, height, width, device=self.device)
         )
         return noise if request.noise is None else request.noise.to(noise).expand_as(noise)
-
-    def _begin(self, request: Request, noise: Tensor, steps: Timeline, start: int) -> Tensor:
-        """Return the first x (B, 3, H, W): noise, or the init image with the noise of the first
-        step that is not skipped."""
-        if request.init is None and not request.skip:
-            return noise
-        init = request.init
-        init = torch.zeros_like(noise) if init is None else init.to(noise).expand_as(noise)
-        return noised(init, noise, *steps.scales(start))
 
 
 def closing(denoiser: Denoiser, request: Request, windows: Windows) -> Denoiser:

@@ -14,8 +14,7 @@ from guided.diffusion.guidance_cache import GuidanceCache, GuidanceInterval
 from guided.diffusion.guidance_method import GuidanceMethod
 from guided.diffusion.known_pixels import KnownPixels, MaskedDenoiser
 from guided.diffusion.oom_retry import OOMRetry, repeated
-from guided.diffusion.parametrisation import noised
-from guided.generators.diffusion.generator import SamplingState
+from guided.diffusion.sampling_state import ResumableRun, SamplingState
 from guided.generators.latent.card import LatentCard
 from guided.generators.latent.config import LENGTH
 from guided.generators.latent.denoiser import LatentDenoiser, LatentTarget
@@ -137,24 +136,16 @@ class DiffusionInLatents:
         )
         noise = rng.normal_like(torch.empty(self._shape(request), device=self.device))
         init = self._encoded(request, rng)
-        first = noise
-        if init is not None or request.skip:
-            clear = torch.zeros_like(noise) if init is None else init.expand_as(noise)
-            first = noised(clear, noise, *steps.scales(start))
-        state = SamplingState(first, start)
-        if saved is not None:
-            state = SamplingState.restored(saved, state)
-            rng.restore(saved["dice"])
-            cache.restore(saved, self.device)
-            self.memory_policy.restore(saved)
+        run = ResumableRun(rng, cache, self.memory_policy)
+        first = SamplingState.first(noise, init, request.skip, steps)
+        state = run.restored(saved, first)
         denoiser: Denoiser = retried
         if known is not None and init is not None:
             latents = KnownLatents(init, self._among_latents(known.mask), known.begin)
             denoiser = MaskedDenoiser(retried, latents, noise)
         for step in self.sampler.sample(denoiser, state.x, rng, state.at, state.memory):
             guided.warn_nonfinite()
-            after = SamplingState(step.x, step.i - 1, step.memory).state() | cache.state()
-            after |= {"dice": rng.state()} | self.memory_policy.state()
+            after = run.saved(SamplingState(step.x, step.i - 1, step.memory))
             shown = self._shown(step, request, rng, known)
             yield replace(step, prediction=shown, state=after)
 
