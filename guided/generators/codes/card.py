@@ -29,7 +29,15 @@ RENAMED = (
     (r"\.mid\.block_2\.", ".mid.2."),
 )
 UP = re.compile(r"decoder\.up\.(\d{1,2})\.(?:block\.)?(.*)")
-MOST = {"channels": 8192, "res_blocks": 100, "latent": 8192, "code": 8192, "codes": 10**6}
+MOST = {
+    "channels": 8192,
+    "groups": 32,
+    "res_blocks": 100,
+    "latent": 8192,
+    "code": 8192,
+    "codes": 10**6,
+}
+IN_GROUP = 4  # channels at least: the published networks' fewest; 1 alone loses its mean
 
 
 @dataclass
@@ -37,6 +45,7 @@ class VQConfig:
     """The architecture of a vector-quantised autoencoder."""
 
     channels: int = 128  # of the finest level
+    groups: int = 32  # of channels that are normalised together
     channel_mult: list[int] = field(default_factory=lambda: [1, 1, 2, 2, 4])  # of each level
     res_blocks: int = 2  # of a level of the encoder; the decoder's have one more
     attention: list[int] = field(default_factory=lambda: [4])  # levels with attention, from 0
@@ -52,8 +61,10 @@ class VQConfig:
             raise ValueError(f"channel_mult={shown(self.channel_mult)} must be of 1 to 8 levels")
         for mult in self.channel_mult:
             check_number("channel_mult", mult, 1, 64, whole=True)
-        if self.channels % 32:
-            raise ValueError(f"channels={self.channels} must be a multiple of 32")
+        if self.channels % self.groups:
+            raise ValueError(
+                f"channels={self.channels} must be a multiple of groups={self.groups}"
+            )
 
     @property
     def divisor(self) -> int:
@@ -116,17 +127,17 @@ def recognised(path: Path, tensors: Mapping[str, tuple[int, ...]]) -> CodesCard 
     names = names_of(tensors)
     if not names:
         return None
+    shapes = {ours: tensors[theirs] for ours, theirs in names.items()}
     with readable("VQGAN", path):
-        config = config_of({ours: tensors[theirs] for ours, theirs in names.items()})
-    config.normalised = names.get(MIDDLE, "").endswith(MIDDLE)  # LlamaGen's are
+        config = config_of(shapes, names.get(MIDDLE, "").endswith(MIDDLE))
     return CodesCard(
         name=path.stem, file=str(path.absolute()), vq=config, recommended=Recommended()
     )
 
 
-def config_of(shapes: Mapping[str, tuple[int, ...]]) -> VQConfig:
-    """Return the architecture with these shapes, by LlamaGen's names. KeyError for a missing
-    tensor, ValueError for shapes of another network."""
+def config_of(shapes: Mapping[str, tuple[int, ...]], llamagen: bool) -> VQConfig:
+    """Return the architecture with these shapes, by LlamaGen's names; `llamagen`: the file has
+    them too. KeyError for a missing tensor, ValueError for shapes of another network."""
     channels, colours = shapes["encoder.conv_in.weight"][:2]
     if colours != 3:
         raise ValueError(f"it reads {colours} channels, not 3")
@@ -138,8 +149,11 @@ def config_of(shapes: Mapping[str, tuple[int, ...]]) -> VQConfig:
     if any(width % channels for width in widths):
         raise ValueError(f"its levels have {widths} channels, no multiples of {channels}")
     codes, code = shapes[ANCHOR]
+    # Networks of this program's training are narrower than LlamaGen's.
+    groups = max(1, min(VQConfig.groups, channels // IN_GROUP)) if llamagen else VQConfig.groups
     return VQConfig(
         channels=channels,
+        groups=groups,
         channel_mult=[width // channels for width in widths],
         res_blocks=blocks,
         attention=[
@@ -150,4 +164,5 @@ def config_of(shapes: Mapping[str, tuple[int, ...]]) -> VQConfig:
         latent=shapes["encoder.conv_out.weight"][0],
         code=code,
         codes=codes,
+        normalised=llamagen,
     )

@@ -6,6 +6,8 @@ Its tensors have LlamaGen's names (https://arxiv.org/abs/2406.06525); VQGAN's la
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,7 +17,7 @@ from guided.generators.codes.card import CodesCard, VQConfig, names_of
 from guided.models.load import check
 from guided.models.weights import read
 
-GROUPS, EPSILON = 32, 1e-6  # of normalisations
+EPSILON = 1e-6  # of normalisations
 
 
 class Autoencoder(nn.Module):
@@ -93,8 +95,9 @@ class Encoder(nn.Module):
             if not last:
                 block.downsample = Downsample(width)
             self.conv_blocks.append(block)
-        self.mid = middle(width)
-        self.norm_out, self.conv_out = norm(width), nn.Conv2d(width, config.latent, 3, padding=1)
+        self.mid = middle(width, config.groups)
+        self.norm_out = norm(width, config.groups)
+        self.conv_out = nn.Conv2d(width, config.latent, 3, padding=1)
 
     def forward(self, h: Tensor) -> Tensor:
         h = self.conv_in(h)
@@ -110,7 +113,7 @@ class Decoder(nn.Module):
         super().__init__()
         width = config.channels * config.channel_mult[-1]
         self.conv_in = nn.Conv2d(config.latent, width, 3, padding=1)
-        self.mid = middle(width)
+        self.mid = middle(width, config.groups)
         self.conv_blocks = nn.ModuleList()
         for level in range(len(config.channel_mult) - 1, -1, -1):
             block = Level(config, level, width, config.res_blocks + 1)
@@ -118,7 +121,8 @@ class Decoder(nn.Module):
             if level:
                 block.upsample = Upsample(width)
             self.conv_blocks.append(block)
-        self.norm_out, self.conv_out = norm(width), nn.Conv2d(width, 3, 3, padding=1)
+        self.norm_out = norm(width, config.groups)
+        self.conv_out = nn.Conv2d(width, 3, 3, padding=1)
 
     def forward(self, h: Tensor) -> Tensor:
         h = self.conv_in(h)
@@ -134,9 +138,10 @@ class Level(nn.Module):
         super().__init__()
         width = config.channels * config.channel_mult[level]
         widths = [before, *[width] * blocks]
-        self.res = nn.ModuleList(map(ResBlock, widths[:-1], widths[1:]))
+        groups = config.groups
+        self.res = nn.ModuleList(ResBlock(*pair, groups) for pair in pairwise(widths))
         attends = level in config.attention
-        self.attn = nn.ModuleList(Attention(width) for _ in range(blocks * attends))
+        self.attn = nn.ModuleList(Attention(width, groups) for _ in range(blocks * attends))
 
     def forward(self, h: Tensor) -> Tensor:
         for k, block in enumerate(self.res):
@@ -150,10 +155,10 @@ class Level(nn.Module):
 class ResBlock(nn.Module):
     """Two convolutions with a skip."""
 
-    def __init__(self, before: int, after: int) -> None:
+    def __init__(self, before: int, after: int, groups: int) -> None:
         super().__init__()
-        self.norm1, self.conv1 = norm(before), nn.Conv2d(before, after, 3, padding=1)
-        self.norm2, self.conv2 = norm(after), nn.Conv2d(after, after, 3, padding=1)
+        self.norm1, self.conv1 = norm(before, groups), nn.Conv2d(before, after, 3, padding=1)
+        self.norm2, self.conv2 = norm(after, groups), nn.Conv2d(after, after, 3, padding=1)
         if before != after:
             self.nin_shortcut = nn.Conv2d(before, after, 1)
 
@@ -166,9 +171,9 @@ class ResBlock(nn.Module):
 class Attention(nn.Module):
     """Self-attention over all positions with one head, with a skip."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, groups: int) -> None:
         super().__init__()
-        self.norm = norm(channels)
+        self.norm = norm(channels, groups)
         self.q, self.k, self.v, self.proj_out = (nn.Conv2d(channels, channels, 1) for _ in "qkvo")
 
     def forward(self, x: Tensor) -> Tensor:
@@ -200,15 +205,15 @@ class Upsample(nn.Module):
         return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
 
 
-def middle(channels: int) -> nn.ModuleList:
+def middle(channels: int, groups: int) -> nn.ModuleList:
     """Return the layers between the levels and the latents."""
-    parts = ResBlock(channels, channels), Attention(channels), ResBlock(channels, channels)
-    return nn.ModuleList(parts)
+    first, last = (ResBlock(channels, channels, groups) for _ in range(2))
+    return nn.ModuleList([first, Attention(channels, groups), last])
 
 
-def norm(channels: int) -> nn.GroupNorm:
+def norm(channels: int, groups: int) -> nn.GroupNorm:
     """Return a group normalisation."""
-    return nn.GroupNorm(GROUPS, channels, EPSILON)
+    return nn.GroupNorm(groups, channels, EPSILON)
 
 
 def load(card: CodesCard, device: torch.device, dtype: torch.dtype) -> Autoencoder:

@@ -37,6 +37,12 @@ def test_a_published_network_is_recognised_as_its_card_says(name: str, prefix: s
     assert (sizes.step, sizes.default) == (8 if name == "llamagen_vq8" else 16, (256, 256))
 
 
+@pytest.mark.parametrize(("form", "groups"), [("taming", 32), ("llamagen", 8)])
+def test_a_narrow_network_of_this_program_normalises_four_channels_together(form, groups) -> None:
+    found = recognised(Path("x.pt"), tensors(form, 16, 8, ch=32, mult=(1, 2), blocks=1, latent=6))
+    assert found is not None and found.vq.groups == groups
+
+
 def test_of_a_transformer_s_file_the_network_of_its_pictures_is_taken() -> None:
     pictures, maps = PUBLISHED["vqgan_imagenet_1024"], tensors("taming", 512, 256)
     shapes = {f"state_dict.cond_stage_model.{key}": shape for key, shape in maps.items()}

@@ -41,6 +41,8 @@ class Oracle:
         self.taming = "encoder.mid.block_1.norm1.weight" in weights
         self.middle = ("block_1", "attn_1", "block_2") if self.taming else ("0", "1", "2")
         self.levels = len(SMALL["mult"])
+        # Four channels together in narrow networks of this program, which have LlamaGen's names.
+        self.groups = 32 if self.taming else SMALL["ch"] // 4
 
     def conv(self, name: str, x: Tensor, stride: int = 1) -> Tensor:
         weight = self.weights[f"{name}.weight"]
@@ -49,7 +51,7 @@ class Oracle:
 
     def norm(self, name: str, x: Tensor) -> Tensor:
         b, c, h, w = x.shape
-        groups = x.reshape(b, 32, -1)
+        groups = x.reshape(b, self.groups, -1)
         mean = groups.mean(2, keepdim=True)
         variance = (groups - mean).square().mean(2, keepdim=True)
         x = ((groups - mean) / (variance + 1e-6).sqrt()).reshape(b, c, h, w)
