@@ -7,7 +7,7 @@ Draws the film of one prompt and one camera with each of VARIANTS, and prints fo
 - lpips: the same as LPIPS, if VGG16's weights are here;
 - contrast: the mean difference of neighbouring pixels, of 255, of the last quarter of the frames.
   Blurred films do not flicker;
-- similarity: of the frames to the prompt, by the CLIPs that guide;
+- similarity: of the drawn frames to the prompt, by the CLIPs that guide;
 - drift: the largest change of a mean colour, of 255, along straight lines through all frames;
 - seconds: of the CPU for a frame, without starting.
 
@@ -101,10 +101,11 @@ def measured(words: list[str], root: Path) -> dict[str, float]:
     images = [tensor(Image.open(path).convert("RGB")) for path in paths]
     later = images[-max(2, len(images) // 4) :]
     entries = json.loads((folder / "manifest.json").read_text())["pictures"]
+    scores = [one["score"] for one in entries if one["score"] is not None]  # of drawn frames
     found = {
         "flicker": float(np.mean([flicker(film, images, k) for k in range(1, len(images))])),
         "contrast": float(np.mean([255 * contrast(image) for image in later])),
-        "similarity": float(np.mean([entry["score"] for entry in entries])),
+        "similarity": float(np.mean(scores)),
         "drift": drift(np.array([255 * image.mean((0, 2, 3)).numpy() for image in images])),
         "seconds": spent / len(images),
     }

@@ -2,6 +2,7 @@
 
     python -m tests.kills 60                          a batch of 12 small pictures, 60 moments
     python -m tests.kills 60 batch_size=3 keep=5      any settings
+    python -m tests.kills 10 count=1 sampler=ddim animate=slow_zoom generator.symmetry=none
     KILLS_SEED=7 python -m tests.kills 60             the same moments again
 
 Each life of the batch ends in one of KINDS: from outside at a random time, or inside while a file
@@ -32,6 +33,8 @@ from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 RUN = [sys.executable, str(ROOT / "run.py")]
@@ -492,7 +495,18 @@ def contents(folder: Path) -> dict[str, Any]:
         if path.is_file() and not name.startswith(("index.html", "gallery", "thumbs/")):
             found[name] = path.read_bytes()
     found["manifest.json"], found["metrics.jsonl"] = manifest(folder), metrics(folder)
+    if any(picture.get("frame") for picture in found["manifest.json"]["pictures"]):
+        found |= {path.name: frame(path) for path in folder.glob("image_*")}
     return found
+
+
+def frame(path: Path) -> tuple[bytes, dict[str, str]]:
+    """Return the pixels of a film's frame and its record, which names the frame before by its
+    path, without the name of the run's folder, which tells the time."""
+    here = f"{path.parent.parent.name}/{path.parent.name}"
+    with Image.open(path) as image:
+        texts = {name: str(text).replace(here, "") for name, text in image.info.items()}
+        return image.tobytes(), texts
 
 
 def compare(killed: Path, whole: Path) -> None:
@@ -518,9 +532,11 @@ def with_words(more: list[str]) -> list[str]:
     return list({word.partition("=")[0]: word for word in [*WORDS, *more]}.values())
 
 
-def many(moments: int, more: list[str], seed: int, roots: Path) -> dict[str, int]:
-    """Let so much happen, and return how often each kind did. A batch that is done before the last
-    moment is followed by another."""
+def many(
+    moments: int, more: list[str], seed: int, roots: Path, kinds: list[str] | None = None
+) -> dict[str, int]:
+    """Let so much happen of these kinds, or of all, and return how often each kind did. A batch
+    that is done before the last moment is followed by another."""
     happened: dict[str, int] = {}
     with Server.running() as server:
         (roots / "whole").mkdir()
@@ -532,7 +548,7 @@ def many(moments: int, more: list[str], seed: int, roots: Path) -> dict[str, int
             root.mkdir()
             trial = Trial(server, root, with_words(more), random.Random(seed + batch))
             try:
-                trial.run(left)
+                trial.run(left, kinds)
                 compare(trial.folder, whole)
             except AssertionError:
                 print(trial.log.read_text(errors="replace")[-5000:])

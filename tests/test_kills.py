@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from guided.gallery import script
 from guided.runs import worker_locks
@@ -83,9 +85,16 @@ def test_sixty_moments(tmp_path):
     assert happened.keys() == kills.KINDS.keys()
 
 
-def pictures(folder: Path) -> dict[str, bytes]:
-    from PIL import Image
+@pytest.mark.slow
+def test_ten_moments_of_a_film(tmp_path):
+    """Killed at random frames, some while they are written."""
+    film = ["prompt=a red rose", "count=1", "animate=slow_zoom", "frames=9", "sampler=ddim"]
+    film += ["animate.format=webp", "animate.cadence=2", "generator.symmetry=none"]
+    kinds = ["kill -9", "kill -9 while writing"]
+    assert sum(kills.many(10, film, 3, tmp_path, kinds).values()) == 10
 
+
+def pictures(folder: Path) -> dict[str, bytes]:
     found = {}
     for path in folder.glob("image_*"):
         with Image.open(path) as image:
@@ -136,6 +145,23 @@ def running(found: Path, worker: str) -> None:
     base = {"words": [], "flags": [], "settings": None}
     content = {"title": "x", "base": base, "rows": [{}], "pictures": [about]}
     (found / "manifest.json").write_text(json.dumps(content))
+
+
+def test_frames_may_differ_in_the_name_of_their_own_folder_only(tmp_path):
+    folders = [tmp_path / name for name in ("day/1-x", "day/2-x", "day/3-x", "day/4-x")]
+    for own, before, level in zip(
+        folders, ("1-x", "2-x", "2-x", "4-x"), (9, 9, 9, 8), strict=True
+    ):
+        own.mkdir(parents=True)
+        texts = PngInfo()
+        texts.add_text("guided", f"before: day/{before}/image_0000.png")
+        Image.new("RGB", (4, 4), (level, 0, 0)).save(own / "image_0001.png", pnginfo=texts)
+        about = {"pictures": [{"state": "done", "frame": 1}]}
+        (own / "manifest.json").write_text(json.dumps(about))
+    kills.compare(folders[1], folders[0])
+    for other in folders[2:]:
+        with pytest.raises(AssertionError, match="image_0001"):
+            kills.compare(other, folders[0])
 
 
 def test_a_manifest_or_a_page_that_pretends_is_noticed(tmp_path):

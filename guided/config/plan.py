@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from guided.animation.depth import Maps
 from guided.animation.film import Film, read_film
 from guided.canvas.enlarging import check_upscaler, read_redraw, read_upscale, read_upscaler
-from guided.canvas.init import Gradient, Init, Photo, read_init, read_skip, round_down
+from guided.canvas.init import Init, Photo, read_init, read_skip, round_down
 from guided.canvas.known import Known, read_composition, read_restore
 from guided.canvas.mask import Mask, read_mask, times
 from guided.canvas.mask_settings import MaskSettings
@@ -672,9 +672,9 @@ class Plan:
         return plan if frame else plan.begun()
 
     def begun(self) -> Plan:
-        """Return the plan with steps repeated within those that a gradient leaves: it shows no
-        object, so that what it will be is open."""
-        if not isinstance(self.init, Gradient):
+        """Return the plan with steps repeated within those that are taken: what the picture will
+        be is decided in the first of them. Over a video all frames are drawn alike."""
+        if self.film is not None and self.film.video is not None:
             return self
         return replace(self, sampler=self.sampler.begun(self.skip / self.steps))
 

@@ -29,14 +29,17 @@ def test_a_picture_has_as_many_passes_as_its_steps_are_repeated(words, expected)
 
 
 def test_the_work_of_steps_is_in_proportion_to_their_passes():
-    """Five steps of four passes and fifteen of one, or what an init leaves of them."""
+    """Five steps of four passes and fifteen of one; or of the sixteen that are not skipped, four
+    and twelve."""
     words = ("steps=20", "sampler.recurrence=[[0,4],[0.25,1]]")
     found = shares(plan(*words))
     assert found == pytest.approx(
         [k * 4 / 35 for k in range(1, 6)] + [k / 35 for k in range(21, 36)]
     )
     found = shares(plan(*words, "skip=4"))
-    assert found == pytest.approx([k / 19 for k in range(4, 20)])
+    assert found == pytest.approx(
+        [k * 4 / 28 for k in range(1, 5)] + [k / 28 for k in range(17, 29)]
+    )
 
 
 @pytest.mark.parametrize(

@@ -366,11 +366,12 @@ def test_a_generator_that_reads_prompts_follows_them_without_the_guide_clip(capl
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm", "dpmpp_2m", "plms"])
-def test_a_run_from_colours_repeats_its_first_steps_as_one_from_noise_does(sampler):
+def test_a_run_from_an_init_repeats_its_first_steps_as_one_from_noise_does(sampler, photo):
     """The embedded model's card repeats the first quarter, where an object is decided."""
     words = ["prompt=a sun", f"sampler={sampler}"]
-    more = [], ["init=color:#102040", "strength=0.5"], ["init=perlin", "strength=0.5"]
-    whole, colour, clouds = (Plan.read(compose([*words, *own])).sampler for own in more)
-    for progress in (0, 0.2, 0.3, 0.9):
-        assert colour.repeats(0.5 + progress / 2) == whole.repeats(progress)
-    assert clouds.repeats(0.5) == whole.repeats(0.5)
+    inits = [[f"init={one}", "strength=0.5"] for one in ("color:#102040", "perlin", photo)]
+    whole = Plan.read(compose(words)).sampler
+    for own in [*inits, ["skip=50%"]]:
+        half = Plan.read(compose([*words, *own])).sampler
+        for progress in (0, 0.2, 0.3, 0.9):
+            assert half.repeats(0.5 + progress / 2) == whole.repeats(progress)

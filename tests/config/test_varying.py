@@ -40,8 +40,9 @@ def test_settings_of_one_part_have_their_values_together():
     assert (made.overview(0), made.inner(0)) == (0, 4)  # one alone would leave no cutouts
 
 
-def test_an_init_of_colours_changes_the_sampler_of_the_first_frame_only():
-    words = ["init=gradient:#102040-#f0c080", "strength=0.5", "sampler.recurrence=[[0,4],[0.5,1]]"]
+@pytest.mark.parametrize("init", ["gradient:#102040-#f0c080", "perlin:natural"])
+def test_an_init_changes_the_sampler_of_the_first_frame_only(init):
+    words = [f"init={init}", "strength=0.5", "sampler.recurrence=[[0,4],[0.5,1]]"]
     made = plan("guide.clip.scale: 9", *words)
     first, second = (made.at_frame(k).sampler.recurrence for k in (0, 1))
     assert (first(0.6), first(0.8)) == (4, 1)
@@ -55,7 +56,7 @@ def test_an_init_of_colours_changes_the_sampler_of_the_first_frame_only():
         ("steps: 9", "steps does not vary; the settings of clip, cutouts"),
         ("guide.clip.scales: 9", "did you mean 'guide.clip.scale'?"),
         ("guide.smooth.scale: 9", "smooth is not chosen"),
-        ("sampler.eta.x: 1", "is not a setting"),
+        ("sampler.eta.x: 1", "sampler.eta has a value"),
         ("cutouts.area: 3", "cutouts.area"),
         ("generator.symmetry: 3", "is no number that may vary"),
         ('guide.clip.scale: "0: (1), 5: (-1)"', "animate.vary at frame 5: guide.clip.scale=-1"),
