@@ -241,6 +241,8 @@ class Studio:
             return {"paused": self.paused, "items": items, "workers": []}
         if path == "/predictions":
             return {"results": list(reversed(self.predictions.values()))}
+        if match := re.fullmatch(r"/predictions/([\w-]+)", path):
+            return self.predictions.get(match[1])
         if path == "/presets":
             return {"presets": [{"name": k, "input": v} for k, v in self.presets.items()]}
         if path == "/pictures":

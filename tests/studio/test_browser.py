@@ -351,6 +351,20 @@ def test_a_failure_says_why_and_the_next_is_drawn(page, studio):
     page.wait(lambda: not page.all("#queue .failed"))
 
 
+def test_a_stopped_run_is_resumed_from_one_of_its_pictures(page, studio):
+    id = page.draw("a fox")
+    studio.begin(id)
+    picture = studio.finish(id)["id"]
+    page.open_picture(picture)
+    assert not page.all("#lightbox [data-verb=resumeRun]")
+    page.press(Keys.ESCAPE)
+    studio.predictions[id] |= {"status": "canceled"}
+    page.open_picture(picture)
+    page.click("#lightbox [data-verb=resumeRun]")
+    page.wait(lambda: studio.order == [id])
+    page.told("#toasts", "Queued.")
+
+
 def test_a_run_is_stopped_and_the_queue_paused(page, studio):
     id = page.draw("one")
     studio.begin(id)

@@ -172,7 +172,7 @@ async function readPresets() {
 }
 
 function showPresets() {
-  const name = el("input", { type: "text", placeholder: say("presetName"), "aria-label": say("savePreset"), pattern: "[A-Za-z0-9_]+", class: "medium" });
+  const name = el("input", { type: "text", placeholder: say("presetName"), "aria-label": say("savePreset"), pattern: "[A-Za-z0-9_]+", title: say("presetLetters"), class: "medium" });
   const save = el("form", {
     class: "row", onsubmit: (event) => {
       event.preventDefault();

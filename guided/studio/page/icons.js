@@ -14,6 +14,7 @@ const PATHS = {
   init: "M4 4h16v16H4zM12 8v8M8 12h8",
   compare: "M4 5h7v14H4zM13 5h7v14h-7z",
   download: "M12 4v11M7 11l5 5 5-5M5 20h14",
+  resume: "M7 5l11 7-11 7z",
   trash: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
   restore: "M9 7L4 12l5 5M4 12h10a5 5 0 0 1 5 5v1",
   brush: "M14 4l6 6-8 8H6v-6zM4 21h16",

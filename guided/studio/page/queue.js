@@ -7,7 +7,8 @@ import { textOf } from "/page/labels.js";
 import { get, send } from "/page/server.js";
 import { tellError } from "/page/toasts.js";
 
-const OPEN = ["starting", "processing"], STOPPED = ["failed", "canceled"];
+export const STOPPED = ["failed", "canceled"];
+const OPEN = ["starting", "processing"];
 const SHOWN = 6;  // waiting predictions that are listed
 const OFTEN = 200;  // milliseconds between two looks at what is drawn, however fast its steps are
 const items = new Map();  // id -> prediction, in the order of the queue
@@ -131,7 +132,7 @@ function nodeOf(item) {
     node = el("article", { class: "drawing", data: { id: item.id } },
       el("div", { class: "preview" }, parts.image),
       el("div", { class: "about" },
-        el("p", { class: "prompt", textContent: titleOf(item) }), parts.told, parts.bar, parts.curve, parts.logs,
+        el("p", { class: "prompt", title: item.command, textContent: titleOf(item) }), parts.told, parts.bar, parts.curve, parts.logs,
         el("p", { class: "verbs" },
           verbButton("stop", () => cancel(item.id)),
           verbButton("views", () => {
@@ -229,7 +230,7 @@ function waitingList(wait) {
 function waitingRow(item, k, count) {
   return el("li", { data: { id: item.id } },
     el("span", { class: "place", title: count > 1 ? say("drag") : "" }, el("b", { textContent: k + 1 }), icon("grip")),
-    el("span", { class: "text", textContent: titleOf(item) }),
+    el("span", { class: "text", title: item.command, textContent: titleOf(item) }),
     el("span", { class: "soft", textContent: item.count > 1 ? say("countChip", item.count) : "" }),
     iconButton("sooner", "up", () => reorder(item.id, -1), k === 0),
     iconButton("later", "down", () => reorder(item.id, 1), k === count - 1),

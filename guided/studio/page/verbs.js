@@ -9,7 +9,7 @@ import { replace, schema, set, draft } from "/page/draft.js";
 import { openFew } from "/page/few.js";
 import { icon } from "/page/icons.js";
 import { textOf } from "/page/labels.js";
-import { spark } from "/page/queue.js";
+import { spark, STOPPED } from "/page/queue.js";
 import { get, send } from "/page/server.js";
 import { place, tellError, toast } from "/page/toasts.js";
 
@@ -65,7 +65,7 @@ function commandPlace(p) {
 function verbsOf(p, refresh) {
   if (inTrash) return el("div", { class: "verbs" }, verb("restore", "restore", () => restore(p, refresh)));
   const marked = p.mark.length > 0;
-  return el("div", { class: "verbs" },
+  const verbs = el("div", { class: "verbs" },
     verb("again", "again", () => draw({ from: p.id, seed: null }), say("againHint")),
     verb("vary", "vary", () => vary(p), say("varyHint")),
     verb("upscale", "enlarge", () => draw({ from: p.id, upscale: 2 })),
@@ -76,6 +76,20 @@ function verbsOf(p, refresh) {
     el("a", { class: "verb", href: `/pictures/${encodeURIComponent(p.id)}/file?download=true`, download: "" },
       icon("download"), el("span", { textContent: say("download") })),
     verb("toTrash", "trash", () => discard(p, refresh)));
+  offerResume(verbs, p).catch(() => {});  // then without it
+  return verbs;
+}
+
+// Of a run that was stopped, or failed, the pictures that are not drawn yet can be.
+async function offerResume(verbs, p) {
+  if (!p.prediction) return;
+  const path = `/predictions/${encodeURIComponent(p.prediction)}`;
+  if (!STOPPED.includes((await get(path)).status)) return;
+  const node = verb("resumeRun", "resume", () => {
+    node.disabled = true;
+    send("POST", `${path}/resume`).then(() => toast(say("queued")), tellError);
+  }, say("resumeHint"));
+  verbs.append(node);
 }
 
 function verb(word, image, action, hint = "", on = null) {
