@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from guided import search_path
+from guided.compat.collecting import uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,16 +69,18 @@ def main() -> int:
         interrupt = signal.default_int_handler
     if interrupt is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules are imported
-    from guided import console
-    from guided.cli import answers
+    with uncollected():
+        from guided import console
+        from guided.cli import answers
 
     console.fill_standard_streams()
     if (code := answers.answered(sys.argv[1:])) is not None:
         return code
-    from guided import devices
-    from guided.cli import main as cli
-    from guided.config import schema
-    from guided.untrusted import interpolation
+    with uncollected():
+        from guided import devices
+        from guided.cli import main as cli
+        from guided.config import schema
+        from guided.untrusted import interpolation
 
     devices.wait_passively()
     schema.register()

@@ -14,10 +14,12 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from guided.compat.collecting import uncollected
 from guided.errors import BadInput, is_number, not_one_of, shown
 
 if TYPE_CHECKING:
@@ -175,6 +177,7 @@ def check_memory(value: Any) -> float | str:
 def find_device(name: str) -> torch.device:
     """Return the device; BadInput if this machine does not have it. auto: the first of CUDA, MPS
     and XPU, else the CPU."""
+    import_torch()
     import torch
 
     if name == "auto":
@@ -186,6 +189,13 @@ def find_device(name: str) -> torch.device:
     if index and int(index) >= count:
         raise BadInput(f"device={name} is not there; there are {kind}:0 to {kind}:{count - 1}")
     return torch.device(name)
+
+
+def import_torch() -> None:
+    """Import torch, if it is not imported yet, without collecting garbage meanwhile."""
+    if "torch" not in sys.modules:
+        with uncollected():
+            import_module("torch")
 
 
 def available(kind: str) -> bool:

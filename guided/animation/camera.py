@@ -15,13 +15,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from guided.compat.deferred import deferred
 
-Matrix = NDArray[np.float64]
+with deferred(["numpy"]):  # which most commands do not need
+    import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float64]
+
 OUTSIDE = 0.5  # pixels beyond the edge that the edge's own pixels still cover
-FORWARD = np.array([0.0, 0.0, 1.0])
+FORWARD = (0.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from guided.animation import between, stereo
-from guided.animation.camera import OUTSIDE, Matrix, Move
+from guided.animation.camera import OUTSIDE, Move
 from guided.animation.depth import Depth, Nearness, Range, read_depth
 from guided.animation.flow import Flow, method
 from guided.animation.keyframes import Timing, Track
@@ -24,13 +22,18 @@ from guided.animation.settings import CAMERA, FASTEST, Animation
 from guided.animation.sharpness import as_sharp, sharpened
 from guided.animation.sound import loudness
 from guided.animation.video import Video, open_video
+from guided.compat.deferred import deferred
 from guided.errors import BadInput, check_number, shown
 from guided.images import check_picture, tensor
 from guided.prompts.prompt import Prompt
 
+with deferred(["numpy"]):  # which only films that move need
+    import numpy as np
+
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from guided.animation.camera import Matrix
     from guided.animation.colours import Statistics
 
 log = logging.getLogger(__name__)

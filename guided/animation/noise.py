@@ -9,10 +9,13 @@ Your Noise", https://openreview.net/forum?id=pzElnMrgSD, with parts moved forwar
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
-from guided.animation.camera import Matrix
+if TYPE_CHECKING:
+    from guided.animation.camera import Matrix
 
 SIDE = 4  # parts along a side of a pixel
 

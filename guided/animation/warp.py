@@ -6,13 +6,17 @@ Positions are in pixels from the top left corner, as in camera.py.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from guided.animation.camera import OUTSIDE, Matrix
+from guided.animation.camera import OUTSIDE
+
+if TYPE_CHECKING:
+    from guided.animation.camera import Matrix
 
 MARGIN = 4  # pixels around a picture that is wrapped, for bicubic sampling
 SAME = 0.05  # relative difference of depths that are of one surface

@@ -1,1 +1,1 @@
-"""Changes to open_clip and torch for the duration of a block."""
+"""Changes to open_clip, torch and Python for the duration of a block."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from guided.compat.collecting import uncollected
 from guided.compat.deferred import deferred
 
 # Libraries that open_clip imports for some of its architectures, for preparing pictures, for
@@ -29,7 +30,7 @@ def import_open_clip() -> ModuleType:
     if (imported := sys.modules.get("open_clip")) is not None:
         return imported
     try:
-        with deferred(LATE, import_late), without_vocabulary():
+        with uncollected(), deferred(LATE, import_late), without_vocabulary():
             return import_module("open_clip")
     except (ImportError, AttributeError, TypeError):  # a release that needs more of them
         import_late()

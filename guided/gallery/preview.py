@@ -7,15 +7,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from guided.animation.camera import Matrix, path
+from guided.animation.camera import path
 from guided.animation.film import Film
 from guided.gallery import page, plots
 from guided.gallery.script import UNSAFE
 from guided.runs import files
+
+if TYPE_CHECKING:
+    from guided.animation.camera import Matrix
 
 NAME = "preview.html"
 DEEP = 3.0  # distances `near` that the scene goes back
