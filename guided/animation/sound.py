@@ -13,12 +13,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from guided.compat.deferred import deferred
 from guided.errors import BadInput, shown
 from guided.untrusted.typed_paths import absence, expand, similar
+
+with deferred(["numpy"]):
+    import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Samples = NDArray[np.float32]
 
 # Frequencies in Hz: drums and bass; voices and most instruments; cymbals and consonants; all.
 BANDS = {"bass": (20, 250), "mid": (250, 4000), "treble": (4000, 11_025), "loud": (20, 11_025)}
@@ -27,7 +34,6 @@ FAINTEST = 0.01  # of the loudest frame of all: a band that is never louder is n
 LONGEST = 1800.0  # seconds
 CONTAINERS = "wav,mp3,flac,ogg,mov,matroska,aac,aiff,caf,asf,avi,mpegts"
 OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
-Samples = NDArray[np.float32]
 
 
 def blocks(path: Path, rate: int, layout: str) -> Iterator[Samples]:

@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from guided.animation.camera import path
 from guided.animation.film import Film
+from guided.compat.deferred import deferred
 from guided.gallery import page, plots
 from guided.gallery.script import UNSAFE
 from guided.runs import files
+
+with deferred(["numpy"]):
+    import numpy as np
 
 if TYPE_CHECKING:
     from guided.animation.camera import Matrix
