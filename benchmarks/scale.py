@@ -3,9 +3,10 @@
 planning: a thousand rows are checked, beside one.
 claims: four workers claim and finish pictures of a batch of a thousand, and of ten thousand,
     without drawing them; the cost of a picture beside that of drawing one.
-memory: many pictures in one process; the growth of its memory after the first fifty.
-folder: a run begins, and its gallery is updated, in a folder with ten thousand pictures and in an
-    empty one, in turn.
+memory: many pictures in one process; its memory after every fifty, and how much more that is than
+    after the first fifty.
+folder: a run draws in a folder with ten thousand pictures and in an empty one, in turn, and its
+    gallery is updated in each.
 
 Settings are tiny, so that nothing hides behind the steps. Ratios are of measurements of one run.
 """
@@ -20,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,6 @@ from guided.training.common.settings import main
 
 ROOT = Path(__file__).parent.parent
 TINY = ("steps=1", "sampler.recurrence=1", "output=still", "upscale=null", "checkpoint=0")
-EARLY = 50  # pictures after which memory is to be flat
 WORKERS = 4
 CLAIMED = 50  # pictures by each worker
 WORKER = """
@@ -53,7 +52,7 @@ count = worker.WorkerSession.count
 def counted(self, claim):
     count(self, claim)
     done = claim.manifest.count(DONE)
-    if done % 50 == 0:
+    if done and done % 50 == 0:
         print(done, memory(), flush=True)
 worker.WorkerSession.count = counted
 from guided.cli.main import do
@@ -157,49 +156,66 @@ def memory(settings: Settings, place: Path) -> None:
         "seed=1",
         *TINY,
     ]
-    found = subprocess.run(
-        [sys.executable, "-c", MANY, *words, *TINY],
-        check=True,
-        capture_output=True,
+    after: dict[int, int] = {}
+    with subprocess.Popen(
+        [sys.executable, "-c", MANY, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
-    lines = [line.split() for line in found.stdout.splitlines()]
-    after = {int(one[0]): int(one[1]) for one in lines if len(one) == 2 and one[0].isdigit()}
-    first, last = after[EARLY], after[max(after)]
-    print(
-        f"memory: {first >> 10} MB after {EARLY} pictures, {last >> 10} MB after {max(after)} "
-        f"({last / first - 1:+.1%}), at most {max(after.values()) >> 10} MB"
-    )
+    ) as drawing:
+        for line in drawing.stdout or ():
+            match line.split():
+                case [done, kilobytes] if done.isdigit():
+                    after[int(done)] = int(kilobytes)
+                    grown = after[int(done)] / after[min(after)] - 1
+                    print(f"memory after {done} pictures: {int(kilobytes) >> 10} MB, {grown:+.1%}")
+    if drawing.returncode:
+        raise BadInput("the pictures could not be drawn")
 
 
 def folder(settings: Settings, place: Path) -> None:
     """Measure a run in a folder of many pictures and in an empty one, and the gallery's update."""
-    from guided.gallery import pages
+    from guided.gallery import pages, script
 
     full, empty = place / "full", place / "empty"
     fill(full, settings.files)
-    times: dict[Path, list[tuple[float, float]]] = {full: [], empty: []}
+    more = []
     for _ in range(settings.rounds):
-        for root, found in times.items():
-            found.append(run("prompt=a red heart", f"folder={root}", *TINY))
-    (wall, used), (empty_wall, empty_used) = map(middle, times.values())
+        (_, used), (_, alone) = (
+            run("prompt=a red heart", f"folder={root}", *TINY) for root in (full, empty)
+        )
+        more.append(used - alone)
     print(
-        f"a run beside {settings.files} pictures: {wall - empty_wall:+.2f} s, "
-        f"CPU {used - empty_used:+.2f} s"
+        f"a run beside {settings.files} pictures: {statistics.median(more):+.2f} s of the CPU "
+        f"(from {min(more):+.2f} to {max(more):+.2f})"
     )
-    run_folder = (full / "latest").resolve()
-    seconds = timed(lambda: pages.update(run_folder, now=True))
-    print(f"its gallery updated: {seconds:.2f} s")
-    big = next(path for path in full.glob("*/*-large"))
-    seconds = timed(lambda: pages.update(big, now=True))
-    print(f"the gallery of a run of {settings.files // 10} pictures updated: {seconds:.2f} s")
+    latest = {root: (root / "latest").resolve() for root in (full, empty)}
+    for name, batch in {
+        f"a run beside {settings.files}": latest[full],
+        "a run in an empty folder": latest[empty],
+        f"a run of {settings.files // 10}": next(full.glob("*/*-large")),
+    }.items():
+        used = statistics.median(cpu_of_update(batch) for _ in range(5))
+        size = (pages.root_of(batch) or batch).joinpath(script.DATA).stat().st_size
+        print(
+            f"the gallery of {name} updated: {used * 1000:.1f} ms of the CPU, "
+            f"{size / 1e6:.3f} MB of data of all runs"
+        )
 
 
-def timed(act: Callable[[], object]) -> float:
-    before = time.perf_counter()
-    act()
-    return time.perf_counter() - before
+def cpu_of_update(batch: Path) -> float:
+    """Return the CPU's seconds of updating the page of a run and that of all runs, which is
+    written."""
+    from guided.gallery import pages, script
+
+    data = (pages.root_of(batch) or batch) / script.DATA
+    before, began = data.stat().st_mtime_ns, time.process_time()
+    pages.update(batch, now=True)
+    used = time.process_time() - began
+    if data.stat().st_mtime_ns == before:
+        raise BadInput(f"{data} was not updated")
+    return used
 
 
 def fill(root: Path, files: int) -> None:
