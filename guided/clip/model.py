@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from guided.clip.fast_tower import quicken
 from guided.compat.open_clip import import_open_clip
+from guided.compat.uninitialised import Uninitialised
 from guided.errors import BadInput
 from guided.memory.meta_copies import META, meta_copy
 from guided.models import hub
@@ -213,7 +214,7 @@ def from_file(card: ClipCard) -> Any:
     try:
         if weights.suffix.lower() != SAFETENSORS:
             check_pickles(weights)
-        with small_suffix(weights) as place:
+        with small_suffix(weights) as place, Uninitialised():
             return open_clip.create_model(
                 card.arch,
                 pretrained=str(place),  # the file, because a tag is looked up in the network
