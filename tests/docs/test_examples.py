@@ -1,4 +1,4 @@
-"""The examples of docs/architecture.md draw, as they stand there."""
+"""The examples of docs/architecture.md and docs/training.md draw, as they stand there."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from PIL import Image
 
 import guided
 from guided.batch.run import draw
+from guided.compat.open_clip import import_late
 from guided.paths import conf_folder
 
 PAGE = Path(guided.__file__).parents[1] / "docs" / "architecture.md"
@@ -96,3 +97,23 @@ def test_an_example_takes_no_name_that_there_is():
         for source in blocks(sections()[part], "yaml"):
             path = source.splitlines()[0].removeprefix("# conf/")
             assert not (conf_folder() / path).exists(), path
+
+
+def test_a_latent_diffusion_model_is_trained_and_draws(tmp_path, monkeypatch):
+    """Two steps of each of its networks, on two small pictures."""
+    pytest.importorskip("diffusers")
+    text = (PAGE.parent / "training.md").read_text(encoding="utf-8")
+    (source,) = blocks(text.partition("## A small latent diffusion model")[2], "python")
+    source, times = re.subn("64, 16, 20_000", "64, 2, 2", source)  # size, batch, steps
+    assert times == 1
+    photos = tmp_path / "my_photos"
+    photos.mkdir()
+    for name, colour in {"a red house": "red", "a blue sea": "blue"}.items():
+        Image.new("RGB", (70, 80), colour).save(photos / f"{name}.png")
+    monkeypatch.chdir(tmp_path)
+    import_late()  # declares operators of torchvision, which diffusers imports
+    exec(compile(source, "train_latent.py", "exec"), {})
+    words = ["prompt=a red house", "model=runs/latent", "generator.cfg=3", "steps=2", "seed=1"]
+    folder = draw([*words, "folder=out", "cutouts.overview=1", "cutouts.inner=1"])
+    with Image.open(folder / "image_0000.png") as image:
+        assert image.size == (64, 64) and len(image.convert("RGB").getcolors(2**16)) > 8
