@@ -30,7 +30,7 @@ from guided.config.described import allowed, help_of, source_comment
 from guided.config.plan import Plan
 from guided.config.schema import FIRST, NODES, Config
 from guided.disco import table as disco_table
-from guided.models.cards import ClipCard, GeneratorCard, WeightsCard, locate
+from guided.models.cards import ClipCard, GeneratorCard, WeightsCard
 from guided.paths import EMBEDDED, conf_folder
 from guided.prompts.lexicon import Lexicon, load
 
@@ -116,9 +116,7 @@ def _model(name: str, card: Any) -> tuple[str, ...]:
 
 
 def download(card: WeightsCard) -> str:
-    if card.urls:
-        return f"{card.megabytes} MB"
-    return f"{card.megabytes} MB, included" if locate(card.file) else "to be trained"
+    return f"{card.megabytes} MB" if card.urls else f"{card.megabytes} MB, included"
 
 
 def checksum(card: WeightsCard) -> str:

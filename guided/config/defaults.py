@@ -33,18 +33,18 @@ def with_defaults(node: dict[str, Any], cls: type) -> dict[str, Any]:
             before += [field.name] if field.name in node else []
             continue
         value, default = node.get(field.name), default_of(field)
+        inner = dataclasses.is_dataclass(default) and not isinstance(default, type)
+        default = dataclasses.asdict(default) if inner else default
         if field.name not in node:
             keys.insert(1 + max(map(keys.index, before)), field.name)
             values[field.name] = default
-        elif isinstance(value, dict) and dataclasses.is_dataclass(field.default_factory):
+        elif isinstance(value, dict) and inner:
             values[field.name] = default | value  # recommendations of a model
         before.append(field.name)
     return {key: values[key] for key in keys}
 
 
 def default_of(field: dataclasses.Field[Any]) -> Any:
-    """Return the default of a field as plain data; MISSING if it has none."""
-    value: Any = field.default
-    if field.default_factory is not dataclasses.MISSING:
-        value = field.default_factory()
-    return dataclasses.asdict(value) if dataclasses.is_dataclass(field.default_factory) else value
+    """Return the default of a field; MISSING if it has none."""
+    made = field.default_factory
+    return field.default if made is dataclasses.MISSING else made()

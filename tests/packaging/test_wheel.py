@@ -64,6 +64,13 @@ def test_the_wheel_is_not_large(wheel):
     assert Path(str(wheel.filename)).stat().st_size < MOST_BYTES
 
 
+def test_the_models_that_are_included_take_less_than_50_mb(wheel):
+    folder = "guided/models/embedded/"
+    sizes = {i.filename: i.file_size for i in wheel.infolist() if i.filename.startswith(folder)}
+    assert {f"{folder}{name}.safetensors" for name in ("diffusion", "autoencoder")} <= {*sizes}
+    assert sum(sizes.values()) < MOST_BYTES
+
+
 def test_the_licences_and_the_command_are_in_the_wheel(wheel):
     from guided.version import __version__
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from guided.errors import BadInput, check_number, shown
-from guided.models.cards import GeneratorCard, Recommended, locate
+from guided.errors import check_number, shown
+from guided.models.cards import GeneratorCard, Recommended
 from guided.models.weights_file import count_layers, find_prefix, readable
 
 ANCHOR = "quantize.embedding.weight"  # every such network has it
@@ -77,6 +77,9 @@ class CodesCard(GeneratorCard):
     """A vector-quantised autoencoder."""
 
     size: list[int] = field(default_factory=lambda: [256, 256], metadata={"listed": True})
+    recommended: Recommended = field(
+        default_factory=lambda: Recommended(steps=300, fine=600), metadata={"listed": True}
+    )
     vq: VQConfig = field(default_factory=VQConfig)
 
     generator = "codes"
@@ -85,17 +88,6 @@ class CodesCard(GeneratorCard):
     def divisor(self) -> int:
         """Return the side in pixels of the square that a code stands for."""
         return self.vq.divisor
-
-    def missing(self) -> str | None:
-        """Return the message for missing or damaged weights; None if they are there. BadInput if
-        they are nowhere to be had, because nobody has trained them yet."""
-        if self.file.startswith("embedded/") and locate(self.file) is None:
-            raise BadInput(
-                f"model={self.name}, with which generator=codes draws, has no weights yet: "
-                "python -m guided.training.autoencoder trains some; model=vqgan_imagenet_16384, "
-                "or a file of your own, needs no training"
-            )
-        return super().missing()
 
 
 def renamed(key: str, last: int) -> str:
@@ -130,9 +122,7 @@ def recognised(path: Path, tensors: Mapping[str, tuple[int, ...]]) -> CodesCard 
     shapes = {ours: tensors[theirs] for ours, theirs in names.items()}
     with readable("VQGAN", path):
         config = config_of(shapes, names.get(MIDDLE, "").endswith(MIDDLE))
-    return CodesCard(
-        name=path.stem, file=str(path.absolute()), vq=config, recommended=Recommended()
-    )
+    return CodesCard(name=path.stem, file=str(path.absolute()), vq=config)
 
 
 def config_of(shapes: Mapping[str, tuple[int, ...]], llamagen: bool) -> VQConfig:

@@ -39,7 +39,7 @@ class Pixels(GeneratorSettings):
     # finest detail that changes, as a share of the resolution; rises from coarse to fine. Detail
     # finer than CLIP's own resolution becomes speckle
     detail: Any = field(default_factory=lambda: {"linear": [[0, 0.08], [0.8, 0.35]]})
-    colours: float = 2  # amplitude of colour, relative to natural images
+    colours: float = 1.2  # amplitude of colour, relative to natural images
     contrast: float = 0.1  # contrast of the initial noise
 
     name: ClassVar[str] = "pixels"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from guided.config import card_list
 from guided.errors import BadInput
 from guided.generators.codes.card import CodesCard, VQConfig, recognised
 from guided.generators.codes.settings import Codes
+from guided.models.recognise import shapes
 from tests.generators.codes.published import tensors, vgg_of_the_loss
 
 PUBLISHED = {
@@ -93,7 +95,11 @@ def test_an_architecture_that_cannot_be_built_is_refused(setting) -> None:
         replace(VQConfig(), **setting)
 
 
-def test_untrained_weights_are_told_with_the_way_to_train_them() -> None:
-    card = CodesCard(name="codes_small", file="embedded/no_such_file.safetensors")
-    with pytest.raises(BadInput, match=r"guided\.training\.autoencoder trains"):
-        card.missing()
+def test_the_small_one_is_here_as_its_card_says() -> None:
+    card = CARDS["codes_small"]
+    path = card.path()
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == card.sha256
+    assert path.stat().st_size <= 3_000_000
+    assert round(path.stat().st_size / 1e6) == card.megabytes
+    found = recognised(path, shapes(path))
+    assert found is not None and found.vq == card.vq

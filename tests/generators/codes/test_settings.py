@@ -6,6 +6,7 @@ from guided.config.composition import compose
 from guided.config.plan import Plan
 from guided.errors import BadInput
 from guided.generators.codes.settings import Codes
+from guided.models.cards import Recommended
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,12 @@ def test_it_chooses_its_own_model_and_a_model_of_codes_chooses_it() -> None:
     assert both.model.name == alone.model.name == "llamagen_vq8"
     assert both == alone
     assert compose(["model=embedded"]).generator._target_ == "generator/diffusion"
+
+
+def test_a_card_that_recommends_something_leaves_the_rest_as_it_is_for_all_codes() -> None:
+    recommended = compose(["generator=codes"]).model.recommended
+    assert (recommended.steps, recommended.enlarge) == (100, "auto")
+    assert (recommended.area, recommended.eta) == ("whole", Recommended().eta)
 
 
 def test_models_of_others_sizes_between_codes_and_edges_that_meet_are_refused() -> None:
