@@ -218,6 +218,11 @@ class ClipModel(Protocol):
         """Return (P, D) unit vectors, float32, on the device."""
         ...
 
+    def alternatives(self, text: str) -> Tensor:
+        """Return (K, D) unit vectors, float32, on the device, of texts that show something else;
+        K is 0 for a CLIP without a lexicon."""
+        ...
+
     def encode_image(self, views: Tensor) -> Tensor:
         """Return (N, D) unit vectors, float32, of views (N, 3, *size) in [0, 1]."""
         ...

@@ -193,6 +193,7 @@ class LinearClip:
     ) -> None:
         generator = torch.Generator().manual_seed(width)
         self.size = size
+        self.lexicon: list[str] = []
         self.map = torch.randn(3 * size[0] * size[1], width, generator=generator).to(dtype)
         self.batches: list[int] = []
 
@@ -200,6 +201,11 @@ class LinearClip:
         assert tuple(views.shape[2:]) == self.size
         self.batches.append(len(views))
         return F.normalize((views - 0.4).flatten(1).to(self.map) @ self.map, dim=-1)
+
+    def alternatives(self, text: str) -> Tensor:
+        """The points of `lexicon` but the text's own."""
+        others = [word for word in self.lexicon if word != text]
+        return self.encode_text(others) if others else self.map.new_empty(0, self.map.shape[1])
 
     def split(self, text: str) -> list[str]:
         """It reads any length."""

@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from guided.clip import short_texts
 from guided.clip.fast_tower import quicken
 from guided.compat.open_clip import import_open_clip
 from guided.compat.uninitialised import Uninitialised
@@ -79,6 +80,7 @@ class Clip:
         self.logit_scale = float(model.logit_scale.detach().exp())
         self.logit_bias = 0.0 if bias is None else float(bias)
         self.points: dict[str, Tensor] = {}  # of texts, encoded once
+        self.others: dict[str, Tensor] = {}  # of the alternatives of each
         self.offloaded = self.used = False
 
     @torch.no_grad()
@@ -93,6 +95,16 @@ class Clip:
             point = F.normalize(self.model.encode_text(tokens).float(), dim=-1)
             self.points[text] = point[0]
         return torch.stack([self.points[text] for text in texts]).to(self.device)
+
+    @torch.no_grad()
+    def alternatives(self, text: str) -> Tensor:
+        """Return (K, D) unit vectors, float32, on the device, of texts that show something else
+        than `text`, by the lexicon; (0, D) without one. Results are cached."""
+        if text not in self.others:
+            texts = self.lexicon.alternatives(text) if self.lexicon else []
+            tokens = self.tokenizer(texts or [text], context_length=self.context)
+            self.others[text] = short_texts.encode(self.model, tokens)[: len(texts)]
+        return self.others[text].to(self.device)
 
     def encode_image(self, views: Tensor) -> Tensor:
         """Return (N, D) unit vectors, float32, of views (N, 3, *size), nominally in [0, 1].

@@ -459,6 +459,12 @@ class Plan:
                     "and thousands, unlike those of classifier-free guidance",
                     guide.weak,
                 )
+            unheard = not any(card.lexicon for card in self.clips.values())
+            if guide.contrasts and unheard and not self.model.recommended.contrast:
+                log.warning(
+                    "guide.clip.contrast has no effect: it needs a CLIP with a lexicon of what it "
+                    "knows, as clip=embedded"
+                )
         if self.prompts and all(max(weights_of(asked)) <= 0 for asked in self.prompts):
             log.warning(
                 "every prompt has a negative weight: the picture is only kept away from them"

@@ -25,6 +25,9 @@ class ClipGuide(GuideSettings):
     """Settings of the CLIP guide: its strength and how CLIPs and prompts are weighted."""
 
     scale: Any = 5000.0  # strength of all CLIPs together; auto: by the number of pixels
+    # share of the loss, 0..1, a number or a schedule, that tells the prompt from whatever else a
+    # CLIP with a lexicon knows; the rest is the distance from the prompt
+    contrast: Any = 0.0
     # losses of several CLIPs: mean, they share the scale; sum, each has all of it
     combine: str = "mean"
     # prompts' weights are divided by: sizes, the sum of their absolute values; sum, the absolute
@@ -36,6 +39,7 @@ class ClipGuide(GuideSettings):
 
     def __post_init__(self) -> None:
         self.scale = automatic("scale", self.scale, 0)
+        self.contrast = schedule("contrast", self.contrast, 0, 1)
         for name, allowed in (("combine", COMBINATIONS), ("weights", RULES), ("long", LONG)):
             if getattr(self, name) not in allowed:
                 raise ValueError(not_one_of(name, getattr(self, name), allowed))
@@ -56,6 +60,11 @@ class ClipGuide(GuideSettings):
         if isinstance(self.scale, str) or not 0 < max(self.scale.values) < WEAK:
             return ""
         return f"scale={max(self.scale.values):g}"
+
+    @property
+    def contrasts(self) -> bool:
+        """Whether `contrast` is above 0 at any time of the run."""
+        return not always_zero(self.contrast)
 
     def resolve_auto(self, size: tuple[int, int], steps: int) -> ClipGuide:
         """Return the settings with a scale of `auto` set for an image of (width, height).

@@ -13,9 +13,9 @@ Settings: guided.guides.clip.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from threading import Barrier
 from typing import Protocol
@@ -33,9 +33,10 @@ from guided.interfaces import ClipModel, CutoutSampler, GuideGradient, Scene
 from guided.oom import MemoryPolicy, until_it_fits
 from guided.prompts.prompt import Prompt, meant_for, shares
 from guided.rng import RandomStreams
-from guided.schedule import Schedule, schedule
+from guided.schedule import Schedule, always_zero, schedule
 
 SMALL = 64 * 64  # pixels of a view up to which a tower gains nothing from a second core
+SAME = 0.95  # cosine from which a CLIP does not tell two texts apart
 Score = tuple[Tensor, Tensor, Tensor]  # distance (B,), cosine (B,), gradient per view (N, 3, h, w)
 
 
@@ -43,6 +44,7 @@ class ClipLossSettings(Protocol):
     """Values of the settings `guide.clip` (guided.guides.clip.ClipGuide)."""
 
     scale: Schedule
+    contrast: Schedule
     combine: str
     weights: str
     long: str
@@ -56,15 +58,26 @@ class Target:
     prompts: list[Prompt]
     points: Tensor  # (P, D), unit vectors
     weight: Schedule  # of this CLIP relative to the others
+    others: list[Tensor] = field(default_factory=list)  # (K, D) of each prompt: what else there is
 
     def weights(self, progress: float, rule: str) -> Tensor:
         """Return the prompts' weights (P,) at `progress`, normalised by `rule`."""
         weights = shares([p.at(progress) for p in self.prompts], rule)
         return sent(torch.tensor(weights), self.points)
 
-    def distance(self, views: Tensor, weights: Tensor) -> Tensor:
+    def distance(self, views: Tensor, weights: Tensor, contrast: float = 0.0) -> Tensor:
         """Return the weighted distances (N,) of views (N, D), unit vectors, from the prompts, by
-        the loss that this CLIP was trained with."""
+        the loss that this CLIP was trained with; the share `contrast` of it is contrastive_loss,
+        where there are alternatives."""
+        if not (contrast and self.others):
+            return self._distance(views, weights)
+        told_apart = contrastive_loss(views, self.points, self.others, self.clip.logit_scale)
+        contrasted = contrast * told_apart @ weights
+        if contrast == 1:
+            return contrasted
+        return contrasted + (1 - contrast) * self._distance(views, weights)
+
+    def _distance(self, views: Tensor, weights: Tensor) -> Tensor:
         if self.clip.kind == "sigmoid":
             cosines = views @ self.points.T
             return sigmoid_loss(cosines, weights, self.clip.logit_scale, self.clip.logit_bias)
@@ -82,6 +95,7 @@ class ViewBatch:
     views: Tensor  # (N, 3, h, w), differentiable with respect to `images`
     counts: list[float]  # weight of each view: N of them
     weights: Tensor  # (P,), of the prompts
+    contrast: float  # share of the loss
 
 
 @dataclass
@@ -98,7 +112,7 @@ class ClipSimilarity:
     def prepare(cls, scene: Scene, settings: ClipLossSettings) -> "ClipSimilarity":
         """Return the guide of a scene, its prompts encoded."""
         targets = [
-            encoded(name, clip, scene, settings.long == "split")
+            encoded(name, clip, scene, settings.long == "split", not always_zero(settings.contrast))
             for name, clip in scene.clips.items()
         ]
         # Rolled, an object that has to stay in the middle, or in a mask, would be in pieces.
@@ -142,7 +156,8 @@ class ClipSimilarity:
                 views = torch.cat([batch.views for batch in cutouts])
             weights = target.weights(progress, self.settings.weights)
             counts = [count for batch in cutouts for count in batch.counts]
-            yield ViewBatch(target, strength, share, images, views, counts, weights)
+            contrast = self.settings.contrast(progress)
+            yield ViewBatch(target, strength, share, images, views, counts, weights, contrast)
 
     def _scores(
         self, batches: Iterable[ViewBatch], device: torch.device
@@ -188,7 +203,7 @@ class ClipSimilarity:
             with torch.enable_grad():
                 part = part.requires_grad_()
                 points = target.clip.encode_image(part)
-                distance = target.distance(points, batch.weights)
+                distance = target.distance(points, batch.weights, batch.contrast)
                 # Scaled by 1024, because so small a gradient would underflow in half precision.
                 (grad,) = torch.autograd.grad((distance * repeat).sum() * 1024, part)
             grads.append(grad / (1024 * total))
@@ -218,12 +233,19 @@ def single_core_threads(count: int) -> ThreadPoolExecutor:
     return pool
 
 
-def encoded(name: str, clip: ClipModel, scene: Scene, split: bool) -> Target:
-    """Return the prompts for the CLIP of this name, encoded by it."""
+def encoded(name: str, clip: ClipModel, scene: Scene, split: bool, contrasted: bool) -> Target:
+    """Return the prompts for the CLIP of this name, encoded by it, with their alternatives if they
+    are `contrasted`."""
     prompts = meant_for(scene.prompts, name)
     points = [point(clip, prompt, split) for prompt in prompts]
     weight = scene.clip_weights.get(name, schedule("weight", 1))
-    return Target(clip, prompts, torch.stack(points) if points else torch.empty(0), weight)
+    target = Target(clip, prompts, torch.stack(points) if points else torch.empty(0), weight)
+    if contrasted:
+        others = [clip.alternatives(prompt.text) for prompt in prompts]
+        # What the CLIP cannot tell from the prompt is no alternative.
+        far = [own[own @ p < SAME] for own, p in zip(others, points, strict=True)]
+        target.others = far if all(map(len, far)) else []
+    return target
 
 
 def point(clip: ClipModel, prompt: Prompt, split: bool) -> Tensor:
@@ -269,6 +291,24 @@ def spherical(x: Tensor, y: Tensor) -> Tensor:
     half_chord = (x[:, None] - y[None]).norm(dim=-1) / 2  # sin of half the angle
     # Rounding may exceed 1 for opposite vectors, and the derivative of arcsin at 1 is infinite.
     return half_chord.clamp(max=1 - 1e-6).arcsin().square() * 2
+
+
+def contrastive_loss(
+    views: Tensor, points: Tensor, others: Sequence[Tensor], scale: float
+) -> Tensor:
+    """Return how badly views (N, D) are told to show each of the prompts (P, D) and none of its
+    alternatives (K, D): (N, P).
+
+    The cross entropy -log softmax(scale * cosine) of the prompt among its alternatives, divided by
+    the scale, so that its derivative by a cosine is at most 1; it vanishes where the model is
+    certain of the prompt. It is classifier guidance (Dhariwal and Nichol 2021,
+    https://arxiv.org/abs/2105.05233) by CLIP's zero-shot classifier (Radford et al. 2021,
+    https://arxiv.org/abs/2103.00020)."""
+    losses = []
+    for point, other in zip(points, others, strict=True):
+        logits = scale * views @ torch.cat([point[None], other]).T
+        losses.append((logits.logsumexp(1) - logits[:, 0]) / scale)
+    return torch.stack(losses, 1)
 
 
 def sigmoid_loss(cosines: Tensor, weights: Tensor, scale: float, bias: float) -> Tensor:

@@ -40,6 +40,7 @@ class Recommended:
     steps: int = 250
     fine: int = 500  # steps of look=fine
     scale: float = 5000  # of CLIP guidance
+    contrast: Any = 0  # of CLIP guidance: 1, away from the other things that the CLIPs know
     clamp: float = 0.05  # of the gradient's root mean square
     reach: Any = None  # of the shift of a prediction: null, a number or pairs [progress, number]
     eta: float = 0.8

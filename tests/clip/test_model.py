@@ -176,6 +176,18 @@ def test_texts_are_encoded_as_open_clip_does(kind: Kind, tmp_path: Path) -> None
     assert relative(expected[0], expected[1]) > 1e-3
 
 
+def test_alternatives_are_what_the_lexicon_says_and_none_without_one() -> None:
+    card = ClipCard(name="b", path="embedded/clip_b", lexicon="embedded/lexicon.tsv")
+    clip = load(card, CPU, torch.float32)
+    assert clip.lexicon is not None
+    tokens = clip.tokenizer(clip.lexicon.alternatives("a red cat"), context_length=clip.context)
+    expected = clip.model.encode_text(tokens, normalize=True)
+    assert torch.allclose(clip.alternatives("a red cat"), expected, atol=1e-5)
+    assert len(clip.alternatives("red")) == 0
+    plain = load(ClipCard(name="b", path="embedded/clip_b"), CPU, torch.float32)
+    assert len(plain.alternatives("a red cat")) == 0
+
+
 def test_the_tokenizer_is_the_models_own(tmp_path: Path) -> None:
     """Three words, each one token of its vocabulary; open_clip's usual one has 49408."""
     clip = loaded(saved(KINDS["vit"], tmp_path))

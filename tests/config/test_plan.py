@@ -356,6 +356,20 @@ def test_a_generator_takes_its_own_kind_of_secondary_models():
         check_secondary(Diffusion(), OtherCard(name="o", file="o.pt"))
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["model=embedded", "clip=[vit_b32]"], False),  # the model recommends it
+        (["model=imagenet256", "clip=[vit_b32]", "guide.clip.contrast=0.5"], True),
+        (["model=imagenet256", "clip=embedded", "guide.clip.contrast=0.5"], False),
+        (["model=imagenet256", "clip=[vit_b32]"], False),
+    ],
+)
+def test_contrast_without_a_lexicon_is_told_to_have_no_effect(caplog, words, told):
+    Plan.read(compose(["prompt=a sun", *words]), weights=False)
+    assert ("guide.clip.contrast has no effect" in caplog.text) == told
+
+
 def test_a_generator_that_reads_prompts_follows_them_without_the_guide_clip(caplog, monkeypatch):
     monkeypatch.setattr(Diffusion, "reads_prompts", True)
     plan("guide=[range]")

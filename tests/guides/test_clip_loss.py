@@ -7,11 +7,12 @@ from itertools import product
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from guided.cutouts.settings import Cutouts, DiscoCutouts
 from guided.guides.clip import ClipGuide
-from guided.guides.clip_loss import ClipSimilarity, sigmoid_loss, spherical
+from guided.guides.clip_loss import ClipSimilarity, contrastive_loss, sigmoid_loss, spherical
 from guided.interfaces import GuideGradient, Scene
 from guided.prompts.prompt import Prompt
 from guided.rng import RandomStreams
@@ -33,6 +34,7 @@ def guide(
     cutouts: Cutouts = STILL,
     clip_weights: dict[str, object] | None = None,
     rings: tuple[bool, bool] = (False, False),
+    contrast: float = 0.0,
     **settings: str,
 ) -> ClipSimilarity:
     scene = Scene(
@@ -43,7 +45,7 @@ def guide(
         clip_weights={k: schedule("weight", w) for k, w in (clip_weights or {}).items()},
         rings=rings,
     )
-    return ClipGuide(scale=scale, **settings).prepare(scene)
+    return ClipGuide(scale=scale, contrast=contrast, **settings).prepare(scene)
 
 
 def test_a_clip_that_judges_pairs_alone_has_the_gradient_of_its_own_distance() -> None:
@@ -60,6 +62,59 @@ def test_a_clip_that_judges_pairs_alone_has_the_gradient_of_its_own_distance() -
     pull = made(image, 0.5, RandomStreams([1]))
     assert pull.loss.item() == pytest.approx(loss(image).item())
     assert relative(pull.grad, numerical(loss, image)) < 1e-6
+
+
+# ---- contrast ---------------------------------------------------------------------------
+
+
+def test_the_contrastive_loss_is_the_cross_entropy_of_the_prompt_among_its_alternatives() -> None:
+    generator = torch.Generator().manual_seed(3)
+    views, points, *others = (
+        F.normalize(torch.randn(n, 5, generator=generator, dtype=torch.float64), dim=-1)
+        for n in (4, 2, 3, 6)
+    )
+    found = contrastive_loss(views, points, others, 20.0)
+    for p, other in enumerate(others):
+        texts = torch.cat([points[p : p + 1], other])
+        right = torch.zeros(4, dtype=torch.long)
+        expected = F.cross_entropy(20 * views @ texts.T, right, reduction="none") / 20
+        assert torch.allclose(found[:, p], expected)
+
+
+def test_a_view_that_shows_nothing_but_the_prompt_is_no_longer_pushed() -> None:
+    points = torch.eye(3, dtype=torch.float64)
+    view = points[:1].clone().requires_grad_()
+    contrastive_loss(view, points[:1], [points[1:]], 100.0).sum().backward()
+    assert view.grad is not None and view.grad.abs().max() < 1e-40
+
+
+@pytest.mark.parametrize("contrast", [1.0, 0.25])
+def test_a_contrasted_guide_has_the_gradient_of_both_losses_by_their_shares(contrast) -> None:
+    clip = LinearClip()
+    clip.logit_scale, clip.lexicon = 5.0, ["a red heart", "a bird", "a tree", "a boat"]
+    prompts = [Prompt("a red heart", 2.0), Prompt("a tree", -1.0)]
+    made = guide(clip, prompts=prompts, scale=3.0, contrast=contrast)
+    image = picture()
+
+    def loss(image: Tensor) -> Tensor:
+        view, texts = clip.encode_image(image), clip.encode_text(clip.lexicon)
+        surprise = -(5 * view @ texts.T).log_softmax(1)[0] / 5
+        angle = (view @ texts.T)[0].acos() ** 2 / 2
+        both = contrast * surprise + (1 - contrast) * angle
+        return 3 * (2 / 3 * both[0] - 1 / 3 * both[2])
+
+    pull = made(image, 0.5, RandomStreams([1]))
+    assert pull.loss.item() == pytest.approx(loss(image).item())
+    assert relative(pull.grad, numerical(loss, image)) < 1e-6
+
+
+def test_without_alternatives_that_a_clip_tells_apart_the_distance_is_all_of_the_loss() -> None:
+    with_none, with_the_same = LinearClip(), LinearClip()
+    with_the_same.lexicon = ["heart a red"]  # the same letters: the same point
+    image, plain = picture(), guide(LinearClip())(picture(), 0.5, RandomStreams([1]))
+    for clip in (with_none, with_the_same):
+        pull = guide(clip, contrast=1.0)(image, 0.5, RandomStreams([1]))
+        assert torch.equal(pull.loss, plain.loss) and torch.equal(pull.grad, plain.grad)
 
 
 # ---- distance ------------------------------------------------------------------------------

@@ -170,3 +170,23 @@ def test_the_first_of_several_manners_is_read_by_the_name_that_the_clips_know():
 )
 def test_the_manner_that_words_name(words, text, manner):
     assert words.manner(text) == manner
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "never"),
+    [
+        ("a red cat", "a red dog", "a red cat"),
+        ("gato rojo", "red dog", "red cat"),
+        ("红色的猫", "红色的太阳", "红色的猫"),
+        ("watercolour of a cat", "watercolour of a dog", "watercolour of a cat"),
+        ("watercolour of a cat", "neon of a cat", "watercolour of a cat"),
+    ],
+)
+def test_alternatives_differ_from_a_text_in_its_thing_or_in_its_manner(words, text, other, never):
+    found = words.alternatives(text)
+    assert other in found and never not in found
+    assert len(found) == len(set(found))
+
+
+def test_a_text_without_a_thing_has_no_alternatives(words):
+    assert words.alternatives("red") == words.alternatives("a mzq") == []

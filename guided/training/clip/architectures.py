@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from guided.compat.open_clip import import_open_clip
@@ -79,23 +78,6 @@ def build(tower: str) -> CLIP:
 def normalised(images: Tensor) -> Tensor:
     """Return images (B, 3, S, S) in [0, 1] as inputs of the image towers."""
     return ((images - MEAN) / STD).to(memory_format=torch.channels_last)
-
-
-def encode_text(model: CLIP, tokens: Tensor, groups: int = 4) -> Tensor:
-    """Return unit embeddings (B, WIDTH) of tokens (B, CONTEXT), as open_clip's encode_text, but in
-    groups of similar length without the padding after each group's longest text."""
-    order = tokens.argmax(1).argsort()
-    parts = [_encode_group(model, part) for part in tokens[order].chunk(groups)]
-    return torch.cat(parts)[order.argsort()]
-
-
-def _encode_group(model: CLIP, tokens: Tensor) -> Tensor:
-    ends = tokens.argmax(1)  # the end token has the highest number
-    length = int(ends.max()) + 1
-    h = model.token_embedding(tokens[:, :length]) + model.positional_embedding[:length]
-    h = model.transformer(h, attn_mask=model.attn_mask[:length, :length])
-    h = model.ln_final(h)[torch.arange(len(h)), ends] @ model.text_projection
-    return F.normalize(h, dim=-1)
 
 
 def ship(weights: Mapping[str, Tensor], tower: str, merges: Path, folder: Path) -> None:

@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 from torch.optim import AdamW
 
+from guided.clip import short_texts
 from guided.paths import EMBEDDED
 from guided.training.clip import architectures, batches, bpe
 from guided.training.clip.train import Tokenize, check_init, load_clip, publish, tokenizer
@@ -139,11 +140,11 @@ def measure(model: CLIP, teacher: CLIP, tokenize: Tokenize) -> dict[str, float]:
     """Return, by kind and language, how often the exam's prompts, none of which training uses, are
     nearest to their English object, and their mean cosine to it."""
     bare = exam("objects", "en")
-    objects = architectures.encode_text(teacher, tokenize(bare.choices))
+    objects = short_texts.encode(teacher, tokenize(bare.choices))
     results = {}
     for kind, language in (("objects", "zh"), ("sentences", "en"), ("sentences", "zh")):
         questions = exam(kind, language).questions
-        texts = architectures.encode_text(model, tokenize([each.prompt for each in questions]))
+        texts = short_texts.encode(model, tokenize([each.prompt for each in questions]))
         truth = torch.tensor([each.truth for each in questions])
         cosine = texts @ objects.T
         right = (cosine.argmax(1) == truth).float().mean().item()
@@ -169,7 +170,7 @@ def train(settings: Settings) -> None:
     pairs = SentencePairs(dataset.words, usual_colours(dataset))
 
     def encode(network: CLIP, sentences: list[str]) -> Tensor:
-        return architectures.encode_text(network, tokenize(sentences).to(device))
+        return short_texts.encode(network, tokenize(sentences).to(device))
 
     def loss_of(pair: tuple[list[str], list[str]], rng: Generator) -> tuple[Tensor, dict]:
         sentences, plain = pair

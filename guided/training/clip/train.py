@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 from torch.optim import AdamW, Optimizer
 
+from guided.clip import short_texts
 from guided.compat.open_clip import import_open_clip
 from guided.errors import BadInput, not_one_of
 from guided.models import load, weights
@@ -50,6 +51,7 @@ ADAM_ONLY = (
     "conv1.0.weight",
     "visual.conv1.weight",
 )
+PARTS = ("all", "images", "texts")
 Tokenize = Callable[[Sequence[str]], Tensor]  # texts -> tokens (B, CONTEXT)
 
 
@@ -69,7 +71,7 @@ class Settings(TrainingSettings):
     pool_share: float = 0.4  # share of the pictures that are taken from the pool
     filler: float = 0.15  # share of the captions with words around the name that mean nothing
     robust: float = 0.0  # largest adversarial change of the pictures; 0: none
-    texts: bool = True  # train the text tower too; false: several times as many steps
+    learn: str = "all"  # all, images (the image tower alone), texts (the text tower alone)
 
     def check(self) -> None:
         super().check()
@@ -83,6 +85,8 @@ class Settings(TrainingSettings):
             raise BadInput(f"pool_share={self.pool_share} must be from 0 to 1")
         if not 0 <= self.filler <= 1:
             raise BadInput(f"filler={self.filler} must be from 0 to 1")
+        if self.learn not in PARTS:
+            raise BadInput(not_one_of("learn", self.learn, PARTS))
         if not self.robust >= 0:
             raise BadInput(f"robust={self.robust} must be 0 or more, as 1")
         self.out = self.out or f"runs/clip_{self.tower}"
@@ -258,7 +262,7 @@ def place_anchors(model: AnchoredClip, dataset: pictures.Pictures, tokenize: Tok
     for sentence in ("a thing on a {} background", "a {} thing"):
         texts += [sentence.format(name) for name in NAMES]
     parts = tokenize(texts).split(128)
-    embeddings = torch.cat([architectures.encode_text(model.clip, part) for part in parts])
+    embeddings = torch.cat([short_texts.encode(model.clip, part) for part in parts])
     model.anchors.copy_(embeddings[: len(dataset.words)])
     model.properties.copy_(embeddings[len(dataset.words) :].view_as(model.properties))
 
@@ -269,6 +273,18 @@ def publish(weights: dict[str, Tensor], tower: str, merges: Path, folder: Path) 
     model = architectures.build(tower)
     model.load_state_dict(weights)
     return model.eval()
+
+
+def freeze(clip: CLIP, learn: str) -> None:
+    """Let only one tower learn, the image tower or the text tower; both for `learn="all"`.
+
+    A text tower that learns alone is fitted to the images as they are: Zhai et al., "LiT:
+    Zero-Shot Transfer with Locked-image text Tuning", 2021, https://arxiv.org/abs/2111.07991"""
+    for name, weight in clip.named_parameters():
+        if learn == "images":
+            weight.requires_grad_(name.startswith("visual."))
+        elif learn == "texts":
+            weight.requires_grad_(not name.startswith(("visual.", "logit_scale")))
 
 
 def learned_from(
@@ -297,9 +313,7 @@ def train(settings: Settings) -> None:
     if settings.init and dataset is not None:
         place_anchors(model, dataset, tokenize)
     model.to(device)
-    if not settings.texts:
-        for name, weight in model.clip.named_parameters():
-            weight.requires_grad_(name.startswith("visual."))
+    freeze(model.clip, settings.learn)
     trainer = Trainer(settings, model, optimizers(model, settings), warmup=40, longest=1000)
 
     def make(step: int, rng: Generator) -> tuple[CaptionedBatch, Tensor]:
@@ -310,11 +324,13 @@ def train(settings: Settings) -> None:
     def loss(made: tuple[CaptionedBatch, Tensor], rng: Generator) -> tuple[Tensor, dict]:
         batch = made[0].to(device)
         with trainer.autocast():
-            texts = architectures.encode_text(model.clip, made[1].to(device))
+            texts = short_texts.encode(model.clip, made[1].to(device))
             images = batch.images
             if settings.robust:
                 images = adversarial(images, texts.float(), model, batch, settings.robust, rng)
-            features = encode_images(model, images)
+            with torch.set_grad_enabled(settings.learn != "texts"):
+                model.clip.visual.train(settings.learn != "texts")
+                features = encode_images(model, images)
         right = (features @ texts.T).argmax(1) == torch.arange(len(features), device=device)
         value = losses(features.float(), texts.float(), model, batch)
         return value, {"right": right.float().mean().item()}

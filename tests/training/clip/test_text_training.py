@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from guided.clip import short_texts
 from guided.errors import BadInput
 from guided.paths import EMBEDDED
 from guided.training.clip import architectures, bpe, text_training, train
@@ -104,9 +105,9 @@ def test_a_text_side_learns_and_the_image_side_stays(folder: Path, tmp_path: Pat
     said, plain = reader.batch(200, torch.Generator().manual_seed(99))
     old, new = (train.load_clip("b", str(place)) for place in (CLIP_B, out / "shipped"))
     with torch.no_grad():
-        meant = architectures.encode_text(old, tokens(plain, architectures.CONTEXT))
+        meant = short_texts.encode(old, tokens(plain, architectures.CONTEXT))
         near = [
-            (architectures.encode_text(model, tokens(said, architectures.CONTEXT)) * meant)
+            (short_texts.encode(model, tokens(said, architectures.CONTEXT)) * meant)
             .sum(1)
             .mean()
             .item()

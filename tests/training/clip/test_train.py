@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from guided.clip import short_texts
 from guided.compat.open_clip import import_open_clip
 from guided.errors import BadInput
 from guided.paths import EMBEDDED
@@ -28,11 +29,8 @@ def test_a_known_clip_names_things_by_its_own_sentences_at_once(folder: Path) ->
     train.place_anchors(model, pictures.load(folder, 32), words)
     with torch.no_grad():
         told = ["this is a red heart", "look, a sun", "one star", "a cat face, please"]
-        near = (
-            architectures.encode_text(model.clip, words(told, architectures.CONTEXT))
-            @ model.anchors.T
-        )
-        ground = architectures.encode_text(model.clip, words(["a thing on a blue background"])) @ (
+        near = short_texts.encode(model.clip, words(told, architectures.CONTEXT)) @ model.anchors.T
+        ground = short_texts.encode(model.clip, words(["a thing on a blue background"])) @ (
             model.properties[0].T
         )
     assert near.argmax(1).tolist() == [0, 1, 2, 3]
@@ -137,7 +135,7 @@ def test_hardened_pictures_stay_near_and_are_harder_than_chance(own: Path) -> No
 def test_a_resumed_training_may_freeze_its_texts(
     own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """README's third line: the same `out`, with robust= and texts=false, whose optimizers have
+    """README's third line: the same `out`, with robust= and learn=images, whose optimizers have
     fewer parameters."""
     out = tmp_path / "mine"
     told = {"data": str(own), "tower": "b", "init": str(CLIP_B), "out": str(out)}
@@ -145,21 +143,21 @@ def test_a_resumed_training_may_freeze_its_texts(
     train.train(train.Settings(steps=1, **told))
     before = load_file(out / "shipped" / architectures.WEIGHTS)
     capsys.readouterr()
-    train.train(train.Settings(steps=3, robust=1.5, texts=False, **told))
+    train.train(train.Settings(steps=3, robust=1.5, learn="images", **told))
     assert "optimizers were of other parameters and start anew" in capsys.readouterr().out
     state = torch.load(out / "state.pt", weights_only=True)
     assert (state["step"], state["optimizers_since"]) == (3, 1)
     after = load_file(out / "shipped" / architectures.WEIGHTS)
     changed = [key for key in before if not torch.equal(before[key], after[key])]
     assert any(key.startswith("visual.") for key in changed)
-    train.train(train.Settings(steps=4, robust=1.5, texts=False, **told))
+    train.train(train.Settings(steps=4, robust=1.5, learn="images", **told))
     assert "start anew" not in capsys.readouterr().out
 
 
 def test_without_texts_only_the_picture_side_learns(own: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine"
     told = {"data": str(own), "steps": 2, "batch": 3, "device": "cpu", "robust": 1.0}
-    train.train(train.Settings(tower="b", init=str(CLIP_B), out=str(out), texts=False, **told))
+    train.train(train.Settings(tower="b", init=str(CLIP_B), out=str(out), learn="images", **told))
     before = load_file(CLIP_B / architectures.WEIGHTS)
     after = load_file(out / "shipped" / architectures.WEIGHTS)
     changed = {key.partition(".")[0] for key in before if not torch.equal(before[key], after[key])}
