@@ -295,6 +295,11 @@ class GuideSettings(PartSettings, Protocol):
         """A setting and its value by which it hardly guides; empty: none."""
         return ""
 
+    @property
+    def contrasts(self) -> bool:
+        """Whether prompts are told from their alternatives at any time of the run."""
+        return False
+
     def check(self, has_init: bool) -> None:
         """Raise BadInput, before anything is loaded, if the guide cannot work; `has_init`: there
         is a picture to start from."""

@@ -112,7 +112,9 @@ class ClipSimilarity:
     def prepare(cls, scene: Scene, settings: ClipLossSettings) -> "ClipSimilarity":
         """Return the guide of a scene, its prompts encoded."""
         targets = [
-            encoded(name, clip, scene, settings.long == "split", not always_zero(settings.contrast))
+            encoded(
+                name, clip, scene, settings.long == "split", not always_zero(settings.contrast)
+            )
             for name, clip in scene.clips.items()
         ]
         # Rolled, an object that has to stay in the middle, or in a mask, would be in pieces.

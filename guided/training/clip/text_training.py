@@ -1,5 +1,6 @@
 """Trains a CLIP's text tower alone: a sentence around a name, in English or Chinese, learns the
-embedding that the plain English words had before.
+embedding that the plain English words had before, and the bare names of all subjects are told
+apart by the pictures of each.
 
 A sentence without a colour learns, half of the time, the colour that most pictures of the concept
 have (a strawberry: red), and one without a background a white one.
@@ -25,6 +26,7 @@ from torch import Generator, Tensor
 from torch.optim import AdamW
 
 from guided.clip import short_texts
+from guided.errors import BadInput
 from guided.paths import EMBEDDED
 from guided.training.clip import architectures, batches, bpe
 from guided.training.clip.train import Tokenize, check_init, load_clip, publish, tokenizer
@@ -32,7 +34,7 @@ from guided.training.common.settings import TrainingSettings, main
 from guided.training.common.trainer import Trainer, prepare
 from guided.training.data import manners, pictures, sources
 from guided.training.data.augmentation import NAMES, colour_names
-from guided.training.data.captions import COLOURED, STYLES_ZH, CaptionWriter, Depiction
+from guided.training.data.captions import COLOURED, STYLES_ZH, UNKNOWN, CaptionWriter, Depiction
 from guided.training.evaluation import judging
 from guided.training.evaluation.questions import exam
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 PLAIN = ("a {}", "picture of a {}")
 MANNERED = 0.15  # share of the sentences that name a manner of drawing
 SHARPNESS = 20.0  # of the softmax over the batch's sentences
+Made = tuple[tuple[list[str], list[str]], tuple[list[str], Tensor]]  # sentences, names
 SAME = 0.98  # cosine from which two targets count as equal
 
 
@@ -56,6 +59,8 @@ class Settings(TrainingSettings):
     batch: int = 96
     lr: float = 1e-3  # of Adam
     fade: float = 0.4
+    filler: float = UNKNOWN  # share of the sentences with words around the name that mean nothing
+    naming: float = 1.0  # weight of the bare names, told apart by pictures; 0: none
 
     def check(self) -> None:
         super().check()
@@ -64,16 +69,21 @@ class Settings(TrainingSettings):
         pictures.check_prepared(self.data)
         self.init = self.init or str(EMBEDDED / shipped)
         check_init(self.tower, self.init)
+        if not 0 <= self.filler <= 1:
+            raise BadInput(f"filler={self.filler} must be from 0 to 1")
+        if not self.naming >= 0:
+            raise BadInput(f"naming={self.naming} must be 0 or more")
         self.out = self.out or f"runs/reading_{self.tower}"
 
 
 class SentencePairs:
     """A source of random sentences about the data's concepts, with plain ones of equal meaning.
-    `usual`: concept -> the colour of most of its pictures."""
+    `usual`: concept -> the colour of most of its pictures; `filler`: share of the sentences with
+    words around the name that mean nothing."""
 
-    def __init__(self, words: list[dict], usual: dict[int, str]) -> None:
+    def __init__(self, words: list[dict], usual: dict[int, str], filler: float = UNKNOWN) -> None:
         self.usual = usual
-        self.captions = CaptionWriter(words, sources.name_words())
+        self.captions = CaptionWriter(words, sources.name_words(), filler)
         subjects = sources.subjects()
         # The square root raises the share of rarely shown concepts.
         self.weights = torch.tensor([batches.weight(word, subjects) for word in words]).sqrt()
@@ -113,6 +123,56 @@ class SentencePairs:
         text, _ = manners.sentence(manner, name, rng)
         english = name if name.isascii() else rng.choice(self.captions.english[concept][0])
         return text, manners.plain_sentence(manner, english)
+
+
+class NamesOfSubjects:
+    """A source of a name of each subject, with the mean embedding of its pictures, of unit length:
+    `means` (K, C). Told apart by these, names that share most of their tokens differ as much as
+    what they name: coat and coin, fire and fire engine."""
+
+    def __init__(
+        self, clip: CLIP, dataset: pictures.Pictures, captions: CaptionWriter, learner: str
+    ) -> None:
+        known = sources.subjects()["weights"]
+        vendors = set(sources.of(learner)) - sources.tinted()
+        seen = [vendor in vendors for vendor in dataset.vendors]
+        rows: dict[int, list[int]] = {}
+        for row, concept in enumerate(dataset.concepts.tolist()):
+            if seen[row] and dataset.words[concept]["label"] in known:
+                rows.setdefault(concept, []).append(row)
+        self.concepts = list(rows)
+        self.captions = captions
+        self.means = torch.stack([mean_embedding(clip, dataset, rows[i]) for i in self.concepts])
+
+    def batch(self, rng: Generator) -> tuple[list[str], Tensor]:
+        """Return a name of each subject, English or Chinese, and (K, K): which subjects' names it
+        is not."""
+        choice = random.Random(int(torch.randint(2**31, (), generator=rng)))
+        books = self.captions.english, self.captions.chinese
+        names = [choice.choice(choice.choice(books)[i][0]) for i in self.concepts]
+        owners = [self.captions.owners[name] for name in names]
+        others = [[i not in owner for i in self.concepts] for owner in owners]
+        texts = [
+            f"a {name}" if name.isascii() and choice.random() < 0.5 else name for name in names
+        ]
+        return texts, torch.tensor(others)
+
+
+@torch.no_grad()
+def mean_embedding(clip: CLIP, dataset: pictures.Pictures, rows: list[int]) -> Tensor:
+    """Return the mean embedding (C,) of pictures on white, of unit length."""
+    white = pictures.over(*dataset.batch(torch.tensor(rows)), torch.ones(1, 3, 1, 1))
+    points = clip.encode_image(architectures.normalised(white), normalize=True)
+    return F.normalize(points.mean(0), dim=-1)
+
+
+def naming_loss(texts: Tensor, means: Tensor, others: Tensor) -> Tensor:
+    """Return the cross entropy of names (K, C) among the mean embeddings of all subjects' pictures
+    (K, C), plus their cosine distance. `others` (K, K): which of them a name does not mean."""
+    own = torch.arange(len(texts), device=texts.device)
+    wrong = others | torch.eye(len(texts), dtype=torch.bool, device=texts.device)
+    logits = (SHARPNESS * texts @ means.T).masked_fill(~wrong, -1e4)
+    return F.cross_entropy(logits, own) + 0.5 * (1 - (texts * means).sum(1)).mean()
 
 
 def usual_colours(dataset: pictures.Pictures) -> dict[int, str]:
@@ -167,17 +227,28 @@ def train(settings: Settings) -> None:
     adam = AdamW(trained, settings.lr, betas=(0.9, 0.98))
     trainer = Trainer(settings, model, [adam], warmup=40, longest=1000)
     dataset = pictures.load(settings.data, architectures.size(settings.tower))
-    pairs = SentencePairs(dataset.words, usual_colours(dataset))
+    pairs = SentencePairs(dataset.words, usual_colours(dataset), settings.filler)
+    learner = "judge" if settings.tower == "judge" else "guides"
+    names = NamesOfSubjects(teacher.cpu(), dataset, pairs.captions, learner)
+    teacher.to(device)
+    means = names.means.to(device)
 
     def encode(network: CLIP, sentences: list[str]) -> Tensor:
         return short_texts.encode(network, tokenize(sentences).to(device))
 
-    def loss_of(pair: tuple[list[str], list[str]], rng: Generator) -> tuple[Tensor, dict]:
-        sentences, plain = pair
+    def make(step: int, rng: Generator) -> Made:
+        return pairs.batch(settings.batch, rng), names.batch(rng)
+
+    def loss_of(made: Made, rng: Generator) -> tuple[Tensor, dict]:
+        (sentences, plain), (bare, others) = made
         with torch.no_grad():
             targets = encode(teacher, plain)
-        texts = encode(model, sentences)
-        return loss(texts, targets), {"cosine": (texts * targets).sum(1).mean().item()}
+        texts, named = encode(model, sentences), encode(model, bare)
+        naming = naming_loss(named, means, others.to(device))
+        value = loss(texts, targets) + settings.naming * naming
+        right = (named @ means.T).argmax(1) == torch.arange(len(means), device=device)
+        found = {"cosine": (texts * targets).sum(1).mean().item()}
+        return value, found | {"named": right.float().mean().item()}
 
     def look() -> None:
         folder = trainer.ship_path("shipped")
@@ -185,7 +256,7 @@ def train(settings: Settings) -> None:
         print(trainer.step, measure(shipped, teacher.cpu(), tokenize), folder, flush=True)
         teacher.to(device)
 
-    trainer.fit(lambda step, rng: pairs.batch(settings.batch, rng), loss_of, look)
+    trainer.fit(make, loss_of, look)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file
 
 from guided.clip import short_texts
@@ -92,6 +93,7 @@ def test_a_manner_of_drawing_is_read_as_that_manner(folder: Path) -> None:
 def test_a_text_side_learns_and_the_image_side_stays(folder: Path, tmp_path: Path, tokens) -> None:
     out = tmp_path / "read"
     told = {"data": str(folder), "steps": 40, "batch": 24, "device": "cpu", "fade": 0.0}
+    told["naming"] = 0.0  # its pictures are discs
     text_training.train(
         text_training.Settings(tower="b", init=str(CLIP_B), out=str(out), lr=3e-4, **told)
     )
@@ -116,9 +118,43 @@ def test_a_text_side_learns_and_the_image_side_stays(folder: Path, tmp_path: Pat
     assert near[1] > near[0]
 
 
+def test_names_are_told_apart_by_the_pictures_of_their_subjects(folder, tmp_path, tokens) -> None:
+    out = tmp_path / "read"
+    told = {"data": str(folder), "steps": 30, "batch": 8, "device": "cpu", "fade": 0.0}
+    text_training.train(
+        text_training.Settings(tower="b", init=str(CLIP_B), out=str(out), lr=3e-4, **told)
+    )
+    dataset = pictures.load(folder, 32)
+    pairs = text_training.SentencePairs(dataset.words, {})
+    losses = []
+    for place in (CLIP_B, out / "shipped"):
+        model = train.load_clip("b", str(place)).eval()
+        names = text_training.NamesOfSubjects(model, dataset, pairs.captions, "guides")
+        assert names.means.norm(dim=1).allclose(torch.ones(len(names.concepts)))
+        texts, others = names.batch(torch.Generator().manual_seed(5))
+        with torch.no_grad():
+            points = short_texts.encode(model, tokens(texts, architectures.CONTEXT))
+        losses.append(text_training.naming_loss(points, names.means, others))
+    assert losses[1] < losses[0] - 0.1
+
+
+def test_a_name_is_not_pushed_from_what_else_it_means() -> None:
+    generator = torch.Generator().manual_seed(2)
+    texts, means = (F.normalize(torch.randn(3, 5, generator=generator), dim=-1) for _ in "ab")
+    others = torch.tensor([[False, True, False], [True, False, True], [False, True, False]])
+    found = text_training.naming_loss(texts, means, others)
+    cosines = texts @ means.T
+    logits = text_training.SHARPNESS * cosines
+    logits[0, 2] = logits[2, 0] = -torch.inf  # a name of both
+    expected = -logits.log_softmax(1).diagonal().mean() + 0.5 * (1 - cosines.diagonal()).mean()
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("told", "said"),
     [
+        ({"filler": 1.5}, "filler=1.5"),
+        ({"naming": -1.0}, "naming=-1"),
         ({"tower": "c"}, "tower=c"),
         ({"init": "/nowhere"}, "init=/nowhere"),
         ({"data": "/nowhere"}, "data=/nowhere"),
