@@ -103,7 +103,7 @@ def check_is_preset(
     settings = OmegaConf.to_container(found)
     if not isinstance(settings, dict):
         raise BadInput(f"{path} is a list; a preset has names of settings and their values")
-    listed = settings.get("defaults") or []
+    listed = settings.get("defaults", [])
     if not isinstance(listed, list):
         raise BadInput(
             f"{path}: defaults={shown(listed)} must be a list, as in defaults: [{{override "

@@ -126,7 +126,7 @@ def test_a_preset_is_a_mapping(tmp_path: Path) -> None:
         load(tmp_path, "- a\n- b\n")
 
 
-@pytest.mark.parametrize("text", ["1", "dusk", "{a: b}", "true"])
+@pytest.mark.parametrize("text", ["", "1", "dusk", "{a: b}", "true"])
 def test_the_choices_of_a_preset_are_a_list(tmp_path: Path, text: str) -> None:
     with pytest.raises(BadInput, match=r"mine.yaml: defaults=.* must be a list, as in"):
         load(tmp_path, f"# @package _global_\ndefaults: {text}\nsteps: 3\n")
