@@ -219,8 +219,8 @@ class ClipModel(Protocol):
         ...
 
     def alternatives(self, text: str) -> Tensor:
-        """Return (K, D) unit vectors, float32, on the device, of texts that show something else;
-        K is 0 for a CLIP without a lexicon."""
+        """Return (K, D) unit vectors, float32, on the device, of texts that show something else
+        and that it can tell apart; K is 0 for a CLIP without a lexicon."""
         ...
 
     def encode_image(self, views: Tensor) -> Tensor:

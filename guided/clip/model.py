@@ -44,6 +44,9 @@ UNREADABLE = (
 )
 
 
+SAME = 0.95  # cosine from which a CLIP does not tell two texts apart
+
+
 class Clip:
     """A frozen CLIP. The text tower stays on the CPU in float32, because it runs once per prompt;
     the image tower is on `device` in `dtype`.
@@ -99,11 +102,14 @@ class Clip:
     @torch.no_grad()
     def alternatives(self, text: str) -> Tensor:
         """Return (K, D) unit vectors, float32, on the device, of texts that show something else
-        than `text`, by the lexicon; (0, D) without one. Results are cached."""
+        than `text`, by the lexicon; (0, D) without one. Those that the CLIP cannot tell from the
+        text are left out. Results are cached."""
         if text not in self.others:
             texts = self.lexicon.alternatives(text) if self.lexicon else []
             tokens = self.tokenizer(texts or [text], context_length=self.context)
-            self.others[text] = short_texts.encode(self.model, tokens)[: len(texts)]
+            found = short_texts.encode(self.model, tokens)[: len(texts)]
+            self.encode_text([text])
+            self.others[text] = found[found @ self.points[text].cpu() < SAME]
         return self.others[text].to(self.device)
 
     def encode_image(self, views: Tensor) -> Tensor:

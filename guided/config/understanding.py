@@ -118,7 +118,7 @@ def warnings(prompts: Sequence[Prompt], cards: Mapping[str, ClipCard]) -> Iterat
     for text, (words, avoided) in texts.items():
         say = CHINESE_ONES if language(text) == CHINESE else ENGLISH
         if lost := list(notes(words.read(text), text, avoided, words, say)):
-            yield say.line.format(shown(text), say.link.join(lost))
+            yield say.line.format(shown(text), say.link.join(lost)).replace("?.", "?")
 
 
 def warning_of_presets(texts: Mapping[str, str], cards: Mapping[str, ClipCard]) -> str | None:
@@ -149,12 +149,17 @@ def notes(
         yield state.format(words=say.listed(out), are=say.are(out), meant="".join(slips))
     if beside := reading.beside:
         yield say.beside.format(words=say.listed(beside), are=say.are(beside))
-    elif say.several.search(text) and not avoided:
+    elif say.several.search(text) and not avoided and not is_counted(reading, words, say):
         yield say.one
     if say.negation.search(text) and not avoided:
         yield say.denied
     if reading.empty:
         yield say.empty
+
+
+def is_counted(reading: Reading, words: Lexicon, say: Phrases) -> bool:
+    """Return whether the thing's own name has a number in it, as two hearts."""
+    return any(say.several.search(name) for name in words.names.get(reading.known or "", ()))
 
 
 @cache

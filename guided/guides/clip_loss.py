@@ -36,7 +36,6 @@ from guided.rng import RandomStreams
 from guided.schedule import Schedule, always_zero, schedule
 
 SMALL = 64 * 64  # pixels of a view up to which a tower gains nothing from a second core
-SAME = 0.95  # cosine from which a CLIP does not tell two texts apart
 Score = tuple[Tensor, Tensor, Tensor]  # distance (B,), cosine (B,), gradient per view (N, 3, h, w)
 
 
@@ -244,9 +243,7 @@ def encoded(name: str, clip: ClipModel, scene: Scene, split: bool, contrasted: b
     target = Target(clip, prompts, torch.stack(points) if points else torch.empty(0), weight)
     if contrasted:
         others = [clip.alternatives(prompt.text) for prompt in prompts]
-        # What the CLIP cannot tell from the prompt is no alternative.
-        far = [own[own @ p < SAME] for own, p in zip(others, points, strict=True)]
-        target.others = far if all(map(len, far)) else []
+        target.others = others if all(map(len, others)) else []
     return target
 
 

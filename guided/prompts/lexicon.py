@@ -158,7 +158,8 @@ class Lexicon:
                 piece.read = " "
         reading.left_out = list(dict.fromkeys(reading.left_out))
         reading.beside = list(dict.fromkeys(reading.beside))
-        meaning = any(piece.entry and piece.entry.family != PLAIN for piece in pieces)
+        meant = [piece.entry for piece in pieces if piece.entry]
+        meaning = any(entry.family not in (PLAIN, MANNER) for entry in meant)
         reading.empty = not meaning and not reading.left_out
         if any(piece.read != piece.typed for piece in pieces):
             reading.text = tidy("".join(piece.read for piece in pieces))

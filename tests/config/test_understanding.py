@@ -28,6 +28,7 @@ LARGE = ClipCard("large", "ViT-B-32", "openai", megabytes=605)
         ("not a cat", ["negative= keeps things away"]),
         ("two cats", ["one thing is drawn at a time"]),
         (":)", ["nothing in it says what to draw"]),
+        ("Vincent van Gogh", ["nothing in it says what to draw"]),
         ("三只猫", ["一次只画一样事物"]),
         ("没有猫", ["negative="]),
     ],
@@ -45,7 +46,9 @@ def test_a_negative_text_that_is_not_known_keeps_nothing_away():
     assert "smear" not in line
 
 
-@pytest.mark.parametrize("text", ["a red heart", "un gato", "🍕", "一只狐狸", "cats on blue"])
+@pytest.mark.parametrize(
+    "text", ["a red heart", "un gato", "🍕", "一只狐狸", "cats on blue", "two hearts", "两颗心"]
+)
 def test_what_is_known_needs_no_warning(text):
     assert list(understanding.warnings([Prompt(text)], {"small": SMALL})) == []
 

@@ -122,7 +122,14 @@ def test_any_text_has_a_reading(words, text):
 
 @pytest.mark.parametrize(
     ("text", "empty"),
-    [(":)", True), ("<3", True), ("the", True), ("blue", False), ("a cat", False)],
+    [
+        (":)", True),
+        ("<3", True),
+        ("the", True),
+        ("blue", False),
+        ("a cat", False),
+        ("watercolour", True),
+    ],
 )
 def test_a_text_without_anything_to_draw_is_empty(words, text, empty):
     assert words.read(text).empty == empty
