@@ -77,11 +77,13 @@ def guard(main: Callable[[], None], argv: list[str]) -> int:
 
 
 def log_to_terminal() -> None:
-    """Print warnings, each once and on one line."""
+    """Print warnings, each once and on one line. What Pillow logs of a damaged file is left out:
+    the error about it names the setting."""
     told = logging.StreamHandler()
     told.addFilter(Once())
     told.setFormatter(console.Printable("%(levelname)s: %(message)s"))
     logging.basicConfig(handlers=[told], level=logging.WARNING)
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
 def obey(main: Callable[[], None], argv: list[str]) -> None:

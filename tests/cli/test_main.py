@@ -321,3 +321,12 @@ def test_a_thousand_warnings_of_one_kind_are_twenty_lines(capsys, monkeypatch):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 21 and "WARNING: row 0 has a slip" in lines
     assert lines[-1] == "WARNING: row 19 has a slip (more of this kind are not shown)"
+
+
+def test_what_pillow_logs_of_a_damaged_file_is_no_second_line(capsys, monkeypatch):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    before = logging.getLogger("PIL").level
+    cli_main.log_to_terminal()
+    logging.getLogger("PIL.TiffImagePlugin").error("More samples per pixel than can be decoded")
+    logging.getLogger("PIL").setLevel(before)
+    assert capsys.readouterr().err == ""
