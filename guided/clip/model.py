@@ -105,11 +105,14 @@ class Clip:
         than `text`, by the lexicon; (0, D) without one. Those that the CLIP cannot tell from the
         text are left out. Results are cached."""
         if text not in self.others:
-            texts = self.lexicon.alternatives(text) if self.lexicon else []
-            tokens = self.tokenizer(texts or [text], context_length=self.context)
-            found = short_texts.encode(self.model, tokens)[: len(texts)]
             self.encode_text([text])
-            self.others[text] = found[found @ self.points[text].cpu() < SAME]
+            own = self.points[text]
+            texts = self.lexicon.alternatives(text) if self.lexicon else []
+            found = own.new_empty(0, len(own))
+            if texts:
+                tokens = self.tokenizer(texts, context_length=self.context)
+                found = short_texts.encode(self.model, tokens)
+            self.others[text] = found[found @ own < SAME]
         return self.others[text].to(self.device)
 
     def encode_image(self, views: Tensor) -> Tensor:

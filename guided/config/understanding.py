@@ -25,6 +25,7 @@ class Phrases:
 
     line: str
     link: str  # between notes
+    stop: str  # after the last note, unless it is a question
     instead: str
     left_out: str
     avoided: str  # not known, and of a negative weight
@@ -49,8 +50,9 @@ class Phrases:
 
 
 ENGLISH = Phrases(
-    line=f'"{{}}": {{}}. words=list shows what is known; {MORE} knows more',
+    line=f'"{{}}": {{}} words=list shows what is known; {MORE} knows more',
     link="; ",
+    stop=".",
     instead='"{}" is not known, and "{}" is drawn instead',
     left_out="{words} {are} not known and left out{meant}",
     avoided="{words} {are} not known, which hardly keeps anything away{meant}",
@@ -69,8 +71,9 @@ ENGLISH = Phrases(
     negation=re.compile(r"\b(no|not|without|never)\b", re.IGNORECASE),
 )
 CHINESE_ONES = Phrases(
-    line=f"“{{}}”：{{}}。words=list 列出认识的词；{MORE_ZH} 认识更多",
+    line=f"“{{}}”：{{}}words=list 列出认识的词；{MORE_ZH} 认识更多",
     link="；",
+    stop="。",
     instead="不认识“{}”，改画“{}”",
     left_out="不认识{words}，略去",
     avoided="不认识{words}，几乎不起作用",
@@ -118,7 +121,8 @@ def warnings(prompts: Sequence[Prompt], cards: Mapping[str, ClipCard]) -> Iterat
     for text, (words, avoided) in texts.items():
         say = CHINESE_ONES if language(text) == CHINESE else ENGLISH
         if lost := list(notes(words.read(text), text, avoided, words, say)):
-            yield say.line.format(shown(text), say.link.join(lost)).replace("?.", "?")
+            said = say.link.join(lost)
+            yield say.line.format(shown(text), said if said.endswith("?") else said + say.stop)
 
 
 def warning_of_presets(texts: Mapping[str, str], cards: Mapping[str, ClipCard]) -> str | None:

@@ -67,14 +67,12 @@ class Target:
     def distance(self, views: Tensor, weights: Tensor, contrast: float = 0.0) -> Tensor:
         """Return the weighted distances (N,) of views (N, D), unit vectors, from the prompts, by
         the loss that this CLIP was trained with; the share `contrast` of it is contrastive_loss,
-        where there are alternatives."""
+        for each prompt that has alternatives."""
         if not (contrast and self.others):
             return self._distance(views, weights)
         told_apart = contrastive_loss(views, self.points, self.others, self.clip.logit_scale)
-        contrasted = contrast * told_apart @ weights
-        if contrast == 1:
-            return contrasted
-        return contrasted + (1 - contrast) * self._distance(views, weights)
+        share = sent(torch.tensor([contrast * (len(own) > 0) for own in self.others]), weights)
+        return told_apart @ (share * weights) + self._distance(views, (1 - share) * weights)
 
     def _distance(self, views: Tensor, weights: Tensor) -> Tensor:
         if self.clip.kind == "sigmoid":
@@ -242,8 +240,12 @@ def encoded(name: str, clip: ClipModel, scene: Scene, split: bool, contrasted: b
     weight = scene.clip_weights.get(name, schedule("weight", 1))
     target = Target(clip, prompts, torch.stack(points) if points else torch.empty(0), weight)
     if contrasted:
-        others = [clip.alternatives(prompt.text) for prompt in prompts]
-        target.others = others if all(map(len, others)) else []
+        # The text of a picture is its path.
+        others = [
+            own.new_empty(0, len(own)) if prompt.image else clip.alternatives(prompt.text)
+            for prompt, own in zip(prompts, points, strict=True)
+        ]
+        target.others = others if any(map(len, others)) else []
     return target
 
 

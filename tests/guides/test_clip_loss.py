@@ -13,6 +13,7 @@ from torch import Tensor
 from guided.cutouts.settings import Cutouts, DiscoCutouts
 from guided.guides.clip import ClipGuide
 from guided.guides.clip_loss import ClipSimilarity, contrastive_loss, sigmoid_loss, spherical
+from guided.images import picture as to_picture
 from guided.interfaces import GuideGradient, Scene
 from guided.prompts.prompt import Prompt
 from guided.rng import RandomStreams
@@ -106,6 +107,37 @@ def test_a_contrasted_guide_has_the_gradient_of_both_losses_by_their_shares(cont
     pull = made(image, 0.5, RandomStreams([1]))
     assert pull.loss.item() == pytest.approx(loss(image).item())
     assert relative(pull.grad, numerical(loss, image)) < 1e-6
+
+
+def test_a_prompt_without_alternatives_leaves_the_contrast_of_the_others() -> None:
+    clip = LinearClip()
+    clip.logit_scale, clip.lexicon = 5.0, ["a red heart", "a tree", "a boat"]
+    clip.alternatives = lambda text: LinearClip.alternatives(clip, text)[: 9 * (text != "blue")]
+    prompts = [Prompt("a red heart", 2.0), Prompt("blue", -1.0)]
+    made, image = guide(clip, prompts=prompts, contrast=0.6), picture()
+
+    def loss(image: Tensor) -> Tensor:
+        view, texts = clip.encode_image(image), clip.encode_text([*clip.lexicon, "blue"])
+        surprise = -(5 * view @ texts[:3].T).log_softmax(1)[0, 0] / 5
+        angles = (view @ texts.T)[0].acos() ** 2 / 2
+        return 2 / 3 * (0.6 * surprise + 0.4 * angles[0]) - 1 / 3 * angles[3]
+
+    pull = made(image, 0.5, RandomStreams([1]))
+    assert pull.loss.item() == pytest.approx(loss(image).item())
+    assert relative(pull.grad, numerical(loss, image)) < 1e-6
+
+
+def test_the_path_of_an_image_prompt_is_no_text(tmp_path) -> None:
+    path = tmp_path / "a red heart.png"
+    to_picture(picture()).save(path)
+    clip = LinearClip()
+    clip.lexicon, clip.device = ["a red heart", "a tree"], torch.device("cpu")
+    prompts = [Prompt(str(path), image=str(path))]
+    pulls = [
+        guide(clip, prompts=prompts, contrast=share)(picture(), 0.5, RandomStreams([1]))
+        for share in (0.0, 1.0)
+    ]
+    assert torch.equal(pulls[0].grad, pulls[1].grad)
 
 
 def test_without_alternatives_the_distance_is_all_of_the_loss() -> None:

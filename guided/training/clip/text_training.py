@@ -29,7 +29,7 @@ from guided.clip import short_texts
 from guided.errors import BadInput
 from guided.paths import EMBEDDED
 from guided.training.clip import architectures, batches, bpe
-from guided.training.clip.train import Tokenize, check_init, load_clip, publish, tokenizer
+from guided.training.clip.train import Tokenize, check_init, freeze, load_clip, publish, tokenizer
 from guided.training.common.settings import TrainingSettings, main
 from guided.training.common.trainer import Trainer, prepare
 from guided.training.data import manners, pictures, sources
@@ -221,8 +221,7 @@ def train(settings: Settings) -> None:
     tokenize = tokenizer(merges)
     teacher = load_clip(settings.tower, settings.init).requires_grad_(False).eval().to(device)
     model = load_clip(settings.tower, settings.init).to(device)
-    for name, weight in model.named_parameters():
-        weight.requires_grad_(not name.startswith(("visual.", "logit_scale")))
+    freeze(model, "texts")
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     adam = AdamW(trained, settings.lr, betas=(0.9, 0.98))
     trainer = Trainer(settings, model, [adam], warmup=40, longest=1000)
@@ -243,12 +242,15 @@ def train(settings: Settings) -> None:
         (sentences, plain), (bare, others) = made
         with torch.no_grad():
             targets = encode(teacher, plain)
-        texts, named = encode(model, sentences), encode(model, bare)
-        naming = naming_loss(named, means, others.to(device))
-        value = loss(texts, targets) + settings.naming * naming
-        right = (named @ means.T).argmax(1) == torch.arange(len(means), device=device)
+        texts = encode(model, sentences)
+        value = loss(texts, targets)
         found = {"cosine": (texts * targets).sum(1).mean().item()}
-        return value, found | {"named": right.float().mean().item()}
+        if settings.naming:
+            named = encode(model, bare)
+            value = value + settings.naming * naming_loss(named, means, others.to(device))
+            right = (named @ means.T).argmax(1) == torch.arange(len(means), device=device)
+            found["named"] = right.float().mean().item()
+        return value, found
 
     def look() -> None:
         folder = trainer.ship_path("shipped")

@@ -285,6 +285,8 @@ def freeze(clip: CLIP, learn: str) -> None:
             weight.requires_grad_(name.startswith("visual."))
         elif learn == "texts":
             weight.requires_grad_(not name.startswith(("visual.", "logit_scale")))
+    if learn == "texts":
+        clip.visual.eval()  # or its batch normalisation would follow the pictures
 
 
 def learned_from(
@@ -328,9 +330,7 @@ def train(settings: Settings) -> None:
             images = batch.images
             if settings.robust:
                 images = adversarial(images, texts.float(), model, batch, settings.robust, rng)
-            with torch.set_grad_enabled(settings.learn != "texts"):
-                model.clip.visual.train(settings.learn != "texts")
-                features = encode_images(model, images)
+            features = encode_images(model, images)
         right = (features @ texts.T).argmax(1) == torch.arange(len(features), device=device)
         value = losses(features.float(), texts.float(), model, batch)
         return value, {"right": right.float().mean().item()}
