@@ -10,67 +10,30 @@ from guided.gallery import pages, script
 from guided.outputs.sheet import GAP
 from tests.gallery.batches import entry, manifest, paint, save, save_metrics, save_steps, sweep
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-from selenium.common.exceptions import (  # noqa: E402
-    NoSuchElementException,
-    StaleElementReferenceException,
-)
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
+pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+from selenium.webdriver.common.keys import Keys
+
+from tests import browser
 
 
-class Page:
-    """What a person does with a page, and sees of it."""
-
-    def __init__(self, browser):
-        self.browser = browser
+class Page(browser.Page):
+    """The gallery's page."""
 
     def open(self, path, language="en"):
-        self.browser.get(path.as_uri())
-        self.browser.execute_script(
-            "localStorage.setItem('guided-language', arguments[0])", language
-        )
-        self.browser.get("about:blank")
-        self.browser.get_log("browser")
-        self.browser.get(path.as_uri())
+        self.begin(path.as_uri(), language)
         self.wait(lambda: self.all("#wall .card, #message:not([hidden])"))
         return self
-
-    def wait(self, happens):
-        passing = (NoSuchElementException, StaleElementReferenceException)  # while it is replaced
-        return WebDriverWait(self.browser, 60, 0.05, passing).until(lambda _: happens())
-
-    def one(self, selector):
-        return self.browser.find_element(By.CSS_SELECTOR, selector)
-
-    def all(self, selector):
-        return self.browser.find_elements(By.CSS_SELECTOR, selector)
-
-    def script(self, code, *arguments):
-        return self.browser.execute_script(f"return {code}", *arguments)
 
     def numbers(self):
         """Of the pictures on the wall, in its order."""
         return self.script("[...document.querySelectorAll('#wall .card')].map(c => +c.dataset.id)")
 
-    def press(self, *keys):
-        self.browser.switch_to.active_element.send_keys(*keys)
-
     def choose(self, name, value):
-        Select(self.one(f"#choices [data-name={name}]")).select_by_value(value)
+        self.select(f"#choices [data-name={name}]", value)
 
     def look_into(self, number):  # a run of one is open already
         self.script("document.querySelector(`#wall [data-id='${arguments[0]}']`).click()", number)
         self.wait(lambda: self.all("dialog[open] .settings") or self.all("dialog .empty"))
-
-    def loaded(self, selector):
-        """Waits for a picture; its width in pixels."""
-        width = "document.querySelector(arguments[0])?.naturalWidth"
-        return self.wait(lambda: self.script(width, selector))
-
-    def errors(self):
-        return [line["message"] for line in self.browser.get_log("browser")]
 
 
 @pytest.fixture
@@ -89,7 +52,7 @@ def folder(tmp_path_factory):
 
 def test_it_opens_from_disk_and_shows_every_picture(page, folder):
     page.open(folder / "index.html")
-    assert page.one("h1").text == "a lighthouse"
+    assert page.text("h1") == "a lighthouse"
     assert page.numbers() == list(range(11))
     for number in range(10):
         assert page.loaded(f"[data-id='{number}'] img") == 96
@@ -101,11 +64,11 @@ def test_it_opens_from_disk_and_shows_every_picture(page, folder):
 
 def test_what_failed_and_what_waits_says_so(page, folder):
     page.open(folder / "index.html")
-    assert "out of memory: try size=64" in page.one("[data-id='10']").text
-    assert "10 of 12 drawn · 1 failed · stopped" in page.one("#progress").text
+    assert "out of memory: try size=64" in page.text("[data-id='10']")
+    assert "10 of 12 drawn · 1 failed · stopped" in page.text("#progress")
     page.choose("state", "stopped")
     assert page.numbers() == [11]
-    assert "stopped" in page.one("[data-id='11']").text
+    assert "stopped" in page.text("[data-id='11']")
 
 
 def test_filters_and_their_clearing(page, folder):
@@ -117,9 +80,9 @@ def test_filters_and_their_clearing(page, folder):
     page.choose("state", "")
     page.choose("seed", "8")
     assert page.numbers() == [7, 9]
-    page.one("#search").send_keys("lighthouse HOKUSAI")
+    page.type("#search", "lighthouse HOKUSAI")
     assert page.numbers() == []
-    page.one("#message button").click()
+    page.click("#message button")
     assert page.numbers() == list(range(11))
 
 
@@ -130,11 +93,11 @@ def test_sorting_by_score_and_time(page, folder):
         for p in json.loads((folder / "manifest.json").read_text())["pictures"]
     }
     best = sorted(range(10), key=lambda number: -scores[number])
-    Select(page.one("#sort")).select_by_value("score")
+    page.select("#sort", "score")
     assert page.numbers() == [*best, 10]
-    Select(page.one("#sort")).select_by_value("newest")
+    page.select("#sort", "newest")
     assert page.numbers() == [*reversed(range(10)), 10]
-    Select(page.one("#sort")).select_by_value("oldest")
+    page.select("#sort", "oldest")
     assert page.numbers() == list(range(11))
 
 
@@ -179,15 +142,15 @@ def test_a_picture_in_full_with_how_to_draw_it_again(page, folder):
     page.open(folder / "index.html")
     page.look_into(3)
     assert page.loaded("dialog .stage img") == 96
-    assert page.one("dialog .prompt").text == "a lighthouse"
-    told = page.one("dialog dl").text
+    assert page.text("dialog .prompt") == "a lighthouse"
+    told = page.text("dialog dl")
     for fact in ("0.2900", "hokusai", "embedded", "96 × 64", "2000"):
         assert fact in told
     again, vary = (code.text for code in page.all("dialog code"))
     assert again == f"python run.py 'from={folder / 'image_0003.png'}'"
     assert vary == f"{again} seed=9 count=4"
-    page.one("summary").click()
-    page.one("details input").send_keys("clip.scale")
+    page.click("summary")
+    page.type("details input", "clip.scale")
     rows = [row.text for row in page.all(".settings tr") if row.is_displayed()]
     assert rows == ["guide.clip.scale 2000"]
     assert page.errors() == []
@@ -196,11 +159,11 @@ def test_a_picture_in_full_with_how_to_draw_it_again(page, folder):
 def test_the_command_is_copied(page, folder):
     page.open(folder / "index.html")
     page.look_into(3)
-    page.one("dialog .copy").click()
-    page.wait(lambda: page.one("dialog .copy").text == "Copied")
-    page.one("details summary").click()
-    page.one("details input").send_keys(Keys.CONTROL, "v")
-    command = page.one("dialog code").text
+    page.click("dialog .copy")
+    page.wait(lambda: page.text("dialog .copy") == "Copied")
+    page.click("details summary")
+    page.type("details input", Keys.CONTROL, "v")
+    command = page.text("dialog code")
     page.wait(lambda: page.script("document.querySelector('details input').value") == command)
 
 
@@ -213,7 +176,7 @@ def test_the_steps_can_be_scrubbed_and_the_curves_follow(page, folder):
     page.wait(lambda: page.one(".stage canvas").is_displayed())
     # The preview of step 10 is of the grey 50.
     shade = "[...document.querySelector('canvas').getContext('2d').getImageData(0, 0, 1, 1).data]"
-    assert page.one(".scrubber output").text == "step 10 of 40"
+    assert page.text(".scrubber output") == "step 10 of 40"
     mark = page.one("figure .mark")
     assert mark.is_displayed()
     assert float(mark.get_attribute("style").split(":")[1].strip(" %;")) == pytest.approx(
@@ -221,7 +184,7 @@ def test_the_steps_can_be_scrubbed_and_the_curves_follow(page, folder):
     )
     slider.send_keys(Keys.END)
     page.wait(lambda: page.one(".stage img").is_displayed())
-    assert page.one(".scrubber output").text == "finished"
+    assert page.text(".scrubber output") == "finished"
     assert shade
 
 
@@ -240,7 +203,7 @@ def test_a_strip_is_scrubbed_where_there_are_no_previews(page, tmp_path):
     assert page.script(
         "[...document.querySelectorAll('canvas')].map(c => [c.width, c.height])"
     ) == [[48, 32]]
-    assert page.one(".scrubber output").text == "step 20 of 40"
+    assert page.text(".scrubber output") == "step 20 of 40"
 
 
 def test_playing_goes_through_all_steps(page, folder):
@@ -251,27 +214,27 @@ def test_playing_goes_through_all_steps(page, folder):
         ".textContent)).observe(document.querySelector('output'), {childList: true})"
     )
     page.browser.execute_script(seen)
-    page.one(".play").click()
+    page.click(".play")
     page.wait(
-        lambda: page.one(".scrubber output").text == "finished" and page.script("seen.length") > 3
+        lambda: page.text(".scrubber output") == "finished" and page.script("seen.length") > 3
     )
     assert page.script("seen") == [*(f"step {k} of 40" for k in (10, 20, 30, 40)), "finished"]
 
 
 def test_the_grid_has_two_settings_along_its_sides(page, folder):
     page.open(folder / "index.html")
-    page.one("[data-view=grid]").click()
-    assert [th.text for th in page.all("#grid thead th")] == ["500", "2000", "10000"]
-    assert [th.text for th in page.all("#grid tbody th")] == ["hokusai", "turner"]
+    page.click("[data-view=grid]")
+    assert page.texts("#grid thead th") == ["500", "2000", "10000"]
+    assert page.texts("#grid tbody th") == ["hokusai", "turner"]
     inside = """[...document.querySelectorAll('#grid tbody tr')].map(row => [...row.cells].slice(1)
         .map(cell => [...cell.querySelectorAll('.card')].map(card => +card.dataset.id)))"""
     assert page.script(inside) == [[[0, 1], [2, 3], [4, 5]], [[6, 7], [8, 9], [10]]]
-    page.one("#grid .sides button").click()
-    assert [th.text for th in page.all("#grid thead th")] == ["hokusai", "turner"]
-    Select(page.one("[data-side=down]")).select_by_value("seed")
-    assert [th.text for th in page.all("#grid tbody th")] == ["7", "8"]
+    page.click("#grid .sides button")
+    assert page.texts("#grid thead th") == ["hokusai", "turner"]
+    page.select("[data-side=down]", "seed")
+    assert page.texts("#grid tbody th") == ["7", "8"]
     assert page.script(inside) == [[[0, 2, 4], [6, 8, 10]], [[1, 3, 5], [7, 9]]]
-    page.one("#grid .card").click()
+    page.click("#grid .card")
     page.wait(lambda: page.all("dialog[open]"))
 
 
@@ -328,7 +291,7 @@ def test_what_comes_from_outside_is_text_and_never_runs(page, tmp_path):
             page.press(Keys.ESCAPE)
             page.wait(lambda: not page.all("dialog[open]"))
         if place == folder:
-            page.one("[data-view=grid]").click()
+            page.click("[data-view=grid]")
         assert EVIL.replace("\u2028", "") in page.script(
             "document.documentElement.textContent"
         ).replace("\u2028", "")
@@ -402,27 +365,27 @@ def test_all_batches_on_one_page(page, tmp_path):
         manifest(folder, pictures, made=f"2026-11-{day}T12:00:00+00:00", title=title)
         pages.update(folder, now=True)
     page.open(tmp_path / "index.html")
-    assert page.one("h1").text == "All pictures"
-    assert [h2.text for h2 in page.all("#wall h2")] == [
+    assert page.text("h1") == "All pictures"
+    assert page.texts("#wall h2") == [
         "Sunday, November 22, 2026", "Friday, November 20, 2026",
     ]  # fmt: skip
-    assert [card.text for card in page.all("#wall .text")] == ["a lighthouse"] * 2 + ["a fox"] * 2
+    assert page.texts("#wall .text") == ["a lighthouse"] * 2 + ["a fox"] * 2
     page.choose("batch", "2026-11-20/1-x/")
-    assert [card.text for card in page.all("#wall .text")] == ["a fox"] * 2
-    page.one("#wall .card").click()
+    assert page.texts("#wall .text") == ["a fox"] * 2
+    page.click("#wall .card")
     page.wait(lambda: page.all("dialog .settings"))
     assert page.loaded("dialog .stage img") == 96
-    page.one("dialog a[href='2026-11-20/1-x/index.html']").click()
-    page.wait(lambda: page.one("h1").text == "a fox")
+    page.click("dialog a[href='2026-11-20/1-x/index.html']")
+    page.wait(lambda: page.text("h1") == "a fox")
 
 
 def test_in_chinese(page, folder):
     page.open(folder / "index.html", language="zh")
     assert page.script("document.documentElement.lang") == "zh-Hans"
-    assert "已画 10 / 12" in page.one("#progress").text
-    page.one("#language").click()
+    assert "已画 10 / 12" in page.text("#progress")
+    page.click("#language")
     assert page.script("document.documentElement.lang") == "en"
-    assert "10 of 12 drawn" in page.one("#progress").text
+    assert "10 of 12 drawn" in page.text("#progress")
 
 
 def test_a_page_without_its_data_says_what_to_do(page, tmp_path):
@@ -430,7 +393,7 @@ def test_a_page_without_its_data_says_what_to_do(page, tmp_path):
     pages.update(tmp_path, now=True)
     os.remove(tmp_path / "gallery-data.js")
     page.open(tmp_path / "index.html")
-    assert "python run.py gallery=" in page.one("#message").text
+    assert "python run.py gallery=" in page.text("#message")
 
 
 @pytest.mark.parametrize("width", [360, 800, 1600])

@@ -6,109 +6,37 @@ import time
 import pytest
 from PIL import Image
 
+from tests import browser
 from tests.gallery.conftest import chromium as chromium
 from tests.studio.fake_server import Server, Studio
 
 pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-from selenium.common.exceptions import (
-    ElementClickInterceptedException,
-    ElementNotInteractableException,
-    NoSuchElementException,
-    StaleElementReferenceException,
-)
 from selenium.webdriver import ActionChains
-from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import Select, WebDriverWait
 
-# Of what is replaced, hidden or covered at the moment, and is looked for once more.
-PASSING = (
-    *(ElementClickInterceptedException, ElementNotInteractableException),
-    *(NoSuchElementException, StaleElementReferenceException),
-)
 EVIL = "<img src=x onerror=evil()><script>evil()</script>\"'`${evil()}{{7*7}}<!--"
 
 
-class Page:
-    """What a person does with the page, and sees of it."""
+class Page(browser.Page):
+    """The studio's page, and the server behind it."""
 
-    def __init__(self, browser, studio, server=None):
-        self.browser, self.studio = browser, studio
+    def __init__(self, chromium, studio, server=None):
+        super().__init__(chromium, patience=30 if server is None else 240)
+        self.studio = studio
         self.server = server or Server(studio)
-        self.patience = 30 if server is None else 240  # seconds
-        self.load()
-        self.script("localStorage.clear()")
-        self.script("localStorage.setItem('guided-language', 'en')")
-        self.load()
+        self.begin(self.server.address, "en")
+        self.ready()
 
     def load(self):
+        """Open the page anew."""
         self.browser.get("about:blank")
         self.browser.get_log("browser")
         self.browser.get(self.server.address)
+        self.ready()
+
+    def ready(self):
         self.wait(lambda: self.all("#create:not([aria-busy])"))
         self.wait(lambda: self.all("#wall .card, #message:not([hidden])"))
-
-    def wait(self, happens):
-        return WebDriverWait(self.browser, self.patience, 0.02, PASSING).until(lambda _: happens())
-
-    def one(self, selector):
-        return self.browser.find_element(By.CSS_SELECTOR, selector)
-
-    def all(self, selector):
-        return self.browser.find_elements(By.CSS_SELECTOR, selector)
-
-    def script(self, code, *arguments):
-        return self.browser.execute_script(f"return {code}", *arguments)
-
-    def click(self, selector):
-        """As a person does, once it is there and nothing covers it; scrolls to it first."""
-
-        def clicked():
-            node = self.one(selector)
-            self.script("arguments[0].scrollIntoView({block: 'center'})", node)
-            node.click()
-            return True
-
-        self.wait(clicked)
-
-    def type(self, selector, text):
-        """Into a field, once it is there."""
-
-        def typed():
-            self.one(selector).send_keys(text)
-            return True
-
-        self.wait(typed)
-
-    def press(self, *keys):
-        """To whatever has the focus."""
-
-        def pressed():
-            self.browser.switch_to.active_element.send_keys(*keys)
-            return True
-
-        self.wait(pressed)
-
-    def value(self, selector):
-        return self.script("document.querySelector(arguments[0])?.value", selector)
-
-    def shows(self, selector):
-        """Whether it is there and visible."""
-        return self.script(
-            "document.querySelector(arguments[0])?.checkVisibility() ?? false", selector
-        )
-
-    def text(self, selector):
-        return self.script("document.querySelector(arguments[0])?.innerText ?? ''", selector)
-
-    def told(self, selector, text):
-        self.wait(lambda: text in self.text(selector))
-
-    def loaded(self, selector):
-        """Waits for a picture; its width in pixels."""
-        return self.wait(
-            lambda: self.script("document.querySelector(arguments[0])?.naturalWidth", selector)
-        )
 
     def chips(self):
         return self.script("[...document.querySelectorAll('.chip')].map(c => c.innerText.trim())")
@@ -124,8 +52,8 @@ class Page:
     def draw(self, prompt=None):
         """The id of the prediction that a click on Draw queues."""
         if prompt is not None:
-            self.one("#prompt").clear()
-            self.one("#prompt").send_keys(prompt)
+            self.clear("#prompt")
+            self.type("#prompt", prompt)
         before = list(self.studio.predictions)
         self.click("#draw")
         self.wait(lambda: len(self.studio.predictions) > len(before))
@@ -135,9 +63,6 @@ class Page:
         """The input of the last prediction, as the page sent it."""
         (*_, last) = (body["input"] for verb, _, body in self.studio.sent if verb == "PUT")
         return last
-
-    def errors(self):
-        return [line["message"] for line in self.browser.get_log("browser")]
 
 
 @pytest.fixture
@@ -156,7 +81,7 @@ def page(chromium, studio):
 
 
 def test_a_picture_from_prompt_to_wall(page, studio):
-    page.one("#prompt").send_keys("a red heart")
+    page.type("#prompt", "a red heart")
     page.told("#estimate", "about 31 s · 0.9 GB · measured here")
     id = page.draw()
     assert page.sent() == {"prompt": "a red heart"}
@@ -175,7 +100,7 @@ def test_a_picture_from_prompt_to_wall(page, studio):
 
 
 def test_all_that_is_sent_is_shown_and_nothing_else_is_sent(page):
-    page.one("#prompt").send_keys("a fox")
+    page.type("#prompt", "a fox")
     page.click("#adjust")
     page.told("#chips", "250 steps")  # of the model: shown, and not sent
     page.click("[data-key=pick-artist]")
@@ -218,7 +143,7 @@ def test_all_that_is_sent_is_shown_and_nothing_else_is_sent(page):
 
 
 def test_a_wrong_setting_is_told_before_drawing_and_marked(page):
-    page.one("#prompt").send_keys("a fox")
+    page.type("#prompt", "a fox")
     page.click("#adjust")
     page.type("[data-key=steps]", "0")
     page.told("#estimate", "steps=0 must be a whole number from 1 to 4096; the nearest is 1")
@@ -238,7 +163,7 @@ def test_the_settings_cover_nothing_of_what_will_be_sent(page, width):
     metrics = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 700}
     page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     try:
-        page.one("#prompt").send_keys("a fox")
+        page.type("#prompt", "a fox")
         page.click("#adjust")
         page.type("[data-key=negative]", "fog")
         page.wait(lambda: page.chips() == ["not: fog"])
@@ -298,18 +223,25 @@ def test_the_queue_is_reordered_by_dragging(page, studio):
     rows = "[...document.querySelectorAll('.waiting .text')].map(t => t.innerText)"
     page.wait(lambda: page.script(rows) == ["number 0", "number 1", "number 2"])
     page.told("#estimate", "measured here")  # nothing moves below it any more
-    grip, target = (
-        page.one(f".waiting [data-id='{id}'] {part}")
-        for id, part in ((third, ".place"), (first, ".text"))
-    )
-    drag = ActionChains(page.browser).click_and_hold(grip)
-    drag.move_to_element_with_offset(target, 0, -5).perform()
-    page.wait(lambda: page.script(rows) == ["number 2", "number 0", "number 1"])
+    dragged = ["number 2", "number 0", "number 1"]
+
+    def drag():
+        """Hold the last row's grip above the first row; False if the page moved meanwhile."""
+        grip = page.one(f".waiting [data-id='{third}'] .place")
+        target = page.one(f".waiting [data-id='{first}'] .text")
+        hold = ActionChains(page.browser).click_and_hold(grip)
+        hold.move_to_element_with_offset(target, 0, -5).perform()
+        if page.script(rows) == dragged:
+            return True
+        ActionChains(page.browser).release().perform()
+        return False
+
+    page.wait(drag)
     assert studio.order == [first, second, third]  # not before it is let go
     studio.say("queue", {"paused": False, "order": studio.order})  # replaces nothing meanwhile
     ActionChains(page.browser).release().perform()
     page.wait(lambda: studio.order == [third, first, second])
-    page.wait(lambda: page.script(rows) == ["number 2", "number 0", "number 1"])
+    page.wait(lambda: page.script(rows) == dragged)
 
 
 def test_what_waits_is_named_by_what_is_drawn(page, studio):
@@ -418,10 +350,10 @@ def test_a_restart_of_the_server_in_the_middle_loses_nothing(page, studio):
 
 
 def test_a_click_while_the_server_is_away_draws_once_when_it_is_back(page, studio):
-    page.one("#prompt").send_keys("a fox")
+    page.type("#prompt", "a fox")
     port = page.server.port
     page.server.end()
-    page.one("#draw").click()
+    page.click("#draw")
     time.sleep(0.3)
     page.server = Server(studio, port)
     page.wait(lambda: studio.predictions)
@@ -455,7 +387,7 @@ def photo(tmp_path):
 
 def attach(page, photo):
     page.script("document.querySelector('#file').hidden = false")
-    page.one("#file").send_keys(photo)
+    page.type("#file", photo)
     page.script("document.querySelector('#file').hidden = true")
     page.wait(lambda: "start from a picture" in page.chips())
 
@@ -571,7 +503,7 @@ def test_a_picture_is_dropped_and_another_is_pasted(page):
 def test_a_file_that_is_no_picture_is_refused_in_words(page, tmp_path):
     (tmp_path / "a.png").write_text("no picture")
     page.script("document.querySelector('#file').hidden = false")
-    page.one("#file").send_keys(str(tmp_path / "a.png"))
+    page.type("#file", str(tmp_path / "a.png"))
     page.told("#toasts", "the upload is no picture")
 
 
@@ -609,11 +541,11 @@ def test_regions_are_drawn_as_boxes_with_prompts(page):
 
 
 def test_search_filters_and_favourites(page, studio):
-    page.one("#search").send_keys("fog")
+    page.type("#search", "fog")
     page.wait(lambda: set(page.wall()) == {"p2", "p5", "p8"})
-    page.one("#search").clear()
-    page.one("#search").send_keys(Keys.SPACE)
-    Select(page.one("#choices [data-name=artist]")).select_by_value("turner")
+    page.clear("#search")
+    page.type("#search", Keys.SPACE)
+    page.select("#choices [data-name=artist]", "turner")
     page.wait(lambda: set(page.wall()) == {"p1", "p4", "p7"})
     page.open_picture("p4")
     page.click("[data-verb=favourite]")
@@ -621,7 +553,7 @@ def test_search_filters_and_favourites(page, studio):
     page.press(Keys.ESCAPE)
     page.click("#favourites")
     page.wait(lambda: page.wall() == ["p4"])
-    Select(page.one("#choices [data-name=artist]")).select_by_value("")
+    page.select("#choices [data-name=artist]", "")
     page.click("#favourites")
     page.wait(lambda: len(page.wall()) == 9)
 
@@ -641,7 +573,7 @@ def test_verbs_that_draw_at_once(page, studio, verb, sent):
 
 
 def test_vary_opens_the_settings_with_the_same_seed(page, studio):
-    page.one("#prompt").send_keys("something else")
+    page.type("#prompt", "something else")
     page.open_picture("p4")
     page.click("[data-verb=vary]")
     page.wait(lambda: not page.all("#lightbox[open]"))
@@ -773,7 +705,7 @@ LABELS = """[...document.querySelectorAll('#form .field-row')].filter(r => r.che
 
 
 def test_all_settings_are_found_set_and_saved_as_a_preset(page, studio):
-    page.one("#prompt").send_keys("a fox")
+    page.type("#prompt", "a fox")
     page.click("#open-form")
     page.wait(lambda: page.all("#form[open] .field-row"))
     page.type("#form input[type=search]", "eta")
@@ -781,12 +713,12 @@ def test_all_settings_are_found_set_and_saved_as_a_preset(page, studio):
     for said in ("help of sampler.eta", "a number from 0 to 1", "default: 0.8"):
         page.told("#form .field-row:not([hidden])", said)
     page.type("[id='set-sampler.eta']", "0.3")
-    page.one("#form input[type=search]").clear()
+    page.clear("#form input[type=search]")
     page.type("#form input[type=search]", "sampler")
-    Select(page.one("#set-sampler")).select_by_visible_text("dpmpp 2m")
+    page.select_text("#set-sampler", "dpmpp 2m")
     page.wait(lambda: page.shows("[id='set-sampler.eta-dpmpp_2m']"))  # the same, of that sampler
     assert page.value("[id='set-sampler.eta-dpmpp_2m']") == "0.3"
-    Select(page.one("#set-sampler")).select_by_visible_text("plms")
+    page.select_text("#set-sampler", "plms")
     page.wait(lambda: page.shows("[id='set-sampler.eta']"))
     page.told("#form .field-row:not([hidden]):has([id='set-sampler.eta'])", "with sampler=ddim")
     page.type(".presets input", "mine")
@@ -804,17 +736,17 @@ def test_pictures_are_chosen_in_the_form(page, photo):
     page.wait(lambda: page.all("#form[open] .field-row"))
     row = ".field-row:has([id='set-image_prompt'])"
     page.script("document.querySelector(arguments[0]).hidden = false", f"{row} input[type=file]")
-    page.one(f"{row} input[type=file]").send_keys(photo)
+    page.type(f"{row} input[type=file]", photo)
     assert page.loaded(f"{row} img") == 300
     page.press(Keys.ESCAPE)
     page.wait(lambda: page.chips() == ["like a picture"])
 
 
 def test_a_film_is_shown_before_it_is_drawn(page, studio):
-    page.one("#prompt").send_keys("a rose")
+    page.type("#prompt", "a rose")
     page.click("#adjust")
     page.wait(lambda: page.all("[data-key=animate]"))
-    Select(page.one("[data-key=animate]")).select_by_visible_text("slow zoom")
+    page.select_text("[data-key=animate]", "slow zoom")
     page.type("[data-key=frames]", "24")
     page.wait(lambda: sorted(page.chips()) == ["24 frames", "film: slow zoom"])
     page.click("[data-key=film]")
@@ -830,7 +762,7 @@ def test_a_film_is_shown_before_it_is_drawn(page, studio):
     assert page.sent() == {"prompt": "a rose", "animate": "slow_zoom", "frames": 24}
     page.click("#adjust")
     page.wait(lambda: page.all("[data-key=animate]"))
-    Select(page.one("[data-key=animate]")).select_by_value("")
+    page.select("[data-key=animate]", "")
     page.wait(lambda: page.chips() == [])  # what is of films goes with it
 
 
@@ -843,7 +775,7 @@ def test_a_preset_is_used(page, studio):
 
 
 def test_a_wrong_value_says_in_the_form_what_is_right(page):
-    page.one("#prompt").send_keys("a fox")
+    page.type("#prompt", "a fox")
     page.click("#open-form")
     page.wait(lambda: page.all("#form[open] .field-row"))
     page.type("#set-steps", "0")
@@ -860,7 +792,7 @@ def test_the_command_is_copied(page, clipboard):
             "Object.defineProperty(navigator, 'clipboard', {value: undefined})"
         )
     command = 'python run.py prompt="a fox"'
-    page.one("#prompt").send_keys("a fox")
+    page.type("#prompt", "a fox")
     page.wait(
         lambda: (
             command in page.script("document.querySelector('#notes details')?.textContent ?? ''")
@@ -869,7 +801,7 @@ def test_the_command_is_copied(page, clipboard):
     page.click("#notes summary")
     page.click("#notes .copy")
     page.told("#notes .copy", "Copied")
-    page.one("#search").send_keys(Keys.CONTROL, "v")
+    page.type("#search", Keys.CONTROL, "v")
     page.wait(lambda: page.value("#search") == command)
 
 
