@@ -302,6 +302,8 @@ class Pipeline:
                 image = (prediction.unguided + 1) / 2
                 if done and plan.mask is not None:
                     image = with_matched_colours(image, inits[b], plan.mask)
+                if done and plan.finish is not None:
+                    image = plan.finish(image)
                 looked_at = image
                 if plan.mask is not None and not request.regions:  # which are scored one by one
                     looked_at = plan.mask.cropped(image)

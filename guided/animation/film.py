@@ -1,8 +1,8 @@
 """A film: the values of each frame, and the picture that a frame begins with, which is the drawn
 one before, moved by the camera.
 
-The order is Deforum's: the frame before is warped, its colours are matched, it is sharpened, noise
-is added, and then it is drawn at a strength. Imports no torch before that.
+The order is Deforum's, but for colours: the frame before is warped and sharpened, noise is added,
+it is drawn at a strength, and its colours are matched. Imports no torch before that.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from guided.animation import between, stereo
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 MOST = 10_000  # frames
 EXAMPLES = "animate=slow_zoom, animate=list"
 FRAMES, FPS = 48, 12.0  # unless set
+SETTLES = 8  # drawn frames after which colours are those of a prompt that changed
 LEADS = 0.25  # share of a loop's frames over which it leads back to the first picture
 
 
@@ -207,6 +209,24 @@ class Film:
             warp.deep(image, distances, move.deep(size), border)[0].clamp(0, 1) for move in moves
         ]
 
+    def uncovered(self, image: Tensor, frame: int, distances: Tensor | None) -> Tensor:
+        """Return a mask (1, 1, H, W) of what the camera uncovered where a frame was drawn, whose
+        picture is `image`. `distances` in it stand for those in the drawn frame before it."""
+        if frame == 0 or self.video is not None:
+            return image[:, :1].isnan()  # nowhere
+        return self.seen(image, self.source(frame), frame, distances)[1]
+
+    def steadiness(self, frame: int) -> float:
+        """Return how far colours should stay as they are at a drawn frame, 0 to 1: the less, the
+        more prompts changed there and shortly before."""
+        changes = self.timing.signals.get("change")
+        if changes is None or frame == 0:
+            return 1.0
+        place = self.drawn.index(frame)
+        recent = self.drawn[max(0, place - SETTLES) : place + 1]
+        most = [max(changes[before + 1 : after + 1]) for before, after in pairwise(recent)]
+        return 1 - max(change * (1 - age / SETTLES) for age, change in enumerate(reversed(most)))
+
     def uncovers(self, frame: int) -> bool:
         """Return whether the camera's move to a frame that is drawn uncovers something."""
         source, (width, height) = self.source(frame), self.timing.size
@@ -298,23 +318,48 @@ class Film:
 
         source = self.source(frame)
         distances, depth_range = self.distances(before, source, depth_range)
-        image, uncovered = self.seen(before, source, frame, distances)
-        if self.video is not None:
-            kept = self.value("flow_blend", frame) * ~uncovered
-            shown = tensor(self.video.frame(frame, self.timing.size))
-            image, uncovered = kept * image + (1 - kept) * shown, uncovered & False
-        if first is not None:
-            image = self.led_back(image, first, frame)
-        image = image.clamp(0, 1)
-        now = colours.statistics(before)
-        reference = colours.followed(reference, now, self.settings.color_memory)
-        if share := self.value("color_match", frame):
-            image = colours.matched(image, reference, share)
+        shown = ~self.uncovered(before, source, distances)
+        memory = self.settings.color_memory * self.steadiness(source)
+        now = colours.statistics(before, shown)
+        reference = colours.followed(reference, now, memory)
+        if self.video is None:
+            image, uncovered = self.seen(before, source, frame, distances)
+            image = image if first is None else self.led_back(image, first, frame)
+            image = image.clamp(0, 1)
+            reference = colours.carried(reference, now, colours.statistics(image, ~uncovered))
+        else:
+            image, uncovered = self.over(self.video, before, source, frame)
+            share, now = self.value("color_match", frame), colours.statistics(image)
+            image = colours.matched(image, now, reference, share)
         image = sharpened(image, self.value("sharpen", frame))
         if noise := self.value("noise", frame):
             dice = torch.Generator().manual_seed(self.seed_of(frame))
             image = image + noise * torch.randn(image.shape, generator=dice)
         return Begun(image.clamp(0, 1), uncovered, reference, depth_range)
+
+    def finished(self, image: Tensor, begun: Begun, frame: int) -> Tensor:
+        """Return a drawn frame (1, 3, H, W) in [0, 1] with its colours brought nearer to those
+        that it began with, as far as the camera did not uncover it. Over a video they are matched
+        before it is drawn."""
+        from guided.animation import colours
+
+        if self.video is not None:
+            return image
+        share = self.value("color_match", frame) * self.steadiness(frame)
+        drawn = image.float().cpu()
+        now = colours.statistics(drawn, ~begun.uncovered)
+        return colours.matched(drawn, now, begun.colours, share).to(image)
+
+    def over(
+        self, video: Video, before: Tensor, source: int, frame: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return the picture of the frame `source` moved along the video's optical flow, blended
+        with the video's own, and a mask that is false: nothing has to be drawn from the first
+        step."""
+        image, unsure = self.along(video, before, source, frame)
+        kept = self.value("flow_blend", frame) * ~unsure
+        filmed = tensor(video.frame(frame, self.timing.size))
+        return (kept * image + (1 - kept) * filmed).clamp(0, 1), unsure & False
 
 
 def read_film(

@@ -55,8 +55,17 @@ class PromptTrack:
         frames, or at the frame at which others hold."""
         last, share = self.between(frame)
         if self.way == HOLD:
-            return float(frame > 0 and last != self.between(frame - 1)[0])
-        return 4 * share * (1 - share)
+            return float(frame > 0 and self.differ(self.between(frame - 1)[0], last))
+        return 4 * share * (1 - share) if share and self.differ(last, last + 1) else 0.0
+
+    def differ(self, one: int, other: int) -> bool:
+        """Return whether the prompts of two key frames are others."""
+        return unnumbered(self.prompts[one]) != unnumbered(self.prompts[other])
+
+
+def unnumbered(prompts: tuple[Prompt, ...]) -> list[Prompt]:
+    """Return the prompts without their numbers."""
+    return [replace(prompt, number=None) for prompt in prompts]
 
 
 def scaled(prompt: Prompt, factor: float) -> Prompt:

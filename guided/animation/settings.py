@@ -73,8 +73,8 @@ class Animation:
     # advance, each frame has noise of its own; fixed, all have the same; warped, that of the frame
     # before, moved as the picture is
     seeds: str = "advance"
-    color_match: Any = 0.4  # how far colours are matched to the frames before, 0 to 1
-    color_memory: float = 0.9  # share of earlier frames in the colours that are matched
+    color_match: Any = 0.8  # how far colours are matched to the frames before, 0 to 1
+    color_memory: float = 0.98  # share of earlier frames in the colours that are matched
     sharpen: Any = 0.1  # contrast of edges that is added to each frame before it is drawn
     noise: Any = 0.0  # noise that is added to each frame before it is drawn, of 1
     likeness: Any = 0  # scale of a guide that keeps each frame similar to the one before

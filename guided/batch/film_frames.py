@@ -210,7 +210,9 @@ def begun_with(plan: Plan, film: Film, begun: Begun, frame: int) -> Plan:
     if scale := film.value("likeness", frame):
         node = OmegaConf.create({"_target_": "guide/likeness", "scale": scale})
         guides = guides | {LIKENESS: build(node, LIKENESS)}
-    return replace(plan, init=Warped(begun.image), skip=skip, mask=mask, guides=guides)
+    finish = partial(film.finished, begun=begun, frame=frame)
+    plan = replace(plan, skip=skip, mask=mask, guides=guides)
+    return replace(plan, init=Warped(begun.image), finish=finish)
 
 
 def complete(folder: Path) -> list[list[Picture]]:

@@ -130,6 +130,8 @@ class Plan:
     layout: str | None = field(default=None, metadata=STEPS)  # of regions without a place
     film: Film | None = field(default=None, metadata=NEITHER)
     noise: Tensor | None = field(default=None, metadata=NEITHER)  # None: the seed's
+    # what becomes of the finished image (1, 3, H, W) in [0, 1]
+    finish: Callable[[Tensor], Tensor] | None = field(default=None, metadata=NEITHER)
     varied: varying.Parts = field(default_factory=dict, metadata=NEITHER)  # over a film
 
     @classmethod

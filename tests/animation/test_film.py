@@ -78,12 +78,69 @@ def test_colours_are_matched_partly_to_those_of_the_frames_before():
     made = film(color_match=0.5, sharpen=0, color_memory=0.9)
     before, usual = picture(), statistics(picture(1))
     begun = made.begun(before, usual, 1)
-    now = statistics(before)
-    reference = [0.9 * old + 0.1 * new for old, new in zip(usual, now, strict=True)]
-    assert begun.colours == pytest.approx(reference, abs=1e-3)
-    halfway = [(a + b) / 2 for a, b in zip(now, reference, strict=True)]
-    assert statistics(begun.image)[:3] == pytest.approx(halfway[:3], abs=1.5)
-    assert made.begun(before, None, 1).colours == now
+    reference = [0.9 * old + 0.1 * new for old, new in zip(usual, statistics(before), strict=True)]
+    assert begun.colours == pytest.approx(reference, abs=0.3)
+    drawn = picture(2)
+    halfway = [(a + b) / 2 for a, b in zip(statistics(drawn), reference, strict=True)]
+    found = made.finished(drawn, begun, 1)
+    assert statistics(found)[:3] == pytest.approx(halfway[:3], abs=1.5)
+    assert torch.equal(film(color_match=0).finished(drawn, begun, 1), drawn)
+    assert made.begun(before, None, 1).colours == pytest.approx(statistics(before), abs=0.3)
+
+
+def test_drawing_that_adds_contrast_in_each_frame_does_so_only_a_little():
+    made = film(frames=60, sharpen=0)
+    image, colours = picture() * 0.6 + 0.2, None
+    first = image
+    for frame in range(1, 60):
+        begun = made.begun(image, colours, frame)
+        drawn = (begun.image - 0.5) * 1.05 + 0.5  # 18 times as much, if all is added up
+        image, colours = made.finished(drawn, begun, frame), begun.colours
+    assert (image.mean((2, 3)) - first.mean((2, 3))).abs().max() < 2 / 255
+    assert image.std() == pytest.approx(float(first.std()), rel=0.05)
+
+
+def test_a_change_of_colours_by_the_camera_is_no_drift():
+    """A film whose frames are drawn as they begin has no drift, wherever the camera goes: its
+    colours are left as they are, with the strongest match to the longest memory."""
+    given = {"color_match": 1, "color_memory": 1, "sharpen": 0, "zoom": 1.2, "translation_x": 3}
+    made, plain = film(**given, frames=9), film(**given | {"color_match": 0}, frames=9)
+    image = wanted = picture() * torch.linspace(1, 0.2, SIZE[0])
+    first = image.mean()
+    colours = None
+    for frame in range(1, 9):
+        begun = made.begun(image, colours, frame)
+        image, colours = made.finished(begun.image, begun, frame), begun.colours
+        wanted = plain.begun(wanted, None, frame).image
+    assert (image - wanted).abs().max() < 2 / 255
+    assert abs(wanted.mean() - first) > 10 / 255
+
+
+def test_what_is_drawn_where_the_camera_uncovered_something_is_no_drift():
+    made = film(color_match=1, color_memory=1, sharpen=0, translation_x=8, frames=4)
+    first = made.begun(picture(), None, 1)
+    drawn = torch.where(first.uncovered, torch.tensor([0.9, 0.1, 0.1]).view(1, 3, 1, 1), first.image)
+    assert (drawn - first.image).abs().mean() > 10 / 255
+    plain = film(color_match=0, sharpen=0, translation_x=8, frames=4).begun(drawn, None, 2)
+    again = made.begun(drawn, first.colours, 2)
+    found = made.finished(again.image, again, 2)
+    assert (found - plain.image)[~again.uncovered.expand(1, 3, -1, -1)].abs().max() < 2 / 255
+
+
+def test_colours_may_change_where_prompts_do():
+    made = film(frames=60, prompts={0: "a rose", 10: "a rose", 20: "a sunflower"})
+    steady = [made.steadiness(frame) for frame in range(60)]
+    assert steady[:11] == [1] * 11
+    assert steady[15] == 0  # midway
+    assert steady[16] == pytest.approx(0.04)
+    assert steady[21] == pytest.approx(1 - 0.84 / 2)  # 0.84 was four drawn frames ago
+    assert steady[28:] == [1] * 32
+    held = film(frames=60, prompts={"hold": {0: "a rose", 17: "a cat"}}, cadence=4)
+    assert [held.steadiness(frame) for frame in (16, 20, 24)] == pytest.approx([1, 0, 1 / 8])
+    before, usual = picture(), statistics(picture(1))
+    begun = held.begun(before, usual, 24)
+    assert begun.colours == pytest.approx(statistics(before), abs=0.3)  # the average begins anew
+    assert torch.equal(held.finished(picture(2), begun, 20), picture(2))
 
 
 def test_a_loop_leads_back_to_its_first_picture():
