@@ -350,9 +350,7 @@ class Film:
         now = colours.statistics(drawn, ~begun.uncovered)
         return colours.matched(drawn, now, begun.colours, share).to(image)
 
-    def over(
-        self, video: Video, before: Tensor, source: int, frame: int
-    ) -> tuple[Tensor, Tensor]:
+    def over(self, video: Video, before: Tensor, source: int, frame: int) -> tuple[Tensor, Tensor]:
         """Return the picture of the frame `source` moved along the video's optical flow, blended
         with the video's own, and a mask that is false: nothing has to be drawn from the first
         step."""

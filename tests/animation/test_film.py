@@ -119,7 +119,9 @@ def test_a_change_of_colours_by_the_camera_is_no_drift():
 def test_what_is_drawn_where_the_camera_uncovered_something_is_no_drift():
     made = film(color_match=1, color_memory=1, sharpen=0, translation_x=8, frames=4)
     first = made.begun(picture(), None, 1)
-    drawn = torch.where(first.uncovered, torch.tensor([0.9, 0.1, 0.1]).view(1, 3, 1, 1), first.image)
+    drawn = torch.where(
+        first.uncovered, torch.tensor([0.9, 0.1, 0.1]).view(1, 3, 1, 1), first.image
+    )
     assert (drawn - first.image).abs().mean() > 10 / 255
     plain = film(color_match=0, sharpen=0, translation_x=8, frames=4).begun(drawn, None, 2)
     again = made.begun(drawn, first.colours, 2)
