@@ -167,8 +167,8 @@ class Lexicon:
 
     def alternatives(self, text: str) -> list[str]:
         """Return texts that show something else than a text that the CLIPs read: with each other
-        known thing in place of its thing, and each other manner in place of its manner. None if
-        there is no thing in it."""
+        known thing in place of its thing, each other colour in place of a colour, and each other
+        manner in place of its manner. None if there is no thing in it."""
         text = self.read(text).text
         chinese = language(text) == CHINESE
         pieces = self._pieces(text, chinese)
@@ -178,21 +178,23 @@ class Lexicon:
         thing = head([piece for piece in known if piece.entry and piece.entry.is_object], pieces)
         if thing is None:
             return []
-        manners = [self.names[entry.label][chinese] for entry in entries if entry.family == MANNER]
-        manner = next((p for p in known if p.entry and p.entry.family == MANNER), None)
         read = [piece.read for piece in pieces]
         found: list[str] = []
-        for replaced, names in ((thing, things), (manner, manners)):
-            at = next((k for k, piece in enumerate(pieces) if piece is replaced), None)
-            if at is not None:
-                before, after = "".join(read[:at]), "".join(read[at + 1 :])
-                found += [tidy(f"{before}{name}{after}") for name in names]
+        for at, piece in enumerate(pieces):
+            names = things if piece is thing else []
+            if piece.entry and piece.entry.family in (COLOUR, MANNER):
+                family = piece.entry.family
+                names = [self.names[e.label][chinese] for e in entries if e.family == family]
+            before, after = "".join(read[:at]), "".join(read[at + 1 :])
+            found += [tidy(f"{before}{name}{after}") for name in names]
         return [other for other in dict.fromkeys(found) if other != text]
 
     def _fruit(self, pieces: list[Piece], chinese: bool) -> list[Piece]:
         """Return the last colour that is a thing too, as an orange, as that thing; none if there
         is none."""
         for piece in reversed(pieces):
+            if "色" in piece.typed:  # 橙色 is the colour, 橙 may be the fruit
+                continue
             if piece.entry and piece.entry.family == COLOUR and piece.entry.near:
                 piece.entry = self.entries[piece.entry.near[0]]
                 piece.read = self.names[piece.entry.label][chinese]

@@ -185,14 +185,26 @@ def test_the_manner_that_words_name(words, text, manner):
         ("a red cat", "a red dog", "a red cat"),
         ("gato rojo", "red dog", "red cat"),
         ("红色的猫", "红色的太阳", "红色的猫"),
+        ("a red cat", "a blue cat", "a red cat"),
+        ("un gato negro", "un yellow cat", "un black cat"),
+        ("红色的猫", "蓝色的猫", "红色的猫"),
+        ("紅色的貓", "蓝色的猫脸", "红色的猫脸"),
+        ("a cat on a blue background", "a cat on a red background", "a cat on a blue background"),
         ("watercolour of a cat", "watercolour of a dog", "watercolour of a cat"),
         ("watercolour of a cat", "neon of a cat", "watercolour of a cat"),
     ],
 )
-def test_alternatives_differ_from_a_text_in_its_thing_or_in_its_manner(words, text, other, never):
+def test_alternatives_differ_from_a_text_in_its_thing_its_colour_or_its_manner(words, text, other, never):
     found = words.alternatives(text)
     assert other in found and never not in found
     assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize(
+    ("text", "known"), [("橙色", None), ("橙", "tangerine"), ("an orange", "tangerine")]
+)
+def test_a_colour_is_a_fruit_unless_it_can_only_be_a_colour(words, text, known):
+    assert words.read(text).known == known
 
 
 def test_a_text_without_a_thing_has_no_alternatives(words):

@@ -197,7 +197,8 @@ def lines(entries: Iterable[Entry], known: set[str], book: dict) -> Iterable[str
     yield "# label, Chinese, emoji, family, known, nearest subjects, names as read, other names\n"
     for label, names in book["colours"].items():
         thing = [book["fruit_of"][label]] if label in book["fruit_of"] else []
-        yield line(label, "", "", "colour", "known", thing, [label], names)
+        zh = book["colours_zh"][label]
+        yield line(label, zh[0], "", "colour", "known", thing, [label, *zh], names)
     for (label, zh), names in zip(MANNERS, book["manners"].values(), strict=True):
         artists = [
             name for stem in book["artists"].get(label, "").split() for name in names_of(stem)
