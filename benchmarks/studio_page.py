@@ -4,8 +4,8 @@ python -m benchmarks.studio_page wall [5000] [5] | cost [5] [60]
     wall  a folder of that many pictures: from the address to the first picture painted, and to
           every picture in the window; the first time after a start of the server, which reads the
           folder, and after it
-    cost  CPU time of drawing with an open page beside drawing without, in turns: pairs of
-          pictures, steps of each; of the worker, the server and the browser
+    cost  drawing with an open page beside drawing without, in turns: pairs of pictures, steps of
+          each; CPU time of the worker, the server and the browser, and the time that passes
 
 With Chromium, its driver and selenium. Linux only (/proc).
 """
@@ -125,7 +125,8 @@ def report(what: str, found: list[dict[str, float]]) -> None:
 
 
 def cost(pairs: int, steps: int) -> None:
-    """Draw in turns with and without an open page, and print the CPU time of each process."""
+    """Draw in turns with and without an open page, and print the CPU time of each process, and
+    the time from the request to the picture."""
     found: dict[bool, list[dict[str, float]]] = {True: [], False: []}
     with tempfile.TemporaryDirectory() as folder, Server.started(Path(folder)) as server:
         chromium = browser()
@@ -133,12 +134,13 @@ def cost(pairs: int, steps: int) -> None:
             for pair in range(pairs + 1):
                 for open in (True, False):
                     chromium.get(server.address if open else "about:blank")
+                    time.sleep(3)  # opening the page is no part of drawing
                     used = draw(server, chromium, f"{open}{pair}", steps)
                     if pair:  # the first loads the models
                         found[open].append(used)
         finally:
             chromium.quit()
-    for name in ("worker", "server", "both", "browser"):
+    for name in ("worker", "server", "both", "browser", "all"):
         pages, none = ([one[name] for one in found[open]] for open in (True, False))
         runs = [one["both"] for one in found[False]]
         shares = [(a - b) / run for a, b, run in zip(pages, none, runs, strict=True)]
@@ -147,19 +149,29 @@ def cost(pairs: int, steps: int) -> None:
             f"{statistics.median(none):.2f} without; of a run {statistics.median(shares):+.1%} "
             f"({min(shares):+.1%} to {max(shares):+.1%})"
         )
+    pages, none = ([one["passed"] for one in found[open]] for open in (True, False))
+    shares = [a / b - 1 for a, b in zip(pages, none, strict=True)]
+    print(
+        f" passed: {statistics.median(pages):.2f} s with a page, {statistics.median(none):.2f} "
+        f"without; {statistics.median(shares):+.1%} ({min(shares):+.1%} to {max(shares):+.1%})"
+    )
 
 
 def draw(server: Server, chromium: "Chrome", name: str, steps: int) -> dict[str, float]:
-    """Draw a picture, and return the CPU time of worker, server and browser."""
+    """Draw a picture, and return the CPU time of worker, server and browser, and the time."""
     before, shown = times(server), cpu_of(chromium)
+    began = time.perf_counter()
     given = {"prompt": "a red heart", "seed": 1, "steps": steps}
     server.ask("PUT", f"/predictions/{name}", {"input": given})
     while Queue(server.folder).read(name).state == OPEN:
-        time.sleep(0.1)
+        time.sleep(0.02)
+    passed = time.perf_counter() - began
     time.sleep(1)  # for what comes after it
     used = {key: after - before[key] for key, after in times(server).items()}
     used["both"] = used["worker"] + used["server"]
     used["browser"] = sum(now - shown.get(one, 0.0) for one, now in cpu_of(chromium).items())
+    used["all"] = used["both"] + used["browser"]
+    used["passed"] = passed
     return used
 
 

@@ -244,6 +244,21 @@ def test_the_queue_is_reordered_by_dragging(page, studio):
     page.wait(lambda: page.script(rows) == dragged)
 
 
+def test_a_click_counts_though_the_queue_changes_while_the_button_is_pressed(page, studio):
+    first, second, third = (page.draw(f"number {k}") for k in range(3))
+    studio.begin(first)
+    page.wait(lambda: len(page.all(".waiting li")) == 2)
+    page.told("#estimate", "measured here")  # nothing moves below it any more
+    pressed = page.one(f".waiting [data-id='{third}'] [data-verb=cancel]")
+    ActionChains(page.browser).click_and_hold(pressed).perform()
+    studio.say("state", studio.predictions[first])
+    studio.say("queue", {"paused": True, "order": studio.order})
+    page.told("#queue .head", "paused")
+    ActionChains(page.browser).release().perform()
+    page.wait(lambda: studio.predictions[third]["status"] == "canceled")
+    assert studio.predictions[second]["status"] == "starting"
+
+
 def test_what_waits_is_named_by_what_is_drawn(page, studio):
     page.open_picture("p4")
     page.click("[data-verb=again]")

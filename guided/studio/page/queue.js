@@ -10,10 +10,12 @@ import { tellError } from "/page/toasts.js";
 export const STOPPED = ["failed", "canceled"];
 const OPEN = ["starting", "processing"];
 const SHOWN = 6;  // waiting predictions that are listed
-const OFTEN = 200;  // milliseconds between two looks at what is drawn, however fast its steps are
+const OFTEN = 500;  // milliseconds between two looks at what is drawn, however fast its steps are
+const TOGETHER = 100;  // milliseconds in which the events of a step come
 const items = new Map();  // id -> prediction, in the order of the queue
 const curves = new Map();  // id -> {picture, points: [[step, similarity]]}
 const nodes = new Map();  // id -> what is shown of it, in one language
+const kept = new Map();  // name -> {text, node}: the other parts of the queue, in one language
 const moved = new Set();  // ids whose nodes are to be filled anew
 const asked = new Set();  // ids of predictions whose views this page has asked for
 let news = 0;  // events that change the queue
@@ -95,14 +97,31 @@ export function showQueue() {
   $("queue").hidden = !(drawn.length + wait.length + stopped.length);
   $("queue").setAttribute("aria-label", say("queue"));
   for (const id of nodes.keys()) if (!items.has(id) || spoken !== language) nodes.delete(id);
+  if (spoken !== language) kept.clear();
   spoken = language;
   const focused = document.activeElement?.dataset?.verb && document.activeElement.closest("[data-id]")?.dataset.id;
   const verb = document.activeElement?.dataset?.verb;
-  $("queue").replaceChildren(
-    drawn.length || wait.length ? headOf(wait.length, begins && !drawn.length) : "",
-    el("div", { class: "lists" }, ...drawn.map(nodeOf), wait.length ? waitingList(wait) : ""),
-    ...stopped.map(stoppedRow));
+  const lists = keep("lists", [], () => el("div", { class: "lists" }));
+  setChildren(lists, [...drawn.map(nodeOf), ...(wait.length ? [waitingList(wait)] : [])]);
+  const begun = begins && !drawn.length;
+  setChildren($("queue"), [
+    ...(drawn.length || wait.length ? [keep("head", [wait.length, begun, paused], () => headOf(wait.length, begun))] : []),
+    lists, ...stopped.map((item) => keep(item.id, [item.status, titleOf(item), item.error], () => stoppedRow(item)))]);
   if (focused) $("queue").querySelector(`[data-id="${CSS.escape(focused)}"] [data-verb="${verb}"]`)?.focus();
+}
+
+// A node as it was, unless what it depends on has changed: one that is replaced while its button is pressed
+// would lose the click.
+function keep(name, state, make) {
+  const text = JSON.stringify(state);
+  if (kept.get(name)?.text !== text) kept.set(name, { text, node: make() });
+  return kept.get(name).node;
+}
+
+// As replaceChildren, but those that are there already are left where they are.
+function setChildren(parent, children) {
+  for (const node of [...parent.childNodes]) if (!children.includes(node)) node.remove();
+  children.forEach((node, k) => { if (parent.childNodes[k] !== node) parent.insertBefore(node, parent.childNodes[k] ?? null); });
 }
 
 function headOf(count, begun) {
@@ -143,6 +162,7 @@ function nodeOf(item) {
     nodes.set(item.id, node);
   }
   fill(node, item);
+  showPreview(node, item);
   return node;
 }
 
@@ -150,19 +170,20 @@ function verbButton(word, action) {
   return el("button", { type: "button", class: "quiet", textContent: say(word), data: { verb: word }, onclick: action });
 }
 
-let timer = 0;
+let timer = 0, refreshed = 0;
 function refresh(id) {
   moved.add(id);
-  timer ||= setTimeout(refreshMoved, OFTEN);
+  timer ||= setTimeout(refreshMoved, Math.max(TOGETHER, refreshed + OFTEN - Date.now()));
 }
 
 // Nothing is done on a page that nobody sees.
 function refreshMoved() {
   timer = 0;
+  refreshed = Date.now();
   if (document.hidden) return;
   for (const id of moved) {
     const node = nodes.get(id), item = items.get(id);
-    if (node?.isConnected && item) fill(node, item);
+    if (node?.isConnected && item) showPreview(node, item).then(() => { fill(node, items.get(id) ?? item); });
     else if (item && isDrawn(item)) showQueue();
   }
   moved.clear();
@@ -170,17 +191,29 @@ function refreshMoved() {
 
 document.addEventListener("visibilitychange", refreshMoved);
 
-function fill({ parts }, item) {
-  if (item.preview && parts.image.getAttribute("src") !== item.preview) {
-    parts.image.src = item.preview;
-    parts.image.hidden = false;
-  }
-  parts.bar.value = item.progress ?? 0;
-  parts.told.textContent = toldOf(item);
-  parts.logs.textContent = (item.logs?.[item.logs.length - 1] ?? "").replace(/^WARNING:? /, "");
-  const curve = curves.get(item.id);
-  if (curve?.points.length > 1) parts.curve.replaceChildren(spark(curve.points), el("b", { textContent: curve.points.at(-1)[1].toFixed(3) }));
+// Shows the newest preview when it is decoded, so that it and the numbers of its step are painted at once.
+async function showPreview(node, { preview }) {
+  if (!preview || node.preview === preview) return;
+  node.preview = preview;
+  const image = el("img", { alt: "", src: preview });
+  try { await image.decode(); } catch { return; }  // it is gone, and a newer one will come
+  if (node.preview !== preview) return;
+  node.parts.image.replaceWith(image);
+  node.parts.image = image;
 }
+
+// Changes what is not so yet: each change is painted.
+function fill({ parts }, item) {
+  parts.bar.value = item.progress ?? 0;
+  write(parts.told, toldOf(item));
+  write(parts.logs, (item.logs?.[item.logs.length - 1] ?? "").replace(/^WARNING:? /, ""));
+  const points = curves.get(item.id)?.points ?? [], last = points.at(-1);
+  if (points.length < 2 || parts.last === last) return;
+  parts.last = last;
+  parts.curve.replaceChildren(spark(points), el("b", { textContent: last[1].toFixed(3) }));
+}
+
+function write(node, text) { if (node.textContent !== text) node.textContent = text; }
 
 function toldOf(item) {
   if (item.status === "starting") return say("starting");
@@ -189,14 +222,15 @@ function toldOf(item) {
   if (item.step !== null && item.step !== undefined) parts.push(say("stepOf", item.step, item.steps));
   const left = item.seconds_left === null || item.seconds_left === undefined ? null
     : item.seconds_left - (Date.now() - (item.told ?? Date.now())) / 1000;
-  if (left !== null && !paused) parts.push(say("remaining", saySpan(Math.max(1, left))));
+  const rounded = left > 15 ? 5 * Math.round(left / 5) : Math.max(1, left);  // each other text is painted
+  if (left !== null && !paused) parts.push(say("remaining", saySpan(rounded)));
   return parts.join(" · ");
 }
 
 // Time goes by between two steps, too.
 export function tick() {
   if (document.hidden) return;
-  for (const [id, node] of nodes) if (node.isConnected && items.has(id)) node.parts.told.textContent = toldOf(items.get(id));
+  for (const [id, node] of nodes) if (node.isConnected) refresh(id);
 }
 
 export function spark(points) {
@@ -217,28 +251,34 @@ export function spark(points) {
 }
 
 function waitingList(wait) {
-  const listed = unfolded ? wait : wait.slice(0, SHOWN);
-  const rows = el("ol", { class: "waiting" }, ...listed.map((item, k) => waitingRow(item, k, wait.length)));
-  dragRows(rows);
-  return el("div", {}, rows,
-    wait.length > listed.length ? el("button", {
-      type: "button", class: "quiet", textContent: say("more", wait.length - listed.length),
-      onclick: () => { unfolded = true; showQueue(); },
-    }) : "");
+  const listed = unfolded ? wait : wait.slice(0, SHOWN), others = wait.length - listed.length;
+  const rows = keep("rows", [], () => dragRows(el("ol", { class: "waiting" })));
+  setChildren(rows, listed.map((item, k) => waitingRow(item, k, wait.length)));
+  const node = keep("waiting", [], () => el("div"));
+  setChildren(node, others ? [rows, keep("more", [others], () => el("button", {
+    type: "button", class: "quiet", textContent: say("more", others),
+    onclick: () => { unfolded = true; showQueue(); },
+  }))] : [rows]);
+  return node;
 }
 
 function waitingRow(item, k, count) {
-  return el("li", { data: { id: item.id } },
-    el("span", { class: "place", title: count > 1 ? say("drag") : "" }, el("b", { textContent: k + 1 }), icon("grip")),
+  const row = keep(item.id, [titleOf(item), item.command, item.count], () => el("li", { data: { id: item.id } },
+    el("span", { class: "place" }, el("b"), icon("grip")),
     el("span", { class: "text", title: item.command, textContent: titleOf(item) }),
     el("span", { class: "soft", textContent: item.count > 1 ? say("countChip", item.count) : "" }),
-    iconButton("sooner", "up", () => reorder(item.id, -1), k === 0),
-    iconButton("later", "down", () => reorder(item.id, 1), k === count - 1),
-    iconButton("cancel", "close", () => cancel(item.id)));
+    iconButton("sooner", "up", () => reorder(item.id, -1)),
+    iconButton("later", "down", () => reorder(item.id, 1)),
+    iconButton("cancel", "close", () => cancel(item.id))));
+  row.firstChild.title = count > 1 ? say("drag") : "";
+  write(row.querySelector("b"), String(k + 1));
+  row.querySelector("[data-verb=sooner]").disabled = k === 0;
+  row.querySelector("[data-verb=later]").disabled = k === count - 1;
+  return row;
 }
 
-function iconButton(word, image, action, disabled = false) {
-  return el("button", { type: "button", class: "round", title: say(word), "aria-label": say(word), data: { verb: word }, disabled, onclick: action }, icon(image));
+function iconButton(word, image, action) {
+  return el("button", { type: "button", class: "round", title: say(word), "aria-label": say(word), data: { verb: word }, onclick: action }, icon(image));
 }
 
 // Rows are dragged by their numbers, with a mouse or a finger.
@@ -265,6 +305,7 @@ function dragRows(rows) {
     if (moved) arrange([...order, ...waiting().map((item) => item.id).filter((id) => !order.includes(id))]);
     else showQueue();
   };
+  return rows;
 }
 
 function reorder(id, by) {
