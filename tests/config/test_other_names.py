@@ -46,6 +46,8 @@ MEANINGS = [
     ("camera=orbit", "animate=3d"),
     ("depth=maps", "animate.depth=FOLDER"),
     ("turbo_steps=3", "animate.cadence=3"),
+    ("turbo=3", "animate.cadence=3"),
+    ("perspective=1", "animate.rotation_3d_x=1"),
     ("vr_mode=true", "animate.stereo=side_by_side"),
     ("optical_flow=raft", "animate.flow=dis"),
     ("loop=true", "animate.loop=true"),

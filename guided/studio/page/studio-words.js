@@ -56,7 +56,7 @@ Object.assign(WORDS.zh, {
   drag: "拖动以移动", film: "影片", noFilm: "静止图片", filmChip: "影片：{0}", framesChip: "{0} 帧", frames: "帧", fps: "帧/秒",
   showFilm: "预览", nthFrame: "第 {0} 帧，共 {1} 帧", animate: "影片", animate_2d: "二维运动", animate_3d: "三维运动", animate_dolly: "推进",
   animate_drift: "平移", animate_handheld: "手持", animate_loop: "循环", animate_morph: "渐变", animate_orbit: "环绕", animate_slow_zoom: "缓慢拉近",
-  animate_spiral: "螺旋", animate_zoom_out: "拉远",
+  animate_spiral: "螺旋", animate_zoom: "拉近", animate_zoom_out: "拉远",
   again: "再画一次", againHint: "同样的设置，新的种子", varyHint: "同一种子，打开设置来修改", upscale: "放大",
   useInit: "从它开始", useLike: "画得像它", compare: "比较", compareHint: "请选择要比较的另一张图。",
   nthStep: "第 {0} 步", download: "下载", toTrash: "删除", restore: "恢复", undo: "撤销", redo: "重做", maskLeft: "蒙版未被使用。", inTrash: "已移到回收站。",
