@@ -6,7 +6,7 @@ Torch and the models are imported when a pipeline is opened.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from guided.interfaces import (
     ClipModel,
     Compare,
     ComparedCutouts,
+    Constraint,
     CutoutSampler,
     Frame,
     Guide,
@@ -300,6 +301,8 @@ class Pipeline:
             for b, seed in enumerate(seeds):
                 prediction = step.prediction.for_image(b)
                 image = (prediction.unguided + 1) / 2
+                if done and constraints:
+                    image = agreeing(image, constraints)
                 if done and plan.mask is not None:
                     image = with_matched_colours(image, inits[b], plan.mask)
                 if done and plan.finish is not None:
@@ -363,6 +366,13 @@ def together(each: list[dict[str, Guide]]) -> dict[str, Guide]:
     from guided.guides.base import GuidePerImage
 
     return {name: GuidePerImage([guides[name] for guides in each]) for name in each[0]}
+
+
+def agreeing(image: Tensor, constraints: Sequence[Constraint]) -> Tensor:
+    """Return the finished image (B, 3, H, W) in [0, 1] so that what is saved meets constraints."""
+    from guided.diffusion.null_space import within
+
+    return (within(image * 2 - 1, constraints) + 1) / 2
 
 
 def with_matched_colours(image: Tensor, init: Tensor, mask: Mask) -> Tensor:

@@ -28,6 +28,8 @@ from torch import Tensor
 from guided.interfaces import Constraint, Denoiser, Prediction
 from guided.timeline import Timeline
 
+ROUNDS = 200  # of clipping and correcting at most
+
 
 class Operator(Protocol):
     """A linear map A of images (B, 3, H, W), and its pseudo-inverse."""
@@ -104,6 +106,20 @@ class Agrees:
             return image
         value = self.value.to(image.dtype).to(image.device)
         return image + self.operator.spread(value - self.operator.measure(image))
+
+
+def within(image: Tensor, constraints: Sequence[Constraint]) -> Tensor:
+    """Return the finished image (B, 3, H, W) in [-1, 1] so that it agrees as it is saved, without
+    values beyond that range: clipped and corrected by turns (Cheney and Goldstein 1959, "Proximity
+    maps for convex sets", https://doi.org/10.1090/S0002-9939-1959-0105008-8)."""
+    for _ in range(ROUNDS):
+        clipped = image.clamp(-1, 1)
+        if torch.equal(clipped, image):
+            break
+        image = clipped
+        for constraint in constraints:
+            image = constraint(image, 1.0)
+    return image.clamp(-1, 1)
 
 
 @dataclass

@@ -17,6 +17,7 @@ from guided.diffusion.null_space import (
     Smaller,
     constrained,
     reduction,
+    within,
 )
 from guided.diffusion.samplers import DDIM, DDPM
 from guided.interfaces import Prediction, Sampler
@@ -65,6 +66,22 @@ class CorrelatedDenoiser:
         gain = alpha * torch.linalg.solve(noisy, self.covariance).T
         image = (self.mean + (x.flatten(1) - alpha * self.mean) @ gain.T).view_as(x)
         return Prediction(image, image)
+
+
+@pytest.mark.parametrize("operator", [Grey(), Smaller((32, 24), (8, 6))])
+def test_a_saved_picture_has_no_values_beyond_the_range_and_agrees_still(operator):
+    """A picture that is black and white in parts leaves the least room for colours."""
+    dice = torch.Generator().manual_seed(3)
+    real = (2 * torch.randn(2, 3, 24, 32, generator=dice)).clamp(-1, 1)
+    known = Agrees(operator, operator.measure(real))
+    drawn = known(2 * torch.randn(2, 3, 24, 32, generator=dice), 1.0)
+    assert drawn.abs().max() > 3
+    apart = (operator.measure(drawn.clamp(-1, 1)) - known.value).abs()
+    assert apart.max() > 50 / 255
+    saved = within(drawn, [known])
+    assert saved.abs().max() <= 1
+    assert (operator.measure(saved) - known.value).abs().max() < 2 / 255
+    assert torch.equal(within(real / 2, [Agrees(operator, known.value, 0.5)]), real / 2)
 
 
 @pytest.mark.parametrize("name", OPERATORS)
