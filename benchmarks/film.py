@@ -54,6 +54,8 @@ VARIANTS = "; ".join(
         "seeds=warped",
         "sampler.eta=0",
         "seeds=warped sampler.eta=0",
+        "between=flow",
+        "cadence=1",
     ]
 )
 COLUMNS = ("flicker", "lpips", "contrast", "similarity", "drift", "seconds")
@@ -61,10 +63,7 @@ COLUMNS = ("flicker", "lpips", "contrast", "similarity", "drift", "seconds")
 
 @dataclass
 class Settings:
-    settings: str = (
-        "prompt='a red rose' animate=slow_zoom animate.cadence=1 animate.strength=0.5 look=draft "
-        "seed=3"
-    )
+    settings: str = "prompt='a red rose' animate=slow_zoom look=draft seed=3"
     variants: str = VARIANTS  # of animate, or any words with their whole names
     frames: int = 24
     out: str = ""  # a folder that keeps the films; empty: none is kept
