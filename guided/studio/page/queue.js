@@ -195,9 +195,11 @@ document.addEventListener("visibilitychange", refreshMoved);
 async function showPreview(node, { preview }) {
   if (!preview || node.preview === preview) return;
   node.preview = preview;
+  const number = node.asked = (node.asked ?? 0) + 1;
   const image = el("img", { alt: "", src: preview });
   try { await image.decode(); } catch { return; }  // it is gone, and a newer one will come
-  if (node.preview !== preview) return;
+  if (number < (node.shown ?? 0)) return;  // a newer one was decoded sooner
+  node.shown = number;
   node.parts.image.replaceWith(image);
   node.parts.image = image;
 }
