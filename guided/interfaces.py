@@ -367,6 +367,7 @@ class Frame:
     understood: dict[str, str] = field(default_factory=dict)  # texts as small CLIPs read them
     score: float | None = None  # CLIP similarity of the finished picture
     larger: Tensor | None = None  # the finished picture drawn again at a larger size
+    manner: str = ""  # that the finished picture is rendered in, of outputs.manner_names
     # State from which drawing can resume after this frame; of all images that are drawn together,
     # on the last of their frames. None if no step follows.
     state: State | None = None

@@ -324,6 +324,8 @@ class Pipeline:
                     understood=understood[b],
                     score=score(looked_at, prompts[b], self.clips, self.judges) if done else None,
                     larger=None if larger is None else larger[b : b + 1],
+                    # Films are rendered once they are drawn: a frame begins with the one before.
+                    manner=plan.manner_of(seed) if done and plan.film is None else "",
                     state=None if done or b < len(seeds) - 1 else step.state,
                 )
             began = time.perf_counter()

@@ -245,8 +245,11 @@ def write_film(plan: Plan, folder: Path, group: Sequence[Picture], enlarge: Enla
     settings = film_settings(record.read(paths[0]))
     with TemporaryDirectory() as place:
         copies = [Path(place) / f"{number:06d}.png" for number in range(len(paths))]
-        for path, copy in zip(paths, copies, strict=True):
-            size = write_copy(film, path, copy, still, enlarge)
+        for path, copy, picture in zip(paths, copies, group, strict=True):
+            assert picture.frame is not None
+            own = replace(plan, prompts=film.prompts_at(picture.frame))
+            manner = own.manner_of(picture.seed)
+            size = write_copy(film, path, copy, still, enlarge, manner)
         texts = record.texts(settings, size, film.timing.size)
         for format, target in targets.items():
             quality, typed = film.settings.quality, film.settings.audio
@@ -264,25 +267,33 @@ def film_settings(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_copy(
-    film: Film, path: Path, copy: Path, still: Still, enlarge: Enlarge
+    film: Film, path: Path, copy: Path, still: Still, enlarge: Enlarge, manner: str
 ) -> tuple[int, int]:
-    """Write a frame as it is in the film, seen by both eyes of a stereo film, enlarged and
-    sharpened, and return its size."""
+    """Write a frame as it is in the film, seen by both eyes of a stereo film, enlarged, rendered
+    in a manner of drawing and sharpened, and return its size."""
     frame, layout = open_picture("animate", str(path)), film.settings.stereo
+    finish = partial(finished, still=still, enlarge=enlarge, manner=manner, seed=film.timing.seed)
     if layout == stereo.NONE:
-        shown = finished(frame, still, enlarge)
+        shown = finish(frame)
     else:
         facts = facts_of(path)
         number, before = numbers(facts, "frame", 1), numbers(facts, "depth_range", 2)
         seen = film.eyes(tensor(frame), int(number[0]) if number else 0, before)
-        both = [finished(as_picture(one), still, enlarge) for one in seen]
+        both = [finish(as_picture(one)) for one in seen]
         shown = stereo.joined(both[0], both[1], layout)
     shown.save(copy, "PNG", compress_level=1)
     return shown.size
 
 
-def finished(frame: Image.Image, still: Still, enlarge: Enlarge) -> Image.Image:
-    """Return a frame enlarged and sharpened as finished pictures are."""
+def finished(
+    frame: Image.Image, still: Still, enlarge: Enlarge, manner: str, seed: int
+) -> Image.Image:
+    """Return a frame enlarged, rendered in a manner of drawing (if not "") and sharpened as
+    finished pictures are. What is random in the manner is the same in all frames of a seed."""
     if (times := still.times(frame.size)) > 1:
         frame = as_picture(enlarge(tensor(frame), times))
+    if manner:
+        from guided.outputs.manners import rendered
+
+        frame = as_picture(rendered(tensor(frame), manner, seed))
     return sharpened(frame, still.sharpen) if still.sharpen else frame

@@ -129,6 +129,7 @@ def of_row(plan: Plan, cfg: Any, row: Row) -> dict[str, Any]:
         "regions": [of_region(one, plan) for one in regions],
         "drawn_as": drawn_as(plan, seeded),
         "read_as": plan.understood(plan.seed),
+        "rendered": plan.manner_of(plan.seed),
         "models": [plan.drawn_with],
         "clips": list(plan.clips),
         "guides": list(plan.guides),

@@ -55,13 +55,14 @@ from guided.models.cards import (
     keep_in,
 )
 from guided.models.recognise import shapes
+from guided.outputs.manner_names import NONE, read_manner
 from guided.outputs.still import Still
 from guided.paths import program
 from guided.prompts import region_prompts, regions
 from guided.prompts.prompt import Prompt, by_region, meant_for, weights_of
 from guided.prompts.styles import Artist, Style, StyleMix
 from guided.prompts.wildcards import Wildcards
-from guided.schedule import always_zero
+from guided.schedule import AUTO, always_zero
 from guided.text import ENGLISH, unreadable
 from guided.untrusted import allowed_files
 from guided.untrusted.typed_paths import expand
@@ -105,7 +106,8 @@ class Plan:
     device: str = field(metadata=MEMORY)
     precision: str = field(metadata=MEMORY)
     folder: Path = field(metadata=NEITHER)
-    manner: StyleMix = field(default_factory=StyleMix, metadata=STEPS)
+    styles: StyleMix = field(default_factory=StyleMix, metadata=STEPS)
+    manner: str = field(default=NONE, metadata=NEITHER)  # or auto, or a name; see manner_of
     deterministic: bool = field(default=False, metadata=STEPS_AND_MEMORY)
     threads: int | None = field(default=None, metadata=NEITHER)  # None: the CPU's cores
     memory: float | str = field(default="auto", metadata=MEMORY)  # GB, auto or off
@@ -230,7 +232,8 @@ class Plan:
             threads=check_threads(plain(cfg.threads)),
             memory=check_memory(cfg.memory),
             folder=expand("folder", cfg.folder),
-            manner=StyleMix(
+            manner=read_manner(plain(cfg.manner)),
+            styles=StyleMix(
                 read_styles(cfg.artist, "artist", Artist, build),
                 read_styles(cfg.look, "look", Style, build),
             ),
@@ -422,6 +425,7 @@ class Plan:
             replace(self, prompts=list(prompts), drawn=None).check_prompts()
         self.generator.check(self.sampler)
         self.check_tile()
+        self.check_manner()
         self.check_redraw()
         for guide in self.guides.values():
             guide.check(self.init is not None)
@@ -546,6 +550,15 @@ class Plan:
                 "drawn; upscale=2 does without"
             )
 
+    def check_manner(self) -> None:
+        """Raise BadInput if a chosen manner of drawing would change what is kept, or edges that
+        meet."""
+        if self.manner not in (AUTO, NONE) and (kept := self.kept_parts):
+            raise BadInput(
+                f"manner={self.manner} renders the whole picture, which does not go with {kept}: "
+                "manner=none"
+            )
+
     def check_tile(self) -> None:
         """Raise BadInput if the picture's edges are to meet and cannot."""
         if self.tile == "none":
@@ -608,8 +621,8 @@ class Plan:
             log.warning(warning)
         for warning in understanding.warnings(self.decided(self.seed), self.clips):
             log.warning(warning)
-        words = {name: artist.text(ENGLISH) for name, artist in self.manner.artists.items()}
-        words |= {name: style.text(ENGLISH) for name, style in self.manner.styles.items()}
+        words = {name: artist.text(ENGLISH) for name, artist in self.styles.artists.items()}
+        words |= {name: style.text(ENGLISH) for name, style in self.styles.styles.items()}
         if warning := understanding.warning_of_presets(words, self.clips):
             log.warning(warning)
         for name in self.clips:
@@ -696,14 +709,42 @@ class Plan:
         return self.outpaint.filled(self.init.image(self.outpaint.inner, seed))
 
     def prompts_of(self, seed: int) -> list[Prompt]:
+        """The prompts of the image with this seed as the CLIPs are given them: decided, with
+        artists and styles said, and without manners of drawing that a filter renders."""
+        prompts = self._said(seed)
+        return understanding.without_manners(prompts, self.clips) if self.filters else prompts
+
+    def manner_of(self, seed: int) -> str:
+        """The manner of drawing in which the finished image with this seed is rendered by a
+        filter; "" for none."""
+        if self.manner != AUTO:
+            return "" if self.manner == NONE else self.manner
+        return understanding.manner_of(self._said(seed), self.clips) if self.filters else ""
+
+    @property
+    def filters(self) -> bool:
+        """Whether manners of drawing are filters of the finished picture, and no prompts."""
+        if self.manner != AUTO:
+            return self.manner != NONE
+        recommended = "model" in self.generator.uses and self.model.recommended.filters_manner
+        return recommended and not self.kept_parts
+
+    @property
+    def kept_parts(self) -> str:
+        """The settings by which something is kept, or meets, that a filter would change."""
+        kept = {"mask": self.mask, "outpaint": self.outpaint, "restore": self.known}
+        names = [name for name, value in kept.items() if value]
+        return ", ".join(names + (["tile"] if self.tile != "none" else []))
+
+    def _said(self, seed: int) -> list[Prompt]:
         """The prompts of the image with this seed: decided, and with artists and styles said."""
-        return self.manner.applied(
+        return self.styles.applied(
             self.decided(seed), lambda words, name: self.wildcards.draw(words, seed, name)
         )
 
     def understood(self, seed: int) -> dict[str, str]:
         """The texts of the image with this seed that small CLIPs read otherwise, and how."""
-        return understanding.understood(self.decided(seed), self.clips)
+        return understanding.understood(self.decided(seed), self.clips, self.filters)
 
     def decided(self, seed: int) -> list[Prompt]:
         """The prompts, their wildcards decided and their regions placed for the image with this

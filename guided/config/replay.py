@@ -39,6 +39,7 @@ from guided.config.schema import (
 )
 from guided.config.values import trusted_words
 from guided.errors import BadInput, shown
+from guided.outputs import manner_names
 from guided.paths import PROGRAM, conf_folder
 from guided.runs import record
 from guided.runs.manifest import Row
@@ -48,7 +49,7 @@ from guided.version import __version__
 
 log = logging.getLogger(__name__)
 # In a record, and no settings.
-FACTS = ("version", "words", "score", "files", "processor", "understood")
+FACTS = ("version", "words", "score", "files", "processor", "understood", "rendered")
 
 # Of the embedded model in records that do not say it.
 FIRST_WEIGHTS = "dd18cc9721f8262d0c66b9b5b223de68557eb085d23340c426599d8caa52c644"
@@ -83,6 +84,8 @@ class Record:
         settings = renamed(
             {name: value for name, value in found.items() if name not in FACTS + unrecorded()}
         )
+        if "version" in found:
+            settings.setdefault("manner", manner_names.NONE)  # of versions without that setting
         files = found.get("files")
         files = {str(k): v for k, v in files.items()} if isinstance(files, dict) else {}
         if (version := found.get("version")) != __version__:
@@ -110,7 +113,7 @@ class Record:
         if not isinstance(where, str) or not isinstance(text, str):
             raise BadInput("the manifest has no record that this version reads; from= begins anew")
         files = files if isinstance(files, dict) else {}
-        settings = renamed(record.from_yaml(text, where))
+        settings = {"manner": manner_names.NONE, **renamed(record.from_yaml(text, where))}
         return cls(where, settings, trusted(base.get("words")), files=files)
 
     def as_base(self) -> dict[str, Any]:

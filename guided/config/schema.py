@@ -187,6 +187,11 @@ class Config:
     tile: Any = setting(
         "none", "edges that meet, for seamless textures: x, left and right; y; both; none"
     )
+    manner: Any = setting(
+        "auto",
+        "a manner of drawing, as watercolour, that a filter gives the finished picture; auto: "
+        "that of the prompt, with models that recommend it; none",
+    )
     strength: float | None = setting(
         None,
         "with init, share of the steps taken; null: 0.5, of noise 0.8, with a mask 1, which keeps "

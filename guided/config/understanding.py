@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from guided.errors import nearest, shown
@@ -98,10 +98,44 @@ def lexicons(cards: Mapping[str, ClipCard], names: Sequence[str]) -> list[Lexico
     return [] if len(small) < len(asked) else list({id(words): words for words in small}.values())
 
 
-def understood(prompts: Sequence[Prompt], cards: Mapping[str, ClipCard]) -> dict[str, str]:
-    """Return the texts that small CLIPs read otherwise than typed, with their reading."""
+def manner_of(prompts: Sequence[Prompt], cards: Mapping[str, ClipCard]) -> str:
+    """Return the label of the manner of drawing that the heaviest wanted prompt with one names, by
+    the lexicons of small CLIPs; "" if there is none."""
+    found = [
+        (max(weights_of(asked)), manner)
+        for asked in prompts
+        if not asked.image
+        for words in lexicons(cards, asked.clips)
+        if (manner := words.without_manner(asked.text)[1])
+    ]
+    wanted = [one for one in found if one[0] > 0]
+    return max(wanted, key=lambda one: one[0])[1] if wanted else ""
+
+
+def without_manners(prompts: Sequence[Prompt], cards: Mapping[str, ClipCard]) -> list[Prompt]:
+    """Return the prompts without the manners of drawing that small CLIPs would read in them."""
+    return [
+        asked
+        if asked.image
+        else replace(asked, text=without_manner(asked.text, lexicons(cards, asked.clips)))
+        for asked in prompts
+    ]
+
+
+def without_manner(text: str, books: Sequence[Lexicon]) -> str:
+    """Return a text without the manners of drawing that any of the lexicons has."""
+    for words in books:
+        text = words.without_manner(text)[0]
+    return text
+
+
+def understood(
+    prompts: Sequence[Prompt], cards: Mapping[str, ClipCard], filters: bool
+) -> dict[str, str]:
+    """Return the texts that small CLIPs read otherwise than typed, with their reading; `filters`:
+    without manners of drawing."""
     readings = {
-        asked.text: words.read(asked.text).text
+        asked.text: words.read(words.without_manner(asked.text)[0] if filters else asked.text).text
         for asked in prompts
         if not asked.image
         for words in lexicons(cards, asked.clips)

@@ -51,6 +51,9 @@ class Recommended:
     preview: int = 1  # the same for pictures of steps and of films
     film_strength: float = 0.5  # share of the steps that a frame of a film takes again
     cadence: int = 1  # frames of a film from one that is drawn to the next
+    # Whether a manner of drawing that a prompt names is a filter of the finished picture, because
+    # CLIPs that know it guide less towards the thing.
+    filters_manner: bool = False
     upscale_strength: float = 0.25  # share of the steps that upscale=guided takes again
 
 

@@ -16,6 +16,8 @@ def settings_of(run: Run, frame: Frame) -> dict[str, Any]:
         settings["score"] = round(frame.score, 6)
     if frame.understood:
         settings["understood"] = frame.understood
+    if frame.manner:
+        settings["rendered"] = frame.manner
     if frame.decided != [p.text for p in run.prompts]:
         settings["drawn"] = frame.decided
     return settings

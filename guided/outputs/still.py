@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import features
+from PIL import Image, features
 
 from guided.errors import check_number, not_one_of
 from guided.images import picture, sharpened
-from guided.interfaces import Frame, Output, Run
+from guided.interfaces import Enlarge, Frame, Output, Run
 from guided.outputs.picture import settings_of
 from guided.runs import record
 from guided.runs.layout import SUFFIXES, image_name
@@ -79,6 +79,21 @@ class Still(Output):
         """Return the factor by which a picture of this size (width, height) is enlarged."""
         return min(MOST, math.ceil(LEAST / min(size))) if self.enlarge == AUTO else self.enlarge
 
+    def finished(self, frame: Frame, enlarge: Enlarge, upscale: int = 1) -> Image.Image:
+        """Return the finished picture of a last frame: enlarged, `upscale` times more unless it
+        was drawn again as large, rendered in the frame's manner of drawing, and sharpened."""
+        height, width = frame.image.shape[2:]
+        times = self.times((width, height))
+        if frame.larger is None:
+            image = enlarge(frame.image, times * upscale)
+        else:
+            image = enlarge(frame.larger, times)
+        if frame.manner:
+            from guided.outputs.manners import rendered
+
+            image = rendered(image.cpu().float().clamp(0, 1), frame.manner, frame.seed)
+        return sharpened(picture(image), self.sharpen) if self.sharpen else picture(image)
+
     @property
     def suffix(self) -> str:
         return SUFFIXES[self.format]
@@ -100,14 +115,8 @@ class StillViewer:
             return
         path = self.run.folder / image_name(frame.index, self.settings.suffix)
         settings = self.settings
+        image = settings.finished(frame, self.run.enlarge, self.run.upscale)
         height, width = frame.image.shape[2:]
-        times = settings.times((width, height))
-        if frame.larger is None:
-            image = picture(self.run.enlarge(frame.image, times * self.run.upscale))
-        else:
-            image = picture(self.run.enlarge(frame.larger, times))
-        if settings.sharpen:
-            image = sharpened(image, settings.sharpen)
         facts = settings_of(self.run, frame)
         record.save(
             image, path, facts, settings.format, settings.quality, settings.dpi, (width, height)

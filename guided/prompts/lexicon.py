@@ -37,6 +37,15 @@ UNREAD = re.compile(
     r"[^\u0000-\u036f\u1e00-\u218f\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 HEAD_FINAL = re.compile(r"[的\u3040-\u30ff\uac00-\ud7af]")  # a thing's attributes stand before it
+# What joins a manner of drawing to a thing, at the beginning and the end of a text without it.
+DANGLING = (
+    re.compile(r"^(?:(?:an?|the)\s+)?(?:of|in|by|as)\s+|^(?:风格)?的", re.IGNORECASE),
+    re.compile(
+        r"[\s,]+(?:(?:an?|the)|(?:in|by|as|like)(?:\s+(?:an?|the)(?:\s+(?:style|manner)\s+of)?)?)$"
+        r"|[，,]?(?:的|风格)$",
+        re.IGNORECASE,
+    ),
+)
 SHORT = 3  # letters up to which an unknown word of another language is taken for a plain one
 
 
@@ -120,6 +129,19 @@ class Lexicon:
         read = self.read(f"a cat, {words.strip()}").text
         labels = (one.label for one in self.entries.values() if one.family == MANNER)
         return next((label for label in labels if label in read), "")
+
+    def without_manner(self, text: str) -> tuple[str, str]:
+        """Return a text without the manners of drawing in it, and the label of the first; the text
+        as it is and "" if it has none, or no thing beside it."""
+        pieces = self._pieces(text, language(text) == CHINESE)
+        manners = [piece for piece in pieces if piece.entry and piece.entry.family == MANNER]
+        if not manners or not self.read(text).known:
+            return text, ""
+        assert manners[0].entry is not None
+        rest = "".join("" if piece in manners else piece.typed for piece in pieces)
+        for dangling in DANGLING:
+            rest = dangling.sub("", tidy(rest))
+        return tidy(rest), manners[0].entry.label
 
     def read(self, text: str) -> Reading:
         """Return the reading of a text: its first known thing with colours and plain words, or the

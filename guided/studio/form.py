@@ -26,9 +26,11 @@ from guided.config.kinds import path_of
 from guided.config.schema import FIRST, NODES, PICTURE, RUN, Config, having, settings
 from guided.errors import range_text
 from guided.interfaces import MOST_STEPS
+from guided.outputs.manner_names import MANNERS, NONE
 from guided.paths import EMBEDDED, conf_folder
 from guided.prompts.lexicon import Lexicon, load
 from guided.prompts.regions import LAYOUTS
+from guided.schedule import AUTO
 from guided.text import CHINESE, ENGLISH
 from guided.untrusted import yaml_reader
 from guided.untrusted.allowed_files import PLACES
@@ -165,6 +167,7 @@ def names_of(name: str) -> tuple[str, ...] | None:
         "init_fit": FITS,
         "layout": LAYOUTS,
         "tile": tuple(RINGS),
+        "manner": (AUTO, NONE, *(english for english, _ in MANNERS)),
         "restore": RESTORES,
         "upscaler": UPSCALERS,
     }

@@ -93,6 +93,16 @@ def test_a_film_is_enlarged_as_pictures_are(film, tmp_path):
     assert abs(shown - usual).mean() < abs(shown - np.asarray(bicubic, float)).mean()
 
 
+def test_a_film_is_rendered_in_a_manner_once_it_is_drawn(film, tmp_path):
+    made = draw([*SHORT, "manner=silhouette", f"folder={tmp_path}"])
+    assert pictures(made) == pictures(film)  # each begins with the one before
+    with Image.open(made / "video_0000.webp") as played:
+        shown = np.asarray(played.convert("RGB"), float)
+    assert shown.mean((0, 1)).min() > shown.min()
+    with Image.open(film / "video_0000.webp") as before:
+        assert abs(shown - np.asarray(before.convert("RGB"), float)).mean() > 5
+
+
 def test_a_film_from_the_record_of_a_frame_does_not_begin_each_with_the_same(film, tmp_path):
     words = ["animate.frame=null", f"folder={tmp_path}"]
     again = draw(words, recorded=recorded(film / "image_0003.png"))

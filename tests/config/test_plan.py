@@ -389,3 +389,46 @@ def test_a_run_from_an_init_repeats_its_first_steps_as_one_from_noise_does(sampl
         half = Plan.read(compose([*words, *own])).sampler
         for progress in (0, 0.2, 0.3, 0.9):
             assert half.repeats(0.5 + progress / 2) == whole.repeats(progress)
+
+
+def texts_of(one: Plan) -> list[str]:
+    return [asked.text for asked in one.prompts_of(one.seed)]
+
+
+def in_manner(prompt: str, *words: str) -> tuple[list[str], str]:
+    """Return what the CLIPs read of a prompt, and the manner that a filter renders."""
+    one = plan(f"prompt='{prompt}'", "seed=1", *words)
+    return texts_of(one), one.manner_of(1)
+
+
+def test_the_embedded_models_draw_the_thing_and_a_filter_its_manner():
+    assert in_manner("watercolour of a cat") == (["a cat"], "watercolour")
+    assert in_manner("a cat") == (["a cat"], "")
+    assert in_manner("a cat", "artist=hokusai")[1] == "woodblock print"
+    assert in_manner("a cat", "manner=neon") == (["a cat"], "neon")
+    assert in_manner("watercolour of a cat", "manner=neon") == (["a cat"], "neon")
+    assert in_manner('["a cat", "a dog, neon:0.5", "night sky, sepia:-1"]')[1] == "neon"
+
+
+@pytest.mark.parametrize("words", [["manner=none"], ["tile=both"], ["generator=pixels"]])
+def test_a_manner_is_a_prompt_where_it_is_not_filtered(words):
+    assert in_manner("watercolour of a cat", *words) == (["watercolour of a cat"], "")
+
+
+def test_a_manner_is_a_prompt_of_large_clips_unless_it_is_chosen():
+    cfg = compose(["prompt=watercolour of a cat", "clip=[vit_b32]", "seed=1"])
+    one = Plan.read(cfg, weights=False)
+    assert (texts_of(one), one.manner_of(1)) == (["watercolour of a cat"], "")
+    chosen = Plan.read(compose(["prompt=a cat", "clip=[vit_b32]", "manner=neon"]), weights=False)
+    assert chosen.manner_of(1) == "neon"
+
+
+def test_a_manner_changes_nothing_that_is_kept(photo):
+    half = [f"init={photo}", "mask=[0,0,0.5,1]"]
+    assert in_manner("watercolour of a cat", *half) == (["watercolour of a cat"], "")
+    with pytest.raises(
+        BadInput, match=r"manner=neon renders the whole picture, .* mask: manner=no"
+    ):
+        in_manner("a cat", "manner=neon", *half)
+    with pytest.raises(BadInput, match="does not go with tile: manner=none"):
+        in_manner("a cat", "manner=neon", "tile=x")

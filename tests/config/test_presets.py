@@ -87,7 +87,7 @@ def test_every_artist_and_every_saying_look_composes_and_builds() -> None:
     for group, kind, chosen in (("artist", Artist, ARTISTS), ("look", Style, SAYING)):
         names = [preset.choice for preset in chosen]
         plan = Plan.read(compose(["prompt=x", f"{group}=[{','.join(names)}]"]))
-        built = plan.manner.artists if group == "artist" else plan.manner.styles
+        built = plan.styles.artists if group == "artist" else plan.styles.styles
         assert list(built) == names
         assert all(isinstance(found, kind) for found in built.values())
 

@@ -94,6 +94,12 @@ def test_what_was_recorded_outlasts_other_defaults(tmp_path, usual):
     assert (cfg.cutouts.inner, cfg.cutouts.overview, cfg.seed) == (3, 1, 9)
 
 
+def test_manners_of_versions_without_that_setting_stay_prompts(tmp_path, usual):
+    before = {name: value for name, value in usual.items() if name != "manner"}
+    assert Record.read(kept(tmp_path, before)).config().manner == "none"
+    assert Record.read(kept(tmp_path, usual)).config().manner == "auto"
+
+
 def test_choices_that_are_gone_do_not_stop_it(tmp_path, usual, caplog):
     lost = usual | {"words": ["prompt=x", "look=of_somebody_else"]}
     cfg = Record.read(kept(tmp_path, lost)).config(["seed=9"])

@@ -1,5 +1,7 @@
 """Finished pictures: formats, sizes and the settings inside."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from PIL import Image
@@ -124,3 +126,13 @@ def test_more_pixels_than_can_be_made_are_refused_before_drawing(enlarge, upscal
     Still(enlarge=2).check((8192, 8192))
     with pytest.raises(ValueError, match=words):
         Still(enlarge=enlarge).check((8192, 8192), upscale)
+
+
+def test_a_manner_of_drawing_is_given_to_the_enlarged_picture(run):
+    frames = [replace(frame, manner="neon") for frame in all_frames()]
+    watch(Still(enlarge=8), run, frames)
+    path = run.folder / "image_0001.png"
+    with Image.open(path) as image:
+        assert image.size == (48, 32)
+        assert max(image.getpixel((1, 1))) < 60  # all white before
+    assert record.read(path)["rendered"] == "neon"

@@ -209,3 +209,22 @@ def test_a_colour_is_a_fruit_unless_it_can_only_be_a_colour(words, text, known):
 
 def test_a_text_without_a_thing_has_no_alternatives(words):
     assert words.alternatives("red") == words.alternatives("a mzq") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "rest", "manner"),
+    [
+        ("watercolour of a cat", "a cat", "watercolour"),
+        ("a watercolor painting of a red cat", "a red cat", "watercolour"),
+        ("a cat in watercolour", "a cat", "watercolour"),
+        ("a cat by Claude Monet", "a cat", "oil painting"),
+        ("a cat in the style of Hokusai", "a cat", "woodblock print"),
+        ("a neon cat", "a cat", "neon"),
+        ("水彩画风格的猫", "猫", "watercolour"),
+        ("一只猫的剪影", "一只猫", "silhouette"),
+        ("a red cat", "a red cat", ""),
+        ("neon", "neon", ""),  # nothing else is in it
+    ],
+)
+def test_a_text_is_read_without_its_manner(words, text, rest, manner):
+    assert words.without_manner(text) == (rest, manner)

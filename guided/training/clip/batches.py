@@ -12,12 +12,12 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
+from guided.outputs.manner_names import MANNERS
 from guided.paths import EMBEDDED
 from guided.training.clip import architectures, bpe
 from guided.training.data import augmentation, folder, manners, pictures, sources
 from guided.training.data.captions import COLOURED, UNKNOWN, Caption, CaptionWriter, Depiction
 from guided.training.data.folder import CaptionedFolder
-from guided.training.data.manners import MANNERS
 
 RARE_GROUPS = (
     *("person", "family", "hand", "gender", "time", "zodiac", "mail", "office"),

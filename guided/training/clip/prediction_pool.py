@@ -19,6 +19,7 @@ from tqdm import tqdm
 from guided.devices import find_device
 from guided.diffusion.parametrisation import clean, noised
 from guided.models.load import load_unet
+from guided.outputs.manners import over
 from guided.training.common.files import replacing
 from guided.training.common.settings import main
 from guided.training.data import augmentation, pictures, sources
@@ -91,7 +92,7 @@ def labelled(
         "colours": augmentation.indices_of(names),
         "grounds": augmentation.indices_of(grounds),
     }
-    return pictures.over(*placed, behind) * 2 - 1, labels
+    return over(*placed, behind) * 2 - 1, labels
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ from torch.optim import AdamW
 
 from guided.clip import short_texts
 from guided.errors import BadInput
+from guided.outputs.manner_names import MANNERS
+from guided.outputs.manners import over
 from guided.paths import EMBEDDED
 from guided.training.clip import architectures, batches, bpe
 from guided.training.clip.train import Tokenize, check_init, freeze, load_clip, publish, tokenizer
@@ -117,7 +119,7 @@ class SentencePairs:
 
     def pair_in_manner(self, concept: int, rng: random.Random) -> tuple[str, str]:
         """Return a sentence about a concept in a manner, and the plain one."""
-        manner = rng.randrange(len(manners.MANNERS))
+        manner = rng.randrange(len(MANNERS))
         facts = Depiction(concept, None, None, rng.choice(list(STYLES_ZH)))
         _, name = self.captions.sentence(facts, rng, ease=1.0)
         text, _ = manners.sentence(manner, name, rng)
@@ -161,7 +163,7 @@ class NamesOfSubjects:
 @torch.no_grad()
 def mean_embedding(clip: CLIP, dataset: pictures.Pictures, rows: list[int]) -> Tensor:
     """Return the mean embedding (C,) of pictures on white, of unit length."""
-    white = pictures.over(*dataset.batch(torch.tensor(rows)), torch.ones(1, 3, 1, 1))
+    white = over(*dataset.batch(torch.tensor(rows)), torch.ones(1, 3, 1, 1))
     points = clip.encode_image(architectures.normalised(white), normalize=True)
     return F.normalize(points.mean(0), dim=-1)
 

@@ -27,6 +27,7 @@ from guided.clip import short_texts
 from guided.compat.open_clip import import_open_clip
 from guided.errors import BadInput, not_one_of
 from guided.models import load, weights
+from guided.outputs.manners import over
 from guided.paths import program
 from guided.training.clip import architectures, batches, bpe
 from guided.training.clip.batches import CaptionedBatch
@@ -203,7 +204,7 @@ def measure(model: CLIP, dataset: pictures.Pictures, tokenize: Tokenize) -> dict
         )
         if not len(rows):
             continue
-        white = pictures.over(*dataset.batch(rows), torch.ones(1, 3, 1, 1))
+        white = over(*dataset.batch(rows), torch.ones(1, 3, 1, 1))
         parts = architectures.normalised(white).split(128)
         features = torch.cat([model.encode_image(part, normalize=True) for part in parts])
         truth = torch.tensor([place[concept] for concept in dataset.concepts[rows].tolist()])

@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from guided.outputs.manners import over
 from guided.training.data import manners, sources
 from guided.training.data.captions import COLOURED
-from guided.training.data.pictures import Pictures, hue_rotated, over
+from guided.training.data.pictures import Pictures, hue_rotated
 
 # Reference colours in RGB; an object's colour is the nearest one of most of its pixels.
 PALETTE = {
@@ -152,7 +153,7 @@ def views(
     and of the backgrounds' colours.
 
     The share `ease` is not degraded. `hard`: also warped, jittered in colour, partly occluded.
-    `manner` (B,): indices of manners.MANNERS, -1 for none; no colours are named beside one.
+    `manner` (B,): indices of MANNERS, -1 for none; no colours are named beside one.
     """
     colour, alpha = dataset.batch(rows)
     colour = tinted(colour, alpha, dataset, rows, rng)

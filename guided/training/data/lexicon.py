@@ -15,11 +15,11 @@ from pathlib import Path
 import yaml
 
 from guided.errors import BadInput
+from guided.outputs.manner_names import MANNERS
 from guided.paths import conf_folder
 from guided.prompts.lexicon import MANNER, PLAIN, SEPARATOR, normal
 from guided.training.common.settings import main
 from guided.training.data import packages, sources
-from guided.training.data.manners import MANNERS
 
 HERE = Path(__file__).parent
 NEAREST = 6  # subjects that are listed for a concept

@@ -15,9 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from guided.errors import BadInput
+from guided.outputs.manners import luma
 from guided.training.common.files import replacing
-
-LUMA = torch.tensor([0.299, 0.587, 0.114])  # how light red, green and blue are (BT.601)
 
 
 @dataclass
@@ -97,7 +96,7 @@ def hue_rotated(colour: Tensor, angle: Tensor) -> Tensor:
 def shaded(colour: Tensor, alpha: Tensor, tint: Tensor) -> Tensor:
     """Return premultiplied colour (B, 3, H, W) in shades of `tint` (B, 3), in proportion to its
     luma over the object's mean."""
-    light = torch.einsum("c,bchw->bhw", LUMA, colour)[:, None]
+    light = luma(colour)
     mean = light.sum((1, 2, 3), keepdim=True) / alpha.sum((1, 2, 3), keepdim=True).clamp(min=1e-3)
     shades = tint[:, :, None, None] * light / mean.clamp(min=1e-3)
     return torch.minimum(shades, alpha)
@@ -119,8 +118,3 @@ def placed(
         x, y = (min(max(free // 2 + d, 0), free) for d in (dx, dy))
         canvas[i, :, y : y + side, x : x + side] = both[i]
     return canvas[:, :3], canvas[:, 3:]
-
-
-def over(colour: Tensor, alpha: Tensor, ground: Tensor) -> Tensor:
-    """Return premultiplied colour over a background (B, 3, 1, 1) or (B, 3, H, W)."""
-    return colour + (1 - alpha) * ground

@@ -7,9 +7,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from guided.outputs.manner_names import MANNERS
+from guided.outputs.manners import over
 from guided.training.data import manners, pictures
 from guided.training.data.augmentation import NAMES, OWNER, POINTS
-from guided.training.data.manners import MANNERS
 
 FILL = 0.875  # share of the canvas that an object spans
 
@@ -43,7 +44,7 @@ class SubjectBatches:
         tint = (tint + 0.05 * torch.randn(count, 3, generator=rng)).clamp(0, 1)
         painted = (chance > 1 - self.recolour / 2).view(-1, 1, 1, 1)
         colour = torch.where(painted, pictures.shaded(colour, alpha, tint), colour)
-        images = pictures.over(colour, alpha, plain_backgrounds(count, rng)[0])
+        images = over(colour, alpha, plain_backgrounds(count, rng)[0])
         some = round(count * self.mannered)
         if some:
             manner = torch.randint(len(MANNERS), (some,), generator=rng)

@@ -20,6 +20,7 @@ from torch.optim import AdamW
 
 from guided.canvas.upscaler import Upscaler
 from guided.errors import BadInput
+from guided.outputs.manners import over
 from guided.training.common import checkpoint, log
 from guided.training.common.settings import TrainingSettings, main
 from guided.training.common.trainer import Trainer, prepare
@@ -72,7 +73,7 @@ def composed(
     colour, alpha = pictures.placed(
         pictures.hue_rotated(colour, angle), alpha, LARGE, scale, shift
     )
-    return pictures.over(colour, alpha, backgrounds(count, LARGE, rng)[0])
+    return over(colour, alpha, backgrounds(count, LARGE, rng)[0])
 
 
 def degraded(small: Tensor, rng: torch.Generator) -> Tensor:

@@ -28,7 +28,7 @@ from guided.config.composition import compose
 from guided.config.messages import BAD, say
 from guided.config.plan import Plan
 from guided.errors import BadInput, not_one_of
-from guided.images import picture, read_picture
+from guided.images import read_picture
 from guided.models.cards import locate
 from guided.outputs.still import Still
 from guided.pipeline import Pipeline
@@ -122,9 +122,9 @@ class Side:
         for frame in self.pipeline.frames(plan):
             last = frame
         still = plan.outputs.get("still")
-        times = still.times(plan.size) if isinstance(still, Still) else 1
+        finish = still if isinstance(still, Still) else Still()
         with replacing(path) as draft:
-            picture(self.pipeline.enlarger(last.image, times)).save(draft, "png")
+            finish.finished(last, self.pipeline.enlarger).save(draft, "png")
 
 
 def weights(plan: Plan) -> Iterator[Path]:

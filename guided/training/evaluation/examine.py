@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from guided.errors import BadInput, not_one_of
+from guided.outputs.manners import over
 from guided.training.common.settings import main
 from guided.training.data import pictures, sources
 from guided.training.data.augmentation import NAMES, OWNER, POINTS
@@ -71,7 +72,7 @@ def render(dataset: pictures.Pictures, vendor: str, question: Question) -> Tenso
         colour = pictures.shaded(colour, alpha, point(question.colour).view(1, 3))
     ground = point(question.ground) if question.ground else torch.ones(3)
     placed = pictures.placed(colour, alpha, colour.shape[-1], FILL)
-    return pictures.over(*placed, ground.view(1, 3, 1, 1))[0]
+    return over(*placed, ground.view(1, 3, 1, 1))[0]
 
 
 def point(name: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""Measures the manners of drawing: draws objects in each of manners.MANNERS, and has the judge
+"""Measures the manners of drawing: draws objects in each of MANNERS, and has the judge
 find the object among a hundred in that manner, and the manner among all of that object.
 
     python -m guided.training.evaluation.in_manners                  # 20 manners x 20 objects
@@ -18,8 +18,8 @@ import torch
 from tqdm import tqdm
 
 from guided.errors import BadInput
+from guided.outputs.manner_names import MANNERS
 from guided.training.common.settings import main
-from guided.training.data.manners import MANNERS
 from guided.training.evaluation import contact_sheet, judging
 from guided.training.evaluation.evaluate import Side, load
 from guided.training.evaluation.judging import Judge, firsts
@@ -48,7 +48,7 @@ class Settings:
 
 def questions(manner: int, chosen: list[Question]) -> list[Question]:
     """Return the prompts for the chosen objects in a manner."""
-    name, _ = list(MANNERS)[manner]
+    name, _ = MANNERS[manner]
     return [
         Question("manners", "en", manner * 1000 + one.number, SENTENCE.format(name, one.prompt),
                  one.truth, one.of)

@@ -27,6 +27,7 @@ from guided.diffusion.unet import UNet
 from guided.errors import BadInput
 from guided.models.cards import ModelCard
 from guided.models.load import load_unet
+from guided.outputs.manners import over
 from guided.training.common.settings import main
 from guided.training.data import pictures, sources
 from guided.training.data.subjects import FILL, SubjectBatches
@@ -78,7 +79,7 @@ def of_data(folder: str, size: int) -> OracleDenoiser:
     weights = SubjectBatches(dataset, sources.subjects(), size, recolour=0.0).weights
     rows = weights.nonzero()[:, 0]
     placed = pictures.placed(*dataset.batch(rows), size, FILL)
-    return OracleDenoiser(pictures.over(*placed, torch.ones(1, 3, 1, 1)) * 2 - 1, weights[rows])
+    return OracleDenoiser(over(*placed, torch.ones(1, 3, 1, 1)) * 2 - 1, weights[rows])
 
 
 @torch.no_grad()

@@ -10,12 +10,12 @@ from safetensors.torch import load_file
 
 from guided.clip import short_texts
 from guided.errors import BadInput
+from guided.outputs.manner_names import MANNERS
 from guided.paths import EMBEDDED
 from guided.training.clip import architectures, bpe, text_training, train
 from guided.training.data import pictures
 from guided.training.data.augmentation import NAMES
 from guided.training.data.captions import COLOURED, STYLES_ZH
-from guided.training.data.manners import MANNERS
 
 WHITE = " on a white background"
 IN_ENGLISH = [english for english, _ in MANNERS]

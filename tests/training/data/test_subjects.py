@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from guided.outputs.manners import over
 from guided.training.data import pictures, subjects
 
 
@@ -30,5 +31,5 @@ def test_a_batch_shows_its_rows_on_plain_grounds(folder: Path) -> None:
     }  # fmt: skip
     ground = images[:, :, :1, :1] / 2 + 0.5  # what is shown leaves the corners free
     placed = pictures.placed(*book.batch(rows), 32, subjects.FILL)
-    expected = pictures.over(*placed, ground) * 2 - 1
+    expected = over(*placed, ground) * 2 - 1
     assert torch.allclose(images, expected, atol=2 / 255)

@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from guided.errors import BadInput
-from guided.training.data.manners import MANNERS
+from guided.outputs.manner_names import MANNERS
 from guided.training.evaluation import in_manners
 from guided.training.evaluation.judging import Judge
 from guided.training.evaluation.questions import exam
