@@ -1,5 +1,6 @@
 """Measures the manners of drawing: draws objects in each of MANNERS, and has the judge
-find the object among a hundred in that manner, and the manner among all of that object.
+find the object among a hundred in that manner, and the manner among all of that object. With
+settings="manner=none" guidance alone draws the manner.
 
     python -m guided.training.evaluation.in_manners                  # 20 manners x 20 objects
     python -m guided.training.evaluation.in_manners objects=5 settings="look=draft"
