@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.start import cpu
 from guided.errors import BadInput, not_one_of
 from guided.training.common.settings import main
 
@@ -83,12 +83,6 @@ def measure(settings: Settings) -> None:
     for part in settings.check():
         with tempfile.TemporaryDirectory() as place:
             PARTS[part](settings, Path(place))
-
-
-def cpu() -> float:
-    """Return the CPU's seconds of all commands so far."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def run(*words: str) -> tuple[float, float]:

@@ -19,8 +19,8 @@ from typing import Any
 
 ROOT = Path.cwd()  # of a checkout, also an older one
 PACKAGE = ROOT / "guided"
-MARKER = "zqxj"
-WORDS = [f"prompt=a {MARKER} cat", "steps=1", "output=[still]", "folder=/tmp/guided-walk"]
+MARKER = "green cat"  # which the lexicon of the embedded CLIPs keeps as it is typed
+WORDS = [f"prompt=a {MARKER}", "steps=1", "output=[still]", "folder=/tmp/guided-walk"]
 DEEP = 2  # levels of collections
 
 

@@ -86,6 +86,11 @@ def printable(text: str, lines: bool = False) -> str:
     return f"{text[: LONGEST * 2 // 3]} ... {text[-LONGEST // 3 :]}"
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def check_number(
     name: str, value: Any, low: float = -math.inf, high: float = math.inf, whole: bool = False
 ) -> None:
@@ -102,6 +107,11 @@ def check_number(
 def is_number(value: Any) -> bool:
     """Return whether the value is an int or float and no bool."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def as_integer(value: Any) -> Any:
+    """Return a float without a fraction as an int, anything else unchanged."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def range_text(low: float, high: float, whole: bool) -> str:

@@ -68,11 +68,10 @@ def read_rows(words: Sequence[Override], flags: Sequence[str], recorded: Record 
     composer = Composer(words, lasting(flags), recorded)
     with composer.row() as composed:
         cfg = composed.cfg
-        listed = (
-            rows_of(recorded, words)
-            if cfg.prompts is None
-            else prompt_files.read(cfg.prompts, flags)
-        )
+        if cfg.prompts is not None:
+            listed = prompt_files.read(cfg.prompts, flags)
+        else:
+            listed = recorded.rows_with(words) if recorded else []
         preset = (
             build(cfg.batch, "batch").rows(flags, values_of(words).get("batch", ""))
             if cfg.batch
@@ -89,11 +88,6 @@ def read_rows(words: Sequence[Override], flags: Sequence[str], recorded: Record 
             debug=cfg.debug,
             workers=read_workers(cfg.workers),
         )
-
-
-def rows_of(recorded: Record | None, words: Sequence[Override]) -> list[Row]:
-    """Return the rows of a recorded run that is drawn again, if it had several."""
-    return recorded.rows_with(words) if recorded else []
 
 
 def read_workers(workers: int) -> int:

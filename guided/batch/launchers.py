@@ -8,10 +8,15 @@ one are drawn by the others, or with resume=.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from hydra.errors import HydraException
+
+from guided.config.composition import compose
+from guided.config.messages import say
 from guided.config.overrides import Override, raws, values_of
 from guided.config.values import spelt
 from guided.errors import BadInput, not_one_of
@@ -26,6 +31,7 @@ PLUGINS = {
     "submitit_slurm": "hydra_submitit_launcher",
 }
 CHOICE = "hydra/launcher"
+LAUNCHERS = "hydra/launcher=joblib, ray, submitit_local or submitit_slurm"
 
 
 def apart(words: Sequence[Override]) -> tuple[list[Override], list[Override]]:
@@ -46,6 +52,25 @@ def is_launched(hydras: Sequence[Override]) -> bool:
         distribution = package.replace("_", "-")
         raise BadInput(f"hydra/launcher={name} needs a plugin: pip install {distribution}")
     return True
+
+
+def check_launching(hydras: Sequence[Override], words: Sequence[Override], launched: bool) -> None:
+    """Raise BadInput for settings of Hydra or workers= without a launcher, or for ones that Hydra
+    refuses with it."""
+    others = [word for word in hydras if word.text != "basic"]
+    if launched:
+        try:
+            compose(hydras)
+        except HydraException as error:
+            unknown = re.search(r"Could not override '([^']+)'", str(error))
+            line = f"{unknown[1]} is no setting of what is chosen" if unknown else say(error)
+            raise BadInput(line) from error
+    elif others:
+        raise BadInput(
+            f"{others[0].name}= does nothing without a launcher; choose one: {LAUNCHERS}"
+        )
+    elif any(word.name == "workers" and word.text != "1" for word in words):
+        raise BadInput(f"workers= does nothing without a launcher; choose one: {LAUNCHERS}")
 
 
 def arguments(

@@ -78,12 +78,13 @@ def planned(
     `weights`, those of the models need not be there."""
     if row.wrong:
         raise BadInput(row.wrong)
-    with composer.row([*row.words, *more]) as composed:
+    words = parse_all([*row.words, *more])
+    with composer.row(words) as composed:
         recorded = composer.recorded is not None
         plan = Plan.read(
             composed.cfg, composed.build, composer.flags, weights=weights, recorded=recorded
         )
-        plan.tell_unused([*composer.words, *row.words, *more])
+        plan.tell_unused([*composer.words, *words])
         yield plan, composed
 
 
@@ -117,10 +118,9 @@ def warn_if_changed(base: dict[str, Any], number: int, row: Row, fingerprint: st
 
 
 @contextmanager
-def original_cwd(base: dict[str, Any]) -> Iterator[None]:
+def original_cwd(cwd: Any) -> Iterator[None]:
     """Change to the folder in which the batch was begun while the block lasts, so that relative
     paths keep their meaning."""
-    cwd = base.get("cwd")
     cwd = cwd if isinstance(cwd, str) else "."
     if os.path.isdir(cwd):  # also False for names that no folder can have
         with chdir(cwd):

@@ -2,38 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hydra.errors import HydraException
-
-from guided.config.composition import compose
-from guided.config.messages import say
 from guided.config.overrides import Override
 from guided.config.schema import having
 from guided.errors import BadInput
-
-LAUNCHERS = "hydra/launcher=joblib, ray, submitit_local or submitit_slurm"
-
-
-def check_launching(hydras: Sequence[Override], words: Sequence[Override], launched: bool) -> None:
-    """Raise BadInput for settings of Hydra or workers= without a launcher, or for ones that Hydra
-    refuses with it."""
-    others = [word for word in hydras if word.text != "basic"]
-    if launched:
-        try:
-            compose(hydras)
-        except HydraException as error:
-            unknown = re.search(r"Could not override '([^']+)'", str(error))
-            line = f"{unknown[1]} is no setting of what is chosen" if unknown else say(error)
-            raise BadInput(line) from error
-    elif others:
-        raise BadInput(
-            f"{others[0].name}= does nothing without a launcher; choose one: {LAUNCHERS}"
-        )
-    elif any(word.name == "workers" and word.text != "1" for word in words):
-        raise BadInput(f"workers= does nothing without a launcher; choose one: {LAUNCHERS}")
 
 
 def check_resuming(settings: Mapping[str, str]) -> None:

@@ -83,7 +83,7 @@ def draw_typed(
     """Draw as `draw`, inside the limits of allowed_files."""
     hydras, words = launchers.apart(words)
     launched = launchers.is_launched(hydras)
-    request_checks.check_launching(hydras, words, launched)
+    launchers.check_launching(hydras, words, launched)
     request = asked.read_rows(words, flags, recorded)
     composer, rows, root = request.composer, request.rows, request.root
     several = len(rows) > MANY_ROWS
@@ -158,12 +158,12 @@ def resume_typed(words: Sequence[Override], launch: Launch | None) -> Path:
     launched = launchers.is_launched(hydras)
     settings, more = beside(words)
     request_checks.check_resuming(settings)
-    request_checks.check_launching(hydras, words, launched)
+    launchers.check_launching(hydras, words, launched)
     folder = asked.find_folder(settings["resume"], settings.get("folder", "outputs"))
     check_folder(folder, JOBS)  # before anything is written: it is untrusted
     base = Manifest.read(folder).base
     composer = composer_of(base)
-    with original_cwd(base), composer.row(more) as composed:
+    with original_cwd(base.get("cwd")), composer.row(more) as composed:
         devices = read_devices(plain(composed.cfg.device))
         workers = asked.read_workers(composed.cfg.workers)
     with unwritable_told(folder):

@@ -67,7 +67,7 @@ def text_of_folder(words: Sequence[Override]) -> str:
         return record.as_yaml({"understood": {"pictures": 0}})
     with (
         allowed_files.limited(f"resume={folder}", own, [], own_folders([])),
-        original_cwd(manifest.base),
+        original_cwd(manifest.base.get("cwd")),
     ):
         return described(composer_of(manifest.base), rows, estimated=True)
 

@@ -53,7 +53,7 @@ def work(session: WorkerSession, debug: bool = False) -> None:
     writable = True
     try:
         with (
-            original_cwd(Manifest.read(session.folder).base),
+            original_cwd(Manifest.read(session.folder).base.get("cwd")),
             Interrupts.watched() as interrupts,
             Claim.at(session.folder) as claim,
         ):

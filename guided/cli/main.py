@@ -3,6 +3,8 @@
 0: done, 1: something failed while drawing, 2: bad input, 130: interrupted.
 """
 
+from __future__ import annotations
+
 import logging
 import os
 import re
@@ -11,7 +13,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -101,23 +103,21 @@ def obey(main: Callable[[], None], argv: list[str]) -> None:
         raise BadInput(line) from error
     for_assistants = arguments[:1] == [ASSISTANTS]
     given, words = command_line.read_arguments(arguments[for_assistants:])
-    given = choices.separated(given)
-    if not any(word.name == "import" for word in words):
-        flags.check(given)
+    command = Command(words, choices.separated(given))
+    if "import" not in command.values:
+        flags.check(command.flags)
         check_hydras(words)
-        composition.sources(given)
+        composition.sources(command.flags)
     if for_assistants:
-        serve(Command(words, given), ASSISTANTS)
-    elif {*flags.CFG} & set(given):
-        settings = compose([word for word in words if word.name != "show"], given)
+        serve(command, ASSISTANTS)
+    elif {*flags.CFG} & set(command.flags):
+        settings = compose(command.without("show"), command.flags)
         console.show(printable(OmegaConf.to_yaml(settings), lines=True))
     else:
-        through_hydra_or_not(main, argv, given, words)
+        through_hydra_or_not(main, argv, command)
 
 
-def through_hydra_or_not(
-    main: Callable[[], None], argv: list[str], given: list[str], words: list[Override]
-) -> None:
+def through_hydra_or_not(main: Callable[[], None], argv: list[str], command: Command) -> None:
     """Do the command. Hydra runs its launchers, and its sweepers but for the basic one."""
 
     def launch(arguments: list[str]) -> None:
@@ -125,11 +125,14 @@ def through_hydra_or_not(
         argv[1:] = arguments
         main()
 
-    many = [flag for flag in given if flag in flags.MANY]
-    if for_hydra(words) and "show" not in values_of(words):
-        launch([*many, *composition.checked(words, given), *composition.searched(given)])
+    given, sweeper = command.flags, command.values.get("hydra/sweeper", "basic")
+    if sweeper != "basic" and "show" not in command.values:
+        many = [flag for flag in given if flag in flags.MANY]
+        words = composition.checked(command.words, given)
+        launch([*many, *words, *composition.searched(given)])
     else:
-        do(words, given, launch)
+        command.launch = launch
+        dispatch(command)
 
 
 def check_hydras(words: Sequence[Override]) -> None:
@@ -140,11 +143,6 @@ def check_hydras(words: Sequence[Override]) -> None:
                 f"{shown(word.name)} is Hydra's own; of its settings there are hydra/launcher=, "
                 "hydra/sweeper= and what is inside of these"
             )
-
-
-def for_hydra(words: Sequence[Override]) -> bool:
-    """Return whether a sweeper is chosen that is not the basic one."""
-    return values_of(words).get("hydra/sweeper", "basic") != "basic"
 
 
 @dataclass
@@ -176,12 +174,16 @@ def do(
 ) -> Path | None:
     """Do a command; return the folder of the pictures if it drew any. Raises whatever goes
     wrong."""
-    command = Command(parse_all(words), given, launch)
-    if (name := lists.asked(command.words, given)) is not None:
-        lists.run(name, command.words, given)
+    return dispatch(Command(parse_all(words), given, launch))
+
+
+def dispatch(command: Command) -> Path | None:
+    """Do a command as `do`."""
+    if (name := lists.asked(command.words, command.flags)) is not None:
+        lists.run(name, command.words, command.flags)
         return None
     if "show" in command.values:
-        shows, command = read_show(command), Command(command.without("show"), given, launch)
+        shows, command = read_show(command), replace(command, words=command.without("show"))
         if shows:
             show(command)
             return None
@@ -243,7 +245,7 @@ def show(command: Command) -> None:
 
     values, words = command.values, command.without("from")
     if values.get("models") == "list" or "import" in values:  # which print, and nothing else
-        do(command.words, command.flags)
+        dispatch(replace(command, launch=None))
         return
     if "from" in values:
         text = understood.text_again(replay.Record.read(values["from"]), words, command.flags)

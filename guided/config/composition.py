@@ -34,11 +34,12 @@ from guided.config.overrides import (
     parse_all,
     plain_value,
     raws,
+    values_in,
     values_of,
 )
 from guided.config.unknown import no_settings_inside, unchosen, unknown_setting
 from guided.config.values import spelt
-from guided.errors import BadInput, nearest, not_one_of, shown
+from guided.errors import BadInput, first_line, nearest, not_one_of, shown
 from guided.generators.sizes import Sizes
 from guided.paths import conf_folder
 from guided.untrusted import interpolation
@@ -54,9 +55,13 @@ PLAIN = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)  # name.of.setting
 
 def compose(words: Sequence[Override | str], flags: Sequence[str] = ()) -> DictConfig:
     """Return the configuration that `python run.py *flags *words` would draw."""
+    return composed(parse_all(words), flags)
+
+
+def composed(overrides: Sequence[Override], flags: Sequence[str]) -> DictConfig:
+    """Return the configuration as `compose`."""
     schema.register()
     preset_source.register()
-    overrides = parse_all(words)
     words = checked(overrides, flags)
     root = str(conf_folder())
     with quick_yaml(), outside_of_hydra(), initialize_config_dir(root, version_base="1.3"):
@@ -69,7 +74,7 @@ def compose(words: Sequence[Override | str], flags: Sequence[str] = ()) -> DictC
                 raise
             choosing = [one for one in overrides if choices.folders(one.name, flags)]
             nested = "." in match[1] and len(choosing) < len(overrides)
-            cfg = compose(choosing, flags) if nested else None
+            cfg = composed(choosing, flags) if nested else None
             raise BadInput(unknown_setting(match[1], cfg, flags)) from error
         except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
             # Hydra's and OmegaConf's own, about a value that they did not expect.
@@ -101,7 +106,8 @@ def check_names(
     that hold as well."""
     known, values = schema.known_names(), {one.name: one.text for one in overrides}
     unknown = [name for name in values if name not in known and not choices.folders(name, flags)]
-    other_names.check_settings(unknown, values, lambda: sizes_of([*beside, *overrides], flags))
+    if unknown:
+        other_names.check_settings(unknown, values, lambda: sizes_of([*beside, *overrides], flags))
     for one in overrides:
         whole, dot, _ = one.name.partition(".")
         if dot and whole in schema.with_a_value():
@@ -231,24 +237,6 @@ def commas(value: Any) -> int:
     return max(len(items) - 1, 0) + sum(map(commas, items))
 
 
-def values_in(value: Any) -> Iterator[Any]:
-    """Yield the values, and the keys, that are in it."""
-    if isinstance(value, dict):
-        for key, inside in value.items():
-            yield key
-            yield from values_in(inside)
-    elif isinstance(value, list):
-        for inside in value:
-            yield from values_in(inside)
-    else:
-        yield value
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's message."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
-
-
 def searched(flags: Sequence[str]) -> list[str]:
     """Return the word that tells Hydra of the user's own folders of presets."""
     for folder in sources(flags):
@@ -373,7 +361,8 @@ class Composer:
 
     @contextmanager
     def row(self, words: Sequence[Override | str] = ()) -> Iterator[Composed]:
-        """Yield the configuration of a row, for as long as the block lasts."""
+        """Yield the configuration of a row, for as long as the block lasts. Errors in the block
+        that name none of the words name the record."""
         plain: list[Override] = []
         chosen: list[Override] = []
         overrides = parse_all(words)
@@ -382,20 +371,27 @@ class Composer:
         for override in overrides:
             (plain if self.is_plain(override) else chosen).append(override)
         key = tuple(chosen)
-        composed = self.composed.pop(key, None) or Composed(self.compose(chosen))
-        self.composed[key] = composed  # the last one that was asked for stands last
+        row = self.composed.pop(key, None) or Composed(self.compose(chosen))
+        self.composed[key] = row  # the last one that was asked for stands last
         if len(self.composed) > KEPT:
             del self.composed[next(iter(self.composed))]
-        composed.touched = {override.root for override in plain}
-        with record_named(self.recorded, [*self.words, *overrides]), ExitStack() as stack:
-            for override in plain:
-                stack.enter_context(changed(composed.cfg, override))
-            yield composed
+        row.touched = {override.root for override in plain}
+        try:
+            with ExitStack() as stack:
+                for override in plain:
+                    stack.enter_context(changed(row.cfg, override))
+                yield row
+        except BadInput as error:
+            text, record = str(error), self.recorded
+            typed = [*self.words, *overrides]
+            if record is None or record.where in text or any(one.name in text for one in typed):
+                raise
+            raise BadInput(f"{record.where}: {text}") from error
 
     def compose(self, words: Sequence[Override]) -> DictConfig:
         """Return the configuration with `words` typed beside those of every row."""
         if self.recorded is None:
-            return compose([*self.words, *words], self.flags)
+            return composed([*self.words, *words], self.flags)
         return self.recorded.config([*self.words, *words], self.flags)
 
     def typed(self, words: Sequence[Override | str]) -> list[Override]:
@@ -411,18 +407,6 @@ class Composer:
         if override.text is None or override.hydra is None or override.swept:
             return False
         return not choices.folders(override.name, self.flags)
-
-
-@contextmanager
-def record_named(record: Base | None, words: Sequence[Override]) -> Iterator[None]:
-    """Name the record in errors that name none of the words typed beside it."""
-    try:
-        yield
-    except BadInput as error:
-        text = str(error)
-        if record is None or record.where in text or any(one.name in text for one in words):
-            raise
-        raise BadInput(f"{record.where}: {text}") from error
 
 
 @contextmanager

@@ -7,7 +7,7 @@ quoted before Hydra reads it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property, lru_cache
@@ -172,8 +172,9 @@ def is_grammar(word: str, text: str) -> bool:
     mapping, a sweep of these, or null."""
     if text == "null":
         return True
-    lists_own = JSON_ESCAPE.search(text) or separators(text) == SEMICOLONS
-    if lists_own and text.startswith(("[", "{")):
+    if text.startswith(("[", "{")) and (
+        JSON_ESCAPE.search(text) or separators(text) == SEMICOLONS
+    ):
         return False  # which guided.prompts.lists reads
     reading = parsed(word) if text.startswith(("'", '"', "[", "{", "choice(")) else None
     if reading is None:
@@ -219,6 +220,19 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, list):
         return [plain_value(inside) for inside in value]
     return value.text if isinstance(value, QuotedString) else value
+
+
+def values_in(value: Any) -> Iterator[Any]:
+    """Yield the values, and the keys, that are in it."""
+    if isinstance(value, dict):
+        for key, inside in value.items():
+            yield key
+            yield from values_in(inside)
+    elif isinstance(value, list):
+        for inside in value:
+            yield from values_in(inside)
+    else:
+        yield value
 
 
 def in_quotes(text: str, quote: Quote = Quote.single) -> str:

@@ -28,11 +28,11 @@ from guided.canvas.outpaint import Outpaint, read_outpaint
 from guided.canvas.seamless import RINGS, check_edges, read_tile
 from guided.config import other_names, presets, understanding, varying
 from guided.config.catalog import ranking
-from guided.config.overrides import Override, parse_all
-from guided.config.schema import Config, as_integer, build, build_all, resolved
+from guided.config.overrides import Override
+from guided.config.schema import Config, build, build_all, resolved
 from guided.devices import check_memory, check_precision, check_threads, read_devices
 from guided.diffusion.jumps import Jumps
-from guided.errors import BadInput, check_number, is_number, nearest, not_one_of, shown
+from guided.errors import BadInput, as_integer, check_number, is_number, nearest, not_one_of, shown
 from guided.generators.settings import GROUPS, GeneratorSettings
 from guided.generators.sizes import LARGEST, Sizes
 from guided.images import check_picture, open_mask
@@ -391,10 +391,10 @@ class Plan:
         the `memory` that a step needs."""
         return [(f.name, getattr(self, f.name)) for f in fields(self) if f.metadata[what]]
 
-    def tell_unused(self, words: Sequence[Override | str]) -> None:
+    def tell_unused(self, words: Sequence[Override]) -> None:
         """Warn of each of the typed `words` that sets something that the generator does not
         use."""
-        for word in parse_all(words):
+        for word in words:
             if word.root in GROUPS and word.root not in self.generator.uses:
                 log.warning(
                     "%s has no effect with generator=%s", shown(word.raw), self.generator.name
@@ -522,7 +522,7 @@ class Plan:
         if not self.model.draws_one_object or "model" not in self.generator.uses:
             return
         own = self.model.size
-        for asked in self.decided(self.seed):
+        for asked in region_prompts.placed(self.prompts, self.layout, self.size, self.seed):
             if asked.region is None or asked.region.mask:
                 continue
             left, top, right, bottom = asked.region.pixels(self.size)
@@ -614,12 +614,13 @@ class Plan:
                 f"drawn has {len(self.drawn)} texts for {len(self.prompts)} prompts; drawn=null "
                 "decides wildcards anew"
             )
-        drawn = self.prompts_of(self.seed)  # every wildcard has its list
+        decided = self.decided(self.seed)  # every wildcard has its list
+        drawn = self.styled(decided, self.seed)
         texts = [(asked.text, asked.clips) for asked in drawn if not asked.image]
         reads = {name: card.reads for name, card in self.clips.items() if not card.lexicon}
         if warning := unreadable(texts, reads):
             log.warning(warning)
-        for warning in understanding.warnings(self.decided(self.seed), self.clips):
+        for warning in understanding.warnings(decided, self.clips):
             log.warning(warning)
         words = {name: artist.text(ENGLISH) for name, artist in self.styles.artists.items()}
         words |= {name: style.text(ENGLISH) for name, style in self.styles.styles.items()}
@@ -738,8 +739,12 @@ class Plan:
 
     def _said(self, seed: int) -> list[Prompt]:
         """The prompts of the image with this seed: decided, and with artists and styles said."""
+        return self.styled(self.decided(seed), seed)
+
+    def styled(self, decided: Sequence[Prompt], seed: int) -> list[Prompt]:
+        """The decided prompts of the image with this seed, with artists and styles said."""
         return self.styles.applied(
-            self.decided(seed), lambda words, name: self.wildcards.draw(words, seed, name)
+            decided, lambda words, name: self.wildcards.draw(words, seed, name)
         )
 
     def understood(self, seed: int) -> dict[str, str]:

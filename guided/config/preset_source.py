@@ -22,7 +22,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from guided.config import choices, schema
 from guided.config.defaults import completed
-from guided.errors import BadInput, shown
+from guided.errors import BadInput, as_integer, shown
 from guided.paths import conf_folder
 from guided.untrusted import yaml_reader
 
@@ -79,7 +79,7 @@ class PresetSource(FileConfigSource):
         settings = OmegaConf.to_container(found)
         assert isinstance(settings, dict)
         whole = {key: settings[key] for key in schema.typed_as(int) if key in settings}
-        settings |= {key: schema.as_integer(value) for key, value in whole.items()}
+        settings |= {key: as_integer(value) for key, value in whole.items()}
         group = config_path.partition("/")[0]
         if header.get("package") is None:
             check_package(config_path, settings, path)

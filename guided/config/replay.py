@@ -31,14 +31,13 @@ from guided.config.schema import (
     NONE,
     OPTIONAL,
     Config,
-    as_integer,
     explain,
     having,
     typed_as,
     unrecorded,
 )
 from guided.config.values import trusted_words
-from guided.errors import BadInput, shown
+from guided.errors import BadInput, as_integer, shown
 from guided.outputs import manner_names
 from guided.paths import PROGRAM, conf_folder
 from guided.runs import record

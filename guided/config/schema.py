@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from guided.canvas.mask_settings import MaskSettings
 from guided.config import kinds
-from guided.errors import BadInput, decimal_point, nearest, shown
+from guided.errors import BadInput, as_integer, decimal_point, nearest, shown
 from guided.paths import conf_folder, program
 from guided.text import split, unquoted
 from guided.untrusted import interpolation
@@ -501,11 +501,6 @@ def whole(node: Any, value: Any, name: str) -> Any:
     if isinstance(node, BooleanNode) and isinstance(value, int) and value not in (0, 1):
         raise BadInput(f"{name}={shown(value)} must be true or false")
     return as_integer(value) if isinstance(node, IntegerNode) else value
-
-
-def as_integer(value: Any) -> Any:
-    """Return a float without a fraction as an int, anything else unchanged."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def check_keys(cls: type, settings: dict[str, Any], where: str) -> None:

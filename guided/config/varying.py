@@ -9,9 +9,9 @@ from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
-from guided.config.schema import as_integer, build, dataclass_of, groups, resolved
+from guided.config.schema import build, dataclass_of, groups, resolved
 from guided.config.unknown import node_of, unknown_setting
-from guided.errors import BadInput, shown
+from guided.errors import BadInput, as_integer, shown
 
 GROUPS = ("clip", "cutouts", "generator", "guide", "sampler")
 Parts = dict[str, dict[str, Any]]

@@ -125,8 +125,3 @@ class UNetConfig:
         """Return whether the blocks of a level have attention."""
         pixels = self.patch * 2**level
         return pixels in {self.image_size // size for size in self.attention_resolutions}
-
-
-def tidy(mult: float) -> float:
-    """Return a whole number as int."""
-    return int(mult) if mult == int(mult) else mult

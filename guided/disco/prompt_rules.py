@@ -10,8 +10,8 @@ from typing import Any
 from guided.disco.clip_rules import chosen_clips, our_clip
 from guided.disco.film_rules import film_of
 from guided.disco.translation import Given, Translation
-from guided.disco.values import number, product, text, tidy, timed
-from guided.errors import shown
+from guided.disco.values import number, product, text, timed
+from guided.errors import as_integer, shown
 from guided.prompts.prompt import split_weight
 from guided.prompts.wildcard_syntax import literal
 
@@ -98,7 +98,7 @@ def text_prompt(typed: str, out: Translation) -> Any:
         out.notes.append(
             f"{typed!r} is all text here; there, the number behind the last colon was a weight"
         )
-    return prompt_of(bare, tidy(weight), [])
+    return prompt_of(bare, as_integer(weight), [])
 
 
 def schema_prompt(item: Any, chosen: list[str], out: Translation) -> Any:

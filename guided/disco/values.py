@@ -5,7 +5,7 @@ import math
 import re
 from typing import Any
 
-from guided.errors import BadInput, decimal_point, is_number, shown
+from guided.errors import BadInput, as_integer, decimal_point, is_number, shown
 from guided.schedule import STEP, Runs, Schedule, schedule
 from guided.untrusted import yaml_reader
 
@@ -42,12 +42,7 @@ def number(name: str, value: Any) -> Any:
         ) from error
     if not math.isfinite(result):
         raise ValueError(f"{name}={shown(typed)} must be a finite number")
-    return value if isinstance(value, int) and is_number(value) else tidy(result)
-
-
-def tidy(value: Any) -> Any:
-    """Return whole floats as integers, because a DocArray has floats only."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return value if isinstance(value, int) and is_number(value) else as_integer(result)
 
 
 def truth(name: str, value: Any) -> bool:
@@ -102,7 +97,7 @@ def timed(name: str, value: Any, notes: list[str]) -> Any:
     runs = Runs(name, typed).read()
     total = sum(times for _, times in runs)
     if total == STEPS and not listed:
-        return tidy(result.values[0]) if result.constant else typed
+        return as_integer(result.values[0]) if result.constant else typed
     if total < STEPS:
         notes.append(
             f"{name} has {total} values; there, the run stopped where the thousandth was asked "
@@ -111,8 +106,8 @@ def timed(name: str, value: Any, notes: list[str]) -> Any:
     pairs: list[list[Any]] = []
     start = 0
     for one, times in runs:
-        if times and start < STEPS and (not pairs or pairs[-1][1] != tidy(one)):
-            pairs.append([start / STEPS, tidy(one)])
+        if times and start < STEPS and (not pairs or pairs[-1][1] != as_integer(one)):
+            pairs.append([start / STEPS, as_integer(one)])
         start += times
     return pairs[0][1] if len(pairs) == 1 else pairs
 
@@ -122,7 +117,7 @@ def product(value: Any, on: Any, off: float | None = None) -> Any:
     first, second = schedule("value", value), schedule("schedule", on)
     pairs: list[list[float]] = []
     for at in sorted({*points(first), *points(second)}):
-        here = tidy(first(at)) if second(at) else (0 if off is None else off)
+        here = as_integer(first(at)) if second(at) else (0 if off is None else off)
         if not pairs or pairs[-1][1] != here:
             pairs.append([at, here])
     return pairs[0][1] if len(pairs) == 1 else pairs

@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from guided.diffusion.unet_config import UNetConfig, tidy
-from guided.errors import BadInput, shown
+from guided.diffusion.unet_config import UNetConfig
+from guided.errors import BadInput, as_integer, shown
 from guided.models.cards import ModelCard
 from guided.models.weights_file import (
     ANCHOR,
@@ -186,7 +186,7 @@ def visible(tensors: Shapes) -> UNetConfig:
     return UNetConfig(
         image_size=size,
         num_channels=channels,
-        channel_mult=[tidy(width / channels) for width in widths],
+        channel_mult=[as_integer(width / channels) for width in widths],
         num_res_blocks=res_blocks,
         attention_resolutions=[
             size // (patch << level) for level in range(levels) if attending[level]

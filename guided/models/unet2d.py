@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from guided.diffusion.unet_config import UNetConfig, tidy
-from guided.errors import shown
+from guided.diffusion.unet_config import UNetConfig
+from guided.errors import as_integer, shown
 from guided.models.cards import ModelCard
 from guided.models.clip_config import read_json
 from guided.models.weights_file import count_layers, readable
@@ -165,7 +165,7 @@ def config_of(tensors: Shapes, settings: Mapping[str, Any]) -> UNetConfig:
     return UNetConfig(
         image_size=size,
         num_channels=channels,
-        channel_mult=[tidy(width / channels) for width in widths],
+        channel_mult=[as_integer(width / channels) for width in widths],
         num_res_blocks=blocks,
         attention_resolutions=[
             max(size >> level, 1)

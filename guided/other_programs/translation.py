@@ -9,8 +9,8 @@ from guided.disco.film_rules import deforum
 from guided.disco.prompt_rules import prompt_of
 from guided.disco.rules import is_random
 from guided.disco.translation import Translation
-from guided.disco.values import number, text, tidy, two_sides, unpacked
-from guided.errors import shown
+from guided.disco.values import number, text, two_sides, unpacked
+from guided.errors import as_integer, shown
 from guided.other_programs.reading import Settings
 from guided.other_programs.table import data
 from guided.prompts.prompt import NEGATIVE_WEIGHT
@@ -96,7 +96,7 @@ def prompts(given: Taken, out: Translation) -> None:
         negative += found
         whole = clean(given, f"{before} {NO.sub('', words)} {behind}".strip(), out)
         if whole:
-            asked.append(prompt_of(whole, tidy(weight), []))
+            asked.append(prompt_of(whole, as_integer(weight), []))
     if asked:
         out.settings["prompt"] = asked[0] if len(asked) == 1 else asked
     negative += [words for words, _ in weighed(given, given.take("negative"), out)]

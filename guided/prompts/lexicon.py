@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -146,7 +146,10 @@ class Lexicon:
     def read(self, text: str) -> Reading:
         """Return the reading of a text: its first known thing with colours and plain words, or the
         known thing that is nearest to its first; nothing else is kept beside a thing. A text
-        without any is kept."""
+        without any is kept. Results are cached."""
+        return reading_of(self, text)
+
+    def _read(self, text: str) -> Reading:
         chinese = language(text) == CHINESE
         pieces = self._pieces(text, chinese)
         reading = Reading(text)
@@ -332,6 +335,12 @@ class Lexicon:
         entry = self.entries[label]
         read = self.names[label][chinese] if entry.known and entry.family != PLAIN else typed
         return Piece(typed, f" {read} " if apart else read, entry, foreign, word=True)
+
+
+@lru_cache(1024)  # each CLIP, the warnings and the record of a picture read its texts
+def reading_of(lexicon: Lexicon, text: str) -> Reading:
+    """Return the reading of a text, which is not to be changed."""
+    return lexicon._read(text)
 
 
 def split(text: str) -> Iterator[tuple[str, str]]:

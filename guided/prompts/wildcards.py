@@ -116,7 +116,7 @@ class Wildcards:
         # random() is promised to be the same in every version of Python; choice() is not.
         rng = random.Random(f"{seed} {place}")
         text = usual(text)
-        if not any(pattern.search(text) for pattern in (NAME, CHOICE)):
+        if not (NAME.search(text) or CHOICE.search(text)):
             return ESCAPE.sub(r"\1", text)
         if len(text) > LONGEST:
             raise BadInput(f"prompt={shown(text)}: wildcards need a text below {LONGEST} letters")

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from guided.errors import nearest, shown
+from guided.errors import first_line, nearest, shown
 from guided.studio.guard import Refused
 
 MOST_BYTES = 1 << 20  # of JSON
@@ -73,10 +73,6 @@ def check(name: str, value: Any, kind: type) -> None:
 
 def no_constant(text: str) -> None:
     raise ValueError(f"{text} is no number of JSON")
-
-
-def first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def whole(request: Request, name: str, default: int, low: int, high: int) -> int:

@@ -166,7 +166,7 @@ class Drawer:
                 entry = self.queue.read(entry.id)
                 start = self.begun if entry.folder is None else self.resumed
                 session = start(entry, stack)
-            stack.enter_context(original_cwd(Manifest.read(session.folder).base))
+            stack.enter_context(original_cwd(Manifest.read(session.folder).base.get("cwd")))
             yield session
 
     def begun(self, entry: Entry, stack: ExitStack) -> LiveSession:

@@ -35,3 +35,11 @@ def test_each_worker_is_a_job_that_resumes_the_folder(tmp_path):
     jobs = parse(last).hydra
     assert [Path(job).name for job in jobs.value().list] == ["a, b"] * 3
     assert jobs.key_or_group == "resume"
+
+
+def test_slips_in_a_launchers_settings_are_told():
+    launchers.check_launching(parse_all(["hydra/launcher=basic"]), parse_all(["workers=1"]), True)
+    with pytest.raises(BadInput, match=r"hydra\.launcher\.slip"):
+        launchers.check_launching(
+            parse_all(["hydra/launcher=basic", "hydra.launcher.slip=1"]), [], True
+        )

@@ -86,12 +86,12 @@ def test_relative_paths_are_from_where_the_batch_was_asked_for(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path / "here")
     base = plan(["prompt=a __pet__"], words=["steps=20", "wildcards=lists"]).manifest.base
     monkeypatch.chdir(tmp_path / "there")
-    with original_cwd(base):
+    with original_cwd(base["cwd"]):
         (found,) = drawable(composer_of(base), Row(["prompt=a __pet__"])).plan.prompts_of(0)
     assert found.text == "a cat from here"
     assert Path.cwd() == tmp_path / "there"
     for name in ("gone", "a" * 300, "a\0b"):
-        with original_cwd(base | {"cwd": str(tmp_path / name)}):
+        with original_cwd(str(tmp_path / name)):
             assert Path.cwd() == tmp_path / "there"
     assert f"{tmp_path}/gone" in caplog.text
 

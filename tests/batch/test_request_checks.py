@@ -4,9 +4,7 @@ import pytest
 
 import guided
 from guided.batch import run
-from guided.batch.request_checks import check_launching
 from guided.batch.sweep import expanded
-from guided.config.overrides import parse_all
 from guided.errors import BadInput
 
 
@@ -44,9 +42,3 @@ def test_what_is_for_the_command_line_is_refused_from_python(name):
 def test_frames_are_of_one_row_on_one_device(word):
     with pytest.raises(BadInput, match="frames"):
         next(guided.frames("a", word))
-
-
-def test_slips_in_a_launchers_settings_are_told():
-    check_launching(parse_all(["hydra/launcher=basic"]), parse_all(["workers=1"]), True)
-    with pytest.raises(BadInput, match=r"hydra\.launcher\.slip"):
-        check_launching(parse_all(["hydra/launcher=basic", "hydra.launcher.slip=1"]), [], True)

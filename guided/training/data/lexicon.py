@@ -25,7 +25,6 @@ HERE = Path(__file__).parent
 NEAREST = 6  # subjects that are listed for a concept
 COMMON = 25  # concepts that share a keyword, from which on it names none of them
 COMPONENTS = 2  # Emojibase's group of skin tones and hair
-PEOPLE = 1
 
 
 @dataclass
