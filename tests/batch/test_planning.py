@@ -205,8 +205,8 @@ def test_an_error_of_all_of_many_rows_is_found_in_three(monkeypatch, words, told
 def test_settings_of_a_preset_that_rows_do_not_choose_are_found_without_composing(monkeypatch):
     """Its own row is composed, as the base is."""
     composed: list[object] = []
-    before = composition.compose
-    monkeypatch.setattr(composition, "compose", lambda *a: (composed.append(a), before(*a))[1])
+    before = composition.composed
+    monkeypatch.setattr(composition, "composed", lambda *a: (composed.append(a), before(*a))[1])
     words = ["prompt=a", "artist=[hokusai]", "artist.hokusai.weight=2", "steps=20"]
     batch = plan_batch(Composer(words), ARTISTS, "")
     assert len(batch.wrong) == len(ARTISTS) - 1 and len(composed) < 4
