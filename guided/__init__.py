@@ -65,14 +65,20 @@ def frames(prompt: Any, *overrides: str, **settings: Any) -> Iterator[Frame]:
     Settings and errors as for `generate`.
     """
     from guided.batch.request_checks import check_called, check_shown
-    from guided.config.messages import composed, words_for
+    from guided.config.composer import Composer
+    from guided.config.messages import BAD, say, words_for
     from guided.config.plan import Plan
     from guided.devices import set_threads, threads_restored
+    from guided.errors import BadInput
     from guided.pipeline import Pipeline
 
     words = words_for(prompt, overrides, settings)
     check_called(words, "frames")
-    plan = Plan.read(composed(words))
+    try:
+        with Composer(words).row() as composed:
+            plan = Plan.read(composed.cfg, composed.build)
+    except BAD as error:
+        raise BadInput(say(error)) from error
     plan.tell_unused(words)
     check_shown(plan, words)
 

@@ -4,7 +4,8 @@ import difflib
 import math
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 LONGEST = 2000  # characters of a message
@@ -28,6 +29,15 @@ class Failed(RuntimeError):
 
 class NoRoom(MemoryError):
     """Memory ran out and nothing can be reduced further: names the settings that help."""
+
+
+@contextmanager
+def told_behind(where: str) -> Iterator[None]:
+    """Put the place of a value, a file or a setting, before the message of a BadInput."""
+    try:
+        yield
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from error
 
 
 def nearest(word: str, choices: Iterable[str], cutoff: float = 0.6) -> str:

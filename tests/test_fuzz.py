@@ -72,6 +72,21 @@ def test_each_kind_of_fault_is_found(result, kind):
     assert any(found.startswith(kind) for found in kinds_of(Case(("steps=a",)), result))
 
 
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("sampler.eta=7 must be a number from 0 to 1", True),
+        ("/a/own/sampler/mine.yaml: sampler.eta=7 must be a number from 0 to 1", False),
+        ("sampler=mine is not one of ddim, plms", False),
+        ("the sampler of mine is not right", True),
+    ],
+)
+def test_a_refusal_of_a_file_names_it(line, fault):
+    case = Case(("--config-dir", "own", "sampler=mine"), (("own/sampler/mine.yaml", b"eta: 7"),))
+    found = kinds_of(case, Result(2, err=f"error: {line}\n"))
+    assert list(found) == ["a message that does not name the file"] * fault
+
+
 def test_a_good_refusal_has_no_fault():
     refused = Result(2, err="WARNING: seed\nerror: steps=a must be a whole number\n")
     assert kinds_of(Case(("steps=a",)), refused) == {}

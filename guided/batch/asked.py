@@ -11,7 +11,8 @@ from pathlib import Path
 from guided.batch import prompt_files
 from guided.batch.rows import crossed, overridden
 from guided.batch.sweep import expanded
-from guided.config.composition import Composer, lasting, own_folders
+from guided.config.composer import Composer
+from guided.config.composition import lasting, own_folders
 from guided.config.flags import MANY
 from guided.config.overrides import Override, parse_all, values_of
 from guided.config.replay import Record

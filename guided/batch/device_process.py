@@ -18,7 +18,7 @@ from guided.config.overrides import parse, parse_all
 from guided.config.replay import composer_of
 from guided.console import Printable
 from guided.errors import Failed
-from guided.runs.layout import JOBS
+from guided.runs.layout import JOBS, MANIFEST
 from guided.runs.manifest import Manifest
 from guided.untrusted import allowed_files, interpolation
 from guided.untrusted.run_folder import check_folder
@@ -40,7 +40,7 @@ def main(folder: str, device: str, *more: str) -> int:
         check_folder(path, JOBS)
         own, _ = allowed_files.apart(parse_all(more))
         with allowed_files.limited(f"resume={path}", own, []):
-            composer = composer_of(Manifest.read(path).base)
+            composer = composer_of(Manifest.read(path).base, str(path / MANIFEST))
             session = worker.WorkerSession(
                 path, composer, [parse(f"device={device}")], alone=False
             )

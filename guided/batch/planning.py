@@ -17,7 +17,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from guided.config.composition import Composed, Composer
+from guided.config.composer import Composed, Composer
 from guided.config.messages import BAD, say, say_of_row
 from guided.config.overrides import Override, parse_all, raws
 from guided.config.plan import Plan

@@ -29,7 +29,8 @@ from guided.batch.launchers import Launch
 from guided.batch.planning import Batch, lasting_settings, original_cwd, plan_batch
 from guided.config import choices
 from guided.config.catalog import unquoted
-from guided.config.composition import Composer, own_folders
+from guided.config.composer import Composer
+from guided.config.composition import own_folders
 from guided.config.overrides import Override, parse_all, raws, values_of
 from guided.config.plan import plain
 from guided.config.replay import Record, composer_of
@@ -46,7 +47,7 @@ from guided.errors import BadInput, Failed
 from guided.gallery import page, pages
 from guided.paths import program
 from guided.runs import files, record
-from guided.runs.layout import FILMS, JOBS, SETTINGS, film_name, new_folder
+from guided.runs.layout import FILMS, JOBS, MANIFEST, SETTINGS, film_name, new_folder
 from guided.runs.manifest import DONE, QUEUED, RUNNING, Manifest, Picture, Row
 from guided.untrusted import allowed_files
 from guided.untrusted.run_folder import check_folder
@@ -140,7 +141,7 @@ def join(words: Sequence[Override | str]) -> None:
     folder = Path(unquoted(settings["resume"]))
     check_folder(folder, JOBS)
     with allowed_files.limited(f"resume={folder}", own, []):
-        composer = composer_of(Manifest.read(folder).base)
+        composer = composer_of(Manifest.read(folder).base, str(folder / MANIFEST))
         worker.work(worker.WorkerSession(folder, composer, more, alone=False))
 
 
@@ -162,7 +163,7 @@ def resume_typed(words: Sequence[Override], launch: Launch | None) -> Path:
     folder = asked.find_folder(settings["resume"], settings.get("folder", "outputs"))
     check_folder(folder, JOBS)  # before anything is written: it is untrusted
     base = Manifest.read(folder).base
-    composer = composer_of(base)
+    composer = composer_of(base, str(folder / MANIFEST))
     with original_cwd(base.get("cwd")), composer.row(more) as composed:
         devices = read_devices(plain(composed.cfg.device))
         workers = asked.read_workers(composed.cfg.workers)

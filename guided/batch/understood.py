@@ -9,7 +9,8 @@ from typing import Any
 from guided.batch import asked, launchers, request_checks
 from guided.batch.planning import is_shared, original_cwd, planned
 from guided.config import replay
-from guided.config.composition import Composer, own_folders
+from guided.config.composer import Composer
+from guided.config.composition import own_folders
 from guided.config.messages import BAD, say, say_of_row
 from guided.config.overrides import Override, parse_all, raws, values_of
 from guided.config.plan import Plan, plain
@@ -18,7 +19,7 @@ from guided.config.values import trusted_words
 from guided.errors import BadInput
 from guided.prompts.prompt import Prompt, as_list, read_all, spelt_out
 from guided.runs import record
-from guided.runs.layout import JOBS
+from guided.runs.layout import JOBS, MANIFEST
 from guided.runs.manifest import DONE, Manifest, Row
 from guided.schedule import STEP, Schedule
 from guided.untrusted import allowed_files
@@ -69,7 +70,8 @@ def text_of_folder(words: Sequence[Override]) -> str:
         allowed_files.limited(f"resume={folder}", own, [], own_folders([])),
         original_cwd(manifest.base.get("cwd")),
     ):
-        return described(composer_of(manifest.base), rows, estimated=True)
+        composer = composer_of(manifest.base, str(folder / MANIFEST))
+        return described(composer, rows, estimated=True)
 
 
 def described(composer: Composer, rows: Sequence[Row], estimated: bool) -> str:

@@ -21,7 +21,7 @@ from guided.batch.planning import PlannedRow, drawable, original_cwd, warn_if_ch
 from guided.batch.queue import Claim, check_exists
 from guided.batch.throughput import Throughput
 from guided.canvas.seamless import enlarging
-from guided.config.composition import Composer
+from guided.config.composer import Composer
 from guided.config.messages import say
 from guided.config.overrides import Override, parse_all, raws, values_of
 from guided.config.plan import Plan

@@ -10,7 +10,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import Quote
 
-from guided.config.composition import Composed, Composer
+from guided.config.composer import Composed, Composer
 from guided.config.messages import BAD, say
 from guided.config.overrides import Override, parse
 from guided.config.plan import Plan, check_models

@@ -19,7 +19,7 @@ from hydra.core.config_store import ConfigStore
 from guided.config import card_list, choices, kinds, presets
 from guided.config.overrides import Override, parse
 from guided.config.schema import build, build_all
-from guided.errors import BadInput, nearest, not_one_of, shown
+from guided.errors import BadInput, nearest, not_one_of, shown, told_behind
 from guided.models import open_clip_registry, unet2d
 from guided.models.cards import ClipCard, GeneratorCard, ModelCard, Recommended, locate
 from guided.models.cards import existing as present
@@ -224,7 +224,9 @@ def as_node(card: GeneratorCard) -> dict[str, Any]:
 def card_of_ones_own(path: Path) -> dict[str, Any]:
     """Return the node of a YAML card of the user's. Settings that it leaves out are as in
     its class; a file that lies beside it needs no full path."""
-    card = build(read_config(path, f"model={path}"), "model")
+    node = read_config(path, f"model={path}")
+    with told_behind(f"model={path}"):
+        card = build(node, "model")
     if not isinstance(card, GeneratorCard):
         raise BadInput(f"model={path} is a card of something else than a model")
     beside = path.absolute().parent / card.file
@@ -268,7 +270,10 @@ def own_clip(typed: str) -> str | None:
     if is_path(typed):
         place = existing("clip", typed)
         if place.suffix.lower() in CARDS:
-            return keep("clip", typed, read_config(place, f"clip={place}"))
+            nodes = read_config(place, f"clip={place}")
+            with told_behind(f"clip={place}"):
+                build_all(nodes, "clip")  # which checks them
+            return keep("clip", typed, nodes)
         return keep("clip", typed, clip_node(typed, path=str(place.absolute())))
     if typed in open_clip_registry.architectures() and typed not in choices.names(
         "clip"

@@ -1,25 +1,18 @@
-"""Configurations composed from words.
-
-A batch composes many rows: Hydra does it once for each set of choices, which takes it a quarter of
-a second, and plain values are put in place after it, as Hydra would.
-"""
+"""Configurations composed from words."""
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.types import Override as HydraOverride
 from hydra.core.override_parser.types import QuotedString
 from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf
@@ -46,11 +39,9 @@ from guided.untrusted import interpolation
 from guided.untrusted.typed_paths import similar
 
 log = logging.getLogger(__name__)
-KEPT = 64  # configurations
 NO_SETTING = re.compile(r"Could not override '(?!hydra\b)([^']+)'")
 ELSEWHERE = re.compile(r"^/|(^|/)\.\.?(/|$)|\\|\.ya?ml$")  # a path out of the group's folder
 THOUSANDS = re.compile(r"[1-9]\d{0,2}(\.\d{3})+")  # 1.000, which is 1 or 1000
-PLAIN = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)  # name.of.setting
 
 
 def compose(words: Sequence[Override | str], flags: Sequence[str] = ()) -> DictConfig:
@@ -300,141 +291,3 @@ def fingerprint_of(cfg: DictConfig) -> str:
     assert isinstance(container, dict)
     settings = {k: v for k, v in container.items() if k not in left_out}
     return hashlib.sha256(repr(settings).encode(errors="replace")).hexdigest()[:16]
-
-
-@dataclass
-class Composed:
-    """A configuration, and the parts made of it that rows leave alone."""
-
-    cfg: DictConfig
-    built: dict[str, Any] = field(default_factory=dict)
-    touched: set[str] = field(default_factory=set)  # what the row at hand changes
-    referred: set[str] = field(default_factory=set)  # what some part takes its values from
-    fingerprint: str = ""  # of what its choices say, before a row's plain values are in place
-
-    def __post_init__(self) -> None:
-        text = repr(OmegaConf.to_container(self.cfg))
-        self.fingerprint = fingerprint_of(self.cfg)
-        self.referred = set(re.findall(r"\$\{\.*(\w+)", text))
-
-    def build(self, node: DictConfig, where: str) -> Any:
-        """Return the object of a node, as schema.build, made only once where no row changes it."""
-        if self.touched & (self.referred | {where.split(".")[0]}):
-            return schema.build(node, where)
-        if where not in self.built:
-            self.built[where] = schema.build(node, where)
-        return self.built[where]
-
-
-class Base(Protocol):
-    """The settings of a picture or a run, which words then vary (guided.config.replay)."""
-
-    where: str
-    processor: str  # the instructions of the CPU that drew it; empty: unknown
-
-    def config(
-        self, words: Sequence[Override | str] = (), flags: Sequence[str] = ()
-    ) -> DictConfig:
-        """Return the configuration with `words` typed beside its own."""
-        ...
-
-    def typed_with(self, words: Sequence[Override | str]) -> list[Override]:
-        """Return the words of a command that makes the same with `words`."""
-        ...
-
-    def as_base(self) -> dict[str, Any]:
-        """Return it as plain data for a manifest."""
-        ...
-
-
-@dataclass
-class Composer:
-    """A composer of the rows of a batch."""
-
-    words: list[Override]  # what holds for every row
-    flags: list[str] = field(default_factory=list)
-    recorded: Base | None = None  # what it began with, of a picture or a run
-    composed: dict[tuple[Override, ...], Composed] = field(default_factory=dict)  # by choices
-
-    def __post_init__(self) -> None:
-        self.words = parse_all(self.words)
-
-    @contextmanager
-    def row(self, words: Sequence[Override | str] = ()) -> Iterator[Composed]:
-        """Yield the configuration of a row, for as long as the block lasts. Errors in the block
-        that name none of the words name the record."""
-        plain: list[Override] = []
-        chosen: list[Override] = []
-        overrides = parse_all(words)
-        check_names(overrides, self.flags, self.words)
-        check_presets([*self.words, *overrides], self.flags)
-        for override in overrides:
-            (plain if self.is_plain(override) else chosen).append(override)
-        key = tuple(chosen)
-        row = self.composed.pop(key, None) or Composed(self.compose(chosen))
-        self.composed[key] = row  # the last one that was asked for stands last
-        if len(self.composed) > KEPT:
-            del self.composed[next(iter(self.composed))]
-        row.touched = {override.root for override in plain}
-        try:
-            with ExitStack() as stack:
-                for override in plain:
-                    stack.enter_context(changed(row.cfg, override))
-                yield row
-        except BadInput as error:
-            text, record = str(error), self.recorded
-            typed = [*self.words, *overrides]
-            if record is None or record.where in text or any(one.name in text for one in typed):
-                raise
-            raise BadInput(f"{record.where}: {text}") from error
-
-    def compose(self, words: Sequence[Override]) -> DictConfig:
-        """Return the configuration with `words` typed beside those of every row."""
-        if self.recorded is None:
-            return composed([*self.words, *words], self.flags)
-        return self.recorded.config([*self.words, *words], self.flags)
-
-    def typed(self, words: Sequence[Override | str]) -> list[Override]:
-        """Return the words that one would type for a row."""
-        typed = [*self.words, *parse_all(words)]
-        return typed if self.recorded is None else self.recorded.typed_with(typed)
-
-    def is_plain(self, override: Override) -> bool:
-        """Return whether it is a value to be put in place, and no choice of a group."""
-        # In a record, one setting may make another forgotten.
-        if self.recorded is not None or not PLAIN.fullmatch(override.key):
-            return False
-        if override.text is None or override.hydra is None or override.swept:
-            return False
-        return not choices.folders(override.name, self.flags)
-
-
-@contextmanager
-def changed(cfg: DictConfig, override: Override) -> Iterator[None]:
-    """Put one value in place, and the one before back at the end. Raises Hydra's errors."""
-    key = override.name
-    check_values(override)
-    parent, _, name = key.rpartition(".")
-    node = OmegaConf.select(cfg, parent) if parent else cfg
-    if not isinstance(node, DictConfig) or name not in node:
-        raise BadInput(unknown_setting(key, cfg))
-    assert override.hydra is not None  # a plain value
-    before = copy.deepcopy(node._get_node(name))
-    try:
-        put(cfg, override.hydra)
-        yield
-    finally:
-        node[name] = before
-
-
-def put(cfg: DictConfig, override: HydraOverride) -> None:
-    """Set one value as Hydra would."""
-    try:
-        OmegaConf.update(cfg, override.key_or_group, override.value(), merge=True)
-    except (ArithmeticError, RecursionError) as error:
-        raise BadInput(
-            f"{shown(override.input_line)} cannot be read: {first_line(error)}"
-        ) from error
-    except OmegaConfBaseException as error:
-        line = f"Error merging override {override.input_line}"
-        raise ConfigCompositionException(line) from error

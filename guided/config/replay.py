@@ -20,7 +20,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from guided.animation.settings import FACTS as FRAME_FACTS
 from guided.config import choices
-from guided.config.composition import Composer, compose, lasting
+from guided.config.composer import Composer
+from guided.config.composition import compose, lasting
 from guided.config.kinds import renamed
 from guided.config.overrides import Override, merged, parse, parse_all, raws
 from guided.config.plan import plain
@@ -231,11 +232,14 @@ def was_embedded_before(settings: Mapping[str, Any]) -> bool:
     return model.get("file") == today.get("file") and then != now
 
 
-def composer_of(base: Mapping[str, Any]) -> Composer:
-    """Return the composer of a batch's rows, as its manifest has it."""
+def composer_of(base: Mapping[str, Any], where: str = "") -> Composer:
+    """Return the composer of a batch's rows, as its manifest has it, which is the file `where`."""
     recorded = Record.kept(base.get("settings"))
     return Composer(
-        trusted_words(parse_all(base["words"])), lasting(base.get("flags", [])), recorded
+        trusted_words(parse_all(base["words"])),
+        lasting(base.get("flags", [])),
+        recorded,
+        where,
     )
 
 

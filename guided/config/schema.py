@@ -446,12 +446,18 @@ def dataclass_of(target: Any, where: str) -> type:
     within this package. Raise BadInput if there is none."""
     path = kinds.path_of(target) if isinstance(target, str) else ""
     if target is None:
-        raise BadInput(f"{where} is no choice of {where.split('.')[0]}=; --help lists them")
-    if not path.startswith(TRUSTED):
-        known = nearest(target, kinds.KINDS) if isinstance(target, str) else ""
+        group = where.split(".")[0]
         raise BadInput(
-            f"{where}._target_={shown(target)} is no kind of settings{known}; there are "
-            f"{', '.join(kinds.KINDS)}, and classes of {TRUSTED}*"
+            f"{where} is no choice of {group}=, whose kind _target_ says; --help lists them"
+        )
+    if not path.startswith(TRUSTED):
+        group = where.partition(".")[0]
+        of_group = [kind for kind in kinds.KINDS if kind.partition("/")[0] == group]
+        listed = of_group or list(kinds.KINDS)
+        near = nearest(target, listed) if isinstance(target, str) else ""
+        raise BadInput(
+            f"{where}._target_={shown(target)} is no kind of settings{near}; there are "
+            f"{', '.join(listed)}, and classes of {TRUSTED}*"
         )
     if target in kinds.OLD:
         log.warning("%s._target_=%s is %s now", where, target, kinds.OLD[target])
@@ -553,6 +559,10 @@ def explain(error: OmegaConfBaseException, where: str = "") -> str:
     if found := re.match(other, first, re.IGNORECASE):
         kind = "a list" if found[1].lower() == "list" else "a mapping"
         return f"{key}={shown(found[2])} is {kind}; it has one value, without brackets"
+    if found := re.match(r"Key '(.*?)' not in '\w+'", first):
+        cls = getattr(error, "object_type", None)
+        known = [f.name for f in dataclasses.fields(cls)] if dataclasses.is_dataclass(cls) else []
+        return f"{key} is not a setting{nearest(found[1], known)}"
     if "is not Optional" in first or first.startswith("Incompatible value 'None'"):
         return f"{key}=null has no meaning: it must have a value"
     if "is not a ListConfig" in first:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from guided.diffusion.unet_config import PREDICTIONS, SCHEDULES, SPACINGS, UNetConfig
 from guided.errors import BadInput, check_number, not_one_of, shown
+from guided.interfaces import MOST_STEPS
 from guided.models import clip_config, hub, open_clip_registry
 from guided.models.weights_file import damage
 from guided.prompts import lexicon
@@ -55,6 +56,9 @@ class Recommended:
     # CLIPs that know it guide less towards the thing.
     filters_manner: bool = False
     upscale_strength: float = 0.25  # share of the steps that upscale=guided takes again
+
+    def __post_init__(self) -> None:
+        check_number("recommended.steps", self.steps, 1, MOST_STEPS, whole=True)
 
 
 @dataclass

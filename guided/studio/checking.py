@@ -14,7 +14,7 @@ from typing import Any
 
 from guided.batch import asked
 from guided.batch.planning import planned
-from guided.config.composition import Composer
+from guided.config.composer import Composer
 from guided.config.messages import BAD, say
 from guided.config.overrides import Override, raws
 from guided.config.plan import Plan

@@ -24,7 +24,8 @@ from guided.batch.planning import PlannedRow, original_cwd, plan_batch
 from guided.batch.queue import Claim
 from guided.batch.run import begin
 from guided.batch.worker import WorkerSession, work_on
-from guided.config.composition import Composer, own_folders
+from guided.config.composer import Composer
+from guided.config.composition import own_folders
 from guided.config.messages import say
 from guided.config.overrides import Override, parse
 from guided.config.replay import Record, composer_of
@@ -201,7 +202,8 @@ class Drawer:
         stack.enter_context(
             allowed_files.limited(f"resume={folder}", [], [], own_folders(self.flags))
         )
-        return self.session_of(entry, folder, composer_of(Manifest.read(folder).base))
+        composer = composer_of(Manifest.read(folder).base, str(folder / layout.MANIFEST))
+        return self.session_of(entry, folder, composer)
 
     def session_of(self, entry: Entry, folder: Path, composer: Composer) -> LiveSession:
         more = [] if self.device is None else [parse(f"device={self.device}")]

@@ -11,7 +11,7 @@ import pytest
 
 from guided.batch.planning import plan_batch
 from guided.batch.run import begin
-from guided.config.composition import Composer
+from guided.config.composer import Composer
 from guided.runs.manifest import Manifest, Row
 
 PROGRAM = """

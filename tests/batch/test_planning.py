@@ -10,7 +10,7 @@ from guided.batch import planning
 from guided.batch.planning import drawable, original_cwd, plan_batch, planned, warn_if_changed
 from guided.batch.run import begin
 from guided.config import choices, composition
-from guided.config.composition import Composer
+from guided.config.composer import Composer
 from guided.config.overrides import parse_all, raws
 from guided.config.replay import Record, composer_of
 from guided.errors import BadInput
@@ -126,7 +126,7 @@ def test_rows_are_checked_without_torch():
     program = (
         "import sys; import guided.batch.run; from guided.runs.manifest import Row;"
         "from guided.batch.planning import plan_batch;"
-        "from guided.config.composition import Composer;"
+        "from guided.config.composer import Composer;"
         "plan_batch(Composer(['steps=20']), [Row(['prompt=x'])], '');"
         "assert 'torch' not in sys.modules"
     )

@@ -4,7 +4,7 @@ import pytest
 
 from guided.batch import prompt_files
 from guided.batch.planning import plan_batch
-from guided.config.composition import Composer
+from guided.config.composer import Composer
 from guided.errors import BadInput
 
 

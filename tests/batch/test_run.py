@@ -12,7 +12,7 @@ from PIL import Image
 from guided.batch.planning import plan_batch
 from guided.batch.run import begin, draw, resume, summary, tell_results
 from guided.cli.main import report
-from guided.config.composition import Composer
+from guided.config.composer import Composer
 from guided.errors import BadInput, Failed
 from guided.gallery import pages
 from guided.runs import files, record

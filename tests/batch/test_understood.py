@@ -10,7 +10,7 @@ from guided.batch import understood
 from guided.batch.planning import drawable, plan_batch
 from guided.batch.run import begin
 from guided.cli.main import do
-from guided.config.composition import Composer
+from guided.config.composer import Composer
 from guided.config.overrides import parse_all
 from guided.errors import BadInput
 from guided.runs import record

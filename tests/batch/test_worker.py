@@ -13,7 +13,7 @@ from PIL import Image
 
 from guided.batch.planning import plan_batch
 from guided.batch.run import begin, draw, resume
-from guided.config.composition import Composer
+from guided.config.composer import Composer
 from guided.devices import threads_restored
 from guided.errors import Failed
 from guided.gallery import pages

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
 from guided.config import composition, preset_source, schema
-from guided.config.composition import Composed, Composer, compose, fingerprint_of, repeats_key
+from guided.config.composition import compose, fingerprint_of, repeats_key
 from guided.config.messages import BAD, composed, say
-from guided.config.overrides import parse, raws
+from guided.config.overrides import parse
 from guided.config.plan import Plan
 from guided.config.values import spelt
 from guided.errors import BadInput
@@ -123,74 +123,6 @@ def test_a_fingerprint_is_of_what_decides_the_picture_but_the_device(
     assert fingerprint_of(changed) == fingerprint_of(usual)
     OmegaConf.update(changed, setting, value)
     assert (fingerprint_of(changed) != fingerprint_of(usual)) == counts
-
-
-def test_parts_are_made_once_unless_a_row_changes_what_they_are_made_of(
-    usual: DictConfig,
-) -> None:
-    composed = Composed(usual.copy())
-    first = {name: composed.build(composed.cfg[name], name) for name in ("sampler", "cutouts")}
-    again = {name: composed.build(composed.cfg[name], name) for name in first}
-    assert all(again[name] is first[name] for name in first)
-    composed.touched = {"sampler"}
-    assert composed.build(composed.cfg.sampler, "sampler") is not first["sampler"]
-    assert composed.build(composed.cfg.cutouts, "cutouts") is first["cutouts"]
-    composed.touched = {"model"}  # whose recommended values others refer to
-    assert composed.build(composed.cfg.sampler, "sampler") is not first["sampler"]
-
-
-# ---- rows ----------------------------------------------------------------------------------
-
-
-def test_a_row_that_fails_leaves_nothing_behind() -> None:
-    composer = Composer(["prompt=x", "seed=1"])
-    with pytest.raises(ZeroDivisionError), composer.row(["steps=3", "guide.clip.scale=7"]):
-        raise ZeroDivisionError
-    with pytest.raises(BadInput), composer.row(["steps=3", "sampler.nothing=7"]):
-        pass
-    with composer.row() as composed:
-        assert composed.cfg == compose(["prompt=x", "seed=1"])
-
-
-def test_rows_with_the_same_choices_are_composed_once_and_the_oldest_is_dropped(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked: list[list[str]] = []
-
-    def counted(words, flags=()):
-        asked.append(raws(words))
-        return OmegaConf.create({"seed": 0})
-
-    monkeypatch.setattr(composition, "composed", counted)
-    monkeypatch.setattr(composition, "KEPT", 2)
-    composer = Composer(["steps=5"])
-    for sampler in ("ddim", "plms", "ddim", "ddpm", "ddim", "plms"):
-        with composer.row([f"sampler={sampler}", "seed=3"]) as composed:
-            assert composed.cfg.seed == 3
-    # plms was the oldest when ddpm came, and is composed again.
-    assert asked == [["steps=5", f"sampler={name}"] for name in ("ddim", "plms", "ddpm", "plms")]
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["prompt=a cat, ${x", "seed=3"],
-        ["guide.clip.scale={linear: [[0,100],[1,200]]}"],
-        ["sampler=plms", "guide.clip.scale=5"],
-        ["model.recommended.scale=5"],
-        ["steps=30", "steps=40", "size=[64,64]"],
-        ["output=[still]", "output.still.enlarge=2"],
-        ["cutouts.overview=[[0,1],[0.5,2]]"],
-    ],
-)
-def test_a_row_composes_to_what_hydra_would_compose_and_leaves_nothing_behind(words):
-    composer = Composer(["prompt=x", "seed=1"])
-    with composer.row() as composed:
-        before = composed.cfg.copy()
-    with composer.row(words) as composed:
-        assert composed.cfg == compose(["prompt=x", "seed=1", *words])
-    with composer.row() as composed:
-        assert composed.cfg == before
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 from guided.batch.prompt_files import read as read_rows
 from guided.config import choices, other_names
 from guided.config.command_line import read_arguments
-from guided.config.composition import Composer, compose
+from guided.config.composer import Composer
+from guided.config.composition import compose
 from guided.config.messages import composed, words_for
 from guided.config.overrides import parse
 from guided.config.schema import known_names

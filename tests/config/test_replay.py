@@ -12,7 +12,8 @@ from PIL import Image
 from guided.batch.planning import drawable, plan_batch
 from guided.batch.run import begin, draw
 from guided.config import replay
-from guided.config.composition import Composer, compose
+from guided.config.composer import Composer
+from guided.config.composition import compose
 from guided.config.plan import Plan
 from guided.config.replay import Record, composer_of, differences, plain
 from guided.errors import BadInput

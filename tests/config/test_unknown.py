@@ -2,7 +2,8 @@
 
 import pytest
 
-from guided.config.composition import Composer, compose
+from guided.config.composer import Composer
+from guided.config.composition import compose
 from guided.config.plan import Plan
 from guided.errors import BadInput
 

@@ -5,10 +5,10 @@
     python -m tests.fuzz 2000 --seed 7            other ones
 
 Faults are: an exception, exit code 1, a second line of message, a message that names nothing of
-the input or has Python's own words, more than 2 s of CPU (and 0.1 s a row), 500 MB more memory,
-files left behind, something executed or fetched, a plan with a value that docs/settings.md does
-not allow or that was not typed, and a run that from= draws otherwise. The smallest input of each
-kind of fault is printed as lines of bash.
+the input, or not the file that is wrong, or has Python's own words, more than 2 s of CPU (and
+0.1 s a row), 500 MB more memory, files left behind, something executed or fetched, a plan with a
+value that docs/settings.md does not allow or that was not typed, and a run that from= draws
+otherwise. The smallest input of each kind of fault is printed as lines of bash.
 """
 
 from __future__ import annotations

@@ -438,6 +438,8 @@ def message_faults(case: Case, result: Result) -> Iterator[tuple[str, str]]:
             yield f"Python's words in a message: {found[0]}", line[:300]
         if not names_input(case, line):
             yield "a message that names nothing of the input", line[:300]
+        elif case.files and not names_file(case, line):
+            yield "a message that does not name the file", line[:300]
 
 
 def is_control(letter: str) -> bool:
@@ -454,6 +456,17 @@ def names_input(case: Case, line: str) -> bool:
         names |= {name, name.partition("@")[0], *re.split(r"[./@:]", name), word[:20]}
     parts = {part for name in names for part in (name, Path(name).name) if part}
     return any(oracle.visible(part) in line for part in parts) or "prompt" in line
+
+
+def names_file(case: Case, line: str) -> bool:
+    """Return whether a message names a file of the case, or a folder that it is in; or, because
+    it is about that, a word as it is typed."""
+    paths = [Path(name) for name, _ in case.files]
+    folders = {path.parts[0] for path in paths if len(path.parts) > 1} - {"in", "own"}
+    names = {path.name for path in paths} | folders
+    typed = [word for word in case.words if "=" in word and word != "prompt=a"]
+    named = any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", line) for name in names)
+    return named or any(oracle.visible(word) in line for word in typed)
 
 
 def kinds_of(case: Case, result: Result, cpu: bool = True) -> dict[str, str]:

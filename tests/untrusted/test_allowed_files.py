@@ -9,7 +9,8 @@ from PIL import Image
 
 from guided.batch.planning import plan_batch
 from guided.cli.main import do
-from guided.config.composition import Composer, compose
+from guided.config.composer import Composer
+from guided.config.composition import compose
 from guided.config.overrides import parse_all
 from guided.config.plan import Plan
 from guided.errors import BadInput
