@@ -14,6 +14,7 @@ from typing import Any
 
 from guided.batch import asked
 from guided.batch.planning import planned
+from guided.config import choices
 from guided.config.composer import Composer
 from guided.config.messages import BAD, say
 from guided.config.overrides import Override, raws
@@ -45,6 +46,8 @@ class Checker:
         """Return what an input asks for. BadInput in one line for whatever is wrong, in which
         pictures have the ids that the input has."""
         names = {str(cache()): "the cache"}
+        for folder in choices.own_folders(self.flags):
+            names |= {str(folder): "presets", str(folder.resolve()): "presets"}
 
         def found(name: str) -> Path:
             path = find(name)

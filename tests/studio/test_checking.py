@@ -95,3 +95,13 @@ def test_errors_about_pictures_have_their_ids_and_no_paths(checker, tmp_path, gi
         checker.check({"prompt": "a heart", **given}, lambda value: place)
     line = str(caught.value)
     assert "upload:a" in line and str(tmp_path)[:6] not in line
+
+
+def test_errors_about_presets_name_their_file_and_no_path(tmp_path):
+    (tmp_path / "look").mkdir()
+    text = "# @package _global_\nsteps: 0\n"
+    (tmp_path / "look" / "mine.yaml").write_text(text, encoding="utf-8")
+    checker = Checker([], ["--config-dir", str(tmp_path)])
+    given = {"prompt": "a red heart", "look": "mine"}
+    with pytest.raises(BadInput, match=r"^presets/look/mine\.yaml: steps=0 must be"):
+        checker.check(given, find)
