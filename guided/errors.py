@@ -4,7 +4,7 @@ import difflib
 import math
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +21,15 @@ CONTROL_OR_BREAK = re.compile(f"[\t\n{UNPRINTABLE}]")
 
 class BadInput(ValueError):
     """Invalid input: names the setting, the value and the allowed values. Exit code 2."""
+
+
+class Untold(BadInput):
+    """An error of another library that is not in our words yet: `told` adds the file that its
+    value was read from to these."""
+
+    def __init__(self, error: Exception, told: Callable[[str], str]) -> None:
+        super().__init__(str(error))
+        self.error, self.told = error, told
 
 
 class Failed(RuntimeError):

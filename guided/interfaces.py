@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from guided.rng import RandomStreams
     from guided.timeline import Timeline
 
-MOST_STEPS = 100_000  # of a picture
 # What can be written down in the middle of a picture, and gone on from.
 State = dict[str, "Tensor"]
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+MOST_STEPS = 100_000  # of a picture
+
 
 @dataclass(frozen=True)
 class Timeline:

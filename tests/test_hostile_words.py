@@ -9,9 +9,9 @@ import pytest
 
 from guided.__main__ import hydra_job
 from guided.batch import run as batch_run
+from guided.batch.asked import composer_of
 from guided.cli import main
 from guided.config import schema
-from guided.config.replay import composer_of
 from guided.errors import BadInput
 from guided.runs import record
 from guided.runs.manifest import Manifest

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from guided.batch import prompt_files
 from guided.batch.rows import crossed, overridden
@@ -17,6 +18,7 @@ from guided.config.flags import MANY
 from guided.config.overrides import Override, parse_all, values_of
 from guided.config.replay import Record
 from guided.config.schema import build
+from guided.config.values import trusted_words
 from guided.errors import BadInput, check_number, shown
 from guided.runs import files
 from guided.runs.layout import LATEST
@@ -89,6 +91,17 @@ def read_rows(words: Sequence[Override], flags: Sequence[str], recorded: Record 
             debug=cfg.debug,
             workers=read_workers(cfg.workers),
         )
+
+
+def composer_of(base: Mapping[str, Any], where: str = "") -> Composer:
+    """Return the composer of a batch's rows, as its manifest has it, which is the file `where`."""
+    recorded = Record.kept(base.get("settings"))
+    return Composer(
+        trusted_words(parse_all(base["words"])),
+        lasting(base.get("flags", [])),
+        recorded,
+        where,
+    )
 
 
 def read_workers(workers: int) -> int:

@@ -12,10 +12,10 @@ import traceback
 from pathlib import Path
 
 from guided.batch import worker
+from guided.batch.asked import composer_of
 from guided.config import schema
 from guided.config.messages import BAD, say
 from guided.config.overrides import parse, parse_all
-from guided.config.replay import composer_of
 from guided.console import Printable
 from guided.errors import Failed
 from guided.runs.layout import JOBS, MANIFEST

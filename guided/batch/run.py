@@ -24,6 +24,7 @@ from guided.batch import (
     request_checks,
     worker,
 )
+from guided.batch.asked import composer_of
 from guided.batch.estimate import seconds_of_pass
 from guided.batch.launchers import Launch
 from guided.batch.planning import Batch, lasting_settings, original_cwd, plan_batch
@@ -33,7 +34,7 @@ from guided.config.composer import Composer
 from guided.config.composition import own_folders
 from guided.config.overrides import Override, parse_all, raws, values_of
 from guided.config.plan import plain
-from guided.config.replay import Record, composer_of
+from guided.config.replay import Record
 from guided.console import tell
 from guided.devices import (
     cores,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from guided.batch import asked, launchers, request_checks
+from guided.batch.asked import composer_of
 from guided.batch.planning import is_shared, original_cwd, planned
 from guided.config import replay
 from guided.config.composer import Composer
@@ -14,7 +15,7 @@ from guided.config.composition import own_folders
 from guided.config.messages import BAD, say, say_of_row
 from guided.config.overrides import Override, parse_all, raws, values_of
 from guided.config.plan import Plan, plain
-from guided.config.replay import Record, composer_of
+from guided.config.replay import Record
 from guided.config.values import trusted_words
 from guided.errors import BadInput
 from guided.prompts.prompt import Prompt, as_list, read_all, spelt_out

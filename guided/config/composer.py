@@ -13,10 +13,11 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from hydra.core.override_parser.types import Override as HydraOverride
-from hydra.errors import ConfigCompositionException
+from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -28,10 +29,9 @@ from guided.config.composition import (
     composed,
     fingerprint_of,
 )
-from guided.config.messages import BAD, say
 from guided.config.overrides import Override, parse_all
 from guided.config.unknown import unknown_setting
-from guided.errors import BadInput, first_line, shown
+from guided.errors import BadInput, Untold, first_line, shown
 
 KEPT = 64  # configurations
 RESUMABLE = ("device", "workers")  # which may be typed beside resume=
@@ -104,12 +104,19 @@ class Composer:
         try:
             with self.composed_row(overrides) as composed:
                 yield composed
-        except BAD as error:
-            line = say(error)
-            where = self.source_of(line, [*self.words, *overrides])
-            if not where or where in line:
+        except BadInput as error:
+            told = self.told(str(error), overrides)
+            if told == str(error):
                 raise
-            raise BadInput(f"{where}: {origins.without_choice(line)}") from error
+            raise BadInput(told) from error
+        except (HydraException, OmegaConfBaseException) as error:
+            raise Untold(error, partial(self.told, words=overrides)) from error
+
+    def told(self, line: str, words: Sequence[Override]) -> str:
+        """Return a message behind the file that has the value that it is about, if it is of a
+        file."""
+        where = self.source_of(line, [*self.words, *words])
+        return f"{where}: {origins.without_choice(line)}" if where and where not in line else line
 
     def source_of(self, line: str, words: Sequence[Override]) -> str:
         """Return the file that has the value that a message is about; empty: it was typed."""

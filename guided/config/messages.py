@@ -26,6 +26,7 @@ from guided.errors import (
     BadInput,
     Failed,
     NoRoom,
+    Untold,
     decimal_point,
     nearest,
     not_one_of,
@@ -81,6 +82,8 @@ def say_of_row(where: str, error: Exception) -> str:
 
 def reason(error: Exception) -> str:
     """Return the message of an error, which may have several lines."""
+    if isinstance(error, Untold):
+        return error.told(reason(error.error))
     if isinstance(error, BadInput | Failed | NoRoom):
         return str(error)
     if isinstance(error, MissingConfigException):

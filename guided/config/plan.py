@@ -37,7 +37,6 @@ from guided.generators.settings import GROUPS, GeneratorSettings
 from guided.generators.sizes import LARGEST, Sizes
 from guided.images import check_picture, open_mask
 from guided.interfaces import (
-    MOST_STEPS,
     CutoutSettings,
     GuideSettings,
     NeededWeights,
@@ -64,6 +63,7 @@ from guided.prompts.styles import Artist, Style, StyleMix
 from guided.prompts.wildcards import Wildcards
 from guided.schedule import AUTO, always_zero
 from guided.text import ENGLISH, unreadable
+from guided.timeline import MOST_STEPS
 from guided.untrusted import allowed_files
 from guided.untrusted.typed_paths import expand
 

@@ -20,8 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from guided.animation.settings import FACTS as FRAME_FACTS
 from guided.config import choices
-from guided.config.composer import Composer
-from guided.config.composition import compose, lasting
+from guided.config.composition import compose
 from guided.config.kinds import renamed
 from guided.config.overrides import Override, merged, parse, parse_all, raws
 from guided.config.plan import plain
@@ -37,7 +36,6 @@ from guided.config.schema import (
     typed_as,
     unrecorded,
 )
-from guided.config.values import trusted_words
 from guided.errors import BadInput, as_integer, shown
 from guided.outputs import manner_names
 from guided.paths import PROGRAM, conf_folder
@@ -230,17 +228,6 @@ def was_embedded_before(settings: Mapping[str, Any]) -> bool:
     assert isinstance(today, DictConfig)
     then, now = (one.get("sha256") or FIRST_WEIGHTS for one in (model, today))
     return model.get("file") == today.get("file") and then != now
-
-
-def composer_of(base: Mapping[str, Any], where: str = "") -> Composer:
-    """Return the composer of a batch's rows, as its manifest has it, which is the file `where`."""
-    recorded = Record.kept(base.get("settings"))
-    return Composer(
-        trusted_words(parse_all(base["words"])),
-        lasting(base.get("flags", [])),
-        recorded,
-        where,
-    )
 
 
 def is_above_one(value: Any) -> bool:

@@ -15,12 +15,12 @@ from typing import Any, ClassVar
 
 from guided.diffusion.unet_config import PREDICTIONS, SCHEDULES, SPACINGS, UNetConfig
 from guided.errors import BadInput, check_number, not_one_of, shown
-from guided.interfaces import MOST_STEPS
 from guided.models import clip_config, hub, open_clip_registry
 from guided.models.weights_file import damage
 from guided.prompts import lexicon
 from guided.prompts.lexicon import Lexicon
 from guided.schedule import AUTO, HEAVIEST, schedule
+from guided.timeline import MOST_STEPS
 from guided.untrusted import allowed_files
 from guided.untrusted.typed_paths import expand
 

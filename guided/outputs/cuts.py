@@ -17,8 +17,9 @@ from PIL.Image import Image
 
 from guided.errors import check_number
 from guided.images import contact_sheet, picture
-from guided.interfaces import MOST_STEPS, Frame, Output, Run
+from guided.interfaces import Frame, Output, Run
 from guided.runs import layout, record
+from guided.timeline import MOST_STEPS
 
 GAP = 2  # pixels between cutouts
 

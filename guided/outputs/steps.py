@@ -13,8 +13,9 @@ from pathlib import Path
 
 from guided.errors import check_number
 from guided.images import picture
-from guided.interfaces import MOST_STEPS, Frame, Output, Run
+from guided.interfaces import Frame, Output, Run
 from guided.runs import layout, record
+from guided.timeline import MOST_STEPS
 
 
 @dataclass

@@ -18,10 +18,11 @@ from PIL import Image
 
 from guided.errors import check_number, not_one_of
 from guided.images import picture
-from guided.interfaces import MOST_STEPS, Frame, Output, Run
+from guided.interfaces import Frame, Output, Run
 from guided.outputs.film import Film
 from guided.outputs.picture import settings_of
 from guided.runs import files, layout, record
+from guided.timeline import MOST_STEPS
 
 MOST_FPS = {"mp4": 120, "gif": 50, "webp": 120}  # browsers slow down a faster GIF
 LARGEST = {"mp4": 8192, "gif": 65_535, "webp": 16_383}  # pixels a side

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from guided.batch import asked
 from guided.batch import queue as batch_queue
+from guided.batch.asked import composer_of
 from guided.batch.estimate import memory_of
 from guided.batch.interrupts import Interrupts
 from guided.batch.passes import passes_of_steps
@@ -28,7 +29,7 @@ from guided.config.composer import Composer
 from guided.config.composition import own_folders
 from guided.config.messages import say
 from guided.config.overrides import Override, parse
-from guided.config.replay import Record, composer_of
+from guided.config.replay import Record
 from guided.errors import BadInput
 from guided.gallery import pages
 from guided.models.cards import cache

@@ -25,13 +25,13 @@ from guided.config.described import help_of, range_of, source_comment
 from guided.config.kinds import path_of
 from guided.config.schema import FIRST, NODES, PICTURE, RUN, Config, having, settings
 from guided.errors import range_text
-from guided.interfaces import MOST_STEPS
 from guided.outputs.manner_names import MANNERS, NONE
 from guided.paths import EMBEDDED, conf_folder
 from guided.prompts.lexicon import Lexicon, load
 from guided.prompts.regions import LAYOUTS
 from guided.schedule import AUTO
 from guided.text import CHINESE, ENGLISH
+from guided.timeline import MOST_STEPS
 from guided.untrusted import yaml_reader
 from guided.untrusted.allowed_files import PLACES
 from guided.version import __version__

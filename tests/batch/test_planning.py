@@ -7,12 +7,19 @@ from pathlib import Path
 import pytest
 
 from guided.batch import planning
-from guided.batch.planning import drawable, original_cwd, plan_batch, planned, warn_if_changed
+from guided.batch.planning import (
+    composer_of,
+    drawable,
+    original_cwd,
+    plan_batch,
+    planned,
+    warn_if_changed,
+)
 from guided.batch.run import begin
 from guided.config import choices, composition
 from guided.config.composer import Composer
 from guided.config.overrides import parse_all, raws
-from guided.config.replay import Record, composer_of
+from guided.config.replay import Record
 from guided.errors import BadInput
 from guided.runs.manifest import Row
 

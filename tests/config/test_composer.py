@@ -6,13 +6,14 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
+from guided.batch.asked import composer_of
 from guided.batch.planning import drawable
 from guided.config import composer as composer_module
 from guided.config.composer import Composed, Composer
 from guided.config.composition import compose
 from guided.config.messages import BAD, say
 from guided.config.overrides import raws
-from guided.config.replay import Record, composer_of
+from guided.config.replay import Record
 from guided.errors import BadInput
 from guided.runs import metadata, record
 from guided.runs.manifest import Row

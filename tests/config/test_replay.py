@@ -9,13 +9,14 @@ import pytest
 import yaml
 from PIL import Image
 
+from guided.batch.asked import composer_of
 from guided.batch.planning import drawable, plan_batch
 from guided.batch.run import begin, draw
 from guided.config import replay
 from guided.config.composer import Composer
 from guided.config.composition import compose
 from guided.config.plan import Plan
-from guided.config.replay import Record, composer_of, differences, plain
+from guided.config.replay import Record, differences, plain
 from guided.errors import BadInput
 from guided.runs import record
 from guided.runs.manifest import Manifest, Row

@@ -2,9 +2,9 @@
 
 import pytest
 
+from guided.batch.asked import composer_of
 from guided.config.composition import compose
 from guided.config.overrides import parse, parse_all
-from guided.config.replay import composer_of
 from guided.config.values import trusted_words, untrusted
 from guided.errors import BadInput
 from guided.runs.manifest import Manifest, Row
