@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from guided.batch import planning
+from guided.batch.asked import composer_of
 from guided.batch.planning import (
-    composer_of,
     drawable,
     original_cwd,
     plan_batch,
