@@ -56,7 +56,7 @@ def test_rows_with_the_same_choices_are_composed_once_and_the_oldest_is_dropped(
         asked.append(raws(words))
         return OmegaConf.create({"seed": 0})
 
-    monkeypatch.setattr(composer_module, "compose", counted)
+    monkeypatch.setattr(composer_module, "composed", counted)
     monkeypatch.setattr(composer_module, "KEPT", 2)
     composer = Composer(["steps=5"])
     for sampler in ("ddim", "plms", "ddim", "ddpm", "ddim", "plms"):
