@@ -21,7 +21,7 @@ LUMA = torch.tensor([0.299, 0.587, 0.114])  # how light red, green and blue are 
 GRID = 128  # pixels of the side at which the ground is found
 NEAR, FAR = 0.06, 0.18  # from the ground's colour: where the object begins and where it is all
 PLAIN = 0.6  # share of the border that has the colour of the ground, if there is a plain one
-FINE = 96  # pixels of the side above which patterns are twice as fine
+LARGE = 96  # pixels of the side above which patterns are finer
 
 Filter = Callable[[Tensor, Tensor, Generator], Tensor]
 
@@ -114,8 +114,9 @@ def woodblock_print(colour: Tensor, alpha: Tensor, rng: Generator) -> Tensor:
 
 
 def pixel_art(colour: Tensor, alpha: Tensor, rng: Generator) -> Tensor:
-    """Return 12 by 12 squares of few colours, or 24 by 24."""
-    whole, count = over(colour, alpha, plain(colour, rng)), 12 * scale(colour)
+    """Return 12 by 12 squares of few colours; 16 by 16 in large pictures."""
+    whole = over(colour, alpha, plain(colour, rng))
+    count = 16 if is_large(colour) else 12
     squares = F.interpolate(whole, size=(count, count), mode="area")
     return posterised(F.interpolate(squares, size=whole.shape[2:], mode="nearest"), 5)
 
@@ -124,19 +125,19 @@ def stained_glass(colour: Tensor, alpha: Tensor, rng: Generator) -> Tensor:
     """Return bright panes of single colours between black lead."""
     deep = 0.25 + 0.6 * torch.rand(len(colour), 3, 1, 1, generator=rng)
     whole = saturated(over(colour, alpha, deep), 1.6)
-    panes, lead = cells(whole, 14 * scale(colour) ** 2, rng)
+    panes, lead = cells(whole, 28 if is_large(colour) else 14, rng)
     return (0.4 * panes + 0.6 * whole) * (1 - 0.9 * torch.maximum(lead, 0.7 * edges(alpha, alpha)))
 
 
 def mosaic(colour: Tensor, alpha: Tensor, rng: Generator) -> Tensor:
     """Return square stones of uneven colours between light joints."""
     whole, size = over(colour, alpha, plain(colour, rng)), colour.shape[-1]
-    count = 11 * scale(colour)
+    count = 16 if is_large(colour) else 11
     stones = F.interpolate(whole, size=(count, count), mode="area")
     stones = stones + 0.07 * torch.randn(stones.shape, generator=rng)
     stones = F.interpolate(stones, size=(size, size), mode="nearest").clamp(0, 1)
     place = torch.arange(size) * count / size % 1 * size / count
-    joint = (place < size / 32 / scale(colour)).float()
+    joint = (place < 11 / 32 * size / count).float()
     joint = torch.maximum(joint[:, None], joint[None])
     return stones * (1 - 0.6 * joint) + 0.5 * joint
 
@@ -261,9 +262,9 @@ def over(colour: Tensor, alpha: Tensor, ground: Tensor) -> Tensor:
     return colour + (1 - alpha) * ground
 
 
-def scale(image: Tensor) -> int:
-    """Return how much finer patterns are than in the small pictures of training."""
-    return 2 if image.shape[-1] > FINE else 1
+def is_large(image: Tensor) -> bool:
+    """Return whether patterns are finer than in the small pictures of training."""
+    return image.shape[-1] > LARGE
 
 
 def luma(image: Tensor) -> Tensor:
@@ -277,18 +278,18 @@ def straight(colour: Tensor, alpha: Tensor) -> Tensor:
 
 
 def edges(colour: Tensor, alpha: Tensor) -> Tensor:
-    """Return how much is an edge (B, 1, S, S): about one pixel of 32 wide, or half of one, of
+    """Return how much is an edge (B, 1, S, S): one pixel of 32 wide, or less in large pictures, of
     colour or of the shape."""
     whole = torch.cat([over(colour, alpha, torch.ones(1, 1, 1, 1)), alpha], 1)
-    reach = 2 * max(1, whole.shape[-1] // 48 // scale(colour)) + 1
+    reach = 2 * max(1, whole.shape[-1] // (64 if is_large(whole) else 48)) + 1
     padded = F.pad(whole, [reach // 2] * 4, mode="replicate")
     span = F.max_pool2d(padded, reach, 1) + F.max_pool2d(-padded, reach, 1)
     return (2.2 * (span.amax(1, keepdim=True) - 0.12)).clamp(0, 1)
 
 
 def blurred(image: Tensor, times: int = 1) -> Tensor:
-    """Return the image under a blur of 3 pixels of 32, or half as many."""
-    reach = 2 * (image.shape[-1] // 32 // scale(image)) + 1
+    """Return the image under a blur of 3 pixels of 32, or less in large pictures."""
+    reach = 2 * (image.shape[-1] // (56 if is_large(image) else 32)) + 1
     for _ in range(times):
         padded = F.pad(image, [reach // 2] * 4, mode="replicate")
         image = F.avg_pool2d(padded, reach, 1)
@@ -338,9 +339,9 @@ def streaks(image: Tensor, rng: Generator) -> Tensor:
 
 
 def hatching(image: Tensor, period: int) -> Tensor:
-    """Return diagonal lines (S, S) in [0, 1], `period` pixels of 32 apart, or half as far."""
+    """Return diagonal lines (S, S) in [0, 1], `period` pixels of 32 apart."""
     size = image.shape[-1]
-    place = torch.arange(size) * 32 * scale(image) / size
+    place = torch.arange(size) * 32 / size
     return 0.5 + 0.5 * ((place[:, None] + place[None]) * 2 * torch.pi / period).sin()
 
 
@@ -354,6 +355,6 @@ def cells(image: Tensor, count: int, rng: Generator) -> tuple[Tensor, Tensor]:
     two, owner = torch.cdist(place.expand(batch, -1, -1), points).topk(2, largest=False)
     mask = F.one_hot(owner[..., 0], count).float()  # (B, S * S, count)
     mean = torch.einsum("bcp,bpk->bck", image.flatten(2), mask) / mask.sum(1).clamp(min=1)[:, None]
-    gap = 0.9 / 32 / scale(image)
+    gap = (0.6 if is_large(image) else 0.9) / 32
     border = (two[..., 1] - two[..., 0] < gap).float().view(batch, 1, size, size)
     return torch.einsum("bck,bpk->bcp", mean, mask).view_as(image), border
