@@ -64,13 +64,17 @@ def frames(prompt: Any, *overrides: str, **settings: Any) -> Iterator[Frame]:
 
     Settings and errors as for `generate`.
     """
+    from dataclasses import replace
+
     from guided.batch.request_checks import check_called, check_shown
     from guided.config.composer import Composer
     from guided.config.messages import BAD, say, words_for
     from guided.config.plan import Plan
     from guided.devices import set_threads, threads_restored
     from guided.errors import BadInput
+    from guided.outputs.manner_names import NONE
     from guided.pipeline import Pipeline
+    from guided.schedule import AUTO
 
     words = words_for(prompt, overrides, settings)
     check_called(words, "frames")
@@ -81,6 +85,8 @@ def frames(prompt: Any, *overrides: str, **settings: Any) -> Iterator[Frame]:
         raise BadInput(say(error)) from error
     plan.tell_unused(words)
     check_shown(plan, words)
+    if plan.manner == AUTO:  # nothing is saved that a filter could render
+        plan = replace(plan, manner=NONE)
 
     def drawn() -> Iterator[Frame]:
         with threads_restored():

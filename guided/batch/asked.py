@@ -20,6 +20,7 @@ from guided.config.replay import Record
 from guided.config.schema import build
 from guided.config.values import trusted_words
 from guided.errors import BadInput, check_number, shown
+from guided.outputs.manner_names import NONE
 from guided.runs import files
 from guided.runs.layout import LATEST
 from guided.runs.manifest import Row
@@ -96,8 +97,9 @@ def read_rows(words: Sequence[Override], flags: Sequence[str], recorded: Record 
 def composer_of(base: Mapping[str, Any], where: str = "") -> Composer:
     """Return the composer of a batch's rows, as its manifest has it, which is the file `where`."""
     recorded = Record.kept(base.get("settings"))
+    before = [] if recorded or "manner" in base else [f"manner={NONE}"]
     return Composer(
-        trusted_words(parse_all(base["words"])),
+        trusted_words(parse_all([*before, *base["words"]])),
         lasting(base.get("flags", [])),
         recorded,
         where,

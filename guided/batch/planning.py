@@ -28,6 +28,7 @@ from guided.errors import BadInput
 from guided.prompts.prompt import unwanted, wanted
 from guided.runs.manifest import FAILED, Manifest, Picture, Row, grouped
 from guided.runs.record import fingerprint
+from guided.schedule import AUTO
 from guided.untrusted.typed_paths import expand
 from guided.version import __version__
 
@@ -142,6 +143,7 @@ def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
         "seed": default_seed,
         "cores": cores(),  # CPU threads for large models, which decide the last bits
         "cwd": str(Path.cwd()),
+        "manner": AUTO,  # what holds where no word says another; batches of before have none
         "fingerprints": fingerprints,  # by row; null where it cannot be drawn
     }
     manifest = Manifest(title, base, rows, [])

@@ -153,7 +153,8 @@ class WorkerSession:
             return enlarge(image.to(pipeline.device), times)
 
         assert plan.film is not None
-        plan = replace(plan, film=film_frames.with_networks(plan.film, pipeline.device))
+        film = plan.film.seeded(group[0].seed)  # a plan that is read anew may have another seed
+        plan = replace(plan, film=film_frames.with_networks(film, pipeline.device))
         film_frames.write_film(plan, self.folder, group, enlarged)
 
     def write_missing_films(self) -> None:

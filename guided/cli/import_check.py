@@ -17,7 +17,7 @@ from guided.config.plan import Plan, check_models
 from guided.config.values import typed
 from guided.console import warnings_collected
 from guided.disco.translation import Translation
-from guided.errors import BadInput, shown
+from guided.errors import BadInput, Untold, shown
 from guided.untrusted.typed_paths import impossible
 
 FIRST = "init"  # a choice of guides may need it
@@ -139,6 +139,8 @@ def missing_weights(found: Translation) -> list[str]:
     try:
         with planned(found) as (plan, _):
             check_models(plan.generator_cards, plan.clips | plan.judges, plan.guides)
+    except Untold:
+        raise
     except BadInput as error:
         command = str(error).partition("Fetch with: ")[2]
         return [f"its weights are not here yet; fetch them with {command}"] if command else []

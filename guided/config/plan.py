@@ -558,6 +558,11 @@ class Plan:
                 f"manner={self.manner} renders the whole picture, which does not go with {kept}: "
                 "manner=none"
             )
+        if self.manner not in (AUTO, NONE) and not self.saves_pictures:
+            raise BadInput(
+                f"manner={self.manner} renders finished pictures, and output=[%s] saves none: "
+                "output=[still]" % ",".join(self.outputs)
+            )
 
     def check_tile(self) -> None:
         """Raise BadInput if the picture's edges are to meet and cannot."""
@@ -728,13 +733,19 @@ class Plan:
         if self.manner != AUTO:
             return self.manner != NONE
         recommended = "model" in self.generator.uses and self.model.recommended.filters_manner
-        return recommended and not self.kept_parts
+        return recommended and self.saves_pictures and not self.kept_parts
+
+    @property
+    def saves_pictures(self) -> bool:
+        """Whether finished pictures are saved."""
+        return any(isinstance(output, Still) for output in self.outputs.values())
 
     @property
     def kept_parts(self) -> str:
         """The settings by which something is kept, or meets, that a filter would change."""
         kept = {"mask": self.mask, "outpaint": self.outpaint, "restore": self.known}
-        names = [name for name, value in kept.items() if value]
+        # A frame of a film has a mask of what the camera uncovers, and is filtered as the others.
+        names = [name for name, value in kept.items() if value and self.film is None]
         return ", ".join(names + (["tile"] if self.tile != "none" else []))
 
     def _said(self, seed: int) -> list[Prompt]:

@@ -41,6 +41,7 @@ from guided.outputs import manner_names
 from guided.paths import PROGRAM, conf_folder
 from guided.runs import record
 from guided.runs.manifest import Row
+from guided.schedule import AUTO
 from guided.untrusted.interpolation import escaped
 from guided.untrusted.typed_paths import expand
 from guided.version import __version__
@@ -82,8 +83,8 @@ class Record:
         settings = renamed(
             {name: value for name, value in found.items() if name not in FACTS + unrecorded()}
         )
-        if "version" in found:
-            settings.setdefault("manner", manner_names.NONE)  # of versions without that setting
+        # What versions without that setting drew.
+        settings.setdefault("manner", manner_names.NONE if "version" in found else AUTO)
         files = found.get("files")
         files = {str(k): v for k, v in files.items()} if isinstance(files, dict) else {}
         if (version := found.get("version")) != __version__:

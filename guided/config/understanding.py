@@ -9,10 +9,12 @@ from functools import cache
 
 from guided.errors import nearest, shown
 from guided.models.cards import ClipCard
+from guided.outputs.manner_names import MANNERS
 from guided.prompts.lexicon import Lexicon, Reading
 from guided.prompts.prompt import Prompt, weights_of
 from guided.text import CHINESE, language
 
+LABELS = tuple(english for english, _ in MANNERS)
 SHORTEST = 2  # letters of a name, up to which a slip is not told from another word
 MOST = 8  # words that a message names
 MORE = "model=imagenet512 clip=[vit_b32,vit_b16]"
@@ -99,25 +101,30 @@ def lexicons(cards: Mapping[str, ClipCard], names: Sequence[str]) -> list[Lexico
 
 
 def manner_of(prompts: Sequence[Prompt], cards: Mapping[str, ClipCard]) -> str:
-    """Return the label of the manner of drawing that the heaviest wanted prompt with one names, by
-    the lexicons of small CLIPs; "" if there is none."""
-    found = [
-        (max(weights_of(asked)), manner)
-        for asked in prompts
-        if not asked.image
-        for words in lexicons(cards, asked.clips)
-        if (manner := words.without_manner(asked.text)[1])
-    ]
-    wanted = [one for one in found if one[0] > 0]
-    return max(wanted, key=lambda one: one[0])[1] if wanted else ""
+    """Return the label of the manner of drawing that most of the wanted prompts, by their weights,
+    name in the lexicons of small CLIPs; "" if most name none."""
+    weights: dict[str, float] = {}
+    for asked in wanted(prompts):
+        for words in lexicons(cards, asked.clips):
+            manner = words.without_manner(asked.text)[1]
+            label = manner if manner in LABELS else ""
+            weights[label] = weights.get(label, 0) + max(weights_of(asked))
+    return max(weights, key=lambda label: (weights[label], label != ""), default="")
+
+
+def wanted(prompts: Sequence[Prompt]) -> list[Prompt]:
+    """Return the texts that have a positive weight at some time."""
+    return [asked for asked in prompts if not asked.image and max(weights_of(asked)) > 0]
 
 
 def without_manners(prompts: Sequence[Prompt], cards: Mapping[str, ClipCard]) -> list[Prompt]:
-    """Return the prompts without the manners of drawing that small CLIPs would read in them."""
+    """Return the prompts, those that are wanted without the manners of drawing that small CLIPs
+    would read in them."""
+    filtered = wanted(prompts)
     return [
-        asked
-        if asked.image
-        else replace(asked, text=without_manner(asked.text, lexicons(cards, asked.clips)))
+        replace(asked, text=without_manner(asked.text, lexicons(cards, asked.clips)))
+        if asked in filtered
+        else asked
         for asked in prompts
     ]
 
@@ -133,9 +140,12 @@ def understood(
     prompts: Sequence[Prompt], cards: Mapping[str, ClipCard], filters: bool
 ) -> dict[str, str]:
     """Return the texts that small CLIPs read otherwise than typed, with their reading; `filters`:
-    without manners of drawing."""
+    without manners of drawing in what is wanted."""
+    filtered = wanted(prompts) if filters else []
     readings = {
-        asked.text: words.read(words.without_manner(asked.text)[0] if filters else asked.text).text
+        asked.text: words.read(
+            words.without_manner(asked.text)[0] if asked in filtered else asked.text
+        ).text
         for asked in prompts
         if not asked.image
         for words in lexicons(cards, asked.clips)

@@ -6,6 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from guided.errors import BadInput, not_one_of
+from guided.paths import EMBEDDED
+from guided.prompts.lexicon import load
 from guided.schedule import AUTO
 
 NONE = "none"
@@ -44,5 +46,7 @@ def read_manner(value: Any) -> str:
     for english, chinese in MANNERS:
         if typed in (english, chinese):
             return english
+    if isinstance(value, str) and (label := load(EMBEDDED / "lexicon.tsv").manner(typed)):
+        return label  # by another name
     known = (AUTO, NONE, *(english for english, _ in MANNERS))
     raise BadInput(not_one_of("manner", value, known))

@@ -21,6 +21,8 @@ LUMA = torch.tensor([0.299, 0.587, 0.114])  # how light red, green and blue are 
 GRID = 128  # pixels of the side at which the ground is found
 NEAR, FAR = 0.06, 0.18  # from the ground's colour: where the object begins and where it is all
 PLAIN = 0.6  # share of the border that has the colour of the ground, if there is a plain one
+SHAPES = ("silhouette", "paper cut")  # of which nothing is left but the shape
+CHUNK = 1 << 16  # pixels whose nearest points are found at once
 LARGE = 96  # pixels of the side above which patterns are finer
 
 Filter = Callable[[Tensor, Tensor, Generator], Tensor]
@@ -34,11 +36,16 @@ def rendered(image: Tensor, manner: str, seed: int) -> Tensor:
     left, top = (side - width) // 2, (side - height) // 2
     margins = (left, side - width - left, top, side - height - top)
     alpha, ground = separated(image)
-    colour = (image - ground * (1 - alpha)).clamp(0, 1)
-    square = (F.pad(colour, margins), F.pad(alpha, margins))
+    if manner in SHAPES and alpha.min() == 1:  # the dark parts, where no object is apart
+        light = luma(image)
+        alpha = (0.5 + 8 * (light.mean() - light)).clamp(0, 1)
+        colour = image * alpha
+    else:
+        colour = (image - ground * (1 - alpha)).clamp(0, 1)
+    colour, alpha = (F.pad(part, margins, mode="replicate") for part in (colour, alpha))
     names = [english for english, _ in MANNERS]
     rng = Generator().manual_seed(seed)
-    made = FILTERS[names.index(manner)](*square, rng).clamp(0, 1)
+    made = FILTERS[names.index(manner)](colour, alpha, rng).clamp(0, 1)
     return made[:, :, top : top + height, left : left + width]
 
 
@@ -352,9 +359,15 @@ def cells(image: Tensor, count: int, rng: Generator) -> tuple[Tensor, Tensor]:
     points = torch.rand(batch, count, 2, generator=rng)
     line = (torch.arange(size) + 0.5) / size
     place = torch.stack(torch.meshgrid(line, line, indexing="ij"), -1).view(1, -1, 2)
-    two, owner = torch.cdist(place.expand(batch, -1, -1), points).topk(2, largest=False)
-    mask = F.one_hot(owner[..., 0], count).float()  # (B, S * S, count)
-    mean = torch.einsum("bcp,bpk->bck", image.flatten(2), mask) / mask.sum(1).clamp(min=1)[:, None]
+    nearest = [
+        torch.cdist(part.expand(batch, -1, -1), points).topk(2, largest=False)
+        for part in place.split(CHUNK, 1)
+    ]
+    two = torch.cat([distance for distance, _ in nearest], 1)
+    owner = torch.cat([which[..., 0] for _, which in nearest], 1)[:, None].expand(-1, 3, -1)
+    sums = torch.zeros(batch, 3, count).scatter_add(2, owner, image.flatten(2))
+    pixels = torch.zeros(batch, 3, count).scatter_add(2, owner, torch.ones(owner.shape))
+    mean = sums / pixels.clamp(min=1)
     gap = (0.6 if is_large(image) else 0.9) / 32
     border = (two[..., 1] - two[..., 0] < gap).float().view(batch, 1, size, size)
-    return torch.einsum("bck,bpk->bcp", mean, mask).view_as(image), border
+    return mean.gather(2, owner).view_as(image), border

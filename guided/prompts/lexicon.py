@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from itertools import pairwise
@@ -37,14 +37,22 @@ UNREAD = re.compile(
     r"[^\u0000-\u036f\u1e00-\u218f\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 HEAD_FINAL = re.compile(r"[的\u3040-\u30ff\uac00-\ud7af]")  # a thing's attributes stand before it
-# What joins a manner of drawing to a thing, at the beginning and the end of a text without it.
-DANGLING = (
-    re.compile(r"^(?:(?:an?|the)\s+)?(?:of|in|by|as)\s+|^(?:风格)?的", re.IGNORECASE),
-    re.compile(
-        r"[\s,]+(?:(?:an?|the)|(?:in|by|as|like)(?:\s+(?:an?|the)(?:\s+(?:style|manner)\s+of)?)?)$"
-        r"|[，,]?(?:的|风格)$",
-        re.IGNORECASE,
-    ),
+# Manners whose names also describe things: they are meant where no thing follows.
+DESCRIBING = ("black and white", "night", "pastel", "mosaic")
+# What may stand between a manner and the thing that it is of.
+STYLE = re.compile(
+    r"(?:of|in|by|as|and|style[ds]?|pictures?|images?|photos?|photographs?|drawings?|paintings?"
+    r"|art|风格|照片|图|画)",
+    re.IGNORECASE,
+)
+# What joined a manner to a thing, at the beginning and the end of a text that has lost it.
+BEFORE = re.compile(
+    r"^(?:[:：,，]|\(\s*\)|(?:(?:an?|the)\s+)?(?:of|in|by|as|and|styled?)\s|用(?=\S)|(?:风格)?的)\s*",
+    re.IGNORECASE,
+)
+AFTER = re.compile(
+    r"(?:[\s,，]+(?:an?|the|of|in|by|as|like|and|with|style|manner)|[:：,，]|\(\s*\)|的|风格)$",
+    re.IGNORECASE,
 )
 SHORT = 3  # letters up to which an unknown word of another language is taken for a plain one
 
@@ -132,15 +140,25 @@ class Lexicon:
 
     def without_manner(self, text: str) -> tuple[str, str]:
         """Return a text without the manners of drawing in it, and the label of the first; the text
-        as it is and "" if it has none, or no thing beside it."""
+        as it is and "" if it has none, or no thing beside it. A name that describes something else
+        than the text's thing, as that of a neon sign, is no manner."""
         pieces = self._pieces(text, language(text) == CHINESE)
-        manners = [piece for piece in pieces if piece.entry and piece.entry.family == MANNER]
-        if not manners or not self.read(text).known:
+        label = self.read(text).known
+        manners = [
+            piece
+            for at, piece in enumerate(pieces)
+            if piece.entry
+            and piece.entry.family == MANNER
+            and is_manner(piece.entry.label, pieces[at + 1 :], label)
+        ]
+        if not manners or not label:
             return text, ""
         assert manners[0].entry is not None
         rest = "".join("" if piece in manners else piece.typed for piece in pieces)
-        for dangling in DANGLING:
-            rest = dangling.sub("", tidy(rest))
+        before = ""
+        while rest != before:
+            before = rest
+            rest = AFTER.sub("", BEFORE.sub("", tidy(rest)))
         return tidy(rest), manners[0].entry.label
 
     def read(self, text: str) -> Reading:
@@ -419,6 +437,23 @@ def tidy(text: str) -> str:
     text = " ".join(text.strip(",;，；、 ").split())
     text = re.sub(r"\b([Aa])n(?= [b-df-hj-np-tv-z])", r"\1", text)
     return re.sub(r"\b([Aa])(?= [aeio])", r"\1n", text)
+
+
+def is_manner(label: str, after: Sequence[Piece], thing: str | None) -> bool:
+    """Return whether a manner of drawing is meant by its name, given the pieces after it and the
+    label of the text's thing."""
+    for piece in after:
+        if not piece.typed.strip():
+            continue
+        if not piece.word:
+            return True  # a sign
+        if STYLE.fullmatch(piece.typed):
+            return True
+        if piece.entry and piece.entry.label == thing:
+            return label not in DESCRIBING
+        if not (piece.entry and piece.entry.family in (COLOUR, MANNER, PLAIN)):
+            return False
+    return True
 
 
 def swap_colours(pieces: list[Piece]) -> None:

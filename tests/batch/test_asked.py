@@ -71,3 +71,12 @@ def test_a_word_that_every_row_overrides_is_told(tmp_path, caplog):
 def test_a_sweep_of_nothing_is_told(caplog, word, told):
     words_of(*["prompt=x"] * ("prompt" not in word), word, flags=("-m",))
     assert ("-m has nothing to vary" in caplog.text) == told
+
+
+def test_a_batch_of_before_goes_on_with_manners_as_prompts():
+    before = asked.composer_of({"words": ["prompt=watercolour of a cat"]})
+    with before.row() as composed:
+        assert composed.cfg.manner == "none"
+    now = asked.composer_of({"words": ["prompt=watercolour of a cat"], "manner": "auto"})
+    with now.row() as composed:
+        assert composed.cfg.manner == "auto"

@@ -407,7 +407,39 @@ def test_the_embedded_models_draw_the_thing_and_a_filter_its_manner():
     assert in_manner("a cat", "artist=hokusai")[1] == "woodblock print"
     assert in_manner("a cat", "manner=neon") == (["a cat"], "neon")
     assert in_manner("watercolour of a cat", "manner=neon") == (["a cat"], "neon")
-    assert in_manner('["a cat", "a dog, neon:0.5", "night sky, sepia:-1"]')[1] == "neon"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "manner"),
+    [
+        ('["a cat", "a dog, neon:0.5"]', ""),  # most of it has none
+        ('["a cat:0.5", "a dog, neon"]', "neon"),
+        ('["a cat", "a dog, neon"]', "neon"),
+        ('["a cat, neon", "a dog, sepia:2"]', "sepia"),
+        ('["a cat", "a dog, neon:-2"]', ""),
+    ],
+)
+def test_the_manner_is_that_of_most_of_what_is_wanted(prompt, manner):
+    assert in_manner(prompt)[1] == manner
+
+
+def test_what_is_avoided_keeps_its_manner():
+    one = plan("prompt=a cat", "negative=watercolour of a cat", "seed=1")
+    assert texts_of(one) == ["a cat", "watercolour of a cat"]
+    assert one.understood(1) == {}  # it is read as it is typed
+
+
+def test_a_manner_is_a_prompt_where_no_picture_is_saved():
+    assert in_manner("watercolour of a cat", "output=[video]") == (["watercolour of a cat"], "")
+    with pytest.raises(BadInput, match="manner=neon renders finished pictures, and output="):
+        in_manner("a cat", "manner=neon", "output=[video]")
+
+
+def test_all_frames_of_a_film_have_the_manner(photo):
+    one = plan("prompt=watercolour of a cat", "animate=2d", "frames=3", "seed=1")
+    uncovers = dataclasses.replace(one, mask=plan(f"init={photo}", "mask=[0,0,0.5,1]").mask)
+    for frame in (one, uncovers):
+        assert (texts_of(frame), frame.manner_of(1)) == (["a cat"], "watercolour")
 
 
 @pytest.mark.parametrize("words", [["manner=none"], ["tile=both"], ["generator=pixels"]])

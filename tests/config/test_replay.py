@@ -102,6 +102,15 @@ def test_manners_of_versions_without_that_setting_stay_prompts(tmp_path, usual):
     assert Record.read(kept(tmp_path, usual)).config().manner == "auto"
 
 
+def test_a_record_by_hand_keeps_todays_manner_in_a_batch(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("prompt: watercolour of a cat\n")
+    record = Record.read(str(path))
+    again = Record.kept(record.as_base())
+    assert again is not None
+    assert record.config().manner == again.config().manner == "auto"
+
+
 def test_choices_that_are_gone_do_not_stop_it(tmp_path, usual, caplog):
     lost = usual | {"words": ["prompt=x", "look=of_somebody_else"]}
     cfg = Record.read(kept(tmp_path, lost)).config(["seed=9"])

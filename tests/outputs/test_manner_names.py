@@ -20,7 +20,7 @@ def test_it_is_automatic_or_none(typed, meant):
     assert read_manner(typed) == meant
 
 
-@pytest.mark.parametrize("typed", ["watercolor", "mosiac", 3, True, ["neon"]])
+@pytest.mark.parametrize("typed", ["wtercolour", "mosiac", 3, True, ["neon"]])
 def test_another_is_refused_with_those_that_there_are(typed):
     with pytest.raises(
         BadInput, match=r"^manner=.*is not one of auto, none, ink wash, .*paper cut"
@@ -30,4 +30,12 @@ def test_another_is_refused_with_those_that_there_are(typed):
 
 def test_a_slip_is_told_what_is_meant():
     with pytest.raises(BadInput, match="did you mean 'watercolour'"):
-        read_manner("watercolor")
+        read_manner("wtercolour")
+
+
+@pytest.mark.parametrize(
+    "typed, meant",
+    [("watercolor", "watercolour"), ("aquarelle", "watercolour"), ("Hokusai", "woodblock print")],
+)
+def test_other_names_that_prompts_take_are_taken(typed, meant):
+    assert read_manner(typed) == meant

@@ -5,7 +5,7 @@ import torch
 from torch import Generator, Tensor
 
 from guided.outputs.manner_names import MANNERS
-from guided.outputs.manners import over, rendered, separated
+from guided.outputs.manners import cells, over, rendered, separated
 from guided.training.data import manners
 
 IN_ENGLISH = [english for english, _ in MANNERS]
@@ -106,3 +106,26 @@ def test_only_the_object_glows_in_neon() -> None:
     assert made[..., 2, 2].max() < 0.1
     edge = 48 + round(0.7 * 48)
     assert made[0, 0, 48, edge - 3 : edge + 3].max() > 0.5
+
+
+@pytest.mark.parametrize("name", ["silhouette", "paper cut"])
+def test_the_shape_of_a_picture_without_a_plain_ground_is_what_is_dark(name: str) -> None:
+    image = 0.7 + 0.3 * torch.rand(1, 3, 96, 96, generator=Generator().manual_seed(0))
+    image[..., 30:60, 30:60] = 0.1
+    made = rendered(image, name, 0).mean(1)[0]
+    assert (made[40:50, 40:50].mean() - made[:20, :20].mean()).abs() > 0.3
+
+
+def test_a_wide_picture_has_no_edge_where_it_is_made_square() -> None:
+    ramp = torch.linspace(0.2, 0.8, 128).expand(1, 3, 64, 128)
+    made = rendered(ramp, "line art", 0)
+    assert made.min() > 0.9
+
+
+def test_the_panes_of_stained_glass_have_the_mean_colour_of_what_they_cover() -> None:
+    image = torch.rand(2, 3, 300, 300, generator=Generator().manual_seed(0))
+    panes, border = cells(image, 12, Generator().manual_seed(1))  # in two chunks
+    assert torch.allclose(panes.mean((2, 3)), image.mean((2, 3)), atol=1e-5)
+    assert 0 < border.mean() < 0.5
+    for pane in panes.flatten(2).unbind():
+        assert len(pane.T.unique(dim=0)) == 12

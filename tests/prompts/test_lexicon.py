@@ -224,6 +224,16 @@ def test_a_text_without_a_thing_has_no_alternatives(words):
         ("一只猫的剪影", "一只猫", "silhouette"),
         ("a red cat", "a red cat", ""),
         ("neon", "neon", ""),  # nothing else is in it
+        ("a cat in the style of an oil painting", "a cat", "oil painting"),
+        ("(watercolour) cat", "cat", "watercolour"),
+        ("用水彩画一只猫", "一只猫", "watercolour"),
+        ("black and white photo of a cat", "photo of a cat", "black and white"),
+        ("a cat, black and white", "a cat", "black and white"),
+        # What describes the thing, or another one, is no manner.
+        ("a black and white cat on red", "a black and white cat on red", ""),
+        ("黑白猫", "黑白猫", ""),
+        ("a cat on a mosaic floor", "a cat on a mosaic floor", ""),
+        ("a pink cat with neon eyes", "a pink cat with neon eyes", ""),
     ],
 )
 def test_a_text_is_read_without_its_manner(words, text, rest, manner):
