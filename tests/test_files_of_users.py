@@ -193,7 +193,7 @@ def test_a_presets_value_of_another_kind(command, tmp_path, value, told):
     value = value.replace("'", '"')
     (tmp_path / "mine" / "look" / "odd.yaml").write_text(f"# @package _global_\nsteps: {value}\n")
     said = command("--config-dir", "mine", "prompt=a", "look=odd").refused()
-    assert f"look=odd: steps={told} must be a whole number" in said
+    assert f"odd.yaml: steps={told} must be a whole number" in said
 
 
 def test_a_break_inside_a_value_is_shown_with_what_is_behind_it(command):

@@ -149,7 +149,9 @@ def test_a_slip_is_told_the_nearest(typed: str, said: str) -> None:
 
 
 def test_artists_and_looks_reach_the_prompts_of_a_run() -> None:
-    cfg = compose(["prompt=a cat", "artist=[hokusai:3,turner]", "look=[draft,etching]"])
+    cfg = compose(
+        ["prompt=a cat", "artist=[hokusai:3,turner]", "look=[draft,etching]", "manner=none"]
+    )
     plan = Plan.read(cfg)
     hokusai, turner = plan.prompts_of(1)
     assert hokusai.text.startswith("a cat, by Katsushika Hokusai, ")
