@@ -24,6 +24,7 @@ DAMAGED = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, ArithmeticError, SyntaxError),
     *(RuntimeError, Image.DecompressionBombError),  # Pillow's decoders of damaged files
 )
+LUMA = (0.299, 0.587, 0.114)  # how light red, green and blue are, ITU-R BT.601
 NEARLY = 5  # levels of 255 that lossy files add to black and take from white
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
 

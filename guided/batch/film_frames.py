@@ -26,8 +26,7 @@ from guided.canvas.mask import Mask
 from guided.config.plan import Plan
 from guided.config.schema import build
 from guided.errors import BadInput, is_number
-from guided.images import open_picture, sharpened, tensor
-from guided.images import picture as as_picture
+from guided.images import open_picture, tensor
 from guided.interfaces import Enlarge, Frame, Output, Prediction, Run
 from guided.models.cards import DepthCard, film_cards
 from guided.outputs.film import Film as Encoder
@@ -272,28 +271,18 @@ def write_copy(
     """Write a frame as it is in the film, seen by both eyes of a stereo film, enlarged, rendered
     in a manner of drawing and sharpened, and return its size."""
     frame, layout = open_picture("animate", str(path)), film.settings.stereo
-    finish = partial(finished, still=still, enlarge=enlarge, manner=manner, seed=film.timing.seed)
+
+    def finished(image: Tensor) -> Image.Image:
+        # What is random in a manner is the same in all frames.
+        return still.finished(image, enlarge, still.times(frame.size), manner, film.timing.seed)
+
     if layout == stereo.NONE:
-        shown = finish(frame)
+        shown = finished(tensor(frame))
     else:
         facts = facts_of(path)
         number, before = numbers(facts, "frame", 1), numbers(facts, "depth_range", 2)
         seen = film.eyes(tensor(frame), int(number[0]) if number else 0, before)
-        both = [finish(as_picture(one)) for one in seen]
+        both = [finished(one) for one in seen]
         shown = stereo.joined(both[0], both[1], layout)
     shown.save(copy, "PNG", compress_level=1)
     return shown.size
-
-
-def finished(
-    frame: Image.Image, still: Still, enlarge: Enlarge, manner: str, seed: int
-) -> Image.Image:
-    """Return a frame enlarged, rendered in a manner of drawing (if not "") and sharpened as
-    finished pictures are. What is random in the manner is the same in all frames of a seed."""
-    if (times := still.times(frame.size)) > 1:
-        frame = as_picture(enlarge(tensor(frame), times))
-    if manner:
-        from guided.outputs.manners import rendered
-
-        frame = as_picture(rendered(tensor(frame), manner, seed))
-    return sharpened(frame, still.sharpen) if still.sharpen else frame

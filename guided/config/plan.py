@@ -58,7 +58,7 @@ from guided.outputs.manner_names import NONE, read_manner
 from guided.outputs.still import Still
 from guided.paths import program
 from guided.prompts import region_prompts, regions
-from guided.prompts.prompt import Prompt, by_region, meant_for, weights_of
+from guided.prompts.prompt import Prompt, by_region, is_wanted, meant_for
 from guided.prompts.styles import Artist, Style, StyleMix
 from guided.prompts.wildcards import Wildcards
 from guided.schedule import AUTO, always_zero
@@ -471,7 +471,7 @@ class Plan:
                     "guide.clip.contrast has no effect: it needs a CLIP with a lexicon of what it "
                     "knows, as clip=embedded"
                 )
-        if self.prompts and all(max(weights_of(asked)) <= 0 for asked in self.prompts):
+        if self.prompts and not any(map(is_wanted, self.prompts)):
             log.warning(
                 "every prompt has a negative weight: the picture is only kept away from them"
             )
@@ -559,9 +559,14 @@ class Plan:
                 "manner=none"
             )
         if self.manner not in (AUTO, NONE) and not self.saves_pictures:
+            if self.film is not None:
+                raise BadInput(
+                    f"manner={self.manner} renders a film, which has several frames: frames=2 or "
+                    "more, or manner=none"
+                )
             raise BadInput(
-                f"manner={self.manner} renders finished pictures, and output=[%s] saves none: "
-                "output=[still]" % ",".join(self.outputs)
+                f"manner={self.manner} renders finished pictures, and "
+                f"output=[{','.join(self.outputs)}] saves none: output=[still]"
             )
 
     def check_tile(self) -> None:
@@ -717,15 +722,19 @@ class Plan:
     def prompts_of(self, seed: int) -> list[Prompt]:
         """The prompts of the image with this seed as the CLIPs are given them: decided, with
         artists and styles said, and without manners of drawing that a filter renders."""
-        prompts = self._said(seed)
-        return understanding.without_manners(prompts, self.clips) if self.filters else prompts
+        prompts = self.styled(self.decided(seed), seed)
+        if not self.filters:
+            return prompts
+        return [understanding.without_manner(asked, self.clips) for asked in prompts]
 
     def manner_of(self, seed: int) -> str:
         """The manner of drawing in which the finished image with this seed is rendered by a
         filter; "" for none."""
         if self.manner != AUTO:
             return "" if self.manner == NONE else self.manner
-        return understanding.manner_of(self._said(seed), self.clips) if self.filters else ""
+        if not self.filters:
+            return ""
+        return understanding.manner_of(self.styled(self.decided(seed), seed), self.clips)
 
     @property
     def filters(self) -> bool:
@@ -737,20 +746,18 @@ class Plan:
 
     @property
     def saves_pictures(self) -> bool:
-        """Whether finished pictures are saved."""
-        return any(isinstance(output, Still) for output in self.outputs.values())
+        """Whether finished pictures are saved, or a film: which is written of several frames."""
+        still = any(isinstance(output, Still) for output in self.outputs.values())
+        return still and (self.film is None or self.film.timing.frames > 1)
 
     @property
     def kept_parts(self) -> str:
         """The settings by which something is kept, or meets, that a filter would change."""
-        kept = {"mask": self.mask, "outpaint": self.outpaint, "restore": self.known}
+        known = {"mask": self.mask, "outpaint": self.outpaint}
+        kept = {**known, "restore or keep_composition": self.known}
         # A frame of a film has a mask of what the camera uncovers, and is filtered as the others.
         names = [name for name, value in kept.items() if value and self.film is None]
         return ", ".join(names + (["tile"] if self.tile != "none" else []))
-
-    def _said(self, seed: int) -> list[Prompt]:
-        """The prompts of the image with this seed: decided, and with artists and styles said."""
-        return self.styled(self.decided(seed), seed)
 
     def styled(self, decided: Sequence[Prompt], seed: int) -> list[Prompt]:
         """The decided prompts of the image with this seed, with artists and styles said."""

@@ -9,12 +9,11 @@ from functools import cache
 
 from guided.errors import nearest, shown
 from guided.models.cards import ClipCard
-from guided.outputs.manner_names import MANNERS
+from guided.outputs.manner_names import NAMES
 from guided.prompts.lexicon import Lexicon, Reading
-from guided.prompts.prompt import Prompt, weights_of
+from guided.prompts.prompt import Prompt, is_wanted, weights_of
 from guided.text import CHINESE, language
 
-LABELS = tuple(english for english, _ in MANNERS)
 SHORTEST = 2  # letters of a name, up to which a slip is not told from another word
 MOST = 8  # words that a message names
 MORE = "model=imagenet512 clip=[vit_b32,vit_b16]"
@@ -104,36 +103,25 @@ def manner_of(prompts: Sequence[Prompt], cards: Mapping[str, ClipCard]) -> str:
     """Return the label of the manner of drawing that most of the wanted prompts, by their weights,
     name in the lexicons of small CLIPs; "" if most name none."""
     weights: dict[str, float] = {}
-    for asked in wanted(prompts):
+    for asked in prompts:
+        if asked.image or not is_wanted(asked):
+            continue
         for words in lexicons(cards, asked.clips):
             manner = words.without_manner(asked.text)[1]
-            label = manner if manner in LABELS else ""
+            label = manner if manner in NAMES else ""
             weights[label] = weights.get(label, 0) + max(weights_of(asked))
     return max(weights, key=lambda label: (weights[label], label != ""), default="")
 
 
-def wanted(prompts: Sequence[Prompt]) -> list[Prompt]:
-    """Return the texts that have a positive weight at some time."""
-    return [asked for asked in prompts if not asked.image and max(weights_of(asked)) > 0]
-
-
-def without_manners(prompts: Sequence[Prompt], cards: Mapping[str, ClipCard]) -> list[Prompt]:
-    """Return the prompts, those that are wanted without the manners of drawing that small CLIPs
-    would read in them."""
-    filtered = wanted(prompts)
-    return [
-        replace(asked, text=without_manner(asked.text, lexicons(cards, asked.clips)))
-        if asked in filtered
-        else asked
-        for asked in prompts
-    ]
-
-
-def without_manner(text: str, books: Sequence[Lexicon]) -> str:
-    """Return a text without the manners of drawing that any of the lexicons has."""
-    for words in books:
+def without_manner(asked: Prompt, cards: Mapping[str, ClipCard]) -> Prompt:
+    """Return a prompt, if it is wanted, without the manners of drawing that small CLIPs would read
+    in it."""
+    if asked.image or not is_wanted(asked):
+        return asked
+    text = asked.text
+    for words in lexicons(cards, asked.clips):
         text = words.without_manner(text)[0]
-    return text
+    return replace(asked, text=text)
 
 
 def understood(
@@ -141,11 +129,8 @@ def understood(
 ) -> dict[str, str]:
     """Return the texts that small CLIPs read otherwise than typed, with their reading; `filters`:
     without manners of drawing in what is wanted."""
-    filtered = wanted(prompts) if filters else []
     readings = {
-        asked.text: words.read(
-            words.without_manner(asked.text)[0] if asked in filtered else asked.text
-        ).text
+        asked.text: words.read((without_manner(asked, cards) if filters else asked).text).text
         for asked in prompts
         if not asked.image
         for words in lexicons(cards, asked.clips)
@@ -157,7 +142,7 @@ def warnings(prompts: Sequence[Prompt], cards: Mapping[str, ClipCard]) -> Iterat
     """Yield a line for each text with something that small CLIPs do not know, in the language of
     the text: English or Chinese."""
     texts = {
-        asked.text: (words, max(weights_of(asked)) <= 0)
+        asked.text: (words, not is_wanted(asked))
         for asked in prompts
         if not asked.image
         for words in lexicons(cards, asked.clips)

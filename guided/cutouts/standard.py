@@ -22,11 +22,9 @@ from guided.cutouts.places import Places
 from guided.cutouts.resize import resize, taps
 from guided.cutouts.squares import Square, resize_squares
 from guided.devices import sent
-from guided.images import middle, square
+from guided.images import LUMA, middle, square
 from guided.interfaces import CutoutBatch
 from guided.schedule import Schedule
-
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 class StandardSettings(Protocol):

@@ -33,6 +33,7 @@ MANNERS = (
     ("embroidery", "刺绣"),
     ("paper cut", "剪纸"),
 )
+NAMES = tuple(english for english, _ in MANNERS)
 
 
 def read_manner(value: Any) -> str:
@@ -48,5 +49,5 @@ def read_manner(value: Any) -> str:
             return english
     if isinstance(value, str) and (label := load(EMBEDDED / "lexicon.tsv").manner(typed)):
         return label  # by another name
-    known = (AUTO, NONE, *(english for english, _ in MANNERS))
+    known = (AUTO, NONE, *NAMES)
     raise BadInput(not_one_of("manner", value, known))

@@ -15,9 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from guided.outputs.manner_names import MANNERS
+from guided.images import LUMA
 
-LUMA = torch.tensor([0.299, 0.587, 0.114])  # how light red, green and blue are (BT.601)
 GRID = 128  # pixels of the side at which the ground is found
 NEAR, FAR = 0.06, 0.18  # from the ground's colour: where the object begins and where it is all
 PLAIN = 0.6  # share of the border that has the colour of the ground, if there is a plain one
@@ -29,7 +28,7 @@ Filter = Callable[[Tensor, Tensor, Generator], Tensor]
 
 
 def rendered(image: Tensor, manner: str, seed: int) -> Tensor:
-    """Return a picture (1, 3, H, W) in [0, 1] in a manner of MANNERS, by its English name. What is
+    """Return a picture (1, 3, H, W) in [0, 1] in a manner, by its English name. What is
     random in it, as the stars of a night, comes from the seed."""
     height, width = image.shape[2:]
     side = max(height, width)
@@ -43,9 +42,8 @@ def rendered(image: Tensor, manner: str, seed: int) -> Tensor:
     else:
         colour = (image - ground * (1 - alpha)).clamp(0, 1)
     colour, alpha = (F.pad(part, margins, mode="replicate") for part in (colour, alpha))
-    names = [english for english, _ in MANNERS]
     rng = Generator().manual_seed(seed)
-    made = FILTERS[names.index(manner)](colour, alpha, rng).clamp(0, 1)
+    made = FILTERS[manner](colour, alpha, rng).clamp(0, 1)
     return made[:, :, top : top + height, left : left + width]
 
 
@@ -240,28 +238,28 @@ def paper_cut(colour: Tensor, alpha: Tensor, rng: Generator) -> Tensor:
     return white + (tone(colour, (0.8, 0.08, 0.1)) - white) * left
 
 
-FILTERS: tuple[Filter, ...] = (
-    ink_wash,
-    watercolour,
-    oil_painting,
-    pencil_drawing,
-    woodblock_print,
-    pixel_art,
-    stained_glass,
-    mosaic,
-    neon,
-    blueprint,
-    sepia,
-    night,
-    pop_art,
-    chalk_drawing,
-    line_art,
-    black_and_white,
-    silhouette,
-    pastel,
-    embroidery,
-    paper_cut,
-)  # in the order of MANNERS
+FILTERS: dict[str, Filter] = {
+    "ink wash": ink_wash,
+    "watercolour": watercolour,
+    "oil painting": oil_painting,
+    "pencil drawing": pencil_drawing,
+    "woodblock print": woodblock_print,
+    "pixel art": pixel_art,
+    "stained glass": stained_glass,
+    "mosaic": mosaic,
+    "neon": neon,
+    "blueprint": blueprint,
+    "sepia": sepia,
+    "night": night,
+    "pop art": pop_art,
+    "chalk drawing": chalk_drawing,
+    "line art": line_art,
+    "black and white": black_and_white,
+    "silhouette": silhouette,
+    "pastel": pastel,
+    "embroidery": embroidery,
+    "paper cut": paper_cut,
+}
 
 
 def over(colour: Tensor, alpha: Tensor, ground: Tensor) -> Tensor:
@@ -276,7 +274,7 @@ def is_large(image: Tensor) -> bool:
 
 def luma(image: Tensor) -> Tensor:
     """Return the luma (B, 1, S, S) of (B, 3, S, S)."""
-    return torch.einsum("c,bchw->bhw", LUMA, image)[:, None]
+    return torch.einsum("c,bchw->bhw", torch.tensor(LUMA), image)[:, None]
 
 
 def straight(colour: Tensor, alpha: Tensor) -> Tensor:

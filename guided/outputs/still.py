@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image, features
 
@@ -17,6 +17,9 @@ from guided.outputs.picture import settings_of
 from guided.runs import record
 from guided.runs.layout import SUFFIXES, image_name
 from guided.schedule import AUTO
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LEAST, MOST = 512, 16  # auto: pixels of the shorter side, and times larger at most
 LARGEST = {"webp": 16_383, "jpeg": 65_535, "avif": 65_535}  # pixels a side
@@ -79,19 +82,17 @@ class Still(Output):
         """Return the factor by which a picture of this size (width, height) is enlarged."""
         return min(MOST, math.ceil(LEAST / min(size))) if self.enlarge == AUTO else self.enlarge
 
-    def finished(self, frame: Frame, enlarge: Enlarge, upscale: int = 1) -> Image.Image:
-        """Return the finished picture of a last frame: enlarged, `upscale` times more unless it
-        was drawn again as large, rendered in the frame's manner of drawing, and sharpened."""
-        height, width = frame.image.shape[2:]
-        times = self.times((width, height))
-        if frame.larger is None:
-            image = enlarge(frame.image, times * upscale)
-        else:
-            image = enlarge(frame.larger, times)
-        if frame.manner:
+    def finished(
+        self, image: Tensor, enlarge: Enlarge, times: int, manner: str, seed: int
+    ) -> Image.Image:
+        """Return the finished picture of an image (1, 3, H, W) in [0, 1]: enlarged, rendered in a
+        manner of drawing (if not "") and sharpened. What is random in the manner comes from the
+        seed."""
+        image = enlarge(image, times)
+        if manner:
             from guided.outputs.manners import rendered
 
-            image = rendered(image.cpu().float().clamp(0, 1), frame.manner, frame.seed)
+            image = rendered(image.cpu().float().clamp(0, 1), manner, seed)
         return sharpened(picture(image), self.sharpen) if self.sharpen else picture(image)
 
     @property
@@ -115,9 +116,12 @@ class StillViewer:
             return
         path = self.run.folder / image_name(frame.index, self.settings.suffix)
         settings = self.settings
-        image = settings.finished(frame, self.run.enlarge, self.run.upscale)
         height, width = frame.image.shape[2:]
+        image, times = frame.image, settings.times((width, height)) * self.run.upscale
+        if frame.larger is not None:  # drawn again, `upscale` times as large
+            image, times = frame.larger, settings.times((width, height))
+        shown = settings.finished(image, self.run.enlarge, times, frame.manner, frame.seed)
         facts = settings_of(self.run, frame)
         record.save(
-            image, path, facts, settings.format, settings.quality, settings.dpi, (width, height)
+            shown, path, facts, settings.format, settings.quality, settings.dpi, (width, height)
         )

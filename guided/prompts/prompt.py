@@ -320,12 +320,17 @@ def wanted(prompts: Sequence[Prompt]) -> str:
     """Return the texts that count at the end of the run, or if there are none, those that ever
     count, for people to read."""
     last = [prompt for prompt in prompts if prompt.at(1.0) > 0]
-    return joined(last or [prompt for prompt in prompts if max(weights_of(prompt)) > 0])
+    return joined(last or [prompt for prompt in prompts if is_wanted(prompt)])
 
 
 def unwanted(prompts: Sequence[Prompt]) -> str:
     """Return the texts that the picture should not match, for people to read."""
-    return joined([p for p in prompts if min(weights_of(p)) < 0 and max(weights_of(p)) <= 0])
+    return joined([p for p in prompts if min(weights_of(p)) < 0 and not is_wanted(p)])
+
+
+def is_wanted(prompt: Prompt) -> bool:
+    """Return whether a prompt has a positive weight at any time."""
+    return max(weights_of(prompt)) > 0
 
 
 def weights_of(prompt: Prompt) -> list[float]:

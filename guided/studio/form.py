@@ -25,7 +25,7 @@ from guided.config.described import help_of, range_of, source_comment
 from guided.config.kinds import path_of
 from guided.config.schema import FIRST, NODES, PICTURE, RUN, Config, having, settings
 from guided.errors import range_text
-from guided.outputs.manner_names import MANNERS, NONE
+from guided.outputs.manner_names import NAMES, NONE
 from guided.paths import EMBEDDED, conf_folder
 from guided.prompts.lexicon import Lexicon, load
 from guided.prompts.regions import LAYOUTS
@@ -167,7 +167,7 @@ def names_of(name: str) -> tuple[str, ...] | None:
         "init_fit": FITS,
         "layout": LAYOUTS,
         "tile": tuple(RINGS),
-        "manner": (AUTO, NONE, *(english for english, _ in MANNERS)),
+        "manner": (AUTO, NONE, *NAMES),
         "restore": RESTORES,
         "upscaler": UPSCALERS,
     }

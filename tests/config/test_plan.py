@@ -464,3 +464,10 @@ def test_a_manner_changes_nothing_that_is_kept(photo):
         in_manner("a cat", "manner=neon", *half)
     with pytest.raises(BadInput, match="does not go with tile: manner=none"):
         in_manner("a cat", "manner=neon", "tile=x")
+
+
+def test_a_single_frame_of_a_film_is_not_rendered():
+    film = ["animate=2d", "frames=1"]
+    assert in_manner("watercolour of a cat", *film) == (["watercolour of a cat"], "")
+    with pytest.raises(BadInput, match="manner=neon renders a film, which has several frames"):
+        in_manner("a cat", "manner=neon", *film)

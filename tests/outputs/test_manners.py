@@ -4,11 +4,9 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from guided.outputs.manner_names import MANNERS
-from guided.outputs.manners import cells, over, rendered, separated
+from guided.outputs.manner_names import NAMES
+from guided.outputs.manners import FILTERS, cells, over, rendered, separated
 from guided.training.data import manners
-
-IN_ENGLISH = [english for english, _ in MANNERS]
 
 
 def disc(size: int, rgb: tuple[float, float, float]) -> tuple[Tensor, Tensor]:
@@ -19,17 +17,17 @@ def disc(size: int, rgb: tuple[float, float, float]) -> tuple[Tensor, Tensor]:
 
 
 def drawn(name: str, rgb: tuple[float, float, float] = (0.9, 0.2, 0.1), seed: int = 0) -> Tensor:
-    which = torch.tensor([IN_ENGLISH.index(name)])
+    which = torch.tensor([NAMES.index(name)])
     return manners.drawn(*disc(64, rgb), which, Generator().manual_seed(seed))[0]
 
 
-@pytest.mark.parametrize("name", IN_ENGLISH)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("size", [32, 64])
 def test_a_manner_makes_a_picture_of_the_same_size_that_differs_from_the_plain_one(
     name: str, size: int
 ) -> None:
     colour, alpha = disc(size, (0.9, 0.5, 0.1))
-    which = torch.tensor([IN_ENGLISH.index(name)] * 2)
+    which = torch.tensor([NAMES.index(name)] * 2)
     both = torch.cat([colour, colour]), torch.cat([alpha, alpha])
     made = manners.drawn(*both, which, Generator().manual_seed(0))
     assert made.shape == (2, 3, size, size)
@@ -83,7 +81,7 @@ def test_a_picture_without_a_plain_ground_is_the_object_as_a_whole() -> None:
     assert separated(noise)[0].min() == 1
 
 
-@pytest.mark.parametrize("name", IN_ENGLISH)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("height, width", [(96, 96), (64, 160), (130, 50)])
 def test_a_finished_picture_keeps_its_size_and_is_the_same_by_seed(
     name: str, height: int, width: int
@@ -129,3 +127,7 @@ def test_the_panes_of_stained_glass_have_the_mean_colour_of_what_they_cover() ->
     assert 0 < border.mean() < 0.5
     for pane in panes.flatten(2).unbind():
         assert len(pane.T.unique(dim=0)) == 12
+
+
+def test_every_manner_has_its_filter() -> None:
+    assert tuple(FILTERS) == NAMES

@@ -7,7 +7,7 @@ import random
 import torch
 from torch import Generator, Tensor
 
-from guided.outputs.manner_names import MANNERS
+from guided.outputs.manner_names import MANNERS, NAMES
 from guided.outputs.manners import FILTERS
 
 SENTENCES = ("{manner} of a {name}", "a {name}, {manner}", "a {manner} {name}", "{manner} {name}")
@@ -17,10 +17,10 @@ SENTENCES_ZH = ("{manner}{name}", "{name}，{manner}", "{manner}风格的{name}"
 def drawn(colour: Tensor, alpha: Tensor, which: Tensor, rng: Generator) -> Tensor:
     """Return pictures in the manners of indices `which` (B,) of MANNERS."""
     out = torch.empty_like(colour)
-    for i, manner in enumerate(FILTERS):
+    for i, name in enumerate(NAMES):
         rows = (which == i).nonzero()[:, 0]
         if len(rows):
-            out[rows] = manner(colour[rows], alpha[rows], rng).clamp(0, 1)
+            out[rows] = FILTERS[name](colour[rows], alpha[rows], rng).clamp(0, 1)
     return out
 
 

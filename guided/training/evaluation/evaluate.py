@@ -124,7 +124,9 @@ class Side:
         still = plan.outputs.get("still")
         finish = still if isinstance(still, Still) else Still()
         with replacing(path) as draft:
-            finish.finished(last, self.pipeline.enlarger).save(draft, "png")
+            finish.finished(
+                last.image, self.pipeline.enlarger, finish.times(plan.size), last.manner, last.seed
+            ).save(draft, "png")
 
 
 def weights(plan: Plan) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""Measures the manners of drawing: draws objects in each of MANNERS, and has the judge
+"""Measures the manners of drawing: draws objects in each of NAMES, and has the judge
 find the object among a hundred in that manner, and the manner among all of that object. With
 settings="manner=none" guidance alone draws the manner.
 
@@ -19,7 +19,7 @@ import torch
 from tqdm import tqdm
 
 from guided.errors import BadInput
-from guided.outputs.manner_names import MANNERS
+from guided.outputs.manner_names import NAMES
 from guided.training.common.settings import main
 from guided.training.evaluation import contact_sheet, judging
 from guided.training.evaluation.evaluate import Side, load
@@ -49,7 +49,7 @@ class Settings:
 
 def questions(manner: int, chosen: list[Question]) -> list[Question]:
     """Return the prompts for the chosen objects in a manner."""
-    name, _ = MANNERS[manner]
+    name = NAMES[manner]
     return [
         Question("manners", "en", manner * 1000 + one.number, SENTENCE.format(name, one.prompt),
                  one.truth, one.of)
@@ -62,12 +62,11 @@ def ranks(
 ) -> tuple[list[int], list[int]]:
     """Return the ranks of the true objects among all in the manner, and of the manner among all of
     each true object."""
-    names = [english for english, _ in MANNERS]
     images = load(paths)
-    texts = [SENTENCE.format(names[manner], one) for one in objects]
+    texts = [SENTENCE.format(NAMES[manner], one) for one in objects]
     of_object = judge.ranks(images, [one.truth for one in chosen], texts)
     of_manner = [
-        judge.ranks(image[None], [manner], [SENTENCE.format(name, one.prompt) for name in names])[
+        judge.ranks(image[None], [manner], [SENTENCE.format(name, one.prompt) for name in NAMES])[
             0
         ]
         for image, one in zip(images, chosen, strict=True)
@@ -85,7 +84,7 @@ def measure(settings: Settings) -> None:
     sheet = exam("objects", "en")
     chosen = sheet.questions[:: len(sheet.questions) // settings.objects][: settings.objects]
     rows, drawn, labels, best = [], [], [], []
-    for i, (name, _) in enumerate(MANNERS):
+    for i, name in enumerate(NAMES):
         asked = questions(i, chosen)
         paths = [side.draw(one, settings.seed) for one in tqdm(asked, name, disable=None)]
         of_object, of_manner = ranks(judge, i, chosen, paths, sheet.choices)
