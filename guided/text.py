@@ -1,13 +1,8 @@
-"""Languages and scripts of texts, and quoted lists.
-
-The CLIP models differ in the scripts that they were trained on: one that learned from English
-captions ranks the right picture of a Chinese caption first in 0.4 % of cases, where a multilingual
-one does so in half, yet its gradient is as large.
-"""
+"""Languages and scripts of texts, and quoted lists."""
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 ENGLISH, CHINESE = "en", "zh"
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
@@ -17,7 +12,6 @@ ITEM = re.compile(r"""\s*('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,]*)\s*(?:,|$)""
 # The first word of a letter's Unicode name -> the common name of its script, where they differ.
 SCRIPTS = {"cjk": "han", "ideographic": "han", "hiragana": "kana", "katakana": "kana"}
 IGNORED = ("modifier", "feminine", "masculine", "micro", "double", "mathematical", "script")
-TITLES = {"han": "Chinese characters", "kana": "Japanese"}  # of scripts, in messages
 
 
 def language(text: str) -> str:
@@ -91,34 +85,4 @@ def normal_width(text: str) -> str:
         if unicodedata.east_asian_width(letter) in ("F", "H")
         else letter
         for letter in text
-    )
-
-
-def unreadable(
-    texts: Iterable[tuple[str, Sequence[str]]], reads: Mapping[str, Sequence[str]]
-) -> str | None:
-    """Return a warning about texts in scripts that their CLIPs were not trained on, with a
-    remedy, or None.
-
-    Each text comes with the names of the CLIPs that it is for; none: all. `reads` has the scripts
-    of each CLIP; `any`: every script; none: unknown, never warned about."""
-    blind: dict[str, list[str]] = {}
-    example = ""
-    for text, names in texts:
-        for name, known in reads.items():
-            if names and name not in names:
-                continue
-            unknown = set() if not known or "any" in known else scripts(text) - set(known)
-            for script in sorted(unknown):
-                example = example or text
-                if name not in blind.setdefault(script, []):
-                    blind[script].append(name)
-    if not blind:
-        return None
-    clips = sorted({name for names in blind.values() for name in names})
-    titles = " and ".join(TITLES.get(script, script.capitalize()) for script in blind)
-    remedy = "clip=[chinese] or " if set(blind) == {"han"} else ""
-    return (
-        f"{', '.join(clips)} {'does' if len(clips) == 1 else 'do'} not read {titles}, and "
-        f"{example!r} pulls at random there; what reads it: {remedy}clip=[multilingual]"
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from guided.text import language, lines_of, scripts, split, unquoted, unreadable
+from guided.text import language, lines_of, scripts, split, unquoted
 
 
 @pytest.mark.parametrize(
@@ -69,39 +69,6 @@ def test_unquoting_undoes_quoting(text: str) -> None:
 )
 def test_scripts_are_those_of_the_letters(text: str, expected: set[str]) -> None:
     assert scripts(text) == expected
-
-
-LATIN, CHINESE, ALL = {"vit_b32": ["latin"]}, {"chinese": ["latin", "han"]}, {"multi": ["any"]}
-
-
-def test_chinese_for_an_english_clip_is_told_with_the_remedy() -> None:
-    said = unreadable([("a cat", ()), ("一只猫", ())], LATIN | CHINESE | ALL)
-    for part in ("vit_b32 does not read Chinese", "'一只猫'", "clip=[chinese]", "[multilingual]"):
-        assert part in said
-    assert "multi " not in said
-    assert "\n" not in said
-
-
-def test_other_scripts_need_the_multilingual_one() -> None:
-    said = unreadable([("рыжий кот", ())], LATIN | CHINESE)
-    assert "chinese, vit_b32 do not read Cyrillic" in said
-    assert "clip=[multilingual]" in said
-    assert "clip=[chinese]" not in said
-
-
-@pytest.mark.parametrize(
-    ("texts", "reads"),
-    [
-        ([("a cat", ())], LATIN),
-        ([("一只猫", ())], CHINESE | ALL),
-        ([("一只猫", ("chinese",))], LATIN | CHINESE),  # not meant for the other
-        ([("一只猫", ())], {"unknown": []}),
-        ([("🦊 16:9", ())], LATIN),
-        ([], LATIN),
-    ],
-)
-def test_what_is_understood_or_unknown_is_not_warned_of(texts, reads) -> None:
-    assert unreadable(texts, reads) is None
 
 
 @pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\v", "\f", "\x1c", "\x1d", "\x1e"])

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
+from functools import partial, wraps
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -62,7 +62,7 @@ from guided.prompts.prompt import Prompt, by_region, is_wanted, meant_for
 from guided.prompts.styles import Artist, Style, StyleMix
 from guided.prompts.wildcards import Wildcards
 from guided.schedule import AUTO, always_zero
-from guided.text import ENGLISH, unreadable
+from guided.text import ENGLISH
 from guided.timeline import MOST_STEPS
 from guided.untrusted import allowed_files
 from guided.untrusted.typed_paths import expand
@@ -84,6 +84,19 @@ NEITHER = {"steps": False, "memory": False}
 STEPS = {"steps": True, "memory": False}
 MEMORY = {"steps": False, "memory": True}
 STEPS_AND_MEMORY = {"steps": True, "memory": True}
+
+
+def once(make: Callable[[Plan, int], list[Prompt]]) -> Callable[[Plan, int], list[Prompt]]:
+    """Return a method of Plan that makes the prompts of an image once, to be used many times."""
+
+    @wraps(make)
+    def made(plan: Plan, seed: int) -> list[Prompt]:
+        key = make.__name__, seed
+        if key not in plan.made:
+            plan.made[key] = make(plan, seed)
+        return plan.made[key]
+
+    return made
 
 
 @dataclass
@@ -135,6 +148,10 @@ class Plan:
     # what becomes of the finished image (1, 3, H, W) in [0, 1]
     finish: Callable[[Tensor], Tensor] | None = field(default=None, metadata=NEITHER)
     varied: varying.Parts = field(default_factory=dict, metadata=NEITHER)  # over a film
+    # What its methods have made of the prompts of an image, by their names and its seed.
+    made: dict[tuple[str, int], list[Prompt]] = field(
+        default_factory=dict, init=False, repr=False, compare=False, metadata=NEITHER
+    )
 
     @classmethod
     def read(
@@ -174,7 +191,8 @@ class Plan:
         if plan.steps - plan.skip < 12:
             less = f" less skip={plan.skip}" if plan.skip else ""
             log.warning("steps=%d%s is too few; 20 make a sketch", plan.steps, less)
-        return plan.begun() if plan.film is None else plan
+        plan.sampler = plan.sampler if plan.film else plan.begun()
+        return plan
 
     @classmethod
     def parsed(cls, cfg: DictConfig, build: Build, flags: Sequence[str]) -> Plan:
@@ -625,10 +643,8 @@ class Plan:
                 "decides wildcards anew"
             )
         decided = self.decided(self.seed)  # every wildcard has its list
-        drawn = self.styled(decided, self.seed)
-        texts = [(asked.text, asked.clips) for asked in drawn if not asked.image]
         reads = {name: card.reads for name, card in self.clips.items() if not card.lexicon}
-        if warning := unreadable(texts, reads):
+        if warning := understanding.unreadable(self.styled(self.seed), reads):
             log.warning(warning)
         for warning in understanding.warnings(decided, self.clips):
             log.warning(warning)
@@ -701,14 +717,14 @@ class Plan:
                 part = {**changes.get(group, getattr(self, group)), name: part}
             changes[group] = part
         plan = replace(self, **changes)
-        return plan if frame else plan.begun()
+        return plan if frame else replace(plan, sampler=plan.begun())
 
-    def begun(self) -> Plan:
-        """Return the plan with steps repeated within those that are taken: what the picture will
-        be is decided in the first of them. Over a video all frames are drawn alike."""
+    def begun(self) -> SamplerSettings:
+        """Return the sampler with steps repeated within those that are taken: what the picture
+        will be is decided in the first of them. Over a video all frames are drawn alike."""
         if self.film is not None and self.film.video is not None:
-            return self
-        return replace(self, sampler=self.sampler.begun(self.skip / self.steps))
+            return self.sampler
+        return self.sampler.begun(self.skip / self.steps)
 
     def init_of(self, seed: int) -> Tensor | None:
         """Return the init picture of the image with this seed as it lies on the canvas,
@@ -719,10 +735,11 @@ class Plan:
             return self.init.image(self.size, seed)
         return self.outpaint.filled(self.init.image(self.outpaint.inner, seed))
 
+    @once
     def prompts_of(self, seed: int) -> list[Prompt]:
         """The prompts of the image with this seed as the CLIPs are given them: decided, with
         artists and styles said, and without manners of drawing that a filter renders."""
-        prompts = self.styled(self.decided(seed), seed)
+        prompts = self.styled(seed)
         if not self.filters:
             return prompts
         return [understanding.without_manner(asked, self.clips) for asked in prompts]
@@ -734,7 +751,7 @@ class Plan:
             return "" if self.manner == NONE else self.manner
         if not self.filters:
             return ""
-        return understanding.manner_of(self.styled(self.decided(seed), seed), self.clips)
+        return understanding.manner_of(self.styled(seed), self.clips)
 
     @property
     def filters(self) -> bool:
@@ -759,16 +776,18 @@ class Plan:
         names = [name for name, value in kept.items() if value and self.film is None]
         return ", ".join(names + (["tile"] if self.tile != "none" else []))
 
-    def styled(self, decided: Sequence[Prompt], seed: int) -> list[Prompt]:
+    @once
+    def styled(self, seed: int) -> list[Prompt]:
         """The decided prompts of the image with this seed, with artists and styles said."""
         return self.styles.applied(
-            decided, lambda words, name: self.wildcards.draw(words, seed, name)
+            self.decided(seed), lambda words, name: self.wildcards.draw(words, seed, name)
         )
 
     def understood(self, seed: int) -> dict[str, str]:
         """The texts of the image with this seed that small CLIPs read otherwise, and how."""
         return understanding.understood(self.decided(seed), self.clips, self.filters)
 
+    @once
     def decided(self, seed: int) -> list[Prompt]:
         """The prompts, their wildcards decided and their regions placed for the image with this
         seed."""

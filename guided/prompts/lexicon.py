@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -110,11 +110,34 @@ class Reading:
     """A text as the CLIPs read it, and its unknown words."""
 
     text: str
+    chinese: bool  # and not in another language
+    plain: str  # as typed, without the manners of drawing in it
+    manner: str = ""  # the label of the first of these
     known: str | None = None  # the label of the thing that is drawn
     instead: dict[str, str] = field(default_factory=dict)  # typed -> name of what is drawn
     left_out: list[str] = field(default_factory=list)  # words that are not known, as typed
     beside: list[str] = field(default_factory=list)  # further known things, as typed
     empty: bool = False  # nothing in it means anything
+
+    def take_manners(self, pieces: Sequence[Piece]) -> None:
+        """Take the manners of drawing out of what was typed, if there is a thing beside them. A
+        name that describes something else than the thing, as that of a neon sign, is no manner."""
+        manners = [
+            piece
+            for at, piece in enumerate(pieces)
+            if piece.entry
+            and piece.entry.family == MANNER
+            and is_manner(piece.entry.label, pieces[at + 1 :], self.known)
+        ]
+        if not manners or not self.known:
+            return
+        assert manners[0].entry is not None
+        self.manner, before = manners[0].entry.label, ""
+        self.plain = "".join("" if piece in manners else piece.typed for piece in pieces)
+        while self.plain != before:
+            before = self.plain
+            self.plain = AFTER.sub("", BEFORE.sub("", tidy(self.plain)))
+        self.plain = tidy(self.plain)
 
 
 @dataclass(eq=False)
@@ -138,39 +161,16 @@ class Lexicon:
         labels = (one.label for one in self.entries.values() if one.family == MANNER)
         return next((label for label in labels if label in read), "")
 
-    def without_manner(self, text: str) -> tuple[str, str]:
-        """Return a text without the manners of drawing in it, and the label of the first; the text
-        as it is and "" if it has none, or no thing beside it. A name that describes something else
-        than the text's thing, as that of a neon sign, is no manner."""
-        pieces = self._pieces(text, language(text) == CHINESE)
-        label = self.read(text).known
-        manners = [
-            piece
-            for at, piece in enumerate(pieces)
-            if piece.entry
-            and piece.entry.family == MANNER
-            and is_manner(piece.entry.label, pieces[at + 1 :], label)
-        ]
-        if not manners or not label:
-            return text, ""
-        assert manners[0].entry is not None
-        rest = "".join("" if piece in manners else piece.typed for piece in pieces)
-        before = ""
-        while rest != before:
-            before = rest
-            rest = AFTER.sub("", BEFORE.sub("", tidy(rest)))
-        return tidy(rest), manners[0].entry.label
-
+    # Each CLIP, the warnings and the record of a picture ask for it; lexicons are kept for good.
+    @lru_cache(1024)  # noqa: B019
     def read(self, text: str) -> Reading:
-        """Return the reading of a text: its first known thing with colours and plain words, or the
-        known thing that is nearest to its first; nothing else is kept beside a thing. A text
-        without any is kept. Results are cached."""
-        return reading_of(self, text)
-
-    def _read(self, text: str) -> Reading:
+        """Return the reading of a text, which is not to be changed: its first known thing with
+        colours and plain words, or the known thing that is nearest to its first; nothing else is
+        kept beside a thing. A text without any is kept."""
         chinese = language(text) == CHINESE
         pieces = self._pieces(text, chinese)
-        reading = Reading(text)
+        typed = list(pieces)
+        reading = Reading(text, chinese, text)
         things = [piece for piece in pieces if piece.entry and piece.entry.is_object]
         if not things:
             things = self._fruit(pieces, chinese)
@@ -183,6 +183,7 @@ class Lexicon:
                 reading.known = label
         elif drawn.entry:
             reading.known = drawn.entry.label
+        reading.take_manners(typed)
         swap_colours(pieces)
         for piece in [piece for piece in pieces if piece.entry and piece.entry.family == MANNER][
             1:
@@ -233,15 +234,16 @@ class Lexicon:
         return [other for other in dict.fromkeys(found) if other != text]
 
     def _fruit(self, pieces: list[Piece], chinese: bool) -> list[Piece]:
-        """Return the last colour that is a thing too, as an orange, as that thing; none if there
-        is none."""
-        for piece in reversed(pieces):
+        """Return the last colour that is a thing too, as an orange, and make it that thing in the
+        pieces; none if there is none."""
+        for at, piece in reversed([*enumerate(pieces)]):
             if "色" in piece.typed:  # 橙色 is the colour, 橙 may be the fruit
                 continue
             if piece.entry and piece.entry.family == COLOUR and piece.entry.near:
-                piece.entry = self.entries[piece.entry.near[0]]
-                piece.read = self.names[piece.entry.label][chinese]
-                return [piece]
+                entry = self.entries[piece.entry.near[0]]
+                name = self.names[entry.label][chinese]
+                pieces[at] = replace(piece, entry=entry, read=name)
+                return [pieces[at]]
         return []
 
     def _nearest(self, entry: Entry | None) -> str | None:
@@ -353,12 +355,6 @@ class Lexicon:
         entry = self.entries[label]
         read = self.names[label][chinese] if entry.known and entry.family != PLAIN else typed
         return Piece(typed, f" {read} " if apart else read, entry, foreign, word=True)
-
-
-@lru_cache(1024)  # each CLIP, the warnings and the record of a picture read its texts
-def reading_of(lexicon: Lexicon, text: str) -> Reading:
-    """Return the reading of a text, which is not to be changed."""
-    return lexicon._read(text)
 
 
 def split(text: str) -> Iterator[tuple[str, str]]:

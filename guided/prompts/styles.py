@@ -127,6 +127,8 @@ class StyleMix:
         Pictures and texts of negative weight are unchanged; without any text of positive weight
         the words become prompts. `decide` replaces the wildcards in words, given also the preset's
         name, so that all prompts of an image have the same."""
+        if not (self.artists or self.styles):
+            return list(prompts)
         shares = list(self.shares())
         mixed: list[Prompt] = []
         for prompt in prompts:

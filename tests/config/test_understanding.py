@@ -73,3 +73,37 @@ def test_a_plan_tells_and_records_how_prompts_are_understood(caplog):
         plan = Plan.read(composed(words_for("un burro rojo", (), {"seed": 1})))
     assert '"burro" is not known' in caplog.text
     assert plan.understood(1) == {"un burro rojo": "un red horse"}
+
+
+LATIN, CHINESE, ALL = {"vit_b32": ["latin"]}, {"chinese": ["latin", "han"]}, {"multi": ["any"]}
+
+
+def test_chinese_for_an_english_clip_is_told_with_the_remedy() -> None:
+    said = understanding.unreadable([Prompt("a cat"), Prompt("一只猫")], LATIN | CHINESE | ALL)
+    for part in ("vit_b32 does not read Chinese", "'一只猫'", "clip=[chinese]", "[multilingual]"):
+        assert part in said
+    assert "multi " not in said
+    assert "\n" not in said
+
+
+def test_other_scripts_need_the_multilingual_one() -> None:
+    said = understanding.unreadable([Prompt("рыжий кот")], LATIN | CHINESE)
+    assert "chinese, vit_b32 do not read Cyrillic" in said
+    assert "clip=[multilingual]" in said
+    assert "clip=[chinese]" not in said
+
+
+@pytest.mark.parametrize(
+    ("texts", "reads"),
+    [
+        ([("a cat", ())], LATIN),
+        ([("一只猫", ())], CHINESE | ALL),
+        ([("一只猫", ("chinese",))], LATIN | CHINESE),  # not meant for the other
+        ([("一只猫", ())], {"unknown": []}),
+        ([("🦊 16:9", ())], LATIN),
+        ([], LATIN),
+    ],
+)
+def test_what_is_understood_or_unknown_is_not_warned_of(texts, reads) -> None:
+    prompts = [Prompt(text, clips=names) for text, names in texts]
+    assert understanding.unreadable(prompts, reads) is None
