@@ -102,7 +102,7 @@ def models() -> str:
 
 
 def _model(name: str, card: Any) -> tuple[str, ...]:
-    count = parameters(name)
+    count = parameters(card)
     return (
         f"`{name}`",
         card.character,
@@ -125,13 +125,10 @@ def checksum(card: WeightsCard) -> str:
     return f"`{card.sha256[:12]}…`" if card.sha256 else "none known: `trust=true`"
 
 
-@cache
-def parameters(model: str) -> int:
+def parameters(card: GeneratorCard) -> int:
     """Return the number of parameters of a model."""
     import torch
 
-    card = dict(card_list.weights("model"))[model]
-    assert isinstance(card, GeneratorCard)
     draws = class_of(f"generator/{card.generator}")()
     with torch.device("meta"):
         return sum(tensor.numel() for tensor in draws.network(card).parameters())
