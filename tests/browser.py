@@ -15,6 +15,7 @@ from selenium.common.exceptions import (
     StaleElementReferenceException,
 )
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ class Page:
         self.act(selector, lambda node: node.send_keys(*keys))
 
     def clear(self, selector: str) -> None:
-        self.act(selector, lambda node: node.clear())
+        """Delete a field's text by keys: WebDriver's own clearing tells the page of no input."""
+        self.type(selector, Keys.CONTROL + "a" + Keys.NULL + Keys.DELETE)
 
     def select(self, selector: str, value: str) -> None:
         """Choose an option by its value."""
