@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.clock import seconds
 from benchmarks.parts import Work, parts
-from guided.cli import main
+from guided.config.composition import compose
 from guided.config.plan import Plan
 from guided.diffusion.samplers import DDIM
 from guided.generators.diffusion.generator import DiffusionGenerator
@@ -27,7 +27,7 @@ def compared(device: torch.device, precision: str) -> dict[str, Any]:
     """Every step of one picture, and after each the passes of the U-Net and the CLIPs that it is
     made of, forward and back, as often as the step needs them."""
     words = [*WORDS, f"device={device}", f"precision={precision}"]
-    plan = Plan.read(main.compose(words))
+    plan = Plan.read(compose(words))
     pipeline = Pipeline.open(plan)
     guides = pipeline.guides(plan, plan.prompts_of(plan.seed), None)
     request = Request(plan.size, [plan.seed], plan.steps)

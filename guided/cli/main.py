@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from guided import console
 from guided.cli import lists
 from guided.config import choices, command_line, composition, flags, preset_source
-from guided.config.composition import compose
+from guided.config.composer import Composer
 from guided.config.messages import BAD, say
 from guided.config.overrides import Override, parse_all, values_of
 from guided.errors import BadInput, Failed, printable, shown
@@ -111,8 +111,8 @@ def obey(main: Callable[[], None], argv: list[str]) -> None:
     if for_assistants:
         serve(command, ASSISTANTS)
     elif {*flags.CFG} & set(command.flags):
-        settings = compose(command.without("show"), command.flags)
-        console.show(printable(OmegaConf.to_yaml(settings), lines=True))
+        with Composer(command.without("show"), command.flags).row() as composed:
+            console.show(printable(OmegaConf.to_yaml(composed.cfg), lines=True))
     else:
         through_hydra_or_not(main, argv, command)
 
@@ -270,10 +270,11 @@ def list_or_download(command: Command) -> None:
     """List or download models."""
     from guided.cli import models
 
-    cfg = compose(command.words, command.flags)
-    # A preset or a file must not trust on the user's behalf.
-    trust = cfg.trust is True and "trust" in command.values
-    models.run(cfg.models, cfg, trust)
+    with Composer(command.words, command.flags).row() as composed:
+        cfg = composed.cfg
+        # A preset or a file must not trust on the user's behalf.
+        trust = cfg.trust is True and "trust" in command.values
+        models.run(cfg.models, cfg, trust)
 
 
 # Settings, or settings with a value, that make a command of their own. The first decides.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -116,7 +117,21 @@ class Composer:
         """Return a message behind the file that has the value that it is about, if it is of a
         file."""
         where = self.source_of(line, [*self.words, *words])
+        if where:
+            line = self.fetching_own(line, words)
         return f"{where}: {origins.without_choice(line)}" if where and where not in line else line
+
+    def fetching_own(self, line: str, words: Sequence[Override]) -> str:
+        """Return a message with the choices of its command for downloads as they were typed, which
+        are those of files of one's own."""
+        told, mark, command = line.partition(" models=download ")
+        chosen = {
+            one.name: one.raw
+            for one in [*self.words, *words]
+            if choices.folders(one.name, self.flags)
+        }
+        parts = [chosen.get(part.partition("=")[0], part) for part in command.split()]
+        return f"{told}{mark}{shlex.join([*self.flags, *parts])}" if mark else line
 
     def source_of(self, line: str, words: Sequence[Override]) -> str:
         """Return the file that has the value that a message is about; empty: it was typed."""

@@ -401,6 +401,7 @@ def build(node: DictConfig | ListConfig, where: str) -> Any:
     settings = resolved(node, where)
     cls = dataclass_of(settings.pop("_target_", None), where)
     check_keys(cls, settings, where)
+    check_given(cls, settings, where)
     try:
         return OmegaConf.to_object(filled(deepcopy(defaults_of(cls)), settings, where))
     except OmegaConfBaseException as error:
@@ -516,6 +517,15 @@ def check_keys(cls: type, settings: dict[str, Any], where: str) -> None:
         if key not in known:
             hint = elsewhere(where, str(key)) or nearest(str(key), known)
             raise BadInput(f"{where}.{shown(key)} is not a setting{hint}")
+
+
+def check_given(cls: type, settings: dict[str, Any], where: str) -> None:
+    """Raise BadInput if a setting of the class that has no default is not there."""
+    usual = OmegaConf.to_container(defaults_of(cls))
+    assert isinstance(usual, dict)
+    for key, value in {**usual, **settings}.items():
+        if value == "???":
+            raise BadInput(f"{where} has no {key!s}, which it needs, as in {key!s}: VALUE")
 
 
 def elsewhere(where: str, key: str) -> str:

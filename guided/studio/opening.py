@@ -6,7 +6,8 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
-from guided.config.composition import compose, lasting
+from guided.config.composer import Composer
+from guided.config.composition import lasting
 from guided.config.overrides import Override, merged, parse, parse_all
 from guided.config.plan import plain
 from guided.devices import read_devices
@@ -21,10 +22,11 @@ from guided.untrusted.typed_paths import expand
 
 def opened(base: Sequence[Override], flags: Sequence[str], webhooks: Sequence[str] = ()) -> Studio:
     """Return the studio of a command. BadInput if its folder cannot be made."""
-    cfg = compose([*base, parse("prompt=x")], flags)
-    keep_in(cfg.cache)
-    root = expand("folder", cfg.folder).absolute()
-    devices = read_devices(plain(cfg.device))
+    with Composer([*base, parse("prompt=x")], list(flags)).row() as composed:
+        cfg = composed.cfg
+        keep_in(cfg.cache)
+        root = expand("folder", cfg.folder).absolute()
+        devices = read_devices(plain(cfg.device))
     files.make_root(root)
     held = merged(base, parse_all([f"folder={root}"]))
     words = [word for word in held if word.name != "device" or len(devices) == 1]

@@ -25,8 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from guided.config.composition import compose
-from guided.config.schema import build
+from guided.config.messages import built
 from guided.errors import BadInput
 from guided.generators.codes.card import VQConfig
 from guided.generators.codes.network import Autoencoder
@@ -70,7 +69,7 @@ class Settings(TrainingSettings):
 
 def architecture() -> VQConfig:
     """Return the architecture of the card codes_small."""
-    return build(compose(["model=codes_small"]).model, "model").vq
+    return built("model", ["model=codes_small"]).vq
 
 
 def windowed(images: Tensor, side: int, whole: float, rng: torch.Generator) -> Tensor:

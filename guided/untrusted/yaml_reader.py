@@ -86,7 +86,11 @@ def read_config(path: Path, where: str = "") -> DictConfig | ListConfig:
         raise BadInput(f"{where} has no settings in it, but a single value")
     if node is not None:
         check(node, where, dates=True)
-        check_references(list(scalars(node)), where)
+        check_references([one.value for one in scalars(node)], where)
+        for one in scalars(node):
+            if one.value == "???":
+                reason = "??? stands for a value that is missing; write it, or leave out the line"
+                raise Unreadable(where, line_of(one), reason)
     try:
         with quick_yaml():
             config = OmegaConf.load(io.StringIO(text))
@@ -95,10 +99,10 @@ def read_config(path: Path, where: str = "") -> DictConfig | ListConfig:
     return config
 
 
-def scalars(node: yaml.Node) -> Iterator[str]:
-    """Yield the text of every scalar in a node, keys included."""
+def scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
+    """Yield every scalar in a node, keys included."""
     if isinstance(node, yaml.ScalarNode):
-        yield node.value
+        yield node
     elif isinstance(node, yaml.MappingNode):
         for pair in node.value:
             for inside in pair:

@@ -18,8 +18,8 @@ from PIL.PngImagePlugin import PngInfo
 from guided.cli import main
 from guided.cli.import_settings import command as words_of
 from guided.cli.import_settings import imported, run
-from guided.cli.main import compose
 from guided.config import plan, schema
+from guided.config.composition import compose
 from guided.config.plan import Plan
 from guided.errors import BadInput
 from guided.paths import conf_folder

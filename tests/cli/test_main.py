@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from guided.cli import main as cli_main
-from guided.cli.main import compose
+from guided.config.composition import compose
 from guided.config.overrides import raws
 from guided.config.plan import Plan
 from guided.config.schema import Config
@@ -136,6 +136,17 @@ def test_a_model_that_is_not_there_says_how_to_get_it(monkeypatch, tmp_path):
     what = "objects and animals"
     for part in (what, "2211 MB", "https://", "models=download model=imagenet256", str(tmp_path)):
         assert part in said
+
+
+@pytest.mark.parametrize("words", [["--cfg", "job"], ["models=download"], ["models=list"]])
+def test_what_composes_without_drawing_names_the_file_of_a_wrong_value(words, tmp_path):
+    path = tmp_path / "look" / "dusk.yaml"
+    path.parent.mkdir()
+    path.write_text("# @package _global_\nsteps: many\n")
+    command = ["run.py", "--config-dir", str(tmp_path), "look=dusk", *words]
+    with pytest.raises(BadInput) as caught:
+        cli_main.obey(lambda: None, command)
+    assert cli_main.say(caught.value).startswith(f"{path}: steps=many must be a whole number")
 
 
 def test_a_secondary_model_that_is_not_there_says_how_to_get_it(monkeypatch, tmp_path):

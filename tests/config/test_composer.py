@@ -92,6 +92,7 @@ def test_a_row_composes_to_what_hydra_would_compose_and_leaves_nothing_behind(wo
 
 OWN = (FIXTURES / "mine" / "model" / "own.yaml").read_text(encoding="utf-8")
 GLOBAL = "# @package _global_\n"
+SECONDARY = f"_target_: secondary/card\nname: s\nfile: s.pt\nsha256: {'a' * 64}\n"
 NO_KIND = "_target_ says"
 
 
@@ -110,6 +111,10 @@ def refused(composer: Composer, *words: str) -> str:
         ("model", OWN.replace("eta: 0.8", "eta: 7"), "sampler.eta=7 must be"),
         ("model", OWN.replace("num_channels", "num_chanels"), "did you mean 'num_channels'"),
         ("model", OWN.replace("prediction: x0", "prediction: y"), "model.prediction=y is not"),
+        ("model", OWN.replace("name: own\n", ""), "model has no name, which it needs"),
+        ("secondary", SECONDARY.replace("name: s\n", ""), "secondary has no name, which it needs"),
+        ("secondary", SECONDARY.replace("file: s.pt\n", ""), "secondary has no file"),
+        ("clip", "mine:\n  _target_: clip/card\n  arch: RN50\n", "clip.mine has no name"),
         ("sampler", "_target_: sampler/ddim\neta: 5\n", "sampler.eta=5 must be"),
         ("sampler", "_target_: sampler/ddim\netta: 5\n", "did you mean 'eta'"),
         ("sampler", "_target_: sampler/plsm\n", "did you mean 'sampler/plms'"),
@@ -138,6 +143,22 @@ def test_a_wrong_value_of_a_preset_is_told_with_its_file(tmp_path, group, text, 
     words = ["prompt=a", "frames=5"] if group == "animate" else ["prompt=a"]
     line = refused(Composer(words, ["--config-dir", str(tmp_path)]), f"{group}={choice}")
     assert line.startswith(f"{path}: ") and told in line
+
+
+def test_weights_of_ones_own_card_are_fetched_by_its_file_and_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("GUIDED_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "secondary").mkdir()
+    (tmp_path / "secondary" / "mine.yaml").write_text(SECONDARY)
+    flags = ["--config-dir", str(tmp_path)]
+    line = refused(Composer(["prompt=a", "secondary=mine"], flags))
+    assert line.endswith(f"models=download --config-dir {tmp_path} secondary=mine")
+    card = tmp_path / "card.yaml"
+    card.write_text(SECONDARY.replace("secondary/", "model/"))
+    line = refused(Composer(["prompt=a", f"model={card}"]))
+    assert line.endswith(f"models=download model={card}")
+    assert refused(Composer(["prompt=a", "model=imagenet256"], flags)).endswith(
+        "models=download model=imagenet256"
+    )
 
 
 def test_a_wrong_value_that_is_typed_names_no_file(tmp_path):

@@ -72,6 +72,16 @@ def test_odd_cards_and_presets_are_refused_in_the_same_way(tmp_path, text):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("value", ["???", '"???"', "[1, '???']", "\n  c: ???"])
+def test_a_value_that_is_missing_in_a_preset_is_told_and_is_text_elsewhere(tmp_path, value):
+    text = f"a: 1\nb: {value}"
+    (tmp_path / "x.yaml").write_text(text)
+    line = 3 if "\n" in value else 2
+    with pytest.raises(BadInput, match=rf"x\.yaml:{line} cannot be read: \?\?\? stands for"):
+        yaml_reader.read_config(tmp_path / "x.yaml")
+    assert "???" in str(yaml_reader.read(text, "x"))
+
+
 @pytest.mark.parametrize("text", ["a: 2026-02-28", "a: 2026-02-30"])
 def test_a_date_is_text_in_a_preset_and_refused_elsewhere(tmp_path, text):
     with pytest.raises(BadInput, match=r"x:1 .*a: .*quote it"):

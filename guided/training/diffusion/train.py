@@ -22,9 +22,7 @@ import yaml
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
-from guided.config.composition import compose
-from guided.config.messages import composed
-from guided.config.schema import build
+from guided.config.messages import built
 from guided.devices import find_device
 from guided.diffusion.parametrisation import clean
 from guided.diffusion.unet import UNet
@@ -88,7 +86,7 @@ class Settings(TrainingSettings):
         """Return the card of the model to train: the checkpoint's own, or a new one's. Raises
         BadInput for settings that do not fit it, before pictures are read."""
         if not self.init:
-            like = build(compose(["model=embedded"]).model, "model")
+            like = built("model", ["model=embedded"])
             side = self.size or like.unet.image_size
             unet = self.widened(architecture(side, self.channels))
             if not unet.dense and self.learn != "all":
@@ -129,7 +127,7 @@ class Settings(TrainingSettings):
 def card_of(model: str) -> ModelCard:
     """Return the card of a model, named as in run.py's `model=`. Raises BadInput if there is
     none."""
-    return build(composed([f"model={model}"]).model, "model")
+    return built("model", [f"model={model}"])
 
 
 def recommended(embedded: Recommended, unet: UNetConfig, objects: bool) -> Recommended:

@@ -24,8 +24,9 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 from tqdm import tqdm
 
-from guided.config.composition import compose
+from guided.config.composer import Composer
 from guided.config.messages import BAD, say
+from guided.config.overrides import parse_all
 from guided.config.plan import Plan
 from guided.errors import BadInput, not_one_of
 from guided.images import read_picture
@@ -87,8 +88,8 @@ class Side:
     def named(cls, name: str, overrides: list[str], out: Path) -> Side:
         """Return the side of some overrides. Raises BadInput if run.py would refuse them."""
         try:
-            cfg = compose(["prompt=a sun", *overrides])
-            plan = Plan.read(cfg)
+            with Composer(parse_all(["prompt=a sun", *overrides])).row() as composed:
+                cfg, plan = composed.cfg, Plan.read(composed.cfg, composed.build)
         except BAD as error:
             raise BadInput(say(error)) from error
         described = OmegaConf.to_yaml(cfg, resolve=True, sort_keys=True)

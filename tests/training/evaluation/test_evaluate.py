@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from guided.errors import BadInput
-from guided.paths import EMBEDDED
+from guided.paths import EMBEDDED, conf_folder
 from guided.training.evaluation import evaluate, judging
 from guided.training.evaluation.evaluate import Settings, Side
 from guided.training.evaluation.judging import Judge
@@ -28,6 +28,14 @@ def test_wrong_settings_are_named() -> None:
         Side.named("x", ["stps=5"], Path("."))
     with pytest.raises(BadInput, match="judge="):
         Judge.load("/nowhere")
+
+
+def test_a_wrong_value_of_a_card_is_told_with_its_file(tmp_path: Path) -> None:
+    card = tmp_path / "card.yaml"
+    text = (conf_folder() / "model" / "embedded.yaml").read_text(encoding="utf-8")
+    card.write_text(text.replace("recommended:\n", "recommended:\n  eta: 7\n"), encoding="utf-8")
+    with pytest.raises(BadInput, match=rf"^{card}: sampler\.eta=7\.0 must be"):
+        Side.named("x", [f"model={card}"], tmp_path)
 
 
 def test_a_side_is_its_settings_and_weights(tmp_path: Path) -> None:
