@@ -14,8 +14,8 @@ import torch
 import yaml
 from omegaconf import OmegaConf
 
-from guided.cli.main import compose
 from guided.config import card_list, presets
+from guided.config.composition import compose
 from guided.config.schema import build, build_all, dataclass_of
 from guided.diffusion.unet import UNet
 from guided.paths import conf_folder
@@ -110,7 +110,7 @@ def test_settings_follow_the_model():
 def test_everything_is_checked_without_torch():
     """Torch takes seconds to import; a typo must not."""
     program = (
-        "import sys; from guided.batch import run; from guided.cli.main import compose;"
+        "import sys; from guided.batch import run; from guided.config.composition import compose;"
         "from guided.config.plan import Plan;"
         "Plan.read(compose(['prompt=x'])); assert not {'numpy', 'torch'} & {*sys.modules}"
     )

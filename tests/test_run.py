@@ -14,7 +14,7 @@ from PIL import Image, ImageChops, ImageStat
 
 import guided
 from guided.batch.run import draw
-from guided.cli.main import compose
+from guided.config.composition import compose
 from guided.config.plan import Plan
 from guided.devices import processor, threads_restored
 from guided.diffusion.secondary import SecondaryModel

@@ -208,7 +208,7 @@ def begun_with(plan: Plan, film: Film, begun: Begun, frame: int) -> Plan:
     guides = plan.guides
     if scale := film.value("likeness", frame):
         node = OmegaConf.create({"_target_": "guide/likeness", "scale": scale})
-        guides = guides | {LIKENESS: build(node, LIKENESS)}
+        guides = guides | {LIKENESS: build(node, "guide.likeness")}
     finish = partial(film.finished, begun=begun, frame=frame)
     plan = replace(plan, skip=skip, mask=mask, guides=guides)
     return replace(plan, init=Warped(begun.image), finish=finish)

@@ -17,7 +17,6 @@ from omegaconf.errors import (
 from yaml import YAMLError
 
 from guided.config import choices, other_names, schema
-from guided.config.composer import Composer
 from guided.config.composition import compose, sizes_of
 from guided.config.overrides import Override, parse_all, refuse_twice
 from guided.config.unknown import unknown_setting
@@ -65,18 +64,7 @@ def words_for(text: Any, words: Sequence[str], settings: Mapping[str, Any]) -> l
 def composed(words: Sequence[Override | str]) -> DictConfig:
     """Return the configuration that the words compose. Raises BadInput for whatever is wrong."""
     try:
-        with Composer(parse_all(words)).row() as found:
-            return found.cfg
-    except BAD as error:
-        raise BadInput(say(error)) from error
-
-
-def built(group: str, words: Sequence[Override | str]) -> Any:
-    """Return the object of a group in the configuration that the words compose. Raises BadInput
-    for whatever is wrong."""
-    try:
-        with Composer(parse_all(words)).row() as found:
-            return found.build(found.cfg[group], group)
+        return compose(words)
     except BAD as error:
         raise BadInput(say(error)) from error
 

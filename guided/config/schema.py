@@ -399,7 +399,9 @@ def build(node: DictConfig | ListConfig, where: str) -> Any:
             f"{where}={shown(node)} is no choice; the ones there are: {program()} --help"
         )
     settings = resolved(node, where)
-    cls = dataclass_of(settings.pop("_target_", None), where)
+    target = settings.pop("_target_", None)
+    cls = dataclass_of(target, where)
+    check_kind(target, where)
     check_keys(cls, settings, where)
     check_given(cls, settings, where)
     try:
@@ -452,14 +454,7 @@ def dataclass_of(target: Any, where: str) -> type:
             f"{where} is no choice of {group}=, whose kind _target_ says; --help lists them"
         )
     if not path.startswith(TRUSTED):
-        group = where.partition(".")[0]
-        of_group = [kind for kind in kinds.KINDS if kind.partition("/")[0] == group]
-        listed = of_group or list(kinds.KINDS)
-        near = nearest(target, listed) if isinstance(target, str) else ""
-        raise BadInput(
-            f"{where}._target_={shown(target)} is no kind of settings{near}; there are "
-            f"{', '.join(listed)}, and classes of {TRUSTED}*"
-        )
+        raise BadInput(no_kind(target, where))
     if target in kinds.OLD:
         log.warning("%s._target_=%s is %s now", where, target, kinds.OLD[target])
     try:
@@ -469,6 +464,29 @@ def dataclass_of(target: Any, where: str) -> type:
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
         raise BadInput(f"{where}._target_={shown(target)} holds no settings")
     return cls
+
+
+def kinds_in(where: str) -> list[str]:
+    """Return the kinds of the group whose node is `where`; empty if there is none."""
+    group = re.split(r"[.=]", where)[0].replace("rank", "clip")
+    return [kind for kind in kinds.KINDS if kind.partition("/")[0] == group]
+
+
+def no_kind(target: object, where: str) -> str:
+    """Return the message for a `_target_` that is no kind of settings there."""
+    listed = kinds_in(where) or list(kinds.KINDS)
+    near = nearest(target, listed) if isinstance(target, str) else ""
+    return (
+        f"{where}._target_={shown(target)} is no kind of settings there{near}; there are "
+        f"{', '.join(listed)}, and classes of {TRUSTED}*"
+    )
+
+
+def check_kind(target: str, where: str) -> None:
+    """Raise BadInput if a `_target_` names a kind of another group."""
+    own = kinds_in(where)
+    if own and kinds.kind_of(target) in kinds.KINDS.keys() - own:
+        raise BadInput(no_kind(target, where))
 
 
 def filled(node: DictConfig, settings: dict[str, Any], where: str) -> DictConfig:

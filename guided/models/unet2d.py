@@ -131,7 +131,7 @@ def check_scheduler(settings: Mapping[str, Any], noise: Mapping[str, Any]) -> No
 def chosen(settings: Mapping[str, Any], name: str, known: Mapping[str, str]) -> str:
     """Return this program's name of a scheduler's choice; ValueError if it has none."""
     value = settings.get(name, next(iter(known)))
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise ValueError(f"{name}={shown(value)} is not one of {', '.join(known)}")
     return known[value]
 

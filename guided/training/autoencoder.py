@@ -25,9 +25,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from guided.config.messages import built
 from guided.errors import BadInput
-from guided.generators.codes.card import VQConfig
+from guided.generators.codes.card import CodesCard, VQConfig
 from guided.generators.codes.network import Autoencoder
 from guided.training.common import checkpoint, log
 from guided.training.common.muon import Muon
@@ -35,6 +34,7 @@ from guided.training.common.settings import TrainingSettings, main
 from guided.training.common.trainer import Trainer, prepare
 from guided.training.data import pictures, sources
 from guided.training.data.subjects import picture_weights
+from guided.training.diffusion.train import any_card_of
 from guided.training.diffusion.upscaler import LARGE, composed, loss_of
 
 SAMPLES = 8  # pictures on a sheet
@@ -69,7 +69,9 @@ class Settings(TrainingSettings):
 
 def architecture() -> VQConfig:
     """Return the architecture of the card codes_small."""
-    return built("model", ["model=codes_small"]).vq
+    card = any_card_of("codes_small")
+    assert isinstance(card, CodesCard)
+    return card.vq
 
 
 def windowed(images: Tensor, side: int, whole: float, rng: torch.Generator) -> Tensor:

@@ -34,7 +34,7 @@ def test_a_line_is_a_prompt_in_any_language(tmp_path, encoding, ending):
 @pytest.mark.parametrize("line", ['"a","b"', "choice(a,b)", "range(0,3)"])
 def test_no_line_is_a_sweep(tmp_path, line):
     ((row,),) = [read(tmp_path, "p.txt", line)]
-    from guided.cli.main import compose
+    from guided.config.composition import compose
 
     assert compose(row.words).prompt == line
 

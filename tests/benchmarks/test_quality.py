@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import scatter
 from benchmarks.quality import VARIANTS, Settings, compared, on_front, report, rows, verdict
-from guided.cli.main import compose
+from guided.config.composition import compose
 from guided.config.plan import Plan
 from guided.errors import BadInput
 

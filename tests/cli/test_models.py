@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from guided.cli import models
-from guided.cli.main import compose, do
+from guided.cli.main import do
 from guided.config import card_list, choices
+from guided.config.composition import compose
 from guided.errors import BadInput
 from guided.models.cards import VGG16
 

@@ -9,9 +9,9 @@ from safetensors.torch import save_file
 
 import guided
 from guided.cli import main
-from guided.cli.main import compose
 from guided.config import kinds
 from guided.config.catalog import spelt_out
+from guided.config.composition import compose
 from guided.config.messages import composed, words_for
 from guided.config.overrides import parse, parse_all
 from guided.config.plan import Plan

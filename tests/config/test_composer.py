@@ -115,6 +115,25 @@ def refused(composer: Composer, *words: str) -> str:
         ("secondary", SECONDARY.replace("name: s\n", ""), "secondary has no name, which it needs"),
         ("secondary", SECONDARY.replace("file: s.pt\n", ""), "secondary has no file"),
         ("clip", "mine:\n  _target_: clip/card\n  arch: RN50\n", "clip.mine has no name"),
+        *[
+            (group, f"_target_: {kind}\n", f"{group}._target_={kind} is no kind of settings there")
+            for group, kind in (
+                ("model", "sampler/ddim"),
+                ("sampler", "guide/range"),
+                ("cutouts", "sampler/ddim"),
+                ("generator", "sampler/plms"),
+                ("secondary", "model/card"),
+                ("animate", "guided.diffusion.samplers.DDIM"),
+            )
+        ],
+        *[
+            (
+                group,
+                "mine:\n  _target_: sampler/ddim\n",
+                f"{group}.mine._target_=sampler/ddim is no",
+            )
+            for group in ("guide", "output", "clip", "look", "artist")
+        ],
         ("sampler", "_target_: sampler/ddim\neta: 5\n", "sampler.eta=5 must be"),
         ("sampler", "_target_: sampler/ddim\netta: 5\n", "did you mean 'eta'"),
         ("sampler", "_target_: sampler/plsm\n", "did you mean 'sampler/plms'"),

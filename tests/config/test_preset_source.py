@@ -63,7 +63,7 @@ def test_a_preset_is_completed_in_its_own_group_only(tmp_path: Path) -> None:
     look = load(tmp_path, f"# @package _global_\n{nodes}\n")
     assert look.guide == {"clip": {"_target_": "guide/clip", "scale": 7}}
     assert look.look == {"m": {"_target_": "look", "kind": "style", "models": [], "weight": 1}}
-    with pytest.raises(BadInput, match=r"^guide\.x\._target_=os is no kind of settings"):
+    with pytest.raises(BadInput, match=r"^guide\.x\._target_=os is no kind of settings there"):
         load(tmp_path, "x: {_target_: os}\n", "guide/mine")
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from wcwidth import wcswidth
 
-from guided.cli.main import compose
 from guided.config import card_list
 from guided.config.catalog import spelt_out
+from guided.config.composition import compose
 from guided.config.overrides import parse, raws
 from guided.config.plan import Plan
 from guided.config.presets import presets, table, weighted

@@ -8,8 +8,8 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from guided.cli import main
-from guided.cli.main import compose
 from guided.config import plan
+from guided.config.composition import compose
 from guided.config.plan import Plan
 from guided.disco.rules import translate
 from guided.disco.table import defaults, rows

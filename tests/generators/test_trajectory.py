@@ -25,8 +25,8 @@ from torch import Tensor
 
 from benchmarks.reference import Look, Reference
 from guided import devices
-from guided.cli.main import compose
 from guided.compat.open_clip import import_open_clip
+from guided.config.composition import compose
 from guided.config.plan import Plan
 from guided.cutouts.resize_right import taps
 from guided.diffusion.secondary import SecondaryModel

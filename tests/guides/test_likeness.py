@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from guided.cli.main import compose
+from guided.config.composition import compose
 from guided.config.plan import Plan
 from guided.errors import BadInput
 from guided.guides import likeness

@@ -134,6 +134,10 @@ def test_a_scheduler_that_is_not_known_is_told(tmp_path) -> None:
     diffusers.DDPMScheduler(beta_schedule="scaled_linear").save_pretrained(tmp_path / "scheduler")
     with pytest.raises(BadInput, match="beta_schedule=scaled_linear is not one of linear"):
         card_for(tmp_path)
+    path = tmp_path / "scheduler" / "scheduler_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"beta_schedule": ["linear"]}))
+    with pytest.raises(BadInput, match=r"beta_schedule=\['linear'\] is not one of linear"):
+        card_for(tmp_path)
     diffusers.DDPMScheduler(
         beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction", clip_sample=False
     ).save_pretrained(tmp_path / "scheduler")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from guided.cli.main import compose
+from guided.config.composition import compose
 from guided.config.plan import Plan
 from guided.paths import PACKAGE
 from guided.pipeline import Pipeline

@@ -22,13 +22,15 @@ import yaml
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
-from guided.config.messages import built
+from guided.config.composer import Composer
+from guided.config.messages import BAD, say
+from guided.config.overrides import parse_all
 from guided.devices import find_device
 from guided.diffusion.parametrisation import clean
 from guided.diffusion.unet import UNet
 from guided.diffusion.unet_config import CHANNEL_MULT, UNetConfig
 from guided.errors import BadInput, not_one_of
-from guided.models.cards import ModelCard, Recommended
+from guided.models.cards import GeneratorCard, ModelCard, Recommended
 from guided.models.load import load_unet
 from guided.paths import program
 from guided.training.common import checkpoint, log
@@ -86,7 +88,7 @@ class Settings(TrainingSettings):
         """Return the card of the model to train: the checkpoint's own, or a new one's. Raises
         BadInput for settings that do not fit it, before pictures are read."""
         if not self.init:
-            like = built("model", ["model=embedded"])
+            like = card_of("embedded")
             side = self.size or like.unet.image_size
             unet = self.widened(architecture(side, self.channels))
             if not unet.dense and self.learn != "all":
@@ -125,9 +127,26 @@ class Settings(TrainingSettings):
 
 
 def card_of(model: str) -> ModelCard:
-    """Return the card of a model, named as in run.py's `model=`. Raises BadInput if there is
-    none."""
-    return built("model", [f"model={model}"])
+    """Return the card of a model of generator=diffusion, named as in run.py's `model=`. Raises
+    BadInput if there is none."""
+    card = any_card_of(model)
+    if not isinstance(card, ModelCard):
+        raise BadInput(
+            f"model={model} is for generator={card.generator}, not for "
+            f"generator={ModelCard.generator}, as model=embedded is"
+        )
+    return card
+
+
+def any_card_of(model: str) -> GeneratorCard:
+    """Return the card of a model of any generator. Raises BadInput if there is none."""
+    try:
+        with Composer(parse_all([f"model={model}"])).row() as composed:
+            card = composed.build(composed.cfg.model, "model")
+    except BAD as error:
+        raise BadInput(say(error)) from error
+    assert isinstance(card, GeneratorCard)  # which build has checked
+    return card
 
 
 def recommended(embedded: Recommended, unet: UNetConfig, objects: bool) -> Recommended:

@@ -165,6 +165,7 @@ def test_a_checkpoint_is_trained_further_as_what_it_is(
         (["optimizer=sgd"], "optimizer=sgd"),
         (["init=imagenet1024"], "imagenet1024"),
         (["init=imagenet512"], "init=imagenet512"),
+        (["init=codes_small"], "init=codes_small: model=codes_small is for generator=codes"),
         (["init=embedded", "channels=64"], "channels=64"),
         (["init=embedded", "size=36"], "size=36"),
         (["init=embedded", "dense_hidden=100"], "at least 2560"),
