@@ -36,7 +36,7 @@ def serve_studio(words: list[Override], flags: list[str]) -> None:
     from guided.studio import settings
 
     chosen, base = settings.read(words)
-    settings.check_installed(("starlette", "uvicorn"), "studio", "studio=")
+    settings.check_installed(("starlette", "uvicorn"), "studio=")
     from guided.studio import opening, server
     from guided.studio.app import create
 
@@ -55,7 +55,7 @@ def serve_assistants(words: list[Override], flags: list[str]) -> None:
     from guided.studio import settings
 
     _, base = settings.read(words)
-    settings.check_installed(("mcp", "starlette"), "mcp,studio", "guided mcp")
+    settings.check_installed(("mcp", "starlette"), "guided mcp")
     from guided.studio import mcp_server, opening
 
     mcp_server.run(opening.opened(base, flags))

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
+FADE = 1 / 8  # of the shorter side, over which a frame fades towards what it does not show
+
 
 def drawn(frames: int, cadence: Callable[[int], float]) -> tuple[int, ...]:
     """Return the frames that are drawn: the first one, from each of them the one that its cadence,
@@ -42,9 +44,27 @@ def order(drawn: Sequence[int]) -> list[int]:
 def blended(one: Tensor, other: Tensor, lost: tuple[Tensor, Tensor], share: float) -> Tensor:
     """Return the blend (1, 3, H, W) of what two frames show of the one between them, which is at
     `share` of the way from the first to the second. `lost` are masks (1, 1, H, W) of the pixels
-    that each does not show; those that neither shows are blended too."""
-    weights = (1 - share) * (~lost[0] | lost[1]), share * (~lost[1] | lost[0])
+    that each does not show; those that neither shows are blended too. A frame fades towards what
+    it does not show, so that its edge is no line in the picture."""
+    import torch
+
+    first, second = (torch.where(lost[0] & lost[1], 1.0, faded(mask)) for mask in lost)
+    weights = first * (1 - share * second), second * (1 - (1 - share) * first)
     return (weights[0] * one + weights[1] * other) / (weights[0] + weights[1])
+
+
+def faded(lost: Tensor) -> Tensor:
+    """Return weights (1, 1, H, W): 0 where a mask is true, growing to 1 with the distance from
+    it, over FADE of the shorter side. The edge of the picture itself is no such border."""
+    import torch.nn.functional as F
+
+    reach = max(1, round(FADE * min(lost.shape[2:])))
+    grown = lost.float()
+    total = grown.clone()
+    for _ in range(reach - 1):
+        grown = F.max_pool2d(grown, 3, 1, 1)
+        total += grown
+    return 1 - total / reach
 
 
 def along(

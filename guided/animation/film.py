@@ -299,7 +299,7 @@ class Film:
             seen, unseen = warp.flat(first, back, "border")
         else:
             seen, unseen = warp.deep(first, distances, back, "border")
-        return image + self.share_of_first(frame) * ~unseen * (seen - image)
+        return image + self.share_of_first(frame) * between.faded(unseen) * (seen - image)
 
     def begun(
         self,

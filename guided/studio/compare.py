@@ -55,7 +55,7 @@ def details(library: Library, item: Item, flags: Sequence[str]) -> dict[str, Any
     return {
         "input": input_of(settings, words, flags),
         "settings": plain(settings),
-        "command": shlex.join([*PROGRAM, *words, f"seed={settings.get('seed')}"]) if words else "",
+        "command": command_of(words, settings.get("seed")),
         "steps": [
             {"step": step, "url": f"/pictures/{item.id}/steps/{step}"}
             for step in sorted(library.steps(item))
@@ -63,6 +63,13 @@ def details(library: Library, item: Item, flags: Sequence[str]) -> dict[str, Any
         "curves": curves(library, item),
         "films": {name: f"/pictures/{item.id}/films/{name}" for name in library.films(item)},
     }
+
+
+def command_of(words: Sequence[str], seed: Any) -> str:
+    """Return the command that draws a picture with its seed, in place of the seed of its run; ""
+    where nobody knows what was typed."""
+    others = [word.raw for word in parse_all(words) if word.name != "seed"]
+    return shlex.join([*PROGRAM, *others, f"seed={seed}"]) if words else ""
 
 
 def input_of(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -52,8 +53,36 @@ def tools(studio: Studio) -> Any:
     """Return the server with its four tools."""
     from mcp.server.mcpserver import Image, MCPServer
     from mcp.server.mcpserver.exceptions import ToolError
+    from pydantic import ValidationError
 
-    server = MCPServer("guided", instructions=ABOUT, version=__version__, log_level="WARNING")
+    class Tools(MCPServer):
+        """A server that refuses in one line what its tools do not take; MCPServer passes over
+        unknown arguments."""
+
+        async def call_tool(self, name: str, arguments: Any, context: Any = None) -> Any:
+            for tool in await self.list_tools():
+                if tool.name == name:
+                    check_arguments(tool.name, arguments, tool.input_schema)
+            try:
+                return await super().call_tool(name, arguments, context)
+            except ToolError as error:
+                if not isinstance(error.__cause__, ValidationError):
+                    raise
+                wrong = error.__cause__.errors()[0]
+                where = ".".join(map(str, wrong["loc"]))
+                raise ToolError(f"{name}: {where}: {wrong['msg']}") from error
+
+    def check_arguments(name: str, given: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+        known = list(schema.get("properties", {}))
+        for other in given:
+            if other not in known:
+                takes = f"takes {', '.join(known)}" if known else "takes none"
+                place = f': a setting is in settings={{"{other}": ...}}' if name == "draw" else ""
+                raise ToolError(f"{shown(other)} is no argument of {name}, which {takes}{place}")
+        if lacking := [other for other in schema.get("required", ()) if other not in given]:
+            raise ToolError(f"{name} needs {lacking[0]}")
+
+    server = Tools("guided", instructions=ABOUT, version=__version__, log_level="WARNING")
 
     @server.tool(structured_output=False)
     async def draw(

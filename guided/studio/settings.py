@@ -100,7 +100,10 @@ def token() -> str:
     return given or secrets.token_urlsafe(24)
 
 
-def check_installed(names: Sequence[str], extra: str, what: str) -> None:
+def check_installed(names: Sequence[str], what: str) -> None:
     """Raise BadInput if a package that a command needs is not installed."""
-    if any(find_spec(name) is None for name in names):
-        raise BadInput(f'{what} needs more packages: pip install "guided[{extra}]"')
+    if lacking := [name for name in names if find_spec(name) is None]:
+        raise BadInput(
+            f"{what} needs {' and '.join(lacking)}, which is not here: "
+            f"pip install {' '.join(lacking)}"
+        )

@@ -120,6 +120,27 @@ def test_a_blend_weighs_by_the_way_and_leaves_out_what_is_not_shown():
     assert found.tolist() == pytest.approx([0.25, 1, 0, 0.25])
 
 
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_the_edge_of_what_a_frame_shows_is_no_line(share):
+    dark, bright = torch.full((1, 3, 64, 96), 0.2), torch.full((1, 3, 64, 96), 0.8)
+    whole, box = torch.zeros(2, 1, 1, 64, 96, dtype=torch.bool)
+    box[...] = True
+    box[..., 12:52, 12:84] = False  # of the second frame, as a camera that goes nearer sees it
+    found = between.blended(dark, bright, (whole, box), share)
+    assert found[..., :12, :].eq(0.2).all()
+    assert found[0, 0, 32, 48].item() == pytest.approx(0.2 + 0.6 * share)
+    for way in (2, 3):  # the way of the whole change, in eight pixels
+        assert found.diff(dim=way).abs().max().item() == pytest.approx(0.6 * share / 8, abs=1e-5)
+
+
+def test_the_edge_of_the_picture_is_none_of_what_a_frame_shows():
+    nothing = torch.zeros(1, 1, 16, 24, dtype=torch.bool)
+    assert between.faded(nothing).eq(1).all()
+    assert between.faded(~nothing).eq(0).all()
+    nothing[..., 0] = True
+    assert between.faded(nothing)[0, 0, 5, :4].tolist() == [0, 0.5, 1, 1]
+
+
 def test_a_frame_between_needs_both_pictures_beside_it(tmp_path):
     from PIL import Image
 

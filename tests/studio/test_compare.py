@@ -1,5 +1,8 @@
 """A picture with what draws it again, and two side by side."""
 
+import shlex
+
+from guided.paths import PROGRAM
 from guided.runs import record
 from guided.studio import compare
 from guided.studio.files_by_id import picture_id
@@ -23,6 +26,12 @@ def test_words_outside_of_the_form_are_left_out():
     words = ["prompt=a heart", "device=cuda", "init=/etc/passwd", "steps=30", "x.y=1", "folder=/"]
     found = compare.input_of({"seed": 5}, words, [])
     assert found == {"prompt": "a heart", "steps": 30, "seed": 5}
+
+
+def test_the_command_has_the_seed_of_the_picture_once():
+    words = shlex.split(compare.command_of(["prompt=a heart", "seed=5", "steps=30"], 6))
+    assert words[len(PROGRAM) :] == ["prompt=a heart", "steps=30", "seed=6"]
+    assert compare.command_of([], 6) == ""
 
 
 def test_two_pictures_are_aligned_by_the_steps_that_both_have(client, tmp_path):

@@ -86,3 +86,24 @@ def test_models_and_an_empty_queue(studio):
     listed, status = with_client(studio, work)
     here = {one["name"] for one in json.loads(texts(listed)[0])["here"]}
     assert "embedded" in here and json.loads(texts(status)[0]) == []
+
+
+@pytest.mark.parametrize(
+    ("tool", "given", "line"),
+    [
+        ("draw", {"prompt": "a heart", "seed": 3}, "seed is no argument of draw, which takes"),
+        ("draw", {"prompt": "a heart", "seed": 3}, 'a setting is in settings={"seed": ...}'),
+        ("draw", {"settings": {}}, "draw needs prompt"),
+        ("draw", {"prompt": "a heart", "wait": "long"}, "draw: wait: "),
+        ("models", {"all": True}, "all is no argument of models, which takes none"),
+        ("show", {}, "show needs id"),
+    ],
+)
+def test_arguments_that_a_tool_does_not_take_are_told(studio, tool, given, line):
+    async def work(client):
+        return await client.call_tool(tool, given)
+
+    answer = with_client(studio, work)
+    (told,) = texts(answer)
+    assert answer.is_error and line in told and "\n" not in told
+    assert studio.queue.all() == []
