@@ -152,17 +152,49 @@ def document(routes: Sequence[Api]) -> dict[str, Any]:
 
 
 def page(routes: Sequence[Api]) -> str:
-    """Return a page that lists the routes, without a script."""
-    parts = ["<!doctype html><html lang=en><meta charset=utf-8><title>guided studio: API</title>"]
-    parts.append("<h1>guided studio: HTTP API</h1><p><a href=/openapi.json>OpenAPI 3.1</a>")
-    for route in routes:
-        found = route.as_dict()
-        parts.append(f"<h2><code>{route.method} {html.escape(route.path)}</code></h2>")
-        parts.append(f"<p>{html.escape(route.about)}</p><ul>")
-        for one in found["parameters"]:
-            kind = one["schema"].get("type", "")
-            parts.append(f"<li><code>{html.escape(one['name'])}</code> ({one['in']}, {kind})")
-        for status, said in found["responses"].items():
-            parts.append(f"<li>{status}: {html.escape(said['description'])}")
-        parts.append("</ul>")
-    return "\n".join(parts)
+    """Return a page that lists the routes with what they take and answer, without a script."""
+    used = sorted({int(status) for one in routes for status in one.as_dict()["responses"]})
+    meanings = "".join(f"<tr><th>{status}<td>{MEANINGS[status]}" for status in used)
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8>"
+        "<meta name=viewport content='width=device-width'><title>guided studio: HTTP API</title>"
+        "<link rel=icon href=data:,><link rel=stylesheet href=/shared/style.css>"
+        "<link rel=stylesheet href=/page/api.css>"
+        "<header><div><h1>The studio's HTTP API</h1><p>What changes something needs the header "
+        "<code>X-Studio-Token</code> and the content type <code>application/json</code>. "
+        "<a href=/openapi.json>OpenAPI 3.1</a> · <a href=/>Studio</a></div></header><main>"
+        f"{''.join(map(section, routes))}"
+        f"<h2>Statuses</h2><table>{meanings}</table></main>"
+    )
+
+
+def section(route: Api) -> str:
+    """Return the part of the page about a route."""
+    operation = route.as_dict()
+    places = {"query": "?", "path": ""}
+    rows = [
+        row(places[one["in"]] + one["name"], one["schema"], one["required"])
+        for one in operation["parameters"]
+    ]
+    if isinstance(route.body, str):
+        rows.append(row("body", {"type": route.body}, True))
+    elif route.body is not None:
+        required = route.body.get("required", ())
+        fields = route.body.get("properties", {})
+        rows += [row(name, inside, name in required) for name, inside in fields.items()]
+    done = [status for status in operation["responses"] if int(status) < 300]
+    refused = [status for status in operation["responses"] if int(status) >= 300]
+    table = f"<table>{''.join(rows)}</table>" if rows else ""
+    return (
+        f"<section><h3><b>{route.method}</b> <code>{html.escape(route.path)}</code></h3>"
+        f"<p>{html.escape(route.about)}</p>{table}"
+        f"<p class=statuses>{', '.join(done)} <span>or {', '.join(refused)}</span></p></section>"
+    )
+
+
+def row(name: str, schema: Schema, required: bool) -> str:
+    """Return the row of a table about a part of a request."""
+    kinds = schema.get("enum") or schema.get("type", "anything")
+    said = ", ".join(map(str, kinds)) if isinstance(kinds, list) else str(kinds)
+    about = "; ".join(filter(None, [said, schema.get("description", ""), required and "required"]))
+    return f"<tr><th><code>{html.escape(name)}</code><td>{html.escape(about)}"

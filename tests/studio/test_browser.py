@@ -1,11 +1,14 @@
 """The studio's page in a real browser, with a server that draws when a test says so."""
 
 import io
+import re
 import time
 
 import pytest
 from PIL import Image
 
+from guided.studio import form
+from guided.text import HAN
 from tests import browser
 from tests.gallery.conftest import chromium as chromium
 from tests.studio.fake_server import Server, Studio
@@ -764,6 +767,7 @@ def test_a_film_is_shown_before_it_is_drawn(page, studio):
     page.select_text("[data-key=animate]", "slow zoom")
     page.type("[data-key=frames]", "24")
     page.wait(lambda: sorted(page.chips()) == ["24 frames", "film: slow zoom"])
+    page.told("#chips", "12 per second")  # is used without being set
     page.click("[data-key=film]")
     page.wait(lambda: page.all("#sight[open] iframe"))
     page.browser.switch_to.frame(page.one("#sight iframe"))
@@ -878,9 +882,45 @@ def test_in_chinese(page, studio):
     page.told(".tiles", "葛饰北斋")
     studio.begin(page.draw("a fox"))
     page.told("#queue .drawing", "停止")
+    page.click("#open-form")
+    page.type("#form input[type=search]", "eta")
+    page.told("#form .field-row:not([hidden])", "0 到 1 的数")
+    page.click("#form .head .round")
+    page.wait(lambda: not page.all("#form[open]"))
     page.click("#language")
     page.told("#draw", "Draw")
     page.told("#queue .drawing", "Stop")
+
+
+IN_CHINESE = """
+const [texts, tell] = arguments;
+import("/page/helps-zh.js").then(({inChinese}) => tell(texts.map(inChinese)), tell);
+"""
+
+
+def test_every_help_and_range_of_the_form_has_chinese(page):
+    texts = sorted({text for item in form.items() for text in (item.help, item.allowed) if text})
+    values = re.compile(r"[\w:]+(, [\w:]+)+")  # names of choices, which stay as they are
+    told = page.browser.execute_async_script(IN_CHINESE, texts)
+    lacking = [
+        text
+        for text, said in zip(texts, told, strict=True)
+        if not HAN.search(said) and not values.fullmatch(text)
+    ]
+    assert len(texts) > 150 and lacking == []
+    # Names of settings and of values are the same in both.
+    numbers = re.compile(r"\d+")
+    for text, said in zip(texts, told, strict=True):
+        if " number " in text:
+            assert numbers.findall(text) == numbers.findall(said)
+
+
+def test_nothing_moves_when_a_panel_opens_over_the_page(page):
+    place = "document.querySelector('#draw').getBoundingClientRect().left"
+    before = page.script(place)
+    page.click("#open-form")
+    page.wait(lambda: page.all("#form[open]"))
+    assert page.script(place) == before
 
 
 def test_texts_from_outside_are_texts(page, studio):

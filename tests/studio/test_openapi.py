@@ -44,6 +44,27 @@ def test_the_page_of_the_api_has_no_script(client):
     answer = client.get("/docs")
     assert answer.status_code == 200 and "<script" not in answer.text
     assert "/predictions/{id}/cancel" in answer.text
+    for address in re.findall(r"stylesheet href=([^>]+)>", answer.text):
+        assert client.get(address).headers["content-type"].startswith("text/css")
+
+
+def test_the_page_of_the_api_says_what_each_request_takes(client):
+    text = client.get("/docs").text
+    document = client.get("/openapi.json").json()
+    sections = re.findall(r"<section>.*?</section>", text)
+    operations = [
+        (method.upper(), path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    assert len(sections) == len(operations)
+    for method, path, operation in operations:
+        (section,) = (one for one in sections if f"<b>{method}</b> <code>{path}</code>" in one)
+        body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+        names = [one["name"] for one in operation["parameters"]]
+        for name in (*names, *body.get("schema", {}).get("properties", {})):
+            assert re.search(rf"<code>\??{name}</code>", section), (path, name)
+        assert all(status in section for status in operation["responses"])
 
 
 SLOW = ("/events", "/sdapi/v1/txt2img")  # they answer for as long as they are read

@@ -70,6 +70,6 @@ def test_tokens_are_long_random_or_given(monkeypatch):
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it():
-    with pytest.raises(BadInput, match="studio= needs no_such_package, .*: pip install no_such_pa"):
+    with pytest.raises(BadInput, match=r"needs no_such_package, .*: pip install no_such_package"):
         settings.check_installed(("json", "no_such_package"), "studio=")
     settings.check_installed(("json",), "studio=")

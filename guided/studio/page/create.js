@@ -64,7 +64,8 @@ let shownState = "";  // all that the chips depend on
 function showChips() {
   const sent = Object.keys(draft.input).filter((name) => name !== "prompt");
   const usual = ["model", "size", "steps", "count", "seed"].filter((name) => !(name in draft.input) && schema.settings.has(name) && !(name === "count" && draft.input.animate));
-  const texts = usual.map(usualText).filter(Boolean);
+  const film = Object.entries(check.answer?.film ?? {}).filter(([name]) => !(name in draft.input));
+  const texts = [...usual.map(usualText), ...film.map(([name, value]) => chipText(name, value))].filter(Boolean);
   const { prompt, ...rest } = draft.input;
   const state = JSON.stringify([rest, texts, check.error?.setting, language, pictures.size > 0]);
   if (state === shownState) return;

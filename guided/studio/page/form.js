@@ -1,6 +1,6 @@
 // All settings, as a form made from the schema, and presets.
 
-import { $, el, say } from "/shared/words.js";
+import { $, el, language, say } from "/shared/words.js";
 import { check, draft, isIdle, namesOf, replace, schema, set, settingOf, toggleName, watch } from "/page/draft.js";
 import { icon } from "/page/icons.js";
 import { addressOfImage } from "/page/init.js";
@@ -12,8 +12,12 @@ const dialog = $("form");
 const shown = { text: "", changed: false };
 let fields = [];  // {setting, node, refresh}
 let presets = [];
+let inWords = (text) => text;  // helps and ranges, in the language of the page
 
-export function openForm(name = "") {
+export async function openForm(name = "") {
+  const { inChinese } = language === "zh" ? await import("/page/helps-zh.js").catch(() => ({})) : {};
+  inWords = inChinese ?? ((text) => text);
+  if (dialog.open) return;
   shown.text = name;
   shown.changed = false;
   build();
@@ -49,7 +53,7 @@ watch(() => { if (dialog.open) { for (const field of fields) field.refresh(); fi
 function filter() {
   const tokens = shown.text.toLowerCase().split(/\s+/).filter(Boolean);
   for (const { setting, node } of fields) {
-    const words = `${setting.name} ${setting.help} ${setting.section}`.toLowerCase();
+    const words = `${setting.name} ${setting.help} ${inWords(setting.help)} ${setting.section}`.toLowerCase();
     const on = setting.name in draft.input;
     // What has no effect, as the settings of the other sixty CLIPs, is only searched for.
     const idle = isIdle(setting) && !on && !tokens.length;
@@ -65,7 +69,7 @@ function fieldOf(setting, place) {
     type: "button", class: "round", "aria-label": say("remove", setting.name), onclick: () => { set(setting.name, undefined); control.fill(); },
   }, icon("close"));
   const needs = el("span", { class: "needs" }), fault = el("p", { class: "fault" });
-  const notes = [setting.help, setting.allowed, setting.default === null || setting.type === "boolean" ? "" : say("default", textOf(setting.default))];
+  const notes = [inWords(setting.help), inWords(setting.allowed), setting.default === null || setting.type === "boolean" ? "" : say("default", textOf(setting.default))];
   const node = el("div", { class: "field-row" },
     el("label", { htmlFor: id, textContent: setting.name }),
     el("div", { class: "controls" }, control.node, reset),

@@ -19,6 +19,7 @@ export function chipText(name, value) {
   if (name === "model") return value;
   if (name === "animate") return say("filmChip", labelOf("animate", value));
   if (name === "frames") return say("framesChip", value);
+  if (name === "fps") return `${value} ${say("fps")}`;
   return `${name} ${textOf(value)}`;
 }
 
