@@ -196,5 +196,6 @@ def row(name: str, schema: Schema, required: bool) -> str:
     """Return the row of a table about a part of a request."""
     kinds = schema.get("enum") or schema.get("type", "anything")
     said = ", ".join(map(str, kinds)) if isinstance(kinds, list) else str(kinds)
-    about = "; ".join(filter(None, [said, schema.get("description", ""), required and "required"]))
+    parts = (said, schema.get("description", ""), "required" if required else "")
+    about = "; ".join(part for part in parts if part)
     return f"<tr><th><code>{html.escape(name)}</code><td>{html.escape(about)}"
