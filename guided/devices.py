@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from guided.compat.collecting import uncollected
-from guided.errors import BadInput, is_number, not_one_of, shown
+from guided.errors import BadInput, is_number, nearest, not_one_of, shown
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +39,8 @@ def check_device(name: str) -> str:
     """Return the name; BadInput if it cannot be a device here, as far as torch is not needed."""
     if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d+)?", name):
         known = ", ".join(DEVICES)
-        raise BadInput(f"device={name} is not one of {known}, or a numbered one as cuda:1")
+        near = nearest(name, DEVICES)
+        raise BadInput(f"device={name} is not one of {known}, or a numbered one as cuda:1{near}")
     if name.startswith("cuda") and not cuda_possible():
         raise BadInput(
             f"device={name}: there is no CUDA GPU here, or torch was built without CUDA; "

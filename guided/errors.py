@@ -19,6 +19,22 @@ CONTROL = re.compile(f"[{UNPRINTABLE}]")
 CONTROL_OR_BREAK = re.compile(f"[\t\n{UNPRINTABLE}]")
 
 
+# What people type for a choice, and the choices that it may mean, of which one may be there.
+MEANT = {
+    **dict.fromkeys(("true", "yes", "on", "1"), ("both", "slow_zoom", "auto")),
+    **dict.fromkeys(("false", "no", "off", "0", "null"), ("none", "off")),
+    **dict.fromkeys(("xy", "all"), ("both",)),
+    **dict.fromkeys(("half", "fp16"), ("float16",)),
+    **dict.fromkeys(("full", "single", "fp32"), ("float32",)),
+    "bf16": ("bfloat16",),
+    **dict.fromkeys(("gpu", "nvidia"), ("cuda",)),
+    **dict.fromkeys(("crop", "fill"), ("cover",)),
+    **dict.fromkeys(("scale", "resize", "fit"), ("stretch",)),
+    **dict.fromkeys(("color", "colour", "gray", "colorize"), ("grey",)),
+    **dict.fromkeys(("tiff", "tif", "bmp"), ("png",)),
+}  # fmt: skip
+
+
 class BadInput(ValueError):
     """Invalid input: names the setting, the value and the allowed values. Exit code 2."""
 
@@ -50,11 +66,18 @@ def told_behind(where: str) -> Iterator[None]:
 
 
 def nearest(word: str, choices: Iterable[str], cutoff: float = 0.6) -> str:
-    """Return `, did you mean 'steps'?` for the most similar choice, or else one that begins with
-    the word, or has nearly its letters in another order; an empty text if none has a similarity
-    (0..1) of at least `cutoff`."""
+    """Return `, did you mean 'steps'?` for the choice that the word means, or the nearest number,
+    or the most similar choice, or else one that begins with the word, or has nearly its letters in
+    another order; an empty text if none has a similarity (0..1) of at least `cutoff`. Capitals do
+    not count."""
     choices, word = list(choices), str(word)
-    similar = difflib.get_close_matches(word, choices, n=1, cutoff=cutoff)
+    meant = [one for one in MEANT.get(word.lower(), ()) if one in choices]
+    numbers = [one for one in choices if one.isdecimal()] if word.isdecimal() else []
+    similar = meant or sorted(numbers, key=lambda one: abs(int(one) - int(word)))
+    small = {one.lower(): one for one in choices}
+    similar = similar or [
+        small[one] for one in difflib.get_close_matches(word.lower(), small, n=1, cutoff=cutoff)
+    ]
     similar = similar or [one for one in choices if len(word) > 2 and one.startswith(word)]
     if not similar:
         letters = {"".join(sorted(one)): one for one in choices}

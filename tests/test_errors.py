@@ -89,3 +89,26 @@ def test_a_decimal_comma_is_told_from_a_list(value, number):
 def test_the_nearest_is_a_slip_or_a_beginning_and_never_another_word(word, near):
     told = nearest(word, ["steps", "size", "rank", "ink_wash", "total", "tune", "dsg", "dps"])
     assert told == (f", did you mean '{near}'?" if near else "")
+
+
+@pytest.mark.parametrize(
+    ("word", "choices", "near"),
+    [
+        ("true", ["none", "x", "both"], "both"),
+        ("on", ["morph", "none", "slow_zoom"], "slow_zoom"),
+        ("off", ["imagenet2", "none"], "none"),
+        ("xy", ["none", "x", "y", "both"], "both"),
+        ("true", ["x", "y"], ""),
+        ("half", ["float32", "bfloat16", "float16"], "float16"),
+        ("GPU", ["cpu", "cuda"], "cuda"),
+        ("CPU", ["cpu", "cuda"], "cpu"),
+        ("ddim", ["DDIM", "PLMS"], "DDIM"),
+        ("8", ["2", "4", "guided"], "4"),
+        ("1", ["2", "4", "guided"], "2"),
+        ("color", ["grey", "thumbnail"], "grey"),
+    ],
+)
+def test_the_nearest_is_what_the_word_means_or_the_nearest_number_and_capitals_do_not_count(
+    word, choices, near
+):
+    assert nearest(word, choices) == (f", did you mean '{near}'?" if near else "")

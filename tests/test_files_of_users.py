@@ -144,6 +144,12 @@ def test_a_table_that_is_refused_names_the_line(command, name, content, parts):
     assert all(part in said for part in parts), said
 
 
+def test_a_table_without_names_and_a_text_for_a_file_say_what_is_meant(command, tmp_path):
+    (tmp_path / "t.csv").write_text("a heart,1\nb,2\n")
+    assert "the first line names the columns, as prompt,seed" in command("prompts=t.csv").refused()
+    assert "to draw a text: prompt='a heart'" in command("prompts=a heart").refused()
+
+
 @pytest.mark.parametrize("name", ["p.txt", "p.yaml"])
 def test_prompts_in_utf_16(command, name):
     lines = {"p.txt": "一颗红心\na sun\n", "p.yaml": "- 一颗红心\n- a sun\n"}

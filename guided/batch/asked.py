@@ -22,7 +22,7 @@ from guided.config.values import trusted_words
 from guided.errors import BadInput, check_number, shown
 from guided.outputs.manner_names import NONE
 from guided.runs import files
-from guided.runs.layout import LATEST
+from guided.runs.layout import LATEST, MANIFEST
 from guided.runs.manifest import Row
 from guided.untrusted import allowed_files
 from guided.untrusted.typed_paths import expand, similar
@@ -124,5 +124,9 @@ def find_folder(name: str, root: str) -> Path:
         except (OSError, ValueError) as error:
             raise BadInput(f"resume=latest: {error}") from error
     if not folder.is_dir():
+        if folder.is_file():
+            raise BadInput(f"resume={name} is a file; from={name} draws a picture of one again")
         raise BadInput(f"resume={name}: there is no folder {folder}{similar(folder)}")
+    if not (folder / MANIFEST).exists():
+        raise BadInput(f"resume={name} is no folder of a batch: it has no {MANIFEST}")
     return folder

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +50,7 @@ def read(name: str, flags: Sequence[str] = ()) -> list[Row]:
     kind = path.suffix.lower()
     if kind not in KINDS:
         hint = "; save the sheet as CSV in UTF-8" if kind in SHEETS else ""
+        hint = hint or f"; to draw a text: prompt={shlex.quote(shown(name))}"
         raise BadInput(not_one_of("the ending of prompts", path.name, KINDS) + hint)
     text = text_of(path)
     if kind == ".txt":
@@ -158,7 +160,10 @@ def header(cells: list[str], where: str) -> list[str]:
         try:
             check_name(name, None)
         except BadInput as error:
-            raise BadInput(f"{where}: {error}") from error
+            line = f"{where}: {error}"
+            if not any(map(is_known, names)):
+                line += "; the first line names the columns, as prompt,seed"
+            raise BadInput(line) from error
     return names
 
 

@@ -104,7 +104,7 @@ def planned(found: Translation) -> Iterator[tuple[Plan, Composed]]:
         found = replace(found, choices={k: v for k, v in found.choices.items() if k != "model"})
     every = words(found)
     if not any(name in found.settings for name in PROMPTS):
-        every.append(parse("prompt=x"))
+        every.append(parse("prompt=a red heart"))
     plain = [word for word in every if word.name in found.settings or word.name == "prompt"]
     with composer(tuple(word for word in every if word not in plain)).row(plain) as composed:
         yield Plan.read(composed.cfg, composed.build, weights=False), composed

@@ -155,7 +155,7 @@ def check_choice(override: Override, flags: Sequence[str]) -> None:
         if not isinstance(name, str | QuotedString):
             raise BadInput(
                 f"{group}={typed}: {shown(name)} is not the name of a choice; {group}=list shows "
-                "the names"
+                f"the names{nearest(shown(name), choices.names(group, flags))}"
             )
         if group not in schema.having("own_names") and ELSEWHERE.search(str(plain_value(name))):
             raise BadInput(not_one_of(group, plain_value(name), choices.names(group, flags)))
@@ -199,6 +199,8 @@ def check_values(override: Override) -> None:
         )
     if isinstance(value, dict | list) and repeats_key(override.text or "", value):
         raise BadInput(f"{name}={shown(override.text)} has a key twice; each key has one value")
+    if name in schema.typed_as(bool) and type(value) is int and value not in (0, 1):
+        raise BadInput(f"{name}={value} must be true or false")
     for inside in values_in(value):
         if inside == "???" and not override.is_prose:
             raise BadInput(f"{name}={shown(value)}: ??? stands for a value that is missing")

@@ -37,6 +37,7 @@ from guided.untrusted import allowed_files
 
 # Exceptions for bad input; of those of the system, for paths that may not be opened.
 MOST = 20  # choices that a message names
+THOUSANDS = re.compile(r"[1-9]\d{0,2}(,\d{3})+")  # 1,000
 SWEEP = "; a sweep over them needs -m"
 FOREIGN = (".gguf", ".onnx", ".zip", ".tflite", ".engine", ".pkl", ".h5", ".msgpack")  # weights
 BAD = (
@@ -184,6 +185,9 @@ def several_values(name: str, text: str) -> str:
         hint = f"{typed} is several values, where one is needed"
     else:
         hint = f"{typed}: several go together in brackets, {name}=[{shown(text)}]"
+    if name in schema.typed_as(int) and THOUSANDS.fullmatch(text.strip()):
+        one_number = text.strip().replace(",", "")
+        return f"{hint}; without the comma it is {name}={one_number}{SWEEP}"
     whole = name in ("size", *schema.typed_as(int)) and text.partition(",")[2].strip("0 ")
     decimal = "" if whole else decimal_point(text)
     return f"{hint}{decimal}{SWEEP}"

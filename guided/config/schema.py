@@ -578,7 +578,8 @@ def explain(error: OmegaConfBaseException, where: str = "") -> str:
     )
     if found := re.match(wrong, first):
         kind = KINDS.get(found[2], found[2])
-        return f"{key}={shown(found[1])} must be {kind}{decimal_point(found[1])}"
+        meaning = "" if found[2] == "bool" else about(key)
+        return f"{key}={shown(found[1])} must be {kind}{decimal_point(found[1])}{meaning}"
     if found := re.match(r"Invalid type assigned: .* value: (.*)", first):
         return f"{key}={shown(found[1])} must be settings by their names, as in {key}.NAME=VALUE"
     if first.startswith("Cannot merge"):  # it does not say which of the two is which
@@ -596,6 +597,11 @@ def explain(error: OmegaConfBaseException, where: str = "") -> str:
     if "is not a ListConfig" in first:
         return f"{key} must be a list, as in {key}=[a,b]"
     return f"{key}: {first}" if key else first
+
+
+def about(name: str) -> str:
+    """Return what a setting at the top is for, as the end of a message; empty for others."""
+    return f"; {name}: {settings()[name].help}" if name in settings() else ""
 
 
 def build_all(

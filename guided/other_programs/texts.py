@@ -27,6 +27,7 @@ MIDJOURNEYS = {
     "weird",
     "aspect",
 }
+COMMAND = re.compile(r"^\s*/imagine\b(\s*prompt\s*:)?\s*", re.IGNORECASE)
 JOB = re.compile(r"\s*Job ID:\s*\S+\s*$")
 OPTIONS = {"s": "steps", "S": "seed", "W": "width", "H": "height"}  # of InvokeAI's commands
 ASSIGNMENT = re.compile(r"^\s*(\w+)\s*=\s*(.*?)\s*$", re.MULTILINE)
@@ -71,7 +72,7 @@ def flags(text: str) -> dict[str, Any] | None:
         return None
     ours = {"no": "negative_prompt", "seed": "seed"}
     settings = {ours.get(name, f"--{name}"): value for name, value in found}
-    return {"prompt": FLAG.sub("", bare).strip()} | settings
+    return {"prompt": COMMAND.sub("", FLAG.sub("", bare)).strip()} | settings
 
 
 def assignments(text: str) -> dict[str, Any]:

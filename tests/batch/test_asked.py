@@ -46,7 +46,13 @@ def test_a_folder_is_found_by_its_path_or_as_the_latest(tmp_path):
         asked.find_folder(str(tmp_path / "none"), str(tmp_path))
     with pytest.raises(BadInput, match="resume=latest"):
         asked.find_folder("latest", str(tmp_path))
+    with pytest.raises(BadInput, match=rf"^resume={tmp_path} is no folder of a batch"):
+        asked.find_folder(str(tmp_path), "outputs")
+    manifest = tmp_path / "manifest.json"
+    manifest.touch()
     assert asked.find_folder(str(tmp_path), "outputs") == tmp_path
+    with pytest.raises(BadInput, match=rf"^resume={manifest} is a file; from={manifest}"):
+        asked.find_folder(str(manifest), "outputs")
 
 
 def test_trust_is_taken_off_the_words_and_told_where_it_has_no_effect(caplog):

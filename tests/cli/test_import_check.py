@@ -158,3 +158,13 @@ def test_warnings_are_notes_and_not_printed(capsys, caplog):
     assert any("size=[128, 128] is far above" in note for note in found.notes)
     assert capsys.readouterr().err == ""
     assert not caplog.records
+
+
+def test_nothing_is_noted_of_a_prompt_that_the_file_does_not_have(tmp_path, capsys):
+    """Settings are tried one by one, some before the file's prompt."""
+    path = tmp_path / "deforum.json"
+    film = {"animation_mode": "3D", "max_frames": 10, "W": 64, "H": 64, "prompts": {"0": "a sun"}}
+    for settings in (film, {"text_prompts": {"0": []}, "steps": 250, "cut_ic_pow": 1}):
+        path.write_text(json.dumps(settings))
+        import_settings.run([f"import={path}", f"folder={tmp_path}"])
+        assert "nothing in it says what to draw" not in capsys.readouterr().out

@@ -30,7 +30,12 @@ def complaint(*words: str) -> str:
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (["steps=abc"], ["steps=abc", "whole number"]),
+        (["steps=abc"], ["steps=abc", "whole number", "null: the model's recommended number"]),
+        (["seed=rand"], ["seed=rand", "whole number", "random, -1 or null"]),
+        (["debug=2"], ["debug=2", "true or false"]),
+        (["animate=true"], ["animate=true", "animate=list", "'slow_zoom'"]),
+        (["device=GPU"], ["device=GPU", "auto, cpu, cuda", "'cuda'"]),
+        (["steps=1,000"], ["steps=1,000", "without the comma it is steps=1000"]),
         (["steps=0"], ["steps=0", "nearest is 1"]),
         (["stepz=3"], ["stepz", "'steps'"]),
         (["+stepz=3"], ["stepz", "'steps'"]),

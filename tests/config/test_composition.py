@@ -224,7 +224,10 @@ KINDS = "is a list, as [a,b], or settings by their names, as in"
         ("model.size={a: 1}", f"model.size {KINDS} model.size.NAME=VALUE"),
         ("init={a: 1}", "init={'a': 1} is a mapping; it has one value, without brackets"),
         ("cache=???", "cache=???: ??? stands for a value that is missing"),
-        ("strength=${seed}x", "strength=Nonex must be a number"),
+        (
+            "strength=${seed}x",
+            f"strength=Nonex must be a number; strength: {schema.settings()['strength'].help}",
+        ),
         ("init=[a]", "init=['a'] is a list; it has one value, without brackets"),
     ],
 )

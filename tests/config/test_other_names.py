@@ -78,8 +78,9 @@ MEANINGS = [
     ("seeds=4", "seed=1,2,3 with -m"),
     ("ui=true", "gallery=FOLDER"),
     ("help=true", "--help"),
+    ("V=true", "--version"),
 ]
-MISSING = ["text_mask=a", "lora=a", "restore_faces=true", "controlnet=a", "nsfw=1"]
+MISSING = ["v=6", "text_mask=a", "lora=a", "restore_faces=true", "controlnet=a", "nsfw=1"]
 
 
 @pytest.mark.parametrize(("typed", "told"), MEANINGS)

@@ -145,7 +145,7 @@ def differences(plan: Plan, other: Plan) -> Iterator[str]:
         mine, others = getattr(plan, one.name), getattr(other, one.name)
         if one.name == "film" and mine and others:
             others = others.seeded(mine.timing.seed)  # the seed is the command's
-        if one.name not in OF_THE_COMMAND and mine != others:
+        if one.compare and one.name not in OF_THE_COMMAND and mine != others:
             yield f"{one.name}: {mine!r:.150} then {others!r:.150}"
 
 

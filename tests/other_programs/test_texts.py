@@ -39,6 +39,12 @@ def test_midjourneys_flags():
         "--v": "6.1",
     }  # fmt: skip
     assert flags("a fox -- red") is None
+    for command in (
+        "/imagine prompt: a fox --v 5",
+        "/imagine a fox --v 5",
+        "/Imagine prompt:a fox --v 5",
+    ):
+        assert flags(command) == {"prompt": "a fox", "--v": "5"}
     assert flags("a fox Job ID: 1b7e")["prompt"] == "a fox"
 
 

@@ -28,6 +28,7 @@ from guided.prompts.foreign_syntax import notes, rows
         ("a lake:0.25 | a hill:0.5 | fog:0.25",
          ["|", "VQGAN-CLIP", 'prompt=\'["a lake:0.25", "a hill:0.5", "fog:0.25"]\'']),
         ("a | b:2", ["prompt='[\"a\", \"b:2\"]'"]),
+        ("a lake｜a hill", ["｜", "layout=row", "prompt='[\"a lake\", \"a hill\"]'"]),
         ("a cat++ on a mat", ["InvokeAI"]),
         ("a (cat)1.3", ["InvokeAI"]),
         ('("a cat", "a dog").blend(0.5, 0.5)', ["InvokeAI", "list"]),

@@ -14,6 +14,7 @@ from guided.config.overrides import parse
 from guided.disco import reading
 from guided.errors import BadInput
 from guided.gallery import pages
+from guided.images import check_picture
 from guided.models.cards import model_type
 from guided.models.weights_file import damage
 from guided.prompts import wildcards
@@ -105,6 +106,8 @@ def test_the_memory_of_a_process_is_no_picture():
     with pytest.raises(BadInput) as caught:
         replay_reading.read_settings(Path("/proc/self/mem"), "from=/proc/self/mem")
     assert "\n" not in str(caught.value)
+    with pytest.raises(BadInput, match=r"cannot be read as a picture: Input/output error$"):
+        check_picture("init", "/proc/self/mem")
 
 
 @ODD
