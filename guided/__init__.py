@@ -66,6 +66,7 @@ def frames(prompt: Any, *overrides: str, **settings: Any) -> Iterator[Frame]:
     """
     from dataclasses import replace
 
+    from guided.batch.planning import tell_unused
     from guided.batch.request_checks import check_called, check_shown
     from guided.config.composer import Composer
     from guided.config.messages import BAD, say, words_for
@@ -79,11 +80,12 @@ def frames(prompt: Any, *overrides: str, **settings: Any) -> Iterator[Frame]:
     words = words_for(prompt, overrides, settings)
     check_called(words, "frames")
     try:
-        with Composer(words).row() as composed:
+        composer = Composer(words)
+        with composer.row() as composed:
             plan = Plan.read(composed.cfg, composed.build)
     except BAD as error:
         raise BadInput(say(error)) from error
-    plan.tell_unused(words)
+    tell_unused(plan, composer)
     check_shown(plan, words)
     if plan.manner == AUTO:  # nothing is saved that a filter could render
         plan = replace(plan, manner=NONE)

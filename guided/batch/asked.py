@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from guided.batch import prompt_files
-from guided.batch.rows import crossed, overridden
+from guided.batch.rows import common_names, crossed
 from guided.batch.sweep import expanded
 from guided.config.composer import Composer
 from guided.config.composition import lasting, own_folders
 from guided.config.flags import MANY
-from guided.config.overrides import Override, parse_all, values_of
+from guided.config.overrides import Override, parse_all
 from guided.config.replay import Record
 from guided.config.schema import build
 from guided.config.values import trusted_words
@@ -30,24 +30,6 @@ from guided.untrusted.typed_paths import expand, similar
 log = logging.getLogger(__name__)
 
 
-@contextmanager
-def limited(
-    words: Sequence[Override | str], flags: Sequence[str], recorded: Record | None
-) -> Iterator[list[Override]]:
-    """Yield the words without trust=. Files that are read while the block lasts are limited if
-    there is a record or a table of rows."""
-    own, overrides = allowed_files.apart(parse_all(words))
-    prompts = [override.raw for override in overrides if override.name == "prompts"]
-    if recorded is None and not prompts:
-        for one in own:
-            log.warning("%s has no effect without from=, prompts= or resume=", shown(one.raw))
-        yield overrides
-        return
-    source = recorded.where if recorded else prompts[0]
-    with allowed_files.limited(source, own, overrides, own_folders(flags)):
-        yield overrides
-
-
 @dataclass
 class Rows:
     """The rows of a command, and the settings that hold for all of them."""
@@ -60,38 +42,71 @@ class Rows:
     workers: int
 
 
-def read_rows(words: Sequence[Override], flags: Sequence[str], recorded: Record | None) -> Rows:
-    """Return the rows of a command: those of prompts=, batch=, a recorded run and -m."""
-    many = bool(set(MANY) & set(flags))
-    words, swept = expanded(words, flags) if many else (list(words), [])
-    if many and not any(row.words for row in swept):
-        log.warning(
-            "-m has nothing to vary: seed=1,2 would be two values, and prompts are quoted, as in "
-            """prompt='"a cat","a dog"'"""
-        )
-    composer = Composer(words, lasting(flags), recorded)
-    with composer.row() as composed:
-        cfg = composed.cfg
-        if cfg.prompts is not None:
-            listed = prompt_files.read(cfg.prompts, flags)
-        else:
-            listed = recorded.rows_with(words) if recorded else []
-        preset = (
-            build(cfg.batch, "batch").rows(flags, values_of(words).get("batch", ""))
-            if cfg.batch
-            else []
-        )
-        rows = crossed(listed, preset, swept)
-        for word in overridden(words, [] if recorded else rows):
-            log.warning("%s has no effect: every row has its own %s", shown(word.raw), word.name)
-        return Rows(
-            composer,
-            rows,
-            title=cfg.name or (Path(cfg.prompts).stem if cfg.prompts else ""),
-            root=expand("folder", cfg.folder),
-            debug=cfg.debug,
-            workers=read_workers(cfg.workers),
-        )
+@dataclass
+class Words:
+    """The words of a command, by their kinds."""
+
+    trust: list[Override] = field(default_factory=list)
+    hydras: list[Override] = field(default_factory=list)  # of Hydra's own settings
+    settings: list[Override] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, words: Sequence[Override | str]) -> Words:
+        """Return the words, each in the list of its kind."""
+        found = cls()
+        for word in parse_all(words):
+            trusts, other = word.name == allowed_files.NAME, found.settings
+            (found.trust if trusts else found.hydras if word.is_hydras else other).append(word)
+        return found
+
+    @contextmanager
+    def limited(self, flags: Sequence[str], recorded: Record | None) -> Iterator[None]:
+        """Limit the files that are read while the block lasts, if there is a record or a table of
+        rows."""
+        prompts = [word.raw for word in self.settings if word.name == "prompts"]
+        if recorded is None and not prompts:
+            for one in self.trust:
+                log.warning("%s has no effect without from=, prompts= or resume=", shown(one.raw))
+            yield
+            return
+        source = recorded.where if recorded else prompts[0]
+        named = [*self.hydras, *self.settings]
+        with allowed_files.limited(source, self.trust, named, own_folders(flags)):
+            yield
+
+    def rows(self, flags: Sequence[str], recorded: Record | None) -> Rows:
+        """Return the rows of a command: those of prompts=, batch=, a recorded run and -m."""
+        many, words, swept = bool(set(MANY) & set(flags)), self.settings, list[Row]()
+        if many:
+            words, swept = expanded(words, flags)
+        if many and not any(row.words for row in swept):
+            log.warning(
+                "-m has nothing to vary: seed=1,2 would be two values, and prompts are quoted, as "
+                """in prompt='"a cat","a dog"'"""
+            )
+        composer = Composer(words, lasting(flags), recorded)
+        with composer.row() as composed:
+            cfg = composed.cfg
+            if cfg.prompts is not None:
+                listed = prompt_files.read(cfg.prompts, flags)
+            else:
+                listed = recorded.rows_with(words) if recorded else []
+            name = next((word.text or "" for word in words if word.name == "batch"), "")
+            preset = build(cfg.batch, "batch").rows(flags, name) if cfg.batch else []
+            rows = crossed(listed, preset, swept)
+            common = set() if recorded else common_names(rows)
+            for word in words:
+                if word.name in common:
+                    told = "%s has no effect: every row has its own %s"
+                    log.warning(told, shown(word.raw), word.name)
+            return Rows(
+                composer,
+                rows,
+                title=cfg.name or (Path(cfg.prompts).stem if cfg.prompts else ""),
+                root=expand("folder", cfg.folder),
+                debug=cfg.debug,
+                workers=read_workers(cfg.workers),
+            )
 
 
 def composer_of(base: Mapping[str, Any], where: str = "") -> Composer:

@@ -12,10 +12,10 @@ import traceback
 from pathlib import Path
 
 from guided.batch import worker
-from guided.batch.asked import composer_of
+from guided.batch.asked import Words, composer_of
 from guided.config import schema
 from guided.config.messages import BAD, say
-from guided.config.overrides import parse, parse_all
+from guided.config.overrides import parse
 from guided.console import Printable
 from guided.errors import Failed
 from guided.runs.layout import JOBS, MANIFEST
@@ -38,8 +38,7 @@ def main(folder: str, device: str, *more: str) -> int:
     try:
         path = Path(folder)
         check_folder(path, JOBS)
-        own, _ = allowed_files.apart(parse_all(more))
-        with allowed_files.limited(f"resume={path}", own, []):
+        with allowed_files.limited(f"resume={path}", Words.of(more).trust, []):
             composer = composer_of(Manifest.read(path).base, str(path / MANIFEST))
             session = worker.WorkerSession(
                 path, composer, [parse(f"device={device}")], alone=False

@@ -34,12 +34,6 @@ CHOICE = "hydra/launcher"
 LAUNCHERS = "hydra/launcher=joblib, ray, submitit_local or submitit_slurm"
 
 
-def apart(words: Sequence[Override]) -> tuple[list[Override], list[Override]]:
-    """Return the overrides of Hydra's own settings, and the others."""
-    hydras = [word for word in words if word.is_hydras]
-    return hydras, [word for word in words if not word.is_hydras]
-
-
 def is_launched(hydras: Sequence[Override]) -> bool:
     """Return whether a launcher is chosen. BadInput if it is unknown or not installed."""
     name = values_of(hydras).get(CHOICE, "basic")
@@ -54,9 +48,9 @@ def is_launched(hydras: Sequence[Override]) -> bool:
     return True
 
 
-def check_launching(hydras: Sequence[Override], words: Sequence[Override], launched: bool) -> None:
-    """Raise BadInput for settings of Hydra or workers= without a launcher, or for ones that Hydra
-    refuses with it."""
+def check_launching(hydras: Sequence[Override], workers: str, launched: bool) -> None:
+    """Raise BadInput for settings of Hydra, or `workers` other than 1, without a launcher, or for
+    ones that Hydra refuses with it."""
     others = [word for word in hydras if word.text != "basic"]
     if launched:
         try:
@@ -69,7 +63,7 @@ def check_launching(hydras: Sequence[Override], words: Sequence[Override], launc
         raise BadInput(
             f"{others[0].name}= does nothing without a launcher; choose one: {LAUNCHERS}"
         )
-    elif any(word.name == "workers" and word.text != "1" for word in words):
+    elif workers != "1":
         raise BadInput(f"workers= does nothing without a launcher; choose one: {LAUNCHERS}")
 
 

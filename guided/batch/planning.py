@@ -24,7 +24,8 @@ from guided.config.plan import Plan
 from guided.config.presets import GROUPS, weighted
 from guided.config.schema import RUN, scoped, unrecorded
 from guided.devices import cores
-from guided.errors import BadInput
+from guided.errors import BadInput, shown
+from guided.generators.settings import GROUPS as OF_GENERATORS
 from guided.prompts.prompt import unwanted, wanted
 from guided.runs.manifest import FAILED, Manifest, Picture, Row, grouped
 from guided.runs.record import fingerprint
@@ -61,11 +62,14 @@ def drawable(composer: Composer, row: Row, more: Sequence[Override | str] = ()) 
     """Return the plan of a row. BadInput, or an error of Hydra or OmegaConf, if it cannot be
     drawn."""
     with planned(composer, row, more) as (plan, composed):
-        return made_of(plan, composed, composer.typed([*row.words, *more]))
+        return made_of(plan, composed, composer, [*row.words, *more])
 
 
-def made_of(plan: Plan, composed: Composed, typed: list[Override]) -> PlannedRow:
-    of_run = (*scoped(RUN), *unrecorded())
+def made_of(
+    plan: Plan, composed: Composed, composer: Composer, words: Sequence[Override | str]
+) -> PlannedRow:
+    """Return the row whose `words` the composer has composed."""
+    of_run, typed = (*scoped(RUN), *unrecorded()), composer.typed(words)
     words = [override.raw for override in typed if override.name not in of_run]
     settings = remembered(composed.cfg, plan) | {"words": words}
     return PlannedRow(plan, settings, composed.fingerprint)
@@ -73,20 +77,36 @@ def made_of(plan: Plan, composed: Composed, typed: list[Override]) -> PlannedRow
 
 @contextmanager
 def planned(
-    composer: Composer, row: Row, more: Sequence[Override | str] = (), weights: bool = True
+    composer: Composer,
+    row: Row,
+    more: Sequence[Override | str] = (),
+    weights: bool = True,
+    seed: int | None = None,
 ) -> Iterator[tuple[Plan, Composed]]:
-    """Yield the plan of a row and its composed configuration; errors as `drawable`. Unless
-    `weights`, those of the models need not be there."""
+    """Yield the plan of a row and its composed configuration; errors as `drawable`. `weights` and
+    `seed` as for Plan.read."""
     if row.wrong:
         raise BadInput(row.wrong)
     words = parse_all([*row.words, *more])
     with composer.row(words) as composed:
-        recorded = composer.recorded is not None
         plan = Plan.read(
-            composed.cfg, composed.build, composer.flags, weights=weights, recorded=recorded
+            composed.cfg,
+            composed.build,
+            composer.flags,
+            weights=weights,
+            recorded=composer.recorded is not None,
+            seed=seed,
         )
-        plan.tell_unused([*composer.words, *words])
+        tell_unused(plan, composer, words)
         yield plan, composed
+
+
+def tell_unused(plan: Plan, composer: Composer, words: Sequence[Override] = ()) -> None:
+    """Warn of each of the words of a row, and of those of all rows, that sets something that the
+    generator does not use."""
+    for word in [*composer.words, *words]:
+        if word.root in OF_GENERATORS and word.root not in plan.generator.uses:
+            log.warning("%s has no effect with generator=%s", shown(word.raw), plan.generator.name)
 
 
 def remembered(cfg: DictConfig, plan: Plan) -> dict[str, Any]:
@@ -153,13 +173,12 @@ def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
     for number, row in enumerate(rows):
         start = len(manifest.pictures)
         try:
-            with planned(composer, row) as (plan, composed):
+            with planned(composer, row, seed=default_seed) as (plan, composed):
                 if first is None:
-                    first = made_of(plan, composed, composer.typed(row.words))
+                    first = made_of(plan, composed, composer, row.words)
                     first_row = number
-                seed = default_seed if composed.cfg.seed is None else composed.cfg.seed
                 row.presets = presets_of(composed, composer, row)
-                manifest.pictures += pictures_of(plan, number, start, seed)
+                manifest.pictures += pictures_of(plan, number, start, plan.seed)
                 fingerprints.append(composed.fingerprint)
         except BAD as error:
             errors.append(error)

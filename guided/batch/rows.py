@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from guided.batch.sweep import MOST, expanded
-from guided.config.overrides import Override, parse_all
+from guided.config.overrides import parse_all
 from guided.config.schema import having
 from guided.config.values import typed
 from guided.errors import BadInput, shown
@@ -41,10 +41,9 @@ def names_of(row: Row) -> set[str]:
     return {override.name for override in parse_all(row.words)}
 
 
-def overridden(words: Sequence[Override], rows: Sequence[Row]) -> list[Override]:
-    """Return the words of a command that have no effect, because every row has its own value."""
-    common = set.intersection(*map(names_of, rows)) if rows else set()
-    return [word for word in words if word.name in common]
+def common_names(rows: Sequence[Row]) -> set[str]:
+    """Return the names of the settings that every row has."""
+    return set.intersection(*map(names_of, rows)) if rows else set()
 
 
 def from_mapping(mapping: Mapping[Any, Any], where: str = "") -> Row:

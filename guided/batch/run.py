@@ -24,7 +24,7 @@ from guided.batch import (
     request_checks,
     worker,
 )
-from guided.batch.asked import composer_of
+from guided.batch.asked import Words, composer_of
 from guided.batch.estimate import seconds_of_pass
 from guided.batch.launchers import Launch
 from guided.batch.planning import Batch, lasting_settings, original_cwd, plan_batch
@@ -72,21 +72,22 @@ def draw(
     BadInput, or an error of Hydra, before anything is written, if nothing can be drawn. Failed,
     after all other pictures were drawn, if some could not be. KeyboardInterrupt if it was
     stopped."""
-    with asked.limited(words, flags, recorded) as overrides:
-        return draw_typed(overrides, flags, recorded, launch)
+    typed = Words.of(words)
+    with typed.limited(flags, recorded):
+        return draw_typed(typed, flags, recorded, launch)
 
 
 def draw_typed(
-    words: Sequence[Override],
+    words: Words,
     flags: Sequence[str],
     recorded: Record | None,
     launch: Launch | None,
 ) -> Path:
     """Draw as `draw`, inside the limits of allowed_files."""
-    hydras, words = launchers.apart(words)
-    launched = launchers.is_launched(hydras)
-    launchers.check_launching(hydras, words, launched)
-    request = asked.read_rows(words, flags, recorded)
+    launched = launchers.is_launched(words.hydras)
+    workers = values_of(words.settings).get("workers", "1")
+    launchers.check_launching(words.hydras, workers, launched)
+    request = words.rows(flags, recorded)
     composer, rows, root = request.composer, request.rows, request.root
     several = len(rows) > MANY_ROWS
     if several or len({choices_in(row, flags) for row in rows}) > SLOW_ROWS:
@@ -113,7 +114,7 @@ def draw_typed(
         return by_launcher(
             folder,
             launch,
-            launchers.arguments(folder, hydras, [allowed_files.word()], request.workers),
+            launchers.arguments(folder, words.hydras, [allowed_files.word()], request.workers),
         )
     session = worker.WorkerSession(folder, composer, [], batch.first_row, batch.first)
     return finish(folder, session, batch.first.plan.devices, request.debug)
@@ -137,30 +138,29 @@ def by_launcher(folder: Path, launch: Launch, arguments: list[str]) -> Path:
 
 def join(words: Sequence[Override | str]) -> None:
     """Draw as one of a launcher's workers on a folder."""
-    own, overrides = allowed_files.apart(parse_all(words))
-    settings, more = beside(overrides)
+    typed = Words.of(words)
+    settings, more = beside(typed)
     folder = Path(unquoted(settings["resume"]))
     check_folder(folder, JOBS)
-    with allowed_files.limited(f"resume={folder}", own, []):
+    with allowed_files.limited(f"resume={folder}", typed.trust, []):
         composer = composer_of(Manifest.read(folder).base, str(folder / MANIFEST))
         worker.work(worker.WorkerSession(folder, composer, more, alone=False))
 
 
 def resume(words: Sequence[Override | str], launch: Launch | None = None) -> Path:
     """Draw the pictures of a batch that are missing or failed; result and errors as `draw`."""
-    own, overrides = allowed_files.apart(parse_all(words))
-    source = f"resume={values_of(overrides)['resume']}"
-    with allowed_files.limited(source, own, [], own_folders([])):
-        return resume_typed(overrides, launch)
+    typed = Words.of(words)
+    source = f"resume={values_of(typed.settings)['resume']}"
+    with allowed_files.limited(source, typed.trust, [], own_folders([])):
+        return resume_typed(typed, launch)
 
 
-def resume_typed(words: Sequence[Override], launch: Launch | None) -> Path:
+def resume_typed(words: Words, launch: Launch | None) -> Path:
     """Resume as `resume`, inside the limits of allowed_files."""
-    hydras, words = launchers.apart(words)
-    launched = launchers.is_launched(hydras)
+    launched = launchers.is_launched(words.hydras)
     settings, more = beside(words)
     request_checks.check_resuming(settings)
-    launchers.check_launching(hydras, words, launched)
+    launchers.check_launching(words.hydras, settings.get("workers", "1"), launched)
     folder = asked.find_folder(settings["resume"], settings.get("folder", "outputs"))
     check_folder(folder, JOBS)  # before anything is written: it is untrusted
     base = Manifest.read(folder).base
@@ -174,7 +174,9 @@ def resume_typed(words: Sequence[Override], launch: Launch | None) -> Path:
         return by_launcher(
             folder,
             launch,
-            launchers.arguments(folder, hydras, [*raws(more), allowed_files.word()], workers),
+            launchers.arguments(
+                folder, words.hydras, [*raws(more), allowed_files.word()], workers
+            ),
         )
     if len(devices) == 1:  # for several, this process does not load torch
         warn_of_processor(f"resume={folder}", str(base.get("processor") or ""))
@@ -182,9 +184,10 @@ def resume_typed(words: Sequence[Override], launch: Launch | None) -> Path:
     return finish(folder, session, devices, settings.get("debug", "").lower() == "true")
 
 
-def beside(words: Sequence[Override]) -> tuple[dict[str, str], list[Override]]:
+def beside(words: Words) -> tuple[dict[str, str], list[Override]]:
     """Return the settings given with resume=, and those of them that apply to every row."""
-    return values_of(words), [word for word in words if word.name in ("device", "workers")]
+    every = [word for word in words.settings if word.name in ("device", "workers")]
+    return values_of(words.settings), every
 
 
 def finish(

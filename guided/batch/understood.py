@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from guided.batch import asked, launchers, request_checks
-from guided.batch.asked import composer_of
+from guided.batch import asked, request_checks
+from guided.batch.asked import Words, composer_of
 from guided.batch.planning import is_shared, original_cwd, planned
 from guided.config import replay
 from guided.config.composer import Composer
@@ -33,19 +33,20 @@ LASTING = ("where", "wrong", "seeds")  # keys of a row that are never those of a
 def text(words: Sequence[Override], flags: Sequence[str]) -> str:
     """Return the meaning of the words of a command that draws. Raises BadInput, or an error of
     Hydra, if no row can be drawn."""
-    with asked.limited(words, flags, None) as overrides:
-        _, overrides = launchers.apart(overrides)
-        request = asked.read_rows(overrides, flags, None)
+    typed = Words.of(words)
+    with typed.limited(flags, None):
+        request = typed.rows(flags, None)
         return described(request.composer, request.rows, estimated=True)
 
 
 def text_again(recorded: Record, words: Sequence[Override], flags: Sequence[str]) -> str:
     """Return the settings with which from= draws, which from= reads again, and the meaning
     of them."""
-    with asked.limited(words, flags, recorded) as overrides:
-        settings = replay.text(recorded, overrides, flags)
+    typed = Words.of(words)
+    with typed.limited(flags, recorded):
+        settings = replay.text(recorded, typed.settings, flags)
         try:
-            request = asked.read_rows(overrides, flags, recorded)
+            request = typed.rows(flags, recorded)
             return settings + described(request.composer, request.rows, estimated=False)
         except BAD as error:
             return settings + record.as_yaml({"understood": {"wrong": say(error)}})
@@ -53,8 +54,8 @@ def text_again(recorded: Record, words: Sequence[Override], flags: Sequence[str]
 
 def text_of_folder(words: Sequence[Override]) -> str:
     """Return the rows of the pictures that are not done, which resume= draws."""
-    own, overrides = allowed_files.apart(words)
-    values = values_of(overrides)
+    typed = Words.of(words)
+    values = values_of([*typed.hydras, *typed.settings])
     request_checks.check_resuming(values)
     folder = asked.find_folder(values["resume"], values.get("folder", "outputs"))
     check_folder(folder, JOBS)  # it is untrusted
@@ -68,7 +69,7 @@ def text_of_folder(words: Sequence[Override]) -> str:
     if not rows:
         return record.as_yaml({"understood": {"pictures": 0}})
     with (
-        allowed_files.limited(f"resume={folder}", own, [], own_folders([])),
+        allowed_files.limited(f"resume={folder}", typed.trust, [], own_folders([])),
         original_cwd(manifest.base.get("cwd")),
     ):
         composer = composer_of(manifest.base, str(folder / MANIFEST))

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from guided.cli import models
 from guided.config import choices, presets
-from guided.config.overrides import Override, values_of
+from guided.config.command_line import Command
 from guided.config.schema import settings
 from guided.console import show, tell
 from guided.errors import BadInput, printable, shown
@@ -48,30 +48,30 @@ THEMES = {
 OTHER_THINGS = "other things 其他物品"
 
 
-def asked(words: Sequence[Override], flags: Sequence[str]) -> str | None:
+def asked(command: Command) -> str | None:
     """Return the name in the first NAME=list, or None. A preset of the user's own may have that
     name too, and is then meant."""
-    for word in words:
+    for word in command.words:
         typed = (word.text or "").strip().strip("[]").strip(" \"'").lower()
-        listed = word.name in OTHERS or bool(choices.folders(word.name, flags))
-        if typed == LIST and listed and LIST not in choices.names(word.name, flags):
+        listed = word.name in OTHERS or bool(choices.folders(word.name, command.flags))
+        if typed == LIST and listed and LIST not in choices.names(word.name, command.flags):
             return word.name
         if word.name == "words":
             raise BadInput(f"words={shown(typed)}: words=list is there, and nothing else")
     return None
 
 
-def run(name: str, words: Sequence[Override], flags: Sequence[str]) -> None:
+def run(name: str, command: Command) -> None:
     """Print the list of a name that `asked` returned."""
     if name in OTHERS:
-        OTHERS[name](flags)
+        OTHERS[name](command.flags)
     elif name in presets.GROUPS:
-        presets.show(name, flags)
+        presets.show(name, command.flags)
     elif name in CARDS:
-        keep_in(values_of(words).get("cache"))
+        keep_in(command.values.get("cache"))
         models.show((name,))
     else:
-        show_group(name, flags)
+        show_group(name, command.flags)
 
 
 def show_group(group: str, flags: Sequence[str]) -> None:

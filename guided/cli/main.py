@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -22,9 +20,10 @@ from omegaconf import DictConfig, OmegaConf
 from guided import console
 from guided.cli import lists
 from guided.config import choices, command_line, composition, flags, preset_source
+from guided.config.command_line import Command
 from guided.config.composer import Composer
 from guided.config.messages import BAD, say
-from guided.config.overrides import Override, parse_all, values_of
+from guided.config.overrides import Override, parse_all
 from guided.errors import BadInput, Failed, printable, shown
 from guided.runs import record
 from guided.runs.manifest import Manifest
@@ -38,7 +37,6 @@ ASSISTANTS = "mcp"  # the first word of the command that serves them
 # Servers by the command that starts them; each takes settings and flags, and returns at its end.
 # guided.__main__ fills it in, because the studio's room is not below this one.
 SERVERS: dict[str, Callable[[list[Override], list[str]], None]] = {}
-HYDRAS = re.compile(r"hydra[./](launcher|sweeper|sweep)\b")  # settings of Hydra's that may be set
 
 
 @dataclass
@@ -105,24 +103,22 @@ def obey(main: Callable[[], None], argv: list[str]) -> None:
     given, words = command_line.read_arguments(arguments[for_assistants:])
     command = Command(words, choices.separated(given))
     if "import" not in command.values:
-        flags.check(command.flags)
-        check_hydras(words)
-        composition.sources(command.flags)
+        command.check()
     if for_assistants:
         serve(command, ASSISTANTS)
     elif {*flags.CFG} & set(command.flags):
         with Composer(command.without("show"), command.flags).row() as composed:
             console.show(printable(OmegaConf.to_yaml(composed.cfg), lines=True))
     else:
-        through_hydra_or_not(main, argv, command)
+        through_hydra_or_not(main, command)
 
 
-def through_hydra_or_not(main: Callable[[], None], argv: list[str], command: Command) -> None:
+def through_hydra_or_not(main: Callable[[], None], command: Command) -> None:
     """Do the command. Hydra runs its launchers, and its sweepers but for the basic one."""
 
     def launch(arguments: list[str]) -> None:
         preset_source.register()
-        argv[1:] = arguments
+        sys.argv[1:] = arguments
         main()
 
     given, sweeper = command.flags, command.values.get("hydra/sweeper", "basic")
@@ -133,38 +129,6 @@ def through_hydra_or_not(main: Callable[[], None], argv: list[str], command: Com
     else:
         command.launch = launch
         dispatch(command)
-
-
-def check_hydras(words: Sequence[Override]) -> None:
-    """Raise BadInput for settings of Hydra's own, but those of launchers and sweepers."""
-    for word in words:
-        if word.is_hydras and not HYDRAS.match(word.name):
-            raise BadInput(
-                f"{shown(word.name)} is Hydra's own; of its settings there are hydra/launcher=, "
-                "hydra/sweeper= and what is inside of these"
-            )
-
-
-@dataclass
-class Command:
-    """The settings of a command line, and its flags; `launch` runs Hydra with arguments."""
-
-    words: list[Override]
-    flags: list[str]
-    launch: Callable[[list[str]], None] | None = None
-
-    @cached_property
-    def values(self) -> dict[str, str]:
-        """The texts of the settings by name."""
-        return values_of(self.words)
-
-    def has(self, key: str) -> bool:
-        """Return whether a setting of that name, or `name=value`, is among them."""
-        return key in self.values or any(word.raw == key for word in self.words)
-
-    def without(self, *names: str) -> list[Override]:
-        """Return the settings that have none of these names."""
-        return [word for word in self.words if word.name not in names]
 
 
 def do(
@@ -179,15 +143,15 @@ def do(
 
 def dispatch(command: Command) -> Path | None:
     """Do a command as `do`."""
-    if (name := lists.asked(command.words, command.flags)) is not None:
-        lists.run(name, command.words, command.flags)
+    if (name := lists.asked(command)) is not None:
+        lists.run(name, command)
         return None
     if "show" in command.values:
         shows, command = read_show(command), replace(command, words=command.without("show"))
         if shows:
             show(command)
             return None
-    handlers = (handler for key, handler in COMMANDS.items() if command.has(key))
+    handlers = (handler for key, handler in COMMANDS.items() if key in command.values)
     return next(handlers, draw)(command)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import takewhile
 from typing import NoReturn
 
 from guided.config import flags as known_flags
 from guided.config import other_names
-from guided.config.composition import sizes_of
-from guided.config.overrides import Override, parse, refuse_twice
+from guided.config.composition import sizes_of, sources
+from guided.config.overrides import Override, parse, refuse_twice, values_of
 from guided.config.schema import having, known_names
 from guided.disco.setting_names import old_setting
 from guided.errors import BadInput, nearest, shown
@@ -23,7 +25,38 @@ OTHER_SIGN = re.compile(
 )
 NAME = re.compile(r"\+{0,2}[A-Za-z_]\w*(\.\w+)*", re.ASCII)
 NUMBER = re.compile(r"[+-]?[\d.]+")
+HYDRAS = re.compile(r"hydra[./](launcher|sweeper|sweep)\b")  # settings of Hydra's that may be set
 DELETION = re.compile(r"~[\w./@:-]+(=.*)?", re.ASCII)
+
+
+@dataclass
+class Command:
+    """The settings of a command line, and its flags; `launch` runs Hydra with arguments."""
+
+    words: list[Override]
+    flags: list[str]
+    launch: Callable[[list[str]], None] | None = None
+
+    @cached_property
+    def values(self) -> dict[str, str]:
+        """The texts of the settings by name."""
+        return values_of(self.words)
+
+    def check(self) -> None:
+        """Raise BadInput for flags that do not exist, for folders of presets that are none, and
+        for settings of Hydra's own, but those of launchers and sweepers."""
+        known_flags.check(self.flags)
+        for word in self.words:
+            if word.is_hydras and not HYDRAS.match(word.name):
+                raise BadInput(
+                    f"{shown(word.name)} is Hydra's own; of its settings there are "
+                    "hydra/launcher=, hydra/sweeper= and what is inside of these"
+                )
+        sources(self.flags)
+
+    def without(self, *names: str) -> list[Override]:
+        """Return the settings that have none of these names."""
+        return [word for word in self.words if word.name not in names]
 
 
 def read_arguments(arguments: Sequence[str]) -> tuple[list[str], list[Override]]:

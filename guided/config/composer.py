@@ -153,8 +153,9 @@ class Composer:
         """Yield the configuration as `row`, with errors as they are raised."""
         plain: list[Override] = []
         chosen: list[Override] = []
-        check_names(words, self.flags, self.words)
-        check_presets([*self.words, *words], self.flags)
+        if words:
+            check_names(words, self.flags, self.words)
+            check_presets([*self.words, *words], self.flags)
         for override in words:
             (plain if self.is_plain(override) else chosen).append(override)
         key = tuple(chosen)

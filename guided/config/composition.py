@@ -81,13 +81,12 @@ def composed(overrides: Sequence[Override], flags: Sequence[str]) -> DictConfig:
 def checked(overrides: Sequence[Override], flags: Sequence[str]) -> list[str]:
     """Return the words for Hydra. Raises BadInput for values that no setting can have."""
     check_names(overrides, flags)
+    check_presets(overrides, flags)
     for override in overrides:
         check_choice(override, flags)
         check_deletion(override)
-    spelt_out = catalog.spelt_out(overrides, flags)
-    for override in spelt_out:
         check_values(override)
-    return [override.quoted for override in spelt_out]
+    return [override.quoted for override in catalog.spelt_out(overrides, flags)]
 
 
 def check_names(
@@ -188,8 +187,8 @@ def check_deletion(override: Override) -> None:
 
 def check_values(override: Override) -> None:
     """Raise BadInput for numbers that no setting can have, and for look-ups of anything but other
-    settings."""
-    if override.hydra is None or override.swept:
+    settings. Of prose, any text is right."""
+    if override.hydra is None or override.swept or not override.is_grammar:
         return
     name, value = override.hydra.key_or_group, override.value
     if name in schema.typed_as(int) and THOUSANDS.fullmatch(text := override.text or ""):

@@ -69,15 +69,13 @@ class Override:
     @cached_property
     def is_grammar(self) -> bool:
         """Whether the value is meant as Hydra's grammar: always, but for prose."""
-        return not self.is_prose or is_grammar(encodable(self.raw), encodable(self.text or ""))
+        return not self.is_prose or is_grammar(self.raw, self.text or "")
 
     @cached_property
     def quoted(self) -> str:
         """The word for Hydra: its value quoted if it is prose, or if Hydra cannot read it as it
         is. Raises BadInput for brackets more than MAX_DEPTH deep."""
         raw, text = self.raw, self.text
-        if self.is_prose:  # and not in paths, which may be no UTF-8
-            raw, text = encodable(raw), text and encodable(text)
         if self.name == "folder" and text and text.startswith("~"):
             text = str(expand("folder", text))
             raw = f"{self.key}={text}"
@@ -86,8 +84,7 @@ class Override:
         if self.name in schema.typed_as(int) and WHOLE.fullmatch(text):
             number = Decimal(text)
             return f"{self.key}={int(number) if number == int(number) else text}"
-        readable = is_grammar(raw, text) if self.is_prose else parsed(raw) is not None
-        if readable:
+        if self.is_grammar if self.is_prose else parsed(raw) is not None:
             return raw
         if text.startswith(("[", "{")) and depth(text) > MAX_DEPTH:
             raise BadInput(f"{self.key}={shown(text)}: brackets more than {MAX_DEPTH} deep")
@@ -127,7 +124,10 @@ def parse(raw: str) -> Override:
     if equals and (inside := schema.FIRST.get(key.lstrip("+"))) is not None:
         key = f"{key}.{inside}"
         raw = f"{key}={text}"
-    return Override(key.lstrip("+~").partition("@")[0], text if equals else None, raw)
+    name = key.lstrip("+~").partition("@")[0]
+    if name in schema.having("prose"):  # and not paths, which may be no UTF-8
+        text, raw = encodable(text), encodable(raw)
+    return Override(name, text if equals else None, raw)
 
 
 def parse_all(words: Iterable[Override | str]) -> list[Override]:

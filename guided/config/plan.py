@@ -28,12 +28,11 @@ from guided.canvas.outpaint import Outpaint, read_outpaint
 from guided.canvas.seamless import RINGS, check_edges, read_tile
 from guided.config import other_names, presets, understanding, varying
 from guided.config.catalog import ranking
-from guided.config.overrides import Override
 from guided.config.schema import Config, build, build_all, resolved
 from guided.devices import check_memory, check_precision, check_threads, read_devices
 from guided.diffusion.jumps import Jumps
 from guided.errors import BadInput, as_integer, check_number, is_number, nearest, not_one_of, shown
-from guided.generators.settings import GROUPS, GeneratorSettings
+from guided.generators.settings import GeneratorSettings
 from guided.generators.sizes import LARGEST, Sizes
 from guided.images import check_picture, open_mask
 from guided.interfaces import (
@@ -162,16 +161,19 @@ class Plan:
         *,
         weights: bool = True,
         recorded: bool = False,
+        seed: int | None = None,
     ) -> Plan:
         """Return the plan of a configuration. Raises BadInput that names the first setting that is
         wrong.
 
         `build` makes an object of a node; for the many plans of a batch, it may return one that it
         made before. Hydra's `flags` name folders of the user's presets, for wildcards. Unless
-        `weights`, those of the models need not be there; a `recorded` one was drawn before."""
+        `weights`, those of the models need not be there; a `recorded` one was drawn before. The
+        `seed` is of a configuration that has none; None: a random one."""
         check_names(cfg)
         keep_in(cfg.cache)
-        plan = cls.parsed(cfg, build, flags).masked(cfg)
+        seed = secrets.randbelow(2**32) if seed is None else seed
+        plan = cls.parsed(cfg, build, flags, seed if cfg.seed is None else cfg.seed).masked(cfg)
         plan.known = plan.read_known(cfg)
         film = plan.film
         maps = [film.settings.depth] if film and isinstance(film.depth, Maps) else []
@@ -195,7 +197,7 @@ class Plan:
         return plan
 
     @classmethod
-    def parsed(cls, cfg: DictConfig, build: Build, flags: Sequence[str]) -> Plan:
+    def parsed(cls, cfg: DictConfig, build: Build, flags: Sequence[str], seed: int) -> Plan:
         """Return the plan with its settings as they are given, each checked for itself."""
         model = build(cfg.model, "model")
         tile = read_tile(plain(cfg.tile))
@@ -222,7 +224,6 @@ class Plan:
             count = sum(one.region is not None for one in prompts)
             size = list(regions.canvas(cfg.layout, count, generator.sizes(model).default))
         size = read_size(size, generator.sizes(model), model.name)
-        seed = secrets.randbelow(2**32) if cfg.seed is None else cfg.seed
         film = read_film(animation, cfg.frames, cfg.fps, seed, size)
         if film is not None:
             film = replace(film, common=tuple(prompts))
@@ -408,15 +409,6 @@ class Plan:
         """Return the names and values of the fields that affect the `steps` of every picture, or
         the `memory` that a step needs."""
         return [(f.name, getattr(self, f.name)) for f in fields(self) if f.metadata[what]]
-
-    def tell_unused(self, words: Sequence[Override]) -> None:
-        """Warn of each of the typed `words` that sets something that the generator does not
-        use."""
-        for word in words:
-            if word.root in GROUPS and word.root not in self.generator.uses:
-                log.warning(
-                    "%s has no effect with generator=%s", shown(word.raw), self.generator.name
-                )
 
     def check(self, weights: bool = True) -> None:
         """Raise BadInput for settings that are out of range or do not go together, or weights that

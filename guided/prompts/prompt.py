@@ -71,6 +71,8 @@ def parse(
     """
     prompt, negative = spelt_out(prompt, "prompt"), spelt_out(negative, "negative")
     image_prompt = spelt_out(image_prompt, "image_prompt")
+    if needed and not (as_list(prompt) or as_list(image_prompt) or regions):
+        raise BadInput('prompt is empty: say what to draw, as in prompt="a red heart"')
     prompts = read_all(prompt, "prompt", 1.0)
     avoided = read_all(negative, "negative", -NEGATIVE_WEIGHT)
     warn_of_wanted(avoided)
@@ -78,8 +80,6 @@ def parse(
     for item in as_list(image_prompt):
         prompts.append(read_image(item))
     prompts += regions
-    if needed and not (as_list(prompt) or as_list(image_prompt) or regions):
-        raise BadInput('prompt is empty: say what to draw, as in prompt="a red heart"')
     if not any(prompt.at(k / 1000) for prompt in prompts for k in range(1001)):
         asked = f"prompt={shown(prompt)}" if as_list(prompt) else "regions"
         raise BadInput(f"{asked}: every weight is 0, so nothing would be drawn")
@@ -192,10 +192,17 @@ def read(item: Any, setting: str, default: float = 1.0) -> Prompt:
         raise BadInput(
             f"{setting} has {shown(item)} in it, which is no text; quote it if it is meant"
         )
-    warn_of_foreign(item, setting)
-    if not isinstance(item, dict):
+    if isinstance(item, dict):
+        prompt = read_mapping(item, setting, default)
+    else:
         text, weight = split_weight(str(item), default)
-        return Prompt(stripped(text, item, setting), read_weight(weight, item, setting))
+        prompt = Prompt(stripped(text, item, setting), read_weight(weight, item, setting))
+    warn_of_foreign(item, setting)
+    return prompt
+
+
+def read_mapping(item: dict[Any, Any], setting: str, default: float) -> Prompt:
+    """Return the prompt of one mapping, as `read`."""
     item = {key: inside for key, inside in item.items() if inside is not None}
     unknown = item.keys() - KEYS
     if unknown or ("text" in item) == ("image" in item):

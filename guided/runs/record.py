@@ -12,6 +12,7 @@ from PIL import Image
 from guided.errors import CONTROL_OR_BREAK, BadInput
 from guided.runs import files, metadata
 from guided.untrusted import yaml_reader
+from guided.untrusted.yaml_reader import LONG_NUMBER
 from guided.version import __version__
 
 
@@ -115,7 +116,7 @@ class WholeTexts(yaml.SafeDumper):
         if not isinstance(data, str):
             return super().represent_data(data)
         node = super().represent_data(metadata.encodable(data))
-        if CONTROL_OR_BREAK.search(node.value) or yaml_reader.is_long_number(node.value):
+        if CONTROL_OR_BREAK.search(node.value) or LONG_NUMBER.fullmatch(node.value):
             node.style = '"'
         return node
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from guided.batch import asked
+from guided.batch.asked import Words
 from guided.batch.planning import planned
 from guided.config import choices
 from guided.config.composer import Composer
@@ -75,9 +75,9 @@ class Checker:
             recorded = Record.read(str(read.recorded))
             composer = Composer([*self.base, *read.words], self.flags, recorded)
             row = Row()
-        words = [*self.base, *read.words]
+        words = Words.of([*self.base, *read.words])
         with (
-            asked.limited(words, self.flags, recorded),
+            words.limited(self.flags, recorded),
             planned(composer, row, weights=False) as (plan, _),
         ):
             if recorded is None:

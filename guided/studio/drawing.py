@@ -15,9 +15,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from guided.batch import asked
 from guided.batch import queue as batch_queue
-from guided.batch.asked import composer_of
+from guided.batch.asked import Words, composer_of
 from guided.batch.estimate import memory_of
 from guided.batch.interrupts import Interrupts
 from guided.batch.passes import passes_of_steps
@@ -176,8 +175,9 @@ class Drawer:
         opened."""
         read = inputs.read(entry.input, self.finder(entry), self.flags)
         recorded = Record.read(str(read.recorded)) if read.recorded else None
-        limits = asked.limited([*self.base, *read.words], self.flags, recorded)
-        request = asked.read_rows(stack.enter_context(limits), self.flags, recorded)
+        words = Words.of([*self.base, *read.words])
+        stack.enter_context(words.limited(self.flags, recorded))
+        request = words.rows(self.flags, recorded)
         batch = plan_batch(request.composer, request.rows, request.title)
         folder = begin(batch, request.composer, request.root)
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import yaml
 
@@ -53,9 +53,6 @@ class Typed(Protocol):
     def text(self) -> str | None: ...
 
 
-Word = TypeVar("Word", bound=Typed)
-
-
 @dataclass
 class Limits:
     """The files that an untrusted source may open."""
@@ -72,12 +69,6 @@ class Limits:
 
 
 LIMITS: ContextVar[Limits | None] = ContextVar("limits", default=None)
-
-
-def apart(words: Sequence[Word]) -> tuple[list[Word], list[Word]]:
-    """Return the words of `trust=`, and the other words of a command."""
-    own = [word for word in words if word.name == NAME]
-    return own, [word for word in words if word.name != NAME]
 
 
 @contextmanager

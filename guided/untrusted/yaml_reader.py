@@ -33,7 +33,10 @@ DEEPEST = 40  # levels of nesting
 MOST = 1_000_000  # values with aliases expanded
 DIGITS = 100  # of a number
 TAG = "tag:yaml.org,2002:"
-NUMBER = re.compile(r"[-+]?(0[xXbB])?[\d_.:a-fA-F]*([eE][-+]?\d*)?")
+# An unquoted text that is refused as a number of too many digits.
+LONG_NUMBER = re.compile(
+    rf"(?=(?:[-+_.:]*[^\W_]){{{DIGITS + 1}}})[-+]?(0[xXbB])?[\d_.:a-fA-F]*([eE][-+]?\d*)?"
+)
 BASE_8 = re.compile(r"[-+]?0[0-7_]*[1-7][0-7_]*")
 BASE_60 = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?")
 
@@ -241,11 +244,6 @@ def check(node: yaml.Node, where: str, key: str = "", *, dates: bool = False) ->
             check(inside, where, inner, dates=dates)
 
 
-def is_long_number(text: str) -> bool:
-    """Return whether an unquoted text is refused as a number of too many digits."""
-    return bool(NUMBER.fullmatch(text)) and sum(map(str.isalnum, text)) > DIGITS
-
-
 def check_scalar(node: yaml.ScalarNode, where: str, key: str, dates: bool) -> None:
     """Raise BadInput for a scalar that YAML 1.1 reads differently than it looks."""
     if node.style in ("'", '"', "|", ">"):
@@ -257,7 +255,7 @@ def check_scalar(node: yaml.ScalarNode, where: str, key: str, dates: bool) -> No
             return
         construct(node, where, key)
         raise Unreadable(where, line_of(node), f"{at(key)}{shown(value)} is a date; quote it")
-    if is_long_number(value):
+    if LONG_NUMBER.fullmatch(value):
         reason = f"{shown(value)} has more than {DIGITS} digits; quote it if it is text"
         raise Unreadable(where, line_of(node), at(key) + reason)
     if (BASE_60.fullmatch(value) or BASE_8.fullmatch(value)) and node.tag in (

@@ -5,12 +5,11 @@ import logging
 import pytest
 
 from guided.batch import asked
-from guided.config.overrides import parse_all
 from guided.errors import BadInput
 
 
 def words_of(*words: str, flags: tuple[str, ...] = ()) -> list[list[str]]:
-    return [row.words for row in asked.read_rows(parse_all(words), flags, None).rows]
+    return [row.words for row in asked.Words.of(words).rows(flags, None).rows]
 
 
 def test_a_command_has_one_row_and_a_sweep_its_product(tmp_path, monkeypatch):
@@ -26,7 +25,7 @@ def test_a_command_has_one_row_and_a_sweep_its_product(tmp_path, monkeypatch):
 
 
 def test_what_holds_for_all_rows_is_read_once():
-    found = asked.read_rows(parse_all(["prompt=x", "name=mine", "folder=there"]), [], None)
+    found = asked.Words.of(["prompt=x", "name=mine", "folder=there"]).rows([], None)
     assert (found.title, str(found.root), found.debug, found.workers) == (
         "mine",
         "there",
@@ -57,15 +56,16 @@ def test_a_folder_is_found_by_its_path_or_as_the_latest(tmp_path):
 
 def test_trust_is_taken_off_the_words_and_told_where_it_has_no_effect(caplog):
     caplog.set_level(logging.WARNING)
-    with asked.limited(["prompt=x", "trust=true"], [], None) as overrides:
-        assert [one.raw for one in overrides] == ["prompt=x"]
+    words = asked.Words.of(["prompt=x", "trust=true"])
+    with words.limited([], None):
+        assert [one.raw for one in words.settings] == ["prompt=x"]
     assert "trust=true has no effect" in caplog.text
 
 
 def test_a_word_that_every_row_overrides_is_told(tmp_path, caplog):
     (tmp_path / "p.csv").write_text("prompt,seed\na,1\nb,\n")
-    words = parse_all([f"prompts={tmp_path / 'p.csv'}", "prompt=x", "seed=5", "steps=20"])
-    asked.read_rows(words, [], None)
+    words = asked.Words.of([f"prompts={tmp_path / 'p.csv'}", "prompt=x", "seed=5", "steps=20"])
+    words.rows([], None)
     assert "prompt=x has no effect: every row has its own prompt" in caplog.text
     assert len(caplog.records) == 1
 
@@ -86,3 +86,10 @@ def test_a_batch_of_before_goes_on_with_manners_as_prompts():
     now = asked.composer_of({"words": ["prompt=watercolour of a cat"], "manner": "auto"})
     with now.row() as composed:
         assert composed.cfg.manner == "auto"
+
+
+def test_hydras_own_settings_are_separated():
+    words = ["prompt=a sun", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydrangea=1"]
+    typed = asked.Words.of(words)
+    assert [word.raw for word in typed.hydras] == words[1:3]
+    assert [word.raw for word in typed.settings] == [words[0], words[3]]

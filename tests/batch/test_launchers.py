@@ -9,13 +9,6 @@ from guided.config.overrides import parse, parse_all
 from guided.errors import BadInput
 
 
-def test_hydras_own_settings_are_separated():
-    words = ["prompt=a sun", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydrangea=1"]
-    hydras, others = launchers.apart(parse_all(words))
-    assert [word.raw for word in hydras] == words[1:3]
-    assert [word.raw for word in others] == [words[0], words[3]]
-
-
 def test_the_basic_launcher_is_none():
     assert not launchers.is_launched([])
     assert not launchers.is_launched([parse("hydra/launcher=basic")])
@@ -38,8 +31,8 @@ def test_each_worker_is_a_job_that_resumes_the_folder(tmp_path):
 
 
 def test_slips_in_a_launchers_settings_are_told():
-    launchers.check_launching(parse_all(["hydra/launcher=basic"]), parse_all(["workers=1"]), True)
+    launchers.check_launching(parse_all(["hydra/launcher=basic"]), "1", True)
     with pytest.raises(BadInput, match=r"hydra\.launcher\.slip"):
         launchers.check_launching(
-            parse_all(["hydra/launcher=basic", "hydra.launcher.slip=1"]), [], True
+            parse_all(["hydra/launcher=basic", "hydra.launcher.slip=1"]), "1", True
         )

@@ -66,5 +66,5 @@ def test_a_setting_of_two_sources_is_an_error_of_the_row():
 def test_words_that_every_row_overrides_are_found():
     words = [parse("prompt=x"), parse("seed=5"), parse("steps=20")]
     listed = [Row(["prompt=a", "seed=1"]), Row(["prompt=b"])]
-    assert rows.overridden(words, listed) == words[:1]
-    assert rows.overridden(words, []) == []
+    assert [word for word in words if word.name in rows.common_names(listed)] == words[:1]
+    assert rows.common_names([]) == set()

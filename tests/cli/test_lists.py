@@ -5,6 +5,7 @@ import pytest
 from guided.cli import lists
 from guided.cli.main import do
 from guided.config import choices
+from guided.config.command_line import Command
 from guided.config.overrides import parse_all
 from guided.paths import EMBEDDED, conf_folder
 from guided.prompts.lexicon import load
@@ -26,14 +27,14 @@ def test_every_choice_of_every_group_is_listed(group, capsys, tmp_path, monkeypa
 
 @pytest.mark.parametrize("text", ["list", "[list]", "LIST", "'list'", " list "])
 def test_a_list_is_asked_for_however_it_is_written(text):
-    assert lists.asked(parse_all(["prompt=x", f"sampler={text}"]), []) == "sampler"
+    assert lists.asked(Command(parse_all(["prompt=x", f"sampler={text}"]), [])) == "sampler"
 
 
 @pytest.mark.parametrize(
     "word", ["prompt=list", "sampler=ddim", "name=list", "folder=list", "list"]
 )
 def test_other_settings_are_no_lists(word):
-    assert lists.asked(parse_all([word]), []) is None
+    assert lists.asked(Command(parse_all([word]), [])) is None
 
 
 def test_presets_of_ones_own_are_listed_and_one_named_list_is_chosen(tmp_path, capsys):
@@ -44,7 +45,7 @@ def test_presets_of_ones_own_are_listed_and_one_named_list_is_chosen(tmp_path, c
     flags = ["--config-dir", str(tmp_path)]
     do(["sampler=list"], flags)
     assert "sampler=mine       My own" in capsys.readouterr().out.splitlines()
-    assert lists.asked(parse_all(["shade=list"]), flags) is None
+    assert lists.asked(Command(parse_all(["shade=list"]), flags)) is None
 
 
 def test_all_words_of_the_embedded_pair_are_listed_by_theme_and_mean_themselves(capsys):

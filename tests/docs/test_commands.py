@@ -23,9 +23,10 @@ from guided import devices
 from guided.__main__ import hydra_job
 from guided.batch import planning, request_checks
 from guided.batch import run as batch_run
+from guided.batch.asked import Words
 from guided.cli import answers, main, models
 from guided.config import plan
-from guided.config.overrides import parse_all, values_of
+from guided.config.overrides import values_of
 from guided.diffusion.unet import UNet
 from guided.diffusion.unet_config import UNetConfig
 from guided.models import download
@@ -125,8 +126,7 @@ def check(command: str) -> None:
 def check_run(words: list[str]) -> None:
     named = dict(word.partition("=")[::2] for word in words)
     if "resume" in named:
-        _, overrides = batch_run.launchers.apart(parse_all(words))
-        request_checks.check_resuming(values_of(overrides))
+        request_checks.check_resuming(values_of(Words.of(words).settings))
         return
     if answers.answered(words) == 0:
         return

@@ -3,6 +3,8 @@
 import pytest
 
 import guided
+from guided.batch.planning import tell_unused
+from guided.config.composer import Composer
 from guided.config.messages import composed, words_for
 from guided.config.plan import Plan
 from guided.errors import BadInput
@@ -12,7 +14,7 @@ from guided.generators.pixels.settings import Pixels
 def plan(*words: str) -> Plan:
     words = words_for("a red heart", ["generator=pixels", *words], {})
     read = Plan.read(composed(words))
-    read.tell_unused(words)
+    tell_unused(read, Composer(words))
     return read
 
 
@@ -47,7 +49,7 @@ def test_typed_settings_without_effect_are_told(caplog) -> None:
 
 def test_nothing_is_told_where_all_has_an_effect(caplog) -> None:
     words = words_for("a red heart", ["sampler=plms", "model=embedded"], {})
-    Plan.read(composed(words)).tell_unused(words)
+    tell_unused(Plan.read(composed(words)), Composer(words))
     assert not caplog.records
 
 
