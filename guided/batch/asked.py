@@ -15,7 +15,7 @@ from guided.batch.sweep import expanded
 from guided.config.composer import Composer
 from guided.config.composition import lasting, own_folders
 from guided.config.flags import MANY
-from guided.config.overrides import Override, parse_all
+from guided.config.overrides import Override, parse_all, values_of
 from guided.config.replay import Record
 from guided.config.schema import build
 from guided.config.values import trusted_words
@@ -70,8 +70,8 @@ class Words:
             yield
             return
         source = recorded.where if recorded else prompts[0]
-        named = [*self.hydras, *self.settings]
-        with allowed_files.limited(source, self.trust, named, own_folders(flags)):
+        typed = values_of([*self.trust, *self.hydras, *self.settings])
+        with allowed_files.limited(source, typed, own_folders(flags)):
             yield
 
     def rows(self, flags: Sequence[str], recorded: Record | None) -> Rows:

@@ -15,7 +15,7 @@ from guided.batch import worker
 from guided.batch.asked import Words, composer_of
 from guided.config import schema
 from guided.config.messages import BAD, say
-from guided.config.overrides import parse
+from guided.config.overrides import parse, values_of
 from guided.console import Printable
 from guided.errors import Failed
 from guided.runs.layout import JOBS, MANIFEST
@@ -38,7 +38,7 @@ def main(folder: str, device: str, *more: str) -> int:
     try:
         path = Path(folder)
         check_folder(path, JOBS)
-        with allowed_files.limited(f"resume={path}", Words.of(more).trust, []):
+        with allowed_files.limited(f"resume={path}", values_of(Words.of(more).trust)):
             composer = composer_of(Manifest.read(path).base, str(path / MANIFEST))
             session = worker.WorkerSession(
                 path, composer, [parse(f"device={device}")], alone=False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from guided.batch.sweep import MOST, expanded
@@ -109,3 +110,17 @@ def combined(entries: Mapping[str, Any], flags: Sequence[str], where: str) -> li
     if not listed and not product:
         raise BadInput(f"{where} has nothing in its list nor in its product")
     return crossed(from_items(listed, where), from_product(product, flags, where))
+
+
+@dataclass
+class Preset:
+    """Rows of a batch, as a preset gives them: batch=seeds."""
+
+    # prompts, or mappings of settings
+    list: Any = field(default_factory=list, metadata={"listed": True})
+    # {setting: values}: each value of each setting with each of the others
+    product: Any = field(default_factory=dict, metadata={"listed": True})
+
+    def rows(self, flags: Sequence[str], name: str) -> list[Row]:
+        """Return the rows. BadInput if there are none."""
+        return combined({"list": self.list, "product": self.product}, flags, f"batch={name}")

@@ -111,11 +111,7 @@ def draw_typed(
         raise Failed(f"folder={root}: {error.strerror}; nothing was begun") from error
     tell(f"drawing in {folder}")
     if launched and launch is not None:
-        return by_launcher(
-            folder,
-            launch,
-            launchers.arguments(folder, words.hydras, [allowed_files.word()], request.workers),
-        )
+        return by_launcher(folder, launch, words.hydras, request.workers)
     session = worker.WorkerSession(folder, composer, [], batch.first_row, batch.first)
     return finish(folder, session, batch.first.plan.devices, request.debug)
 
@@ -125,11 +121,18 @@ def choices_in(row: Row, flags: Sequence[str]) -> tuple[str, ...]:
     return tuple(one.raw for one in parse_all(row.words) if choices.folders(one.name, flags))
 
 
-def by_launcher(folder: Path, launch: Launch, arguments: list[str]) -> Path:
+def by_launcher(
+    folder: Path,
+    launch: Launch,
+    hydras: Sequence[Override],
+    workers: int,
+    more: Sequence[Override] = (),
+) -> Path:
     """Draw a batch with the workers that a launcher starts."""
+    own = [*raws(more), allowed_files.word()]
     search_path.guard_children()
     try:
-        launch(arguments)
+        launch(launchers.arguments(folder, hydras, own, workers))
     except KeyboardInterrupt:
         tell(f"interrupted; to go on: {again(folder)}")
         raise
@@ -142,7 +145,7 @@ def join(words: Sequence[Override | str]) -> None:
     settings, more = beside(typed)
     folder = Path(unquoted(settings["resume"]))
     check_folder(folder, JOBS)
-    with allowed_files.limited(f"resume={folder}", typed.trust, []):
+    with allowed_files.limited(f"resume={folder}", values_of(typed.trust)):
         composer = composer_of(Manifest.read(folder).base, str(folder / MANIFEST))
         worker.work(worker.WorkerSession(folder, composer, more, alone=False))
 
@@ -150,38 +153,27 @@ def join(words: Sequence[Override | str]) -> None:
 def resume(words: Sequence[Override | str], launch: Launch | None = None) -> Path:
     """Draw the pictures of a batch that are missing or failed; result and errors as `draw`."""
     typed = Words.of(words)
-    source = f"resume={values_of(typed.settings)['resume']}"
-    with allowed_files.limited(source, typed.trust, [], own_folders([])):
-        return resume_typed(typed, launch)
-
-
-def resume_typed(words: Words, launch: Launch | None) -> Path:
-    """Resume as `resume`, inside the limits of allowed_files."""
-    launched = launchers.is_launched(words.hydras)
-    settings, more = beside(words)
-    request_checks.check_resuming(settings)
-    launchers.check_launching(words.hydras, settings.get("workers", "1"), launched)
-    folder = asked.find_folder(settings["resume"], settings.get("folder", "outputs"))
-    check_folder(folder, JOBS)  # before anything is written: it is untrusted
-    base = Manifest.read(folder).base
-    composer = composer_of(base, str(folder / MANIFEST))
-    with original_cwd(base.get("cwd")), composer.row(more) as composed:
-        devices = read_devices(plain(composed.cfg.device))
-        workers = asked.read_workers(composed.cfg.workers)
-    with unwritable_told(folder):
-        queue.retry(folder)
-    if launched and launch is not None:
-        return by_launcher(
-            folder,
-            launch,
-            launchers.arguments(
-                folder, words.hydras, [*raws(more), allowed_files.word()], workers
-            ),
-        )
-    if len(devices) == 1:  # for several, this process does not load torch
-        warn_of_processor(f"resume={folder}", str(base.get("processor") or ""))
-    session = worker.WorkerSession(folder, composer, more)
-    return finish(folder, session, devices, settings.get("debug", "").lower() == "true")
+    settings, more = beside(typed)
+    source = f"resume={settings['resume']}"
+    with allowed_files.limited(source, values_of(typed.trust), own_folders([])):
+        launched = launchers.is_launched(typed.hydras)
+        request_checks.check_resuming(settings)
+        launchers.check_launching(typed.hydras, settings.get("workers", "1"), launched)
+        folder = asked.find_folder(settings["resume"], settings.get("folder", "outputs"))
+        check_folder(folder, JOBS)  # before anything is written: it is untrusted
+        base = Manifest.read(folder).base
+        composer = composer_of(base, str(folder / MANIFEST))
+        with original_cwd(base.get("cwd")), composer.row(more) as composed:
+            devices = read_devices(plain(composed.cfg.device))
+            workers = asked.read_workers(composed.cfg.workers)
+        with unwritable_told(folder):
+            queue.retry(folder)
+        if launched and launch is not None:
+            return by_launcher(folder, launch, typed.hydras, workers, more)
+        if len(devices) == 1:  # for several, this process does not load torch
+            warn_of_processor(f"resume={folder}", str(base.get("processor") or ""))
+        session = worker.WorkerSession(folder, composer, more)
+        return finish(folder, session, devices, settings.get("debug", "").lower() == "true")
 
 
 def beside(words: Words) -> tuple[dict[str, str], list[Override]]:

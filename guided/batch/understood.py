@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from guided.batch import asked, request_checks
@@ -13,10 +12,10 @@ from guided.config import replay
 from guided.config.composer import Composer
 from guided.config.composition import own_folders
 from guided.config.messages import BAD, say, say_of_row
-from guided.config.overrides import Override, parse_all, raws, values_of
+from guided.config.overrides import Override, values_of
 from guided.config.plan import Plan, plain
 from guided.config.replay import Record
-from guided.config.values import trusted_words
+from guided.config.values import trusted_row
 from guided.errors import BadInput
 from guided.prompts.prompt import Prompt, as_list, read_all, spelt_out
 from guided.runs import record
@@ -61,15 +60,11 @@ def text_of_folder(words: Sequence[Override]) -> str:
     check_folder(folder, JOBS)  # it is untrusted
     manifest = Manifest.read(folder)
     left = {picture.row for picture in manifest.pictures if picture.state != DONE}
-    rows = [
-        replace(row, words=raws(trusted_words(parse_all(row.words))))
-        for number, row in enumerate(manifest.rows)
-        if number in left
-    ]
+    rows = [trusted_row(row) for number, row in enumerate(manifest.rows) if number in left]
     if not rows:
         return record.as_yaml({"understood": {"pictures": 0}})
     with (
-        allowed_files.limited(f"resume={folder}", typed.trust, [], own_folders([])),
+        allowed_files.limited(f"resume={folder}", values_of(typed.trust), own_folders([])),
         original_cwd(manifest.base.get("cwd")),
     ):
         composer = composer_of(manifest.base, str(folder / MANIFEST))

@@ -11,6 +11,7 @@ import sys
 import traceback
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,9 @@ from guided.batch.throughput import Throughput
 from guided.canvas.seamless import enlarging
 from guided.config.composer import Composer
 from guided.config.messages import say
-from guided.config.overrides import Override, parse_all, raws, values_of
+from guided.config.overrides import Override, values_of
 from guided.config.plan import Plan
-from guided.config.values import trusted_words
+from guided.config.values import trusted_row
 from guided.console import tell
 from guided.devices import check_threads, find_device
 from guided.gallery import pages
@@ -53,7 +54,7 @@ def work(session: WorkerSession, debug: bool = False) -> None:
     writable = True
     try:
         with (
-            original_cwd(Manifest.read(session.folder).base.get("cwd")),
+            original_cwd(session.batch.base.get("cwd")),
             Interrupts.watched() as interrupts,
             Claim.at(session.folder) as claim,
         ):
@@ -102,10 +103,14 @@ class WorkerSession:
     loaded: ModelCache = field(default_factory=ModelCache)
     throughput: Throughput = field(default_factory=Throughput)
     alone: bool = True  # False for one of several, whose progress the parent process shows
-    batch: Manifest | None = None  # of which rows and base, which never change, are used
 
     def __post_init__(self) -> None:
         self.folder = self.folder.absolute()  # the current folder changes while it draws
+
+    @cached_property
+    def batch(self) -> Manifest:
+        """The manifest as it was at first, whose rows and base never change."""
+        return Manifest.read(self.folder)
 
     def count(self, claim: Claim) -> None:
         """Update the throughput, and print it now and then if there is no terminal."""
@@ -256,12 +261,10 @@ class WorkerSession:
         """Return the plan of a row, which is reused if the previous row was the same."""
         if row != self.row:
             self.row = self.pipeline = None
-            manifest = self.batch = self.batch or Manifest.read(self.folder)
-            entry = manifest.rows[row]
-            entry = replace(entry, words=raws(trusted_words(parse_all(entry.words))))
+            entry, base = trusted_row(self.batch.rows[row]), self.batch.base
             self.planned = drawable(self.composer, entry, self.more)
-            warn_if_changed(manifest.base, row, entry, self.planned.fingerprint)
-            cores = manifest.base.get("cores")
+            warn_if_changed(base, row, entry, self.planned.fingerprint)
+            cores = base.get("cores")
             self.cores = None if cores is None else check_threads(cores)
             self.row = row
         assert self.planned is not None

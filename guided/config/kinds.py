@@ -29,7 +29,7 @@ KINDS = {
     "animate/film": "guided.animation.settings.Animation",
     "artist": "guided.prompts.styles.Artist",
     "look": "guided.prompts.styles.Style",
-    "batch/rows": "guided.batch.row_presets.Preset",
+    "batch/rows": "guided.batch.rows.Preset",
     "clip/card": "guided.models.cards.ClipCard",
     "model/card": "guided.models.cards.ModelCard",
     "model/jit": "guided.models.jit.JiTCard",
@@ -60,6 +60,7 @@ KINDS = {
 # Class paths that version 0.1 wrote into pictures, where they differ from today's.
 OLD = {
     "guided.batch.preset.Preset": "batch/rows",
+    "guided.batch.row_presets.Preset": "batch/rows",
     "guided.cutouts.Cutouts": "cutouts/standard",
     "guided.dango.Dango": "cutouts/disco",
     "guided.diffusion.multistep.DPMSolver": "sampler/dpm_solver",

@@ -8,7 +8,7 @@ from typing import Any
 
 from guided.config.overrides import Override, parse_all, raws
 from guided.config.schema import unrecorded
-from guided.config.values import trusted_words, untrusted
+from guided.config.values import trusted_row, untrusted
 from guided.errors import BadInput
 from guided.runs import manifest, record
 from guided.runs.layout import MANIFEST
@@ -56,9 +56,8 @@ def rows_of(path: Path) -> list[Row]:
     folder = path.parent if path.name == RUN else path
     if not (folder / MANIFEST).is_file():
         return []
-    kept = manifest.Manifest.read(folder).rows
-    words = [trusted(raws(trusted_words(parse_all(row.words)))) for row in kept]
-    rows = [replace(row, words=raws(own)) for row, own in zip(kept, words, strict=True)]
+    kept = map(trusted_row, manifest.Manifest.read(folder).rows)
+    rows = [replace(row, words=raws(trusted(row.words))) for row in kept]
     return rows if len(rows) > 1 else []
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.types import Quote
 
-from guided.config.overrides import Override, in_quotes, parse
+from guided.config.overrides import Override, in_quotes, parse, parse_all, raws
 from guided.config.schema import having
 from guided.errors import BadInput
+from guided.runs.manifest import Row
 from guided.untrusted import interpolation
 
 
@@ -73,6 +75,11 @@ def untrusted(override: Override, references: bool = False) -> Override:
 def spelt_inert(value: Any) -> str:
     """Return a value, whose texts are escaped already, in Hydra's grammar."""
     return in_quotes(value) if isinstance(value, str) else spelt_parts(value, spelt_inert)
+
+
+def trusted_row(row: Row) -> Row:
+    """Return the row of a manifest with its words as `trusted_words`."""
+    return replace(row, words=raws(trusted_words(parse_all(row.words))))
 
 
 def trusted_words(overrides: Iterable[Override]) -> list[Override]:

@@ -167,7 +167,7 @@ class Drawer:
                 entry = self.queue.read(entry.id)
                 start = self.begun if entry.folder is None else self.resumed
                 session = start(entry, stack)
-            stack.enter_context(original_cwd(Manifest.read(session.folder).base.get("cwd")))
+            stack.enter_context(original_cwd(session.batch.base.get("cwd")))
             yield session
 
     def begun(self, entry: Entry, stack: ExitStack) -> LiveSession:
@@ -200,9 +200,7 @@ class Drawer:
         if entry.retry:
             batch_queue.retry(folder)
             self.queue.change(entry.id, lambda changed: setattr(changed, "retry", False))
-        stack.enter_context(
-            allowed_files.limited(f"resume={folder}", [], [], own_folders(self.flags))
-        )
+        stack.enter_context(allowed_files.limited(f"resume={folder}", {}, own_folders(self.flags)))
         composer = composer_of(Manifest.read(folder).base, str(folder / layout.MANIFEST))
         return self.session_of(entry, folder, composer)
 

@@ -12,12 +12,11 @@ import logging
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import yaml
 
@@ -29,7 +28,7 @@ log = logging.getLogger(__name__)
 NAME = "trust"
 # Settings whose values are always paths.
 PLACES = (
-    *(NAME, "wildcards", "cache"),
+    *("wildcards", "cache"),
     *("init", "image_prompt", "keep_composition", "mask.area"),
     *("animate.before", "animate.after", "animate.first"),
     *("animate.depth", "animate.video", "animate.audio"),
@@ -40,17 +39,7 @@ LONGEST = 4096  # characters of a path
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 OF_REGION = re.compile(r"\b(?:mask|image)[\"']?\s*[:：]\s*([^,，{}]+)")  # a path in regions=
 # Settings whose values are texts, or untrusted sources themselves.
-NO_PATHS = ("prompt", "negative", "from", "prompts", "resume", "name", "folder")
-
-
-class Typed(Protocol):
-    """A setting as typed: its name, and the text behind the equals sign."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def text(self) -> str | None: ...
+NO_PATHS = (NAME, "prompt", "negative", "from", "prompts", "resume", "name", "folder")
 
 
 @dataclass
@@ -72,17 +61,14 @@ LIMITS: ContextVar[Limits | None] = ContextVar("limits", default=None)
 
 
 @contextmanager
-def limited(
-    source: str, own: Sequence[Typed], words: Sequence[Typed], folders: Iterable[Path] = ()
-) -> Iterator[None]:
-    """Allow, for as long as the block lasts, only files that `own` (the words of trust=), `words`
-    (the other words of the command) or YAML files in `folders` name. Raise BadInput if trust=
-    names a missing file."""
-    values = [value for word in own for value in items(word.text)]
+def limited(source: str, typed: Mapping[str, str], folders: Iterable[Path] = ()) -> Iterator[None]:
+    """Allow, for as long as the block lasts, only files that the `typed` texts of settings, trust=
+    among them, or YAML files in `folders` name. Raise BadInput if trust= names a missing file."""
+    values = items(typed.get(NAME, ""))
     if any(value.lower() == "true" for value in values):
         limits = None
     else:
-        named = [value for word in words for value in paths_in(word)]
+        named = [path for name, text in typed.items() for path in paths_in(name, text)]
         places = [value for value in values if value.lower() not in ("false", "null")]
         missing = [place for place in places if not exists(place)]
         if missing:
@@ -140,23 +126,22 @@ def quoted(text: str) -> str:
     return "'" + (re.sub(r"([\\'])", r"\\\1", text) if "'" in text else text) + "'"
 
 
-def items(text: str | None) -> list[str]:
+def items(text: str) -> list[str]:
     """Return the parts of a value that may be paths: `[a,RN50::b]` -> a, RN50::b, b."""
-    inner = re.sub(r"^(\w*\(|\[)|[\])]$", "", (text or "").strip())
+    inner = re.sub(r"^(\w*\(|\[)|[\])]$", "", text.strip())
     parts = [unquoted(inner)] if exists(unquoted(inner)) else split(inner)
     parts += [part.partition("::")[2] for part in parts if "::" in part]
     return [part for part in dict.fromkeys(parts) if part and "\0" not in part]
 
 
-def paths_in(word: Typed) -> list[str]:
-    """Return the paths that a word names. The name of a choice is none, although a folder may have
-    the same name."""
-    name = word.name
+def paths_in(name: str, text: str) -> list[str]:
+    """Return the paths that the text of a setting names. The name of a choice is none, although a
+    folder may have the same name."""
     if name in NO_PATHS:
         return []
     if name == "regions":
-        return [unquoted(found.strip()) for found in OF_REGION.findall(word.text or "")]
-    values = items(word.text)
+        return [unquoted(found.strip()) for found in OF_REGION.findall(text)]
+    values = items(text)
     if name == "image_prompt":  # photo.jpg:0.5
         values += [value.rpartition(":")[0] for value in values if ":" in value]
     if name == "model":

@@ -11,7 +11,7 @@ from guided.batch.planning import plan_batch
 from guided.cli.main import do
 from guided.config.composer import Composer
 from guided.config.composition import compose
-from guided.config.overrides import parse_all
+from guided.config.overrides import parse_all, values_of
 from guided.config.plan import Plan
 from guided.errors import BadInput
 from guided.models.cards import locate
@@ -36,8 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def limited(source: str = "from=x.png", own=(), words=(), folders=()):
-    own, words = parse_all(own), parse_all(words)
-    return allowed_files.limited(source, own, words, list(folders))
+    return allowed_files.limited(source, values_of(parse_all([*own, *words])), list(folders))
 
 
 @pytest.mark.parametrize(
