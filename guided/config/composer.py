@@ -36,6 +36,7 @@ from guided.errors import BadInput, Untold, first_line, shown
 
 KEPT = 64  # configurations
 RESUMABLE = ("device", "workers")  # which may be typed beside resume=
+LACKING = re.compile(r"'[\w.]+' needs a choice of ")
 PLAIN = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)  # name.of.setting
 
 
@@ -142,6 +143,8 @@ class Composer:
             return str(path)
         if self.recorded is None or self.recorded.where in line:
             return ""
+        if LACKING.match(line):  # it is typed, and the record has no place for it
+            return self.recorded.where
         if name.partition(".")[0] in schema.known_names():
             typed = origins.is_typed(line, words)
         else:

@@ -228,6 +228,14 @@ def test_a_wrong_value_that_is_typed_beside_a_record_is_not_told_with_it(tmp_pat
     assert refused(Composer(["size=[3,4]"], [], recorded)).startswith("size=[3, 4]: ")
 
 
+def test_a_setting_of_a_choice_that_a_record_lacks_is_told_with_the_picture(tmp_path):
+    recorded = Record.read(str(write_record(tmp_path / "a.png", "png", {})))
+    line = refused(Composer(["animate.frame=null"], [], recorded))
+    assert line.startswith(f"{recorded.where}: 'animate.frame' needs a choice of animate: ")
+    typed = refused(Composer(["prompt=a"]), "animate.frame=null")
+    assert typed.startswith("'animate.frame' needs a choice of animate: ")
+
+
 def write_record(path: Path, kind: str, changed: dict[str, object]) -> Path:
     """Write a picture whose record has other settings."""
     text = record.as_yaml(record.read(FIXTURES / "heart.png") | changed)
