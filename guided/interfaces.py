@@ -464,6 +464,7 @@ class Overall(Protocol):
     """The progress of a batch."""
 
     pictures: int
+    unit: str  # what they are called
     done: int
     closed: int  # done, failed or skipped
 

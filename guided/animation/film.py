@@ -395,11 +395,25 @@ def read_film(
                 f"animate.frame={settings.frame} is between drawn frames, and needs the one after "
                 "it, too: animate.after=image.png; animate.frame=null draws the whole film"
             )
+        warn_of_rest(film)
         return film
     except BadInput:
         raise
     except ValueError as error:
         raise BadInput(f"animate.{error}") from error
+
+
+def warn_of_rest(film: Film) -> None:
+    """Warn of a film in which nothing moves and no prompt or setting changes."""
+    frames = range(1, film.timing.frames)
+    if film.video or film.settings.vary or film.settings.frame is not None or not frames:
+        return
+    if all(film.move(frame).still for frame in frames):
+        if film.prompts is None or not any(film.timing.signals["change"]):
+            log.warning(
+                "nothing moves in this film, and prompts do not change: animate=slow_zoom, "
+                'animate.zoom=1.02, or animate.prompts="{0: a red rose, 40: a sunflower}"'
+            )
 
 
 def frames_of(video: Video) -> int:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from guided.animation import expressions
 from guided.animation.expressions import Expression
-from guided.errors import check_number, is_number, not_one_of, range_text, shown
+from guided.errors import check_number, is_number, not_one_of, shown
 
 LINEAR, CUBIC, HOLD = WAYS = ("linear", "cubic", "hold")
 LONGEST, MOST = 20_000, 500  # characters of a text, and key frames
@@ -112,7 +112,7 @@ class Track:
         except ValueError as error:
             if not str(error).startswith("="):
                 raise ValueError(f"{self.keys.name}: {error}") from None
-            allowed = range_text(self.keys.low, self.keys.high, whole=False)
+            allowed = str(error).partition(" must be ")[2]
             raise ValueError(
                 f"{self.keys.name}: at frame {frame:g} it is {value:g}, and must be {allowed}"
             ) from None
@@ -224,7 +224,7 @@ def position(name: str, key: str, film: Timing) -> float:
     except ValueError:
         frame = -1.0
     if frame < 0:
-        raise ValueError(f"{name}: {shown(key)!r} is no frame; as 30, 2s or max_f-1")
+        raise ValueError(f"{name}: {shown(text)!r} is no frame; as 30, 2s or max_f-1")
     return frame
 
 

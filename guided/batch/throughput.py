@@ -15,6 +15,7 @@ class Throughput:
     """Counts of a batch's pictures, and the rate since this process began, whoever draws them."""
 
     pictures: int = 0
+    unit: str = "pictures"  # or the frames of a film
     closed: int = 0  # done, failed or skipped
     done: int = 0
     done_before: int | None = None  # when this process began
@@ -26,6 +27,8 @@ class Throughput:
 
     def count(self, manifest: Manifest) -> None:
         self.pictures = len(manifest.pictures)
+        if manifest.pictures and all(one.frame is not None for one in manifest.pictures):
+            self.unit = "frames"
         self.closed = self.pictures - sum(picture.open for picture in manifest.pictures)
         self.done = manifest.count(DONE)
         if self.done_before is None:
@@ -54,7 +57,7 @@ class Throughput:
 
     def text(self) -> str:
         """Return a text such as `3 of 5 pictures, 72 an hour, 2 min left`."""
-        count, hourly = f"{self.done} of {self.pictures} pictures", self.hourly()
+        count, hourly = f"{self.done} of {self.pictures} {self.unit}", self.hourly()
         if not hourly:
             return count
         rate = f"{hourly:.0f}" if hourly >= 10 else f"{hourly:.2g}"

@@ -218,6 +218,11 @@ class Plan:
         prompts: list[Prompt] = []
         if not keyed or any(cfg[name] for name in names):
             values = [plain(cfg[name]) for name in names]
+            if animation is not None and not keyed and not any(cfg[name] for name in names):
+                raise BadInput(
+                    'prompt is empty: say what to draw, as in prompt="a red heart", or '
+                    'animate.prompts="{0: a red rose, 40: a sunflower}"'
+                )
             prompts = region_prompts.parse(*values, needed=not keyed)
         size = plain(cfg.size)
         if size is None and cfg.layout is not None and model.draws_one_object:

@@ -69,7 +69,7 @@ class ProgressViewer:
         if losses := [value.item() for value in frame.prediction.losses.values()]:
             yield f"loss {sum(losses):.1f}"  # none while all guides rest
         if self.overall and self.overall.pictures > 1:
-            yield f"{self.overall.done} of {self.overall.pictures} pictures"
+            yield f"{self.overall.done} of {self.overall.pictures} {self.overall.unit}"
 
 
 def fitting(facts: Iterator[str] | Sequence[str], width: int) -> str:

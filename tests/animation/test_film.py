@@ -32,6 +32,28 @@ def test_values_are_those_of_the_frame():
     assert list(film(frame=0).made) == [0]
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, True),
+        ({"prompts": {0: "a"}}, True),
+        ({"mode": "3d", "fov": 60}, True),
+        ({"prompts": {0: "a", 5: "b"}}, False),
+        ({"angle": "0: (0), 5: (1)"}, False),
+        ({"mode": "3d", "translation_z": 3}, False),
+        ({"vary": {"guide.clip.scale": "100*t"}}, False),
+    ],
+)
+def test_a_film_in_which_nothing_moves_is_told(settings, told, caplog):
+    film(**settings)
+    assert ("nothing moves in this film" in caplog.text) == told
+
+
+def test_a_film_without_any_prompt_says_where_prompts_go():
+    with pytest.raises(BadInput, match="prompt is empty: .* or animate.prompts="):
+        Plan.read(compose(["animate=morph"]))
+
+
 def test_more_can_be_drawn_where_prompts_change():
     made = film(prompts={0: "a", 8: "b"}, strength="0.4 + 0.3*change")
     assert [made.value("strength", k) for k in (0, 4, 9)] == pytest.approx([0.4, 0.7, 0.4])

@@ -21,6 +21,14 @@ def test_time_left_follows_from_the_rate_since_this_process_began():
     assert tally.text() == "3 of 5 pictures, 72 an hour, 2 min left"
 
 
+def test_frames_of_a_film_are_called_so():
+    tally, made = Throughput(), manifest("done", "queued")
+    for number, one in enumerate(made.pictures):
+        one.frame = number
+    tally.count(made)
+    assert tally.text() == "1 of 2 frames"
+
+
 def test_what_failed_is_no_longer_waited_for():
     tally = Throughput()
     tally.count(manifest("queued", "queued", "queued"))

@@ -74,6 +74,9 @@ def test_a_group_of_ones_own_needs_a_plus_or_its_folder(tmp_path, monkeypatch):
 def test_settings_of_a_film_name_the_choices_of_films():
     with pytest.raises(BadInput, match=r"'animate.zoom' needs a choice of animate: animate=2d, "):
         compose(["prompt=a", "animate.zoom=1.02"])
+    with pytest.raises(BadInput) as told:
+        compose(["prompt=a", "animate.zoom=1.02"])
+    assert "animate=none" not in str(told.value)  # would not help
     with pytest.raises(BadInput, match=r"animate=true: true is not the name .* animate=list"):
         compose(["prompt=a", "animate=true"])
 

@@ -14,6 +14,7 @@ from guided.outputs.progress import LAYOUT, ProgressViewer, fitting
 @dataclass
 class Batch:
     pictures: int = 12
+    unit: str = "pictures"
     done: int = 3
     closed: int = 3
 

@@ -18,7 +18,7 @@ def frame(step: int, steps: int = 4, index: int = 0, seconds: float = 0.5, side:
 
 
 class Overall:
-    pictures, done, closed = 4, 1, 1
+    pictures, done, closed, unit = 4, 1, 1, "pictures"
 
     def time_left(self, part: float = 0.0) -> str:
         return ""

@@ -41,4 +41,6 @@ function play() {
 button.setAttribute("aria-label", "Play · 播放");
 button.onclick = () => playing ? stop() : play();
 slider.oninput = () => { stop(); draw(Number(slider.value)); };
+// The lines have the colour of the text, which changes with the scheme of the system.
+matchMedia("(prefers-color-scheme: dark)").onchange = () => draw(Number(slider.value));
 draw(0);
