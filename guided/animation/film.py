@@ -408,12 +408,12 @@ def warn_of_rest(film: Film) -> None:
     frames = range(1, film.timing.frames)
     if film.video or film.settings.vary or film.settings.frame is not None or not frames:
         return
-    if all(film.move(frame).still for frame in frames):
-        if film.prompts is None or not any(film.timing.signals["change"]):
-            log.warning(
-                "nothing moves in this film, and prompts do not change: animate=slow_zoom, "
-                'animate.zoom=1.02, or animate.prompts="{0: a red rose, 40: a sunflower}"'
-            )
+    changes = film.prompts is not None and any(film.timing.signals["change"])
+    if not changes and all(film.move(frame).still for frame in frames):
+        log.warning(
+            "nothing moves in this film, and prompts do not change: animate=slow_zoom, "
+            'animate.zoom=1.02, or animate.prompts="{0: a red rose, 40: a sunflower}"'
+        )
 
 
 def frames_of(video: Video) -> int:

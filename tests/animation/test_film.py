@@ -50,7 +50,7 @@ def test_a_film_in_which_nothing_moves_is_told(settings, told, caplog):
 
 
 def test_a_film_without_any_prompt_says_where_prompts_go():
-    with pytest.raises(BadInput, match="prompt is empty: .* or animate.prompts="):
+    with pytest.raises(BadInput, match=r"prompt is empty: .* or animate\.prompts="):
         Plan.read(compose(["animate=morph"]))
 
 

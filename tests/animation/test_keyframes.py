@@ -117,7 +117,7 @@ def test_one_value_is_a_constant():
         ("2s: (1), 24: (2)", "two key frames are at frame 24"),
         ("0: (sine(t))", "did you mean 'sin'?"),
         ("0: (1/t)", "at frame 0"),
-        ("0: (0), 30: (20)", "it is 10.6667, and must be a number from 0 to 10; the nearest is 10"),
+        ("0: (0), 30: (20)", "it is 10.6667, and must be a number from 0 to 10; the nearest"),
         ({"cubik": "0: (1)"}, "did you mean 'cubic'?"),
         ({0: [1]}, "is no value"),
         ([1, 2], "must be a number, or key frames"),

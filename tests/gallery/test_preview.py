@@ -69,3 +69,30 @@ def test_the_path_is_drawn_in_three_dimensions_only(tmp_path):
     assert "From above" not in html(film(angle=3))
     written = preview.write(tmp_path, film(mode="3d", translation_x=5), {"title": "", "time": ""})
     assert written.read_text().count("<circle") == 2
+
+
+INK = """
+[...document.querySelector("#scene").getContext("2d").getImageData(0, 0, 640, 480).data]
+    .filter((_, k) => k % 4 === 0).reduce((one, other) => Math.max(one, other), 0)
+"""
+
+
+def test_the_lines_follow_the_scheme_while_the_page_is_open(tmp_path, chromium):
+    wait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
+    written = preview.write(tmp_path, film(mode="3d", translation_z=5), {"title": "", "time": ""})
+
+    def scheme(name):
+        value = {"features": [{"name": "prefers-color-scheme", "value": name}]}
+        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", value)
+
+    def brightest():
+        return chromium.execute_script(f"return {INK}")
+
+    scheme("light")
+    try:
+        chromium.get(written.as_uri())
+        assert brightest() < 128
+        scheme("dark")
+        wait(chromium, 30).until(lambda _: brightest() > 128)
+    finally:
+        scheme("light")
