@@ -36,8 +36,8 @@ def unknown_setting(key: str, cfg: DictConfig | None = None, flags: Sequence[str
     if parent:
         node = node_of(cfg, parent)
         if parent in schema.OPTIONAL and not node:
-            known = (name for name in choices.names(parent, flags) if name != "none")
-            names = ", ".join(f"{parent}={name}" for name in known)
+            chosen = [name for name in choices.names(parent, flags) if name != "none"]
+            names = ", ".join(f"{parent}={name}" for name in chosen)
             return f"'{shown(key)}' needs a choice of {parent}: {names}"
         if node is None:
             return unknown_setting(parent, cfg, flags)

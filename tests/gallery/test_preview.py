@@ -71,8 +71,7 @@ def test_the_path_is_drawn_in_three_dimensions_only(tmp_path):
     assert written.read_text().count("<circle") == 2
 
 
-INK = """
-[...document.querySelector("#scene").getContext("2d").getImageData(0, 0, 640, 480).data]
+INK = """return [...document.querySelector("#scene").getContext("2d").getImageData(0, 0, 640, 480).data]
     .filter((_, k) => k % 4 === 0).reduce((one, other) => Math.max(one, other), 0)
 """
 
@@ -86,7 +85,7 @@ def test_the_lines_follow_the_scheme_while_the_page_is_open(tmp_path, chromium):
         chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", value)
 
     def brightest():
-        return chromium.execute_script(f"return {INK}")
+        return chromium.execute_script(INK)
 
     scheme("light")
     try:
