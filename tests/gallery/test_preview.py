@@ -71,7 +71,9 @@ def test_the_path_is_drawn_in_three_dimensions_only(tmp_path):
     assert written.read_text().count("<circle") == 2
 
 
-INK = """return [...document.querySelector("#scene").getContext("2d").getImageData(0, 0, 640, 480).data]
+INK = """
+const scene = document.querySelector("#scene").getContext("2d");
+return [...scene.getImageData(0, 0, 640, 480).data]
     .filter((_, k) => k % 4 === 0).reduce((one, other) => Math.max(one, other), 0)
 """
 
