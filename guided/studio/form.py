@@ -7,6 +7,7 @@ path and no class among them.
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ NUMBERS = {  # of settings at the top, whose range the plan checks and not a cla
 RANGE = re.compile(
     r"number from (?P<low>[-\d.e+]+) to (?P<high>[-\d.e+]+)|of (?P<least>[-\d.e+]+) or"
 )
+QUOTED = re.compile(r"'([\[{].*?[\]}])'")  # an example in the quotes of a shell
 COLOUR = re.compile("#[0-9a-fA-F]{6}")
 KINDS_OF_TYPES = {"int": "integer", "float": "number", "bool": "boolean", "str": "text"}
 
@@ -90,6 +92,16 @@ class Item:
         del found["loose"]
         found["needs"] = self.needs and {"group": self.needs[0], "name": self.needs[1]}
         return found
+
+
+def in_form(text: str) -> str:
+    """Return a help whose examples are JSON, as a form takes them, instead of YAML in the quotes
+    of a shell."""
+
+    def as_json(found: re.Match[str]) -> str:
+        return json.dumps(OmegaConf.to_container(OmegaConf.create(found[1])))
+
+    return QUOTED.sub(as_json, text)
 
 
 @cache
@@ -144,7 +156,7 @@ def top() -> Iterator[Item]:
         yield Item(
             field.name,
             "picture",
-            traits.help,
+            in_form(traits.help),
             "choice" if listed else "text" if text else type_of(str(field.type), field.default),
             nullable=True,
             default=None if field.name in NODES else field.default,

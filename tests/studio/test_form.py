@@ -1,5 +1,7 @@
 """The form's settings: all that a prediction may have, as the program itself checks them."""
 
+import json
+
 import pytest
 
 from guided.animation.settings import FACTS
@@ -35,6 +37,17 @@ def test_no_part_of_a_card_but_its_weight_is_in_the_form(items):
 def test_every_picture_setting_is_in_the_form_or_left_out_by_name(items):
     of_pictures = {n for n, s in settings().items() if s.scope not in (MACHINE, COMMAND)}
     assert of_pictures - items.keys() - {*form.LEFT_OUT} == set()
+
+
+def test_examples_have_no_quotes_of_a_shell(items):
+    help = items["prompt"][0].help
+    example = help[help.index("[") : help.rindex("]") + 1]
+    assert json.loads(example) == ["a castle:2", "fog"]  # as it is typed into the form
+    help = items["regions"][0].help
+    example = help[help.index("[") : help.rindex("]") + 1]
+    assert json.loads(example) == [{"box": [0, 0, 0.5, 1], "prompt": "a tree"}]
+    helps = [item.help for listed in items.values() for item in listed]
+    assert not [help for help in helps if "'[" in help or "'{" in help]
 
 
 def test_every_setting_has_a_meaning(items):

@@ -1,10 +1,10 @@
 // What settings mean, in Chinese: by the English of GET /schema.
 
 const HELPS = {
-  "what to draw; several with weights: '[\"a castle:2\", \"fog\"]'": "画什么；多个提示词可带权重：[\"a castle:2\", \"fog\"]",
+  "what to draw; several with weights: [\"a castle:2\", \"fog\"]": "画什么；多个提示词可带权重：[\"a castle:2\", \"fog\"]",
   "what to avoid: prompts of weight -0.5, or -2 with people:2": "不要什么：权重为 -0.5 的提示词，写作 people:2 则为 -2",
   "pictures as prompts, by CLIP similarity; with weights: photo.jpg:0.5": "以图片为提示词，按 CLIP 的相似度",
-  "parts with prompts of their own: '[{box: [0,0,0.5,1], prompt: a tree}]'; mask: FILE": "各有提示词的区域：[{\"box\": [0,0,0.5,1], \"prompt\": \"a tree\"}]",
+  "parts with prompts of their own: [{\"box\": [0, 0, 0.5, 1], \"prompt\": \"a tree\"}]; mask: FILE": "各有提示词的区域：[{\"box\": [0,0,0.5,1], \"prompt\": \"a tree\"}]",
   "row, grid or scatter: places for a cat | a tree, or for regions without a box": "row 成行、grid 成格、scatter 散布：a cat | a tree 或没有方框的区域各在何处",
   "same seed, same picture; image k of a run has seed + k; random, -1 or null: drawn": "种子相同，图片相同；一次绘制的第 k 张用种子 + k；random、-1 或 null：随机",
   "number of pictures": "图片张数",
