@@ -91,14 +91,6 @@ def from_product(product: Mapping[Any, Any], flags: Sequence[str], where: str = 
     return rows
 
 
-def from_items(items: Sequence[Any], where: str = "") -> list[Row]:
-    """Return a row for each prompt or mapping of settings."""
-    return [
-        from_mapping(item if isinstance(item, Mapping) else {"prompt": item}, where)
-        for item in items
-    ]
-
-
 def combined(entries: Mapping[str, Any], flags: Sequence[str], where: str) -> list[Row]:
     """Return the product of the rows in {list: [...], product: {...}}. BadInput if there are
     none."""
@@ -109,7 +101,9 @@ def combined(entries: Mapping[str, Any], flags: Sequence[str], where: str) -> li
         )
     if not listed and not product:
         raise BadInput(f"{where} has nothing in its list nor in its product")
-    return crossed(from_items(listed, where), from_product(product, flags, where))
+    items = [item if isinstance(item, Mapping) else {"prompt": item} for item in listed]
+    own = [from_mapping(item, where) for item in items]
+    return crossed(own, from_product(product, flags, where))
 
 
 @dataclass

@@ -262,7 +262,9 @@ def summary(folder: Path, manifest: Manifest) -> str:
     lines = [f"{len(failed)} of {len(manifest.pictures)} pictures failed"]
     if left := manifest.count(QUEUED):
         lines.append(f"{left} were not begun, because their worker stopped early")
-    lines += [f"  {span(group)}: {why}" for (_, why), group in list(whys.items())[:MOST_LINES]]
+    for (_, why), numbers in list(whys.items())[:MOST_LINES]:
+        last = f" to {numbers[-1]}" if len(numbers) > 1 else ""
+        lines.append(f"  {numbers[0]}{last}: {why}")
     lines += [f"  and {len(whys) - MOST_LINES} more rows"] if len(whys) > MOST_LINES else []
     rows = [manifest.rows[picture.row] for picture in failed]
     if places := dict.fromkeys(row.where for row in rows if row.where):
@@ -274,10 +276,6 @@ def summary(folder: Path, manifest: Manifest) -> str:
     if left or not all(row.wrong for row in rows):
         lines.append(f"to try these again as they are: {again(folder)}")
     return "\n".join(lines)
-
-
-def span(numbers: list[int]) -> str:
-    return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
 
 
 def again(folder: Path) -> str:

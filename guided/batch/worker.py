@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from guided.batch import film_frames
 from guided.batch.interrupts import Interrupts
@@ -126,10 +126,10 @@ class WorkerSession:
         after the step at which a stop was requested."""
         planned, pipeline = self.open(group[0].row)
         plan, mine = planned.plan, self.unsaved(mine, claim, planned.plan.keep)
-        settings = planned.settings | pipeline.resolved
+        row = replace(planned, settings=planned.settings | pipeline.resolved)
         if plan.film is None:
             if mine:
-                self.draw_together(plan, settings, group, mine, claim, interrupts)
+                self.draw_together(row, group, mine, claim, interrupts)
             return
         film = film_frames.with_networks(plan.film.seeded(group[0].seed), pipeline.device)
         plan = replace(plan, film=film)
@@ -138,15 +138,16 @@ class WorkerSession:
                 continue
             own = [picture.number]
             if film.neighbours(picture.frame):
-                film_frames.write_between(plan, settings, self.folder, picture)
+                film_frames.write_between(plan, row.settings, self.folder, picture)
                 self.unsaved(own, claim, None)
             else:
-                frame = film_frames.frame_of(plan, settings, self.folder, picture)
+                frame = film_frames.frame_of(plan, row.settings, self.folder, picture)
                 seeded = replace(picture, seed=frame.seed)
                 self.pipeline = pipeline
                 if (frame.plan.sampler, frame.plan.generator) != (plan.sampler, plan.generator):
                     self.pipeline = pipeline.drawing_as(frame.plan)
-                self.draw_together(frame.plan, frame.settings, [seeded], own, claim, interrupts)
+                row_of_frame = replace(row, plan=frame.plan, settings=frame.settings)
+                self.draw_together(row_of_frame, [seeded], own, claim, interrupts)
                 self.pipeline = pipeline
         self.write_film(plan, group, pipeline)
 
@@ -176,19 +177,18 @@ class WorkerSession:
 
     def draw_together(
         self,
-        plan: Plan,
-        settings: dict[str, Any],
+        row: PlannedRow,
         group: list[Picture],
         mine: list[int],
         claim: Claim,
         interrupts: Interrupts,
     ) -> None:
-        """Draw pictures together, and save those with numbers in `mine`."""
-        pipeline = self.pipeline
+        """Draw pictures of a row together, and save those with numbers in `mine`."""
+        plan, pipeline = row.plan, self.pipeline
         assert pipeline is not None
         run = Run(
             folder=self.folder,
-            settings=settings,
+            settings=row.settings,
             prompts=plan.prompts,
             count=len(group),
             steps=plan.steps - plan.skip,
