@@ -8,7 +8,8 @@ masking and a cadence.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from guided.disco.translation import Given, Translation
@@ -160,7 +161,9 @@ def deforum(values: Mapping[str, Any], out: Translation) -> set[str]:
     taken = {"animation_mode"}
     camera = {"2d": FLAT, "3d": DEEP, "video": ()}[mode]
     if mode == "video":  # whose frames begin with the video's own
-        out.settings["animate.video"] = text("video_init_path", values.get("video_init_path", ""))
+        with left_out(out):
+            path = text("video_init_path", values.get("video_init_path", ""))
+            out.settings["animate.video"] = path
         out.settings["animate.flow_blend"] = 0
         taken |= {"video_init_path", "extract_nth_frame", "max_frames"}
     names = {name: name for name in camera} | DEFORUM
@@ -184,9 +187,19 @@ def deforum(values: Mapping[str, Any], out: Translation) -> set[str]:
     named = (("max_frames", "frames"), ("fps", "fps"), ("diffusion_cadence", "animate.cadence"))
     for theirs, ours in named:
         if values.get(theirs) not in (None, "") and theirs not in taken:
-            out.settings[ours] = number(theirs, values[theirs])
             taken.add(theirs)
+            with left_out(out):
+                out.settings[ours] = number(theirs, values[theirs])
     return taken
+
+
+@contextmanager
+def left_out(out: Translation) -> Iterator[None]:
+    """Note a value that makes no sense, which is left out."""
+    try:
+        yield
+    except ValueError as error:
+        out.notes.append(f"left out: {error}")
 
 
 def inverted(value: str | int | float) -> str | float:

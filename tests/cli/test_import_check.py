@@ -168,3 +168,16 @@ def test_nothing_is_noted_of_a_prompt_that_the_file_does_not_have(tmp_path, caps
         path.write_text(json.dumps(settings))
         import_settings.run([f"import={path}", f"folder={tmp_path}"])
         assert "nothing in it says what to draw" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"max_frames": "many"}, {"fps": [1]}, {"diffusion_cadence": "x"},
+     {"animation_mode": "Video Input", "video_init_path": ["a"]}],
+)  # fmt: skip
+def test_a_film_of_another_program_is_left_without_what_makes_no_sense(wrong, tmp_path, capsys):
+    film = {"animation_mode": "2D", "max_frames": 10, "W": 64, "H": 64, "prompts": {"0": "a sun"}}
+    path = tmp_path / "deforum.json"
+    path.write_text(json.dumps(film | wrong))
+    import_settings.run([f"import={path}", f"folder={tmp_path}"])
+    assert f"left out: {list(wrong)[-1]}" in capsys.readouterr().out

@@ -170,9 +170,14 @@ class Sandbox:
         read, report = Plan.read.__func__, main.report  # type: ignore[attr-defined]
 
         def reading(
-            cls: type[Plan], cfg: Any, *more: Any, weights: bool = True, recorded: bool = False
+            cls: type[Plan],
+            cfg: Any,
+            *more: Any,
+            weights: bool = True,
+            recorded: bool = False,
+            seed: int | None = None,
         ) -> Plan:
-            plan = read(cls, cfg, *more, weights=weights, recorded=recorded)
+            plan = read(cls, cfg, *more, weights=weights, recorded=recorded, seed=seed)
             if weights:  # and not one that import= tries
                 self.plans.append((cfg, plan))
             return plan
