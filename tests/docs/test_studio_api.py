@@ -80,3 +80,12 @@ def test_the_documented_client_raises_the_line_that_says_why(served, tmp_path):
     with pytest.raises(HTTPError) as error:
         client(tmp_path).draw(prompt="a red heart", steps=0)
     assert "steps=0" in json.load(error.value)["detail"]
+
+
+def test_packages_are_installed_from_the_clone():
+    pages = [*PAGE.parent.rglob("*.md"), *PAGE.parents[1].glob("*.md")]
+    # On a registry, that name may be someone else's.
+    assert len(pages) > 30
+    assert not [
+        page.name for page in pages if re.search(r"pip install \W?guided", page.read_text())
+    ]
