@@ -6,6 +6,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from omegaconf import MISSING
+
 from guided.config.schema import dataclass_of
 
 # In the metadata of fields that every configuration lists; of a class without any, it lists all.
@@ -45,6 +47,7 @@ def with_defaults(node: dict[str, Any], cls: type) -> dict[str, Any]:
 
 
 def default_of(field: dataclasses.Field[Any]) -> Any:
-    """Return the default of a field; MISSING if it has none."""
-    made = field.default_factory
-    return field.default if made is dataclasses.MISSING else made()
+    """Return the default of a field; omegaconf.MISSING if it has none."""
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return MISSING if field.default is dataclasses.MISSING else field.default

@@ -401,7 +401,7 @@ def build(node: DictConfig | ListConfig, where: str) -> Any:
     settings = resolved(node, where)
     target = settings.pop("_target_", None)
     cls = dataclass_of(target, where)
-    check_kind(target, where)
+    check_kind(target, cls, where)
     check_keys(cls, settings, where)
     check_given(cls, settings, where)
     try:
@@ -458,12 +458,18 @@ def dataclass_of(target: Any, where: str) -> type:
     if target in kinds.OLD:
         log.warning("%s._target_=%s is %s now", where, target, kinds.OLD[target])
     try:
-        cls = getattr(import_module(path.rpartition(".")[0]), path.rpartition(".")[2])
+        cls = class_at(path)
     except (ImportError, AttributeError) as error:
         raise BadInput(f"{where}._target_={shown(target)} does not exist") from error
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
         raise BadInput(f"{where}._target_={shown(target)} holds no settings")
     return cls
+
+
+def class_at(path: str) -> Any:
+    """Return what a path within this package names. Raise ImportError or AttributeError."""
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)
 
 
 def kinds_in(where: str) -> list[str]:
@@ -482,11 +488,20 @@ def no_kind(target: object, where: str) -> str:
     )
 
 
-def check_kind(target: str, where: str) -> None:
-    """Raise BadInput if a `_target_` names a kind of another group."""
+def check_kind(target: str, cls: type, where: str) -> None:
+    """Raise BadInput if a `_target_` names a kind of another group, or a class that lacks a method
+    which all kinds of this group have."""
     own = kinds_in(where)
-    if own and kinds.kind_of(target) in kinds.KINDS.keys() - own:
+    if not own or kinds.kind_of(target) in own:
+        return
+    needed = set.intersection(*(methods(class_at(kinds.KINDS[kind])) for kind in own))
+    if kinds.kind_of(target) in kinds.KINDS or not needed <= methods(cls):
         raise BadInput(no_kind(target, where))
+
+
+def methods(cls: type) -> set[str]:
+    """Return the names of a class's public methods."""
+    return {one for one in dir(cls) if one[0] != "_" and callable(getattr(cls, one))}
 
 
 def filled(node: DictConfig, settings: dict[str, Any], where: str) -> DictConfig:

@@ -124,6 +124,8 @@ def refused(composer: Composer, *words: str) -> str:
                 ("generator", "sampler/plms"),
                 ("secondary", "model/card"),
                 ("animate", "guided.diffusion.samplers.DDIM"),
+                ("sampler", "guided.config.schema.Config"),
+                ("generator", "guided.prompts.prompt.Prompt"),
             )
         ],
         *[
@@ -133,6 +135,14 @@ def refused(composer: Composer, *words: str) -> str:
                 f"{group}.mine._target_=sampler/ddim is no",
             )
             for group in ("guide", "output", "clip", "look", "artist")
+        ],
+        *[
+            (
+                group,
+                "mine:\n  _target_: guided.prompts.prompt.Prompt\n  text: a\n",
+                f"{group}.mine._target_=guided.prompts.prompt.Prompt is no kind",
+            )
+            for group in ("guide", "output", "look", "artist")
         ],
         ("sampler", "_target_: sampler/ddim\neta: 5\n", "sampler.eta=5 must be"),
         ("sampler", "_target_: sampler/ddim\netta: 5\n", "did you mean 'eta'"),
