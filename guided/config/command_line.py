@@ -202,6 +202,8 @@ def is_prose(argument: str) -> bool:
         return True
     name = re.split(r"[./@:]", match["name"])[0]
     known = known_names()
-    # `E=mc2, chalk` is prose; `promt=a star` is a slip, which is refused and not drawn.
-    unlike = " " in argument and name not in known and not nearest(name, known, 0.7)
+    # `E=mc2, chalk` is prose; `promt=a star` is a slip, which is refused and not drawn. Capitals
+    # alone are told by refuse_other_sign, with the value.
+    similar = name.lower() not in known and nearest(name, known, 0.7)
+    unlike = " " in argument and name not in known and not similar
     return unlike and old_setting(name) is None and (len(name) == 1 or not other_names.has(name))
