@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from guided.config import card_list
+from guided.errors import BadInput
 from guided.models.cards import ClipCard, ModelCard, SecondaryCard
 from guided.paths import conf_folder
 
@@ -64,8 +65,14 @@ def test_every_file_is_a_card_with_its_values(few: Path, group: str, kind: type)
 
 
 def test_models_are_those_of_their_group_with_a_card_of_a_diffusion_model(few: Path) -> None:
-    shutil.copy(few / "secondary" / "imagenet2.yaml", few / "model")
+    shutil.copy(conf_folder() / "model" / "codes_small.yaml", few / "model")
     assert [name for name, _ in card_list.models()] == ["embedded", "imagenet512", "pixelart"]
+
+
+def test_a_card_of_another_group_is_refused(few: Path) -> None:
+    shutil.copy(few / "secondary" / "imagenet2.yaml", few / "model")
+    with pytest.raises(BadInput, match=r"^model=imagenet2\._target_=secondary/card is no kind"):
+        list(card_list.models())
 
 
 def test_a_choice_of_clips_has_one_card_for_each_name_in_its_file() -> None:
