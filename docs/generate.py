@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import importlib
 import inspect
 import json
 import re
@@ -28,7 +27,7 @@ from guided.config import card_list, described, kinds, presets
 from guided.config.composition import compose
 from guided.config.described import allowed, help_of, source_comment
 from guided.config.plan import Plan
-from guided.config.schema import FIRST, NODES, Config
+from guided.config.schema import FIRST, NODES, Config, class_at
 from guided.disco import table as disco_table
 from guided.models.cards import ClipCard, GeneratorCard, WeightsCard
 from guided.paths import EMBEDDED, conf_folder
@@ -129,7 +128,7 @@ def parameters(card: GeneratorCard) -> int:
     """Return the number of parameters of a model."""
     import torch
 
-    draws = class_of(f"generator/{card.generator}")()
+    draws = class_at(kinds.path_of(f"generator/{card.generator}"))()
     with torch.device("meta"):
         return sum(tensor.numel() for tensor in draws.network(card).parameters())
 
@@ -277,7 +276,7 @@ def _choice(group: str, name: str) -> str:
     node = compose([f"{group}=[{name}]" if several else f"{group}={name}"])[group]
     node = node[name] if several else node
     values = OmegaConf.to_container(node, resolve=False)
-    cls = class_of(values.pop("_target_"))
+    cls = class_at(kinds.path_of(values.pop("_target_")))
     prefix = f"{group}.{name}" if several else group
     lines = []
     for field in dataclasses.fields(cls):
@@ -288,11 +287,6 @@ def _choice(group: str, name: str) -> str:
     first = title(conf_folder() / group / f"{name}.yaml")
     table = rows(head, lines) if lines else "It has no settings."
     return f"### `{group}={name}`\n\n{first}.\n\n{table}"
-
-
-def class_of(target: str) -> type:
-    path, _, name = kinds.path_of(target).rpartition(".")
-    return getattr(importlib.import_module(path), name)
 
 
 def default_text(value: Any) -> str:
@@ -336,7 +330,7 @@ def training_settings() -> str:
     """Return a table of the settings of each training command."""
     parts = []
     for module, about in TRAININGS.items():
-        cls = importlib.import_module(module).Settings
+        cls = class_at(f"{module}.Settings")
         lines = [
             (f"`{field.name}`", training_default(field.default), note(cls, field))
             for field in dataclasses.fields(cls)

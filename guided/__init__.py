@@ -35,19 +35,15 @@ def generate(prompt: Any, *overrides: str, **settings: Any) -> list[Image]:
 
     from guided.batch.request_checks import check_called
     from guided.batch.run import draw
-    from guided.config.messages import BAD, say, words_for
+    from guided.config.messages import as_bad_input, words_for
     from guided.devices import threads_restored
-    from guided.errors import BadInput
     from guided.runs.layout import MANIFEST
     from guided.runs.manifest import Manifest
 
-    try:
+    with as_bad_input(), threads_restored():
         words = words_for(prompt, overrides, settings)
         check_called(words, "generate")
-        with threads_restored():
-            folder = draw(words)
-    except BAD as error:
-        raise BadInput(say(error)) from error
+        folder = draw(words)
     if not (folder / MANIFEST).is_file():
         return []
     kept = [one.file for one in Manifest.read(folder).pictures if one.file]
@@ -69,22 +65,18 @@ def frames(prompt: Any, *overrides: str, **settings: Any) -> Iterator[Frame]:
     from guided.batch.planning import tell_unused
     from guided.batch.request_checks import check_called, check_shown
     from guided.config.composer import Composer
-    from guided.config.messages import BAD, say, words_for
+    from guided.config.messages import as_bad_input, words_for
     from guided.config.plan import Plan
     from guided.devices import set_threads, threads_restored
-    from guided.errors import BadInput
     from guided.outputs.manner_names import NONE
     from guided.pipeline import Pipeline
     from guided.schedule import AUTO
 
     words = words_for(prompt, overrides, settings)
     check_called(words, "frames")
-    try:
-        composer = Composer(words)
-        with composer.row() as composed:
-            plan = Plan.read(composed.cfg, composed.build)
-    except BAD as error:
-        raise BadInput(say(error)) from error
+    composer = Composer(words)
+    with as_bad_input(), composer.row() as composed:
+        plan = Plan.read(composed.cfg, composed.build)
     tell_unused(plan, composer)
     check_shown(plan, words)
     if plan.manner == AUTO:  # nothing is saved that a filter could render

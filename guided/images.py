@@ -74,8 +74,8 @@ def decoded(setting: str, path: str, convert: Callable[[Image.Image], Decoded]) 
         ) from error
     except DAMAGED as error:
         spoken = isinstance(error, (OSError, SyntaxError, Image.DecompressionBombError, Levels))
-        why = getattr(error, "strerror", None) or error  # without its number
-        why = why if spoken else "it is damaged"  # the words of others are Python's own
+        # Without the number of an error of the system; the words of others are Python's own.
+        why = (getattr(error, "strerror", None) or error) if spoken else "it is damaged"
         raise BadInput(f"{setting}={path} cannot be read as a picture: {why}") from error
 
 

@@ -13,7 +13,6 @@ import yaml
 from torch import Tensor
 from torch.utils._pytree import tree_iter
 
-from guided.config.messages import composed
 from guided.config.plan import Plan
 from guided.diffusion.denoiser import ModelDenoiser
 from guided.diffusion.guidance import GuidedDenoiser
@@ -30,6 +29,7 @@ from guided.memory.meta_kernels import kernels
 from guided.models.model_cache import ModelCache
 from guided.pipeline import Pipeline
 from guided.rng import RandomStreams
+from tests.composing import composed
 from tests.doubles import counter_of
 
 LOADED = ModelCache()  # the models, once for all tests here

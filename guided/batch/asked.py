@@ -76,14 +76,14 @@ class Words:
 
     def rows(self, flags: Sequence[str], recorded: Record | None) -> Rows:
         """Return the rows of a command: those of prompts=, batch=, a recorded run and -m."""
-        many, words, swept = bool(set(MANY) & set(flags)), self.settings, list[Row]()
-        if many:
+        words, swept = self.settings, list[Row]()
+        if set(MANY) & set(flags):
             words, swept = expanded(words, flags)
-        if many and not any(row.words for row in swept):
-            log.warning(
-                "-m has nothing to vary: seed=1,2 would be two values, and prompts are quoted, as "
-                """in prompt='"a cat","a dog"'"""
-            )
+            if not any(row.words for row in swept):
+                log.warning(
+                    "-m has nothing to vary: seed=1,2 would be two values, and prompts are "
+                    """quoted, as in prompt='"a cat","a dog"'"""
+                )
         composer = Composer(words, lasting(flags), recorded)
         with composer.row() as composed:
             cfg = composed.cfg

@@ -3,12 +3,12 @@
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from hydra.errors import HydraException, MissingConfigException
-from omegaconf import DictConfig
 from omegaconf.errors import (
     InterpolationKeyError,
     InterpolationResolutionError,
@@ -62,10 +62,11 @@ def words_for(text: Any, words: Sequence[str], settings: Mapping[str, Any]) -> l
     return overrides
 
 
-def composed(words: Sequence[Override | str]) -> DictConfig:
-    """Return the configuration that the words compose. Raises BadInput for whatever is wrong."""
+@contextmanager
+def as_bad_input() -> Iterator[None]:
+    """Raise whatever is wrong with the settings inside the block as BadInput, in one line."""
     try:
-        return compose(words)
+        yield
     except BAD as error:
         raise BadInput(say(error)) from error
 

@@ -82,6 +82,7 @@ SIZE = re.compile(r"\s*(\d{1,9})(?:\.0*)?\s*[x×*]\s*(\d{1,9})(?:\.0*)?\s*")  # 
 NEITHER = {"steps": False, "memory": False}
 STEPS = {"steps": True, "memory": False}
 MEMORY = {"steps": False, "memory": True}
+MADE = 256  # lists of prompts that a plan keeps
 STEPS_AND_MEMORY = {"steps": True, "memory": True}
 
 
@@ -92,6 +93,8 @@ def once(make: Callable[[Plan, int], list[Prompt]]) -> Callable[[Plan, int], lis
     def made(plan: Plan, seed: int) -> list[Prompt]:
         key = make.__name__, seed
         if key not in plan.made:
+            if len(plan.made) >= MADE:  # of earlier images, which are not asked for again
+                plan.made.clear()
             plan.made[key] = make(plan, seed)
         return plan.made[key]
 
@@ -193,7 +196,8 @@ class Plan:
         if plan.steps - plan.skip < 12:
             less = f" less skip={plan.skip}" if plan.skip else ""
             log.warning("steps=%d%s is too few; 20 make a sketch", plan.steps, less)
-        plan.sampler = plan.sampler if plan.film else plan.begun()
+        if plan.film is None:
+            plan.sampler = plan.begun()
         return plan
 
     @classmethod

@@ -565,12 +565,11 @@ def elsewhere(where: str, key: str) -> str:
     """Return a hint at the kinds of a group that have a setting of this name, if others have."""
     group = where.partition(".")[0]
     paths = {kind: path for kind, path in kinds.KINDS.items() if kind.startswith(f"{group}/")}
-    found = []
-    for kind, path in paths.items():
-        module, _, name = path.rpartition(".")
-        cls = getattr(import_module(module), name)
-        if key in (f.name for f in dataclasses.fields(cls)):
-            found.append(kind)
+    found = [
+        kind
+        for kind, path in paths.items()
+        if key in (f.name for f in dataclasses.fields(class_at(path)))
+    ]
     if not found or len(paths) < 2:
         return ""
     return (

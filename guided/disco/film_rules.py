@@ -8,8 +8,8 @@ masking and a cadence.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from guided.disco.translation import Given, Translation
@@ -161,9 +161,8 @@ def deforum(values: Mapping[str, Any], out: Translation) -> set[str]:
     taken = {"animation_mode"}
     camera = {"2d": FLAT, "3d": DEEP, "video": ()}[mode]
     if mode == "video":  # whose frames begin with the video's own
-        with left_out(out):
-            path = text("video_init_path", values.get("video_init_path", ""))
-            out.settings["animate.video"] = path
+        path = values.get("video_init_path", "")
+        out.attempt("animate.video", lambda: text("video_init_path", path))
         out.settings["animate.flow_blend"] = 0
         taken |= {"video_init_path", "extract_nth_frame", "max_frames"}
     names = {name: name for name in camera} | DEFORUM
@@ -188,18 +187,8 @@ def deforum(values: Mapping[str, Any], out: Translation) -> set[str]:
     for theirs, ours in named:
         if values.get(theirs) not in (None, "") and theirs not in taken:
             taken.add(theirs)
-            with left_out(out):
-                out.settings[ours] = number(theirs, values[theirs])
+            out.attempt(ours, partial(number, theirs, values[theirs]))
     return taken
-
-
-@contextmanager
-def left_out(out: Translation) -> Iterator[None]:
-    """Note a value that makes no sense, which is left out."""
-    try:
-        yield
-    except ValueError as error:
-        out.notes.append(f"left out: {error}")
 
 
 def inverted(value: str | int | float) -> str | float:

@@ -1,6 +1,6 @@
 """The settings of a Disco Diffusion or DiscoArt file, and their translation."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +49,13 @@ class Translation:
         skip = self.settings.get("skip", 0)
         per_cent = isinstance(skip, str)
         return int(float(skip.rstrip("%")) / 100 * steps) if per_cent else int(skip)
+
+    def attempt(self, name: str, read: Callable[[], Any]) -> None:
+        """Set a value, or note the reason why it is none."""
+        try:
+            self.settings[name] = read()
+        except ValueError as error:
+            self.notes.append(f"left out: {error}")
 
     def leave(self, name: str, reason: str) -> None:
         """Record a setting that has no equivalent."""

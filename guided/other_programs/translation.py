@@ -3,6 +3,7 @@ is listed, since their models, samplers and scales have no equivalent."""
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from guided.disco.film_rules import deforum
@@ -36,11 +37,11 @@ def translate(settings: Settings) -> Translation:
         value = given.take(name)
         value = first_frame(value) if isinstance(value, dict) else value
         if value not in EMPTY and not (name == "seed" and is_random(value)):
-            attempt(out, name, lambda value=value, name=name: number(name, value))
+            out.attempt(name, partial(number, name, value))
     size, sides = given.take("size"), [given.take("width"), given.take("height")]
     size = sides if size in EMPTY and None not in sides else size
     if size not in EMPTY:
-        attempt(out, "size", lambda: two_sides("size", size))
+        out.attempt("size", lambda: two_sides("size", size))
     camera = ", camera" if "animate" in out.choices else ""
     out.notes.append(
         f"{settings.program.name} draws by another method: only prompt, negative, size, steps"
@@ -70,14 +71,6 @@ class Taken:
         for name, value in self.values.items():
             if name not in self.taken and value not in EMPTY:
                 yield shown(name)
-
-
-def attempt(out: Translation, name: str, read: Any) -> None:
-    """Set a value, or list it with the reason why it is none."""
-    try:
-        out.settings[name] = read()
-    except ValueError as error:
-        out.notes.append(f"left out: {error}")
 
 
 # ---- prompts -------------------------------------------------------------------------------

@@ -82,6 +82,15 @@ class Still(Output):
         """Return the factor by which a picture of this size (width, height) is enlarged."""
         return min(MOST, math.ceil(LEAST / min(size))) if self.enlarge == AUTO else self.enlarge
 
+    def finished_frame(self, frame: Frame, enlarge: Enlarge, upscale: int) -> Image.Image:
+        """Return the finished picture of a last frame, as `finished`. `upscale`: a further factor
+        of its size, by which it may have been drawn again already."""
+        height, width = frame.image.shape[2:]
+        image, times = frame.image, self.times((width, height)) * upscale
+        if frame.larger is not None:
+            image, times = frame.larger, self.times((width, height))
+        return self.finished(image, enlarge, times, frame.manner, frame.seed)
+
     def finished(
         self, image: Tensor, enlarge: Enlarge, times: int, manner: str, seed: int
     ) -> Image.Image:
@@ -117,10 +126,7 @@ class StillViewer:
         path = self.run.folder / image_name(frame.index, self.settings.suffix)
         settings = self.settings
         height, width = frame.image.shape[2:]
-        image, times = frame.image, settings.times((width, height)) * self.run.upscale
-        if frame.larger is not None:  # drawn again, `upscale` times as large
-            image, times = frame.larger, settings.times((width, height))
-        shown = settings.finished(image, self.run.enlarge, times, frame.manner, frame.seed)
+        shown = settings.finished_frame(frame, self.run.enlarge, self.run.upscale)
         facts = settings_of(self.run, frame)
         record.save(
             shown, path, facts, settings.format, settings.quality, settings.dpi, (width, height)

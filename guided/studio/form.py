@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -24,7 +23,7 @@ from guided.canvas.seamless import RINGS
 from guided.config import choices, presets
 from guided.config.described import help_of, range_of, source_comment
 from guided.config.kinds import path_of
-from guided.config.schema import FIRST, NODES, PICTURE, RUN, Config, having, settings
+from guided.config.schema import FIRST, NODES, PICTURE, RUN, Config, class_at, having, settings
 from guided.errors import range_text
 from guided.outputs.manner_names import NAMES, NONE
 from guided.paths import EMBEDDED, conf_folder
@@ -245,7 +244,8 @@ def inside() -> Iterator[Item]:
             if name in NO_CHOICE.get(group, ()) or "_target_" not in node:
                 continue
             prefix = f"{group}.{name}" if several else group
-            yield from fields_of(class_of(node), node, prefix, group, (group, name))
+            cls = class_at(path_of(node["_target_"]))
+            yield from fields_of(cls, node, prefix, group, (group, name))
 
 
 @cache
@@ -256,13 +256,6 @@ def plain_choice(group: str, name: str) -> dict[str, Any]:
     assert isinstance(node, dict)
     inner = node.get(name, node)
     return inner if isinstance(inner, dict) else {}
-
-
-def class_of(node: dict[str, Any]) -> type:
-    """Return the class of the settings of a choice."""
-    module, _, name = path_of(node["_target_"]).rpartition(".")
-    cls: type = getattr(import_module(module), name)
-    return cls
 
 
 def fields_of(

@@ -9,10 +9,10 @@ from guided.canvas.perlin import clouds
 from guided.canvas.seamless import RINGS, check_edges, enlarging, read_tile
 from guided.canvas.upscale import Enlarger
 from guided.canvas.upscaler import Upscaler
-from guided.config.messages import composed
 from guided.config.plan import Plan
 from guided.errors import BadInput
 from guided.images import picture
+from tests.composing import composed
 from tests.doubles import randomised, relative
 
 

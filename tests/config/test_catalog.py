@@ -12,13 +12,14 @@ from guided.cli import main
 from guided.config import kinds
 from guided.config.catalog import spelt_out
 from guided.config.composition import compose
-from guided.config.messages import composed, words_for
+from guided.config.messages import words_for
 from guided.config.overrides import parse, parse_all
 from guided.config.plan import Plan
 from guided.config.schema import build, build_all
 from guided.diffusion.unet import UNet
 from guided.diffusion.unet_config import UNetConfig
 from guided.errors import BadInput
+from tests.composing import composed
 
 SMALL = UNetConfig(
     image_size=16, num_channels=32, channel_mult=[1, 2], num_res_blocks=1,

@@ -12,12 +12,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from guided.config import composition, preset_source, schema
 from guided.config.composition import compose, fingerprint_of, repeats_key
-from guided.config.messages import BAD, composed, say
+from guided.config.messages import BAD, say
 from guided.config.overrides import parse
 from guided.config.plan import Plan
 from guided.config.values import spelt
 from guided.errors import BadInput
 from guided.paths import conf_folder
+from tests.composing import composed
 
 
 @pytest.fixture(scope="module")

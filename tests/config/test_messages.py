@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guided.config.composition import compose
-from guided.config.messages import BAD, composed, say, words_for
+from guided.config.messages import BAD, say, words_for
 from guided.config.overrides import raws
 from guided.config.plan import Plan
 from guided.errors import BadInput
+from tests.composing import composed
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=12),

@@ -9,11 +9,12 @@ from guided.config import choices, other_names
 from guided.config.command_line import read_arguments
 from guided.config.composer import Composer
 from guided.config.composition import compose
-from guided.config.messages import composed, words_for
+from guided.config.messages import words_for
 from guided.config.overrides import parse
 from guided.config.schema import known_names
 from guided.errors import BadInput
 from guided.generators.sizes import Sizes
+from tests.composing import composed
 
 # What the manuals of the other programs say of the name, and the setting here that does it.
 MEANINGS = [

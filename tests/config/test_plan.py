@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from guided.config.composition import compose
-from guided.config.plan import Plan, check_model, check_secondary
+from guided.config.plan import MADE, Plan, check_model, check_secondary
 from guided.errors import BadInput
 from guided.generators.diffusion.settings import Diffusion
 from guided.generators.pixels.settings import Pixels
@@ -393,6 +393,13 @@ def test_a_run_from_an_init_repeats_its_first_steps_as_one_from_noise_does(sampl
 
 def texts_of(one: Plan) -> list[str]:
     return [asked.text for asked in one.prompts_of(one.seed)]
+
+
+def test_the_prompts_of_many_images_are_not_all_kept() -> None:
+    one = plan("prompt='a {red|blue|green} heart'", "seed=1")
+    first = [texts[0].text for texts in map(one.prompts_of, range(MADE))]
+    assert len(one.made) <= MADE
+    assert [one.prompts_of(seed)[0].text for seed in range(MADE)] == first
 
 
 def in_manner(prompt: str, *words: str) -> tuple[list[str], str]:

@@ -11,10 +11,10 @@ from omegaconf import OmegaConf
 
 from guided.config import preset_source
 from guided.config.composition import compose
-from guided.config.messages import composed
 from guided.config.preset_source import PresetSource
 from guided.errors import BadInput
 from guided.paths import conf_folder
+from tests.composing import composed
 
 SHIPPED = ["sampler/plms", "look/watercolour", "look/disco", "guide/clip", "config"]
 

@@ -5,10 +5,11 @@ import logging
 import pytest
 
 from guided.config import understanding
-from guided.config.messages import composed, words_for
+from guided.config.messages import words_for
 from guided.config.plan import Plan
 from guided.models.cards import ClipCard
 from guided.prompts.prompt import Prompt
+from tests.composing import composed
 
 SMALL = ClipCard("small", path="embedded/clip_a", lexicon="embedded/lexicon.tsv")
 LARGE = ClipCard("large", "ViT-B-32", "openai", megabytes=605)

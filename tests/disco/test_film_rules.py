@@ -6,11 +6,11 @@ from guided.animation.film import read_film
 from guided.animation.keyframes import Timing, read
 from guided.animation.settings import Animation
 from guided.cli.import_settings import command
-from guided.config.messages import composed
 from guided.config.plan import Plan
 from guided.disco.film_rules import deforum
 from guided.disco.rules import translate
 from guided.disco.translation import Translation, beyond
+from tests.composing import composed
 
 SIZE = (64, 64)
 FILM = {

@@ -2,11 +2,11 @@
 
 import pytest
 
-from guided.config.messages import composed
 from guided.config.plan import Plan
 from guided.interfaces import Request
 from guided.models.model_cache import ModelCache
 from guided.pipeline import Pipeline
+from tests.composing import composed
 from tests.doubles import allocated, counter_of, on_one_thread, towers_one_by_one
 
 LOADED = ModelCache()  # the models, once for the tests that only count

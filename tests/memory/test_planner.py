@@ -5,7 +5,6 @@ from weakref import ref
 
 import torch
 
-from guided.config.messages import composed
 from guided.config.plan import Plan
 from guided.diffusion.guidance_target import GuidanceTarget
 from guided.diffusion.secondary import SecondaryModel
@@ -13,6 +12,7 @@ from guided.memory.planner import moments
 from guided.models.model_cache import ModelCache
 from guided.pipeline import Pipeline
 from guided.schedule import schedule
+from tests.composing import composed
 from tests.doubles import counter_of
 
 LOADED = ModelCache()  # the models, once for the tests that only count

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
 from guided.config.composer import Composer
-from guided.config.messages import BAD, say
+from guided.config.messages import as_bad_input
 from guided.config.overrides import parse_all
 from guided.devices import find_device
 from guided.diffusion.parametrisation import clean
@@ -140,11 +140,8 @@ def card_of(model: str) -> ModelCard:
 
 def any_card_of(model: str) -> GeneratorCard:
     """Return the card of a model of any generator. Raises BadInput if there is none."""
-    try:
-        with Composer(parse_all([f"model={model}"])).row() as composed:
-            card = composed.build(composed.cfg.model, "model")
-    except BAD as error:
-        raise BadInput(say(error)) from error
+    with as_bad_input(), Composer(parse_all([f"model={model}"])).row() as composed:
+        card = composed.build(composed.cfg.model, "model")
     assert isinstance(card, GeneratorCard)  # which build has checked
     return card
 

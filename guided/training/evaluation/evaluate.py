@@ -25,7 +25,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from guided.config.composer import Composer
-from guided.config.messages import BAD, say
+from guided.config.messages import as_bad_input
 from guided.config.overrides import parse_all
 from guided.config.plan import Plan
 from guided.errors import BadInput, not_one_of
@@ -87,11 +87,9 @@ class Side:
     @classmethod
     def named(cls, name: str, overrides: list[str], out: Path) -> Side:
         """Return the side of some overrides. Raises BadInput if run.py would refuse them."""
-        try:
-            with Composer(parse_all(["prompt=a sun", *overrides])).row() as composed:
-                cfg, plan = composed.cfg, Plan.read(composed.cfg, composed.build)
-        except BAD as error:
-            raise BadInput(say(error)) from error
+        composer = Composer(parse_all(["prompt=a sun", *overrides]))
+        with as_bad_input(), composer.row() as composed:
+            cfg, plan = composed.cfg, Plan.read(composed.cfg, composed.build)
         described = OmegaConf.to_yaml(cfg, resolve=True, sort_keys=True)
         for path in weights(plan):
             stat = path.stat()
@@ -124,10 +122,9 @@ class Side:
             last = frame
         still = plan.outputs.get("still")
         finish = still if isinstance(still, Still) else Still()
+        shown = finish.finished_frame(last, self.pipeline.enlarger, plan.upscale or 1)
         with replacing(path) as draft:
-            finish.finished(
-                last.image, self.pipeline.enlarger, finish.times(plan.size), last.manner, last.seed
-            ).save(draft, "png")
+            shown.save(draft, "png")
 
 
 def weights(plan: Plan) -> Iterator[Path]:

@@ -5,10 +5,11 @@ import pytest
 import guided
 from guided.batch.planning import tell_unused
 from guided.config.composer import Composer
-from guided.config.messages import composed, words_for
+from guided.config.messages import words_for
 from guided.config.plan import Plan
 from guided.errors import BadInput
 from guided.generators.pixels.settings import Pixels
+from tests.composing import composed
 
 
 def plan(*words: str) -> Plan:

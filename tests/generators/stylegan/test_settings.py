@@ -9,11 +9,12 @@ import torch
 from safetensors.torch import save_file
 
 import guided
-from guided.config.messages import composed, words_for
+from guided.config.messages import words_for
 from guided.config.plan import Plan
 from guided.errors import BadInput
 from guided.generators.stylegan.network import StyleGAN2
 from guided.generators.stylegan.settings import Stylegan
+from tests.composing import composed
 from tests.doubles import randomised
 from tests.generators.stylegan.test_card import SMALL
 

@@ -12,6 +12,7 @@ from guided.paths import EMBEDDED, conf_folder
 from guided.training.evaluation import evaluate, judging
 from guided.training.evaluation.evaluate import Settings, Side
 from guided.training.evaluation.judging import Judge
+from guided.training.evaluation.questions import Question
 
 SHORT = "steps=2 sampler.recurrence=1 cutouts.overview=1 cutouts.inner=0"
 
@@ -83,6 +84,19 @@ def test_guided_pictures_are_those_of_the_ordinary_program(measured: Path, tmp_p
         Image.open(made / "image_0000.png") as theirs,
     ):
         assert ours.tobytes() == theirs.tobytes()
+
+
+@pytest.mark.parametrize("upscale", ["2", "guided"])
+def test_an_enlarged_picture_is_that_of_the_ordinary_program(upscale: str, tmp_path: Path) -> None:
+    from guided.batch.run import draw
+
+    words = [*SHORT.split(), f"upscale={upscale}", "output.still.enlarge=1"]
+    side = Side.named("large", words, tmp_path / "side")
+    ours = side.draw(Question("objects", "en", 0, "a red heart", 0, ""), 0)
+    made = draw(["prompt=a red heart", "seed=0", f"folder={tmp_path}", *words])
+    with Image.open(ours) as one, Image.open(made / "image_0000.png") as other:
+        assert one.size == (64, 64)
+        assert one.tobytes() == other.tobytes()
 
 
 def test_what_is_drawn_already_is_not_drawn_again(

@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
-from guided.config.messages import composed
 from guided.config.plan import Plan
 from guided.errors import BadInput
 from guided.training.evaluation import judging
 from guided.training.evaluation.judging import SHIPPED, Judge, firsts, judges, views
+from tests.composing import composed
 from tests.doubles import ColourClip
 
 
