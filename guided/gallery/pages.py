@@ -131,11 +131,7 @@ def sizes_before(folder: Path, batch: Batch) -> dict[int, tuple[int, int]]:
     entries = [reading.mapping(e) for b in old for e in reading.items(b.get("pictures"))]
     before = {reading.whole(entry.get("number")): entry for entry in entries}
     with os.scandir(folder / THUMBS) as files:
-        stamps = {
-            file.name: (file.stat().st_mtime_ns, file.stat().st_size)
-            for file in files
-            if file.is_file(follow_symlinks=False)
-        }
+        there = {file.name: file.path for file in files if file.is_file(follow_symlinks=False)}
     sizes = {}
     for p in batch.pictures:
         name, entry = f"{p.number:04d}", before.get(p.number, {})
@@ -143,8 +139,8 @@ def sizes_before(folder: Path, batch: Batch) -> dict[int, tuple[int, int]]:
             case [int(width), int(height)] if (
                 p.file
                 and entry.get("time") == batch.files[p.file]
-                and {f"{name}.webp", f"{name}.js"} <= stamps.keys()
-                and script.is_data(folder / THUMBS / f"{name}.js", stamps[f"{name}.js"])
+                and {f"{name}.webp", f"{name}.js"} <= there.keys()
+                and script.is_data(there[f"{name}.js"])
             ):
                 sizes[p.number] = width, height
     return sizes

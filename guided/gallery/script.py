@@ -4,7 +4,6 @@ The file calls one function with one string, so that no data are ever run as a p
 """
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -36,7 +35,7 @@ def save(path: Path, data: Any) -> None:
         files.write(path, new)
 
 
-def read(path: Path) -> bytes | None:
+def read(path: str | Path) -> bytes | None:
     """Return the content of a regular file; None if there is none, and for a link."""
     try:
         return read_bytes(path, LARGEST, follow=False)
@@ -66,10 +65,8 @@ def is_call(line: bytes) -> bool:
     )
 
 
-@cache
-def is_data(path: Path, stamp: tuple[int, int]) -> bool:
-    """Return whether a file has only data: one that came with a folder may be a program. Cached by
-    `stamp`, its time of writing and length."""
+def is_data(path: str | Path) -> bool:
+    """Return whether a file has only data: one that came with a folder may be a program."""
     return is_call((read(path) or b"").removesuffix(b"\n"))
 
 

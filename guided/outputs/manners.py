@@ -106,8 +106,11 @@ def oil_painting(colour: Tensor, alpha: Tensor, rng: Generator) -> Tensor:
 
 def pencil_drawing(colour: Tensor, alpha: Tensor, rng: Generator) -> Tensor:
     """Return grey lines and hatching on white paper."""
-    shade = alpha * (1 - luma(straight(colour, alpha))) * (0.25 + 0.35 * hatching(colour, 3))
-    return paper(colour, (0.97, 0.97, 0.96), rng) * (1 - 0.75 * edges(colour, alpha)) - 0.5 * shade
+    dark = alpha * (1 - luma(straight(colour, alpha)))
+    line, depth, period = (0.45, 1.0, 1.3) if is_large(colour) else (0.75, 0.5, 3)
+    shade = dark * (0.25 + 0.35 * hatching(colour, period))
+    white = paper(colour, (0.97, 0.97, 0.96), rng)
+    return white * (1 - line * edges(colour, alpha)) - depth * shade
 
 
 def woodblock_print(colour: Tensor, alpha: Tensor, rng: Generator) -> Tensor:
@@ -192,9 +195,11 @@ def pop_art(colour: Tensor, alpha: Tensor, rng: Generator) -> Tensor:
 
 def chalk_drawing(colour: Tensor, alpha: Tensor, rng: Generator) -> Tensor:
     """Return pale dusty lines and areas on a blackboard."""
-    pale = 0.5 + 0.5 * straight(colour, alpha)
+    share = 0.25 if is_large(colour) else 0.5
+    pale = 1 - share + share * straight(colour, alpha)
     dust = 0.4 + 0.6 * torch.rand(alpha.shape, generator=rng)
-    amount = (edges(colour, alpha) + 0.35 * alpha * luma(straight(colour, alpha))) * dust
+    fill = (0.55 if is_large(colour) else 0.35) * luma(straight(colour, alpha))
+    amount = (edges(colour, alpha) + alpha * fill) * dust
     board = paper(colour, (0.13, 0.19, 0.17), rng)
     return board + (pale - board) * amount.clamp(0, 1)
 
@@ -206,8 +211,11 @@ def line_art(colour: Tensor, alpha: Tensor, rng: Generator) -> Tensor:
 
 def black_and_white(colour: Tensor, alpha: Tensor, rng: Generator) -> Tensor:
     """Return a grey photograph of strong contrast."""
-    ground = torch.rand(len(colour), 1, 1, 1, generator=rng).expand(-1, 3, -1, -1)
-    light = luma(over(colour, alpha, ground))
+    ground = torch.rand(len(colour), 1, 1, 1, generator=rng)
+    if is_large(colour):  # dark behind what is light, and light behind what is dark
+        mean = luma(colour).sum((1, 2, 3), True) / alpha.sum((1, 2, 3), True).clamp(min=1)
+        ground = 0.1 + 0.2 * ground + 0.6 * (mean < 0.5)
+    light = luma(over(colour, alpha, ground.expand(-1, 3, -1, -1)))
     return (0.5 + 1.4 * (light - 0.5)).clamp(0, 1).expand_as(colour)
 
 
@@ -343,7 +351,7 @@ def streaks(image: Tensor, rng: Generator) -> Tensor:
     return F.interpolate(0.5 + 1.5 * (long - 0.5), size=image.shape[2:], mode="bilinear")
 
 
-def hatching(image: Tensor, period: int) -> Tensor:
+def hatching(image: Tensor, period: float) -> Tensor:
     """Return diagonal lines (S, S) in [0, 1], `period` pixels of 32 apart."""
     size = image.shape[-1]
     place = torch.arange(size) * 32 / size
@@ -366,6 +374,6 @@ def cells(image: Tensor, count: int, rng: Generator) -> tuple[Tensor, Tensor]:
     sums = torch.zeros(batch, 3, count).scatter_add(2, owner, image.flatten(2))
     pixels = torch.zeros(batch, 3, count).scatter_add(2, owner, torch.ones(owner.shape))
     mean = sums / pixels.clamp(min=1)
-    gap = (0.6 if is_large(image) else 0.9) / 32
+    gap = (0.3 if is_large(image) else 0.9) / 32
     border = (two[..., 1] - two[..., 0] < gap).float().view(batch, 1, size, size)
     return mean.gather(2, owner).view_as(image), border

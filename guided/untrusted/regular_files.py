@@ -26,7 +26,7 @@ class NotText(UnicodeDecodeError):
         return f"line {self.line} is not UTF-8; save the file as UTF-8"
 
 
-def read_bytes(path: Path, limit: int, follow: bool = True) -> bytes:
+def read_bytes(path: str | Path, limit: int, follow: bool = True) -> bytes:
     """Return the content of a regular file of at most `limit` bytes.
 
     Raise OSError with a `strerror` in words for a folder, a named pipe, a device, a larger file,

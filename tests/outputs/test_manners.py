@@ -58,6 +58,14 @@ def test_grounds_and_objects_have_the_tones_that_a_manner_is_known_for() -> None
     assert red > 0.6 > 0.3 > max(green, blue)
 
 
+@pytest.mark.parametrize("grey", [0.0, 0.3, 0.49, 0.5, 0.7, 1.0])
+def test_no_object_of_one_grey_vanishes_in_a_black_and_white_picture(grey: float) -> None:
+    for seed in range(5):
+        rng = Generator().manual_seed(seed)
+        image = FILTERS["black and white"](*disc(256, (grey,) * 3), rng)[0, 0]
+        assert abs(image[2, 2] - image[128, 128]) > 0.2
+
+
 def ring(size: int = 96) -> Tensor:
     """Return a dark red ring on pale blue, with the ground's colour in its middle."""
     line = torch.linspace(-1, 1, size)

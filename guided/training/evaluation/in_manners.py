@@ -1,9 +1,11 @@
-"""Measures the manners of drawing: draws objects in each of NAMES, and has the judge
-find the object among a hundred in that manner, and the manner among all of that object. With
-settings="manner=none" guidance alone draws the manner.
+"""Measures the manners of drawing: draws objects once, renders them in each of NAMES as `manner=`
+does, and has the judge find the object among a hundred in that manner, and the manner among all of
+that object. With apart=true every picture is drawn, by a seed of its own; with
+settings="manner=none" guidance alone then draws the manner.
 
     python -m guided.training.evaluation.in_manners                  # 20 manners x 20 objects
     python -m guided.training.evaluation.in_manners objects=5 settings="look=draft"
+    python -m guided.training.evaluation.in_manners apart=true settings="manner=none"
 
 Writes table.txt, results.json and contact sheets into `out`; what is drawn already is kept.
 """
@@ -19,7 +21,9 @@ import torch
 from tqdm import tqdm
 
 from guided.errors import BadInput
+from guided.images import picture
 from guided.outputs.manner_names import NAMES
+from guided.outputs.manners import rendered
 from guided.training.common.settings import main
 from guided.training.evaluation import contact_sheet, judging
 from guided.training.evaluation.evaluate import Side, load
@@ -35,6 +39,7 @@ class Settings:
 
     out: str = "runs/manners"  # the folder of pictures, sheets and results
     objects: int = 20  # objects of the exam, evenly taken
+    apart: bool = False  # draw every picture; false: each object once
     seed: int = 0  # as in guided.training.evaluation
     judge: str = str(judging.FOLDER)  # the CLIP that judges: a folder
     settings: str = ""  # further settings of run.py
@@ -74,19 +79,35 @@ def ranks(
     return of_object, of_manner
 
 
+def render(plain: Path, one: Question, manner: int, folder: Path) -> Path:
+    """Return the file in `folder` with a drawn picture in a manner."""
+    path = folder / f"{NAMES[manner].replace(' ', '_')}-{plain.name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    picture(rendered(load([plain]), NAMES[manner], one.number)).save(path)
+    return path
+
+
 def measure(settings: Settings) -> None:
     """Draw, judge and report everything."""
     settings.check()
     if settings.threads:
         torch.set_num_threads(settings.threads)
     out, judge = Path(settings.out), Judge.load(settings.judge)
-    side = Side.named(settings.settings or "default", shlex.split(settings.settings), out)
+    words = shlex.split(settings.settings) + ([] if settings.apart else ["manner=none"])
+    side = Side.named(shlex.join(words) or "default", words, out)
     sheet = exam("objects", "en")
     chosen = sheet.questions[:: len(sheet.questions) // settings.objects][: settings.objects]
+    plain = [side.draw(one, settings.seed) for one in tqdm(chosen) if not settings.apart]
     rows, drawn, labels, best = [], [], [], []
     for i, name in enumerate(NAMES):
         asked = questions(i, chosen)
-        paths = [side.draw(one, settings.seed) for one in tqdm(asked, name, disable=None)]
+        if settings.apart:
+            paths = [side.draw(one, settings.seed) for one in tqdm(asked, name, disable=None)]
+        else:
+            paths = [
+                render(path, one, i, out / "rendered")
+                for path, one in zip(plain, asked, strict=True)
+            ]
         of_object, of_manner = ranks(judge, i, chosen, paths, sheet.choices)
         rows.append({"manner": name, "object": firsts(of_object), "named": firsts(of_manner)})
         drawn += paths

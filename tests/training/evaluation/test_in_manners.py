@@ -8,7 +8,9 @@ from PIL import Image
 from torch import Tensor
 
 from guided.errors import BadInput
+from guided.images import picture, read_picture
 from guided.outputs.manner_names import MANNERS
+from guided.outputs.still import Still
 from guided.training.evaluation import in_manners
 from guided.training.evaluation.judging import Judge
 from guided.training.evaluation.questions import exam
@@ -56,3 +58,15 @@ def test_objects_are_ranked_among_objects_and_manners_among_manners(tmp_path: Pa
 def test_a_number_of_objects_that_there_is_not_is_told() -> None:
     with pytest.raises(BadInput, match="objects=0 must be from 1 to 100"):
         in_manners.Settings(objects=0).check()
+
+
+def test_a_drawn_picture_is_rendered_as_the_program_renders_it(tmp_path: Path) -> None:
+    plain = tmp_path / "plain.png"
+    pixels = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    picture(pixels).save(plain)
+    [question] = in_manners.questions(11, exam("objects", "en").questions[4:5])
+    path = in_manners.render(plain, question, 11, tmp_path / "rendered")
+    with Image.open(path) as image:
+        shown = read_picture(str(plain))
+        same = Still(sharpen=0).finished(shown, lambda x, n: x, 1, "night", question.number)
+        assert image.tobytes() == same.tobytes()
