@@ -46,8 +46,10 @@ def append(folder: Path, lines: Iterable[str]) -> None:
     refuse_link(path)
     data = encodable("".join(f"{line}\n" for line in lines)).encode()
     with path.open("ab+") as file:
-        file.seek(0)
-        file.truncate(file.read().rfind(b"\n") + 1)
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+        if file.read(1) not in (b"", b"\n"):
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
