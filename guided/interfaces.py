@@ -222,6 +222,11 @@ class ClipModel(Protocol):
         and that it can tell apart; K is 0 for a CLIP without a lexicon."""
         ...
 
+    def colours(self, text: str) -> tuple[str, ...] | None:
+        """Return the colours, in English, that the text gives its thing, for a CLIP with a
+        lexicon; None without one, and for a text without a known thing."""
+        ...
+
     def encode_image(self, views: Tensor) -> Tensor:
         """Return (N, D) unit vectors, float32, of views (N, 3, *size) in [0, 1]."""
         ...
@@ -308,8 +313,8 @@ class GuideSettings(PartSettings, Protocol):
         """Return the cards of the networks that the guide loads for itself."""
         return ()
 
-    def prepare(self, scene: Scene) -> Guide:
-        """Return the guide for the images of a scene."""
+    def prepare(self, scene: Scene) -> Guide | None:
+        """Return the guide for the images of a scene; None if it has nothing to do there."""
         ...
 
 

@@ -200,7 +200,8 @@ class Pipeline:
         scene.memory_policy = self.memory_policy
         scene.mask = None if plan.mask is None else plan.mask.tensor()
         scene.rings = plan.rings
-        return {name: guide.prepare(scene) for name, guide in plan.guides.items()}
+        prepared = {name: guide.prepare(scene) for name, guide in plan.guides.items()}
+        return {name: guide for name, guide in prepared.items() if guide is not None}
 
     def views(self, plan: Plan) -> CutoutSampler:
         """Return a sampler of cutouts like those that the guides see, for outputs."""
@@ -365,9 +366,10 @@ def region_boxes(prompts: list[Prompt], size: tuple[int, int]) -> list[tuple[int
 
 def together(each: list[dict[str, Guide]]) -> dict[str, Guide]:
     """Return guides for several images together, made of the guides of each."""
-    from guided.guides.base import GuidePerImage
+    from guided.guides.base import GuidePerImage, Idle
 
-    return {name: GuidePerImage([guides[name] for guides in each]) for name in each[0]}
+    names = dict.fromkeys(name for guides in each for name in guides)
+    return {name: GuidePerImage([own.get(name, Idle()) for own in each]) for name in names}
 
 
 def agreeing(image: Tensor, constraints: Sequence[Constraint]) -> Tensor:

@@ -202,6 +202,9 @@ class LinearClip:
         self.batches.append(len(views))
         return F.normalize((views - 0.4).flatten(1).to(self.map) @ self.map, dim=-1)
 
+    def colours(self, text: str) -> None:
+        """None: it has no lexicon of things."""
+
     def alternatives(self, text: str) -> Tensor:
         """The points of `lexicon` but the text's own."""
         others = [word for word in self.lexicon if word != text]

@@ -197,7 +197,12 @@ def test_every_number_of_guides_cutouts_and_samplers_takes_every_form(cutouts, f
     if cutouts == "standard":
         names += ["smallest", "flip", "degrees", "translate", "noise", "grayscale", "jitter"]
     words = [f"cutouts.{name}={form}" for name in names]
-    words += [f"guide.clip.scale={form}", f"guide.range.scale={form}", f"sampler.eta={form}"]
+    words += [
+        f"guide.clip.scale={form}",
+        f"guide.range.scale={form}",
+        f"guide.palette.scale={form}",
+        f"sampler.eta={form}",
+    ]
     words += [f"sampler.recurrence={form}", f"generator.clamp={form}", f"generator.reach={form}"]
     words += [f"generator.every={form}"]
     words += [f"clip.embedded_a.weight={form}", f"prompt=[{{text: a, weight: {quoted(form)}}}]"]
@@ -215,7 +220,7 @@ def test_every_number_of_guides_cutouts_and_samplers_takes_every_form(cutouts, f
     for part, group in zip(parts, asked, strict=False):
         for name in asked[group]:
             assert getattr(part, name)(0.7) == 1, (group, name)
-    assert parts[3].scale(0.3) == parts[4].scale(0.3) == parts[5].weight(0.3) == 1
+    assert {guide.scale(0.3) for guide in parts[3:6]} == {parts[6].weight(0.3)} == {1}
 
 
 def quoted(form: str) -> str:

@@ -167,7 +167,7 @@ def test_run_yaml_is_the_whole_configuration(four):
     assert written.seed == 5
     assert written.count == 4
     assert written.device == "cpu" or written.device.startswith(("cuda", "mps", "xpu"))
-    assert set(written.guide) == {"clip", "range"}
+    assert set(written.guide) == {"clip", "range", "palette"}
 
 
 def test_chinese_survives_into_folder_and_record(tmp_path):

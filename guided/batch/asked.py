@@ -20,10 +20,9 @@ from guided.config.replay import Record
 from guided.config.schema import build
 from guided.config.values import trusted_words
 from guided.errors import BadInput, check_number, shown
-from guided.outputs.manner_names import NONE
 from guided.runs import files
 from guided.runs.layout import LATEST, MANIFEST
-from guided.runs.manifest import Row
+from guided.runs.manifest import OLDER, Row
 from guided.untrusted import allowed_files
 from guided.untrusted.typed_paths import expand, similar
 
@@ -112,7 +111,7 @@ class Words:
 def composer_of(base: Mapping[str, Any], where: str = "") -> Composer:
     """Return the composer of a batch's rows, as its manifest has it, which is the file `where`."""
     recorded = Record.kept(base.get("settings"))
-    before = [] if recorded or "manner" in base else [f"manner={NONE}"]
+    before = [] if recorded else [word for name, word in OLDER.items() if name not in base]
     return Composer(
         trusted_words(parse_all([*before, *base["words"]])),
         lasting(base.get("flags", [])),

@@ -27,7 +27,7 @@ from guided.devices import cores
 from guided.errors import BadInput, shown
 from guided.generators.settings import GROUPS as OF_GENERATORS
 from guided.prompts.prompt import unwanted, wanted
-from guided.runs.manifest import FAILED, Manifest, Picture, Row, grouped
+from guided.runs.manifest import FAILED, OLDER, Manifest, Picture, Row, grouped
 from guided.runs.record import fingerprint
 from guided.schedule import AUTO
 from guided.untrusted.typed_paths import expand
@@ -163,7 +163,8 @@ def plan_batch(composer: Composer, rows: list[Row], title: str) -> Batch:
         "seed": default_seed,
         "cores": cores(),  # CPU threads for large models, which decide the last bits
         "cwd": str(Path.cwd()),
-        "manner": AUTO,  # what holds where no word says another; batches of before have none
+        # Today's defaults hold where no word says another; older batches have neither (OLDER).
+        **dict.fromkeys(OLDER, AUTO),
         "fingerprints": fingerprints,  # by row; null where it cannot be drawn
     }
     manifest = Manifest(title, base, rows, [])

@@ -103,6 +103,12 @@ class Gradient:
         return torch.einsum("khw,kc->chw", weight, colours)[None].float()
 
 
+def cropped(picture: tuple[int, int], canvas: tuple[int, int]) -> float:
+    """Return the share of a picture (width, height) that is cropped off to fill a canvas."""
+    shapes = picture[0] / picture[1], canvas[0] / canvas[1]
+    return 1 - min(shapes) / max(shapes)
+
+
 def read_init(
     value: str | None, fit: str, rings: tuple[bool, bool] = (False, False)
 ) -> Init | None:

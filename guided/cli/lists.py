@@ -117,7 +117,7 @@ def show_palettes(flags: Sequence[str]) -> None:
             colours = OmegaConf.select(yaml_reader.read_config(path), "guide.palette.colours")
             if colours:
                 tell(f"look={path.stem:<18} {' '.join(map(str, colours))}")
-    own = """guide=[clip,range,palette] 'guide.palette.colours=["#c8102e","#fffaf0"]'"""
+    own = """'guide.palette.colours=["#c8102e","#fffaf0"]'"""
     tell(f'Your own: {program()} prompt="a lighthouse" {own}')
 
 

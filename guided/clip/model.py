@@ -115,6 +115,12 @@ class Clip:
             self.others[text] = found[found @ own < SAME]
         return self.others[text].to(self.device)
 
+    def colours(self, text: str) -> tuple[str, ...] | None:
+        """Return the colours, in English, that the text gives its thing by the lexicon; None
+        without a lexicon, and for a text without a known thing."""
+        reading = self.lexicon.read(text) if self.lexicon else None
+        return reading.colours if reading and reading.known else None
+
     def encode_image(self, views: Tensor) -> Tensor:
         """Return (N, D) unit vectors, float32, of views (N, 3, *size), nominally in [0, 1].
         Raise ValueError for views of another size."""

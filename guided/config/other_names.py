@@ -6,7 +6,6 @@ underscores, but for one of a single letter.
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -134,8 +133,7 @@ def shape(value: str | None, sizes: Sizes | None) -> str:
     sides = [float(side) for side in re.findall(r"\d+(?:\.\d+)?", value or "")][:2]
     if sizes is None or len(sides) < 2 or not 0.1 <= sides[0] / (sides[1] or 1e-9) <= 10:
         return "size=[WIDTH,HEIGHT] sets both sides"
-    scale = math.sqrt(math.prod(sizes.default) / math.prod(sides))
-    width, height = (sizes.nearest(round(scale * side)) for side in sides)
+    width, height = sizes.shaped((sides[0], sides[1]))
     return f"size=[WIDTH,HEIGHT] sets both sides, as in size=[{width},{height}]"
 
 

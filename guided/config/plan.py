@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from guided.animation.depth import Maps
 from guided.animation.film import Film, read_film
 from guided.canvas.enlarging import check_upscaler, read_redraw, read_upscale, read_upscaler
-from guided.canvas.init import Init, Photo, read_init, read_skip, round_down
+from guided.canvas.init import Init, Photo, cropped, read_init, read_skip, round_down
 from guided.canvas.known import Known, read_composition, read_restore
 from guided.canvas.mask import Mask, read_mask, times
 from guided.canvas.mask_settings import MaskSettings
@@ -73,6 +73,7 @@ log = logging.getLogger(__name__)
 Build = Callable[[DictConfig, str], Any]
 FILMED = ("still", "metrics", "progress")  # outputs that each frame of a film has
 ROOM = 0.7  # share of the side of an object that a region should have
+CROPPED = 0.15  # share of an init picture that may be lost to the shape of the canvas in silence
 SMALL = 128 * 128  # pixels of a picture for which one thread is enough
 SIZE = re.compile(r"\s*(\d{1,9})(?:\.0*)?\s*[x×*]\s*(\d{1,9})(?:\.0*)?\s*")  # 768x512
 
@@ -453,6 +454,7 @@ class Plan:
         if weights:
             check_models(self.loose_cards, self.clips | self.judges, self.guides)
         self.tell_of_small_regions()
+        self.tell_of_crop()
         self.tell_ignored()
         if not self.clips and "clip" in self.guides:
             raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
@@ -552,6 +554,21 @@ class Plan:
                     *(right - left, bottom - top, *own, self.model.name),
                 )
                 return
+
+    def tell_of_crop(self) -> None:
+        """Warn if much of the init picture lies outside the canvas."""
+        if not isinstance(self.init, Photo) or self.init.fit != "cover":
+            return
+        canvas = self.outpaint.inner if self.outpaint else self.size
+        lost = cropped(self.init.picture.size, canvas)
+        if lost < CROPPED:
+            return
+        shaped = self.sizes.shaped(self.init.picture.size)
+        remedy = "init_fit=stretch stretches it"
+        if (less := cropped(self.init.picture.size, shaped)) < lost:
+            remedy = f"{100 * less:.0f}% with size=[{shaped[0]},{shaped[1]}]"
+        name = shown(Path(self.init.path).name)
+        log.warning("%.0f%% of init=%s is cropped off the canvas; %s", 100 * lost, name, remedy)
 
     def check_redraw(self) -> None:
         """Raise BadInput if the enlarged picture cannot be drawn again."""

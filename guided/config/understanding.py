@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import cache
-from itertools import product
+from itertools import product, zip_longest
 
-from guided.errors import nearest, shown
+from guided.errors import shown
 from guided.models.cards import ClipCard
 from guided.outputs.manner_names import NAMES
 from guided.prompts.lexicon import Lexicon, Reading
 from guided.prompts.prompt import Prompt, is_wanted, weights_of
 from guided.text import scripts
 
+SIMILAR = 0.84  # of a word to the name that may be meant, by difflib
 SHORTEST = 2  # letters of a name, up to which a slip is not told from another word
 MOST = 8  # words that a message names
 TITLES = {"han": "Chinese characters", "kana": "Japanese"}  # of scripts, in messages
@@ -28,7 +30,7 @@ class Phrases:
 
     line: str
     link: str  # between notes
-    stop: str  # after the last note, unless it is a question
+    stop: str  # after the last note
     instead: str
     left_out: str
     avoided: str  # not known, and of a negative weight
@@ -43,10 +45,11 @@ class Phrases:
     several: re.Pattern[str]  # a number of things
     negation: re.Pattern[str]
 
-    def listed(self, words: Sequence[str]) -> str:
-        """Return words in quotes, the first few of many."""
+    def listed(self, words: Sequence[str], meant: Iterable[str] = ()) -> str:
+        """Return words in quotes, each with what it may have `meant`, the first few of many."""
         more = self.more.format(len(words) - MOST) if len(words) > MOST else ""
-        return self.comma.join(self.quoted.format(shown(word)) for word in words[:MOST]) + more
+        each = zip_longest(words[:MOST], list(meant)[:MOST], fillvalue="")
+        return self.comma.join(self.quoted.format(shown(one)) + end for one, end in each) + more
 
     def are(self, words: Sequence[str]) -> str:
         return "is" if len(words) == 1 else "are"
@@ -57,10 +60,9 @@ ENGLISH = Phrases(
     link="; ",
     stop=".",
     instead='"{}" is not known, and "{}" is drawn instead',
-    left_out="{words} {are} not known and left out{meant}",
-    avoided="{words} {are} not known, which hardly keeps anything away{meant}",
-    smear="{words} {are} not known{meant}; "
-    "nothing to draw is known, so the picture will be a smear",
+    left_out="{words} {are} not known and left out",
+    avoided="{words} {are} not known, which hardly keeps anything away",
+    smear="{words} {are} not known; nothing to draw is known, so the picture will be a smear",
     beside="one thing is drawn at a time, so {words} {are} left out",
     one="one thing is drawn at a time",
     denied="what a text denies is drawn too; negative= keeps things away",
@@ -154,7 +156,7 @@ def warnings(prompts: Sequence[Prompt], cards: Mapping[str, ClipCard]) -> Iterat
         say = CHINESE_ONES if reading.chinese else ENGLISH
         if lost := list(notes(reading, asked, words, say)):
             said = say.link.join(lost)
-            yield say.line.format(shown(text), said if said.endswith("?") else said + say.stop)
+            yield say.line.format(shown(text), said + say.stop)
 
 
 def warning_of_presets(texts: Mapping[str, str], cards: Mapping[str, ClipCard]) -> str | None:
@@ -209,8 +211,8 @@ def notes(reading: Reading, asked: Prompt, words: Lexicon, say: Phrases) -> Iter
         yield say.instead.format(shown(typed), name)
     if out := reading.left_out:
         state = say.left_out if reading.known else say.avoided if avoided else say.smear
-        slips = (nearest(word, known_words(words), 0.84) for word in out[:MOST] if say is ENGLISH)
-        yield state.format(words=say.listed(out), are=say.are(out), meant="".join(slips))
+        meant = [slip(word, words) if say is ENGLISH else "" for word in out]
+        yield state.format(words=say.listed(out, meant), are=say.are(out))
     if beside := reading.beside:
         yield say.beside.format(words=say.listed(beside), are=say.are(beside))
     elif say.several.search(text) and not avoided and not is_counted(reading, words, say):
@@ -219,6 +221,15 @@ def notes(reading: Reading, asked: Prompt, words: Lexicon, say: Phrases) -> Iter
         yield say.denied
     if reading.empty:
         yield say.empty
+
+
+def slip(word: str, words: Lexicon) -> str:
+    """Return ` (did you mean "sunflower"?)` for a word that is nearly the name of a known thing;
+    an empty text for another."""
+    word = word.lower()
+    names = [name for name in known_words(words) if name[0] == word[0]]
+    found = get_close_matches(word, names, n=1, cutoff=SIMILAR)
+    return f' (did you mean "{found[0]}"?)' if found else ""
 
 
 def is_counted(reading: Reading, words: Lexicon, say: Phrases) -> bool:

@@ -32,6 +32,13 @@ class Sizes:
         """Return the shortest and the longest side."""
         return self.least or self.step, self.most or LARGEST // self.step * self.step
 
+    def shaped(self, sides: tuple[float, float]) -> tuple[int, int]:
+        """Return a (width, height) that can be drawn, of about the shape of two sides and of about
+        as many pixels as the default has."""
+        scale = math.sqrt(area(self.default) / math.prod(sides))
+        width, height = (self.nearest(round(scale * side)) for side in sides)
+        return width, height
+
     def is_far_above(self, size: tuple[int, int]) -> bool:
         """Return whether a (width, height) has more than four times the comfortable pixels."""
         return self.comfortable is not None and area(size) > 4 * area(self.comfortable)

@@ -38,6 +38,19 @@ class GuidePerImage:
 
 
 @dataclass
+class Idle:
+    """A guide that does nothing: of an image in a batch, whose others have it."""
+
+    def is_active(self, progress: float) -> bool:
+        """Return false."""
+        return False
+
+    def __call__(self, image: Tensor, progress: float, rng: RandomStreams) -> GuideGradient:
+        """Return no loss and no gradient for images (B, 3, H, W)."""
+        return GuideGradient(image.new_zeros(len(image)), torch.zeros_like(image))
+
+
+@dataclass
 class LossGuide:
     """A guide with the loss scale(progress) * loss(2 * image - 1).
 

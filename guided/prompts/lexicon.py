@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache
 from itertools import pairwise
@@ -114,6 +114,7 @@ class Reading:
     plain: str  # as typed, without the manners of drawing in it
     manner: str = ""  # the label of the first of these
     known: str | None = None  # the label of the thing that is drawn
+    colours: tuple[str, ...] = ()  # labels of the colours that stand beside it
     instead: dict[str, str] = field(default_factory=dict)  # typed -> name of what is drawn
     left_out: list[str] = field(default_factory=list)  # words that are not known, as typed
     beside: list[str] = field(default_factory=list)  # further known things, as typed
@@ -184,6 +185,7 @@ class Lexicon:
         elif drawn.entry:
             reading.known = drawn.entry.label
         reading.take_manners(typed)
+        reading.colours = colours_of(drawn, pieces)
         swap_colours(pieces)
         for piece in [piece for piece in pieces if piece.entry and piece.entry.family == MANNER][
             1:
@@ -450,6 +452,28 @@ def is_manner(label: str, after: Sequence[Piece], thing: str | None) -> bool:
         if not (piece.entry and piece.entry.family in (COLOUR, MANNER, PLAIN)):
             return False
     return True
+
+
+def colours_of(thing: Piece | None, pieces: list[Piece]) -> tuple[str, ...]:
+    """Return the labels of the colours before a thing, or in another language next to it, with no
+    other thing between."""
+    if thing is None:
+        return ()
+    at = next(k for k, piece in enumerate(pieces) if piece is thing)
+    before = (piece.entry for piece in reversed(pieces[:at]))
+    after = (p.entry for p in pieces[at + 1 :] if not p.word or p.foreign or thing.foreign)
+    found = [*colours_in(before)] or [*colours_in(after)]
+    return tuple(dict.fromkeys(found))
+
+
+def colours_in(entries: Iterable[Entry | None]) -> Iterator[str]:
+    """Yield the labels of the colours among entries (None: another word), up to the first thing or
+    background."""
+    for entry in entries:
+        if entry and entry.family not in (COLOUR, PLAIN):
+            return
+        if entry and entry.family == COLOUR:
+            yield entry.label
 
 
 def swap_colours(pieces: list[Piece]) -> None:

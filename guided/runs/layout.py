@@ -113,9 +113,13 @@ def new_folder(root: Path, title: str, now: datetime) -> Path:
 
 
 def slug(text: str, length: int = 40) -> str:
-    """Return a prompt as a file name: letters and digits of any script, joined by hyphens."""
-    text = unicodedata.normalize("NFC", text).lower()
-    words = re.sub(r"[\W_]+", "-", text).strip("-")
+    """Return a prompt as a file name: letters and digits of any script, joined by hyphens; of a
+    prompt without any the Unicode names of its symbols, as `octopus` for an emoji."""
+    text = unicodedata.normalize("NFC", text)
+    if not re.search(r"[^\W_]", text):
+        symbols = (character for character in text if unicodedata.category(character) == "So")
+        text = " ".join(unicodedata.name(character, "") for character in symbols)
+    words = re.sub(r"[\W_]+", "-", text.lower()).strip("-")
     while len(words.encode()) > length * 2 or len(words) > length:
         words = words[:-1]
     return words.strip("-") or "picture"

@@ -84,7 +84,7 @@ def complaint(*words: str) -> str:
             ["model=512x512_diffusion_uncond_finetune_008100"],
             ["512x512_diffusion_uncond_finetune_008100", "model=imagenet512"],
         ),
-        (["guide.smooth.scale=5"], ["smooth is not chosen", "guide=[clip,range,smooth]"]),
+        (["guide.smooth.scale=5"], ["smooth is not chosen", "guide=[clip,range,palette,smooth]"]),
         (["output.cuts.every=5"], ["cuts is not chosen"]),
         (["guide.clip.sclae=5"], ["guide.clip.sclae", "did you mean 'guide.clip.scale'"]),
         (["skip=nan"], ["skip=nan must be"]),

@@ -188,6 +188,8 @@ def test_alternatives_are_what_the_lexicon_says_and_none_without_one() -> None:
     assert len(clip.alternatives("red")) == 0
     plain = load(ClipCard(name="b", path="embedded/clip_b"), CPU, torch.float32)
     assert len(plain.alternatives("a red cat")) == 0
+    assert (clip.colours("a red cat"), clip.colours("red")) == (("red",), None)
+    assert plain.colours("a red cat") is None
 
 
 def test_the_tokenizer_is_the_models_own(tmp_path: Path) -> None:

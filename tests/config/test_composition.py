@@ -266,7 +266,8 @@ def test_a_choice_is_no_path_to_a_file_that_nobody_checks(tmp_path):
         compose(["prompt=x", f"sampler={away}"])
     with pytest.raises(BadInput, match="outside"):
         preset_source.ConfSource("main", f"conf://{conf_folder()}").load_config(f"sampler/{away}")
-    assert set(compose(["prompt=x", "+guide=smooth"]).guide) == {"clip", "range", "smooth"}
+    guides = {"clip", "range", "palette", "smooth"}
+    assert set(compose(["prompt=x", "+guide=smooth"]).guide) == guides
 
 
 def test_a_huge_seed_is_told_all_digits_of_the_largest() -> None:

@@ -291,6 +291,24 @@ def test_regions_below_the_models_own_size_are_told(caplog):
     assert "region" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["init={}"], "33% of init=wide.png is cropped off the canvas; 10% with size=[40,24]"),
+        (["init={}", "outpaint=[0,0,32,0]"], "33% of init=wide.png is cropped"),  # 32x32 inside
+        (["init={}", "size=[32,48]"], "56% of init=wide.png is cropped"),  # 4/9 are left
+        (["init={}", "size=[40,24]"], ""),  # 10 %
+        (["init={}", "size=[48,32]"], ""),
+        (["init={}", "init_fit=stretch"], ""),
+    ],
+)
+def test_an_init_picture_of_another_shape_is_told(words, told, tmp_path, caplog):
+    Image.new("RGB", (300, 200)).save(tmp_path / "wide.png")
+    words = [word.format(tmp_path / "wide.png") for word in words]
+    Plan.read(compose(["prompt=a cat", *words]))
+    assert told in caplog.text if told else "cropped" not in caplog.text
+
+
 def test_weights_are_summed_within_each_region(caplog):
     words = ["prompt=a cat | a tree", "layout=row", "negative=fog:1", "guide.clip.weights=sum"]
     Plan.read(compose(["steps=20", *words]))

@@ -24,7 +24,8 @@ LARGE = ClipCard("large", "ViT-B-32", "openai", megabytes=605)
         ("a cat and a dog", ['"dog" is left out']),
         ("森林里的驴", ["不认识“驴”，改画“马”", "不认识“森林”，略去", "words=list"]),
         ("осёл", ['"осёл" is not known']),
-        ("a sunflwer", ["did you mean 'sunflower'?", "smear"]),
+        ("a sunflwer", ['"sunflwer" (did you mean "sunflower"?) is not known', "smear"]),
+        ("Sunflwer, noon", ['"Sunflwer" (did you mean "sunflower"?), "noon" are not known']),
         ("👩", ['"👩" is not known', "smear"]),
         ("not a cat", ["negative= keeps things away"]),
         ("two cats", ["one thing is drawn at a time"]),
@@ -39,6 +40,13 @@ def test_what_is_lost_is_told(text, parts):
     assert "\n" not in line
     for part in parts:
         assert part in line
+
+
+@pytest.mark.parametrize("text", ["Albert Einstein", "nail", "street", "forest", "fruit"])
+def test_what_is_like_no_name_is_not_asked_about(text):
+    """Nail is no slip for snail, nor Einstein for tennis."""
+    (line,) = understanding.warnings([Prompt(text)], {"small": SMALL})
+    assert "did you mean" not in line
 
 
 def test_a_negative_text_that_is_not_known_keeps_nothing_away():

@@ -11,7 +11,7 @@ CASES = [
     (["sampler=plms", "sampler.recurrence=1"], r"sampler.recurrence' is not .* order, eta"),
     (["sampler=ddim", "sampler.recurence=1"], "did you mean 'sampler.recurrence'"),
     (["clip.embedded.weight=2"], r"stands for 2.*clip.embedded_a.weight, clip.embedded_b.weight$"),
-    (["guide.smooth.scale=3"], r"smooth is not chosen.*guide=\[clip,range,smooth\]"),
+    (["guide.smooth.scale=3"], r"smooth is not chosen.*guide=\[clip,range,palette,smooth\]"),
     (["guide=[clip]", "guide.range.scale=3"], r"guide=\[clip,range\]"),
     (["sede=3"], "did you mean 'seed'"),
 ]

@@ -36,6 +36,20 @@ def test_a_size_far_above_is_made_by_enlarging(size, drawn, times):
     assert not sizes.is_far_above(tuple(drawn))
 
 
+@given(
+    step=st.sampled_from([8, 32, 64]),
+    default=st.sampled_from([(32, 32), (512, 512), (1280, 768)]),
+    ratio=st.floats(1 / 3, 3),
+)
+def test_a_size_of_a_given_shape_is_drawable_and_near(step, default, ratio):
+    sizes = Sizes(min(step, default[0] // 4), default)
+    width, height = sizes.shaped((ratio, 1.0))
+    assert (width, height) == (sizes.nearest(width), sizes.nearest(height))
+    assert 0.4 < width * height / (default[0] * default[1]) < 2.1
+    # Each side is off by half a step at most, of at least two steps.
+    assert 0.6 < width / height / ratio < 1.7
+
+
 @pytest.mark.parametrize("side", [32, 64, 256, 512])
 def test_only_small_models_draw_noise_above_five_times_their_sides(side):
     sizes = Sizes(8, (side, side), (side, side))

@@ -239,3 +239,46 @@ def test_a_text_without_a_thing_has_no_alternatives(words):
 def test_a_text_is_read_without_its_manner(words, text, rest, manner):
     reading = words.read(text)
     assert (reading.plain, reading.manner) == (rest, manner)
+
+
+@pytest.mark.parametrize(
+    ("text", "colours"),
+    [
+        ("a blue cat", ("blue",)),
+        ("a big red shiny car", ("red",)),
+        ("一只黑色的大猫", ("black",)),
+        ("un gato azul", ("blue",)),
+        ("une rose rouge", ("red",)),  # rose is an English word too
+        ("青い猫", ("blue",)),
+        ("watercolour of a golden star", ("yellow",)),
+        ("a red and yellow bird", ("yellow", "red")),
+        ("black cat with green eyes", ("black",)),
+        ("a cat with a blue hat", ()),
+        ("a red star and a cat", ("red",)),
+        ("gato azul sobre fondo rojo", ("blue",)),
+        ("gato con fondo azul", ()),
+        ("蓝色背景的红色汽车", ("red",)),
+        ("a cat on a blue background", ()),
+        ("an orange", ()),  # the fruit
+        ("a red apple", ()),  # its name
+        ("a blue dragonfruit", ()),  # no thing is known
+    ],
+)
+def test_the_colours_of_the_thing_are_those_beside_it(text, colours):
+    assert lexicon.load(EMBEDDED / "lexicon.tsv").read(text).colours == colours
+
+
+@pytest.mark.parametrize(
+    ("text", "known", "left_out"),
+    [
+        ("下雨的城市", "cloud with rain", ["城市"]),  # a city is no castle
+        ("马路上的红色汽车", "automobile", ["马路"]),  # nor a road a horse
+        ("鱼缸里的金鱼", "tropical fish", ["鱼缸"]),
+        ("冰箱", None, ["冰箱"]),
+        ("渔船", "ship", []),  # the end of a word says what it is
+        ("一杯咖啡", "hot beverage", []),
+    ],
+)
+def test_chinese_words_are_not_taken_for_their_parts(text, known, left_out):
+    reading = lexicon.load(EMBEDDED / "lexicon.tsv").read(text)
+    assert (reading.known, reading.left_out) == (known, left_out)

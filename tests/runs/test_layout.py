@@ -15,6 +15,14 @@ def test_a_folder_is_named_by_time_and_prompt(tmp_path):
     assert folder == tmp_path / "2026-11-21" / "142233-a-red-heart"
 
 
+def test_emoji_are_named_where_there_is_nothing_else():
+    """Folders of different emoji are told apart; beside words these name it."""
+    assert layout.slug("🐙") == "octopus"
+    assert layout.slug("🚂") != layout.slug("🌵") != layout.slug("🎂")
+    assert layout.slug("a cat 🐙") == "a-cat"
+    assert layout.slug("?!") == "picture"
+
+
 @given(st.text(max_size=300))
 def test_no_prompt_makes_a_path_out_of_its_folder(text):
     name = layout.slug(text)

@@ -104,6 +104,8 @@ const HELPS = {
   "0: off; usual values in Disco Diffusion are 10 to 20000": "0：关；Disco Diffusion 中常用 10 到 20000",
   "pixels, mean squared error; lpips, perceptual similarity: needs pip install lpips, and VGG16 (553 MB)": "pixels 均方误差；lpips 感知相似度：需要 pip install lpips 和 VGG16（553 MB）",
   "at least one": "至少一个",
+  "empty: those of the colour that the prompt names for its one thing, where all CLIPs have a lexicon, and there is neither an init picture nor a region": "空：提示中为唯一事物指定的颜色；要求所有 CLIP 都有词表，且没有初始图和区域",
+  "share of the scale where a prompt names the colour; 0: not then": "由提示指定颜色时，取强度的这一比例；0：不用",
   "allow mixtures of neighbouring colours of the list, as in ink on paper; false: those colours only, as in a linocut": "允许列表中相邻颜色的混合，如纸上的墨；否：只用这些颜色，如版画",
   "0: off": "0：关",
   "0: off; usual values in Disco Diffusion are 0 to 1000": "0：关；Disco Diffusion 中常用 0 到 1000",
