@@ -185,7 +185,8 @@ class Lexicon:
         elif drawn.entry:
             reading.known = drawn.entry.label
         reading.take_manners(typed)
-        reading.colours = colours_of(drawn, pieces)
+        colours = colours_of(drawn, pieces)
+        reading.colours = tuple(dict.fromkeys(p.entry.label for p in colours if p.entry))
         swap_colours(pieces)
         for piece in [piece for piece in pieces if piece.entry and piece.entry.family == MANNER][
             1:
@@ -202,6 +203,8 @@ class Lexicon:
                 piece.read = "" if drawn else piece.read
             if piece.word and UNREAD.search(piece.read):
                 piece.read = " "
+        if drawn:
+            leave_out_colours(pieces, colours)
         reading.left_out = list(dict.fromkeys(reading.left_out))
         reading.beside = list(dict.fromkeys(reading.beside))
         meant = [piece.entry for piece in pieces if piece.entry]
@@ -454,26 +457,34 @@ def is_manner(label: str, after: Sequence[Piece], thing: str | None) -> bool:
     return True
 
 
-def colours_of(thing: Piece | None, pieces: list[Piece]) -> tuple[str, ...]:
-    """Return the labels of the colours before a thing, or in another language next to it, with no
-    other thing between."""
+def colours_of(thing: Piece | None, pieces: list[Piece]) -> list[Piece]:
+    """Return the colours before a thing, or in another language next to it, with no other thing
+    between."""
     if thing is None:
-        return ()
+        return []
     at = next(k for k, piece in enumerate(pieces) if piece is thing)
-    before = (piece.entry for piece in reversed(pieces[:at]))
-    after = (p.entry for p in pieces[at + 1 :] if not p.word or p.foreign or thing.foreign)
-    found = [*colours_in(before)] or [*colours_in(after)]
-    return tuple(dict.fromkeys(found))
+    after = (p for p in pieces[at + 1 :] if not p.word or p.foreign or thing.foreign)
+    return list(colours_in(reversed(pieces[:at]))) or list(colours_in(after))
 
 
-def colours_in(entries: Iterable[Entry | None]) -> Iterator[str]:
-    """Yield the labels of the colours among entries (None: another word), up to the first thing or
-    background."""
-    for entry in entries:
-        if entry and entry.family not in (COLOUR, PLAIN):
+def colours_in(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Yield the colours among pieces up to the first thing or background."""
+    for piece in pieces:
+        if piece.entry and piece.entry.family not in (COLOUR, PLAIN):
             return
-        if entry and entry.family == COLOUR:
-            yield entry.label
+        if piece.entry and piece.entry.family == COLOUR:
+            yield piece
+
+
+def leave_out_colours(pieces: list[Piece], kept: list[Piece]) -> None:
+    """Make colours read as nothing that stand before a word which is left out, but for those that
+    are `kept`: of green eyes without eyes."""
+    plain = [piece for piece in pieces if piece.entry and piece.entry.family == PLAIN]
+    meaning = [p for p in pieces if (p.word or p.entry) and not any(p is one for one in plain)]
+    for piece, following in pairwise(meaning):
+        is_kept = any(piece is one for one in kept)
+        if piece.entry and piece.entry.family == COLOUR and not is_kept and not following.read:
+            piece.read = ""
 
 
 def swap_colours(pieces: list[Piece]) -> None:

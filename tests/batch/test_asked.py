@@ -79,13 +79,19 @@ def test_a_sweep_of_nothing_is_told(caplog, word, told):
     assert ("-m has nothing to vary" in caplog.text) == told
 
 
-def test_a_batch_of_before_goes_on_with_manners_as_prompts():
+def test_a_batch_of_before_goes_on_with_the_defaults_of_before():
+    """Manners as prompts, and no colour that a prompt names as a palette."""
     before = asked.composer_of({"words": ["prompt=watercolour of a cat"]})
     with before.row() as composed:
         assert composed.cfg.manner == "none"
-    now = asked.composer_of({"words": ["prompt=watercolour of a cat"], "manner": "auto"})
-    with now.row() as composed:
+        assert set(composed.cfg.guide) == {"clip", "range"}
+    chosen = asked.composer_of({"words": ["prompt=a cat", "guide=[clip,smooth]"]})
+    with chosen.row() as composed:
+        assert set(composed.cfg.guide) == {"clip", "smooth"}
+    base = {"words": ["prompt=watercolour of a cat"], "manner": "auto", "guide": "auto"}
+    with asked.composer_of(base).row() as composed:
         assert composed.cfg.manner == "auto"
+        assert set(composed.cfg.guide) == {"clip", "range", "palette"}
 
 
 def test_hydras_own_settings_are_separated():

@@ -24,7 +24,7 @@ def finished(folder: Path) -> Path:
     folder.mkdir()
     (folder / "image_0000.png").touch()
     picture = Picture(0, 0, 1, state=DONE, file="image_0000.png")
-    base = {"manner": "auto", "words": WORDS, "flags": [], "cwd": str(folder)}
+    base = {"manner": "auto", "guide": "auto", "words": WORDS, "flags": [], "cwd": str(folder)}
     Manifest("a sun", base, [Row()], [picture]).write(folder)
     return folder
 

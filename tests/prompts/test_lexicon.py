@@ -282,3 +282,17 @@ def test_the_colours_of_the_thing_are_those_beside_it(text, colours):
 def test_chinese_words_are_not_taken_for_their_parts(text, known, left_out):
     reading = lexicon.load(EMBEDDED / "lexicon.tsv").read(text)
     assert (reading.known, reading.left_out) == (known, left_out)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("black cat with green eyes", "black cat with"),
+        ("a cat under a bright blue sky", "a cat under a bright"),
+        ("一辆红色的汽车和蓝色的房子", "一辆的和蓝色的房子"),
+        ("a big red shiny car", "a big red car"),
+        ("a cat on a shiny blue background", "a cat on a blue background"),
+    ],
+)
+def test_what_is_left_out_takes_its_colour_along(text, read):
+    assert lexicon.load(EMBEDDED / "lexicon.tsv").read(text).text == read
