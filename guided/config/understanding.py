@@ -45,10 +45,11 @@ class Phrases:
     several: re.Pattern[str]  # a number of things
     negation: re.Pattern[str]
 
-    def listed(self, words: Sequence[str], meant: Iterable[str] = ()) -> str:
-        """Return words in quotes, each with what it may have `meant`, the first few of many."""
+    def listed(self, words: Sequence[str], meant: Sequence[str] = ()) -> str:
+        """Return words in quotes, the first few of many, each of these with what it may have
+        `meant`."""
         more = self.more.format(len(words) - MOST) if len(words) > MOST else ""
-        each = zip_longest(words[:MOST], list(meant)[:MOST], fillvalue="")
+        each = zip_longest(words[:MOST], meant, fillvalue="")
         return self.comma.join(self.quoted.format(shown(one)) + end for one, end in each) + more
 
     def are(self, words: Sequence[str]) -> str:
@@ -211,7 +212,7 @@ def notes(reading: Reading, asked: Prompt, words: Lexicon, say: Phrases) -> Iter
         yield say.instead.format(shown(typed), name)
     if out := reading.left_out:
         state = say.left_out if reading.known else say.avoided if avoided else say.smear
-        meant = [slip(word, words) if say is ENGLISH else "" for word in out]
+        meant = [slip(word, words) for word in out[:MOST] if say is ENGLISH]
         yield state.format(words=say.listed(out, meant), are=say.are(out))
     if beside := reading.beside:
         yield say.beside.format(words=say.listed(beside), are=say.are(beside))

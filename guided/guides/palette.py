@@ -83,12 +83,12 @@ class Palette(GuideSettings):
 def named(scene: Scene) -> list[str]:
     """Return the colours from dark to white of the colour that the prompts name for their thing;
     none if they name no thing, several things or several colours, or a CLIP has no lexicon."""
+    wanted = [asked for asked in scene.prompts if is_wanted(asked)]
+    if scene.init is not None or any(asked.image or asked.region for asked in wanted):
+        return []
     each = []
     for name, clip in scene.clips.items():
-        wanted = [asked for asked in meant_for(scene.prompts, name) if is_wanted(asked)]
-        if scene.init is not None or any(asked.image or asked.region for asked in wanted):
-            return []
-        read = [clip.colours(asked.text) for asked in wanted]
+        read = [clip.colours(asked.text) for asked in meant_for(wanted, name)]
         each.append([colours for colours in read if colours is not None])
     if not each or len(each[0]) != 1 or any(own != each[0] for own in each):
         return []

@@ -477,12 +477,13 @@ def colours_in(pieces: Iterable[Piece]) -> Iterator[Piece]:
 
 
 def leave_out_colours(pieces: list[Piece], kept: list[Piece]) -> None:
-    """Make colours read as nothing that stand before a word which is left out, but for those that
-    are `kept`: of green eyes without eyes."""
-    plain = [piece for piece in pieces if piece.entry and piece.entry.family == PLAIN]
-    meaning = [p for p in pieces if (p.word or p.entry) and not any(p is one for one in plain)]
-    for piece, following in pairwise(meaning):
-        is_kept = any(piece is one for one in kept)
+    """Make colours read as nothing that stand before a word which is left out, as green where eyes
+    are. Those that are `kept` stay, and those that follow a background in another language, which
+    they describe."""
+    meaning = [p for p in pieces if (p.entry.family != PLAIN if p.entry else p.word)]
+    for before, piece, following in zip([None, *meaning], meaning, meaning[1:], strict=False):
+        of_ground = piece.foreign and before and before.entry and before.entry.family == GROUND
+        is_kept = any(piece is one for one in kept) or of_ground
         if piece.entry and piece.entry.family == COLOUR and not is_kept and not following.read:
             piece.read = ""
 

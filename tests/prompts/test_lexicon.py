@@ -292,6 +292,7 @@ def test_chinese_words_are_not_taken_for_their_parts(text, known, left_out):
         ("一辆红色的汽车和蓝色的房子", "一辆的和蓝色的房子"),
         ("a big red shiny car", "a big red car"),
         ("a cat on a shiny blue background", "a cat on a blue background"),
+        ("gato con fondo azul precioso", "cat con blue background"),
     ],
 )
 def test_what_is_left_out_takes_its_colour_along(text, read):

@@ -24,7 +24,7 @@ from guided.training.data import packages, sources
 HERE = Path(__file__).parent
 NEAREST = 6  # subjects that are listed for a concept
 COMMON = 25  # concepts that share a keyword, from which on it names none of them
-PLACELESS = "other"  # the family of words that nothing here shows
+OTHER = "other"  # the family of words that no emoji shows
 COMPONENTS = 2  # Emojibase's group of skin tones and hair
 
 
@@ -79,9 +79,10 @@ def build(settings: Settings) -> None:
             if name not in by_label:  # a thing without an emoji
                 entry = Entry(name, name, "", by_label[label].family, set(), own=[name])
                 entries[name] = by_label[name] = entry
+    taken = {name for entry in entries.values() for name in (*entry.own, *entry.others)}
     for name in book["others_zh"]:
-        if name not in {own for entry in entries.values() for own in (*entry.own, *entry.others)}:
-            entries[name] = Entry(name, name, "", PLACELESS, set(), own=[name])
+        if name not in taken:
+            entries[name] = Entry(name, name, "", OTHER, set(), own=[name])
     for entry in entries.values():
         first = [like[entry.label]] if entry.label in like else []
         entry.near = list(dict.fromkeys([*first, *nearest(entry, usual)]))[:NEAREST]
