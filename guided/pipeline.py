@@ -17,6 +17,7 @@ from guided.config.plan import Plan
 from guided.generators.settings import LoadContext
 from guided.guides.comparison import compared
 from guided.guides.ranking import score
+from guided.guides.recognition import doubts
 from guided.interfaces import (
     ClipModel,
     Compare,
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from guided.canvas.mask import Mask
     from guided.canvas.upscale import Enlarger
     from guided.memory.planner import MemoryRequest
+
+
+SEEN = 4  # times larger, a picture is looked at whether it shows what was asked for
 
 
 def prepared(plan: Plan, cores: int | None) -> tuple[torch.device, torch.dtype, int | None]:
@@ -112,7 +116,7 @@ class Pipeline:
         memory_policy = known or MemoryPolicy(
             plan.cutouts.micro_batch, plan.generator.recompute is True
         )
-        cards = (*plan.clips.values(), *plan.judges.values())
+        cards = plan.every_clip.values()
         loaded.keep_only([*plan.generator_cards, plan.upscaler, *cards])
         generator = generator_of(plan, device, dtype, loaded, memory_policy)
         clips, judges = (
@@ -324,12 +328,29 @@ class Pipeline:
                     decided=decided[b],
                     understood=understood[b],
                     score=score(looked_at, prompts[b], self.clips, self.judges) if done else None,
+                    doubts=self.doubts(plan, image, prompts[b]) if done else {},
                     larger=None if larger is None else larger[b : b + 1],
                     # Films are rendered once they are drawn: a frame begins with the one before.
                     manner=plan.manner_of(seed) if done and plan.film is None else "",
                     state=None if done or b < len(seeds) - 1 else step.state,
                 )
             began = time.perf_counter()
+
+    def doubts(self, plan: Plan, image: Tensor, prompts: list[Prompt]) -> dict[str, str]:
+        """Return the things that a finished image (1, 3, H, W) in [0, 1] was to show and seems not
+        to, each with what it looks like."""
+        import torch
+
+        from guided.clip import model
+
+        card = plan.recogniser
+        lexicon = card.words() if card else None
+        if card is None or lexicon is None:
+            return {}
+        # Loaded here, because most of a picture is drawn by then.
+        device, dtype = torch.device(self.device), getattr(torch, self.precision)
+        clip = self.loaded.get(model.load, card, device, dtype, plan.deterministic)
+        return doubts(self.enlarger(image, SEEN), prompts, clip, lexicon)
 
     def larger(self, plan: Plan, seeds: list[int], step: Step) -> Tensor:
         """Return the finished images (B, 3, H, W) in [0, 1] at `plan.upscale` times their size:

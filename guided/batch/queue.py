@@ -149,16 +149,17 @@ class Claim:
         score: float | None,
         seconds: float | None,
         keep: int | None = None,
+        why: str | None = None,
     ) -> None:
-        """Mark a picture as done. If its row has only its `keep` best pictures in the folder, this
-        may move one to others/."""
+        """Mark a picture as done; `why`: why it may not show what was asked for. If its row has
+        only its `keep` best pictures in the folder, this may move one to others/."""
         with self.changing() as manifest:
             one = manifest.pictures[number]
             manifest.change(
                 one,
                 state=DONE,
                 file=file,
-                why=None,
+                why=why,
                 score=None if score is None else round(score, 6),  # as its file has it
                 seconds=None if seconds is None else round(seconds, 3),
             )

@@ -22,6 +22,7 @@ from guided.batch.planning import PlannedRow, drawable, original_cwd, warn_if_ch
 from guided.batch.queue import Claim, check_exists
 from guided.batch.throughput import Throughput
 from guided.canvas.seamless import enlarging
+from guided.config import understanding
 from guided.config.composer import Composer
 from guided.config.messages import say
 from guided.config.overrides import Override, values_of
@@ -221,7 +222,10 @@ class WorkerSession:
                     if frame.last:
                         file = layout.find_image(self.folder, frame.index)
                         spent = seconds[frame.index]
-                        claim.finish(frame.index, file, frame.score, spent, plan.keep)
+                        why = understanding.doubt(frame.doubts)
+                        claim.finish(frame.index, file, frame.score, spent, plan.keep, why)
+                        if why and not plan.keep:  # of which only the best are told
+                            log.warning("%s: %s", file or f"picture {frame.index}", why)
                     pages.update(self.folder, step=frame.seconds)
                 checkpoint.update(frame.state)
                 if interrupts.requested and frame.state is not None:
@@ -275,7 +279,9 @@ class WorkerSession:
         picture, the last of its files, and marking it as done left only the mark to do."""
         saved = {n: file for n in mine if (file := layout.find_image(self.folder, n))}
         for number, file in saved.items():
-            claim.finish(number, file, record.read(self.folder / file).get("score"), None, keep)
+            facts = record.read(self.folder / file)
+            why = understanding.doubt(facts.get("doubts") or {})
+            claim.finish(number, file, facts.get("score"), None, keep, why)
         return [number for number in mine if number not in saved]
 
     def recover(self, error: Exception) -> None:

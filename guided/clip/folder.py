@@ -7,19 +7,24 @@ are called with checked values (guided.models.clip_config).
 import gzip
 import tempfile
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from guided.clip import regnet
+from guided.clip.darknet import DarknetTower
+from guided.clip.regnet import RegNetTower
 from guided.compat.open_clip import import_open_clip, wrapped_tokenizer
 from guided.errors import BadInput
 from guided.models import clip_config
 from guided.models.clip_config import LARGEST, MERGES, TOKENS, WORDPIECES
 
+# Ours by the names of timm's.
+OWN_TOWERS = {"regnetx_002": RegNetTower, "cs3darknet_focus_s": DarknetTower}
 # Exceptions of open_clip's and timm's classes for sizes that do not fit together.
 MISFITS = (RuntimeError, LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
 
@@ -73,13 +78,23 @@ def build(settings: dict[str, Any]) -> Any:
         return open_clip.CoCa(**values)
     values.pop("multimodal_cfg", None)
     vision = values["vision_cfg"]
-    own = regnet.is_regnet(vision)
-    if own:
+    own = own_tower(vision)
+    if own is not None:
         values["vision_cfg"] = {"layers": 1, "width": 64, "patch_size": vision["image_size"]}
     model = (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**values)
-    if own:
-        model.visual = regnet.RegNetTower(vision["image_size"], values["embed_dim"])
+    if own is not None:
+        model.visual = own(vision["image_size"], values["embed_dim"])
     return model
+
+
+def own_tower(vision: dict[str, Any]) -> Callable[[int, int], nn.Module] | None:
+    """Return the class of ours that is the same tower as the one of timm's that a `vision_cfg` of
+    open_clip's describes; None if there is none."""
+    same: dict[str, Any] = {"timm_pool": "avg", "timm_proj": "linear"}
+    name = vision.get("timm_model_name")
+    plain = {"timm_model_name": name, "image_size": vision.get("image_size")}
+    is_plain = vision == same | plain | {"timm_model_pretrained": False}
+    return OWN_TOWERS.get(str(name)) if is_plain else None
 
 
 def tokenizer_of(folder: Path, text: dict[str, Any]) -> Any:

@@ -8,22 +8,11 @@ Radosavovic et al., "Designing Network Design Spaces", 2020, https://arxiv.org/a
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any
 
 from torch import Tensor, nn
 
-NAME = "regnetx_002"
 STAGES = ((24, 1), (56, 1), (152, 4), (368, 7))  # channels and blocks
 STEM, GROUP = 32, 8  # channels of the stem and of a group in convolutions
-
-
-def is_regnet(vision: dict[str, Any]) -> bool:
-    """Return whether a `vision_cfg` of open_clip's describes such a tower."""
-    same: dict[str, Any] = {"timm_model_name": NAME, "timm_pool": "avg", "timm_proj": "linear"}
-    return vision == same | {
-        "image_size": vision.get("image_size"),
-        "timm_model_pretrained": False,
-    }
 
 
 class RegNetTower(nn.Module):

@@ -148,7 +148,7 @@ def say_hydra(error: Exception) -> str:
     if found := re.search(r"Could not delete from config. '(.+?)'", text):
         return f"~{found[1]}: {found[1]} is not chosen, so that it cannot be left out"
     if isinstance(error, InterpolationResolutionError | InterpolationKeyError):
-        return lost_reference(error)
+        return schema.explain(error)
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException):
         return schema.explain(cause)
@@ -162,16 +162,6 @@ def say_hydra(error: Exception) -> str:
         return f"{'='.join(found[1].rsplit('/', 1))}: {schema.explain(inner)}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " ".join(lines[:2]) if lines else type(error).__name__
-
-
-def lost_reference(error: OmegaConfBaseException) -> str:
-    """Return the message for a value that refers to itself, or to no setting."""
-    name, text = getattr(error, "full_key", None) or "a setting", str(error)
-    if found := re.search(r"Interpolation key '([^']*)' not found", text):
-        return f"{name} refers to ${{{shown(found[1])}}}, and there is no such setting"
-    if "Recursive interpolation" in text:
-        return f"{name} refers to itself"
-    return schema.explain(error)
 
 
 def several_values(name: str, text: str) -> str:

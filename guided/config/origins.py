@@ -16,7 +16,7 @@ from typing import Any
 from hydra.plugins.config_source import ConfigSource
 from omegaconf import OmegaConf
 
-from guided.config import catalog, choices, presets
+from guided.config import catalog, choices, presets, schema
 from guided.config.overrides import Override
 from guided.errors import BadInput, shown
 from guided.paths import conf_folder
@@ -32,17 +32,29 @@ GLOBAL, GROUP = "_global_", "_group_"
 
 @dataclass
 class Origin:
-    """A file, the node that it fills, and the settings in it by their full names."""
+    """A file, the group that it is a choice of, the node that it fills, and the settings in it by
+    their full names."""
 
     path: Path
+    group: str
     node: str
     settings: dict[str, Any]
 
     def has(self, name: str) -> bool:
         """Return whether it fills the node of that name, or has the setting, or one in it."""
-        return name == self.node or any(
+        return name in (self.node, self.group) or any(
             is_within(name, own) or is_within(own, name) for own in self.settings
         )
+
+    def leaves(self, name: str) -> bool:
+        """Return whether it is the one choice of a group, and leaves a setting of it as it is."""
+        alone = self.group in schema.groups(several=False)
+        return alone and self.group == self.node and is_within(name, self.node)
+
+    def begins(self, line: str) -> bool:
+        """Return whether a message begins with a setting of odd letters that the file has."""
+        odd = (name for name in self.settings if not NAME.fullmatch(name))
+        return any(line.startswith(shown(name)) for name in odd)
 
     def says(self, line: str) -> bool:
         """Return whether a message tells a value that the file has."""
@@ -55,7 +67,9 @@ def find(line: str, words: Sequence[Override], flags: Sequence[str]) -> Path | N
     name = name_in(line)
     if not name or is_typed(line, words):
         return None
-    found = [one for one in files(words, flags) if one.has(name)]
+    every = list(files(words, flags))
+    found = [one for one in every if one.has(name) or one.begins(line)]
+    found = found or [one for one in every if one.leaves(name)]
     said = [one for one in found if one.says(line)]  # several may set it: the last one counts
     return (said or found)[-1].path if found else None
 
@@ -76,6 +90,8 @@ def is_typed(line: str, words: Sequence[Override]) -> bool:
     """Return whether one of the words gives the setting of a message its value, or something in
     it. One that chooses a preset does so if the message is about the choice itself."""
     name = name_in(line)
+    if line == schema.kindless(name):  # a file has none, whatever is typed beside it
+        return False
     for one in words:
         if choices.folders(one.name):
             typed = one.name == name and f"{name}={shown(one.text)}" in line
@@ -138,7 +154,7 @@ def every(path: Path, group: str, folders: Sequence[Path], known: set[Path]) -> 
             yield from every(folder / inner / f"{name}.yaml", inner, folders, known)
     within = {GLOBAL: "", GROUP: group}.get(header, header)
     names = {group: name for group, name in chosen if group not in settings}
-    yield Origin(path, within, dict(flat(settings, within)) | names)
+    yield Origin(path, group, within, dict(flat(settings, within)) | names)
 
 
 def listed(value: Any) -> list[Any]:

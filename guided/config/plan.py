@@ -238,13 +238,14 @@ class Plan:
         if film is not None:
             film = replace(film, common=tuple(prompts))
             prompts = film.prompts_at(film.made[0])
+        clips = build_all(cfg.clip, "clip", build)
         return cls(
             prompts=prompts,
             film=film,
             varied=varying.read(cfg, film.settings.vary or ()) if film else {},
             model=model,
             secondary=secondary,
-            clips=build_all(cfg.clip, "clip", build),
+            clips=clips,
             cutouts=build(cfg.cutouts, "cutouts"),
             sampler=build(cfg.sampler, "sampler"),
             guides=build_all(cfg.guide, "guide", build),
@@ -270,7 +271,7 @@ class Plan:
                 cfg.wildcards, partial(presets.names, arguments=tuple(flags))
             ),
             drawn=plain(cfg.drawn),
-            judges=ranking(cfg.rank),
+            judges=judges_of(cfg, clips),
             batch_size=cfg.batch_size,
             keep=cfg.keep,
             checkpoint=cfg.checkpoint,
@@ -452,17 +453,23 @@ class Plan:
         self.check_outputs()
         check_upscaler(self.upscaler)
         if weights:
-            check_models(self.loose_cards, self.clips | self.judges, self.guides)
+            check_models(self.loose_cards, self.every_clip, self.guides)
         self.tell_of_small_regions()
         self.tell_of_crop()
         self.tell_ignored()
         if not self.clips and "clip" in self.guides:
             raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
 
+    @property
+    def every_clip(self) -> dict[str, ClipCard]:
+        """The CLIPs that are loaded, by name: those that guide, that rank and that recognise."""
+        own = self.recogniser
+        return {**self.clips, **self.judges, **({own.name: own} if own else {})}
+
     def missing(self) -> str:
         """Return which weights are missing, and the command that fetches them; empty: none."""
         try:
-            check_models(self.loose_cards, self.clips | self.judges, self.guides)
+            check_models(self.loose_cards, self.every_clip, self.guides)
         except BadInput as error:
             return str(error)
         return ""
@@ -660,7 +667,10 @@ class Plan:
                 f"drawn has {len(self.drawn)} texts for {len(self.prompts)} prompts; drawn=null "
                 "decides wildcards anew"
             )
-        decided = self.decided(self.seed)  # every wildcard has its list
+        for asked in self.prompts if self.drawn is None else ():
+            if not asked.image:
+                self.wildcards.check(asked.text)
+        decided = self.decided(self.seed)
         reads = {name: card.reads for name, card in self.clips.items() if not card.lexicon}
         if warning := understanding.unreadable(self.styled(self.seed), reads):
             log.warning(warning)
@@ -780,6 +790,14 @@ class Plan:
         return recommended and self.saves_pictures and not self.kept_parts
 
     @property
+    def recogniser(self) -> ClipCard | None:
+        """The CLIP that looks whether finished pictures show what was asked for; None if the CLIPs
+        have none, if the model draws no single objects, or if not all of the picture is drawn."""
+        if self.film is not None or self.kept_parts or "model" not in self.generator.uses:
+            return None
+        return own_judge(self.clips) if self.model.draws_one_object else None
+
+    @property
     def saves_pictures(self) -> bool:
         """Whether finished pictures are saved, or a film: which is written of several frames."""
         still = any(isinstance(output, Still) for output in self.outputs.values())
@@ -818,6 +836,23 @@ class Plan:
             asked if asked.image else replace(asked, text=self.wildcards.draw(asked.text, seed, k))
             for k, asked in zip(numbers, prompts, strict=True)
         ]
+
+
+def own_judge(clips: Mapping[str, ClipCard]) -> ClipCard | None:
+    """Return the card of the judge that comes with small CLIPs; None if one of the CLIPs is large,
+    and asked for more than it knows."""
+    if not all(card.lexicon for card in clips.values()):
+        return None
+    return next((own for card in clips.values() if (own := card.own_judge())), None)
+
+
+def judges_of(cfg: DictConfig, clips: Mapping[str, ClipCard]) -> dict[str, ClipCard]:
+    """Return the CLIPs that rank pictures: that of rank=, or the judge that comes with small
+    CLIPs. Empty: the CLIPs that guide."""
+    if cfg.rank != AUTO:
+        return ranking(cfg.rank)
+    own = own_judge(clips)
+    return {own.name: own} if own else {}
 
 
 def are(names: Sequence[str]) -> str:

@@ -48,7 +48,7 @@ from guided.version import __version__
 
 log = logging.getLogger(__name__)
 # In a record, and no settings.
-FACTS = ("version", "words", "score", "files", "processor", "understood", "rendered")
+FACTS = ("version", "words", "score", "files", "processor", "understood", "rendered", "doubts")
 
 # Of the embedded model in records that do not say it.
 FIRST_WEIGHTS = "dd18cc9721f8262d0c66b9b5b223de68557eb085d23340c426599d8caa52c644"

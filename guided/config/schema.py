@@ -18,6 +18,7 @@ from guided.canvas.mask_settings import MaskSettings
 from guided.config import kinds
 from guided.errors import BadInput, as_integer, decimal_point, nearest, shown
 from guided.paths import conf_folder, program
+from guided.schedule import AUTO
 from guided.text import split, unquoted
 from guided.untrusted import interpolation
 
@@ -140,7 +141,11 @@ class Config:
     keep: int | None = setting(
         None, "number of best pictures to keep; the others go into others/", scope=RUN, saves=True
     )
-    rank: Any = setting(None, "a CLIP that only ranks pictures for keep; null: the guiding CLIPs")
+    rank: Any = setting(
+        AUTO,
+        "a CLIP that only ranks pictures for keep; auto: the judge that comes with small CLIPs, "
+        "else as null: the guiding CLIPs",
+    )
     size: Any = setting(None, "[width,height], 512 or 512x384; null: the model's recommended size")
     steps: int | None = setting(None, "steps of the sampler; null: the model's recommended number")
     prompts: str | None = setting(
@@ -444,15 +449,18 @@ def resolved(node: DictConfig | ListConfig, where: str) -> Any:
         raise BadInput(f"{where} refers to itself, or is nested too deep") from error
 
 
+def kindless(where: str) -> str:
+    """Return the message about a node that has no `_target_`."""
+    group = where.split(".")[0]
+    return f"{where} is no choice of {group}=, whose kind _target_ says; --help lists them"
+
+
 def dataclass_of(target: Any, where: str) -> type:
     """Return the class of settings that a `_target_` names, by its kind (kinds.py) or its path
     within this package. Raise BadInput if there is none."""
     path = kinds.path_of(target) if isinstance(target, str) else ""
     if target is None:
-        group = where.split(".")[0]
-        raise BadInput(
-            f"{where} is no choice of {group}=, whose kind _target_ says; --help lists them"
-        )
+        raise BadInput(kindless(where))
     if not path.startswith(TRUSTED):
         raise BadInput(no_kind(target, where))
     if target in kinds.OLD:
@@ -606,6 +614,12 @@ def explain(error: OmegaConfBaseException, where: str = "") -> str:
         cls = getattr(error, "object_type", None)
         known = [f.name for f in dataclasses.fields(cls)] if dataclasses.is_dataclass(cls) else []
         return f"{key} is not a setting{nearest(found[1], known)}"
+    if found := re.search(r"Interpolation key '([^']*)' not found", first):
+        return (
+            f"{key or 'a setting'} refers to ${{{shown(found[1])}}}, and there is no such setting"
+        )
+    if "Recursive interpolation" in message:
+        return f"{key or 'a setting'} refers to itself"
     if "is not Optional" in first or first.startswith("Incompatible value 'None'"):
         return f"{key}=null has no meaning: it must have a value"
     if "is not a ListConfig" in first:
@@ -627,5 +641,8 @@ def build_all(
     out."""
     if not isinstance(nodes, DictConfig):
         raise BadInput(f"{group}={shown(nodes)} must be a mapping of names to choices")
-    chosen = {str(name): node for name, node in nodes.items() if node is not None}
+    try:
+        chosen = {str(name): node for name, node in nodes.items() if node is not None}
+    except OmegaConfBaseException as error:  # one that refers to no setting
+        raise BadInput(explain(error, group)) from error
     return {name: build(node, f"{group}.{name}") for name, node in chosen.items()}

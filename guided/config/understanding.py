@@ -14,7 +14,7 @@ from guided.models.cards import ClipCard
 from guided.outputs.manner_names import NAMES
 from guided.prompts.lexicon import Lexicon, Reading
 from guided.prompts.prompt import Prompt, is_wanted, weights_of
-from guided.text import scripts
+from guided.text import CHINESE, language, scripts
 
 SIMILAR = 0.84  # of a word to the name that may be meant, by difflib
 SHORTEST = 2  # letters of a name, up to which a slip is not told from another word
@@ -42,6 +42,7 @@ class Phrases:
     quoted: str
     comma: str  # between quoted words
     more: str  # after the first few of many words
+    doubt: str  # of a finished picture
     several: re.Pattern[str]  # a number of things
     negation: re.Pattern[str]
 
@@ -71,6 +72,10 @@ ENGLISH = Phrases(
     quoted='"{}"',
     comma=", ",
     more=" and {} more",
+    doubt=(
+        'it may not show "{}": a CLIP that did not guide it sees {}; another seed may do better, '
+        "and count=4 keep=1 keeps the best of four"
+    ),
     several=re.compile(
         r"\b(two|three|four|five|six|seven|eight|nine|ten|many|several)\b", re.IGNORECASE
     ),
@@ -91,6 +96,10 @@ CHINESE_ONES = Phrases(
     quoted="“{}”",
     comma="、",
     more="",
+    doubt=(
+        "可能没有画出“{}”：没有参与引导的 CLIP 看到的是{}；换一个 seed 也许更好，"
+        "count=4 keep=1 从四幅中留下最好的一幅"
+    ),
     several=re.compile(r"[两二三四五六七八九十几][只个条头匹朵辆座颗棵本张把]"),
     negation=re.compile("没有|不要|不是|无"),
 )
@@ -203,6 +212,15 @@ def unreadable(prompts: Iterable[Prompt], reads: Mapping[str, Sequence[str]]) ->
         f"{', '.join(clips)} {'does' if len(clips) == 1 else 'do'} not read {titles}, and "
         f"{example!r} pulls at random there; what reads it: {remedy}clip=[multilingual]"
     )
+
+
+def doubt(doubts: Mapping[str, str]) -> str | None:
+    """Return a line about a picture that seems not to show things, by the first of them, each with
+    what it looks like; in their language. None if there are none."""
+    for thing, seen in doubts.items():
+        say = CHINESE_ONES if language(thing) == CHINESE else ENGLISH
+        return say.doubt.format(shown(thing), shown(seen))
+    return None
 
 
 def notes(reading: Reading, asked: Prompt, words: Lexicon, say: Phrases) -> Iterator[str]:

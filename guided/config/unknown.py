@@ -41,6 +41,8 @@ def unknown_setting(key: str, cfg: DictConfig | None = None, flags: Sequence[str
             return f"'{shown(key)}' needs a choice of {parent}: {names}"
         if node is None:
             return unknown_setting(parent, cfg, flags)
+        if parent in schema.groups(several=False) and "_target_" not in node:
+            return schema.kindless(parent)
         known = [str(inside) for inside in node if inside != "_target_"]
         if name in known:
             return no_settings_inside(key, key)

@@ -41,7 +41,7 @@ class Picture:
     score: float | None = None
     seconds: float | None = None
     file: str | None = None  # inside the folder, with forward slashes
-    why: str | None = None  # reason of a failure, in one line
+    why: str | None = None  # it failed, or may not show what was asked for; one line
     names: dict[str, list[str]] = field(default_factory=dict)  # artist, look, model
     row: dict[str, str] = field(default_factory=dict)  # settings of its row of the batch
 

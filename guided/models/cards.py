@@ -270,6 +270,7 @@ class ClipCard:
     reads: list[str] = field(default_factory=list)  # scripts: latin, han, ..., any; empty: unknown
     megabytes: int = 0
     lexicon: str = ""  # a file of what a small CLIP knows, by names in many languages
+    judge: str = ""  # a folder of a CLIP that looks whether finished pictures show what was asked
     # relative to other CLIPs: a number, 0 for none, or a schedule
     weight: Any = field(default=1, metadata={"listed": True})
     licence: str = ""
@@ -277,7 +278,7 @@ class ClipCard:
 
     def __post_init__(self) -> None:
         self.weight = schedule("weight", self.weight, 0, HEAVIEST)
-        for key in ("path", "lexicon"):
+        for key in ("path", "lexicon", "judge"):
             if place := getattr(self, key):
                 check_place(key, place)
         if self.hub:
@@ -316,6 +317,14 @@ class ClipCard:
         if place is None:
             raise BadInput(f"clip={self.name}: there is no file lexicon={self.lexicon}")
         return lexicon.load(place)
+
+    def own_judge(self) -> "ClipCard | None":
+        """Return the card of the CLIP that looks whether pictures show things of the lexicon; None
+        if it has none."""
+        if not (self.judge and self.lexicon):
+            return None
+        name = f"{self.name}.judge"
+        return ClipCard(name=name, path=self.judge, lexicon=self.lexicon, reads=self.reads)
 
     def folder(self) -> Path | None:
         """Return the local folder, or None for a tag of open_clip or a file. BadInput if it holds

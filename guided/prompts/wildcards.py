@@ -76,10 +76,23 @@ class Wildcards:
             raise BadInput(f"wildcards={folder} is no folder{similar(path)}; {lists}")
         return cls(path, preset_names)
 
-    def words(self, name: str, language: str = ENGLISH) -> tuple[str, ...]:
-        """Return the lines of a list. Raise BadInput if it is missing or empty."""
+    def check(self, text: str) -> None:
+        """Raise BadInput if a list is missing or empty that the text names, or that a line of such
+        a list names: whichever lines the seeds draw."""
+        known: set[str] = set()
+        left = [(name, "prompt") for name in names_in((usual(text),))]
+        while left:
+            name, where = left.pop()
+            if name not in known:
+                known.add(name)
+                inside = names_in(self.words(name, where=where))
+                left += [(inner, f"the list {shown(name)}.txt of the prompt") for inner in inside]
+
+    def words(self, name: str, language: str = ENGLISH, where: str = "prompt") -> tuple[str, ...]:
+        """Return the lines of a list, which is named `where`. Raise BadInput if it is missing or
+        empty."""
         if "*" in name:
-            return self.any_of(name, language)
+            return self.any_of(name, language, where)
         for folder in (self.folder, LISTS) if impossible(f"{name}.txt") is None else ():
             paths = [] if folder is None else [folder / f"{name}{suffix}" for suffix in SUFFIXES]
             if found := next((path for path in paths if path.is_file()), None):
@@ -88,18 +101,18 @@ class Wildcards:
             return self.preset_names(name, language)
         known = self.names()
         raise BadInput(
-            f"prompt has __{shown(name)}__, and there is no list {shown(name)}.txt"
+            f"{where} has __{shown(name)}__, and there is no list {shown(name)}.txt"
             f"{nearest(name, known)}; "
             f"there are {', '.join(known)}"
         )
 
-    def any_of(self, pattern: str, language: str) -> tuple[str, ...]:
+    def any_of(self, pattern: str, language: str, where: str) -> tuple[str, ...]:
         """Return the lines of all lists whose names match a pattern with `*`; BadInput if none
         do."""
         names = [name for name in self.names() if fnmatchcase(name, pattern)]
         if not names:
             raise BadInput(
-                f"prompt has __{shown(pattern)}__, and no list has such a name; there are "
+                f"{where} has __{shown(pattern)}__, and no list has such a name; there are "
                 f"{', '.join(self.names())}"
             )
         return tuple(word for name in names for word in self.words(name, language))
@@ -211,6 +224,12 @@ def lists_in(folder: Path) -> Iterator[str]:
     for place, _, files in itertools.islice(os.walk(folder), MOST_FOLDERS):
         inside = Path(place).relative_to(folder)
         yield from ((inside / name[:-4]).as_posix() for name in files if name.endswith(SUFFIXES))
+
+
+@cache
+def names_in(texts: tuple[str, ...]) -> list[str]:
+    """Return the names of the lists that texts name."""
+    return [match["name"] for text in texts if "__" in text for match in NAME.finditer(text)]
 
 
 @cache

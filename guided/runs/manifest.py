@@ -31,7 +31,7 @@ WORKER = re.compile(r"(?!\.{1,2}$)[\w.-]{1,200}", re.ASCII)  # becomes part of a
 MOST = 10**9  # pictures; more digits fit no file name
 YOUNGER, NONE = ("unwanted", "frame"), ("", None)  # entries that 0.1 did not write, when empty
 # What holds for all rows of a batch whose base lacks a name, which was made before its default.
-OLDER = {"manner": "manner=none", "guide": "guide=[clip,range]"}
+OLDER = {"manner": "manner=none", "guide": "guide=[clip,range]", "rank": "rank=null"}
 UNREADABLE = (
     *(OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError),
     ArithmeticError,
@@ -77,7 +77,7 @@ class Picture:
     file: str | None = None  # relative to the folder
     score: float | None = None
     seconds: float | None = None
-    why: str | None = None  # reason of its failure, in one line
+    why: str | None = None  # it failed, or may not show what was asked for; one line
     worker: str | None = None
     model: str = ""
     group: int = 0  # number of the first of the pictures that are drawn together with it

@@ -68,9 +68,10 @@ class ToldClaim(Claim):
         score: float | None,
         seconds: float | None,
         keep: int | None = None,
+        why: str | None = None,
     ) -> None:
         """Mark a picture as done, and tell of it."""
-        super().finish(number, file, score, seconds, keep)
+        super().finish(number, file, score, seconds, keep, why)
         self.told(number)
 
 

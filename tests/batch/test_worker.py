@@ -14,12 +14,13 @@ from PIL import Image
 from guided.batch.planning import plan_batch
 from guided.batch.run import begin, draw, resume
 from guided.config.composer import Composer
+from guided.config.replay import Record
 from guided.devices import threads_restored
 from guided.errors import Failed
 from guided.gallery import pages
 from guided.pipeline import Pipeline
 from guided.runs import layout, record
-from guided.runs.manifest import FAILED, Manifest, Row
+from guided.runs.manifest import DONE, FAILED, Manifest, Row
 
 ROOT = Path(__file__).parent.parent.parent
 SHORT = [
@@ -221,3 +222,24 @@ def test_the_gallery_costs_nothing_before_the_first_step(tmp_path, monkeypatch):
     monkeypatch.setattr(pages, "update", lambda *asked, **now: told.append("gallery"))
     draw(["prompt=a red heart", f"folder={tmp_path}", *SHORT])
     assert told == ["models are there", *("step", "gallery") * 2, "gallery"]
+
+
+def test_a_picture_that_may_not_show_what_was_asked_for_is_told(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("guided.pipeline.doubts", lambda *_: {"dragon": "snake, kite"})
+    folder = draw(["prompt=a dragon", "seed=1", f"folder={tmp_path}/out", *SHORT])
+    line = 'it may not show "dragon": a CLIP that did not guide it sees snake, kite'
+    assert f"image_0000.png: {line}" in caplog.text
+    (picture,) = Manifest.read(folder).pictures
+    assert picture.state == DONE and line in picture.why
+    file = folder / "image_0000.png"
+    assert record.read(file)["doubts"] == {"dragon": "snake, kite"}
+    again = draw([f"folder={tmp_path}/again"], recorded=Record.read(str(file)))
+    assert (again / file.name).read_bytes() == file.read_bytes()
+
+
+def test_of_the_best_of_many_only_those_that_are_kept_are_told(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("guided.pipeline.doubts", lambda *_: {"dragon": "snake"})
+    words = ["prompt=a dragon", "seed=1", "count=3", "keep=1", f"folder={tmp_path}", *SHORT]
+    (kept,) = draw(words).glob("image_*")
+    told = [line for line in caplog.messages if "may not show" in line]
+    assert len(told) == 1 and told[0].startswith(f"{kept.name}: ")

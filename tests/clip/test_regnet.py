@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from guided.clip.fast_tower import quicken
-from guided.clip.regnet import NAME, RegNetTower, is_regnet
+from guided.clip.folder import own_tower
+from guided.clip.regnet import RegNetTower
 from guided.compat.open_clip import import_open_clip
 
+NAME = "regnetx_002"
 VISION = {
     "timm_model_name": NAME,
     "image_size": 32,
@@ -20,13 +22,18 @@ VISION = {
 
 @pytest.fixture(scope="module")
 def towers() -> list[torch.nn.Module]:
+    return both(NAME, RegNetTower)
+
+
+def both(name: str, own: type[torch.nn.Module]) -> list[torch.nn.Module]:
+    """Return our tower and timm's of the same random weights, of 16 outputs for 32 pixels."""
     torch.manual_seed(0)
-    theirs = import_open_clip().timm_model.TimmModel(NAME, 16, image_size=32, pool="avg")
+    theirs = import_open_clip().timm_model.TimmModel(name, 16, image_size=32, pool="avg")
     for part in theirs.modules():
         if isinstance(part, torch.nn.BatchNorm2d):
             part.running_mean.uniform_(-0.1, 0.1)
             part.running_var.uniform_(0.5, 2)
-    ours = RegNetTower(32, 16)
+    ours = own(32, 16)
     ours.load_state_dict(theirs.state_dict())
     return [tower.eval().requires_grad_(False) for tower in (ours, theirs)]
 
@@ -50,7 +57,7 @@ def test_outputs_and_gradients_are_those_of_timm(
 
 
 def test_only_the_same_description_is_taken_for_it() -> None:
-    assert is_regnet(VISION)
+    assert own_tower(VISION) is RegNetTower
     for change in (
         {"timm_model_name": "regnety_002"},
         {"timm_pool": ""},
@@ -59,4 +66,4 @@ def test_only_the_same_description_is_taken_for_it() -> None:
         {"timm_drop": 0.1},
         {"layers": 12},
     ):
-        assert not is_regnet(VISION | change)
+        assert own_tower(VISION | change) is None

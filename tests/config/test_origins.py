@@ -94,3 +94,21 @@ def test_a_file_that_cannot_be_read_is_left_out(tmp_path):
     put(tmp_path, "look/dusk.yaml", "a: [")
     put(tmp_path, "look/dawn.yaml", "")
     assert found(tmp_path, "steps=0 must be", "look=[dusk,dawn,nosuch]", "seed=\0") is None
+
+
+def test_a_choice_without_a_kind_or_of_odd_keys_is_found_beside_what_is_typed(tmp_path):
+    put(tmp_path, "animate/still.yaml", f"{GLOBAL}")
+    words = ["prompt=a", "animate=still", "animate.loop=true"]
+    line = "animate is no choice of animate=, whose kind _target_ says; --help lists them"
+    assert found(tmp_path, line, *words) == "animate/still.yaml"
+    assert found(tmp_path, "animate.loop=7 must be", *words) is None
+    put(tmp_path, "guide/tones.yaml", "palette:\n  col\ufeffours: [red]\n")
+    line = "guide.palette.col\\ufeffours is not a setting"
+    assert found(tmp_path, line, "guide=[tones]") == "guide/tones.yaml"
+
+
+def test_a_value_that_a_choice_should_have_set_is_its_file_s(tmp_path):
+    put(tmp_path, "animate/dance.yaml", "_target_: animate/film\nmode: video\n")
+    line = "animate.video=null must be a video"
+    assert found(tmp_path, line, "animate=dance") == "animate/dance.yaml"
+    assert found(tmp_path, "guide.clip.scale=a must be", "guide=[tones]") is None

@@ -496,3 +496,27 @@ def test_a_single_frame_of_a_film_is_not_rendered():
     assert in_manner("watercolour of a cat", *film) == (["watercolour of a cat"], "")
     with pytest.raises(BadInput, match="manner=neon renders a film, which has several frames"):
         in_manner("a cat", "manner=neon", *film)
+
+
+@pytest.mark.parametrize(
+    ("words", "looks", "ranks"),
+    [
+        ([], True, True),
+        (["rank=null"], True, False),
+        (["clip.embedded_a.judge=''", "clip.embedded_b.lexicon=''"], False, False),
+        (["generator=pixels"], False, True),
+        (["tile=both"], False, True),
+        (["animate=morph", "frames=4"], False, True),
+        (["init=perlin", "size=64x32"], True, True),
+    ],
+)  # fmt: skip
+def test_a_judge_looks_at_whole_pictures_of_single_things_and_ranks_all(words, looks, ranks):
+    plan = Plan.read(compose(["prompt=a sun", *words]))
+    assert (plan.recogniser is not None, bool(plan.judges)) == (looks, ranks)
+    own = ["embedded_a.judge"] if looks or ranks else []
+    assert sorted(set(plan.every_clip) - set(plan.clips)) == own
+
+
+def test_a_judge_that_is_missing_is_told_before_anything_is_drawn():
+    with pytest.raises(BadInput, match=r"embedded_a\.judge: there is no .* other/judge"):
+        Plan.read(compose(["prompt=a sun", "clip.embedded_a.judge=other/judge"]))

@@ -231,3 +231,13 @@ def test_a_long_text_is_drawn_and_a_deep_one_refused() -> None:
         Wildcards().draw("{a|" * 41 + "b" + "}" * 41, 1)
     with pytest.raises(BadInput, match="below 10000 letters"):
         Wildcards().draw("leaf " * 2500 + "{a|b}", 1)
+
+
+def test_a_line_of_a_list_that_names_no_list_is_refused_whatever_the_seed(tmp_path: Path) -> None:
+    (tmp_path / "tree.txt").write_text("oak\n{2::fir|__nedle__}\n")
+    with pytest.raises(BadInput, match=r"the list tree\.txt of the prompt has __nedle__"):
+        Wildcards(tmp_path).check("a __tree__")
+    Wildcards(tmp_path).check(r"a \__tree__ and a __colour__")
+    (tmp_path / "bush.txt").write_text("__needle__\n")
+    (tmp_path / "needle.txt").write_text("__bush__\n")  # a circle is no fault of the names
+    Wildcards(tmp_path).check("a __bush__ or {__bu*__|fog}")

@@ -15,11 +15,12 @@ from guided.config.catalog import ranking
 from guided.config.plan import Plan
 from guided.errors import BadInput
 from guided.models.cards import ClipCard, locate
+from guided.paths import EMBEDDED
 from guided.schedule import always_zero
 
 SHIPPED = "shipped"  # the name of the judge that comes with the program
 PART = 7 / 8  # side of the views of parts, of the picture's
-FOLDER = Path(__file__).parent / "judge_clip"  # in the repository, away from what guides
+FOLDER = EMBEDDED / "judge"
 
 
 @dataclass
