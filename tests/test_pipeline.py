@@ -73,7 +73,9 @@ class RecordingGuide:
 
 @pytest.fixture(scope="module")
 def usual() -> Plan:
-    return Plan.read(compose(["prompt=red", f"seed={SEED}", "steps=3"]))
+    return Plan.read(
+        compose(["prompt=red", f"seed={SEED}", "steps=3", "clip.embedded_a.judge=''"])
+    )
 
 
 @pytest.fixture

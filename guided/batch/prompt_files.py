@@ -96,8 +96,17 @@ def from_lines(text: str, name: str) -> list[Row]:
                     f"{name}:{number} has names of settings, as a table begins: a table's name "
                     f"ends in {ending}"
                 )
-            rows.append(Row([as_typed("prompt", line).raw], {"prompt": line}, f"{name}:{number}"))
+            rows.append(from_line(line, f"{name}:{number}"))
     return rows
+
+
+def from_line(line: str, where: str) -> Row:
+    """Return the row of a line with a prompt. An error is recorded in the row."""
+    settings = {"prompt": line}
+    try:
+        return Row([as_typed("prompt", line).raw], settings, where)
+    except BadInput as error:
+        return Row([], settings, where, wrong=str(error))
 
 
 def is_header(line: str) -> bool:
@@ -195,8 +204,8 @@ def from_cells(names: list[str], cells: list[str], where: str) -> Row:
     if failed := [f"{name}={cell}" for name, cell in filled if FAILED.fullmatch(cell)]:
         wrong = f"{failed[0]} is an error of the spreadsheet: mend or empty the cell there"
         return Row(where=where, wrong=wrong)
-    words = [as_typed(column, cell) for column, cell in filled]
     try:
+        words = [as_typed(column, cell) for column, cell in filled]
         return Row(raws(words), settings_of(words), where)
     except BadInput as error:
         return Row(where=where, wrong=str(error))

@@ -31,6 +31,8 @@ from guided.untrusted.typed_paths import expand
 RANDOM = re.compile(r"""\s*(["']?)(-1(\.0*)?|random)\1\s*""", re.IGNORECASE)
 WHOLE = re.compile(r"[-+]?\d{1,99}(\.\d*)?([eE]\+?\d\d?)?")  # 50.0 and 1e3 are 50 and 1000
 JSON_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}")
+# A text, quoted or in a list, that is a missing value to OmegaConf.
+MISSING = re.compile(r"""(["'])\?\?\?\1|(?<=[\[,])\s*\?\?\?\s*(?=[,\]])""")
 MAX_DEPTH = 40  # lists and mappings in each other
 
 
@@ -85,7 +87,7 @@ class Override:
             number = Decimal(text)
             return f"{self.key}={int(number) if number == int(number) else text}"
         if self.is_grammar if self.is_prose else parsed(raw) is not None:
-            return raw
+            return MISSING.sub("'??? '", raw) if self.is_prose else raw
         if text.startswith(("[", "{")) and depth(text) > MAX_DEPTH:
             raise BadInput(f"{self.key}={shown(text)}: brackets more than {MAX_DEPTH} deep")
         return f"{self.key}={in_quotes(interpolation.escaped(text))}"

@@ -290,3 +290,12 @@ def test_a_lone_item_of_a_list_in_yaml_may_have_semicolons_in_it(tmp_path):
 def test_a_date_that_is_none_is_refused_with_its_line(tmp_path, text):
     with pytest.raises(BadInput, match=r"p\.yaml:1 .* is no date or time; quote it"):
         read(tmp_path, "p.yaml", text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("p.txt", "{}\na sun\n"), ("q.csv", 'prompt,seed\n"{}",3\na,4\n')]
+)
+def test_a_line_nested_too_deep_is_wrong_and_the_others_are_right(tmp_path, name, text):
+    first, second = read(tmp_path, name, text.format("{a:" * 45 + "}" * 45))
+    assert "brackets more than 40 deep" in first.wrong and first.where.startswith(f"{name}:")
+    assert not second.wrong

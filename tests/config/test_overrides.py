@@ -217,3 +217,12 @@ def test_a_mask_is_said_by_its_name_alone(value):
 def test_a_list_with_escapes_of_json_is_read_as_json():
     cfg = composed(r'prompt=["ch\u00e2teau:2", "\ud83c\udf32"]')
     assert [(one.text, one.weight) for one in parse(cfg.prompt)] == [("château", 2.0), ("🌲", 1.0)]
+
+
+@pytest.mark.parametrize("typed", ["???", '"???"', "'???'", "[???,b]", '["???", b]'])
+def test_question_marks_are_a_text_and_no_missing_value(typed):
+    """OmegaConf takes ??? for a value that is missing, and refuses to read it."""
+    from guided.config.composition import compose
+    from guided.config.plan import Plan
+
+    assert Plan.read(compose([f"prompt={typed}"])).prompts[0].text == "???"
