@@ -18,7 +18,6 @@ from guided.canvas.mask_settings import MaskSettings
 from guided.config import kinds
 from guided.errors import BadInput, as_integer, decimal_point, nearest, shown
 from guided.paths import conf_folder, program
-from guided.schedule import AUTO
 from guided.text import split, unquoted
 from guided.untrusted import interpolation
 
@@ -142,7 +141,7 @@ class Config:
         None, "number of best pictures to keep; the others go into others/", scope=RUN, saves=True
     )
     rank: Any = setting(
-        AUTO,
+        "auto",
         "a CLIP that only ranks pictures for keep; auto: the judge that comes with small CLIPs, "
         "else as null: the guiding CLIPs",
     )
