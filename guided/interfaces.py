@@ -222,11 +222,6 @@ class ClipModel(Protocol):
         and that it can tell apart; K is 0 for a CLIP without a lexicon."""
         ...
 
-    def encode_names(self, names: Sequence[str]) -> Tensor:
-        """Return (P, D) unit vectors, float32, on the device, of P short texts as they are,
-        together: the last bits of each depend on the others."""
-        ...
-
     def colours(self, text: str) -> tuple[str, ...] | None:
         """Return the colours, in English, that the text gives its thing, for a CLIP with a
         lexicon; None without one, and for a text without a known thing."""
@@ -375,8 +370,7 @@ class Frame:
     decided: list[str] = field(default_factory=list)  # prompts, wildcards replaced
     understood: dict[str, str] = field(default_factory=dict)  # texts as small CLIPs read them
     score: float | None = None  # CLIP similarity of the finished picture
-    # Things that the finished picture was to show and seems not to, with what it looks like.
-    doubts: dict[str, str] = field(default_factory=dict)
+    doubt: str = ""  # the thing that the finished picture was to show, if it may be a smear
     larger: Tensor | None = None  # the finished picture drawn again at a larger size
     manner: str = ""  # that the finished picture is rendered in, of outputs.manner_names
     # State from which drawing can resume after this frame; of all images that are drawn together,

@@ -17,7 +17,6 @@ from guided.config.plan import Plan
 from guided.generators.settings import LoadContext
 from guided.guides.comparison import compared
 from guided.guides.ranking import score
-from guided.guides.recognition import doubts
 from guided.interfaces import (
     ClipModel,
     Compare,
@@ -46,7 +45,8 @@ if TYPE_CHECKING:
     from guided.memory.planner import MemoryRequest
 
 
-SEEN = 4  # times larger, a picture is looked at whether it shows what was asked for
+RESTARTED = 0.8  # share of the steps that are taken again
+NEXT_SEED = 0x9E3779B9  # between the seeds of restarts
 
 
 def prepared(plan: Plan, cores: int | None) -> tuple[torch.device, torch.dtype, int | None]:
@@ -116,7 +116,7 @@ class Pipeline:
         memory_policy = known or MemoryPolicy(
             plan.cutouts.micro_batch, plan.generator.recompute is True
         )
-        cards = plan.every_clip.values()
+        cards = (*plan.clips.values(), *plan.judges.values())
         loaded.keep_only([*plan.generator_cards, plan.upscaler, *cards])
         generator = generator_of(plan, device, dtype, loaded, memory_policy)
         clips, judges = (
@@ -305,7 +305,9 @@ class Pipeline:
             larger = self.larger(plan, seeds, step) if done and plan.redraw is not None else None
             for b, seed in enumerate(seeds):
                 prediction = step.prediction.for_image(b)
-                image = (prediction.unguided + 1) / 2
+                image, doubt = (prediction.unguided + 1) / 2, ""
+                if done:
+                    image, doubt = self.settled(plan, seed, image)
                 if done and constraints:
                     image = agreeing(image, constraints)
                 if done and plan.mask is not None:
@@ -328,7 +330,7 @@ class Pipeline:
                     decided=decided[b],
                     understood=understood[b],
                     score=score(looked_at, prompts[b], self.clips, self.judges) if done else None,
-                    doubts=self.doubts(plan, image, prompts[b]) if done else {},
+                    doubt=doubt,
                     larger=None if larger is None else larger[b : b + 1],
                     # Films are rendered once they are drawn: a frame begins with the one before.
                     manner=plan.manner_of(seed) if done and plan.film is None else "",
@@ -336,21 +338,36 @@ class Pipeline:
                 )
             began = time.perf_counter()
 
-    def doubts(self, plan: Plan, image: Tensor, prompts: list[Prompt]) -> dict[str, str]:
-        """Return the things that a finished image (1, 3, H, W) in [0, 1] was to show and seems not
-        to, each with what it looks like."""
-        import torch
+    def settled(self, plan: Plan, seed: int, image: Tensor) -> tuple[Tensor, str]:
+        """Return the finished image (1, 3, H, W) in [0, 1] with this seed and the thing that it
+        was to show, if it may be a smear; "" for none. A smear is noised and drawn again from
+        there, under the same guides, as often as the plan says: the likeliest is returned.
 
-        from guided.clip import model
+        The noise lets the model find its way back to pictures as it knows them, from which
+        guidance has led it: Meng et al. 2021, "SDEdit", https://arxiv.org/abs/2108.01073, and Xu
+        et al. 2023, "Restart Sampling", https://arxiv.org/abs/2306.14878."""
+        from guided.generators.diffusion.generator import DiffusionGenerator
 
-        card = plan.recogniser
-        lexicon = card.words() if card else None
-        if card is None or lexicon is None:
-            return {}
-        # Loaded here, because most of a picture is drawn by then.
-        device, dtype = torch.device(self.device), getattr(torch, self.precision)
-        clip = self.loaded.get(model.load, card, device, dtype, plan.deterministic)
-        return doubts(self.enlarger(image, SEEN), prompts, clip, lexicon)
+        limit, thing = plan.smear, plan.thing_of(seed)
+        if not (limit and thing) or not isinstance(self.generator, DiffusionGenerator):
+            return image, ""
+        measure = self.generator.prediction_error
+        error = measure(image * 2 - 1)
+        guides = self.guides(plan, plan.prompts_of(seed), None) if error > limit else {}
+        skip = plan.steps - round(RESTARTED * plan.steps)
+        again = replace(plan, sampler=plan.sampler.begun(skip / plan.steps))
+        for k in range(plan.restarts):
+            if error <= limit:
+                break
+            seeds = [(seed + k * NEXT_SEED) % 2**63]
+            request = Request(plan.size, seeds, plan.steps, image * 2 - 1, skip)
+            request.prompts = [plan.prompts_of(seed)]
+            for last in self.drawing_as(again).generator.generate(request, guides):
+                step = last
+            other = step.prediction.unguided
+            if (found := measure(other)) < error:
+                image, error = (other + 1) / 2, found
+        return image, thing if error > limit else ""
 
     def larger(self, plan: Plan, seeds: list[int], step: Step) -> Tensor:
         """Return the finished images (B, 3, H, W) in [0, 1] at `plan.upscale` times their size:

@@ -245,8 +245,6 @@ def tell_results(folder: Path, manifest: Manifest) -> None:
     for picture in sorted(saved, key=lambda p: (p.row, -(p.score or 0) * (p.row in ranked))):
         score = f"  {picture.score:.3f}" if picture.row in ranked else ""
         tell(f"{folder / (picture.file or '')}{score}")
-        if picture.why and picture.row in ranked:
-            log.warning("%s: %s", picture.file, picture.why)
 
 
 def films(folder: Path, pictures: Sequence[Picture]) -> list[Path]:

@@ -222,9 +222,9 @@ class WorkerSession:
                     if frame.last:
                         file = layout.find_image(self.folder, frame.index)
                         spent = seconds[frame.index]
-                        why = understanding.doubt(frame.doubts)
+                        why = understanding.doubt(frame.doubt)
                         claim.finish(frame.index, file, frame.score, spent, plan.keep, why)
-                        if why and not plan.keep:  # of which only the best are told
+                        if why:
                             log.warning("%s: %s", file or f"picture {frame.index}", why)
                     pages.update(self.folder, step=frame.seconds)
                 checkpoint.update(frame.state)
@@ -280,8 +280,10 @@ class WorkerSession:
         saved = {n: file for n in mine if (file := layout.find_image(self.folder, n))}
         for number, file in saved.items():
             facts = record.read(self.folder / file)
-            why = understanding.doubt(facts.get("doubts") or {})
+            why = understanding.doubt(facts.get("doubt"))
             claim.finish(number, file, facts.get("score"), None, keep, why)
+            if why:
+                log.warning("%s: %s", file, why)
         return [number for number in mine if number not in saved]
 
     def recover(self, error: Exception) -> None:

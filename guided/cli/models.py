@@ -19,6 +19,7 @@ from guided.models.cards import (
     keep_in,
 )
 from guided.paths import program
+from guided.schedule import AUTO
 
 ACTIONS = ("list", "download")
 
@@ -46,7 +47,7 @@ def download(cfg: DictConfig, trust: bool = False) -> None:
     for guide in build_all(cfg.guide, "guide").values():
         cards += guide.networks()
     cards += film_cards(build(cfg.animate, "animate").networks) if cfg.animate else []
-    chosen = build_all(cfg.clip, "clip") | ranking(cfg.rank)
+    chosen = build_all(cfg.clip, "clip") | (ranking(cfg.rank) if cfg.rank != AUTO else {})
     for card in chosen.values():
         card.missing()
     known = {card.hub for _, cards in clips() for card in cards}

@@ -84,7 +84,6 @@ class Clip:
         self.logit_bias = 0.0 if bias is None else float(bias)
         self.points: dict[str, Tensor] = {}  # of texts, encoded once
         self.others: dict[str, Tensor] = {}  # of the alternatives of each
-        self.names: dict[tuple[str, ...], Tensor] = {}  # of texts that are encoded together
         self.offloaded = self.used = False
 
     @torch.no_grad()
@@ -109,23 +108,12 @@ class Clip:
             self.encode_text([text])
             own = self.points[text]
             texts = self.lexicon.alternatives(text) if self.lexicon else []
-            found = self._encode_together(texts) if texts else own.new_empty(0, len(own))
+            found = own.new_empty(0, len(own))
+            if texts:
+                tokens = self.tokenizer(texts, context_length=self.context)
+                found = short_texts.encode(self.model, tokens)
             self.others[text] = found[found @ own < SAME]
         return self.others[text].to(self.device)
-
-    @torch.no_grad()
-    def encode_names(self, names: Sequence[str]) -> Tensor:
-        """Return (P, D) unit vectors, float32, on the device, of P short texts as they are,
-        together: the last bits of each depend on the others. Results are cached."""
-        key = tuple(names)
-        if key not in self.names:
-            self.names[key] = self._encode_together(names).to(self.device)
-        return self.names[key]
-
-    def _encode_together(self, texts: Sequence[str]) -> Tensor:
-        """Return unit vectors (P, D), on the CPU, of short texts."""
-        tokens = self.tokenizer(list(texts), context_length=self.context)
-        return short_texts.encode(self.model, tokens)
 
     def colours(self, text: str) -> tuple[str, ...] | None:
         """Return the colours, in English, that the text gives its thing by the lexicon; None

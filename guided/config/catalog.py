@@ -25,6 +25,7 @@ from guided.models.cards import ClipCard, GeneratorCard, ModelCard, Recommended,
 from guided.models.cards import existing as present
 from guided.models.recognise import guess_kind, recognise, shapes, weights_in
 from guided.paths import conf_folder
+from guided.schedule import AUTO
 from guided.text import split, unquoted
 from guided.untrusted import allowed_files
 from guided.untrusted.typed_paths import check_regular, expand, impossible, similar
@@ -297,7 +298,7 @@ def ranking(typed: Any) -> dict[str, ClipCard]:
     if name is not None:
         return build_all(ConfigStore.instance().load(f"clip/{name}.yaml").node, "rank")
     if typed not in choices.names("clip"):
-        raise BadInput(not_one_of("rank", typed, choices.names("clip")))
+        raise BadInput(not_one_of("rank", typed, [AUTO, *choices.names("clip")]))
     return build_all(read_config(conf_folder() / "clip" / f"{typed}.yaml"), "rank")
 
 

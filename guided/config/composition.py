@@ -36,7 +36,7 @@ from guided.errors import BadInput, first_line, nearest, not_one_of, shown
 from guided.generators.sizes import Sizes
 from guided.paths import conf_folder
 from guided.untrusted import interpolation
-from guided.untrusted.typed_paths import similar
+from guided.untrusted.typed_paths import impossible, similar
 
 log = logging.getLogger(__name__)
 NO_SETTING = re.compile(r"Could not override '(?!hydra\b)([^']+)'")
@@ -156,6 +156,8 @@ def check_choice(override: Override, flags: Sequence[str]) -> None:
                 f"{group}={typed}: {shown(name)} is not the name of a choice; {group}=list shows "
                 f"the names{nearest(shown(name), choices.names(group, flags))}"
             )
+        if (wrong := impossible(str(plain_value(name)))) is not None:  # Hydra looks for a file
+            raise BadInput(f"{group}={typed}: a name {wrong}")
         if group not in schema.having("own_names") and ELSEWHERE.search(str(plain_value(name))):
             raise BadInput(not_one_of(group, plain_value(name), choices.names(group, flags)))
     if several and group in schema.groups(several=False):

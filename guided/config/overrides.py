@@ -31,8 +31,10 @@ from guided.untrusted.typed_paths import expand
 RANDOM = re.compile(r"""\s*(["']?)(-1(\.0*)?|random)\1\s*""", re.IGNORECASE)
 WHOLE = re.compile(r"[-+]?\d{1,99}(\.\d*)?([eE]\+?\d\d?)?")  # 50.0 and 1e3 are 50 and 1000
 JSON_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}")
-# A text, quoted or in a list, that is a missing value to OmegaConf.
-MISSING = re.compile(r"""(["'])\?\?\?\1|(?<=[\[,])\s*\?\?\?\s*(?=[,\]])""")
+# A quoted text, or one of question marks without quotes in a list.
+QUOTED_OR_MISSING = re.compile(
+    r"""(["'])(?P<inside>(?:\\.|(?!\1).)*)\1|(?<=[\[,])\s*\?\?\?\s*(?=[,\]])""", re.DOTALL
+)
 MAX_DEPTH = 40  # lists and mappings in each other
 
 
@@ -87,7 +89,7 @@ class Override:
             number = Decimal(text)
             return f"{self.key}={int(number) if number == int(number) else text}"
         if self.is_grammar if self.is_prose else parsed(raw) is not None:
-            return MISSING.sub("'??? '", raw) if self.is_prose else raw
+            return with_question_marks(raw) if self.is_prose else raw
         if text.startswith(("[", "{")) and depth(text) > MAX_DEPTH:
             raise BadInput(f"{self.key}={shown(text)}: brackets more than {MAX_DEPTH} deep")
         return f"{self.key}={in_quotes(interpolation.escaped(text))}"
@@ -167,6 +169,14 @@ def refuse_twice(overrides: Sequence[Override]) -> None:
         both = f"; several are a list, as in {key}=[one,other]" if several else ""
         first, second = shown(before.text), shown(one.text)
         raise BadInput(f"{key} is given twice: {first!r} and {second!r}{both}")
+
+
+def with_question_marks(word: str) -> str:
+    """Return a word of Hydra's grammar whose texts `???`, which are missing values to OmegaConf,
+    end in a blank."""
+    return QUOTED_OR_MISSING.sub(
+        lambda found: "'??? '" if found["inside"] in (None, "???") else found[0], word
+    )
 
 
 def is_grammar(word: str, text: str) -> bool:

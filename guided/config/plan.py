@@ -44,6 +44,7 @@ from guided.interfaces import (
 )
 from guided.models import clip_config, open_clip_registry
 from guided.models.cards import (
+    MOST_RESTARTS,
     ClipCard,
     GeneratorCard,
     SecondaryCard,
@@ -74,6 +75,7 @@ Build = Callable[[DictConfig, str], Any]
 FILMED = ("still", "metrics", "progress")  # outputs that each frame of a film has
 ROOM = 0.7  # share of the side of an object that a region should have
 CROPPED = 0.15  # share of an init picture that may be lost to the shape of the canvas in silence
+FEW_STEPS = 12  # fewer make no picture
 SMALL = 128 * 128  # pixels of a picture for which one thread is enough
 SIZE = re.compile(r"\s*(\d{1,9})(?:\.0*)?\s*[x×*]\s*(\d{1,9})(?:\.0*)?\s*")  # 768x512
 
@@ -123,6 +125,7 @@ class Plan:
     precision: str = field(metadata=MEMORY)
     folder: Path = field(metadata=NEITHER)
     styles: StyleMix = field(default_factory=StyleMix, metadata=STEPS)
+    restarts: int = field(default=0, metadata=NEITHER)  # of smears
     manner: str = field(default=NONE, metadata=NEITHER)  # or auto, or a name; see manner_of
     deterministic: bool = field(default=False, metadata=STEPS_AND_MEMORY)
     threads: int | None = field(default=None, metadata=NEITHER)  # None: the CPU's cores
@@ -194,7 +197,7 @@ class Plan:
             strength = plan.film.value("strength", 0)
         skip = 0 if whole and cfg.skip is None and cfg.strength is None else cfg.skip
         plan.skip = read_skip(plan.steps, plan.init, skip, strength)
-        if plan.steps - plan.skip < 12:
+        if plan.steps - plan.skip < FEW_STEPS:
             less = f" less skip={plan.skip}" if plan.skip else ""
             log.warning("steps=%d%s is too few; 20 make a sketch", plan.steps, less)
         if plan.film is None:
@@ -271,7 +274,8 @@ class Plan:
                 cfg.wildcards, partial(presets.names, arguments=tuple(flags))
             ),
             drawn=plain(cfg.drawn),
-            judges=judges_of(cfg, clips),
+            judges=judges_of(cfg.rank, clips),
+            restarts=read_restarts(plain(cfg.restarts), model.recommended.restarts),
             batch_size=cfg.batch_size,
             keep=cfg.keep,
             checkpoint=cfg.checkpoint,
@@ -453,23 +457,17 @@ class Plan:
         self.check_outputs()
         check_upscaler(self.upscaler)
         if weights:
-            check_models(self.loose_cards, self.every_clip, self.guides)
+            check_models(self.loose_cards, self.clips | self.judges, self.guides)
         self.tell_of_small_regions()
         self.tell_of_crop()
         self.tell_ignored()
         if not self.clips and "clip" in self.guides:
             raise BadInput("clip=[] chooses no CLIP, but the guide 'clip' needs one")
 
-    @property
-    def every_clip(self) -> dict[str, ClipCard]:
-        """The CLIPs that are loaded, by name: those that guide, that rank and that recognise."""
-        own = self.recogniser
-        return {**self.clips, **self.judges, **({own.name: own} if own else {})}
-
     def missing(self) -> str:
         """Return which weights are missing, and the command that fetches them; empty: none."""
         try:
-            check_models(self.loose_cards, self.every_clip, self.guides)
+            check_models(self.loose_cards, self.clips | self.judges, self.guides)
         except BadInput as error:
             return str(error)
         return ""
@@ -790,12 +788,30 @@ class Plan:
         return recommended and self.saves_pictures and not self.kept_parts
 
     @property
-    def recogniser(self) -> ClipCard | None:
-        """The CLIP that looks whether finished pictures show what was asked for; None if the CLIPs
-        have none, if the model draws no single objects, or if not all of the picture is drawn."""
-        if self.film is not None or self.kept_parts or "model" not in self.generator.uses:
-            return None
-        return own_judge(self.clips) if self.model.draws_one_object else None
+    def smear(self) -> float:
+        """The error of the model's predictions of a finished picture from which on it is a smear.
+        0 where that says nothing: the model cannot tell, or the picture is not one of a single
+        thing at the model's own size, drawn from noise."""
+        if "model" not in self.generator.uses or not self.model.draws_one_object:
+            return 0
+        usual = self.size == tuple(self.model.size) and self.steps >= FEW_STEPS
+        begun = self.film is None and self.init is None and self.noise is None
+        changed = self.kept_parts or getattr(self.generator, "symmetry", "none") != "none"
+        return self.model.recommended.smear if usual and begun and not changed else 0
+
+    def thing_of(self, seed: int) -> str:
+        """The one thing that the image with this seed is to show and that its CLIPs know, by its
+        name in the prompt's language; "" if there is none or several, or if CLIP is to draw it in
+        a manner of its own."""
+        wanted = [asked for asked in self.prompts_of(seed) if is_wanted(asked)]
+        if len(wanted) != 1 or wanted[0].image or wanted[0].region:
+            return ""
+        (asked,) = wanted
+        for words in understanding.lexicons(self.clips, asked.clips):
+            reading = words.read(asked.text)
+            if reading.known and not reading.manner:
+                return words.names[reading.known][reading.chinese]
+        return ""
 
     @property
     def saves_pictures(self) -> bool:
@@ -846,11 +862,23 @@ def own_judge(clips: Mapping[str, ClipCard]) -> ClipCard | None:
     return next((own for card in clips.values() if (own := card.own_judge())), None)
 
 
-def judges_of(cfg: DictConfig, clips: Mapping[str, ClipCard]) -> dict[str, ClipCard]:
+def read_restarts(restarts: Any, usual: int) -> int:
+    """Return how often a smear is drawn again: `usual` for auto. Raise BadInput for anything but a
+    whole number from 0."""
+    if restarts == AUTO:
+        return usual
+    try:
+        check_number("restarts", restarts, 0, MOST_RESTARTS, whole=True)
+    except ValueError as error:
+        raise BadInput(f"{error}, or auto") from error
+    return int(restarts)
+
+
+def judges_of(rank: Any, clips: Mapping[str, ClipCard]) -> dict[str, ClipCard]:
     """Return the CLIPs that rank pictures: that of rank=, or the judge that comes with small
     CLIPs. Empty: the CLIPs that guide."""
-    if cfg.rank != AUTO:
-        return ranking(cfg.rank)
+    if rank != AUTO:
+        return ranking(rank)
     own = own_judge(clips)
     return {own.name: own} if own else {}
 

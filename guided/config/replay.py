@@ -48,7 +48,7 @@ from guided.version import __version__
 
 log = logging.getLogger(__name__)
 # In a record, and no settings.
-FACTS = ("version", "words", "score", "files", "processor", "understood", "rendered", "doubts")
+FACTS = ("version", "words", "score", "files", "processor", "understood", "rendered", "doubt")
 
 # Of the embedded model in records that do not say it.
 FIRST_WEIGHTS = "dd18cc9721f8262d0c66b9b5b223de68557eb085d23340c426599d8caa52c644"
@@ -84,6 +84,7 @@ class Record:
             {name: value for name, value in found.items() if name not in FACTS + unrecorded()}
         )
         # What versions without that setting drew.
+        settings.setdefault("restarts", 0 if "version" in found else AUTO)
         settings.setdefault("manner", manner_names.NONE if "version" in found else AUTO)
         files = found.get("files")
         files = {str(k): v for k, v in files.items()} if isinstance(files, dict) else {}
@@ -112,7 +113,11 @@ class Record:
         if not isinstance(where, str) or not isinstance(text, str):
             raise BadInput("the manifest has no record that this version reads; from= begins anew")
         files = files if isinstance(files, dict) else {}
-        settings = {"manner": manner_names.NONE, **renamed(record.from_yaml(text, where))}
+        settings = {
+            "manner": manner_names.NONE,
+            "restarts": 0,
+            **renamed(record.from_yaml(text, where)),
+        }
         return cls(where, settings, trusted(base.get("words")), files=files)
 
     def as_base(self) -> dict[str, Any]:

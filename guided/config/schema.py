@@ -196,6 +196,11 @@ class Config:
         "a manner of drawing, as watercolour, that a filter gives the finished picture; auto: "
         "that of the prompt, with models that recommend it; none",
     )
+    restarts: Any = setting(
+        "auto",
+        "how often a finished picture that is a smear to the model itself is noised and drawn "
+        "again; auto: as the model recommends; 0: never",
+    )
     strength: float | None = setting(
         None,
         "with init, share of the steps taken; null: 0.5, of noise 0.8, with a mask 1, which keeps "

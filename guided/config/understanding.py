@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from itertools import product, zip_longest
+from typing import Any
 
 from guided.errors import shown
 from guided.models.cards import ClipCard
@@ -73,8 +74,8 @@ ENGLISH = Phrases(
     comma=", ",
     more=" and {} more",
     doubt=(
-        'it may not show "{}": a CLIP that did not guide it sees {}; another seed may do better, '
-        "and count=4 keep=1 keeps the best of four"
+        'it may be a smear, and no "{}": it is unlike what the model has learnt; another seed may '
+        "do better, and count=4 keep=1 keeps the best of four"
     ),
     several=re.compile(
         r"\b(two|three|four|five|six|seven|eight|nine|ten|many|several)\b", re.IGNORECASE
@@ -97,8 +98,8 @@ CHINESE_ONES = Phrases(
     comma="、",
     more="",
     doubt=(
-        "可能没有画出“{}”：没有参与引导的 CLIP 看到的是{}；换一个 seed 也许更好，"
-        "count=4 keep=1 从四幅中留下最好的一幅"
+        "画面可能不清楚，不像“{}”：与模型学过的差别大；换一个 seed 也许更好，"
+        "count=4 keep=1 留下四幅中最好的"
     ),
     several=re.compile(r"[两二三四五六七八九十几][只个条头匹朵辆座颗棵本张把]"),
     negation=re.compile("没有|不要|不是|无"),
@@ -214,13 +215,13 @@ def unreadable(prompts: Iterable[Prompt], reads: Mapping[str, Sequence[str]]) ->
     )
 
 
-def doubt(doubts: Mapping[str, str]) -> str | None:
-    """Return a line about a picture that seems not to show things, by the first of them, each with
-    what it looks like; in their language. None if there are none."""
-    for thing, seen in doubts.items():
-        say = CHINESE_ONES if language(thing) == CHINESE else ENGLISH
-        return say.doubt.format(shown(thing), shown(seen))
-    return None
+def doubt(thing: Any) -> str | None:
+    """Return a line, in the thing's language, about a picture that may be a smear and not the
+    thing; None for anything but a name, as a record of unknown origin may have."""
+    if not thing or not isinstance(thing, str):
+        return None
+    say = CHINESE_ONES if language(thing) == CHINESE else ENGLISH
+    return say.doubt.format(shown(thing))
 
 
 def notes(reading: Reading, asked: Prompt, words: Lexicon, say: Phrases) -> Iterator[str]:

@@ -29,6 +29,7 @@ CHOSEN: ContextVar[str | None] = ContextVar("cache", default=None)
 LONGEST_NAME = 200  # bytes of a file name, which leaves some for suffixes
 SMALL = 64  # MB of a model's weights, of which one core computes enough at a time
 LARGEST = 20_000  # MB of a file of weights
+MOST_RESTARTS = 20  # of a picture that is a smear
 SHA256 = re.compile(r"[0-9a-fA-F]{64}|")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 UNFIT = re.compile(r'[\\:*"<>|]')  # in file names on some systems
@@ -56,9 +57,15 @@ class Recommended:
     # CLIPs that know it guide less towards the thing.
     filters_manner: bool = False
     upscale_strength: float = 0.25  # share of the steps that upscale=guided takes again
+    # Error of the model's predictions of a finished picture from which on it is a smear; 0: the
+    # model cannot tell. See diffusion/likelihood.py.
+    smear: float = 0
+    restarts: int = 0  # how often a smear is noised and drawn again
 
     def __post_init__(self) -> None:
         check_number("recommended.steps", self.steps, 1, MOST_STEPS, whole=True)
+        check_number("recommended.smear", self.smear, 0)
+        check_number("recommended.restarts", self.restarts, 0, MOST_RESTARTS, whole=True)
 
 
 @dataclass
@@ -270,7 +277,7 @@ class ClipCard:
     reads: list[str] = field(default_factory=list)  # scripts: latin, han, ..., any; empty: unknown
     megabytes: int = 0
     lexicon: str = ""  # a file of what a small CLIP knows, by names in many languages
-    judge: str = ""  # a folder of a CLIP that looks whether finished pictures show what was asked
+    judge: str = ""  # a folder of a CLIP that does not guide, and ranks pictures of a small one
     # relative to other CLIPs: a number, 0 for none, or a schedule
     weight: Any = field(default=1, metadata={"listed": True})
     licence: str = ""
@@ -319,8 +326,7 @@ class ClipCard:
         return lexicon.load(place)
 
     def own_judge(self) -> "ClipCard | None":
-        """Return the card of the CLIP that looks whether pictures show things of the lexicon; None
-        if it has none."""
+        """Return the card of the CLIP that ranks pictures for this one; None if it has none."""
         if not (self.judge and self.lexicon):
             return None
         name = f"{self.name}.judge"

@@ -14,8 +14,8 @@ def settings_of(run: Run, frame: Frame) -> dict[str, Any]:
     settings["words"] = [*settings.get("words", []), f"seed={seed}"]
     if frame.score is not None:
         settings["score"] = round(frame.score, 6)
-    if frame.doubts:
-        settings["doubts"] = frame.doubts
+    if frame.doubt:
+        settings["doubt"] = frame.doubt
     if frame.understood:
         settings["understood"] = frame.understood
     if frame.manner:

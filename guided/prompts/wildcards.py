@@ -24,7 +24,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from itertools import accumulate
 from pathlib import Path
 
@@ -86,7 +86,8 @@ class Wildcards:
             if name not in known:
                 known.add(name)
                 inside = names_in(self.words(name, where=where))
-                left += [(inner, f"the list {shown(name)}.txt of the prompt") for inner in inside]
+                of_list = f"the list {shown(name)}.txt of the prompt"
+                left += [(inner, of_list) for inner in inside]
 
     def words(self, name: str, language: str = ENGLISH, where: str = "prompt") -> tuple[str, ...]:
         """Return the lines of a list, which is named `where`. Raise BadInput if it is missing or
@@ -226,10 +227,11 @@ def lists_in(folder: Path) -> Iterator[str]:
         yield from ((inside / name[:-4]).as_posix() for name in files if name.endswith(SUFFIXES))
 
 
-@cache
-def names_in(texts: tuple[str, ...]) -> list[str]:
-    """Return the names of the lists that texts name."""
-    return [match["name"] for text in texts if "__" in text for match in NAME.finditer(text)]
+@lru_cache(256)
+def names_in(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the lists that texts name, each once."""
+    marked = (text for text in texts if "__" in text)
+    return tuple(dict.fromkeys(match["name"] for text in marked for match in NAME.finditer(text)))
 
 
 @cache

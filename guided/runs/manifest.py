@@ -31,7 +31,12 @@ WORKER = re.compile(r"(?!\.{1,2}$)[\w.-]{1,200}", re.ASCII)  # becomes part of a
 MOST = 10**9  # pictures; more digits fit no file name
 YOUNGER, NONE = ("unwanted", "frame"), ("", None)  # entries that 0.1 did not write, when empty
 # What holds for all rows of a batch whose base lacks a name, which was made before its default.
-OLDER = {"manner": "manner=none", "guide": "guide=[clip,range]", "rank": "rank=null"}
+OLDER = {
+    "manner": "manner=none",
+    "guide": "guide=[clip,range]",
+    "rank": "rank=null",
+    "restarts": "restarts=0",
+}
 UNREADABLE = (
     *(OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError),
     ArithmeticError,

@@ -16,7 +16,7 @@ from guided.studio import form
 from guided.studio.files_by_id import run_id
 from guided.studio.library import Item, Library
 
-NOT_COMPARED = ("words", "version", "score", "files", "understood", "rendered", "doubts")
+NOT_COMPARED = ("words", "version", "score", "files", "understood", "rendered", "doubt")
 
 
 def shown(

@@ -174,7 +174,7 @@ def top() -> Iterator[Item]:
 def names_of(name: str) -> tuple[str, ...] | None:
     """Return the names that a setting at the top takes; None for those that take others."""
     named: dict[str, tuple[str, ...]] = {
-        "rank": tuple(choices.names("clip")),
+        "rank": (AUTO, *choices.names("clip")),
         "init_fit": FITS,
         "layout": LAYOUTS,
         "tile": tuple(RINGS),

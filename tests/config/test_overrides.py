@@ -226,3 +226,19 @@ def test_question_marks_are_a_text_and_no_missing_value(typed):
     from guided.config.plan import Plan
 
     assert Plan.read(compose([f"prompt={typed}"])).prompts[0].text == "???"
+
+
+@pytest.mark.parametrize(
+    ("typed", "text"),
+    [
+        ('"a cat, ???, happy"', "a cat, ???, happy"),
+        ("""["a cat [???]"]""", "a cat [???]"),
+        ("""'he said "???"'""", 'he said "???"'),
+        (r"""'it\'s [???, "???"]'""", """it's [???, "???"]"""),
+    ],
+)
+def test_question_marks_inside_a_quoted_text_stay(typed, text):
+    from guided.config.composition import compose
+    from guided.config.plan import Plan
+
+    assert Plan.read(compose([f"prompt={typed}"])).prompts[0].text == text

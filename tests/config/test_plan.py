@@ -499,22 +499,66 @@ def test_a_single_frame_of_a_film_is_not_rendered():
 
 
 @pytest.mark.parametrize(
-    ("words", "looks", "ranks"),
+    ("words", "told"),
     [
-        ([], True, True),
-        (["rank=null"], True, False),
-        (["clip.embedded_a.judge=''", "clip.embedded_b.lexicon=''"], False, False),
-        (["generator=pixels"], False, True),
-        (["tile=both"], False, True),
-        (["animate=morph", "frames=4"], False, True),
-        (["init=perlin", "size=64x32"], True, True),
+        ([], True),
+        (["restarts=0"], True),
+        (["look=sepia"], True),
+        (["steps=11"], False),
+        (["size=64"], False),
+        (["generator=pixels"], False),
+        (["generator.symmetry=horizontal"], False),
+        (["tile=both"], False),
+        (["animate=morph", "frames=4"], False),
+        (["init=perlin"], False),
     ],
-)  # fmt: skip
-def test_a_judge_looks_at_whole_pictures_of_single_things_and_ranks_all(words, looks, ranks):
-    plan = Plan.read(compose(["prompt=a sun", *words]))
-    assert (plan.recogniser is not None, bool(plan.judges)) == (looks, ranks)
-    own = ["embedded_a.judge"] if looks or ranks else []
-    assert sorted(set(plan.every_clip) - set(plan.clips)) == own
+)
+def test_smears_are_told_of_single_things_that_are_drawn_from_noise(words, told):
+    assert (Plan.read(compose(["prompt=a sun", *words])).smear > 0) == told
+
+
+@pytest.mark.parametrize(
+    ("words", "thing"),
+    [
+        (["prompt=a big red heart, neon"], "heart"),
+        (["prompt=心"], "红心"),
+        (["prompt=[a sun,a cat:-1]"], "sun"),
+        (["prompt=[a sun,a cat]"], ""),
+        (["prompt=xyzzy"], ""),
+        (["prompt=a sun, neon", "manner=none"], ""),
+        (["regions=[{box: [0,0,1,1], prompt: a sun}]"], ""),
+        (["prompt=a sun", "clip.embedded_b.lexicon=''"], ""),
+    ],
+)
+def test_the_thing_of_a_picture_is_the_one_that_is_known(words, thing):
+    assert thing in Plan.read(compose(words)).thing_of(3)
+    assert bool(Plan.read(compose(words)).thing_of(3)) == bool(thing)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [([], 2), (["restarts=0"], 0), (["restarts=20"], 20)]
+)
+def test_a_smear_is_drawn_again_as_often_as_the_model_recommends(words, expected):
+    assert Plan.read(compose(["prompt=a sun", *words])).restarts == expected
+
+
+@pytest.mark.parametrize("typed", ["-1", "21", "1.5", "often", "null"])
+def test_other_numbers_of_restarts_are_refused(typed):
+    with pytest.raises(BadInput, match=f"restarts={typed} must be"):
+        Plan.read(compose(["prompt=a sun", f"restarts={typed}"]))
+
+
+@pytest.mark.parametrize(
+    ("words", "judges"),
+    [
+        ([], ["embedded_a.judge"]),
+        (["~clip.embedded_a"], ["embedded_b.judge"]),
+        (["rank=null"], []),
+        (["clip.embedded_b.lexicon=''"], []),
+    ],
+)
+def test_the_judge_of_small_clips_ranks_their_pictures(words, judges):
+    assert list(Plan.read(compose(["prompt=a sun", *words])).judges) == judges
 
 
 def test_a_judge_that_is_missing_is_told_before_anything_is_drawn():

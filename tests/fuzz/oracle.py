@@ -22,7 +22,7 @@ ROW = re.compile(r"\| `([\w.]+)` \| (.*?) \| (.*?) \| .*\|")
 BETWEEN = re.compile(r"a (whole )?number (?:from (\S+) to (\S+?)|of (\S+) or more)(?:;.*|,.*)?$")
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 # Texts, and commands that take other settings from a file.
-NOT_KEPT = ("prompt", "negative", "image_prompt", "from", "resume", "prompts")
+NOT_KEPT = ("prompt", "negative", "image_prompt", "from", "resume", "prompts", "trust")
 # Fields that no record keeps, and functions.
 OF_THE_COMMAND = (
     "folder",

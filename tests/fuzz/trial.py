@@ -456,6 +456,7 @@ def is_control(letter: str) -> bool:
 def names_input(case: Case, line: str) -> bool:
     """Return whether a message names a setting, a flag or a file of the case."""
     names = {name for name, _ in case.files}
+    names |= {"--config-dir"} if any(word.startswith("-cd") for word in case.words) else set()
     for word in case.words:
         name = word.lstrip("+~-").partition("=")[0]
         names |= {name, name.partition("@")[0], *re.split(r"[./@:]", name), word[:20]}

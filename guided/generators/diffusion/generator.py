@@ -17,6 +17,7 @@ from guided.diffusion.guidance_method import GuidanceMethod
 from guided.diffusion.guidance_target import GuidanceTarget
 from guided.diffusion.jit import JiT
 from guided.diffusion.known_pixels import KnownPixels, MaskedDenoiser
+from guided.diffusion.likelihood import STEPS, prediction_error
 from guided.diffusion.noise_schedule import timeline
 from guided.diffusion.null_space import constrained
 from guided.diffusion.oom_retry import Checkpointed, OOMRetry
@@ -92,6 +93,13 @@ class DiffusionGenerator:
         meter.look(guides, in_colour(view.image), progress, rng)
         view.backward(torch.empty_like(view.image))
         meter.finished()
+
+    def prediction_error(self, image: Tensor) -> float:
+        """Return the mean squared error of the network's predictions of an image (1, 3, H, W) in
+        [-1, 1] under noise; see likelihood.py."""
+        steps = timeline(self.card.schedule, STEPS)
+        denoiser = ModelDenoiser(self.unet, steps, self.card.prediction)
+        return prediction_error(denoiser, image.to(self.device))
 
     @torch.no_grad()  # as a decorator, it ends wherever the generator yields
     def generate(

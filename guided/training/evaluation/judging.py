@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from guided.clip import model as clip_model
 from guided.config.catalog import ranking
@@ -36,7 +36,9 @@ class Judge:
         """Return its family, in which verdicts may share their errors: the loss that it was
         trained with, and the kind of its image tower."""
         tower = self.model.model.visual
-        return f"{self.model.kind} {type(getattr(tower, 'trunk', tower)).__name__}"
+        trunk = getattr(tower, "trunk", tower)
+        plain = type(trunk) is nn.Sequential  # of a tower of this program's own
+        return f"{self.model.kind} {type(tower if plain else trunk).__name__}"
 
     @classmethod
     def load(cls, folder: str | Path = FOLDER) -> Judge:
@@ -106,6 +108,8 @@ def judges(text: str, plans: Iterable[Plan], views: int = 1) -> list[Judge]:
             for name, card in plan.clips.items()
             if not always_zero(card.weight)
         }
+        chosen = plan.judges if plan.keep else {}
+        guiding |= {identity(card): f"rank={name}" for name, card in chosen.items()}
         for name, card in cards.items():
             if identity(card) in guiding:
                 raise BadInput(
