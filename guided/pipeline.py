@@ -45,8 +45,7 @@ if TYPE_CHECKING:
     from guided.memory.planner import MemoryRequest
 
 
-RESTARTED = 0.8  # share of the steps that are taken again
-NEXT_SEED = 0x9E3779B9  # between the seeds of restarts
+NEXT_SEED = 0x9E3779B9  # between the seeds of a smear that is drawn again
 
 
 def prepared(plan: Plan, cores: int | None) -> tuple[torch.device, torch.dtype, int | None]:
@@ -340,32 +339,25 @@ class Pipeline:
 
     def settled(self, plan: Plan, seed: int, image: Tensor) -> tuple[Tensor, str]:
         """Return the finished image (1, 3, H, W) in [0, 1] with this seed and the thing that it
-        was to show, if it may be a smear; "" for none. A smear is noised and drawn again from
-        there, under the same guides, as often as the plan says: the likeliest is returned.
-
-        The noise lets the model find its way back to pictures as it knows them, from which
-        guidance has led it: Meng et al. 2021, "SDEdit", https://arxiv.org/abs/2108.01073, and Xu
-        et al. 2023, "Restart Sampling", https://arxiv.org/abs/2306.14878."""
+        was to show, if it may be a smear; "" for none. A smear is drawn again from other noise, as
+        often as the plan says, until the model finds it likely; the likeliest is returned."""
         from guided.generators.diffusion.generator import DiffusionGenerator
 
         limit, thing = plan.smear, plan.thing_of(seed)
         if not (limit and thing) or not isinstance(self.generator, DiffusionGenerator):
             return image, ""
-        measure = self.generator.prediction_error
-        error = measure(image * 2 - 1)
-        guides = self.guides(plan, plan.prompts_of(seed), None) if error > limit else {}
-        skip = plan.steps - round(RESTARTED * plan.steps)
-        again = replace(plan, sampler=plan.sampler.begun(skip / plan.steps))
-        for k in range(plan.restarts):
+        error = self.generator.prediction_error(image * 2 - 1)
+        prompts = plan.prompts_of(seed)
+        guides = self.guides(plan, prompts, None) if error > limit else {}
+        for k in range(1, plan.restarts + 1):
             if error <= limit:
                 break
-            seeds = [(seed + k * NEXT_SEED) % 2**63]
-            request = Request(plan.size, seeds, plan.steps, image * 2 - 1, skip)
-            request.prompts = [plan.prompts_of(seed)]
-            for last in self.drawing_as(again).generator.generate(request, guides):
+            request = Request(plan.size, [(seed + k * NEXT_SEED) % 2**63], plan.steps)
+            request.prompts = [prompts]
+            for last in self.generator.generate(request, guides):
                 step = last
             other = step.prediction.unguided
-            if (found := measure(other)) < error:
+            if (found := self.generator.prediction_error(other)) < error:
                 image, error = (other + 1) / 2, found
         return image, thing if error > limit else ""
 

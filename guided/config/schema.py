@@ -198,8 +198,8 @@ class Config:
     )
     restarts: Any = setting(
         "auto",
-        "how often a finished picture that is a smear to the model itself is noised and drawn "
-        "again; auto: as the model recommends; 0: never",
+        "how often a finished picture that is a smear to the model itself is drawn again from "
+        "other noise; auto: as the model recommends; 0: never",
     )
     strength: float | None = setting(
         None,

@@ -60,7 +60,7 @@ class Recommended:
     # Error of the model's predictions of a finished picture from which on it is a smear; 0: the
     # model cannot tell. See diffusion/likelihood.py.
     smear: float = 0
-    restarts: int = 0  # how often a smear is noised and drawn again
+    restarts: int = 0  # how often a smear is drawn again
 
     def __post_init__(self) -> None:
         check_number("recommended.steps", self.steps, 1, MOST_STEPS, whole=True)
