@@ -101,7 +101,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for file in ("run.py", "tests/commands.py"):
         (root / file).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / file, root / file)
-    judge = "guided/models/embedded/judge"  # which 0.1 had not
+    judge = "guided/models/judge"  # which 0.1 had not
     shutil.copytree(ROOT / judge, root / judge, dirs_exist_ok=True)
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
         files.extractall(root, filter="data")

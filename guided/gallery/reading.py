@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from guided.config import understanding
 from guided.errors import BadInput, is_finite
 from guided.prompts.prompt import unwanted, wanted
 from guided.prompts.region_prompts import parse
@@ -187,7 +186,6 @@ def from_pictures(folder: Path, files: dict[str, float]) -> Batch:
                 whole(settings.get("seed")),
                 finite(settings.get("score")),
                 file=name,
-                why=understanding.doubt(settings.get("doubt")),
                 names={name: names_in(named.get(name)) for name in NAMES},
             )
         )

@@ -8,7 +8,7 @@ import pytest
 
 from guided.batch import device_process, worker
 from guided.errors import BadInput, Failed
-from guided.runs.manifest import DONE, Manifest, Picture, Row
+from guided.runs.manifest import DONE, OLDER, Manifest, Picture, Row
 
 WORDS = ["prompt=a sun", "steps=20"]
 
@@ -24,7 +24,7 @@ def finished(folder: Path) -> Path:
     folder.mkdir()
     (folder / "image_0000.png").touch()
     picture = Picture(0, 0, 1, state=DONE, file="image_0000.png")
-    base = {"manner": "auto", "guide": "auto", "words": WORDS, "flags": [], "cwd": str(folder)}
+    base = {**dict.fromkeys(OLDER, "auto"), "words": WORDS, "flags": [], "cwd": str(folder)}
     Manifest("a sun", base, [Row()], [picture]).write(folder)
     return folder
 

@@ -20,7 +20,7 @@ from guided.schedule import always_zero
 
 SHIPPED = "shipped"  # the name of the judge that comes with the program
 PART = 7 / 8  # side of the views of parts, of the picture's
-FOLDER = EMBEDDED / "judge"
+FOLDER = EMBEDDED.parent / "judge"
 
 
 @dataclass
