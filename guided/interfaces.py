@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 from guided.schedule import Schedule
 
@@ -445,6 +445,16 @@ class LoadedGenerator(Protocol):
         """One Step after each of the request's steps. With the state of one of them, the steps
         after it, bit for bit as if nothing had stopped; its tensors may be on any device.
         ValueError when the state belongs to another request."""
+        ...
+
+
+@runtime_checkable
+class PredictsPictures(LoadedGenerator, Protocol):
+    """A generator whose network predicts pictures from noisy ones."""
+
+    def prediction_error(self, image: Tensor) -> float:
+        """Return the mean squared error of its predictions of an image (1, 3, H, W) in [-1, 1]
+        under noise; see diffusion/likelihood.py."""
         ...
 
 

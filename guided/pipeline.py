@@ -27,6 +27,7 @@ from guided.interfaces import (
     Guide,
     LoadedGenerator,
     Look,
+    PredictsPictures,
     Request,
     Scene,
     State,
@@ -341,12 +342,11 @@ class Pipeline:
         """Return the finished image (1, 3, H, W) in [0, 1] with this seed and the thing that it
         was to show, if it may be a smear; "" for none. A smear is drawn again from other noise, as
         often as the plan says, until the model finds it likely; the likeliest is returned."""
-        from guided.generators.diffusion.generator import DiffusionGenerator
-
         limit, thing = plan.smear, plan.thing_of(seed)
-        if not (limit and thing) or not isinstance(self.generator, DiffusionGenerator):
+        generator = self.generator
+        if not (limit and thing) or not isinstance(generator, PredictsPictures):
             return image, ""
-        error = self.generator.prediction_error(image * 2 - 1)
+        error = generator.prediction_error(image * 2 - 1)
         prompts = plan.prompts_of(seed)
         guides = self.guides(plan, prompts, None) if error > limit else {}
         for k in range(1, plan.restarts + 1):
@@ -354,10 +354,10 @@ class Pipeline:
                 break
             request = Request(plan.size, [(seed + k * NEXT_SEED) % 2**63], plan.steps)
             request.prompts = [prompts]
-            for last in self.generator.generate(request, guides):
+            for last in generator.generate(request, guides):
                 step = last
             other = step.prediction.unguided
-            if (found := self.generator.prediction_error(other)) < error:
+            if (found := generator.prediction_error(other)) < error:
                 image, error = (other + 1) / 2, found
         return image, thing if error > limit else ""
 
