@@ -69,6 +69,8 @@ def find(line: str, words: Sequence[Override], flags: Sequence[str]) -> Path | N
         return None
     every = list(files(words, flags))
     found = [one for one in every if one.has(name) or one.begins(line)]
+    if not found and (own := NAME.match(without_choice(line))):  # which looks the value up
+        found = [one for one in every if one.has(own[1].strip("./"))]
     found = found or [one for one in every if one.leaves(name)]
     said = [one for one in found if one.says(line)]  # several may set it: the last one counts
     return (said or found)[-1].path if found else None

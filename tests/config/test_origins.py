@@ -112,3 +112,10 @@ def test_a_value_that_a_choice_should_have_set_is_its_file_s(tmp_path):
     line = "animate.video=null must be a video"
     assert found(tmp_path, line, "animate=dance") == "animate/dance.yaml"
     assert found(tmp_path, "guide.clip.scale=a must be", "guide=[tones]") is None
+
+
+def test_a_value_that_a_file_looks_up_elsewhere_is_that_file_s(tmp_path):
+    put(tmp_path, "cutouts/few.yaml", "_target_: cutouts/standard\npower: ${steps}\n")
+    line = "cutouts.power=null must be a number; it is what steps says"
+    assert found(tmp_path, line, "cutouts=few") == "cutouts/few.yaml"
+    assert found(tmp_path, line, "cutouts=few", "steps=50") is None
