@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -31,7 +32,6 @@ from guided.interfaces import (
     Request,
     Scene,
     State,
-    Step,
 )
 from guided.models.model_cache import ModelCache
 from guided.oom import MemoryPolicy
@@ -302,12 +302,13 @@ class Pipeline:
             seconds = time.perf_counter() - began
             n = request.drawn - step.i
             done = n == request.drawn
-            larger = self.larger(plan, seeds, step) if done and plan.redraw is not None else None
+            images, doubts = ((step.prediction.unguided + 1) / 2).split(1), [""] * len(seeds)
+            if done:
+                settled = zip(*map(partial(self.settled, plan), seeds, images), strict=True)
+                images, doubts = map(list, settled)
+            larger = self.larger(plan, seeds, images) if done and plan.redraw is not None else None
             for b, seed in enumerate(seeds):
-                prediction = step.prediction.for_image(b)
-                image, doubt = (prediction.unguided + 1) / 2, ""
-                if done:
-                    image, doubt = self.settled(plan, seed, image)
+                prediction, image = step.prediction.for_image(b), images[b]
                 if done and constraints:
                     image = agreeing(image, constraints)
                 if done and plan.mask is not None:
@@ -330,7 +331,7 @@ class Pipeline:
                     decided=decided[b],
                     understood=understood[b],
                     score=score(looked_at, prompts[b], self.clips, self.judges) if done else None,
-                    doubt=doubt,
+                    doubt=doubts[b],
                     larger=None if larger is None else larger[b : b + 1],
                     # Films are rendered once they are drawn: a frame begins with the one before.
                     manner=plan.manner_of(seed) if done and plan.film is None else "",
@@ -347,13 +348,13 @@ class Pipeline:
         if not (limit and thing) or not isinstance(generator, PredictsPictures):
             return image, ""
         error = generator.prediction_error(image * 2 - 1)
-        prompts = plan.prompts_of(seed)
-        guides = self.guides(plan, prompts, None) if error > limit else {}
+        if error > limit and plan.restarts:
+            guides = self.guides(plan, plan.prompts_of(seed), None)
         for k in range(1, plan.restarts + 1):
             if error <= limit:
                 break
             request = Request(plan.size, [(seed + k * NEXT_SEED) % 2**63], plan.steps)
-            request.prompts = [prompts]
+            request.prompts = [plan.prompts_of(seed)]
             for last in generator.generate(request, guides):
                 step = last
             other = step.prediction.unguided
@@ -361,8 +362,8 @@ class Pipeline:
                 image, error = (other + 1) / 2, found
         return image, thing if error > limit else ""
 
-    def larger(self, plan: Plan, seeds: list[int], step: Step) -> Tensor:
-        """Return the finished images (B, 3, H, W) in [0, 1] at `plan.upscale` times their size:
+    def larger(self, plan: Plan, seeds: list[int], drawn: Sequence[Tensor]) -> Tensor:
+        """Return finished images, each (1, 3, H, W) in [0, 1], at `plan.upscale` times their size:
         enlarged, noised again and drawn to the end under the same guides, in windows unless the
         model draws single objects, of which a window would hold a part.
 
@@ -370,9 +371,8 @@ class Pipeline:
         scripts for Disco Diffusion."""
         times, share = plan.upscale, plan.redraw
         assert times is not None and share is not None
-        drawn = (step.prediction.unguided + 1) / 2
         enlarge = enlarging(self.enlarger, plan.rings)
-        inits = [enlarge(image[None], times) for image in drawn]
+        inits = [enlarge(image, times) for image in drawn]
         prompts = [plan.prompts_of(seed) for seed in seeds]
         each = [self.guides(plan, own, inits[b]) for b, own in enumerate(prompts)]
         width, height = (times * side for side in plan.size)

@@ -65,7 +65,6 @@ OWN += ["cutouts=few", "guide=[clip,calm]", "output=quiet", "clip=eye", "model=o
 EXPECTED = (  # warnings that say something true and lose nothing
     *("was recorded by guided 0.1.0", "was drawn together with others", "is too few"),
     *("is longer than this CLIP reads", "also judge it"),
-    "may not show",  # of four steps
     "was recorded by guided of an unknown version",  # 0.1's run.yaml of several rows says none
     *("which is read: heart.png", "_target_=guided."),  # a local picture; an old class path
 )

@@ -73,9 +73,7 @@ class RecordingGuide:
 
 @pytest.fixture(scope="module")
 def usual() -> Plan:
-    return Plan.read(
-        compose(["prompt=red", f"seed={SEED}", "steps=3", "clip.embedded_a.judge=''"])
-    )
+    return Plan.read(compose(["prompt=red", f"seed={SEED}", "steps=3"]))
 
 
 @pytest.fixture

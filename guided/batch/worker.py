@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from guided.batch import film_frames
 from guided.batch.interrupts import Interrupts
@@ -222,10 +222,8 @@ class WorkerSession:
                     if frame.last:
                         file = layout.find_image(self.folder, frame.index)
                         spent = seconds[frame.index]
-                        why = understanding.doubt(frame.doubt)
+                        why = doubt_told(file or f"picture {frame.index}", frame.doubt)
                         claim.finish(frame.index, file, frame.score, spent, plan.keep, why)
-                        if why:
-                            log.warning("%s: %s", file or f"picture {frame.index}", why)
                     pages.update(self.folder, step=frame.seconds)
                 checkpoint.update(frame.state)
                 if interrupts.requested and frame.state is not None:
@@ -280,10 +278,8 @@ class WorkerSession:
         saved = {n: file for n in mine if (file := layout.find_image(self.folder, n))}
         for number, file in saved.items():
             facts = record.read(self.folder / file)
-            why = understanding.doubt(facts.get("doubt"))
+            why = doubt_told(file, facts.get("doubt"))
             claim.finish(number, file, facts.get("score"), None, keep, why)
-            if why:
-                log.warning("%s: %s", file, why)
         return [number for number in mine if number not in saved]
 
     def recover(self, error: Exception) -> None:
@@ -294,6 +290,15 @@ class WorkerSession:
             error.__traceback__ = None  # its frames hold the tensors
             self.loaded.clear()
         free()
+
+
+def doubt_told(name: str, thing: Any) -> str | None:
+    """Return the line about a picture, which is told by its name, that may be a smear and not a
+    thing; None without one."""
+    why = understanding.doubt(thing)
+    if why:
+        log.warning("%s: %s", name, why)
+    return why
 
 
 def check_finite(frame: Frame) -> None:

@@ -19,7 +19,6 @@ from guided.models.cards import (
     keep_in,
 )
 from guided.paths import program
-from guided.schedule import AUTO
 
 ACTIONS = ("list", "download")
 
@@ -47,7 +46,7 @@ def download(cfg: DictConfig, trust: bool = False) -> None:
     for guide in build_all(cfg.guide, "guide").values():
         cards += guide.networks()
     cards += film_cards(build(cfg.animate, "animate").networks) if cfg.animate else []
-    chosen = build_all(cfg.clip, "clip") | (ranking(cfg.rank) if cfg.rank != AUTO else {})
+    chosen = build_all(cfg.clip, "clip") | ranking(cfg.rank)
     for card in chosen.values():
         card.missing()
     known = {card.hub for _, cards in clips() for card in cards}

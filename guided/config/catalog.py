@@ -284,9 +284,9 @@ def own_clip(typed: str) -> str | None:
 
 
 def ranking(typed: Any) -> dict[str, ClipCard]:
-    """Return the cards that `rank=` names, by any name that `clip=` takes. Raises BadInput when
-    there are none."""
-    if typed is None:
+    """Return the cards that `rank=` names, by any name that `clip=` takes; none for null and auto.
+    Raises BadInput for a name of none."""
+    if typed is None or typed == AUTO:
         return {}
     if not isinstance(typed, str):
         raise BadInput(f"rank={typed} must be one name, as in rank=vit_l14")

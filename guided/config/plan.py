@@ -877,10 +877,8 @@ def read_restarts(restarts: Any, usual: int) -> int:
 def judges_of(rank: Any, clips: Mapping[str, ClipCard]) -> dict[str, ClipCard]:
     """Return the CLIPs that rank pictures: that of rank=, or the judge that comes with small
     CLIPs. Empty: the CLIPs that guide."""
-    if rank != AUTO:
-        return ranking(rank)
-    own = own_judge(clips)
-    return {own.name: own} if own else {}
+    own = own_judge(clips) if rank == AUTO else None
+    return {own.name: own} if own else ranking(rank)
 
 
 def are(names: Sequence[str]) -> str:

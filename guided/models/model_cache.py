@@ -13,16 +13,8 @@ from guided.oom import MemoryPolicy
 # when the model is used.
 ABOUT = (
     *("name", "urls", "sha256", "megabytes", "licence", "character", "reads", "weight"),
-    *(
-        "prediction",
-        "schedule",
-        "spacing",
-        "clip_denoised",
-        "size",
-        "recommended",
-        "upscaler",
-        "judge",
-    ),
+    *("prediction", "schedule", "spacing", "clip_denoised", "size", "recommended", "upscaler"),
+    *("judge",),
 )
 
 

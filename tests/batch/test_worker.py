@@ -279,6 +279,15 @@ def test_of_smears_the_likeliest_is_kept_and_told(tmp_path, monkeypatch, caplog)
     assert (again / file.name).read_bytes() == file.read_bytes()
 
 
+def test_what_is_enlarged_is_the_picture_that_was_drawn_again(tmp_path, monkeypatch):
+    words = ["prompt=a dragon", "seed=1", *SKETCH, "upscale=guided"]
+    errors(monkeypatch, 0.5)
+    (smear,) = pictures(draw([*words, "restarts=0", f"folder={tmp_path}/smear"])).values()
+    errors(monkeypatch, 0.5, 0.01)
+    (again,) = pictures(draw([*words, f"folder={tmp_path}/again"])).values()
+    assert pixels(again) != pixels(smear)
+
+
 @pytest.mark.parametrize("doubt", [["x"], {"a": 1}, 5, None])
 def test_a_doubt_of_a_damaged_record_is_none(doubt):
     assert understanding.doubt(doubt) is None
